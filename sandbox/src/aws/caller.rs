@@ -1,0 +1,271 @@
+//! Who makes a call, and what they may do.
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::policy::{Context, Decision, Kind, Policy};
+use super::signature::Signed;
+use super::state::{Iam, Policies, Session, SessionOf, World};
+use super::wire::ApiError;
+
+/// An authenticated caller.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) access_key_id: String,
+    pub(super) principal: Principal,
+    /// The temporary credentials used, if any.
+    pub(super) session: Option<Session>,
+    /// The user's ARN or that of the assumed-role session.
+    pub(super) arn: String,
+    /// `AIDA…`, or `AROA…:session-name`.
+    pub(super) user_id: String,
+    pub(super) source_ip: String,
+    pub(super) user_agent: String,
+    policies: Policies,
+    /// ARN of the user or the role itself.
+    principal_arn: String,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Principal {
+    User { name: String, id: String },
+    Role { name: String, id: String, session_name: String },
+}
+
+/// What a call is about: the ARN that policies see and the words that a refusal uses.
+#[derive(Clone, Debug)]
+pub(super) struct Resource {
+    pub(super) arn: String,
+    /// Empty where the refusal names no resource.
+    pub(super) label: String,
+}
+
+impl Caller {
+    /// The caller that the key id of `signed` names; `secret_of` the caller comes with it, so that
+    /// the signature can be checked before the key's status is told.
+    pub(super) fn authenticate(
+        world: &mut World,
+        signed: &Signed<'_>,
+        headers: &HeaderMap,
+        now: DateTime<Utc>,
+        verify: impl Fn(&str) -> Result<(), ApiError>,
+    ) -> Result<Self, ApiError> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let token = text("x-amz-security-token");
+        let source_ip = text("x-sandbox-source-ip").filter(|ip| ip.parse::<IpAddr>().is_ok()).unwrap_or("127.0.0.1");
+        let user_agent = text("x-amz-user-agent").or_else(|| text("user-agent")).unwrap_or("-");
+        let iam = world.effective_iam(now);
+        let session = world.sessions.get(signed.access_key_id).cloned();
+        let (principal, policies) = if let Some(session) = &session {
+            if token != Some(session.token.as_str()) {
+                return Err(ApiError::invalid_token());
+            }
+            verify(&session.secret)?;
+            if session.expires_at <= now {
+                return Err(ApiError::forbidden(
+                    "ExpiredToken",
+                    "The security token included in the request is expired",
+                ));
+            }
+            session.owner(&iam).ok_or_else(ApiError::invalid_token)?
+        } else {
+            let (user, key) = iam.key(signed.access_key_id).ok_or_else(ApiError::invalid_token)?;
+            if token.is_some() {
+                return Err(ApiError::invalid_token());
+            }
+            verify(&key.secret)?;
+            if !key.active {
+                return Err(ApiError::invalid_token());
+            }
+            (Principal::User { name: user.name.clone(), id: user.id.clone() }, user.policies.clone())
+        };
+        let (principal_arn, arn, user_id) = principal.arns(world, &iam);
+        Ok(Self {
+            access_key_id: signed.access_key_id.to_owned(),
+            principal,
+            session,
+            arn,
+            user_id,
+            source_ip: source_ip.to_owned(),
+            user_agent: user_agent.to_owned(),
+            policies,
+            principal_arn,
+        })
+    }
+
+    /// The name in `CloudTrail`'s user name column: the user, or the role session.
+    pub(super) fn name(&self) -> &str {
+        match &self.principal {
+            Principal::User { name, .. } => name,
+            Principal::Role { session_name, .. } => session_name,
+        }
+    }
+
+    pub(super) fn user_name(&self) -> Option<&str> {
+        match &self.principal {
+            Principal::User { name, .. } => Some(name),
+            Principal::Role { .. } => None,
+        }
+    }
+
+    /// The condition keys that come from the caller.
+    pub(super) fn context(&self, region: &str, now: DateTime<Utc>) -> Context {
+        let seconds = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let mut context = Context::from([
+            ("aws:currenttime", seconds(now)),
+            ("aws:principalarn", self.principal_arn.clone()),
+            ("aws:requestedregion", region.to_owned()),
+            ("aws:sourceip", self.source_ip.clone()),
+            ("aws:useragent", self.user_agent.clone()),
+            ("aws:userid", self.user_id.clone()),
+        ]);
+        match &self.principal {
+            Principal::User { name, .. } => {
+                context.insert("aws:username", name.clone());
+                context.insert("aws:principaltype", "User".to_owned());
+            }
+            Principal::Role { .. } => {
+                context.insert("aws:principaltype", "AssumedRole".to_owned());
+            }
+        }
+        if let Some(session) = &self.session {
+            context.insert("aws:tokenissuetime", seconds(session.issued_at));
+            context.insert("aws:multifactorauthpresent", "false".to_owned());
+            if let Some(identity) = &session.source_identity {
+                context.insert("aws:sourceidentity", identity.clone());
+            }
+        }
+        context
+    }
+
+    /// What the identity policies alone say.
+    pub(super) fn identity_decision(&self, action: &str, resource: &str, context: &Context) -> Decision {
+        decide_all(&self.policies, action, resource, context)
+    }
+
+    /// What the session policy says; everything, where there is none.
+    pub(super) fn session_decision(&self, action: &str, resource: &str, context: &Context) -> Decision {
+        let Some(document) = self.session.as_ref().and_then(|session| session.policy.as_deref()) else {
+            return Decision::Allow;
+        };
+        Policy::parse(document, Kind::Identity)
+            .map_or(Decision::ExplicitDeny, |policy| policy.decide(action, resource, context))
+    }
+
+    /// Refuses what the identity policies and the session policy do not both allow.
+    pub(super) fn authorize(&self, action: &str, resource: &Resource, context: &Context) -> Result<(), ApiError> {
+        let identity = self.identity_decision(action, &resource.arn, context);
+        let session = self.session_decision(action, &resource.arn, context);
+        let reason = match (identity, session) {
+            (Decision::Allow, Decision::Allow) => return Ok(()),
+            (Decision::ExplicitDeny, _) => "with an explicit deny in an identity-based policy".to_owned(),
+            (_, Decision::ExplicitDeny) => "with an explicit deny in a session policy".to_owned(),
+            (Decision::ImplicitDeny, _) => format!("because no identity-based policy allows the {action} action"),
+            (_, Decision::ImplicitDeny) => format!("because no session policy allows the {action} action"),
+        };
+        Err(self.denied(action, resource, &reason))
+    }
+
+    /// The refusal in AWS's wording.
+    pub(super) fn denied(&self, action: &str, resource: &Resource, reason: &str) -> ApiError {
+        let mut message = format!("User: {} is not authorized to perform: {action}", self.arn);
+        for (word, text) in [(" on resource: ", resource.label.as_str()), (" ", reason)] {
+            if !text.is_empty() {
+                message.push_str(word);
+                message.push_str(text);
+            }
+        }
+        ApiError::forbidden("AccessDenied", message)
+    }
+
+    /// `userIdentity` of a trail event.
+    pub(super) fn trail_identity(&self, account: &str) -> Value {
+        let mut identity = json!({
+            "principalId": self.user_id,
+            "arn": self.arn,
+            "accountId": account,
+            "accessKeyId": self.access_key_id,
+        });
+        match &self.principal {
+            Principal::User { name, .. } => {
+                identity["type"] = json!("IAMUser");
+                identity["userName"] = json!(name);
+            }
+            Principal::Role { .. } => identity["type"] = json!("AssumedRole"),
+        }
+        if let Some(session) = &self.session {
+            let issuer = match &self.principal {
+                Principal::User { .. } => json!({}),
+                Principal::Role { name, id, .. } => json!({
+                    "type": "Role",
+                    "principalId": id,
+                    "arn": self.principal_arn,
+                    "accountId": account,
+                    "userName": name,
+                }),
+            };
+            identity["sessionContext"] = json!({
+                "sessionIssuer": issuer,
+                "attributes": {
+                    "creationDate": session.issued_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                    "mfaAuthenticated": "false",
+                },
+            });
+            if let Some(source) = &session.source_identity {
+                identity["sessionContext"]["sourceIdentity"] = json!(source);
+            }
+        }
+        identity
+    }
+}
+
+impl Principal {
+    /// The principal's ARN, the caller's ARN and the user id.
+    fn arns(&self, world: &World, iam: &Iam) -> (String, String, String) {
+        match self {
+            Self::User { name, id } => {
+                let arn = iam.users.get(name).map(|user| world.user_arn(user)).unwrap_or_default();
+                (arn.clone(), arn, id.clone())
+            }
+            Self::Role { name, id, session_name } => (
+                iam.roles.get(name).map(|role| world.role_arn(role)).unwrap_or_default(),
+                format!("arn:aws:sts::{}:assumed-role/{name}/{session_name}", world.account),
+                format!("{id}:{session_name}"),
+            ),
+        }
+    }
+}
+
+impl Session {
+    /// Whose session it is, with the policies that hold for it now; `None` once they are gone.
+    fn owner(&self, iam: &Iam) -> Option<(Principal, Policies)> {
+        match &self.of {
+            SessionOf::User { name, id } => {
+                let user = iam.users.get(name).filter(|user| user.id == *id)?;
+                Some((Principal::User { name: name.clone(), id: id.clone() }, user.policies.clone()))
+            }
+            SessionOf::Role { name, id, session_name } => {
+                let role = iam.roles.get(name).filter(|role| role.id == *id)?;
+                let principal =
+                    Principal::Role { name: name.clone(), id: id.clone(), session_name: session_name.clone() };
+                Some((principal, role.policies.clone()))
+            }
+        }
+    }
+}
+
+/// One decision from all of a principal's policies.
+pub(super) fn decide_all(policies: &Policies, action: &str, resource: &str, context: &Context) -> Decision {
+    let mut decision = Decision::ImplicitDeny;
+    for policy in policies.parsed() {
+        match policy.decide(action, resource, context) {
+            Decision::ExplicitDeny => return Decision::ExplicitDeny,
+            Decision::Allow => decision = Decision::Allow,
+            Decision::ImplicitDeny => {}
+        }
+    }
+    decision
+}

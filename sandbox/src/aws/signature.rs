@@ -1,0 +1,148 @@
+//! Signature Version 4, checked for real: the signature is computed again from the request and the
+//! secret that the account holds.
+
+use std::fmt::Write as _;
+
+use axum::http::{HeaderMap, Method, Uri};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+
+use super::wire::{ApiError, percent_encoded};
+
+/// How far a request's date may be from the real time. The SDK signs with the machine's clock.
+const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
+
+/// The `Authorization` header, taken apart.
+#[derive(Debug)]
+pub(super) struct Signed<'a> {
+    pub(super) access_key_id: &'a str,
+    pub(super) region: &'a str,
+    pub(super) service: &'a str,
+    date: &'a str,
+    headers: Vec<&'a str>,
+    signature: &'a str,
+}
+
+impl<'a> Signed<'a> {
+    pub(super) fn read(headers: &'a HeaderMap) -> Result<Self, ApiError> {
+        let incomplete = |what: &str| ApiError::bad_request("IncompleteSignature", what);
+        let Some(header) = headers.get("authorization") else {
+            return Err(ApiError::forbidden(
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token",
+            ));
+        };
+        let fields = header
+            .to_str()
+            .ok()
+            .and_then(|text| text.strip_prefix("AWS4-HMAC-SHA256 "))
+            .ok_or_else(|| incomplete("Authorization header requires the algorithm AWS4-HMAC-SHA256."))?;
+        let field = |name: &str| {
+            fields
+                .split(',')
+                .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
+                .ok_or_else(|| incomplete(&format!("Authorization header requires '{name}' parameter.")))
+        };
+        let scope: Vec<&str> = field("Credential")?.split('/').collect();
+        let [access_key_id, date, region, service, "aws4_request"] = scope[..] else {
+            return Err(incomplete("Credential must have five slash-separated elements."));
+        };
+        let headers = field("SignedHeaders")?.split(';').collect();
+        Ok(Self { access_key_id, region, service, date, headers, signature: field("Signature")? })
+    }
+
+    /// Whether `secret` signed this request, not long ago.
+    pub(super) fn verify(
+        &self,
+        secret: &str,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(), ApiError> {
+        let refused = |why: String| ApiError::forbidden("SignatureDoesNotMatch", why);
+        let stamp = headers.get("x-amz-date").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let signed_at = NaiveDateTime::parse_from_str(stamp, "%Y%m%dT%H%M%SZ")
+            .map_err(|_| ApiError::bad_request("IncompleteSignature", "Date must be in ISO-8601 'basic format'."))?
+            .and_utc();
+        if !stamp.starts_with(self.date) {
+            return Err(refused("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date.".into()));
+        }
+        check_age(signed_at, Utc::now())?;
+        if !self.headers.contains(&"host") || !self.headers.contains(&"x-amz-date") {
+            return Err(refused("'Host' and 'X-Amz-Date' must be signed headers.".into()));
+        }
+        let request = self.canonical_request(method, uri, headers, body);
+        let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
+        let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex::encode(Sha256::digest(&request)));
+        let key = [self.date, self.region, self.service, "aws4_request"]
+            .iter()
+            .fold(format!("AWS4{secret}").into_bytes(), |key, part| keyed(&key, part).finalize().into_bytes().to_vec());
+        let signature = hex::decode(self.signature).unwrap_or_default();
+        keyed(&key, &to_sign).verify_slice(&signature).map_err(|_| {
+            refused(
+                "The request signature we calculated does not match the signature you provided. Check your AWS \
+                 Secret Access Key and signing method. Consult the service documentation for details."
+                    .into(),
+            )
+        })
+    }
+
+    fn canonical_request(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
+        let path: Vec<String> = uri.path().split('/').map(percent_encoded).collect();
+        let mut query: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
+        query.sort_unstable();
+        let mut request = format!("{method}\n{}\n{}\n", path.join("/"), query.join("&"));
+        for name in &self.headers {
+            let values: Vec<String> = headers
+                .get_all(*name)
+                .iter()
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).split_whitespace().collect::<Vec<_>>().join(" "))
+                .collect();
+            _ = writeln!(request, "{name}:{}", values.join(","));
+        }
+        _ = write!(request, "\n{}\n{}", self.headers.join(";"), hex::encode(Sha256::digest(body)));
+        request
+    }
+}
+
+fn check_age(signed_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), ApiError> {
+    let sentence = if signed_at + SKEW_MAX < now {
+        "Signature expired"
+    } else if signed_at - SKEW_MAX > now {
+        "Signature not yet current"
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::forbidden("SignatureDoesNotMatch", format!("{sentence}: signed at {signed_at}, it is now {now}.")))
+}
+
+fn keyed(key: &[u8], text: &str) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_minutes_either_way() {
+        let now = Utc::now();
+        assert!(check_age(now - TimeDelta::seconds(299), now).is_ok());
+        assert!(check_age(now - TimeDelta::seconds(301), now).unwrap_err().message.starts_with("Signature expired"));
+        assert!(check_age(now + TimeDelta::seconds(301), now).is_err());
+    }
+
+    #[test]
+    fn a_header_that_is_no_signature() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Signed::read(&headers).unwrap_err().code, "MissingAuthenticationToken");
+        headers.insert("authorization", "Bearer x".parse().unwrap());
+        assert_eq!(Signed::read(&headers).unwrap_err().code, "IncompleteSignature");
+        headers.insert("authorization", "AWS4-HMAC-SHA256 Credential=a/b/c".parse().unwrap());
+        assert_eq!(Signed::read(&headers).unwrap_err().code, "IncompleteSignature");
+    }
+}

@@ -1,0 +1,225 @@
+//! What the account holds: principals, sessions, the trail, findings.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use super::guardduty::Findings;
+use super::ids::{self, Entropy};
+use super::policy::{Kind, Policy};
+use super::trail::Trail;
+use super::{CallRecord, Fault};
+use crate::clock::Clock;
+
+/// Managed policies that exist in every account: name and document.
+const MANAGED: [(&str, &str); 4] = [
+    (
+        "AdministratorAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+    ),
+    ("AWSDenyAll", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#),
+    (
+        "ReadOnlyAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*","iam:Simulate*","cloudtrail:Get*","cloudtrail:LookupEvents","guardduty:Get*","guardduty:List*","sts:GetAccessKeyInfo","sts:GetCallerIdentity"],"Resource":"*"}]}"#,
+    ),
+    (
+        "SecurityAudit",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*","cloudtrail:LookupEvents","guardduty:Get*","guardduty:List*"],"Resource":"*"}]}"#,
+    ),
+];
+
+/// The document of the managed policy with this ARN.
+pub(super) fn managed_policy(arn: &str) -> Option<&'static str> {
+    let name = arn.strip_prefix("arn:aws:iam::aws:policy/")?;
+    MANAGED.iter().find(|(known, _)| *known == name).map(|(_, document)| *document)
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct AccessKey {
+    pub(super) id: String,
+    pub(super) secret: String,
+    pub(super) active: bool,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) last_used: Option<LastUsed>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct LastUsed {
+    pub(super) at: DateTime<Utc>,
+    pub(super) service: String,
+    pub(super) region: String,
+}
+
+/// The policies of one user or role.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Policies {
+    pub(super) inline: BTreeMap<String, String>,
+    /// ARNs of managed policies.
+    pub(super) attached: BTreeSet<String>,
+}
+
+impl Policies {
+    /// Every policy that parses; only such are ever stored.
+    pub(super) fn parsed(&self) -> Vec<Policy> {
+        let attached = self.attached.iter().filter_map(|arn| managed_policy(arn));
+        self.inline
+            .values()
+            .map(String::as_str)
+            .chain(attached)
+            .filter_map(|document| Policy::parse(document, Kind::Identity).ok())
+            .collect()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) id: String,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) policies: Policies,
+    pub(super) keys: Vec<AccessKey>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Role {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) id: String,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) description: String,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) policies: Policies,
+    /// The trust policy; its principals are held as unique ids.
+    pub(super) trust: String,
+    pub(super) max_session_seconds: i64,
+    /// Names of the instance profiles that hold the role.
+    pub(super) instance_profiles: BTreeSet<String>,
+    pub(super) last_used: Option<LastUsed>,
+}
+
+impl Role {
+    /// Whether only AWS may change it: service-linked roles and those of Identity Center.
+    pub(super) fn is_reserved(&self) -> bool {
+        self.path.starts_with("/aws-reserved/") || self.path.starts_with("/aws-service-role/")
+    }
+}
+
+/// The principals, as one value: propagation keeps older ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Iam {
+    pub(super) users: BTreeMap<String, User>,
+    pub(super) roles: BTreeMap<String, Role>,
+}
+
+impl Iam {
+    pub(super) fn key(&self, access_key_id: &str) -> Option<(&User, &AccessKey)> {
+        self.users.values().find_map(|user| Some((user, user.keys.iter().find(|key| key.id == access_key_id)?)))
+    }
+
+    pub(super) fn key_mut(&mut self, access_key_id: &str) -> Option<&mut AccessKey> {
+        self.users.values_mut().flat_map(|user| &mut user.keys).find(|key| key.id == access_key_id)
+    }
+}
+
+/// Whose temporary credentials a session is. Bound to the unique id, so that a principal that was
+/// deleted and created again has none of the old ones.
+#[derive(Clone, Debug)]
+pub(super) enum SessionOf {
+    User { name: String, id: String },
+    Role { name: String, id: String, session_name: String },
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) access_key_id: String,
+    pub(super) secret: String,
+    pub(super) token: String,
+    pub(super) of: SessionOf,
+    /// Whole seconds, as `aws:TokenIssueTime` is.
+    pub(super) issued_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+    /// The inline session policy.
+    pub(super) policy: Option<String>,
+    pub(super) source_identity: Option<String>,
+}
+
+pub(super) struct World {
+    pub(super) account: &'static str,
+    pub(super) clock: Clock,
+    pub(super) iam: Iam,
+    /// Older states of `iam` with the time that each was replaced, oldest first.
+    superseded: VecDeque<(DateTime<Utc>, Arc<Iam>)>,
+    pub(super) propagation: TimeDelta,
+    pub(super) sessions: BTreeMap<String, Session>,
+    pub(super) trail: Trail,
+    pub(super) findings: Findings,
+    pub(super) calls: Vec<CallRecord>,
+    pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
+}
+
+impl World {
+    pub(super) fn new(account: &'static str, clock: Clock) -> Self {
+        Self {
+            account,
+            clock,
+            iam: Iam::default(),
+            superseded: VecDeque::new(),
+            propagation: TimeDelta::zero(),
+            sessions: BTreeMap::new(),
+            trail: Trail::default(),
+            findings: Findings::default(),
+            calls: Vec::new(),
+            faults: BTreeMap::new(),
+        }
+    }
+
+    /// The principals as authentication and authorisation see them at `now`: changes younger than
+    /// the propagation time have not arrived yet.
+    pub(super) fn effective_iam(&mut self, now: DateTime<Utc>) -> Arc<Iam> {
+        while self.superseded.front().is_some_and(|(at, _)| *at + self.propagation <= now) {
+            self.superseded.pop_front();
+        }
+        self.superseded.front().map_or_else(|| Arc::new(self.iam.clone()), |(_, iam)| Arc::clone(iam))
+    }
+
+    /// To be called before a change of `iam`, so that it takes its time to arrive.
+    pub(super) fn remember_iam(&mut self, now: DateTime<Utc>) {
+        if self.propagation > TimeDelta::zero() {
+            self.superseded.push_back((now, Arc::new(self.iam.clone())));
+        }
+    }
+
+    /// Opens a session of `of` from now on.
+    pub(super) fn open_session(
+        &mut self,
+        of: SessionOf,
+        seconds: i64,
+        policy: Option<String>,
+        source_identity: Option<String>,
+    ) -> Session {
+        let issued_at = self.clock.now().trunc_subsecs(0);
+        let session = Session {
+            access_key_id: ids::access_key_id("ASIA", self.account, Entropy::Random),
+            secret: ids::secret(),
+            token: ids::session_token(),
+            of,
+            issued_at,
+            expires_at: issued_at + TimeDelta::seconds(seconds),
+            policy,
+            source_identity,
+        };
+        self.sessions.insert(session.access_key_id.clone(), session.clone());
+        session
+    }
+
+    pub(super) fn user_arn(&self, user: &User) -> String {
+        format!("arn:aws:iam::{}:user{}{}", self.account, user.path, user.name)
+    }
+
+    pub(super) fn role_arn(&self, role: &Role) -> String {
+        format!("arn:aws:iam::{}:role{}{}", self.account, role.path, role.name)
+    }
+}

@@ -1,0 +1,505 @@
+//! The catalogue: each change in AWS with its literal calls, its inverse, and how to tell from AWS
+//! that it holds. What is here is what an approver reads, what is executed and what is verified.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::credential::AccessKeyId;
+use super::id::RequestId;
+use super::observation::{KeyStatus, Observation, Probe, same_document};
+use super::policy::ActionClass;
+
+/// Name of the inline policy that denies older sessions: the one that the AWS console uses.
+pub const REVOKE_POLICY: &str = "AWSRevokeOlderSessions";
+/// How far behind the call the cut-off lies. Sessions minted while the policy spreads are denied too;
+/// the AWS console looks about as far ahead.
+pub const CUT_OFF_LEAD_S: i64 = 30;
+/// Stands in a planned document for the cut-off, which is known only when the call is made.
+pub const CUT_OFF: &str = "{cut-off}";
+
+/// A change in AWS, with its exact target.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// Sets a user's access key to Inactive.
+    DeactivateAccessKey {
+        /// The user.
+        user_name: String,
+        /// The key.
+        access_key_id: AccessKeyId,
+    },
+    /// Denies everything to sessions that were minted from a user's keys before now.
+    RevokeUserSessions {
+        /// The user.
+        user_name: String,
+    },
+    /// Denies everything to sessions of a role that were issued before now.
+    RevokeRoleSessions {
+        /// The role.
+        role_name: String,
+    },
+    /// Puts a user's inline policy back as it was before a revocation.
+    RestoreUserPolicy {
+        /// The user.
+        user_name: String,
+        /// The document as it was; absent when there was none.
+        previous: Option<String>,
+        /// The request that is undone.
+        undoes: RequestId,
+    },
+    /// Puts a role's inline policy back as it was before a revocation.
+    RestoreRolePolicy {
+        /// The role.
+        role_name: String,
+        /// The document as it was; absent when there was none.
+        previous: Option<String>,
+        /// The request that is undone.
+        undoes: RequestId,
+    },
+}
+
+/// One AWS API call with all its parameters.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "operation")]
+#[allow(missing_docs, reason = "the fields are the API's own parameters")]
+pub enum ApiCall {
+    /// `iam:UpdateAccessKey`
+    UpdateAccessKey { user_name: String, access_key_id: AccessKeyId, status: KeyStatus },
+    /// `iam:PutUserPolicy`
+    PutUserPolicy { user_name: String, policy_name: String, policy_document: String },
+    /// `iam:DeleteUserPolicy`
+    DeleteUserPolicy { user_name: String, policy_name: String },
+    /// `iam:PutRolePolicy`
+    PutRolePolicy { role_name: String, policy_name: String, policy_document: String },
+    /// `iam:DeleteRolePolicy`
+    DeleteRolePolicy { role_name: String, policy_name: String },
+}
+
+impl ApiCall {
+    /// The IAM action that allows exactly this call.
+    pub const fn iam_action(&self) -> &'static str {
+        match self {
+            Self::UpdateAccessKey { .. } => "iam:UpdateAccessKey",
+            Self::PutUserPolicy { .. } => "iam:PutUserPolicy",
+            Self::DeleteUserPolicy { .. } => "iam:DeleteUserPolicy",
+            Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
+            Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
+        }
+    }
+
+    /// The parameters as AWS names them, in AWS's order.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::UpdateAccessKey { user_name, access_key_id, status } => vec![
+                ("UserName", user_name.clone()),
+                ("AccessKeyId", access_key_id.to_string()),
+                ("Status", status.as_str().to_owned()),
+            ],
+            Self::PutUserPolicy { user_name, policy_name, policy_document } => vec![
+                ("UserName", user_name.clone()),
+                ("PolicyName", policy_name.clone()),
+                ("PolicyDocument", policy_document.clone()),
+            ],
+            Self::DeleteUserPolicy { user_name, policy_name } => {
+                vec![("UserName", user_name.clone()), ("PolicyName", policy_name.clone())]
+            }
+            Self::PutRolePolicy { role_name, policy_name, policy_document } => vec![
+                ("RoleName", role_name.clone()),
+                ("PolicyName", policy_name.clone()),
+                ("PolicyDocument", policy_document.clone()),
+            ],
+            Self::DeleteRolePolicy { role_name, policy_name } => {
+                vec![("RoleName", role_name.clone()), ("PolicyName", policy_name.clone())]
+            }
+        }
+    }
+
+    /// The same call for the AWS CLI, quoted for a POSIX shell: what a person runs when the bot cannot.
+    pub fn cli(&self) -> String {
+        let mut command = format!("aws iam {}", kebab(self.iam_action().trim_start_matches("iam:")));
+        for (name, value) in self.parameters() {
+            command.push_str(&format!(" --{} {}", kebab(name), shell_quoted(&value)));
+        }
+        command
+    }
+
+    /// The call with the cut-off filled in.
+    #[must_use]
+    fn with_cut_off(mut self, cut_off: DateTime<Utc>) -> Self {
+        if let Self::PutUserPolicy { policy_document, .. } | Self::PutRolePolicy { policy_document, .. } = &mut self {
+            *policy_document = policy_document.replace(CUT_OFF, &cut_off.to_rfc3339_opts(SecondsFormat::Secs, true));
+        }
+        self
+    }
+
+    fn document(&self) -> Option<&str> {
+        match self {
+            Self::PutUserPolicy { policy_document, .. } | Self::PutRolePolicy { policy_document, .. } => {
+                Some(policy_document)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn kebab(camel: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in camel.char_indices() {
+        if c.is_ascii_uppercase() && i > 0 {
+            out.push('-');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+fn shell_quoted(value: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@=+,".contains(&b);
+    if !value.is_empty() && value.bytes().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
+/// The calls that make a change, and those that take it back.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct WorkedOut {
+    /// In order.
+    pub calls: Vec<ApiCall>,
+    /// When a document has a cut-off: the earliest it may be, because a later one is already in force.
+    pub cut_off_not_before: Option<DateTime<Utc>>,
+    /// How to take it back.
+    pub inverse: Inverse,
+}
+
+/// How a change is taken back.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inverse {
+    /// By these calls.
+    Calls(Vec<ApiCall>),
+    /// Not by this bot, and why.
+    None(String),
+}
+
+/// How AWS, read just before the call, compares with what the approver saw.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Freshness {
+    /// The same.
+    AsApproved,
+    /// The change is already in force.
+    AlreadyDone,
+    /// Something else: the approval no longer fits.
+    Changed(String),
+}
+
+impl Action {
+    /// The catalogue's name for it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::DeactivateAccessKey { .. } => "deactivate-access-key",
+            Self::RevokeUserSessions { .. } => "revoke-user-sessions",
+            Self::RevokeRoleSessions { .. } => "revoke-role-sessions",
+            Self::RestoreUserPolicy { .. } => "restore-user-policy",
+            Self::RestoreRolePolicy { .. } => "restore-role-policy",
+        }
+    }
+
+    /// Whether it tightens or loosens: policy asks for more people where it loosens.
+    pub const fn class(&self) -> ActionClass {
+        match self {
+            Self::DeactivateAccessKey { .. } | Self::RevokeUserSessions { .. } | Self::RevokeRoleSessions { .. } => {
+                ActionClass::Contain
+            }
+            Self::RestoreUserPolicy { .. } | Self::RestoreRolePolicy { .. } => ActionClass::Loosen,
+        }
+    }
+
+    /// What it does, in a line, with the target's name in it.
+    pub fn title(&self) -> String {
+        match self {
+            Self::DeactivateAccessKey { user_name, access_key_id } => {
+                format!("Deactivate access key {access_key_id} of user {user_name}")
+            }
+            Self::RevokeUserSessions { user_name } => format!("Revoke all sessions minted from the keys of user {user_name}"),
+            Self::RevokeRoleSessions { role_name } => format!("Revoke all older sessions of role {role_name}"),
+            Self::RestoreUserPolicy { user_name, undoes, .. } => {
+                format!("Undo {undoes}: put policy {REVOKE_POLICY} of user {user_name} back as it was")
+            }
+            Self::RestoreRolePolicy { role_name, undoes, .. } => {
+                format!("Undo {undoes}: put policy {REVOKE_POLICY} of role {role_name} back as it was")
+            }
+        }
+    }
+
+    /// What an approver must know about the consequences.
+    pub fn effect(&self) -> String {
+        match self {
+            Self::DeactivateAccessKey { .. } => {
+                "Requests signed with this key fail from then on. Sessions already minted from it live on: \
+                 they need their own revocation. Whatever else uses this key stops working."
+                    .to_owned()
+            }
+            Self::RevokeUserSessions { .. } => format!(
+                "Denies every action to sessions of this user issued before the call plus {CUT_OFF_LEAD_S} s. \
+                 The user's long-term keys are not touched by it."
+            ),
+            Self::RevokeRoleSessions { .. } => format!(
+                "Denies every action to all sessions of this role issued before the call plus {CUT_OFF_LEAD_S} s, \
+                 whoever holds them. Whoever may still assume the role can get a new session."
+            ),
+            Self::RestoreUserPolicy { previous, .. } | Self::RestoreRolePolicy { previous, .. } => {
+                if previous.is_some() {
+                    "Sessions that only the newer cut-off denies work again.".to_owned()
+                } else {
+                    "Sessions that the deny stops work again, the attacker's among them if they have not expired."
+                        .to_owned()
+                }
+            }
+        }
+    }
+
+    /// What to ask AWS: before planning, just before the call, and to verify.
+    pub fn probe(&self) -> Probe {
+        match self {
+            Self::DeactivateAccessKey { user_name, access_key_id } => {
+                Probe::AccessKey { user_name: user_name.clone(), access_key_id: access_key_id.clone() }
+            }
+            Self::RevokeUserSessions { user_name } | Self::RestoreUserPolicy { user_name, .. } => {
+                Probe::UserPolicy { user_name: user_name.clone(), policy_name: REVOKE_POLICY.to_owned() }
+            }
+            Self::RevokeRoleSessions { role_name } | Self::RestoreRolePolicy { role_name, .. } => {
+                Probe::RolePolicy { role_name: role_name.clone(), policy_name: REVOKE_POLICY.to_owned() }
+            }
+        }
+    }
+
+    /// Works the change out against AWS as it is. An error is a sentence: why it cannot be asked for.
+    pub fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        match (self, before) {
+            (_, Observation::OwnerMissing) => Err("AWS knows no such user or role any more.".to_owned()),
+            (Self::DeactivateAccessKey { user_name, access_key_id }, Observation::AccessKey { status, .. }) => {
+                match status {
+                    None => Err(format!("User {user_name} has no key {access_key_id} any more: it has been deleted.")),
+                    Some(KeyStatus::Inactive) => Err(format!("Key {access_key_id} is already Inactive.")),
+                    Some(KeyStatus::Active) => Ok(WorkedOut {
+                        calls: vec![ApiCall::UpdateAccessKey {
+                            user_name: user_name.clone(),
+                            access_key_id: access_key_id.clone(),
+                            status: KeyStatus::Inactive,
+                        }],
+                        cut_off_not_before: None,
+                        inverse: Inverse::None(REACTIVATE_REFUSED.to_owned()),
+                    }),
+                }
+            }
+            (Self::RevokeUserSessions { user_name }, Observation::InlinePolicy { document, .. }) => Ok(WorkedOut {
+                calls: vec![user_policy_call(user_name, Some(revoke_document()))],
+                cut_off_not_before: document.as_deref().and_then(cut_off_in),
+                inverse: Inverse::Calls(vec![user_policy_call(user_name, document.clone())]),
+            }),
+            (Self::RevokeRoleSessions { role_name }, Observation::InlinePolicy { document, .. }) => Ok(WorkedOut {
+                calls: vec![role_policy_call(role_name, Some(revoke_document()))],
+                cut_off_not_before: document.as_deref().and_then(cut_off_in),
+                inverse: Inverse::Calls(vec![role_policy_call(role_name, document.clone())]),
+            }),
+            (Self::RestoreUserPolicy { user_name, previous, .. }, Observation::InlinePolicy { document, .. }) => {
+                let now = document.clone().ok_or_else(|| ALREADY_GONE.to_owned())?;
+                Ok(WorkedOut {
+                    calls: vec![user_policy_call(user_name, previous.clone())],
+                    cut_off_not_before: None,
+                    inverse: Inverse::Calls(vec![user_policy_call(user_name, Some(now))]),
+                })
+            }
+            (Self::RestoreRolePolicy { role_name, previous, .. }, Observation::InlinePolicy { document, .. }) => {
+                let now = document.clone().ok_or_else(|| ALREADY_GONE.to_owned())?;
+                Ok(WorkedOut {
+                    calls: vec![role_policy_call(role_name, previous.clone())],
+                    cut_off_not_before: None,
+                    inverse: Inverse::Calls(vec![role_policy_call(role_name, Some(now))]),
+                })
+            }
+            _ => Err("AWS was asked about something else than the target.".to_owned()),
+        }
+    }
+
+    /// Compares AWS just before the call with what the approver saw, by unique id and content.
+    pub fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
+        match (before.owner_id(), now.owner_id()) {
+            (Some(was), Some(is)) if was != is => {
+                return Freshness::Changed(format!(
+                    "the target was deleted and made again: its unique id was {was} and is {is}"
+                ));
+            }
+            (_, None) => return Freshness::Changed("AWS knows no such user or role any more".to_owned()),
+            _ => {}
+        }
+        match (self, before, now) {
+            (Self::DeactivateAccessKey { .. }, Observation::AccessKey { status: was, .. }, Observation::AccessKey { status: is, .. }) => {
+                match is {
+                    Some(KeyStatus::Inactive) => Freshness::AlreadyDone,
+                    None => Freshness::Changed("the key has been deleted".to_owned()),
+                    Some(KeyStatus::Active) if is == was => Freshness::AsApproved,
+                    Some(KeyStatus::Active) => Freshness::Changed("the key's status has changed".to_owned()),
+                }
+            }
+            (_, Observation::InlinePolicy { document: was, .. }, Observation::InlinePolicy { document: is, .. }) => {
+                if same_documents(was.as_deref(), is.as_deref()) {
+                    return Freshness::AsApproved;
+                }
+                match self {
+                    Self::RestoreUserPolicy { previous, .. } | Self::RestoreRolePolicy { previous, .. }
+                        if same_documents(previous.as_deref(), is.as_deref()) =>
+                    {
+                        Freshness::AlreadyDone
+                    }
+                    _ => Freshness::Changed(format!("policy {REVOKE_POLICY} has been changed since")),
+                }
+            }
+            _ => Freshness::Changed("AWS answered about something else".to_owned()),
+        }
+    }
+
+    /// Whether AWS shows that the calls, as they were sent, hold.
+    pub fn holds(&self, sent: &[ApiCall], now: &Observation) -> bool {
+        match (self, now) {
+            (Self::DeactivateAccessKey { .. }, Observation::AccessKey { status, .. }) => {
+                *status == Some(KeyStatus::Inactive)
+            }
+            (Self::DeactivateAccessKey { .. }, _) | (_, Observation::AccessKey { .. } | Observation::OwnerMissing) => false,
+            (_, Observation::InlinePolicy { document, .. }) => {
+                let wanted = sent.last().and_then(ApiCall::document);
+                same_documents(wanted, document.as_deref())
+            }
+        }
+    }
+}
+
+/// Why a leaked key is never switched on again.
+pub const REACTIVATE_REFUSED: &str =
+    "A leaked key is never switched on again: whoever has it could use it at once. Make a new key for the workload instead.";
+const ALREADY_GONE: &str = "The policy is no longer there: nothing is left to undo.";
+
+fn same_documents(a: Option<&str>, b: Option<&str>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => same_document(a, b),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn user_policy_call(user_name: &str, document: Option<String>) -> ApiCall {
+    let (user_name, policy_name) = (user_name.to_owned(), REVOKE_POLICY.to_owned());
+    match document {
+        Some(policy_document) => ApiCall::PutUserPolicy { user_name, policy_name, policy_document },
+        None => ApiCall::DeleteUserPolicy { user_name, policy_name },
+    }
+}
+
+fn role_policy_call(role_name: &str, document: Option<String>) -> ApiCall {
+    let (role_name, policy_name) = (role_name.to_owned(), REVOKE_POLICY.to_owned());
+    match document {
+        Some(policy_document) => ApiCall::PutRolePolicy { role_name, policy_name, policy_document },
+        None => ApiCall::DeleteRolePolicy { role_name, policy_name },
+    }
+}
+
+/// The document that AWS documents for revoking role sessions. `aws:TokenIssueTime` is absent from
+/// requests signed with a long-term key, so on a user it reaches sessions only.
+fn revoke_document() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Deny",
+            "Action": ["*"],
+            "Resource": ["*"],
+            "Condition": { "DateLessThan": { "aws:TokenIssueTime": CUT_OFF } },
+        }],
+    })
+    .to_string()
+}
+
+/// The latest cut-off that a revocation policy already sets.
+fn cut_off_in(document: &str) -> Option<DateTime<Utc>> {
+    let document: serde_json::Value = serde_json::from_str(document).ok()?;
+    let statements = document.get("Statement")?;
+    let one = std::slice::from_ref(statements);
+    statements
+        .as_array()
+        .map_or(one, Vec::as_slice)
+        .iter()
+        .filter_map(|s| s.pointer("/Condition/DateLessThan/aws:TokenIssueTime")?.as_str()?.parse().ok())
+        .max()
+}
+
+impl WorkedOut {
+    /// The calls as they go to AWS when the call is made at `now`.
+    pub fn calls_at(&self, now: DateTime<Utc>) -> Vec<ApiCall> {
+        let fresh = now + TimeDelta::seconds(CUT_OFF_LEAD_S);
+        let cut_off = self.cut_off_not_before.map_or(fresh, |earlier| earlier.max(fresh));
+        self.calls.iter().cloned().map(|call| call.with_cut_off(cut_off)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn policy(owner_id: &str, document: Option<String>) -> Observation {
+        Observation::InlinePolicy {
+            owner_id: owner_id.into(),
+            owner_arn: "arn:aws:iam::111122223333:role/app".into(),
+            owner_path: "/".into(),
+            document,
+        }
+    }
+
+    #[test]
+    fn the_cut_off_lies_ahead_of_the_call_and_never_moves_back() {
+        let action = Action::RevokeRoleSessions { role_name: "app".into() };
+        let plan = action.work_out(&policy("AROA1", None)).unwrap();
+        let sent = plan.calls_at(at("2026-01-01T00:00:00Z"));
+        assert!(sent[0].document().unwrap().contains("2026-01-01T00:00:30Z"));
+        assert!(!sent[0].document().unwrap().contains(CUT_OFF));
+
+        let later = sent[0].document().unwrap().replace("2026-01-01T00:00:30Z", "2026-01-01T09:00:00Z");
+        let again = action.work_out(&policy("AROA1", Some(later))).unwrap();
+        assert!(again.calls_at(at("2026-01-01T00:10:00Z"))[0].document().unwrap().contains("2026-01-01T09:00:00Z"));
+    }
+
+    #[test]
+    fn undoing_a_revocation_puts_back_what_was_there() {
+        let action = Action::RevokeUserSessions { user_name: "ci".into() };
+        let before = policy("AIDA1", Some(r#"{"Version":"2012-10-17","Statement":[]}"#.into()));
+        let Inverse::Calls(calls) = action.work_out(&before).unwrap().inverse else { panic!("no inverse") };
+        assert!(matches!(&calls[0], ApiCall::PutUserPolicy { .. }));
+        let Inverse::Calls(calls) = action.work_out(&policy("AIDA1", None)).unwrap().inverse else { panic!() };
+        assert!(matches!(&calls[0], ApiCall::DeleteUserPolicy { .. }));
+    }
+
+    #[test]
+    fn a_target_made_again_under_the_same_name_is_another_target() {
+        let action = Action::RevokeRoleSessions { role_name: "app".into() };
+        let fresh = action.freshness(&policy("AROA1", None), &policy("AROA2", None));
+        assert!(matches!(fresh, Freshness::Changed(why) if why.contains("AROA2")));
+    }
+
+    #[test]
+    fn the_command_line_survives_a_shell() {
+        let call = ApiCall::PutUserPolicy {
+            user_name: "o'brien".into(),
+            policy_name: "p".into(),
+            policy_document: r#"{"a": 1}"#.into(),
+        };
+        assert_eq!(
+            call.cli(),
+            r#"aws iam put-user-policy --user-name 'o'\''brien' --policy-name p --policy-document '{"a": 1}'"#
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! One compromise: what has happened (`event`), how it stands (`state`), what people and the engine
+//! ask of it (`command`), what the rules answer (`decide`), and what the outside still owes it (`owed`).
+
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod evolve;
+pub mod owed;
+pub mod state;
+pub mod steps;

@@ -1,0 +1,307 @@
+//! The rules' answers: what follows from a command or a report, or why nothing does.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::command::{PersonCommand, Report};
+use super::event::Event;
+use super::state::{Identity, Incident};
+use super::steps::{action_for, in_force};
+use crate::domain::action::{ApiCall, Freshness};
+use crate::domain::alert::Alert;
+use crate::domain::approval::{
+    Asked, CallAnswer, Plan, RequestState, check_decide, check_request, check_responder,
+};
+use crate::domain::id::{IncidentId, RequestId};
+use crate::domain::observation::Observation;
+use crate::domain::playbook::Playbook;
+use crate::domain::policy::{Actor, Policy};
+use crate::domain::refusal::{Refusal, mention};
+
+/// How long a process may be at one execution before others read back what it did. Longer than the
+/// call and its read-back can take, so that two never work on one request.
+pub const EXECUTION_LEASE: TimeDelta = TimeDelta::seconds(20);
+/// Waits between attempts to find out whose credential it is; after the last, people decide.
+const IDENTIFY_WAITS_S: [i64; 6] = [2, 5, 15, 30, 60, 120];
+/// Longest reason, note or basis kept, in characters.
+const TEXT_CHARS_MAX: usize = 1_000;
+
+/// What decisions depend on, besides the incident.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// The rules.
+    pub policy: &'a Policy,
+    /// The steps.
+    pub playbook: &'a Playbook,
+}
+
+/// The first record of an incident.
+pub fn open(id: IncidentId, alert: Alert) -> Event {
+    Event::Opened { id, severity: alert.severity, alert }
+}
+
+/// What a person's command leads to.
+pub fn decide(
+    incident: &Incident,
+    actor: &Actor,
+    command: PersonCommand,
+    cx: Context<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    if !incident.is_open() {
+        return Err(Refusal::Closed(incident.id));
+    }
+    match command {
+        PersonCommand::Request { step, before, nonce } => {
+            let action = may_request(incident, actor, &step, cx)?;
+            let account = incident.account().ok_or_else(|| {
+                Refusal::NotApplicable("The account of this credential is not known yet.".into())
+            })?;
+            let asked = Asked {
+                incident: incident.id,
+                step: &step,
+                account: &account,
+                requester: &actor.person,
+                nonce: &nonce,
+                now: cx.now,
+            };
+            let plan = Plan::make(action, before, &asked, cx.policy)?;
+            Ok(vec![Event::ApprovalRequested {
+                request: incident.next_request(),
+                digest: plan.digest(),
+                plan: Box::new(plan),
+                by: actor.user.clone(),
+            }])
+        }
+        PersonCommand::Approve { request, digest_shown } => {
+            let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+            check_decide(cx.policy, found, actor, &digest_shown, cx.now)?;
+            let quorum = usize::from(cx.policy.quorum(found.plan.action.class()));
+            let reached = found.approvals.len() + 1 >= quorum;
+            Ok(vec![Event::ApprovalGiven {
+                request,
+                by: actor.user.clone(),
+                person: actor.person.clone(),
+                execute_by: reached.then(|| cx.now + cx.policy.execute_within),
+            }])
+        }
+        PersonCommand::Deny { request, digest_shown, reason } => {
+            let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+            check_decide(cx.policy, found, actor, &digest_shown, cx.now)?;
+            let reason = bounded(&reason);
+            if reason.is_empty() {
+                return Err(Refusal::ReasonNeeded);
+            }
+            Ok(vec![Event::RequestDenied { request, by: actor.user.clone(), reason }])
+        }
+        PersonCommand::Withdraw { request } => {
+            check_responder(cx.policy, actor)?;
+            let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+            if found.plan.requester != actor.person {
+                return Err(Refusal::NotYourRequest(found.requested_by.clone()));
+            }
+            match found.state {
+                RequestState::Pending | RequestState::Approved { .. } => {
+                    Ok(vec![Event::RequestWithdrawn { request, by: actor.user.clone() }])
+                }
+                RequestState::Executing(_) => Err(Refusal::UnderWay(request)),
+                _ => Err(Refusal::Decided { request, how: found.state.in_words() }),
+            }
+        }
+        PersonCommand::LookAgain => {
+            check_responder(cx.policy, actor)?;
+            Ok(vec![Event::IdentificationAsked { by: actor.user.clone() }])
+        }
+        PersonCommand::SetCompromiseTime { at, basis } => {
+            check_responder(cx.policy, actor)?;
+            if at > cx.now {
+                return Err(Refusal::InTheFuture);
+            }
+            Ok(vec![Event::CompromiseTimeSet { compromised_at: at, by: actor.user.clone(), basis: bounded(&basis) }])
+        }
+        PersonCommand::TakeLead => {
+            check_responder(cx.policy, actor)?;
+            if incident.lead.as_ref() == Some(&actor.user) {
+                return Err(Refusal::Other("You already lead this incident.".into()));
+            }
+            Ok(vec![Event::LeadTaken { by: actor.user.clone() }])
+        }
+        PersonCommand::Close { outcome, note } => {
+            check_responder(cx.policy, actor)?;
+            close(incident, actor, outcome, &bounded(&note))
+        }
+    }
+}
+
+/// Checks a wish before AWS is asked about it, and says what the action would be.
+pub fn may_request(
+    incident: &Incident,
+    actor: &Actor,
+    step: &crate::domain::id::StepId,
+    cx: Context<'_>,
+) -> Result<crate::domain::action::Action, Refusal> {
+    if !incident.is_open() {
+        return Err(Refusal::Closed(incident.id));
+    }
+    check_responder(cx.policy, actor)?;
+    if incident.sample {
+        return Err(Refusal::Sample);
+    }
+    let action = action_for(incident, cx.playbook, step)?;
+    check_request(cx.policy, actor, &action)?;
+    if let Some(open) = incident.requests_for(step).find(|r| r.state.is_open()) {
+        return Err(match open.state {
+            RequestState::Pending => Refusal::AlreadyAsked(open.id),
+            _ => Refusal::UnderWay(open.id),
+        });
+    }
+    if let Some(done) = in_force(incident, step) {
+        return Err(Refusal::AlreadyDone(done.id));
+    }
+    Ok(action)
+}
+
+fn close(
+    incident: &Incident,
+    actor: &Actor,
+    outcome: super::event::Outcome,
+    note: &str,
+) -> Result<Vec<Event>, Refusal> {
+    let mut events = Vec::new();
+    for request in incident.requests.values().filter(|r| r.state.is_open()) {
+        if matches!(request.state, RequestState::Executing(_)) {
+            return Err(Refusal::CannotCloseYet(request.id));
+        }
+        events.push(Event::RequestCancelled {
+            request: request.id,
+            why: format!("{} closed the incident", mention(&actor.user)),
+        });
+    }
+    events.push(Event::Closed { by: actor.user.clone(), outcome, note: note.to_owned() });
+    Ok(events)
+}
+
+/// The audit record of a refused attempt.
+pub fn refused(actor: &Actor, attempt: &str, request: Option<RequestId>, refusal: &Refusal) -> Event {
+    Event::AttemptRefused {
+        by: actor.user.clone(),
+        attempt: attempt.to_owned(),
+        request,
+        refusal: refusal.clone(),
+    }
+}
+
+/// What follows from what the engine brings back. Empty when the log has moved on meanwhile.
+pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<Event> {
+    match report {
+        Report::Alert(alert) => {
+            if incident.deliveries.contains(&alert.delivery_id) || !incident.is_open() {
+                return Vec::new();
+            }
+            vec![Event::AlertReceived { alert }]
+        }
+        Report::Identified(found) => vec![Event::Identified { found }],
+        Report::IdentificationFailed { error, retry } => {
+            let failed = match &incident.identity {
+                Identity::Wanted { failed, .. } => *failed,
+                Identity::Known(_) | Identity::GivenUp { .. } => return Vec::new(),
+            };
+            let wait = IDENTIFY_WAITS_S.get(failed as usize).filter(|_| retry);
+            vec![Event::IdentificationFailed {
+                attempt: failed + 1,
+                error,
+                retry_at: wait.map(|s| cx.now + TimeDelta::seconds(*s)),
+            }]
+        }
+        Report::ReadyToExecute { warranted, now, request, replica } => {
+            start(incident, request, warranted, &now, replica, cx)
+        }
+        Report::CallAnswered { request, answer } => match executing(incident, request) {
+            Some(_) => answered(request, answer),
+            None => Vec::new(),
+        },
+        Report::ReadBack { request, now, last } => read_back(incident, request, &now, last),
+        Report::NotReadable { request, error } => match executing(incident, request) {
+            Some(_) => vec![Event::ExecutionUnknown { request, why: format!("AWS could not be read back: {error}") }],
+            None => Vec::new(),
+        },
+        Report::ClockPassed { request } => passed(incident, request, cx),
+    }
+}
+
+fn start(
+    incident: &Incident,
+    request: RequestId,
+    warranted: Result<Vec<ApiCall>, Refusal>,
+    now: &Observation,
+    replica: String,
+    cx: Context<'_>,
+) -> Vec<Event> {
+    let Some(found) = incident.requests.get(&request) else { return Vec::new() };
+    if !matches!(found.state, RequestState::Approved { .. }) || !incident.is_open() {
+        return Vec::new();
+    }
+    let sent = match warranted {
+        Ok(calls) => calls,
+        Err(refusal) => return vec![Event::RequestLapsed { request, why: refusal.to_string() }],
+    };
+    match found.plan.action.freshness(&found.plan.before, now) {
+        Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
+        Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
+        Freshness::AsApproved => vec![Event::ExecutionStarted {
+            request,
+            replica,
+            lease_until: cx.now + EXECUTION_LEASE,
+            sent,
+        }],
+    }
+}
+
+fn answered(request: RequestId, answer: CallAnswer) -> Vec<Event> {
+    let why = match &answer {
+        CallAnswer::Refused { code, message } => Some(format!("AWS refused the call: {code}: {message}")),
+        CallAnswer::Accepted | CallAnswer::Unclear { .. } => None,
+    };
+    let mut events = vec![Event::CallAnswered { request, answer }];
+    events.extend(why.map(|why| Event::ExecutionFailed { request, why }));
+    events
+}
+
+fn read_back(incident: &Incident, request: RequestId, now: &Observation, last: bool) -> Vec<Event> {
+    let Some(execution) = executing(incident, request) else { return Vec::new() };
+    let Some(found) = incident.requests.get(&request) else { return Vec::new() };
+    if found.plan.action.holds(&execution.sent, now) {
+        return vec![Event::Verified { request, no_op: false }];
+    }
+    if !last {
+        return Vec::new();
+    }
+    let why = match execution.answer {
+        Some(CallAnswer::Accepted) => "AWS accepted the call, but reading back shows that it does not hold.",
+        _ => "The call was interrupted and AWS shows no change. Nothing was repeated: ask again.",
+    };
+    vec![Event::ExecutionFailed { request, why: why.into() }]
+}
+
+fn passed(incident: &Incident, request: RequestId, cx: Context<'_>) -> Vec<Event> {
+    let Some(found) = incident.requests.get(&request) else { return Vec::new() };
+    match &found.state {
+        RequestState::Pending if cx.now > found.plan.approve_by => vec![Event::RequestExpired { request }],
+        RequestState::Approved { execute_by } if cx.now > *execute_by => vec![Event::RequestLapsed {
+            request,
+            why: "the call did not start in time after the approval".into(),
+        }],
+        _ => Vec::new(),
+    }
+}
+
+fn executing(incident: &Incident, request: RequestId) -> Option<&crate::domain::approval::Execution> {
+    match &incident.requests.get(&request)?.state {
+        RequestState::Executing(execution) => Some(execution),
+        _ => None,
+    }
+}
+
+fn bounded(text: &str) -> String {
+    text.trim().chars().take(TEXT_CHARS_MAX).collect()
+}

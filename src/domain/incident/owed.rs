@@ -1,0 +1,72 @@
+//! What the outside still owes an incident. Worked out from state alone, so that a crash anywhere is
+//! cured by loading and asking again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::state::{Identity, Incident};
+use crate::domain::approval::RequestState;
+use crate::domain::id::RequestId;
+
+/// One thing to do outside, and from when on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Owed {
+    /// Not before.
+    pub due_at: DateTime<Utc>,
+    /// What.
+    pub effect: Effect,
+}
+
+/// A thing to do outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// Find out whose credential it is.
+    Identify,
+    /// Make the call of an approved request.
+    Execute(RequestId),
+    /// Ask AWS how a started call ended.
+    ReadBack(RequestId),
+    /// Note that a limit has passed.
+    Clock(RequestId),
+}
+
+/// Everything that is owed, soonest first; at the same moment, what contains comes before what informs.
+pub fn owed(incident: &Incident) -> Vec<Owed> {
+    let mut owed = Vec::new();
+    if !incident.is_open() {
+        // A closed incident has no open requests: closing ended them all.
+        return owed;
+    }
+    // A limit has passed one tick after its last moment.
+    let tick = TimeDelta::milliseconds(1);
+    for request in incident.requests.values() {
+        match &request.state {
+            RequestState::Pending => {
+                owed.push(Owed { due_at: request.plan.approve_by + tick, effect: Effect::Clock(request.id) });
+            }
+            RequestState::Approved { execute_by } => {
+                let approved_at = request.approvals.last().map_or(request.requested_at, |a| a.at);
+                owed.push(Owed { due_at: approved_at, effect: Effect::Execute(request.id) });
+                owed.push(Owed { due_at: *execute_by + tick, effect: Effect::Clock(request.id) });
+            }
+            RequestState::Executing(execution) => {
+                // With an answer, read at once; without one, only when nobody can still be at it.
+                let due_at = match execution.answer {
+                    Some(_) => execution.started_at,
+                    None => execution.lease_until,
+                };
+                owed.push(Owed { due_at, effect: Effect::ReadBack(request.id) });
+            }
+            _ => {}
+        }
+    }
+    if let Identity::Wanted { not_before, .. } = &incident.identity {
+        owed.push(Owed { due_at: *not_before, effect: Effect::Identify });
+    }
+    owed.sort_by_key(|o| o.due_at);
+    owed
+}
+
+/// When this incident next needs attention, if nothing else happens to it.
+pub fn next_due_at(incident: &Incident) -> Option<DateTime<Utc>> {
+    owed(incident).first().map(|o| o.due_at)
+}

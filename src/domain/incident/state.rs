@@ -1,0 +1,164 @@
+//! How an incident stands: what folding its log gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::event::{Identification, Outcome};
+use crate::domain::alert::{AlertSource, Severity};
+use crate::domain::approval::Request;
+use crate::domain::credential::{PrincipalKind, Subject};
+use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
+
+/// One incident, folded from its log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// Its name.
+    pub id: IncidentId,
+    /// How many records its log has: what an append must name.
+    pub version: u64,
+    /// When it was opened: when the response began.
+    pub opened_at: DateTime<Utc>,
+    /// What raised it.
+    pub source: AlertSource,
+    /// One line for people, from outside.
+    pub title: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Opened from a sample: nothing live can come of it.
+    pub sample: bool,
+    /// What the outside said about whose credential it is.
+    pub subject: Subject,
+    /// What a person wrote when they opened it.
+    pub note: Option<String>,
+    /// Deliveries taken in: each counts once.
+    pub deliveries: BTreeSet<String>,
+    /// Findings, by id; alerts without one by their delivery.
+    pub findings: BTreeMap<String, Finding>,
+    /// What is known about the credential.
+    pub identity: Identity,
+    /// Set by a responder.
+    pub compromise: Option<CompromiseTime>,
+    /// Who leads.
+    pub lead: Option<UserId>,
+    /// All requests, oldest first.
+    pub requests: BTreeMap<RequestId, Request>,
+    /// How it ended.
+    pub closing: Option<Closing>,
+    /// When the last record was written.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// One finding, as its newest delivery says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Its type.
+    pub finding_type: String,
+    /// One line.
+    pub title: String,
+    /// How bad.
+    pub severity: Severity,
+    /// First seen, by the source.
+    pub first_seen_at: Option<DateTime<Utc>>,
+    /// Last seen, by the source.
+    pub last_seen_at: Option<DateTime<Utc>>,
+    /// How often.
+    pub count: u32,
+    /// The caller's address.
+    pub remote_address: Option<String>,
+    /// The API that was called.
+    pub api: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+}
+
+/// Whether the bot knows whose credential it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Identity {
+    /// It is to find out, not before the given time.
+    Wanted {
+        /// How often it has failed.
+        failed: u32,
+        /// When to try.
+        not_before: DateTime<Utc>,
+        /// What went wrong the last time.
+        last_error: Option<String>,
+    },
+    /// It knows.
+    Known(Box<Identification>),
+    /// It has given up until somebody asks again.
+    GivenUp {
+        /// How often it has tried.
+        failed: u32,
+        /// What went wrong the last time.
+        error: String,
+    },
+}
+
+/// The likely time of compromise, and who says so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompromiseTime {
+    /// The time.
+    pub at: DateTime<Utc>,
+    /// Who set it.
+    pub by: UserId,
+    /// From what they know it.
+    pub basis: String,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Closing {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who closed it.
+    pub by: UserId,
+    /// With what outcome.
+    pub outcome: Outcome,
+    /// In their words.
+    pub note: String,
+}
+
+impl Incident {
+    /// What is known about the credential.
+    pub fn identification(&self) -> Option<&Identification> {
+        match &self.identity {
+            Identity::Known(found) => Some(found),
+            Identity::Wanted { .. } | Identity::GivenUp { .. } => None,
+        }
+    }
+
+    /// The kind of principal, proved or not yet known.
+    pub fn principal_kind(&self) -> PrincipalKind {
+        self.identification().map_or(PrincipalKind::Unknown, |i| i.kind)
+    }
+
+    /// The account: what AWS said, else what the alert said, else what the key encodes.
+    pub fn account(&self) -> Option<AccountId> {
+        self.identification()
+            .and_then(|i| i.account.clone())
+            .or_else(|| self.subject.account.clone())
+            .or_else(|| self.subject.access_key.as_ref().and_then(|k| k.account_hint()))
+    }
+
+    /// When malicious use was first seen, by any finding.
+    pub fn first_seen_at(&self) -> Option<DateTime<Utc>> {
+        self.findings.values().filter_map(|f| f.first_seen_at).min()
+    }
+
+    /// Requests for a step, newest first.
+    pub fn requests_for<'a>(&'a self, step: &'a StepId) -> impl Iterator<Item = &'a Request> {
+        self.requests.values().rev().filter(move |r| r.plan.step == *step)
+    }
+
+    /// The name that the next request gets.
+    pub fn next_request(&self) -> RequestId {
+        let number = u32::try_from(self.requests.len()).unwrap_or(u32::MAX).saturating_add(1);
+        RequestId::new(self.id, number)
+    }
+
+    /// Whether it still takes changes.
+    pub const fn is_open(&self) -> bool {
+        self.closing.is_none()
+    }
+}

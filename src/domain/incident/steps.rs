@@ -1,0 +1,216 @@
+//! Which steps an incident has, and what each offers, from the playbook and the kind of principal.
+
+use super::state::Incident;
+use crate::domain::action::{Action, REACTIVATE_REFUSED};
+use crate::domain::approval::{Request, RequestState};
+use crate::domain::credential::PrincipalKind;
+use crate::domain::id::StepId;
+use crate::domain::observation::KeyStatus;
+use crate::domain::playbook::Playbook;
+use crate::domain::refusal::Refusal;
+
+/// Prefix of the step that undoes another.
+const UNDO: &str = "undo.";
+
+/// One step, as it stands for this incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// For people.
+    pub title: String,
+    /// Why it is done.
+    pub why: String,
+    /// What can be done about it.
+    pub offer: Offer,
+}
+
+/// What a step offers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Offer {
+    /// This action.
+    Action(Action),
+    /// Nothing that the bot may do, why, and what people do instead.
+    Refused {
+        /// Why.
+        why: String,
+        /// What to do instead.
+        instead: String,
+    },
+}
+
+/// The steps that the incident shows, in order: the playbook's for its kind of principal, and the
+/// undoing of what has been asked to be undone.
+pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
+    let Some(found) = incident.identification() else { return Vec::new() };
+    if let Some(refused) = refusal_for(found.kind) {
+        return vec![refused];
+    }
+    let mut steps = Vec::new();
+    for step in playbook.actions_for(found.kind) {
+        for (suffix, action) in actions(incident, step.action.as_deref().unwrap_or_default()) {
+            let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));
+            let Ok(id) = text.parse::<StepId>() else { continue };
+            let undo = undo_step(incident, &id);
+            steps.push(Step { id, title: action.title(), why: step.why.clone(), offer: Offer::Action(action) });
+            steps.extend(undo);
+        }
+    }
+    steps
+}
+
+fn actions(incident: &Incident, kind: &str) -> Vec<(Option<String>, Action)> {
+    let Some(found) = incident.identification() else { return Vec::new() };
+    let Some(name) = found.name.clone() else { return Vec::new() };
+    match kind {
+        "revoke-user-sessions" => vec![(None, Action::RevokeUserSessions { user_name: name })],
+        "revoke-role-sessions" => vec![(None, Action::RevokeRoleSessions { role_name: name })],
+        "deactivate-access-key" => {
+            let stolen = incident.subject.access_key.as_ref().filter(|k| k.is_long_term());
+            // Known to be stolen: that key. Otherwise any active key of the user may have minted the session.
+            let keys: Vec<_> = match stolen {
+                Some(key) => vec![key.clone()],
+                None => {
+                    let asked = |key| incident.requests.values().any(|r| targets_key(&r.plan.action, key));
+                    found
+                        .keys
+                        .iter()
+                        .filter(|k| k.status == KeyStatus::Active || asked(&k.id))
+                        .map(|k| k.id.clone())
+                        .collect()
+                }
+            };
+            keys.into_iter()
+                .map(|key| {
+                    (Some(key.to_string()), Action::DeactivateAccessKey { user_name: name.clone(), access_key_id: key })
+                })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn targets_key(action: &Action, key: &crate::domain::credential::AccessKeyId) -> bool {
+    matches!(action, Action::DeactivateAccessKey { access_key_id, .. } if access_key_id == key)
+}
+
+/// The undo of a step, shown once it has been asked for.
+fn undo_step(incident: &Incident, of: &StepId) -> Option<Step> {
+    let id: StepId = format!("{UNDO}{of}").parse().ok()?;
+    let action = match incident.requests_for(&id).next() {
+        Some(request) if request.state.is_open() || !undo_is_superseded(incident, of, request) => {
+            request.plan.action.clone()
+        }
+        _ => return None,
+    };
+    Some(Step {
+        id,
+        title: action.title(),
+        why: "Takes a containment back, and so needs approval like any other change.".into(),
+        offer: Offer::Action(action),
+    })
+}
+
+/// Whether the undone step has been asked for again since.
+fn undo_is_superseded(incident: &Incident, of: &StepId, undo: &Request) -> bool {
+    incident.requests_for(of).next().is_some_and(|r| r.id > undo.id)
+}
+
+/// The action that a request for this step would ask for, or why there is none.
+pub fn action_for(incident: &Incident, playbook: &Playbook, step: &StepId) -> Result<Action, Refusal> {
+    if let Some(of) = step.as_str().strip_prefix(UNDO) {
+        return undo_action(incident, of);
+    }
+    let gone = || Refusal::NotApplicable("This step does not apply to this incident any more.".into());
+    let step = steps(incident, playbook).into_iter().find(|s| s.id == *step).ok_or_else(gone)?;
+    match step.offer {
+        Offer::Action(action) => Ok(action),
+        Offer::Refused { why, instead } => Err(Refusal::NotApplicable(format!("{why} {instead}"))),
+    }
+}
+
+/// The step that undoes this one.
+pub fn undo_of(step: &StepId) -> Option<StepId> {
+    format!("{UNDO}{step}").parse().ok()
+}
+
+fn undo_action(incident: &Incident, of: &str) -> Result<Action, Refusal> {
+    use crate::domain::observation::Observation;
+    let nothing = || Refusal::NotApplicable("There is nothing to undo: the step has not been carried out.".into());
+    let of: StepId = of.parse().map_err(|_| nothing())?;
+    let done = in_force(incident, &of).ok_or_else(nothing)?;
+    let previous = match &done.plan.before {
+        Observation::InlinePolicy { document, .. } => document.clone(),
+        Observation::AccessKey { .. } | Observation::OwnerMissing => None,
+    };
+    match &done.plan.action {
+        Action::DeactivateAccessKey { .. } => Err(Refusal::NotApplicable(REACTIVATE_REFUSED.into())),
+        Action::RevokeUserSessions { user_name } => {
+            Ok(Action::RestoreUserPolicy { user_name: user_name.clone(), previous, undoes: done.id })
+        }
+        Action::RevokeRoleSessions { role_name } => {
+            Ok(Action::RestoreRolePolicy { role_name: role_name.clone(), previous, undoes: done.id })
+        }
+        Action::RestoreUserPolicy { .. } | Action::RestoreRolePolicy { .. } => {
+            Err(Refusal::NotApplicable("Ask for the containment step again instead.".into()))
+        }
+    }
+}
+
+/// The request that has carried a step out and has not been undone since.
+pub fn in_force<'a>(incident: &'a Incident, step: &'a StepId) -> Option<&'a Request> {
+    let done = incident.requests_for(step).find(|r| matches!(r.state, RequestState::Verified { .. }))?;
+    let undone = incident.requests.values().any(|r| {
+        matches!(r.state, RequestState::Verified { .. })
+            && matches!(&r.plan.action,
+                Action::RestoreUserPolicy { undoes, .. } | Action::RestoreRolePolicy { undoes, .. } if *undoes == done.id)
+    });
+    (!undone).then_some(done)
+}
+
+/// Whether every containment step that applies is in force.
+pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
+    let mut any = false;
+    for step in steps(incident, playbook).iter().filter(|s| !s.id.as_str().starts_with(UNDO)) {
+        any = true;
+        if in_force(incident, &step.id).is_none() {
+            return false;
+        }
+    }
+    any
+}
+
+fn refusal_for(kind: PrincipalKind) -> Option<Step> {
+    let (id, title, why, instead) = match kind {
+        PrincipalKind::Root => (
+            "root",
+            "The root user cannot be contained from here",
+            "No IAM policy restricts root, and only root can switch off its keys.",
+            "Sign in as root: deactivate and delete its access keys, change the password, check the MFA devices, and \
+             answer any AWS Support case. From the management account, sts:AssumeRoot can delete a member account's root credentials.",
+        ),
+        PrincipalKind::ServiceLinkedRole => (
+            "service-linked-role",
+            "A service-linked role cannot be contained from here",
+            "Only AWS can change a service-linked role, and its sessions cannot be revoked (UnmodifiableEntity).",
+            "Find what makes the service act: stop or isolate the resource that the role serves, and contain whoever configured it.",
+        ),
+        PrincipalKind::IdentityCenterRole => (
+            "identity-center-role",
+            "An IAM Identity Center role cannot be changed in IAM",
+            "Roles named AWSReservedSSO_* are changed only by IAM Identity Center (UnmodifiableEntity).",
+            "In IAM Identity Center: disable the user (and in the identity provider), end their sessions, remove the account \
+             assignment, or put a deny on identitystore:userId into the permission set or an SCP.",
+        ),
+        PrincipalKind::IamUser
+        | PrincipalKind::AssumedRole
+        | PrincipalKind::FederatedUser
+        | PrincipalKind::Unknown => return None,
+    };
+    Some(Step {
+        id: id.parse().ok()?,
+        title: title.into(),
+        why: why.into(),
+        offer: Offer::Refused { why: why.into(), instead: instead.into() },
+    })
+}

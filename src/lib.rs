@@ -1,0 +1,5 @@
+//! `irp` carries a team through an AWS credential compromise in Slack, with two people behind every
+//! change. `ARCHITECTURE.md` has the map.
+
+pub mod domain;
+pub mod ports;

@@ -1,0 +1,326 @@
+//! What the engine needs from outside, as roles. Each comes with the errors that its caller can do
+//! something about.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::domain::approval::{CallAnswer, Warrant};
+use crate::domain::credential::Subject;
+use crate::domain::id::{AccountId, ChannelId, IncidentId, UserId};
+use crate::domain::incident::event::Identification;
+use crate::domain::observation::{Observation, Probe};
+use crate::domain::policy::Standing;
+use crate::domain::stored::Record;
+
+/// The time that rules go by.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// The store could not do it. Nothing is decided and nothing executes without it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// It did not answer, or not in time: whether a write happened is not known. Try again later.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// What it holds cannot be read. Trying again does not help.
+    #[error("the store holds something unreadable: {0}")]
+    Unreadable(String),
+}
+
+/// An append that did not happen.
+#[derive(Debug, Error)]
+pub enum AppendError {
+    /// Somebody else was faster: load again and decide anew.
+    #[error("the log has moved on")]
+    Conflict,
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The answer to a claim on correlation keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Claim {
+    /// The incident that the keys lead to.
+    pub incident: IncidentId,
+    /// Whether its number was handed out by this very claim.
+    pub new: bool,
+}
+
+/// The logs of all incidents, and the index that leads to them.
+#[async_trait]
+pub trait IncidentLog: Send + Sync {
+    /// All records of an incident, oldest first; none when it does not exist.
+    async fn load(&self, id: IncidentId) -> Result<Vec<Record>, StoreError>;
+
+    /// Appends in one atomic step, if the log has exactly `expected` records. The same step notes when
+    /// the incident is next due (or that it is not) and puts it on the work queue of every [`Work`].
+    async fn append(
+        &self,
+        id: IncidentId,
+        expected: u64,
+        records: &[Record],
+        next_due_at: Option<DateTime<Utc>>,
+    ) -> Result<(), AppendError>;
+
+    /// The incident that any of these keys leads to; all of them lead to it from then on. When none
+    /// does, a new number is handed out. Atomic: of two claims at once, one is new.
+    async fn claim(&self, keys: &[String]) -> Result<Claim, StoreError>;
+
+    /// Frees all keys of an incident and takes it off the list of open ones. Harmless when repeated.
+    async fn retire(&self, id: IncidentId) -> Result<(), StoreError>;
+
+    /// Claimed and not retired, newest first, at most `limit`.
+    async fn open_incidents(&self, limit: usize) -> Result<Vec<IncidentId>, StoreError>;
+}
+
+/// Which deliveries from outside: each lane has workers of its own, so that a burst of alerts never
+/// holds up a person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub enum Lane {
+    /// Alert webhooks.
+    Alerts,
+    /// Slack.
+    Slack,
+}
+
+/// One accepted delivery.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Names it to [`Inbox::done`].
+    pub token: String,
+    /// What was put.
+    pub body: String,
+}
+
+/// Deliveries that were accepted but not worked off yet. Durable before the sender gets its answer.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Keeps a delivery. `false` when one with this key was kept in the last ten minutes.
+    async fn put(&self, lane: Lane, dedup_key: &str, body: &str) -> Result<bool, StoreError>;
+
+    /// Up to `max` deliveries that nobody works on, or whose worker has been silent for
+    /// [`TAKEOVER_AFTER`]. Waits up to a second for the first.
+    async fn take(&self, lane: Lane, max: usize) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Forgets a delivery.
+    async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError>;
+}
+
+/// After so long without a word, a worker is taken for dead and its work is handed to another.
+pub const TAKEOVER_AFTER: Duration = Duration::from_secs(15);
+
+/// What is to be done about an incident whose log has grown or whose time has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub enum Work {
+    /// Run what is owed.
+    Effects,
+    /// Bring Slack in line.
+    Cards,
+}
+
+/// An incident that needs attention.
+#[derive(Clone, Debug)]
+pub struct WorkItem {
+    /// Names it to [`WorkQueue::done`].
+    pub token: String,
+    /// The incident.
+    pub incident: IncidentId,
+}
+
+/// The outbox: filled by [`IncidentLog::append`] and by the clock, shared by all replicas.
+#[async_trait]
+pub trait WorkQueue: Send + Sync {
+    /// Like [`Inbox::take`].
+    async fn take_work(&self, work: Work, max: usize) -> Result<Vec<WorkItem>, StoreError>;
+
+    /// Forgets an item.
+    async fn work_done(&self, work: Work, token: &str) -> Result<(), StoreError>;
+
+    /// Puts an incident on one queue by hand: to try again, or to bring cards in line.
+    async fn put_work(&self, work: Work, incident: IncidentId) -> Result<(), StoreError>;
+
+    /// Puts incidents whose due time is not after `now` on the effects queue, and forgets the due time.
+    /// Returns how many.
+    async fn wake_due(&self, now: DateTime<Utc>) -> Result<usize, StoreError>;
+}
+
+/// Names one message of an incident: `announcement`, `evidence`, `step:…`, `note:…`.
+pub type Slot = String;
+
+/// A message that stands in Slack, or is being posted.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Slack's name for the message; absent while it is being posted.
+    pub ts: Option<String>,
+    /// Hash of what it shows.
+    pub hash: String,
+    /// When this was written down.
+    pub at: DateTime<Utc>,
+}
+
+/// Where the messages of each incident stand. Slack is a view: losing this loses no decision.
+#[async_trait]
+pub trait CardStore: Send + Sync {
+    /// All messages of an incident.
+    async fn cards(&self, id: IncidentId) -> Result<BTreeMap<Slot, Posted>, StoreError>;
+
+    /// Writes down that a slot is about to be posted, if nothing is written for it yet. `false` when
+    /// there is: somebody else is at it.
+    async fn claim_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<bool, StoreError>;
+
+    /// Writes down where a slot stands.
+    async fn put_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<(), StoreError>;
+
+    /// Forgets a slot, so that it can be posted again.
+    async fn drop_card(&self, id: IncidentId, slot: &str) -> Result<(), StoreError>;
+}
+
+/// All that one store gives.
+#[async_trait]
+pub trait Store: IncidentLog + Inbox + WorkQueue + CardStore {
+    /// Whether it answers, for readiness.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Settings under which it could lose what it was given, a sentence each; none when it is safe.
+    async fn durability_faults(&self) -> Result<Vec<String>, StoreError>;
+}
+
+/// One message: what screen readers and notifications use, and what is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The whole message in words, escaped.
+    pub text: String,
+    /// Block Kit blocks.
+    pub blocks: Vec<Value>,
+}
+
+/// Where a person's answer goes.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ReplyTo {
+    /// Who.
+    pub user: UserId,
+    /// Slack's one-time address for answers to this act; good for 30 minutes and five uses.
+    pub response_url: Option<String>,
+    /// Where to say it when there is no such address: only they see it.
+    pub channel: Option<ChannelId>,
+    /// In which thread.
+    pub thread_ts: Option<String>,
+}
+
+/// Slack did not do it.
+#[derive(Debug, Error)]
+pub enum ChatError {
+    /// Too fast. Not done.
+    #[error("Slack asks to wait {} s", .0.as_secs())]
+    RateLimited(Duration),
+    /// Not reached, or an error of Slack's own. Whether it was done is not known.
+    #[error("Slack does not answer: {0}")]
+    Unavailable(String),
+    /// Slack said no, with its error code. Trying the same again does not help.
+    #[error("Slack refused: {0}")]
+    Refused(String),
+}
+
+/// Slack, outwards.
+#[async_trait]
+pub trait Chat: Send + Sync {
+    /// Posts a message, with the slot in its metadata, and returns Slack's name for it.
+    async fn post(
+        &self,
+        channel: &ChannelId,
+        thread_ts: Option<&str>,
+        key: &CardKey,
+        message: &Message,
+    ) -> Result<String, ChatError>;
+
+    /// Replaces a message.
+    async fn update(&self, channel: &ChannelId, ts: &str, key: &CardKey, message: &Message) -> Result<(), ChatError>;
+
+    /// Finds a message by the slot in its metadata, after a post whose outcome is not known.
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        thread_ts: Option<&str>,
+        key: &CardKey,
+    ) -> Result<Option<String>, ChatError>;
+
+    /// Says something to one person.
+    async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError>;
+
+    /// Opens a modal. The trigger is good for three seconds, once.
+    async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError>;
+}
+
+/// What a message is, in its metadata.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CardKey {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The slot.
+    pub slot: Slot,
+}
+
+/// Who people are, freshly asked.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// What Slack says about an account. [`Standing::Unknown`] when it cannot be asked: no is the answer.
+    async fn standing(&self, user: &UserId) -> Standing;
+}
+
+/// AWS did not answer a question.
+#[derive(Debug, Error)]
+pub enum CloudError {
+    /// AWS said no: the bot may not, or the question is wrong. Trying again does not help.
+    #[error("{operation}: {code}: {message}")]
+    Refused {
+        /// The API that was called.
+        operation: String,
+        /// AWS's error code.
+        code: String,
+        /// AWS's message.
+        message: String,
+    },
+    /// Not reached, throttled, or an error of AWS's own. Trying again can help.
+    #[error("{operation}: {message}")]
+    Unavailable {
+        /// The API that was called.
+        operation: String,
+        /// What happened.
+        message: String,
+    },
+    /// The account is not in the configuration.
+    #[error("account {0} is not in irp.toml: add an [[account]] for it")]
+    UnknownAccount(String),
+}
+
+impl CloudError {
+    /// Whether trying again can help.
+    pub const fn can_retry(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+/// AWS. There is one method that changes anything, and it takes a [`Warrant`].
+#[async_trait]
+pub trait Cloud: Send + Sync {
+    /// Finds out whose credential it is. Parts that cannot be read are named in
+    /// [`Identification::not_known`]; an error means that nothing could be said at all.
+    async fn identify(&self, subject: &Subject, now: DateTime<Utc>) -> Result<Identification, CloudError>;
+
+    /// Reads one target.
+    async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError>;
+
+    /// Makes the calls of a warrant, once, in order, without retries.
+    async fn apply(&self, warrant: &Warrant) -> CallAnswer;
+}
