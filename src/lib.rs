@@ -1,5 +1,7 @@
 //! `irp` carries a team through an AWS credential compromise in Slack, with two people behind every
 //! change. `ARCHITECTURE.md` has the map.
 
+pub mod adapters;
 pub mod domain;
+pub mod engine;
 pub mod ports;

@@ -223,7 +223,9 @@ impl Action {
             Self::DeactivateAccessKey { user_name, access_key_id } => {
                 format!("Deactivate access key {access_key_id} of user {user_name}")
             }
-            Self::RevokeUserSessions { user_name } => format!("Revoke all sessions minted from the keys of user {user_name}"),
+            Self::RevokeUserSessions { user_name } => {
+                format!("Revoke all sessions minted from the keys of user {user_name}")
+            }
             Self::RevokeRoleSessions { role_name } => format!("Revoke all older sessions of role {role_name}"),
             Self::RestoreUserPolicy { user_name, undoes, .. } => {
                 format!("Undo {undoes}: put policy {REVOKE_POLICY} of user {user_name} back as it was")
@@ -337,14 +339,16 @@ impl Action {
             _ => {}
         }
         match (self, before, now) {
-            (Self::DeactivateAccessKey { .. }, Observation::AccessKey { status: was, .. }, Observation::AccessKey { status: is, .. }) => {
-                match is {
-                    Some(KeyStatus::Inactive) => Freshness::AlreadyDone,
-                    None => Freshness::Changed("the key has been deleted".to_owned()),
-                    Some(KeyStatus::Active) if is == was => Freshness::AsApproved,
-                    Some(KeyStatus::Active) => Freshness::Changed("the key's status has changed".to_owned()),
-                }
-            }
+            (
+                Self::DeactivateAccessKey { .. },
+                Observation::AccessKey { status: was, .. },
+                Observation::AccessKey { status: is, .. },
+            ) => match is {
+                Some(KeyStatus::Inactive) => Freshness::AlreadyDone,
+                None => Freshness::Changed("the key has been deleted".to_owned()),
+                Some(KeyStatus::Active) if is == was => Freshness::AsApproved,
+                Some(KeyStatus::Active) => Freshness::Changed("the key's status has changed".to_owned()),
+            },
             (_, Observation::InlinePolicy { document: was, .. }, Observation::InlinePolicy { document: is, .. }) => {
                 if same_documents(was.as_deref(), is.as_deref()) {
                     return Freshness::AsApproved;
@@ -368,7 +372,9 @@ impl Action {
             (Self::DeactivateAccessKey { .. }, Observation::AccessKey { status, .. }) => {
                 *status == Some(KeyStatus::Inactive)
             }
-            (Self::DeactivateAccessKey { .. }, _) | (_, Observation::AccessKey { .. } | Observation::OwnerMissing) => false,
+            (Self::DeactivateAccessKey { .. }, _) | (_, Observation::AccessKey { .. } | Observation::OwnerMissing) => {
+                false
+            }
             (_, Observation::InlinePolicy { document, .. }) => {
                 let wanted = sent.last().and_then(ApiCall::document);
                 same_documents(wanted, document.as_deref())
@@ -378,8 +384,7 @@ impl Action {
 }
 
 /// Why a leaked key is never switched on again.
-pub const REACTIVATE_REFUSED: &str =
-    "A leaked key is never switched on again: whoever has it could use it at once. Make a new key for the workload instead.";
+pub const REACTIVATE_REFUSED: &str = "A leaked key is never switched on again: whoever has it could use it at once. Make a new key for the workload instead.";
 const ALREADY_GONE: &str = "The policy is no longer there: nothing is left to undo.";
 
 fn same_documents(a: Option<&str>, b: Option<&str>) -> bool {

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in ["", "AKIA", "AKIAshort", "BKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPL ", "AKIAÉÉÉÉÉÉÉÉÉÉÉÉ"] {
+        for text in ["", "AKIA", "AKIAshort", "BKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPL ", "AKIAÉÉÉÉÉÉÉÉÉÉÉÉ"]
+        {
             assert!(text.parse::<AccessKeyId>().is_err(), "{text}");
         }
     }
@@ -177,7 +178,11 @@ mod tests {
         for (name, path, kind) in [
             ("app-deploy", "/", PrincipalKind::AssumedRole),
             ("AWSServiceRoleForSupport", "/aws-service-role/support.amazonaws.com/", PrincipalKind::ServiceLinkedRole),
-            ("AWSReservedSSO_Admin_0123456789abcdef", "/aws-reserved/sso.amazonaws.com/", PrincipalKind::IdentityCenterRole),
+            (
+                "AWSReservedSSO_Admin_0123456789abcdef",
+                "/aws-reserved/sso.amazonaws.com/",
+                PrincipalKind::IdentityCenterRole,
+            ),
             ("AWSServiceRoleForFun", "/", PrincipalKind::AssumedRole),
         ] {
             assert_eq!(PrincipalKind::of_role(name, path), kind, "{name}");

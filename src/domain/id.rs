@@ -120,9 +120,7 @@ impl FromStr for IncidentId {
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let wrong = || NotAnId::new(text, "an incident such as INC-12");
         let bare = match text.get(..3) {
-            Some(prefix) if prefix.eq_ignore_ascii_case("inc") => {
-                text[3..].strip_prefix('-').unwrap_or(&text[3..])
-            }
+            Some(prefix) if prefix.eq_ignore_ascii_case("inc") => text[3..].strip_prefix('-').unwrap_or(&text[3..]),
             _ => text,
         };
         if bare.is_empty() || !bare.bytes().all(|b| b.is_ascii_digit()) {
@@ -176,10 +174,7 @@ impl FromStr for RequestId {
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let wrong = || NotAnId::new(text, "a request such as INC-12.3");
         let (incident, number) = text.split_once('.').ok_or_else(wrong)?;
-        Ok(Self {
-            incident: incident.parse().map_err(|_| wrong())?,
-            number: number.parse().map_err(|_| wrong())?,
-        })
+        Ok(Self { incident: incident.parse().map_err(|_| wrong())?, number: number.parse().map_err(|_| wrong())? })
     }
 }
 

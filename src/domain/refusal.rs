@@ -14,7 +14,9 @@ use super::policy::Standing;
 pub enum Refusal {
     #[error("{}", standing_sentence(*.0))]
     NotAMember(Standing),
-    #[error("Only responders can do that, and you are not on the list. Ask a responder, or have the list in irp.toml changed.")]
+    #[error(
+        "Only responders can do that, and you are not on the list. Ask a responder, or have the list in irp.toml changed."
+    )]
     NotAResponder,
     #[error("Only approvers can decide, and you are not on the list of approvers. The request is untouched.")]
     NotAnApprover,
@@ -44,7 +46,9 @@ pub enum Refusal {
     UnderWay(RequestId),
     #[error("{0}")]
     NotApplicable(String),
-    #[error("Nobody could approve this: besides you, {eligible} approver(s) are listed and {quorum} are needed. Add approvers in irp.toml.")]
+    #[error(
+        "Nobody could approve this: besides you, {eligible} approver(s) are listed and {quorum} are needed. Add approvers in irp.toml."
+    )]
     NobodyToApprove { eligible: usize, quorum: u8 },
     #[error("Only {} can withdraw it: they asked for it.", mention(.0))]
     NotYourRequest(UserId),
@@ -77,6 +81,8 @@ const fn standing_sentence(standing: Standing) -> &'static str {
         Standing::Bot => "Bots cannot request or approve anything here.",
         Standing::External => "People from other organisations cannot request, approve or change anything here.",
         Standing::Deactivated => "This Slack account is deactivated, so it cannot do that.",
-        Standing::Unknown => "Slack could not say who you are just now, so the answer is no. Nothing was changed; try again in a moment.",
+        Standing::Unknown => {
+            "Slack could not say who you are just now, so the answer is no. Nothing was changed; try again in a moment."
+        }
     }
 }

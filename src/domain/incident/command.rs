@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::event::{Identification, Outcome};
-use crate::domain::alert::Alert;
 use crate::domain::action::ApiCall;
+use crate::domain::alert::Alert;
 use crate::domain::approval::CallAnswer;
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::observation::Observation;

@@ -8,9 +8,7 @@ use super::state::{Identity, Incident};
 use super::steps::{action_for, in_force};
 use crate::domain::action::{ApiCall, Freshness};
 use crate::domain::alert::Alert;
-use crate::domain::approval::{
-    Asked, CallAnswer, Plan, RequestState, check_decide, check_request, check_responder,
-};
+use crate::domain::approval::{Asked, CallAnswer, Plan, RequestState, check_decide, check_request, check_responder};
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::observation::Observation;
 use crate::domain::playbook::Playbook;
@@ -54,9 +52,9 @@ pub fn decide(
     match command {
         PersonCommand::Request { step, before, nonce } => {
             let action = may_request(incident, actor, &step, cx)?;
-            let account = incident.account().ok_or_else(|| {
-                Refusal::NotApplicable("The account of this credential is not known yet.".into())
-            })?;
+            let account = incident
+                .account()
+                .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
             let asked = Asked {
                 incident: incident.id,
                 step: &step,
@@ -183,12 +181,7 @@ fn close(
 
 /// The audit record of a refused attempt.
 pub fn refused(actor: &Actor, attempt: &str, request: Option<RequestId>, refusal: &Refusal) -> Event {
-    Event::AttemptRefused {
-        by: actor.user.clone(),
-        attempt: attempt.to_owned(),
-        request,
-        refusal: refusal.clone(),
-    }
+    Event::AttemptRefused { by: actor.user.clone(), attempt: attempt.to_owned(), request, refusal: refusal.clone() }
 }
 
 /// What follows from what the engine brings back. Empty when the log has moved on meanwhile.
@@ -248,12 +241,9 @@ fn start(
     match found.plan.action.freshness(&found.plan.before, now) {
         Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
         Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
-        Freshness::AsApproved => vec![Event::ExecutionStarted {
-            request,
-            replica,
-            lease_until: cx.now + EXECUTION_LEASE,
-            sent,
-        }],
+        Freshness::AsApproved => {
+            vec![Event::ExecutionStarted { request, replica, lease_until: cx.now + EXECUTION_LEASE, sent }]
+        }
     }
 }
 
@@ -287,10 +277,9 @@ fn passed(incident: &Incident, request: RequestId, cx: Context<'_>) -> Vec<Event
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
     match &found.state {
         RequestState::Pending if cx.now > found.plan.approve_by => vec![Event::RequestExpired { request }],
-        RequestState::Approved { execute_by } if cx.now > *execute_by => vec![Event::RequestLapsed {
-            request,
-            why: "the call did not start in time after the approval".into(),
-        }],
+        RequestState::Approved { execute_by } if cx.now > *execute_by => {
+            vec![Event::RequestLapsed { request, why: "the call did not start in time after the approval".into() }]
+        }
         _ => Vec::new(),
     }
 }

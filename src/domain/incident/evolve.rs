@@ -65,8 +65,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.identity = Identity::Wanted { failed: 0, not_before: at, last_error: None };
         }
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
-            incident.compromise =
-                Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
+            incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
         }
         Event::LeadTaken { by } => incident.lead = Some(by.clone()),
         Event::Closed { by, outcome, note } => {

@@ -138,7 +138,7 @@ impl Incident {
         self.identification()
             .and_then(|i| i.account.clone())
             .or_else(|| self.subject.account.clone())
-            .or_else(|| self.subject.access_key.as_ref().and_then(|k| k.account_hint()))
+            .or_else(|| self.subject.access_key.as_ref().and_then(super::super::credential::AccessKeyId::account_hint))
     }
 
     /// When malicious use was first seen, by any finding.

@@ -68,17 +68,16 @@ fn actions(incident: &Incident, kind: &str) -> Vec<(Option<String>, Action)> {
         "deactivate-access-key" => {
             let stolen = incident.subject.access_key.as_ref().filter(|k| k.is_long_term());
             // Known to be stolen: that key. Otherwise any active key of the user may have minted the session.
-            let keys: Vec<_> = match stolen {
-                Some(key) => vec![key.clone()],
-                None => {
-                    let asked = |key| incident.requests.values().any(|r| targets_key(&r.plan.action, key));
-                    found
-                        .keys
-                        .iter()
-                        .filter(|k| k.status == KeyStatus::Active || asked(&k.id))
-                        .map(|k| k.id.clone())
-                        .collect()
-                }
+            let keys: Vec<_> = if let Some(key) = stolen {
+                vec![key.clone()]
+            } else {
+                let asked = |key| incident.requests.values().any(|r| targets_key(&r.plan.action, key));
+                found
+                    .keys
+                    .iter()
+                    .filter(|k| k.status == KeyStatus::Active || asked(&k.id))
+                    .map(|k| k.id.clone())
+                    .collect()
             };
             keys.into_iter()
                 .map(|key| {
@@ -202,10 +201,9 @@ fn refusal_for(kind: PrincipalKind) -> Option<Step> {
             "In IAM Identity Center: disable the user (and in the identity provider), end their sessions, remove the account \
              assignment, or put a deny on identitystore:userId into the permission set or an SCP.",
         ),
-        PrincipalKind::IamUser
-        | PrincipalKind::AssumedRole
-        | PrincipalKind::FederatedUser
-        | PrincipalKind::Unknown => return None,
+        PrincipalKind::IamUser | PrincipalKind::AssumedRole | PrincipalKind::FederatedUser | PrincipalKind::Unknown => {
+            return None;
+        }
     };
     Some(Step {
         id: id.parse().ok()?,

@@ -1,0 +1,3 @@
+//! One port each, and the only place that names an SDK.
+
+pub mod memory;

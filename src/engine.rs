@@ -1,0 +1,272 @@
+//! Use cases: load, decide, append; run what is owed. Holds no state of its own: every replica can do
+//! every step, and the log decides who was first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use crate::domain::alert::Alert;
+use crate::domain::approval::check_responder;
+use crate::domain::id::{IncidentId, StepId, UserId};
+use crate::domain::incident::command::{PersonCommand, Report};
+use crate::domain::incident::decide::{self, Context};
+use crate::domain::incident::event::Event;
+use crate::domain::incident::evolve::{evolve, fold};
+use crate::domain::incident::owed::next_due_at;
+use crate::domain::incident::state::Incident;
+use crate::domain::playbook::Playbook;
+use crate::domain::policy::{Actor, Policy};
+use crate::domain::refusal::Refusal;
+use crate::domain::stored::Record;
+use crate::ports::{AppendError, Clock, Cloud, CloudError, Directory, Store, StoreError};
+
+mod effects;
+
+/// How often a decision is made anew because somebody else was faster. With fewer people than this at
+/// one incident, everybody gets through.
+const CONFLICT_ATTEMPTS_MAX: u32 = 64;
+
+/// The outside, as the engine sees it.
+#[derive(Clone)]
+pub struct Ports {
+    /// Logs, queues and cards.
+    pub store: Arc<dyn Store>,
+    /// AWS.
+    pub cloud: Arc<dyn Cloud>,
+    /// Who people are.
+    pub directory: Arc<dyn Directory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The use cases.
+#[derive(Clone)]
+pub struct Engine {
+    ports: Ports,
+    policy: Arc<Policy>,
+    playbook: Arc<Playbook>,
+    replica: Arc<str>,
+    read_back_waits: Arc<[Duration]>,
+}
+
+/// Why a use case could not be carried through.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The rules say no. The person is told the sentence; trying again does not help.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store is not there. Nothing was decided.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// AWS could not be read. Nothing was decided.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// Others kept being faster. Nothing was decided; try again.
+    #[error("too many people changed this incident at once; try again")]
+    Contended,
+}
+
+/// What taking an alert in led to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Taken {
+    /// A new incident.
+    Opened(IncidentId),
+    /// It belongs to an open one.
+    Joined(IncidentId),
+    /// The same delivery was taken in before.
+    Known(IncidentId),
+}
+
+impl Taken {
+    /// The incident.
+    pub const fn incident(self) -> IncidentId {
+        match self {
+            Self::Opened(id) | Self::Joined(id) | Self::Known(id) => id,
+        }
+    }
+}
+
+impl Engine {
+    /// `replica` names this process in the log. `read_back_waits` are the waits before each read after
+    /// a call: IAM shows a change within seconds, not at once.
+    pub fn new(ports: Ports, policy: Policy, playbook: Playbook, replica: &str, read_back_waits: &[Duration]) -> Self {
+        Self {
+            ports,
+            policy: Arc::new(policy),
+            playbook: Arc::new(playbook),
+            replica: replica.into(),
+            read_back_waits: read_back_waits.into(),
+        }
+    }
+
+    /// The rules in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The playbook in force.
+    pub fn playbook(&self) -> &Playbook {
+        &self.playbook
+    }
+
+    /// Now.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.ports.clock.now()
+    }
+
+    /// An incident as it stands; `None` when there is none of this number.
+    pub async fn load(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+        Ok(fold(&self.ports.store.load(id).await?))
+    }
+
+    /// Takes an alert in: joins the open incident about the same finding or credential, or opens one.
+    /// Harmless when repeated after a crash at any point.
+    pub async fn take_alert(&self, alert: &Alert) -> Result<Taken, EngineError> {
+        let keys = alert.correlation_keys();
+        for _ in 0..CONFLICT_ATTEMPTS_MAX {
+            let id = self.ports.store.claim(&keys).await?.incident;
+            let Some(incident) = self.load(id).await? else {
+                // The number is ours, or its owner died before the first record: either may write it.
+                let opened = vec![decide::open(id, alert.clone())];
+                match self.append(id, None, opened).await {
+                    Ok(_) => return Ok(Taken::Opened(id)),
+                    Err(AppendError::Conflict) => continue,
+                    Err(AppendError::Store(error)) => return Err(error.into()),
+                }
+            };
+            if !incident.is_open() {
+                self.ports.store.retire(id).await?;
+                continue;
+            }
+            if incident.deliveries.contains(&alert.delivery_id) {
+                return Ok(Taken::Known(id));
+            }
+            let events = decide::take_report(&incident, Report::Alert(alert.clone()), self.context());
+            match self.append(id, Some(incident), events).await {
+                Ok(_) => return Ok(Taken::Joined(id)),
+                Err(AppendError::Conflict) => {}
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Opens an incident from a person's words, or leads them to the open one about the same credential.
+    pub async fn open(&self, by: &UserId, alert: &Alert) -> Result<Taken, EngineError> {
+        let actor = self.actor(by).await;
+        check_responder(&self.policy, &actor)?;
+        self.take_alert(alert).await
+    }
+
+    /// A responder asks for a step: reads AWS, works the plan out and puts it before the approvers.
+    pub async fn request(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Incident, EngineError> {
+        let actor = self.actor(by).await;
+        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        let action = match decide::may_request(&incident, &actor, step, self.context()) {
+            Ok(action) => action,
+            Err(refusal) => return Err(self.audit(&incident, &actor, "request", None, refusal).await),
+        };
+        let account = incident
+            .account()
+            .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
+        let before = self.ports.cloud.observe(&account, &action.probe()).await?;
+        let command = PersonCommand::Request { step: step.clone(), before, nonce: nonce() };
+        self.decide(id, &actor, command).await
+    }
+
+    /// A person's command, other than opening and requesting.
+    pub async fn act(&self, id: IncidentId, by: &UserId, command: PersonCommand) -> Result<Incident, EngineError> {
+        let actor = self.actor(by).await;
+        self.decide(id, &actor, command).await
+    }
+
+    async fn decide(&self, id: IncidentId, actor: &Actor, command: PersonCommand) -> Result<Incident, EngineError> {
+        let (attempt, request) = (command.name(), command.request());
+        for _ in 0..CONFLICT_ATTEMPTS_MAX {
+            let Some(incident) = self.load(id).await? else {
+                return Err(request.map_or(Refusal::UnknownIncident(id), Refusal::UnknownRequest).into());
+            };
+            let events = match decide::decide(&incident, actor, command.clone(), self.context()) {
+                Ok(events) => events,
+                Err(refusal) => return Err(self.audit(&incident, actor, attempt, request, refusal).await),
+            };
+            match self.append(id, Some(incident), events).await {
+                Ok(incident) => {
+                    if !incident.is_open() {
+                        self.ports.store.retire(id).await?;
+                    }
+                    return Ok(incident);
+                }
+                Err(AppendError::Conflict) => {}
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Writes a refused attempt down, and hands the refusal on. A closed incident takes no more
+    /// records, refusals included. The refusal stands whether or not the record could be written.
+    async fn audit(
+        &self,
+        incident: &Incident,
+        actor: &Actor,
+        attempt: &str,
+        request: Option<crate::domain::id::RequestId>,
+        refusal: Refusal,
+    ) -> EngineError {
+        let mut current = Some(incident.clone());
+        while let Some(incident) = current.take().filter(Incident::is_open) {
+            let event = decide::refused(actor, attempt, request, &refusal);
+            match self.append(incident.id, Some(incident.clone()), vec![event]).await {
+                Ok(_) => break,
+                Err(AppendError::Conflict) => current = self.load(incident.id).await.ok().flatten(),
+                Err(AppendError::Store(error)) => {
+                    tracing::warn!(incident.id = %incident.id, %error, "a refused attempt could not be recorded");
+                }
+            }
+        }
+        refusal.into()
+    }
+
+    /// Appends to the log as it was when it was loaded, and gives the state after.
+    async fn append(
+        &self,
+        id: IncidentId,
+        before: Option<Incident>,
+        events: Vec<Event>,
+    ) -> Result<Incident, AppendError> {
+        let at = self.now();
+        let expected = before.as_ref().map_or(0, |i| i.version);
+        let records: Vec<Record> = events.into_iter().map(|event| Record { at, event }).collect();
+        let after = match before {
+            Some(mut incident) => {
+                records.iter().for_each(|record| evolve(&mut incident, record));
+                incident
+            }
+            None => fold(&records).expect("a new log begins with an opening"),
+        };
+        if !records.is_empty() {
+            self.ports.store.append(id, expected, &records, next_due_at(&after)).await?;
+        }
+        Ok(after)
+    }
+
+    /// Who acts, as Slack sees them at this moment.
+    async fn actor(&self, user: &UserId) -> Actor {
+        Actor {
+            user: user.clone(),
+            person: self.policy.person(user),
+            standing: self.ports.directory.standing(user).await,
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { now: self.now(), policy: &self.policy, playbook: &self.playbook }
+    }
+}
+
+fn nonce() -> String {
+    hex::encode(rand::random::<[u8; 16]>())
+}

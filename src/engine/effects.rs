@@ -1,0 +1,144 @@
+//! What is owed, run one at a time: identify, execute, read back, note that a limit has passed.
+
+use std::time::Duration;
+
+use super::{CONFLICT_ATTEMPTS_MAX, Engine, EngineError};
+use crate::domain::approval::{CallAnswer, RequestState, Warrant};
+use crate::domain::id::{IncidentId, RequestId};
+use crate::domain::incident::command::Report;
+use crate::domain::incident::decide;
+use crate::domain::incident::event::Event;
+use crate::domain::incident::owed::{Effect, owed};
+use crate::domain::incident::state::Incident;
+use crate::ports::AppendError;
+
+/// Longest wait for the call itself. Shorter than the execution's lease, so that nobody reads back
+/// while it may still go out.
+const CALL_TIME_MAX: Duration = Duration::from_secs(10);
+/// More effects than this in one go would mean that two undo each other.
+const EFFECTS_MAX: u32 = 1_000;
+
+impl Engine {
+    /// Runs all that is due for an incident, until nothing is. What is due later is left to the clock.
+    /// An error leaves the rest undone: ask again.
+    pub async fn advance(&self, id: IncidentId) -> Result<(), EngineError> {
+        for _ in 0..EFFECTS_MAX {
+            let Some(incident) = self.load(id).await? else { return Ok(()) };
+            let now = self.now();
+            let Some(due) = owed(&incident).into_iter().find(|o| o.due_at <= now) else { return Ok(()) };
+            match due.effect {
+                Effect::Identify => self.identify(&incident).await?,
+                Effect::Execute(request) => self.execute(incident, request).await?,
+                Effect::ReadBack(request) => self.read_back(&incident, request).await?,
+                Effect::Clock(request) => {
+                    self.report(id, || Report::ClockPassed { request }).await?;
+                }
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {
+        let answer = self.ports.cloud.identify(&incident.subject, self.now()).await;
+        self.report(incident.id, || match &answer {
+            Ok(found) => Report::Identified(found.clone()),
+            Err(error) => Report::IdentificationFailed { error: error.to_string(), retry: error.can_retry() },
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Checks people and AWS once more, writes down that the call goes out, makes it, and writes down
+    /// the answer. Only the process whose `ExecutionStarted` is in the log makes the call.
+    async fn execute(&self, incident: Incident, id: RequestId) -> Result<(), EngineError> {
+        let Some(request) = incident.requests.get(&id) else { return Ok(()) };
+        let requester = self.actor(&request.requested_by).await;
+        let mut approvers = Vec::new();
+        for approval in &request.approvals {
+            approvers.push(self.actor(&approval.user).await);
+        }
+        let now = match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
+            Ok(now) => now,
+            // Waits for its clock: within the time to execute it is tried again, after that it lapses.
+            Err(error) if error.can_retry() => return Err(error.into()),
+            Err(error) => {
+                let lapsed = Event::RequestLapsed {
+                    request: id,
+                    why: format!("AWS could not be read just before the call: {error}"),
+                };
+                return self.append_or_leave(incident, vec![lapsed]).await.map(|_| ());
+            }
+        };
+        let warrant = Warrant::issue(request, &self.policy, &requester, &approvers, self.now());
+        let (warrant, warranted) = match warrant {
+            Ok(warrant) => {
+                let calls = warrant.calls().to_vec();
+                (Some(warrant), Ok(calls))
+            }
+            Err(refusal) => (None, Err(refusal)),
+        };
+        let report = Report::ReadyToExecute { warranted, now, request: id, replica: self.replica.to_string() };
+        let events = decide::take_report(&incident, report, self.context());
+        let Some(after) = self.append_or_leave(incident, events).await? else { return Ok(()) };
+        let started = matches!(after.requests.get(&id).map(|r| &r.state), Some(RequestState::Executing(_)));
+        let Some(warrant) = warrant.filter(|_| started) else { return Ok(()) };
+
+        let answer = match tokio::time::timeout(CALL_TIME_MAX, self.ports.cloud.apply(&warrant)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                CallAnswer::Unclear { message: format!("AWS did not answer within {} s", CALL_TIME_MAX.as_secs()) }
+            }
+        };
+        self.report(after.id, || Report::CallAnswered { request: id, answer: answer.clone() }).await?;
+        Ok(())
+    }
+
+    /// Reads AWS until it shows the change, or the waits are used up.
+    async fn read_back(&self, incident: &Incident, id: RequestId) -> Result<(), EngineError> {
+        let Some(request) = incident.requests.get(&id) else { return Ok(()) };
+        let waits = self.read_back_waits.len();
+        for (i, wait) in self.read_back_waits.iter().enumerate() {
+            tokio::time::sleep(*wait).await;
+            let last = i + 1 == waits;
+            match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
+                Ok(now) => {
+                    let after =
+                        self.report(incident.id, || Report::ReadBack { request: id, now: now.clone(), last }).await?;
+                    let open = after.and_then(|i| i.requests.get(&id).map(|r| r.state.is_open())).unwrap_or(false);
+                    if !open {
+                        return Ok(());
+                    }
+                }
+                Err(error) if last || !error.can_retry() => {
+                    self.report(incident.id, || Report::NotReadable { request: id, error: error.to_string() }).await?;
+                    return Ok(());
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a report into the log, whatever others write meanwhile.
+    async fn report(&self, id: IncidentId, report: impl Fn() -> Report) -> Result<Option<Incident>, EngineError> {
+        for _ in 0..CONFLICT_ATTEMPTS_MAX {
+            let Some(incident) = self.load(id).await? else { return Ok(None) };
+            let events = decide::take_report(&incident, report(), self.context());
+            match self.append(id, Some(incident), events).await {
+                Ok(after) => return Ok(Some(after)),
+                Err(AppendError::Conflict) => {}
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Appends, or leaves it to whoever was faster: `None`.
+    async fn append_or_leave(&self, incident: Incident, events: Vec<Event>) -> Result<Option<Incident>, EngineError> {
+        match self.append(incident.id, Some(incident), events).await {
+            Ok(after) => Ok(Some(after)),
+            Err(AppendError::Conflict) => Ok(None),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
+    }
+}
