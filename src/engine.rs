@@ -242,7 +242,9 @@ impl Engine {
         let records: Vec<Record> = events.into_iter().map(|event| Record { at, event }).collect();
         let after = match before {
             Some(mut incident) => {
-                records.iter().for_each(|record| evolve(&mut incident, record));
+                for record in &records {
+                    evolve(&mut incident, record);
+                }
                 incident
             }
             None => fold(&records).expect("a new log begins with an opening"),

@@ -4,4 +4,9 @@
 pub mod adapters;
 pub mod domain;
 pub mod engine;
+pub mod http;
+pub mod intake;
 pub mod ports;
+pub mod telemetry;
+pub mod view;
+pub mod workers;

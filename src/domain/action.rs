@@ -119,7 +119,7 @@ impl ApiCall {
     pub fn cli(&self) -> String {
         let mut command = format!("aws iam {}", kebab(self.iam_action().trim_start_matches("iam:")));
         for (name, value) in self.parameters() {
-            command.push_str(&format!(" --{} {}", kebab(name), shell_quoted(&value)));
+            command.extend([" --", &kebab(name), " ", &shell_quoted(&value)]);
         }
         command
     }

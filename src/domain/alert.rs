@@ -111,7 +111,9 @@ impl Alert {
             keys.push(format!("delivery:{}", self.delivery_id));
         }
         if self.sample {
-            keys.iter_mut().for_each(|k| k.insert_str(0, "sample:"));
+            for key in &mut keys {
+                key.insert_str(0, "sample:");
+            }
         }
         keys
     }

@@ -1,0 +1,324 @@
+//! Slack's Web API through slack-morphism. Messages come in as JSON from the view, so the calls are the
+//! crate's untyped ones; its rate control (one message a second for the whole process) is left off and
+//! replaced by pacing per channel; and every call has a time-out, which it has not.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use slack_morphism::errors::SlackClientError;
+use slack_morphism::prelude::{SlackClientHyperConnector, SlackClientHyperHttpsConnector};
+use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient};
+
+use crate::domain::id::{ChannelId, UserId};
+use crate::domain::policy::Standing;
+use crate::ports::{CardKey, Chat, ChatError, Directory, Message, ReplyTo};
+
+pub mod signature;
+pub mod socket;
+
+/// Slack's own address.
+pub const SLACK_API_URL: &str = "https://slack.com/api";
+/// Where Slack's answer addresses lie.
+const SLACK_HOOKS_HOST: &str = "hooks.slack.com";
+/// Longest wait for one call.
+const CALL_TIME_MAX: Duration = Duration::from_secs(8);
+/// Messages that a channel takes at once before Slack's one a second holds.
+const POST_BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
+/// `chat.update` is of tier 3: about 50 a minute.
+const UPDATES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+/// Wait when Slack says 429 and not for how long.
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(2);
+/// Messages read when looking for one whose posting has an unknown outcome.
+const SEARCHED_MAX: u32 = 200;
+/// Names the bot's metadata on a message.
+const METADATA_TYPE: &str = "irp_card";
+
+/// A workspace, as the bot's token sees it.
+pub struct SlackChat {
+    client: SlackClient<SlackClientHyperHttpsConnector>,
+    token: SlackApiToken,
+    api_url: String,
+    posts: DefaultKeyedRateLimiter<ChannelId>,
+    updates: DefaultDirectRateLimiter,
+}
+
+/// Who the token belongs to.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The workspace.
+    pub team: String,
+    /// The bot's user.
+    pub user: String,
+    /// The scopes that it has; empty when Slack did not say.
+    pub url: String,
+}
+
+impl SlackChat {
+    /// `api_url` is [`SLACK_API_URL`], or an emulator's.
+    pub fn new(token: &SecretString, api_url: &str) -> Result<Self, ChatError> {
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .map_err(|e| ChatError::Unavailable(format!("no root certificates: {e}")))?
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .build();
+        let connector = SlackClientHyperConnector::with_connector(https).with_slack_api_url(api_url);
+        Ok(Self {
+            client: SlackClient::new(connector),
+            token: SlackApiToken::new(SlackApiTokenValue::new(token.expose_secret().to_owned())),
+            api_url: api_url.to_owned(),
+            posts: RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN).allow_burst(POST_BURST)),
+            updates: RateLimiter::direct(Quota::per_minute(UPDATES_PER_MINUTE)),
+        })
+    }
+
+    /// Who the token belongs to.
+    pub async fn identity(&self) -> Result<Identity, ChatError> {
+        let answer = self.get("auth.test", &[]).await?;
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        Ok(Identity { team: text("team_id"), user: text("user_id"), url: text("url") })
+    }
+
+    /// Whether the bot can see this channel, and whether it is a member.
+    pub async fn channel(&self, channel: &ChannelId) -> Result<(String, bool), ChatError> {
+        let answer = self.get("conversations.info", &[("channel", channel.as_str())]).await?;
+        let name = answer["channel"]["name"].as_str().unwrap_or_default().to_owned();
+        Ok((name, answer["channel"]["is_member"].as_bool().unwrap_or(false)))
+    }
+
+    async fn post_json(&self, method: &str, body: &Value) -> Result<Value, ChatError> {
+        let session = self.client.open_session(&self.token);
+        within(session.http_session_api.http_post::<Value, Value>(method, body, None)).await
+    }
+
+    async fn get(&self, method: &str, params: &[(&str, &str)]) -> Result<Value, ChatError> {
+        let session = self.client.open_session(&self.token);
+        let params: Vec<(&str, Option<String>)> = params.iter().map(|(k, v)| (*k, Some((*v).to_owned()))).collect();
+        within(session.http_session_api.http_get::<Value, _, String>(method, &params, None)).await
+    }
+
+    /// An answer address is used only if it lies with Slack, or with the emulator that stands for it.
+    fn response_url(&self, url: &str) -> Option<url::Url> {
+        let url: url::Url = url.parse().ok()?;
+        let api: url::Url = self.api_url.parse().ok()?;
+        let slack = url.scheme() == "https" && url.host_str() == Some(SLACK_HOOKS_HOST);
+        let emulator = self.api_url != SLACK_API_URL && url.origin() == api.origin();
+        (slack || emulator).then_some(url)
+    }
+}
+
+async fn within<T>(call: impl Future<Output = Result<T, SlackClientError>>) -> Result<T, ChatError> {
+    match tokio::time::timeout(CALL_TIME_MAX, call).await {
+        Ok(answer) => answer.map_err(error),
+        Err(_) => Err(ChatError::Unavailable(format!("no answer within {} s", CALL_TIME_MAX.as_secs()))),
+    }
+}
+
+/// Says what happened without the payload: slack-morphism's own texts carry whole bodies.
+fn error(error: SlackClientError) -> ChatError {
+    match error {
+        SlackClientError::RateLimitError(limit) => {
+            ChatError::RateLimited(limit.retry_after.unwrap_or(RETRY_AFTER_DEFAULT))
+        }
+        SlackClientError::ApiError(api) => {
+            let detail = api
+                .http_response_body
+                .and_then(|body| serde_json::from_str::<Value>(&body).ok())
+                .and_then(|body| body.pointer("/response_metadata/messages").map(ToString::to_string))
+                .unwrap_or_default();
+            match api.code.as_str() {
+                "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
+                    ChatError::Unavailable(api.code)
+                }
+                "ratelimited" | "rate_limited" => ChatError::RateLimited(RETRY_AFTER_DEFAULT),
+                _ => ChatError::Refused(format!("{} {detail}", api.code).trim_end().to_owned()),
+            }
+        }
+        SlackClientError::HttpError(http) if http.status_code.as_u16() == 429 => {
+            ChatError::RateLimited(RETRY_AFTER_DEFAULT)
+        }
+        SlackClientError::HttpError(http) => ChatError::Unavailable(format!("HTTP {}", http.status_code)),
+        SlackClientError::ProtocolError(_) => ChatError::Unavailable("an answer that is not JSON".into()),
+        SlackClientError::HttpProtocolError(_) => ChatError::Unavailable("no connection".into()),
+        _ => ChatError::Unavailable("the connection failed".into()),
+    }
+}
+
+fn body(channel: &str, message: &Message) -> Value {
+    json!({
+        "channel": channel, "text": message.text, "blocks": message.blocks,
+        "unfurl_links": false, "unfurl_media": false,
+    })
+}
+
+fn with_metadata(mut body: Value, key: &CardKey) -> Value {
+    body["metadata"] = json!({
+        "event_type": METADATA_TYPE,
+        "event_payload": {"incident": key.incident.to_string(), "slot": key.slot},
+    });
+    body
+}
+
+fn carries(message: &Value, key: &CardKey) -> bool {
+    let metadata = &message["metadata"];
+    metadata["event_type"] == METADATA_TYPE
+        && metadata["event_payload"]["incident"] == key.incident.to_string()
+        && metadata["event_payload"]["slot"] == key.slot
+}
+
+#[async_trait]
+impl Chat for SlackChat {
+    async fn post(
+        &self,
+        channel: &ChannelId,
+        thread_ts: Option<&str>,
+        key: &CardKey,
+        message: &Message,
+    ) -> Result<String, ChatError> {
+        self.posts.until_key_ready(channel).await;
+        let mut body = with_metadata(body(channel.as_str(), message), key);
+        if let Some(ts) = thread_ts {
+            body["thread_ts"] = json!(ts);
+        }
+        let answer = self.post_json("chat.postMessage", &body).await?;
+        match answer["ts"].as_str() {
+            Some(ts) => Ok(ts.to_owned()),
+            None => Err(ChatError::Unavailable("an answer without a ts".into())),
+        }
+    }
+
+    async fn update(&self, channel: &ChannelId, ts: &str, key: &CardKey, message: &Message) -> Result<(), ChatError> {
+        self.updates.until_ready().await;
+        let mut body = with_metadata(body(channel.as_str(), message), key);
+        body["ts"] = json!(ts);
+        self.post_json("chat.update", &body).await.map(|_| ())
+    }
+
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        thread_ts: Option<&str>,
+        key: &CardKey,
+    ) -> Result<Option<String>, ChatError> {
+        let limit = SEARCHED_MAX.to_string();
+        let mut params = vec![("channel", channel.as_str()), ("limit", &limit), ("include_all_metadata", "true")];
+        let method = match thread_ts {
+            Some(ts) => {
+                params.push(("ts", ts));
+                "conversations.replies"
+            }
+            None => "conversations.history",
+        };
+        let answer = self.get(method, &params).await?;
+        let messages = answer["messages"].as_array().map_or(&[][..], Vec::as_slice);
+        let found = messages.iter().find(|m| carries(m, key));
+        Ok(found.and_then(|m| m["ts"].as_str()).map(str::to_owned))
+    }
+
+    async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
+        if let Some(url) = to.response_url.as_deref().and_then(|u| self.response_url(u)) {
+            let answer = json!({
+                "response_type": "ephemeral", "replace_original": false,
+                "text": message.text, "blocks": message.blocks, "thread_ts": to.thread_ts,
+            });
+            let session = self.client.open_session(&self.token);
+            let sent = within(session.http_session_api.http_post_uri::<Value, Value>(url, &answer, None)).await;
+            if sent.is_ok() {
+                return Ok(());
+            }
+        }
+        if let Some(channel) = &to.channel {
+            let mut body = body(channel.as_str(), message);
+            body["user"] = json!(to.user);
+            body["thread_ts"] = json!(to.thread_ts);
+            if self.post_json("chat.postEphemeral", &body).await.is_ok() {
+                return Ok(());
+            }
+        }
+        // Not in the channel, or no channel at all: a direct message always arrives.
+        self.post_json("chat.postMessage", &body(to.user.as_str(), message)).await.map(|_| ())
+    }
+
+    async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError> {
+        self.post_json("views.open", &json!({"trigger_id": trigger_id, "view": view})).await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl Directory for SlackChat {
+    async fn standing(&self, user: &UserId) -> Standing {
+        match self.get("users.info", &[("user", user.as_str())]).await {
+            Ok(answer) => standing(&answer["user"]),
+            Err(error) => {
+                tracing::warn!(slack.user = %user, %error, "Slack could not say who somebody is; the answer is no");
+                Standing::Unknown
+            }
+        }
+    }
+}
+
+/// A missing member means no: rights are never guessed.
+fn standing(user: &Value) -> Standing {
+    let flag = |name: &str| user[name].as_bool();
+    match (flag("deleted"), flag("is_bot"), user["id"].as_str()) {
+        (Some(true), _, _) => Standing::Deactivated,
+        (_, Some(true), _) | (_, _, Some("USLACKBOT")) => Standing::Bot,
+        (Some(false), Some(false), Some(_)) => match (flag("is_restricted"), flag("is_ultra_restricted")) {
+            (Some(false), Some(false)) if flag("is_stranger") != Some(true) => Standing::Member,
+            (Some(_), Some(_)) if flag("is_stranger") == Some(true) => Standing::External,
+            (Some(_), Some(_)) => Standing::Guest,
+            _ => Standing::Unknown,
+        },
+        _ => Standing::Unknown,
+    }
+}
+
+/// Shared by all that speak to Slack.
+pub type SharedChat = Arc<SlackChat>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(changes: &[(&str, Value)]) -> Value {
+        let mut user = json!({"id": "U1", "deleted": false, "is_bot": false, "is_restricted": false, "is_ultra_restricted": false});
+        for (name, value) in changes {
+            user[*name] = value.clone();
+        }
+        user
+    }
+
+    #[test]
+    fn only_a_plain_member_is_a_member() {
+        assert_eq!(standing(&user(&[])), Standing::Member);
+        for (name, expected) in [
+            ("deleted", Standing::Deactivated),
+            ("is_bot", Standing::Bot),
+            ("is_restricted", Standing::Guest),
+            ("is_ultra_restricted", Standing::Guest),
+            ("is_stranger", Standing::External),
+        ] {
+            assert_eq!(standing(&user(&[(name, json!(true))])), expected, "{name}");
+        }
+        for name in ["deleted", "is_bot", "is_restricted", "is_ultra_restricted", "id"] {
+            assert_eq!(standing(&user(&[(name, Value::Null)])), Standing::Unknown, "{name}");
+        }
+    }
+
+    #[test]
+    fn answers_go_to_slack_only() {
+        let slack = SlackChat::new(&"xoxb-1".into(), SLACK_API_URL).unwrap();
+        assert!(slack.response_url("https://hooks.slack.com/actions/T1/2/3").is_some());
+        for url in
+            ["http://hooks.slack.com/x", "https://hooks.slack.com.evil.example/x", "http://169.254.169.254/", "x"]
+        {
+            assert!(slack.response_url(url).is_none(), "{url}");
+        }
+    }
+}

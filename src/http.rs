@@ -1,0 +1,113 @@
+//! The web server: checks who sends, keeps what they sent, answers. Nothing is worked on here, so that
+//! nothing is lost when a caller hangs up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::adapters::slack::signature::Verifier;
+use crate::ports::{Chat, Clock, Store};
+use crate::telemetry::Metrics;
+
+mod alerts;
+pub mod slack;
+
+/// Largest body taken. Slack's largest is a modal of 250 kB, EventBridge's an event of 256 kB.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Longest time for a caller to send its body.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct App {
+    /// Keeps what is accepted.
+    pub store: Arc<dyn Store>,
+    /// Tells people when it cannot be kept.
+    pub chat: Arc<dyn Chat>,
+    /// Real time.
+    pub wall: Arc<dyn Clock>,
+    /// Slack's signature.
+    pub verifier: Arc<Verifier>,
+    /// Hashes of the keys that alert senders may use.
+    pub alert_keys: Arc<[[u8; 32]]>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The hash that [`App::alert_keys`] holds. Hashes are compared, so that neither content nor length of a
+/// key shows in the time it takes.
+pub fn alert_key_hash(key: &SecretString) -> [u8; 32] {
+    Sha256::digest(key.expose_secret().as_bytes()).into()
+}
+
+/// All routes.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/alerts/eventbridge", post(alerts::eventbridge))
+        .route("/slack/commands", post(slack::commands))
+        .route("/slack/interactions", post(slack::interactions))
+        .route("/slack/events", post(slack::events))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(app)
+}
+
+async fn ready(State(app): State<App>) -> Response {
+    match app.store.ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
+    }
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.encode())
+        .into_response()
+}
+
+/// Reads a body of bounded size in bounded time. A caller that announces too much is refused unread.
+async fn read_body(request: Request) -> Result<(HeaderMap, Bytes), StatusCode> {
+    let (parts, body) = request.into_parts();
+    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    match tokio::time::timeout(BODY_TIME_MAX, limited(body)).await {
+        Ok(Ok(bytes)) => Ok((parts.headers, bytes)),
+        Ok(Err(status)) => Err(status),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+async fn limited(body: Body) -> Result<Bytes, StatusCode> {
+    use http_body_util::{BodyExt, LengthLimitError, Limited};
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether one of the keys was sent. Every key is compared, whichever fits.
+fn knows_key(app: &App, headers: &HeaderMap) -> bool {
+    let sent: [u8; 32] = Sha256::digest(header_text(headers, "x-irp-key").as_bytes()).into();
+    let mut known = subtle::Choice::from(0);
+    for key in app.alert_keys.iter() {
+        known |= key.ct_eq(&sent);
+    }
+    known.into()
+}

@@ -1,0 +1,331 @@
+//! Slack's deliveries, over HTTP or Socket Mode, to one form. Lenient: unknown kinds, missing and null
+//! members (org-wide installs have a null team) are no error, because an error would make Slack retry
+//! or show the person a failure. Follows Slack's “Handling user interaction” and “Slash commands”.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::bounded;
+use super::slash::{self, Slash};
+use super::submission::{self, FieldErrors, Submission};
+use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
+use crate::ports::ReplyTo;
+
+/// Button names: Slack's `action_id`.
+pub mod button {
+    /// Stake one's name on a step.
+    pub const REQUEST: &str = "irp.request";
+    /// Ask for a step to be undone.
+    pub const UNDO: &str = "irp.undo";
+    /// Say yes.
+    pub const APPROVE: &str = "irp.approve";
+    /// Say no.
+    pub const DENY: &str = "irp.deny";
+    /// Take one's request back.
+    pub const WITHDRAW: &str = "irp.withdraw";
+    /// Find out again whose credential it is.
+    pub const LOOK_AGAIN: &str = "irp.look_again";
+    /// Set the likely time of compromise.
+    pub const COMPROMISE_TIME: &str = "irp.compromise_time";
+    /// Lead.
+    pub const LEAD: &str = "irp.lead";
+    /// Close.
+    pub const CLOSE: &str = "irp.close";
+}
+
+/// A click on one of the bot's buttons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "click", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the variants are the buttons above")]
+pub enum Click {
+    Request { incident: IncidentId, step: StepId },
+    Undo { incident: IncidentId, step: StepId },
+    Approve { request: RequestId, digest: String },
+    Deny { request: RequestId, digest: String },
+    Withdraw { request: RequestId },
+    LookAgain { incident: IncidentId },
+    CompromiseTime { incident: IncidentId },
+    Lead { incident: IncidentId },
+    Close { incident: IncidentId },
+}
+
+impl Click {
+    /// The incident that it is about.
+    pub const fn incident(&self) -> IncidentId {
+        match self {
+            Self::Request { incident, .. }
+            | Self::Undo { incident, .. }
+            | Self::LookAgain { incident }
+            | Self::CompromiseTime { incident }
+            | Self::Lead { incident }
+            | Self::Close { incident } => *incident,
+            Self::Approve { request, .. } | Self::Deny { request, .. } | Self::Withdraw { request } => {
+                request.incident()
+            }
+        }
+    }
+
+    fn parse(action_id: &str, value: &str) -> Option<Self> {
+        let (first, second) = value.split_once(' ').unwrap_or((value, ""));
+        Some(match action_id {
+            button::REQUEST => Self::Request { incident: first.parse().ok()?, step: second.parse().ok()? },
+            button::UNDO => Self::Undo { incident: first.parse().ok()?, step: second.parse().ok()? },
+            button::APPROVE => Self::Approve { request: first.parse().ok()?, digest: second.to_owned() },
+            button::DENY => Self::Deny { request: first.parse().ok()?, digest: second.to_owned() },
+            button::WITHDRAW => Self::Withdraw { request: first.parse().ok()? },
+            button::LOOK_AGAIN => Self::LookAgain { incident: first.parse().ok()? },
+            button::COMPROMISE_TIME => Self::CompromiseTime { incident: first.parse().ok()? },
+            button::LEAD => Self::Lead { incident: first.parse().ok()? },
+            button::CLOSE => Self::Close { incident: first.parse().ok()? },
+            _ => return None,
+        })
+    }
+}
+
+/// What somebody did in Slack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Act {
+    /// Typed a command.
+    Command(Slash),
+    /// Clicked a button.
+    Click(Click),
+    /// Clicked something that this version does not know: a card of an older one, or not ours.
+    UnknownClick,
+    /// Sent a form.
+    Submit(Submission),
+    /// Mentioned the bot.
+    Mention,
+}
+
+/// One accepted delivery, as it is kept until it has been worked off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inbound {
+    /// Who and where to answer.
+    pub reply: ReplyTo,
+    /// Opens a modal; good for three seconds.
+    pub trigger_id: Option<String>,
+    /// What they did.
+    pub act: Act,
+    /// When it was received, in milliseconds since 1970 by the receiver's clock: an act that could not
+    /// be handled for long is told so instead of being carried out late.
+    #[serde(default)]
+    pub received_at_ms: i64,
+}
+
+/// What a delivery asks for.
+#[derive(Debug, PartialEq)]
+pub enum Received {
+    /// Keep this and answer with nothing. The key is the same for a repeated delivery.
+    Keep {
+        /// Names the delivery.
+        dedup_key: String,
+        /// What to keep.
+        inbound: Box<Inbound>,
+    },
+    /// Answer with these field errors; the form stays open.
+    FormErrors(FieldErrors),
+    /// Answer with this text: Slack checks that the address is ours.
+    Challenge(String),
+    /// Answer with nothing. The text says what it was.
+    Ignore(&'static str),
+}
+
+/// A delivery that is not of Slack's form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Error)]
+#[error("not a Slack delivery")]
+pub struct Malformed;
+
+/// A slash command's form fields.
+pub fn command(body: &[u8]) -> Result<Received, Malformed> {
+    let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(body).map_err(|_| Malformed)?;
+    let value = fields.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect();
+    command_payload(&Value::Object(value))
+}
+
+/// The same from Socket Mode, where the fields are a JSON object.
+pub fn command_payload(fields: &Value) -> Result<Received, Malformed> {
+    if text(fields, "/ssl_check") == Some("1") {
+        return Ok(Received::Ignore("ssl_check"));
+    }
+    let user = user(fields, "/user_id").ok_or(Malformed)?;
+    let trigger_id = text(fields, "/trigger_id").map(str::to_owned);
+    let dedup_key = format!("command:{}", trigger_id.as_deref().ok_or(Malformed)?);
+    let reply = ReplyTo {
+        user,
+        response_url: text(fields, "/response_url").map(str::to_owned),
+        channel: text(fields, "/channel_id").and_then(|c| c.parse().ok()),
+        thread_ts: None,
+    };
+    let act = Act::Command(slash::parse(text(fields, "/text").unwrap_or_default()));
+    Ok(Received::Keep { dedup_key, inbound: Box::new(Inbound { reply, trigger_id, act, received_at_ms: 0 }) })
+}
+
+/// An interaction's form: one field, `payload`, that is JSON.
+pub fn interaction(body: &[u8]) -> Result<Received, Malformed> {
+    let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(body).map_err(|_| Malformed)?;
+    if fields.get("ssl_check").is_some_and(|v| v == "1") {
+        return Ok(Received::Ignore("ssl_check"));
+    }
+    let payload = fields.get("payload").ok_or(Malformed)?;
+    interaction_payload(&serde_json::from_str(payload).map_err(|_| Malformed)?)
+}
+
+/// The payload itself, as Socket Mode delivers it.
+pub fn interaction_payload(payload: &Value) -> Result<Received, Malformed> {
+    match text(payload, "/type").ok_or(Malformed)? {
+        "block_actions" => block_actions(payload),
+        "view_submission" => view_submission(payload),
+        _ => Ok(Received::Ignore("an interaction of a kind that is not used")),
+    }
+}
+
+fn block_actions(payload: &Value) -> Result<Received, Malformed> {
+    let user = user(payload, "/user/id").ok_or(Malformed)?;
+    let action = payload.pointer("/actions/0").ok_or(Malformed)?;
+    let action_id = text(action, "/action_id").unwrap_or_default();
+    if !action_id.starts_with("irp.") {
+        return Ok(Received::Ignore("a click that needs no answer"));
+    }
+    let act = match Click::parse(action_id, text(action, "/value").unwrap_or_default()) {
+        Some(click) => Act::Click(click),
+        None => Act::UnknownClick,
+    };
+    let trigger_id = text(payload, "/trigger_id").map(str::to_owned);
+    let dedup_key = format!(
+        "click:{}:{}",
+        trigger_id.as_deref().unwrap_or(user.as_str()),
+        text(action, "/action_ts").unwrap_or_default()
+    );
+    let reply = ReplyTo {
+        user,
+        response_url: text(payload, "/response_url").map(str::to_owned),
+        channel: text(payload, "/channel/id")
+            .or_else(|| text(payload, "/container/channel_id"))
+            .and_then(|c| c.parse().ok()),
+        thread_ts: text(payload, "/message/thread_ts").map(bounded),
+    };
+    Ok(Received::Keep { dedup_key, inbound: Box::new(Inbound { reply, trigger_id, act, received_at_ms: 0 }) })
+}
+
+fn view_submission(payload: &Value) -> Result<Received, Malformed> {
+    let user = user(payload, "/user/id").ok_or(Malformed)?;
+    let view = payload.pointer("/view").ok_or(Malformed)?;
+    let mut values = BTreeMap::new();
+    for (block, actions) in view.pointer("/state/values").and_then(Value::as_object).into_iter().flatten() {
+        if let Some(value) = actions.as_object().and_then(|a| a.values().next()).and_then(field_value) {
+            values.insert(block.clone(), value);
+        }
+    }
+    let form = text(view, "/callback_id").unwrap_or_default();
+    match submission::parse(form, text(view, "/private_metadata").unwrap_or_default(), &values) {
+        None => Ok(Received::Ignore("a form that is not ours")),
+        Some(Err(errors)) => Ok(Received::FormErrors(errors)),
+        Some(Ok(submission)) => {
+            let id = text(view, "/id").ok_or(Malformed)?;
+            let dedup_key = format!("form:{id}:{}", text(view, "/hash").unwrap_or_default());
+            let reply = ReplyTo { user, response_url: None, channel: None, thread_ts: None };
+            Ok(Received::Keep {
+                dedup_key,
+                inbound: Box::new(Inbound { reply, trigger_id: None, act: Act::Submit(submission), received_at_ms: 0 }),
+            })
+        }
+    }
+}
+
+fn field_value(field: &Value) -> Option<String> {
+    text(field, "/value")
+        .or_else(|| text(field, "/selected_option/value"))
+        .map(str::to_owned)
+        .or_else(|| field.pointer("/selected_date_time")?.as_i64().map(|n| n.to_string()))
+}
+
+/// An event's JSON.
+pub fn event(body: &[u8]) -> Result<Received, Malformed> {
+    event_payload(&serde_json::from_slice(body).map_err(|_| Malformed)?)
+}
+
+/// The same, as Socket Mode delivers it.
+pub fn event_payload(payload: &Value) -> Result<Received, Malformed> {
+    if text(payload, "/type") == Some("url_verification") {
+        return Ok(Received::Challenge(bounded(text(payload, "/challenge").unwrap_or_default())));
+    }
+    if text(payload, "/type") != Some("event_callback") || text(payload, "/event/type") != Some("app_mention") {
+        return Ok(Received::Ignore("an event of a kind that is not used"));
+    }
+    let Some(user) = user(payload, "/event/user") else { return Ok(Received::Ignore("a mention by nobody")) };
+    let dedup_key = format!("event:{}", text(payload, "/event_id").ok_or(Malformed)?);
+    let reply = ReplyTo {
+        user,
+        response_url: None,
+        channel: text(payload, "/event/channel").and_then(|c| c.parse().ok()),
+        thread_ts: text(payload, "/event/thread_ts").map(bounded),
+    };
+    Ok(Received::Keep {
+        dedup_key,
+        inbound: Box::new(Inbound { reply, trigger_id: None, act: Act::Mention, received_at_ms: 0 }),
+    })
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+fn user(value: &Value, pointer: &str) -> Option<UserId> {
+    text(value, pointer).and_then(|id| id.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_click_of_an_org_wide_install_is_taken() {
+        let payload = json!({
+            "type": "block_actions", "team": null, "enterprise": {"id": "E1"}, "is_enterprise_install": true,
+            "user": {"id": "W0123ABCD"}, "trigger_id": "1.2.3", "response_url": "https://hooks.example/1",
+            "channel": {"id": "C0WAR"}, "message": {"ts": "1.1", "thread_ts": "1.0"},
+            "actions": [{"action_id": button::APPROVE, "value": "INC-4.2 0123456789ab", "action_ts": "9.9"}],
+        });
+        let Ok(Received::Keep { dedup_key, inbound }) = interaction_payload(&payload) else { panic!() };
+        assert_eq!(dedup_key, "click:1.2.3:9.9");
+        assert_eq!(
+            inbound.act,
+            Act::Click(Click::Approve { request: "INC-4.2".parse().unwrap(), digest: "0123456789ab".into() })
+        );
+        assert_eq!(inbound.reply.thread_ts.as_deref(), Some("1.0"));
+    }
+
+    #[test]
+    fn a_button_of_another_version_still_gets_an_answer() {
+        let payload =
+            json!({"type": "block_actions", "user": {"id": "U1"}, "actions": [{"action_id": "irp.fly", "value": "x"}]});
+        let Ok(Received::Keep { inbound, .. }) = interaction_payload(&payload) else { panic!() };
+        assert_eq!(inbound.act, Act::UnknownClick);
+    }
+
+    #[test]
+    fn a_secret_in_a_command_is_not_kept() {
+        let body = "user_id=U1&trigger_id=1.1&text=open+wJalrXUtnFEMI%2FK7MDENG%2FbPxRfiCYEXAMPLEKEY";
+        let Ok(Received::Keep { inbound, .. }) = command(body.as_bytes()) else { panic!() };
+        assert!(!serde_json::to_string(&inbound).unwrap().contains("wJalr"));
+        assert_eq!(inbound.act, Act::Command(Slash::SecretTyped));
+    }
+
+    #[test]
+    fn strange_deliveries_are_ignored_or_refused_but_never_fatal() {
+        assert_eq!(command(b"ssl_check=1&token=x"), Ok(Received::Ignore("ssl_check")));
+        assert!(matches!(interaction_payload(&json!({"type": "workflow_step_edit"})), Ok(Received::Ignore(_))));
+        assert!(matches!(event(br#"{"type":"event_callback","event":{"type":"new_thing"}}"#), Ok(Received::Ignore(_))));
+        assert_eq!(event(br#"{"type":"url_verification","challenge":"abc"}"#), Ok(Received::Challenge("abc".into())));
+        for body in [&b""[..], b"payload=", b"payload=%7B", b"\xff\xfe", b"text=hello"] {
+            assert_eq!(interaction(body), Err(Malformed));
+            assert_eq!(command(body), Err(Malformed));
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The message in the war room: who, what, since when, how bad, who leads, and the one thing to do next.
+
+use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
+use crate::domain::alert::{AlertSource, Severity};
+use crate::domain::approval::RequestState;
+use crate::domain::credential::PrincipalKind;
+use crate::domain::incident::state::{Identity, Incident};
+use crate::domain::incident::steps::{Offer, contained, in_force, steps};
+use crate::domain::playbook::Playbook;
+use crate::domain::refusal::mention;
+use crate::intake::slack::button as name;
+use crate::ports::Message;
+
+/// Severity as emoji and word: colour alone says nothing to many.
+pub fn severity(severity: Severity) -> String {
+    let emoji = match severity {
+        Severity::Low => ":large_blue_circle:",
+        Severity::Medium => ":large_yellow_circle:",
+        Severity::High => ":large_orange_circle:",
+        Severity::Critical => ":red_circle:",
+    };
+    format!("{emoji} {}", severity.label())
+}
+
+/// The phase in a word.
+pub fn phase(incident: &Incident, playbook: &Playbook) -> &'static str {
+    if !incident.is_open() {
+        "Closed"
+    } else if incident.identification().is_none() {
+        "Evidence"
+    } else if contained(incident, playbook) {
+        "Contained"
+    } else {
+        "Containment"
+    }
+}
+
+/// The one thing to do next.
+pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
+    if let Some(closing) = &incident.closing {
+        return format!("Nothing: {} closed it as *{}*.", mention(&closing.by), closing.outcome.label());
+    }
+    if incident.sample {
+        return "Nothing: this is a *sample finding*. Close it with `/irp close`.".into();
+    }
+    match &incident.identity {
+        Identity::Wanted { last_error: None, .. } => {
+            return "Wait a moment: finding out whose credential it is.".into();
+        }
+        Identity::Wanted { .. } => return "Wait: AWS could not be asked yet, and is being asked again.".into(),
+        Identity::GivenUp { .. } => {
+            return "Find out whose credential it is: see the *Evidence* card in the thread.".into();
+        }
+        Identity::Known(_) => {}
+    }
+    let steps = steps(incident, playbook);
+    if steps.is_empty() {
+        return "The bot has no containment step for this kind of principal. See the *Evidence* card in the thread."
+            .into();
+    }
+    for step in &steps {
+        if let Some(open) = incident.requests_for(&step.id).find(|r| r.state.is_open()) {
+            return match &open.state {
+                RequestState::Pending => format!(
+                    "*Decide on {}*: {} An approver other than {} is needed.",
+                    open.id,
+                    escape(&with_stop(&step.title)),
+                    mention(&open.requested_by)
+                ),
+                _ => format!("Wait for the result of {}: {}", open.id, escape(&with_stop(&step.title))),
+            };
+        }
+    }
+    for step in &steps {
+        match &step.offer {
+            Offer::Refused { instead, .. } => return format!("By hand: {}", escape(instead)),
+            Offer::Action(_) if in_force(incident, &step.id).is_none() => {
+                return format!("*Request*: {} Use its card in the thread.", escape(&with_stop(&step.title)));
+            }
+            Offer::Action(_) => {}
+        }
+    }
+    "Every containment step is in force. Look for what the attacker left behind, then `/irp close`.".into()
+}
+
+fn with_stop(title: &str) -> String {
+    format!("{title}.")
+}
+
+/// Whose credential, in a line.
+pub fn who(incident: &Incident) -> String {
+    match incident.identification() {
+        Some(found) => {
+            let name = found.name.as_deref().map(|n| format!(" {}", code(n))).unwrap_or_default();
+            format!("{}{name}", found.kind.label())
+        }
+        None => match (&incident.subject.name, incident.subject.kind) {
+            (Some(name), kind) => {
+                let kind = kind.unwrap_or(PrincipalKind::Unknown);
+                format!("{} {} (not confirmed yet)", kind.label(), code(name))
+            }
+            (None, _) => "not known yet".into(),
+        },
+    }
+}
+
+/// The whole message.
+pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
+    let headline = incident.subject.headline();
+    let sample = if incident.sample { "SAMPLE · " } else { "" };
+    let next = next_step(incident, playbook);
+    let phase = phase(incident, playbook);
+    let mark = if incident.is_open() { ":rotating_light:" } else { ":white_check_mark:" };
+    let account = incident.account().map_or_else(|| "not known".to_owned(), |a| code(a.as_str()));
+    let lead = incident.lead.as_ref().map_or_else(|| "nobody yet".to_owned(), mention);
+    let first_seen = incident.first_seen_at().map_or_else(|| "not known".to_owned(), time);
+    let count: u32 = incident.findings.values().map(|f| f.count).fold(0, u32::saturating_add);
+    let mut blocks = vec![
+        header(&format!("{mark} {} · {sample}stolen AWS credential {headline}", incident.id)),
+        section(&format!("*{}*", escape(&incident.title))),
+        fields(&[
+            ("Severity", severity(incident.severity)),
+            ("Phase", phase.to_owned()),
+            ("Whose", who(incident)),
+            ("Account", account),
+            ("First seen", first_seen),
+            ("Lead", lead),
+        ]),
+        section(&format!(":arrow_right: *Next*  {next}")),
+    ];
+    if incident.is_open() {
+        let id = incident.id.to_string();
+        blocks.push(actions(
+            "incident",
+            &[
+                button(name::LEAD, "Take the lead", &id, Look::Plain),
+                button(name::COMPROMISE_TIME, "Set compromise time", &id, Look::Plain),
+                button(name::CLOSE, "Close…", &id, Look::Plain),
+            ],
+        ));
+    }
+    let source = match &incident.source {
+        AlertSource::GuardDuty => "GuardDuty".to_owned(),
+        AlertSource::Person(user) => mention(user),
+    };
+    let findings = incident.findings.len();
+    let plural = if findings == 1 { "" } else { "s" };
+    blocks.push(context(&format!(
+        "Raised by {source} · {findings} finding{plural}, seen {count}× · opened {} · last change {}",
+        time(incident.opened_at),
+        time(incident.updated_at)
+    )));
+    let text = summary(&format!(
+        "{} {sample}{} severity, {phase}: stolen AWS credential {}, {}. Next: {next}",
+        incident.id,
+        incident.severity.label(),
+        escape(&headline),
+        who(incident),
+    ));
+    Message { text, blocks }
+}

@@ -1,0 +1,155 @@
+//! The evidence card: what is known about the credential, from where, and what is not known.
+
+use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
+use crate::domain::incident::event::{Identification, RoleUse};
+use crate::domain::incident::state::{Identity, Incident};
+use crate::domain::refusal::mention;
+use crate::intake::slack::button as name;
+use crate::ports::Message;
+
+/// How many of a list are shown.
+const SHOWN_MAX: usize = 12;
+
+/// The whole message.
+pub fn message(incident: &Incident) -> Message {
+    let mut blocks = vec![header(":mag: Evidence")];
+    let in_words = match &incident.identity {
+        Identity::Wanted { last_error: None, .. } => {
+            blocks.push(section("Finding out whose credential it is…"));
+            "finding out whose credential it is".to_owned()
+        }
+        Identity::Wanted { failed, not_before, last_error: Some(error) } => {
+            blocks.push(section(&format!(
+                ":warning: AWS could not be asked (attempt {failed}): {}\nTrying again at {}.",
+                escape(error),
+                time(*not_before)
+            )));
+            "AWS could not be asked yet".to_owned()
+        }
+        Identity::GivenUp { error, .. } => {
+            blocks.push(section(&format!(
+                ":x: *The bot could not find out whose credential it is.*\n{}\nMend that and press *Look again*, or \
+                 find out by hand: `aws iam get-access-key-last-used`.",
+                escape(error)
+            )));
+            "could not find out whose credential it is".to_owned()
+        }
+        Identity::Known(found) => {
+            blocks.extend(principal(found));
+            format!("{} {}", found.kind.label(), escape(found.name.as_deref().unwrap_or("without a name")))
+        }
+    };
+    blocks.push(section(&timeline(incident)));
+    blocks.extend(findings(incident));
+    if let Some(note) = &incident.note {
+        blocks.push(section(&format!("*Reported*\n{}", escape(note))));
+    }
+    if incident.is_open() {
+        blocks.push(actions(
+            "evidence",
+            &[
+                button(name::LOOK_AGAIN, "Look again", &incident.id.to_string(), Look::Plain),
+                button(name::COMPROMISE_TIME, "Set compromise time", &incident.id.to_string(), Look::Plain),
+            ],
+        ));
+    }
+    Message { text: summary(&format!("{} evidence: {in_words}", incident.id)), blocks }
+}
+
+fn principal(found: &Identification) -> Vec<serde_json::Value> {
+    let dash = || "not known".to_owned();
+    let account = found.account.as_ref().map_or_else(dash, |a| code(a.as_str()));
+    let proof = match (&found.account_in_key, &found.account_from_sts) {
+        (Some(key), Some(sts)) if key == sts => "the key itself and `sts:GetAccessKeyInfo` agree",
+        (Some(_), Some(_)) => ":warning: the key itself says otherwise; `sts:GetAccessKeyInfo` counts",
+        (None, Some(_)) => "from `sts:GetAccessKeyInfo`",
+        (Some(_), None) => "only decoded from the key",
+        (None, None) => "from the alert",
+    };
+    let mut pairs = vec![
+        ("Principal", found.kind.label().to_owned()),
+        ("Name", found.name.as_deref().map_or_else(dash, code)),
+        ("Unique id", found.unique_id.as_deref().map_or_else(dash, code)),
+        ("Account", format!("{account} ({proof})")),
+    ];
+    if let Some(session) = &found.session_name {
+        pairs.push(("Session", code(session)));
+    }
+    if let Some(arn) = &found.arn {
+        pairs.push(("ARN", code(arn)));
+    }
+    let mut blocks = vec![fields(&pairs)];
+    if !found.keys.is_empty() {
+        let lines = found.keys.iter().take(SHOWN_MAX).map(|key| {
+            let used = match (key.last_used_at, &key.last_used_for) {
+                (Some(at), Some(what)) => format!("last used {} for {}", time(at), escape(what)),
+                (Some(at), None) => format!("last used {}", time(at)),
+                (None, _) => "no use recorded".to_owned(),
+            };
+            let made = key.created_at.map(|at| format!(", made {}", time(at))).unwrap_or_default();
+            format!("• {} *{}*{made}, {used}", code(key.id.as_str()), key.status.as_str())
+        });
+        blocks.push(section(&format!("*Keys of this user, as read*\n{}", lines.collect::<Vec<_>>().join("\n"))));
+    }
+    if let Some(role_use) = &found.role_use {
+        blocks.push(section(&used_by(role_use)));
+    }
+    if !found.not_known.is_empty() {
+        let lines: Vec<String> = found.not_known.iter().take(SHOWN_MAX).map(|n| format!("• {}", escape(n))).collect();
+        blocks.push(section(&format!(":warning: *Not known*\n{}", lines.join("\n"))));
+    }
+    blocks
+}
+
+/// Who else uses a role, in words. Also the warning on its revocation.
+pub fn used_by(role_use: &RoleUse) -> String {
+    let list = |items: &[String]| {
+        let mut shown: Vec<String> = items.iter().take(SHOWN_MAX).map(|i| code(i)).collect();
+        if items.len() > SHOWN_MAX {
+            shown.push(format!("and {} more", items.len() - SHOWN_MAX));
+        }
+        if shown.is_empty() { "none recorded".to_owned() } else { shown.join(", ") }
+    };
+    let cut = if role_use.cut { " (there is more: the list is cut)" } else { "" };
+    format!(
+        "*Who uses this role*\n• assumed in the last {} days by {}{cut}\n• trusted: {}\n• instance profiles: {}",
+        role_use.days_read,
+        list(&role_use.assumed_by),
+        list(&role_use.trusted),
+        list(&role_use.instance_profiles)
+    )
+}
+
+fn timeline(incident: &Incident) -> String {
+    let first = match incident.first_seen_at() {
+        Some(at) => format!("{} (by the finding: `eventFirstSeen`)", time(at)),
+        None => "not known: no finding says".to_owned(),
+    };
+    let compromise = match &incident.compromise {
+        Some(set) => format!("{} (set by {}: {})", time(set.at), mention(&set.by), escape(&set.basis)),
+        None => match incident.first_seen_at() {
+            Some(at) => format!("not set; at the latest {}, when it was first seen", time(at)),
+            None => "not set".to_owned(),
+        },
+    };
+    format!(
+        "*Timeline*\n• First seen: {first}\n• Likely compromised: {compromise}\n• Response began: {} (this incident was opened)",
+        time(incident.opened_at)
+    )
+}
+
+fn findings(incident: &Incident) -> Vec<serde_json::Value> {
+    incident
+        .findings
+        .values()
+        .take(SHOWN_MAX)
+        .map(|f| {
+            let mut parts = vec![code(&f.finding_type), format!("seen {}×", f.count)];
+            parts.extend(f.api.as_deref().map(|a| format!("called {}", code(a))));
+            parts.extend(f.remote_address.as_deref().map(|a| format!("from {}", code(a))));
+            parts.extend(f.region.as_deref().map(|r| format!("in {}", code(r))));
+            parts.extend(f.last_seen_at.map(|at| format!("last {}", time(at))));
+            context(&parts.join(" · "))
+        })
+        .collect()
+}

@@ -1,0 +1,133 @@
+//! The modals.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::blocks::cut;
+use crate::domain::id::IncidentId;
+use crate::domain::incident::event::Outcome;
+use crate::intake::submission::{field, form};
+
+/// Opens an incident.
+pub fn open() -> Value {
+    modal(
+        form::OPEN,
+        "Open an incident",
+        "Open",
+        "",
+        &[
+            input(
+                field::CREDENTIAL,
+                "Credential or principal",
+                false,
+                &text_input("AKIA…, ASIA…, user/NAME, role/NAME or an ARN", false, 300),
+            )
+            .hinted("The access key id, never the secret key."),
+            input(field::ACCOUNT, "AWS account", true, &text_input("12 digits; a key brings its own", false, 20)),
+            input(
+                field::SOURCE,
+                "Where it was seen",
+                true,
+                &text_input("GuardDuty, a researcher, a bill, …", false, 150),
+            ),
+            input(
+                field::SEVERITY,
+                "Severity",
+                false,
+                &json!({
+                    "type": "static_select", "action_id": field::SEVERITY,
+                    "placeholder": plain("Severity"),
+                    "options": [option("Critical", "critical"), option("High", "high"), option("Medium", "medium"), option("Low", "low")],
+                    "initial_option": option("High", "high"),
+                }),
+            ),
+            input(
+                field::NOTE,
+                "What is known",
+                true,
+                &text_input("Since when, from where, what was done with it", true, 480),
+            ),
+        ],
+    )
+}
+
+/// Asks for the reason of a denial.
+pub fn deny(request_and_digest: &str) -> Value {
+    let request = request_and_digest.split(' ').next().unwrap_or_default();
+    modal(
+        form::DENY,
+        &format!("Deny {request}"),
+        "Deny",
+        request_and_digest,
+        &[input(field::REASON, "Why", false, &text_input("The next approver sees this", true, 480))],
+    )
+}
+
+/// Asks for the likely time of compromise.
+pub fn compromise_time(incident: IncidentId, now: DateTime<Utc>, known: Option<DateTime<Utc>>) -> Value {
+    modal(form::COMPROMISE_TIME, "Compromise time", "Set", &incident.to_string(), &[
+        input(field::TIME, "When was it likely stolen?", false, &json!({
+            "type": "datetimepicker", "action_id": field::TIME, "initial_date_time": known.unwrap_or(now).timestamp(),
+        }))
+        .hinted("Everything that the credential did from then on counts as the attacker's until shown otherwise."),
+        input(field::NOTE, "From what do you know it?", false, &text_input("First commit with the key, first strange call, …", false, 300)),
+    ])
+}
+
+/// Closes an incident.
+pub fn close(incident: IncidentId) -> Value {
+    let options: Vec<Value> = Outcome::ALL.iter().map(|o| option(o.label(), o.as_str())).collect();
+    modal(
+        form::CLOSE,
+        &format!("Close {incident}"),
+        "Close it",
+        &incident.to_string(),
+        &[
+            input(
+                field::OUTCOME,
+                "How did it end?",
+                false,
+                &json!({
+                    "type": "static_select", "action_id": field::OUTCOME, "placeholder": plain("Outcome"), "options": options,
+                }),
+            ),
+            input(field::NOTE, "In a sentence", true, &text_input("What happened, what is left", true, 480))
+                .hinted("A closed incident takes no more changes. Requests that still wait are cancelled."),
+        ],
+    )
+}
+
+fn modal(callback_id: &str, title: &str, submit: &str, context: &str, inputs: &[Input]) -> Value {
+    json!({
+        "type": "modal", "callback_id": callback_id, "private_metadata": context,
+        "title": plain(&cut(title, 24)), "submit": plain(submit), "close": plain("Cancel"),
+        "blocks": inputs.iter().map(|i| i.0.clone()).collect::<Vec<_>>(),
+    })
+}
+
+struct Input(Value);
+
+impl Input {
+    fn hinted(mut self, hint: &str) -> Self {
+        self.0["hint"] = plain(hint);
+        self
+    }
+}
+
+fn input(name: &str, label: &str, optional: bool, element: &Value) -> Input {
+    let mut element = element.clone();
+    element["action_id"] = json!(name);
+    Input(json!({"type": "input", "block_id": name, "label": plain(label), "optional": optional, "element": element}))
+}
+
+fn text_input(placeholder: &str, multiline: bool, length_max: u32) -> Value {
+    json!({"type": "plain_text_input", "multiline": multiline, "max_length": length_max, "placeholder": plain(placeholder)})
+}
+
+fn option(label: &str, value: &str) -> Value {
+    json!({"text": plain(label), "value": value})
+}
+
+fn plain(text: &str) -> Value {
+    json!({"type": "plain_text", "text": text})
+}

@@ -1,0 +1,84 @@
+//! Short posts in the thread for what has changed: an edited card notifies nobody.
+
+use super::Card;
+use super::blocks::{code, escape, section, summary};
+use crate::domain::id::RequestId;
+use crate::domain::incident::event::Event;
+use crate::domain::incident::state::Incident;
+use crate::domain::policy::{PersonId, Policy};
+use crate::domain::refusal::mention;
+use crate::domain::stored::Record;
+use crate::ports::Message;
+
+/// One note for each record that people should hear of. Its slot is the record's place in the log, so
+/// that it is posted once.
+pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Card> {
+    records
+        .iter()
+        .enumerate()
+        .filter_map(|(i, record)| {
+            let text = summary(&note(incident, &record.event, policy)?);
+            let message = Message { blocks: vec![section(&text)], text };
+            Some(Card { slot: format!("note:{}", i + 1), message })
+        })
+        .collect()
+}
+
+fn note(incident: &Incident, event: &Event, policy: &Policy) -> Option<String> {
+    let title = |request: &RequestId| {
+        let title = incident.requests.get(request).map(|r| r.plan.action.title()).unwrap_or_default();
+        format!("{request}: {}", escape(&title))
+    };
+    Some(match event {
+        Event::ApprovalRequested { request, by, plan, digest, .. } => {
+            let people: Vec<String> =
+                policy.approvers_besides(&plan.requester).iter().map(|PersonId(user)| mention(user)).collect();
+            format!(
+                ":lock: {} asks for {} (digest {}).\nOne of these has to decide on its card: {}",
+                mention(by),
+                title(request),
+                code(digest.short()),
+                people.join(" ")
+            )
+        }
+        Event::ApprovalGiven { request, by, .. } => format!(":unlock: {} approved {}.", mention(by), title(request)),
+        Event::RequestDenied { request, by, reason } => {
+            format!(":no_entry: {} denied {}. {}", mention(by), title(request), escape(reason))
+        }
+        Event::RequestWithdrawn { request, by } => format!("{} withdrew {}.", mention(by), title(request)),
+        Event::RequestExpired { request } => {
+            format!(":hourglass_flowing_sand: Nobody decided in time on {}.", title(request))
+        }
+        Event::RequestLapsed { request, why } => format!(":warning: {} lapsed: {}.", title(request), escape(why)),
+        Event::RequestStale { request, why } => format!(":warning: {} is stale: {}.", title(request), escape(why)),
+        Event::Verified { request, no_op: false } => {
+            format!(":large_green_circle: Done and read back from AWS: {}.", title(request))
+        }
+        Event::Verified { request, no_op: true } => {
+            format!(":large_green_circle: AWS already was as wanted, nothing was sent: {}.", title(request))
+        }
+        Event::ExecutionFailed { request, why } => {
+            format!(":red_circle: Failed: {}. {} Its card has the command to run by hand.", title(request), escape(why))
+        }
+        Event::ExecutionUnknown { request, why } => {
+            format!(":red_circle: Not known whether it holds: {}. {}", title(request), escape(why))
+        }
+        Event::CompromiseTimeSet { by, .. } => {
+            format!("{} set the likely time of compromise; see *Evidence*.", mention(by))
+        }
+        Event::LeadTaken { by } => format!("{} leads this incident now.", mention(by)),
+        Event::Closed { by, outcome, note } => {
+            let note = if note.is_empty() { String::new() } else { format!(": {}", escape(note)) };
+            format!(":white_check_mark: {} closed the incident as *{}*{note}", mention(by), outcome.label())
+        }
+        Event::Opened { .. }
+        | Event::AlertReceived { .. }
+        | Event::Identified { .. }
+        | Event::IdentificationFailed { .. }
+        | Event::IdentificationAsked { .. }
+        | Event::RequestCancelled { .. }
+        | Event::ExecutionStarted { .. }
+        | Event::CallAnswered { .. }
+        | Event::AttemptRefused { .. } => return None,
+    })
+}

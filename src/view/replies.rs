@@ -1,0 +1,65 @@
+//! What one person is told: answers to commands and clicks.
+
+use super::announcement::{next_step, phase, severity, who};
+use super::blocks::{code, escape, section, summary};
+use crate::domain::incident::state::Incident;
+use crate::domain::playbook::Playbook;
+use crate::intake::submission::SECRET_TYPED;
+use crate::ports::Message;
+
+/// How many incidents a list shows.
+pub const LISTED_MAX: usize = 20;
+
+/// Plain words.
+pub fn said(mrkdwn: &str) -> Message {
+    let text = summary(mrkdwn);
+    Message { blocks: vec![section(&text)], text }
+}
+
+/// One incident.
+pub fn status(incident: &Incident, playbook: &Playbook) -> Message {
+    said(&format!("{}\n:arrow_right: {}", line(incident, playbook), next_step(incident, playbook)))
+}
+
+/// The open incidents, newest first. `more` says that there are others.
+pub fn list(incidents: &[Incident], playbook: &Playbook, more: bool) -> Message {
+    if incidents.is_empty() {
+        return said("No incident is open.");
+    }
+    let mut lines: Vec<String> = incidents.iter().map(|incident| format!("• {}", line(incident, playbook))).collect();
+    if more {
+        lines.push(format!("There are more; these are the newest {LISTED_MAX}."));
+    }
+    said(&lines.join("\n"))
+}
+
+fn line(incident: &Incident, playbook: &Playbook) -> String {
+    let id = incident.id;
+    format!(
+        "*{id}* {} · {} · {} · {}{}",
+        severity(incident.severity),
+        phase(incident, playbook),
+        code(&incident.subject.headline()),
+        who(incident),
+        if incident.sample { " · SAMPLE" } else { "" }
+    )
+}
+
+/// What there is to type.
+pub fn help(because: Option<&str>) -> Message {
+    let because = because.map(|b| format!("{b}\n\n")).unwrap_or_default();
+    said(&format!(
+        "{because}*Stolen AWS credential? This is what you can type:*\n\
+         • `/irp open` fill in a form; `/irp open AKIA… [what is known]` opens at once\n\
+         • `/irp status [INC-12]` how it stands and what comes next\n\
+         • `/irp list` the open incidents\n\
+         • `/irp close [INC-12] [resolved|false-positive|duplicate|exercise] [note]`\n\
+         • `/irp help` this text\n\
+         Everything else is done with the buttons in an incident's thread. Every change in AWS needs a second person."
+    ))
+}
+
+/// Said when a secret was typed.
+pub fn secret_typed() -> Message {
+    said(&format!(":warning: {}", escape(SECRET_TYPED)))
+}

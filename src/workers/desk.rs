@@ -1,0 +1,306 @@
+//! What people do in Slack: each act leads to a use case, and each gets an answer.
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{BATCH_MAX, Workers};
+use crate::domain::alert::{Alert, AlertSource, Severity};
+use crate::domain::credential::Subject;
+use crate::domain::id::{IncidentId, UserId};
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::state::Incident;
+use crate::domain::incident::steps::undo_of;
+use crate::domain::refusal::{Refusal, mention};
+use crate::engine::{EngineError, Taken};
+use crate::intake::slack::{Act, Click, Inbound};
+use crate::intake::slash::Slash;
+use crate::intake::submission::Submission;
+use crate::ports::{Delivery, Lane, Message, StoreError};
+use crate::view::blocks::escape;
+use crate::view::{forms, replies};
+
+/// An act that could not be handled for so long is told so, not carried out late.
+const ACT_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
+
+pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
+    while !shutdown.is_cancelled() {
+        match workers.store.take(Lane::Slack, BATCH_MAX).await {
+            Ok(batch) => {
+                for delivery in batch {
+                    let workers = workers.clone();
+                    tasks.spawn(async move { workers.handle(delivery).await });
+                }
+            }
+            Err(error) => workers.store_failed("desk", &error).await,
+        }
+    }
+}
+
+impl Workers {
+    /// Takes one batch of acts and handles each. Returns how many there were.
+    pub async fn desk_step(&self) -> Result<usize, StoreError> {
+        let batch = self.store.take(Lane::Slack, BATCH_MAX).await?;
+        let taken = batch.len();
+        futures_util::future::join_all(batch.into_iter().map(|delivery| self.handle(delivery))).await;
+        Ok(taken)
+    }
+
+    async fn handle(&self, delivery: Delivery) {
+        match serde_json::from_str::<Inbound>(&delivery.body) {
+            Ok(inbound) => {
+                let answer = self.answer(&inbound).await;
+                if let Some(message) = answer
+                    && let Err(error) = self.chat.tell(&inbound.reply, &message).await
+                {
+                    tracing::warn!(slack.user = %inbound.reply.user, %error, "the person could not be told");
+                    self.metrics.failed("desk");
+                }
+            }
+            Err(error) => tracing::error!(%error, "a kept Slack delivery cannot be read and is dropped"),
+        }
+        if let Err(error) = self.store.done(Lane::Slack, &delivery.token).await {
+            tracing::warn!(%error, "a finished act could not be ticked off");
+        }
+    }
+
+    /// Does what was asked and says how it went; `None` when a form has opened.
+    async fn answer(&self, inbound: &Inbound) -> Option<Message> {
+        let age = TimeDelta::milliseconds(self.wall.now().timestamp_millis() - inbound.received_at_ms);
+        if age > ACT_AGE_MAX {
+            return Some(replies::said(
+                ":warning: This could not be handled in time, so it was not carried out. Look at the card and do it again if it still fits.",
+            ));
+        }
+        match self.act(inbound).await {
+            Ok(answer) => answer,
+            Err(EngineError::Refused(refusal)) => {
+                self.metrics.refused(act_name(&inbound.act));
+                Some(replies::said(&format!(":no_entry: {refusal}")))
+            }
+            Err(EngineError::Store(error)) => {
+                tracing::error!(%error, "an act could not be recorded");
+                Some(replies::said(
+                    ":warning: The bot's store does not answer, so this was *not* recorded and nothing will happen. Try again in a moment.",
+                ))
+            }
+            Err(EngineError::Cloud(error)) => Some(replies::said(&format!(
+                ":warning: AWS could not be read, so nothing was asked for. {}",
+                escape(&error.to_string())
+            ))),
+            Err(error @ EngineError::Contended) => Some(replies::said(&format!(":warning: {error}."))),
+        }
+    }
+
+    async fn act(&self, inbound: &Inbound) -> Result<Option<Message>, EngineError> {
+        let user = &inbound.reply.user;
+        match &inbound.act {
+            Act::Command(command) => self.command(inbound, user, command).await,
+            Act::Click(click) => self.click(inbound, user, click).await,
+            Act::UnknownClick => Ok(Some(replies::said(
+                "This button belongs to another version of the bot. Nothing was done; use the buttons on the newest card.",
+            ))),
+            Act::Submit(submission) => self.submit(inbound, user, submission).await,
+            Act::Mention => self.list().await.map(Some),
+        }
+    }
+
+    async fn command(&self, inbound: &Inbound, user: &UserId, command: &Slash) -> Result<Option<Message>, EngineError> {
+        Ok(Some(match command {
+            Slash::OpenForm => return Ok(self.show(inbound, &forms::open()).await),
+            Slash::Open { key, note } => {
+                let subject = Subject { access_key: Some(key.clone()), ..Subject::default() };
+                let source = "Reported by a person";
+                self.open(inbound, user, subject, source, Severity::High, note.clone()).await?
+            }
+            Slash::Status { incident: Some(id) } => match self.engine.load(*id).await? {
+                Some(incident) => replies::status(&incident, self.engine.playbook()),
+                None => return Err(Refusal::UnknownIncident(*id).into()),
+            },
+            Slash::Status { incident: None } => match self.only_open().await? {
+                Some(incident) => replies::status(&incident, self.engine.playbook()),
+                None => self.list().await?,
+            },
+            Slash::List => self.list().await?,
+            Slash::Close { incident, outcome, note } => {
+                let id = match incident {
+                    Some(id) => *id,
+                    None => match self.only_open().await? {
+                        Some(incident) => incident.id,
+                        None => return Ok(Some(replies::help(Some("Say which incident: `/irp close INC-12`.")))),
+                    },
+                };
+                let Some(outcome) = outcome else {
+                    return Ok(self.show(inbound, &forms::close(id)).await);
+                };
+                let command = PersonCommand::Close { outcome: *outcome, note: note.clone() };
+                self.engine.act(id, user, command).await?;
+                replies::said(&format!("Closed {id} as *{}*.", outcome.label()))
+            }
+            Slash::Help { because } => replies::help(because.as_deref().map(escape).as_deref()),
+            Slash::SecretTyped => replies::secret_typed(),
+        }))
+    }
+
+    async fn click(&self, inbound: &Inbound, user: &UserId, click: &Click) -> Result<Option<Message>, EngineError> {
+        let id = click.incident();
+        Ok(Some(match click {
+            Click::Request { step, .. } => self.request(id, user, step).await?,
+            Click::Undo { step, .. } => {
+                let undo = undo_of(step).ok_or_else(|| Refusal::NotApplicable("This cannot be undone here.".into()))?;
+                self.request(id, user, &undo).await?
+            }
+            Click::Approve { request, digest } => {
+                let command = PersonCommand::Approve { request: *request, digest_shown: digest.clone() };
+                self.engine.act(id, user, command).await?;
+                replies::said(&format!(
+                    ":unlock: Your approval of {request} is recorded. It runs now; its card shows the result."
+                ))
+            }
+            Click::Deny { request, digest } => {
+                return Ok(self.show(inbound, &forms::deny(&format!("{request} {digest}"))).await);
+            }
+            Click::Withdraw { request } => {
+                self.engine.act(id, user, PersonCommand::Withdraw { request: *request }).await?;
+                replies::said(&format!("{request} is withdrawn."))
+            }
+            Click::LookAgain { .. } => {
+                self.engine.act(id, user, PersonCommand::LookAgain).await?;
+                replies::said("Looking again whose credential it is.")
+            }
+            Click::CompromiseTime { .. } => {
+                let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+                let known = incident.compromise.as_ref().map(|c| c.at).or(incident.first_seen_at());
+                return Ok(self.show(inbound, &forms::compromise_time(id, self.engine.now(), known)).await);
+            }
+            Click::Lead { .. } => {
+                self.engine.act(id, user, PersonCommand::TakeLead).await?;
+                replies::said(&format!("You lead {id} now."))
+            }
+            Click::Close { .. } => return Ok(self.show(inbound, &forms::close(id)).await),
+        }))
+    }
+
+    async fn request(
+        &self,
+        id: IncidentId,
+        user: &UserId,
+        step: &crate::domain::id::StepId,
+    ) -> Result<Message, EngineError> {
+        let incident = self.engine.request(id, user, step).await?;
+        let request = incident.requests_for(step).next().map(|r| r.id.to_string()).unwrap_or_default();
+        Ok(replies::said(&format!(
+            ":lock: {request} is recorded in your name. Somebody else has to approve it on its card."
+        )))
+    }
+
+    async fn submit(
+        &self,
+        inbound: &Inbound,
+        user: &UserId,
+        submission: &Submission,
+    ) -> Result<Option<Message>, EngineError> {
+        Ok(Some(match submission {
+            Submission::Open { subject, source, severity, note } => {
+                self.open(inbound, user, subject.clone(), source, *severity, note.clone()).await?
+            }
+            Submission::Deny { request, digest, reason } => {
+                let command =
+                    PersonCommand::Deny { request: *request, digest_shown: digest.clone(), reason: reason.clone() };
+                self.engine.act(request.incident(), user, command).await?;
+                replies::said(&format!("Your denial of {request} is recorded."))
+            }
+            Submission::CompromiseTime { incident, at, basis } => {
+                let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };
+                self.engine.act(*incident, user, command).await?;
+                replies::said(&format!("The likely compromise time of {incident} is set."))
+            }
+            Submission::Close { incident, outcome, note } => {
+                let command = PersonCommand::Close { outcome: *outcome, note: note.clone() };
+                self.engine.act(*incident, user, command).await?;
+                replies::said(&format!("Closed {incident} as *{}*.", outcome.label()))
+            }
+        }))
+    }
+
+    async fn open(
+        &self,
+        inbound: &Inbound,
+        user: &UserId,
+        subject: Subject,
+        source: &str,
+        severity: Severity,
+        note: Option<String>,
+    ) -> Result<Message, EngineError> {
+        let alert = Alert {
+            source: AlertSource::Person(user.clone()),
+            delivery_id: format!("slack:{user}:{}", inbound.received_at_ms),
+            finding_id: None,
+            finding_type: "Report".into(),
+            title: source.to_owned(),
+            severity,
+            subject,
+            region: None,
+            first_seen_at: None,
+            last_seen_at: None,
+            count: 1,
+            remote_address: None,
+            api: None,
+            sample: false,
+            note,
+        };
+        let taken = self.engine.open(user, &alert).await?;
+        let room = format!("<#{}>", self.war_room);
+        Ok(replies::said(&match taken {
+            Taken::Opened(id) => format!(":rotating_light: {id} is open. Its thread is in {room}."),
+            Taken::Joined(id) | Taken::Known(id) => {
+                format!(
+                    "{id} is already open for this credential; your report was added to it. Its thread is in {room}."
+                )
+            }
+        }))
+    }
+
+    /// Opens a form. Slack gives three seconds for it: what comes too late is told.
+    async fn show(&self, inbound: &Inbound, form: &serde_json::Value) -> Option<Message> {
+        let Some(trigger) = &inbound.trigger_id else {
+            return Some(replies::said("A form can only be opened by a click or a command."));
+        };
+        match self.chat.open_view(trigger, form).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::warn!(slack.user = %inbound.reply.user, %error, "a form could not be opened");
+                Some(replies::said(&format!(
+                    "{} the form could not be opened in time. Try again.",
+                    mention(&inbound.reply.user)
+                )))
+            }
+        }
+    }
+
+    async fn list(&self) -> Result<Message, EngineError> {
+        let ids = self.store.open_incidents(replies::LISTED_MAX + 1).await?;
+        let more = ids.len() > replies::LISTED_MAX;
+        let mut incidents = Vec::new();
+        for id in ids.into_iter().take(replies::LISTED_MAX) {
+            incidents.extend(self.engine.load(id).await?.filter(Incident::is_open));
+        }
+        Ok(replies::list(&incidents, self.engine.playbook(), more))
+    }
+
+    async fn only_open(&self) -> Result<Option<Incident>, EngineError> {
+        match self.store.open_incidents(2).await?.as_slice() {
+            [id] => Ok(self.engine.load(*id).await?.filter(Incident::is_open)),
+            _ => Ok(None),
+        }
+    }
+}
+
+const fn act_name(act: &Act) -> &'static str {
+    match act {
+        Act::Command(_) => "command",
+        Act::Click(_) | Act::UnknownClick => "click",
+        Act::Submit(_) => "form",
+        Act::Mention => "mention",
+    }
+}

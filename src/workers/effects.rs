@@ -1,0 +1,56 @@
+//! What incidents owe the outside, and the clock that wakes them.
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{BATCH_MAX, DUE_EVERY, Workers};
+use crate::ports::{StoreError, Work, WorkItem};
+
+pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
+    while !shutdown.is_cancelled() {
+        match workers.store.take_work(Work::Effects, BATCH_MAX).await {
+            Ok(items) => {
+                for item in items {
+                    // Each on its own: an AWS call that hangs holds up nobody else's.
+                    let workers = workers.clone();
+                    tasks.spawn(async move { workers.effects_item(item).await });
+                }
+            }
+            Err(error) => workers.store_failed("effects", &error).await,
+        }
+    }
+}
+
+pub(super) async fn wake(workers: Workers, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = workers.store.wake_due(workers.engine.now()).await {
+            workers.store_failed("due", &error).await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(DUE_EVERY) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+impl Workers {
+    /// Takes one batch of work and runs it to the end. Returns how many items there were.
+    pub async fn effects_step(&self) -> Result<usize, StoreError> {
+        let items = self.store.take_work(Work::Effects, BATCH_MAX).await?;
+        let taken = items.len();
+        futures_util::future::join_all(items.into_iter().map(|item| self.effects_item(item))).await;
+        Ok(taken)
+    }
+
+    async fn effects_item(&self, item: WorkItem) {
+        if let Err(error) = self.engine.advance(item.incident).await {
+            // The item stays taken and comes back after the takeover time.
+            tracing::warn!(incident.id = %item.incident, %error, "what is owed could not be done; it is tried again");
+            self.metrics.failed("effects");
+            return;
+        }
+        if let Err(error) = self.store.work_done(Work::Effects, &item.token).await {
+            tracing::warn!(incident.id = %item.incident, %error, "finished work could not be ticked off; it is looked at again");
+        }
+    }
+}
