@@ -2,6 +2,8 @@
 //! change. `ARCHITECTURE.md` has the map.
 
 pub mod adapters;
+pub mod boot;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod http;

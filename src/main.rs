@@ -1,2 +1,38 @@
-//! irp
-fn main() {}
+//! `irp`: see `irp --help`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use irp::cli::{Cli, Command, check, serve};
+
+fn main() -> ExitCode {
+    // One TLS provider for everybody, before anybody shakes hands.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = dotenvy::dotenv();
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("irp: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Serve => serve::serve().await,
+            Command::Check => match check::check().await {
+                true => Ok(()),
+                false => Err(anyhow::anyhow!("something above is wrong")),
+            },
+            #[cfg(feature = "sandbox")]
+            Command::Sandbox(options) => irp::cli::sandbox::sandbox(options).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("irp: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -16,6 +16,7 @@ pub mod alerts;
 pub mod cards;
 pub mod desk;
 pub mod effects;
+pub mod socket;
 
 /// Entries taken at once.
 const BATCH_MAX: usize = 64;

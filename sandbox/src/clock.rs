@@ -18,13 +18,9 @@ pub struct Clock {
 impl Clock {
     /// `speed` 1 is real time; 0 is taken as 1.
     #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn new(speed: u32) -> Self {
-        Self {
-            started_at: Utc::now(),
-            started: Instant::now(),
-            speed: speed.max(1),
-            skipped_ms: Arc::default(),
-        }
+        Self { started_at: Utc::now(), started: Instant::now(), speed: speed.max(1), skipped_ms: Arc::default() }
     }
 
     /// The time shown.

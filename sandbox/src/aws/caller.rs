@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::policy::{Context, Decision, Kind, Policy};
 use super::signature::Signed;
-use super::state::{Iam, Policies, Session, SessionOf, World};
+use super::state::{Iam, Policies, Principal, Session, World};
 use super::wire::ApiError;
 
 /// An authenticated caller.
@@ -29,12 +29,6 @@ pub(super) struct Caller {
     principal_arn: String,
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Principal {
-    User { name: String, id: String },
-    Role { name: String, id: String, session_name: String },
-}
-
 /// What a call is about: the ARN that policies see and the words that a refusal uses.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
@@ -44,8 +38,8 @@ pub(super) struct Resource {
 }
 
 impl Caller {
-    /// The caller that the key id of `signed` names; `secret_of` the caller comes with it, so that
-    /// the signature can be checked before the key's status is told.
+    /// The caller that the key id of `signed` names. `verify` checks the signature with the key's
+    /// secret; that comes first, so that only the key's holder learns its status.
     pub(super) fn authenticate(
         world: &mut World,
         signed: &Signed<'_>,
@@ -70,7 +64,7 @@ impl Caller {
                     "The security token included in the request is expired",
                 ));
             }
-            session.owner(&iam).ok_or_else(ApiError::invalid_token)?
+            (session.of.clone(), session.policies(&iam).ok_or_else(ApiError::invalid_token)?)
         } else {
             let (user, key) = iam.key(signed.access_key_id).ok_or_else(ApiError::invalid_token)?;
             if token.is_some() {
@@ -240,18 +234,14 @@ impl Principal {
 }
 
 impl Session {
-    /// Whose session it is, with the policies that hold for it now; `None` once they are gone.
-    fn owner(&self, iam: &Iam) -> Option<(Principal, Policies)> {
+    /// The policies of its owner as they are now; `None` once the owner is gone.
+    fn policies(&self, iam: &Iam) -> Option<Policies> {
         match &self.of {
-            SessionOf::User { name, id } => {
-                let user = iam.users.get(name).filter(|user| user.id == *id)?;
-                Some((Principal::User { name: name.clone(), id: id.clone() }, user.policies.clone()))
+            Principal::User { name, id } => {
+                iam.users.get(name).filter(|user| user.id == *id).map(|user| user.policies.clone())
             }
-            SessionOf::Role { name, id, session_name } => {
-                let role = iam.roles.get(name).filter(|role| role.id == *id)?;
-                let principal =
-                    Principal::Role { name: name.clone(), id: id.clone(), session_name: session_name.clone() };
-                Some((principal, role.policies.clone()))
+            Principal::Role { name, id, .. } => {
+                iam.roles.get(name).filter(|role| role.id == *id).map(|role| role.policies.clone())
             }
         }
     }

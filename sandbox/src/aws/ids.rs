@@ -75,6 +75,11 @@ pub(super) fn session_token() -> String {
     format!("FwoGZXIvYXdzE{}{}{}", half(), half(), half())
 }
 
+/// A `GuardDuty` detector id, the same for the same name.
+pub(super) fn detector_id(name: &str) -> String {
+    hex::encode(&Entropy::Named(name).bytes()[..16])
+}
+
 /// A random UUID, version 4, as request and event ids are.
 pub(crate) fn uuid() -> String {
     let mut bytes: [u8; 16] = rand::random();

@@ -124,20 +124,21 @@ impl Iam {
     }
 }
 
-/// Whose temporary credentials a session is. Bound to the unique id, so that a principal that was
-/// deleted and created again has none of the old ones.
+/// A user, or a role as one session of it. Known by its unique id, so that a principal that was
+/// deleted and created again has none of the old sessions.
 #[derive(Clone, Debug)]
-pub(super) enum SessionOf {
+pub(super) enum Principal {
     User { name: String, id: String },
     Role { name: String, id: String, session_name: String },
 }
 
+/// Temporary credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) access_key_id: String,
     pub(super) secret: String,
     pub(super) token: String,
-    pub(super) of: SessionOf,
+    pub(super) of: Principal,
     /// Whole seconds, as `aws:TokenIssueTime` is.
     pub(super) issued_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
@@ -195,7 +196,7 @@ impl World {
     /// Opens a session of `of` from now on.
     pub(super) fn open_session(
         &mut self,
-        of: SessionOf,
+        of: Principal,
         seconds: i64,
         policy: Option<String>,
         source_identity: Option<String>,

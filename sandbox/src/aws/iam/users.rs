@@ -1,0 +1,94 @@
+//! Users.
+
+use super::paging::page;
+use super::{checked_name, path, tags, tags_from};
+use crate::aws::ids::{self, Entropy};
+use crate::aws::operation::Call;
+use crate::aws::state::{Policies, User, World};
+use crate::aws::wire::{ApiError, Node};
+
+/// The user that the call is about.
+pub(super) fn named<'a>(world: &'a mut World, name: &str) -> Result<&'a mut User, ApiError> {
+    world
+        .iam
+        .users
+        .get_mut(name)
+        .ok_or_else(|| ApiError::no_such_entity(format!("The user with name {name} cannot be found.")))
+}
+
+fn described(world: &World, user: &User) -> Vec<(&'static str, Node)> {
+    vec![
+        ("Path", Node::text(&user.path)),
+        ("UserName", Node::text(&user.name)),
+        ("UserId", Node::text(&user.id)),
+        ("Arn", Node::text(world.user_arn(user))),
+        ("CreateDate", Node::Time(user.created_at)),
+    ]
+}
+
+fn with_tags(world: &World, user: &User) -> Node {
+    let mut fields = described(world, user);
+    if !user.tags.is_empty() {
+        fields.push(("Tags", Node::Members(tags(&user.tags))));
+    }
+    Node::Fields(vec![("User", Node::Fields(fields))])
+}
+
+pub(super) fn list(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let prefix = call.params.get("PathPrefix").unwrap_or("/");
+    let users = call.world.iam.users.values().filter(|user| user.path.starts_with(prefix));
+    let users = users.map(|user| (user.name.clone(), Node::Fields(described(call.world, user)))).collect();
+    page(call.params, "Users", users).map(Node::Fields)
+}
+
+pub(super) fn get(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let user = named(call.world, &call.user_name()?)?.clone();
+    Ok(with_tags(call.world, &user))
+}
+
+pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let name = checked_name(call.params, "UserName")?.to_owned();
+    if call.world.iam.users.contains_key(&name) {
+        return Err(ApiError::conflict("EntityAlreadyExists", format!("User with name {name} already exists.")));
+    }
+    let user = User {
+        name: name.clone(),
+        path: path(call.params)?,
+        id: ids::unique_id("AIDA", Entropy::Random),
+        created_at: call.now,
+        tags: tags_from(call.params),
+        policies: Policies::default(),
+        keys: Vec::new(),
+    };
+    let node = with_tags(call.world, &user);
+    call.world.iam.users.insert(name, user);
+    Ok(node)
+}
+
+pub(super) fn delete(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let name = call.params.required("UserName")?.to_owned();
+    let user = named(call.world, &name)?;
+    let obstacle = if !user.keys.is_empty() {
+        "delete access keys"
+    } else if !user.policies.inline.is_empty() {
+        "delete policies"
+    } else if !user.policies.attached.is_empty() {
+        "detach all policies"
+    } else {
+        call.world.iam.users.remove(&name);
+        return Ok(Node::empty());
+    };
+    Err(ApiError::conflict("DeleteConflict", format!("Cannot delete entity, must {obstacle} first.")))
+}
+
+pub(super) fn list_tags(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let user = named(call.world, &call.user_name()?)?.clone();
+    let tags = user.tags.keys().cloned().zip(tags(&user.tags)).collect();
+    page(call.params, "Tags", tags).map(Node::Fields)
+}
+
+/// The empty list of something that no user here has.
+pub(super) fn none_of(call: &mut Call<'_>, list: &'static str) -> Result<Node, ApiError> {
+    named(call.world, &call.user_name()?)?;
+    page(call.params, list, Vec::new()).map(Node::Fields)
+}

@@ -1,0 +1,89 @@
+//! One operation of the Query services (IAM and STS): its name, what it is about, what it does.
+
+use chrono::{DateTime, Utc};
+
+use super::caller::{Caller, Resource};
+use super::policy::Context;
+use super::state::World;
+use super::wire::{ApiError, Node, Params};
+
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) read_only: bool,
+    pub(super) target: Target,
+    pub(super) run: fn(&mut Call<'_>) -> Result<Node, ApiError>,
+}
+
+/// What an operation's permission is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// No permission is needed, or the operation asks for it itself.
+    Nothing,
+    Everything,
+    Users,
+    /// The user named, or the caller's own.
+    User,
+    Roles,
+    Role,
+    /// The user whose access key is named.
+    KeyOwner,
+}
+
+/// One call on its way through an operation.
+pub(super) struct Call<'a> {
+    pub(super) world: &'a mut World,
+    pub(super) caller: &'a Caller,
+    pub(super) params: &'a Params,
+    pub(super) context: &'a Context,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Call<'_> {
+    /// The user that the call names, or else the caller's own.
+    pub(super) fn user_name(&self) -> Result<String, ApiError> {
+        self.params
+            .get("UserName")
+            .or_else(|| self.caller.user_name())
+            .map(str::to_owned)
+            .ok_or_else(|| ApiError::validation("Must specify userName when calling with non-User credentials"))
+    }
+
+    pub(super) fn role_name(&self) -> Result<String, ApiError> {
+        self.params.required("RoleName").map(str::to_owned)
+    }
+
+    /// The resource to ask permission for; `None` where none is needed.
+    pub(super) fn resource(&self, target: Target) -> Result<Option<Resource>, ApiError> {
+        let account = self.world.account;
+        let iam = &self.world.iam;
+        let whole = |arn: String| Resource { label: arn.clone(), arn };
+        Ok(Some(match target {
+            Target::Nothing => return Ok(None),
+            Target::Everything => whole("*".to_owned()),
+            Target::Users => whole(format!("arn:aws:iam::{account}:user/")),
+            Target::Roles => whole(format!("arn:aws:iam::{account}:role/")),
+            Target::User => {
+                let name = self.user_name()?;
+                match iam.users.get(&name) {
+                    Some(user) => Resource { arn: self.world.user_arn(user), label: format!("user {name}") },
+                    None => whole(format!("arn:aws:iam::{account}:user{}{name}", self.path())),
+                }
+            }
+            Target::Role => {
+                let name = self.role_name()?;
+                match iam.roles.get(&name) {
+                    Some(role) => Resource { arn: self.world.role_arn(role), label: format!("role {name}") },
+                    None => whole(format!("arn:aws:iam::{account}:role{}{name}", self.path())),
+                }
+            }
+            Target::KeyOwner => match iam.key(self.params.required("AccessKeyId")?) {
+                Some((user, _)) => Resource { arn: self.world.user_arn(user), label: format!("user {}", user.name) },
+                None => whole("*".to_owned()),
+            },
+        }))
+    }
+
+    fn path(&self) -> &str {
+        self.params.get("Path").unwrap_or("/")
+    }
+}

@@ -1,0 +1,235 @@
+//! The way of a call through the account: who calls, may they, do it, write it down, answer.
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+
+use super::caller::{Caller, Resource};
+use super::ids;
+use super::operation::{Call, Operation};
+use super::request::{Input, Request, Service};
+use super::state::{LastUsed, Principal, World};
+use super::trail::{self, Entry};
+use super::wire::{self, ApiError, Reply};
+use super::{CallRecord, Fault, Outcome, iam, sts};
+
+/// IAM's events are all in this Region.
+const GLOBAL_REGION: &str = "us-east-1";
+
+/// Calls kept in the journal; beyond that the oldest go.
+const CALLS_MAX: usize = 100_000;
+
+/// What becomes of the answer.
+pub(super) enum Delivery {
+    Sent(Response),
+    /// The caller waits for ever.
+    Withheld,
+    /// The connection ends without an answer.
+    Dropped,
+}
+
+/// What an operation's name stands for.
+#[derive(Clone, Copy)]
+enum Handler {
+    Query(&'static Operation),
+    LookupEvents,
+    Findings,
+}
+
+impl Handler {
+    fn find(service: Service, operation: &str) -> Option<Self> {
+        match service {
+            Service::Iam => iam::operation(operation).map(Self::Query),
+            Service::Sts => sts::operation(operation).map(Self::Query),
+            Service::CloudTrail => (operation == "LookupEvents").then_some(Self::LookupEvents),
+            Service::GuardDuty => (!operation.is_empty()).then_some(Self::Findings),
+        }
+    }
+
+    fn read_only(self) -> bool {
+        match self {
+            Self::Query(operation) => operation.read_only,
+            Self::LookupEvents | Self::Findings => true,
+        }
+    }
+}
+
+/// Takes one request and answers it.
+pub(super) fn answer(world: &mut World, parts: &Parts, body: &[u8]) -> Delivery {
+    let request_id = ids::uuid();
+    let request = match Request::read(parts, body) {
+        Ok(request) => request,
+        Err((protocol, error)) => return Delivery::Sent(wire::failure(protocol, &error, &request_id)),
+    };
+    let now = world.clock.now();
+    let protocol = request.service.protocol();
+    let verify = |secret: &str| request.signed.verify(secret, &parts.method, &parts.uri, &parts.headers, body);
+    let caller = match Caller::authenticate(world, &request.signed, &parts.headers, now, verify) {
+        Ok(caller) => caller,
+        Err(error) => {
+            journal(world, &request, None, now, Outcome::Error(error.code_in(protocol).to_owned()));
+            return Delivery::Sent(wire::failure(protocol, &error, &request_id));
+        }
+    };
+    note_use(world, &caller, &request, now);
+
+    let fault = world.faults.get_mut(&request.operation).and_then(std::collections::VecDeque::pop_front);
+    if matches!(fault, Some(Fault::HangBefore)) {
+        journal(world, &request, Some(&caller), now, Outcome::Unanswered);
+        return Delivery::Withheld;
+    }
+    let handler = Handler::find(request.service, &request.operation);
+    let result = match (handler, fault) {
+        (None, _) => Err(unknown(&request)),
+        (Some(_), Some(Fault::Throttle)) => Err(ApiError::throttled()),
+        (Some(_), Some(Fault::InternalError)) => Err(ApiError::internal()),
+        (Some(_), Some(Fault::AccessDenied)) => {
+            let action = format!("{}:{}", request.service.name(), request.operation);
+            let resource = Resource { arn: "*".to_owned(), label: String::new() };
+            Err(caller.denied(&action, &resource, "with an explicit deny in a service control policy"))
+        }
+        (Some(handler), _) => perform(world, &caller, &request, handler, now),
+    };
+    let outcome = match &result {
+        Ok(_) => Outcome::Ok,
+        Err(error) => Outcome::Error(error.code_in(protocol).to_owned()),
+    };
+    // A token that the service does not take, like an unknown operation, is no event.
+    if let Some(handler) = handler
+        && !matches!(&result, Err(error) if error.code == "InvalidClientTokenId")
+    {
+        record(world, &caller, &request, handler, &result, &request_id, now);
+    }
+    journal(world, &request, Some(&caller), now, outcome);
+    match fault {
+        Some(Fault::HangAfter) => Delivery::Withheld,
+        Some(Fault::DropAfter) => Delivery::Dropped,
+        _ => Delivery::Sent(match &result {
+            Ok(reply) => wire::success(protocol, &request.operation, reply, &request_id),
+            Err(error) => wire::failure(protocol, error, &request_id),
+        }),
+    }
+}
+
+/// A response whose body fails before the first byte is out, on which the server closes the
+/// connection.
+pub(super) fn dropped() -> Response {
+    let broken = futures_util::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("dropped on purpose")) });
+    Response::new(Body::from_stream(broken))
+}
+
+fn unknown(request: &Request<'_>) -> ApiError {
+    match request.service {
+        Service::Iam | Service::Sts => {
+            let sentence = format!("Could not find operation {} for this version", request.operation);
+            ApiError::bad_request("InvalidAction", sentence)
+        }
+        Service::CloudTrail | Service::GuardDuty => {
+            ApiError::bad_request("UnknownOperationException", "The requested operation is not known.")
+        }
+    }
+}
+
+fn perform(
+    world: &mut World,
+    caller: &Caller,
+    request: &Request<'_>,
+    handler: Handler,
+    now: DateTime<Utc>,
+) -> Result<Reply, ApiError> {
+    let region = request.signed.region;
+    let action = format!("{}:{}", request.service.name(), request.operation);
+    let context = caller.context(region, now);
+    match (handler, &request.input) {
+        (Handler::Query(operation), Input::Form(params)) => {
+            match request.service {
+                // A user's session without MFA cannot call IAM at all.
+                Service::Iam if caller.session.is_some() && caller.user_name().is_some() => {
+                    return Err(ApiError::invalid_token());
+                }
+                Service::Sts => sts::refuse_session(caller, operation.name)?,
+                _ => {}
+            }
+            let mut call = Call { world, caller, params, context: &context, now };
+            if let Some(resource) = call.resource(operation.target)? {
+                caller.authorize(&action, &resource, &context)?;
+            }
+            if request.service == Service::Iam && !operation.read_only {
+                call.world.remember_iam(now);
+            }
+            (operation.run)(&mut call).map(Reply::Xml)
+        }
+        (Handler::LookupEvents, Input::Json(input)) => {
+            caller.authorize(&action, &Resource { arn: "*".to_owned(), label: String::new() }, &context)?;
+            trail::lookup_events(&mut world.trail, region, input, now).map(Reply::Json)
+        }
+        (Handler::Findings, Input::Json(input)) => {
+            let arn = format!("arn:aws:guardduty:{region}:{}:detector/*", world.account);
+            caller.authorize(&action, &Resource { label: arn.clone(), arn }, &context)?;
+            world.findings.run(world.account, region, &request.operation, input).map(Reply::Json)
+        }
+        (Handler::Query(_), Input::Json(_)) | (_, Input::Form(_)) => Err(unknown(request)),
+    }
+}
+
+/// Remembers when a key or a role was last used, and on what.
+fn note_use(world: &mut World, caller: &Caller, request: &Request<'_>, now: DateTime<Utc>) {
+    let used = LastUsed { at: now, service: request.service.name().to_owned(), region: request.signed.region.to_owned() };
+    if let Principal::Role { name, .. } = &caller.principal {
+        if let Some(role) = world.iam.roles.get_mut(name) {
+            role.last_used = Some(used);
+        }
+    } else if let Some(key) = world.iam.key_mut(&caller.access_key_id) {
+        key.last_used = Some(used);
+    }
+}
+
+fn journal(world: &mut World, request: &Request<'_>, caller: Option<&Caller>, at: DateTime<Utc>, outcome: Outcome) {
+    if world.calls.len() == CALLS_MAX {
+        world.calls.pop_front();
+    }
+    world.calls.push_back(CallRecord {
+        at,
+        access_key_id: request.signed.access_key_id.to_owned(),
+        caller_arn: caller.map(|caller| caller.arn.clone()),
+        service: request.service.name().to_owned(),
+        operation: request.operation.clone(),
+        params: request.input.to_journal(),
+        outcome,
+    });
+}
+
+fn record(
+    world: &mut World,
+    caller: &Caller,
+    request: &Request<'_>,
+    handler: Handler,
+    result: &Result<Reply, ApiError>,
+    request_id: &str,
+    at: DateTime<Utc>,
+) {
+    let protocol = request.service.protocol();
+    // IAM's reads have no response elements in the trail, and neither have the JSON services'.
+    let response = match result {
+        Ok(Reply::Xml(node)) if request.service == Service::Sts || !handler.read_only() => node.to_trail(),
+        _ => serde_json::Value::Null,
+    };
+    world.trail.record(Entry {
+        at,
+        account: world.account,
+        region: if request.service == Service::Iam { GLOBAL_REGION } else { request.signed.region },
+        identity: caller.trail_identity(world.account),
+        access_key_id: Some(&caller.access_key_id),
+        user_name: Some(caller.name()),
+        source: &format!("{}.amazonaws.com", request.service.name()),
+        name: &request.operation,
+        read_only: handler.read_only(),
+        source_ip: &caller.source_ip,
+        user_agent: &caller.user_agent,
+        request: request.input.to_trail(),
+        response: if request.operation == "GetCallerIdentity" { serde_json::Value::Null } else { response },
+        error: result.as_ref().err().map(|error| (error.code_in(protocol), error.message.as_str())),
+        request_id,
+    });
+}

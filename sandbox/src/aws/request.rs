@@ -1,0 +1,150 @@
+//! One HTTP request, read as a call to a service.
+
+use std::collections::BTreeMap;
+
+use axum::http::request::Parts;
+use serde_json::{Map, Value, json};
+
+use super::signature::Signed;
+use super::wire::{ApiError, Params, Protocol, decapitalised};
+use super::{guardduty, iam, sts};
+
+/// The services that the account answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    CloudTrail,
+    GuardDuty,
+    Iam,
+    Sts,
+}
+
+impl Service {
+    /// By its name in the credential scope of a signature.
+    fn signed_for(scope: &str) -> Option<Self> {
+        [Self::CloudTrail, Self::GuardDuty, Self::Iam, Self::Sts].into_iter().find(|service| service.name() == scope)
+    }
+
+    /// The name in scopes, policies and the journal.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::CloudTrail => "cloudtrail",
+            Self::GuardDuty => "guardduty",
+            Self::Iam => "iam",
+            Self::Sts => "sts",
+        }
+    }
+
+    pub(super) fn protocol(self) -> Protocol {
+        match self {
+            Self::CloudTrail => Protocol::Json,
+            Self::GuardDuty => Protocol::RestJson,
+            Self::Iam => Protocol::Query { namespace: iam::NAMESPACE },
+            Self::Sts => Protocol::Query { namespace: sts::NAMESPACE },
+        }
+    }
+}
+
+/// The parameters, in the shape that the protocol sends them.
+pub(super) enum Input {
+    Form(Params),
+    Json(Value),
+}
+
+impl Input {
+    /// As the trail has them.
+    pub(super) fn to_trail(&self) -> Value {
+        match self {
+            Self::Form(params) => params.to_trail(),
+            Self::Json(value) => lower_camel(value),
+        }
+    }
+
+    /// As the journal has them: one text for each, secrets masked.
+    pub(super) fn to_journal(&self) -> BTreeMap<String, String> {
+        let fields: BTreeMap<String, String> = match self {
+            Self::Form(params) => {
+                params.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+            }
+            Self::Json(value) => value
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+                .collect(),
+        };
+        let secret = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            name.contains("secret") || name.contains("password") || name == "sessiontoken"
+        };
+        fields
+            .into_iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version"))
+            .map(|(name, value)| if secret(&name) { (name, "***".to_owned()) } else { (name, value) })
+            .collect()
+    }
+}
+
+/// A request with a signature that is yet to be checked.
+pub(super) struct Request<'a> {
+    pub(super) signed: Signed<'a>,
+    pub(super) service: Service,
+    /// Empty when the request names none.
+    pub(super) operation: String,
+    pub(super) input: Input,
+}
+
+impl<'a> Request<'a> {
+    /// Reads the request; an error comes with the protocol to say it in.
+    pub(super) fn read(parts: &'a Parts, body: &[u8]) -> Result<Self, (Protocol, ApiError)> {
+        let guessed = if parts.headers.contains_key("x-amz-target") {
+            Protocol::Json
+        } else {
+            Protocol::Query { namespace: iam::NAMESPACE }
+        };
+        let signed = Signed::read(&parts.headers).map_err(|error| (guessed, error))?;
+        let service = Service::signed_for(signed.service).ok_or_else(|| {
+            let sentence = format!("There is no service {} here.", signed.service);
+            (guessed, ApiError::bad_request("UnknownOperationException", sentence))
+        })?;
+        let protocol = service.protocol();
+        let unreadable =
+            |_| (protocol, ApiError::bad_request("SerializationException", "The body cannot be read."));
+        let (operation, input) = match protocol {
+            Protocol::Query { .. } => {
+                let form = if body.is_empty() { parts.uri.query().unwrap_or_default().as_bytes() } else { body };
+                let params: BTreeMap<String, String> = serde_urlencoded::from_bytes(form).map_err(|_| {
+                    (protocol, ApiError::bad_request("MalformedInput", "The body is no form."))
+                })?;
+                (params.get("Action").cloned().unwrap_or_default(), Input::Form(Params(params)))
+            }
+            Protocol::Json => {
+                let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+                (operation, Input::Json(serde_json::from_slice(body).map_err(unreadable)?))
+            }
+            Protocol::RestJson => {
+                let (operation, detector) = guardduty::route(&parts.method, parts.uri.path()).unwrap_or_default();
+                let mut fields: Map<String, Value> =
+                    if body.is_empty() { Map::new() } else { serde_json::from_slice(body).map_err(unreadable)? };
+                if let Some(id) = detector {
+                    fields.insert("detectorId".to_owned(), json!(id));
+                }
+                (operation.to_owned(), Input::Json(Value::Object(fields)))
+            }
+        };
+        Ok(Self { signed, service, operation, input })
+    }
+}
+
+fn lower_camel(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) if fields.is_empty() => Value::Null,
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (decapitalised(name), lower_camel(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(values) => values.iter().map(lower_camel).collect(),
+        value => value.clone(),
+    }
+}

@@ -1,0 +1,141 @@
+//! `CloudTrail`: every management call as an event, and the event history's lookup.
+
+mod lookup;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use serde_json::{Value, json};
+
+use super::ids;
+
+pub(super) use lookup::lookup_events;
+
+/// Events kept; beyond that the oldest go.
+const EVENTS_MAX: usize = 50_000;
+
+/// What happened, before it becomes an event.
+pub(super) struct Entry<'a> {
+    pub(super) at: DateTime<Utc>,
+    pub(super) account: &'a str,
+    pub(super) region: &'a str,
+    pub(super) identity: Value,
+    pub(super) access_key_id: Option<&'a str>,
+    /// As in the history's user name column; none for calls of an AWS service.
+    pub(super) user_name: Option<&'a str>,
+    /// For example `iam.amazonaws.com`.
+    pub(super) source: &'a str,
+    pub(super) name: &'a str,
+    pub(super) read_only: bool,
+    pub(super) source_ip: &'a str,
+    pub(super) user_agent: &'a str,
+    pub(super) request: Value,
+    pub(super) response: Value,
+    /// Code and message.
+    pub(super) error: Option<(&'a str, &'a str)>,
+    pub(super) request_id: &'a str,
+}
+
+/// One event of the history.
+#[derive(Debug)]
+struct Event {
+    id: String,
+    /// Place in the order of arrival.
+    number: u64,
+    at: DateTime<Utc>,
+    region: String,
+    source: String,
+    name: String,
+    read_only: bool,
+    user_name: Option<String>,
+    access_key_id: Option<String>,
+    /// Type and name.
+    resources: Vec<(&'static str, String)>,
+    /// The whole event.
+    json: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    /// Oldest first.
+    events: VecDeque<Event>,
+    recorded: u64,
+    /// Lookups still allowed in each Region and when that was counted.
+    allowance: BTreeMap<String, (f64, Instant)>,
+}
+
+impl Trail {
+    pub(super) fn record(&mut self, entry: Entry<'_>) {
+        let id = ids::uuid();
+        let at = entry.at.trunc_subsecs(0);
+        let mut event = json!({
+            "eventVersion": "1.11",
+            "userIdentity": entry.identity,
+            "eventTime": at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "eventSource": entry.source,
+            "eventName": entry.name,
+            "awsRegion": entry.region,
+            "sourceIPAddress": entry.source_ip,
+            "userAgent": entry.user_agent,
+            "requestParameters": entry.request,
+            "responseElements": entry.response,
+            "requestID": entry.request_id,
+            "eventID": id,
+            "readOnly": entry.read_only,
+            "eventType": "AwsApiCall",
+            "managementEvent": true,
+            "recipientAccountId": entry.account,
+            "eventCategory": "Management",
+        });
+        if let Some((code, message)) = entry.error {
+            event["errorCode"] = json!(code);
+            event["errorMessage"] = json!(message);
+        } else if let Some(role) = entry.request.get("roleArn") {
+            event["resources"] = json!([{ "accountId": entry.account, "type": "AWS::IAM::Role", "ARN": role }]);
+        }
+        let mut resources = Vec::new();
+        named_resources(&entry.request, &mut resources);
+        named_resources(&entry.response, &mut resources);
+        resources.dedup();
+        if self.events.len() == EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.recorded += 1;
+        self.events.push_back(Event {
+            id,
+            number: self.recorded,
+            at,
+            region: entry.region.to_owned(),
+            source: entry.source.to_owned(),
+            name: entry.name.to_owned(),
+            read_only: entry.read_only,
+            user_name: entry.user_name.map(str::to_owned),
+            access_key_id: entry.access_key_id.map(str::to_owned),
+            resources,
+            json: event.to_string(),
+        });
+    }
+}
+
+/// The resources that the history lists for an event: what its parameters and answer name.
+fn named_resources(value: &Value, found: &mut Vec<(&'static str, String)>) {
+    let Some(fields) = value.as_object() else { return };
+    for (key, value) in fields {
+        let kind = match key.as_str() {
+            "accessKeyId" => "AWS::IAM::AccessKey",
+            "userName" => "AWS::IAM::User",
+            "roleName" | "roleArn" => "AWS::IAM::Role",
+            "policyName" | "policyArn" => "AWS::IAM::Policy",
+            "assumedRoleId" => "AWS::STS::AssumedRole",
+            "arn" if fields.contains_key("assumedRoleId") => "AWS::STS::AssumedRole",
+            _ => {
+                named_resources(value, found);
+                continue;
+            }
+        };
+        if let Some(name) = value.as_str() {
+            found.push((kind, name.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Puts the parts together, runs them, and drains them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::slack::SlackChat;
+use crate::adapters::slack::signature::Verifier;
+use crate::config::Settings;
+use crate::domain::playbook::{BUILT_IN, Playbook};
+use crate::engine::{Engine, Ports};
+use crate::http::{App, alert_key_hash, router};
+use crate::ports::{Clock, Cloud, Store};
+use crate::telemetry::Metrics;
+use crate::workers::{Workers, socket};
+
+/// Longest wait for work under way when the process is asked to end.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// Waits before each reading back after a call. IAM shows most changes at once and nearly all within
+/// seconds.
+const READ_BACK_WAITS: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// What is given from outside, so that the sandbox and the tests can give their own.
+pub struct Parts {
+    /// The settings.
+    pub settings: Settings,
+    /// The rules' time.
+    pub clock: Arc<dyn Clock>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// AWS.
+    pub cloud: Arc<dyn Cloud>,
+    /// Where the web server listens.
+    pub listener: TcpListener,
+}
+
+/// Runs the bot until `shutdown`, then drains it.
+pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Parts { settings, clock, store, cloud, listener } = given;
+    let slack = Arc::new(SlackChat::new(&settings.slack.bot_token, &settings.slack.api_url)?);
+    let wall: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::default());
+    let ports = Ports { store: Arc::clone(&store), cloud, directory: slack.clone(), clock };
+    let playbook = playbook(&settings)?;
+    let engine = Engine::new(ports, settings.organisation.policy(), playbook, &replica(), &READ_BACK_WAITS);
+    let workers = Workers {
+        engine,
+        store: Arc::clone(&store),
+        chat: slack.clone(),
+        wall: Arc::clone(&wall),
+        war_room: settings.slack.war_room.clone(),
+        metrics: Arc::clone(&metrics),
+        carding: Arc::default(),
+    };
+    // Without a signing secret nothing over HTTP can be Slack: a secret that nobody knows refuses it all.
+    let signing_secret = settings.slack.signing_secret.clone().unwrap_or_else(unknown_secret);
+    let app = App {
+        store,
+        chat: slack.clone(),
+        wall,
+        verifier: Arc::new(Verifier::new(&signing_secret)),
+        alert_keys: settings.alert_keys.iter().map(alert_key_hash).collect(),
+        metrics,
+    };
+
+    let tracker = TaskTracker::new();
+    workers.start(&tracker, &shutdown);
+    if let Some(token) = settings.slack.app_token.clone() {
+        tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
+    }
+    let address = listener.local_addr().context("the listener has no address")?;
+    tracing::info!(http.address = %address, "listening");
+    let ended = shutdown.clone();
+    let served = axum::serve(listener, router(app)).with_graceful_shutdown(async move { ended.cancelled().await });
+    let outcome = tokio::select! {
+        outcome = async { served.await } => outcome,
+        // A caller that never hangs up must not hold the end up.
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN_MAX).await } => Ok(()),
+    };
+    shutdown.cancel();
+    tracker.close();
+    if tokio::time::timeout(DRAIN_MAX, tracker.wait()).await.is_err() {
+        tracing::warn!("some work was still under way at the end; the next start takes it up");
+    }
+    outcome.context("the web server failed")
+}
+
+/// The playbook that the organisation names, or the one compiled in.
+pub fn playbook(settings: &Settings) -> anyhow::Result<Playbook> {
+    match &settings.organisation.playbook {
+        None => Playbook::parse(BUILT_IN).context("the playbook that is compiled in"),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            Playbook::parse(&text).with_context(|| path.display().to_string())
+        }
+    }
+}
+
+/// Names this process in the log: different for every start.
+pub fn replica() -> String {
+    format!("irp-{}", hex::encode(rand::random::<[u8; 6]>()))
+}
+
+fn unknown_secret() -> SecretString {
+    hex::encode(rand::random::<[u8; 32]>()).into()
+}

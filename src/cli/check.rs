@@ -1,0 +1,113 @@
+//! `irp check`: tries everything that `irp serve` will need, and changes nothing.
+
+use secrecy::ExposeSecret;
+
+use super::serve::{aws_settings, open_store};
+use crate::adapters::aws::AwsCloud;
+use crate::adapters::slack::SlackChat;
+use crate::boot::playbook;
+use crate::config::{ProcessEnvironment, Settings};
+use crate::domain::policy::Standing;
+use crate::ports::Directory;
+
+/// Prints a line for each thing tried. `true` when all is well.
+pub async fn check() -> bool {
+    let mut report = Report { well: true };
+    let settings = match Settings::read(&ProcessEnvironment) {
+        Ok(settings) => settings,
+        Err(faults) => {
+            for fault in faults.0 {
+                report.wrong("settings", &fault);
+            }
+            return false;
+        }
+    };
+    report.right("settings", "read");
+    match playbook(&settings) {
+        Ok(playbook) => report.right("playbook", &format!("{} phases", playbook.phases.len())),
+        Err(error) => report.wrong("playbook", &format!("{error:#}")),
+    }
+    slack(&settings, &mut report).await;
+    store(&settings, &mut report).await;
+    aws(&settings, &mut report).await;
+    report.well
+}
+
+struct Report {
+    well: bool,
+}
+
+impl Report {
+    #[allow(clippy::unused_self, reason = "reads like its counterpart")]
+    fn right(&self, what: &str, how: &str) {
+        println!("ok    {what}: {how}");
+    }
+
+    fn wrong(&mut self, what: &str, why: &str) {
+        self.well = false;
+        println!("WRONG {what}: {why}");
+    }
+
+    fn note(&mut self, what: &str, outcome: Result<String, String>) {
+        match outcome {
+            Ok(how) => self.right(what, &how),
+            Err(why) => self.wrong(what, &why),
+        }
+    }
+}
+
+async fn slack(settings: &Settings, report: &mut Report) {
+    let slack = match SlackChat::new(&settings.slack.bot_token, &settings.slack.api_url) {
+        Ok(slack) => slack,
+        Err(error) => return report.wrong("slack", &error.to_string()),
+    };
+    match slack.identity().await {
+        Ok(identity) => report.right("slack token", &format!("{} in {} ({})", identity.user, identity.team, identity.url)),
+        Err(error) => return report.wrong("slack token", &error.to_string()),
+    }
+    match slack.channel(&settings.slack.war_room).await {
+        Ok((name, true)) => report.right("slack channel", &format!("#{name}, the bot is a member")),
+        Ok((name, false)) => report.wrong("slack channel", &format!("the bot is not a member of #{name}: type /invite @irp there")),
+        Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
+    }
+    let policy = settings.organisation.policy();
+    for user in policy.responders.union(&policy.approvers) {
+        match slack.standing(user).await {
+            Standing::Member => report.right("slack person", &format!("{user} is a member")),
+            standing => report.wrong("slack person", &format!("{user} in irp.toml is {standing:?} to Slack and could do nothing")),
+        }
+    }
+    if let Some(token) = &settings.slack.app_token {
+        match slack.open_socket(token).await {
+            Ok(socket) => {
+                socket.close().await;
+                report.right("slack socket", "opens");
+            }
+            Err(error) => report.wrong("slack socket", &error.to_string()),
+        }
+    }
+}
+
+async fn store(settings: &Settings, report: &mut Report) {
+    match open_store(settings.redis_url.expose_secret()).await {
+        Err(error) => report.wrong("store", &format!("{error:#}")),
+        Ok(store) => match store.durability_faults().await {
+            Ok(faults) if faults.is_empty() => report.right("store", "answers, and keeps what it is given"),
+            Ok(faults) => faults.iter().for_each(|fault| report.wrong("store", fault)),
+            Err(error) => report.wrong("store", &error.to_string()),
+        },
+    }
+}
+
+async fn aws(settings: &Settings, report: &mut Report) {
+    let cloud = AwsCloud::new(aws_settings(settings)).await;
+    report.note("aws identity", cloud.caller().await.map_err(|e| e.to_string()));
+    if settings.organisation.accounts.is_empty() {
+        report.wrong("aws accounts", "irp.toml has no [[account]]: the bot could not read or contain anything");
+    }
+    for account in &settings.organisation.accounts {
+        for (what, outcome) in cloud.check_account(&account.id).await {
+            report.note(&format!("aws {} {what}", account.name), outcome);
+        }
+    }
+}

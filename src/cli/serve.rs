@@ -1,0 +1,73 @@
+//! `irp serve`
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::aws::{AccountSettings, AwsCloud, AwsSettings};
+use crate::adapters::clock::SystemClock;
+use crate::adapters::memory::MemoryStore;
+use crate::adapters::redis::RedisStore;
+use crate::boot::{Parts, replica, run};
+use crate::config::{ProcessEnvironment, Settings};
+use crate::ports::Store;
+use crate::telemetry::start_logging;
+
+/// Runs until SIGTERM or SIGINT, then drains.
+pub async fn serve() -> anyhow::Result<()> {
+    let settings = Settings::read(&ProcessEnvironment)?;
+    start_logging(&settings.log, true).map_err(|e| anyhow::anyhow!("IRP_LOG: {e}"))?;
+    let store = open_store(settings.redis_url.expose_secret()).await?;
+    match store.durability_faults().await {
+        Ok(faults) => faults.iter().for_each(|fault| tracing::warn!(store.fault = %fault, "the store could lose decisions")),
+        Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
+    }
+    let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await);
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("IRP_LISTEN: cannot listen on {}", settings.listen))?;
+    let shutdown = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
+    let ended = shutdown.clone();
+    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, listener };
+    let running = run(parts, shutdown);
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("draining");
+        ended.cancel();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        outcome = running => outcome,
+        () = stop => Ok(()),
+    }
+}
+
+/// The store that the address names.
+pub async fn open_store(url: &str) -> anyhow::Result<Arc<dyn Store>> {
+    if url == "memory" {
+        return Ok(Arc::new(MemoryStore::default()));
+    }
+    let store = RedisStore::connect(url, &replica()).await.context("REDIS_URL: the store cannot be used")?;
+    Ok(Arc::new(store))
+}
+
+/// What the AWS adapter needs of the settings.
+pub fn aws_settings(settings: &Settings) -> AwsSettings {
+    let accounts = settings.organisation.accounts.iter().map(|account| AccountSettings {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        reader_role_arn: account.reader_role_arn.clone(),
+        contain_role_arn: account.contain_role_arn.clone(),
+        external_id: None,
+        regions: account.regions.clone(),
+    });
+    AwsSettings { endpoint_url: settings.aws_endpoint_url.clone(), accounts: accounts.collect(), credentials: None }
+}

@@ -1,0 +1,241 @@
+//! Settings: endpoints and secrets from the environment (and `.env`), the organisation from `irp.toml`.
+//! A wrong value stops the start, with its name, what it is, and what would be right. All wrong values
+//! are told at once.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use secrecy::SecretString;
+
+use crate::domain::id::ChannelId;
+
+pub mod organisation;
+
+pub use organisation::{Account, Organisation};
+
+/// Where values are looked up, so that tests need no process environment.
+pub trait Lookup {
+    /// The value, if it is set and not empty.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The process's environment.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessEnvironment;
+
+impl Lookup for ProcessEnvironment {
+    #[allow(clippy::disallowed_methods, reason = "this is where settings are read")]
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+/// Everything wrong with the settings, a line each.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Faults(pub Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Slack.
+#[derive(Clone, Debug)]
+pub struct Slack {
+    /// `xoxb-…`
+    pub bot_token: SecretString,
+    /// Checks HTTP deliveries. Needed unless all come by Socket Mode.
+    pub signing_secret: Option<SecretString>,
+    /// `xapp-…`: Socket Mode is used when it is set.
+    pub app_token: Option<SecretString>,
+    /// Slack's Web API, or an emulator's.
+    pub api_url: String,
+    /// The channel of the announcements.
+    pub war_room: ChannelId,
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Slack.
+    pub slack: Slack,
+    /// Keys that alert senders may use; several, so that they can be rotated.
+    pub alert_keys: Vec<SecretString>,
+    /// `redis://…` or `rediss://…`, or `memory`.
+    pub redis_url: SecretString,
+    /// Where the web server listens.
+    pub listen: SocketAddr,
+    /// What is logged, as a `tracing` filter.
+    pub log: String,
+    /// Instead of AWS's own addresses.
+    pub aws_endpoint_url: Option<String>,
+    /// People, rules and accounts.
+    pub organisation: Organisation,
+}
+
+/// Every variable that is read, with what it is for. `.env.example` and the README list the same.
+pub const VARIABLES: [(&str, &str); 11] = [
+    ("SLACK_BOT_TOKEN", "the bot's token, xoxb-…"),
+    ("SLACK_SIGNING_SECRET", "checks that HTTP deliveries come from Slack; not needed with Socket Mode alone"),
+    ("SLACK_APP_TOKEN", "an app-level token, xapp-…, with connections:write: turns Socket Mode on"),
+    ("SLACK_API_URL", "another Web API than Slack's own, for an emulator"),
+    ("IRP_WAR_ROOM", "the id of the channel for incidents, C…"),
+    ("IRP_ALERT_KEYS", "keys for the x-irp-key header of alert webhooks, separated by commas, 16 characters at least"),
+    ("IRP_CONFIG", "the organisation's file; irp.toml when not set"),
+    ("IRP_LISTEN", "address and port of the web server; 0.0.0.0:8080 when not set"),
+    ("IRP_LOG", "what is logged; info when not set"),
+    ("REDIS_URL", "redis://…, rediss://…, or memory (forgets everything at the end)"),
+    ("AWS_ENDPOINT_URL", "another endpoint than AWS's own, for an emulator"),
+];
+
+/// Shortest alert key: shorter ones can be guessed.
+const ALERT_KEY_CHARS_MIN: usize = 16;
+
+impl Settings {
+    /// Reads everything, the organisation's file included.
+    pub fn read(env: &impl Lookup) -> Result<Self, Faults> {
+        let path = env.get("IRP_CONFIG").unwrap_or_else(|| "irp.toml".into());
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Faults(vec![format!(
+                "{path}: cannot be read: {e}. Copy irp.example.toml and fill it in, or set IRP_CONFIG."
+            )])
+        });
+        let organisation = text.and_then(|text| Organisation::parse(&text, &path));
+        Self::with(env, organisation)
+    }
+
+    /// Reads the environment, with the organisation given.
+    pub fn with(env: &impl Lookup, organisation: Result<Organisation, Faults>) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let needed = |name: &str, faults: &mut Vec<String>| {
+            env.get(name).unwrap_or_else(|| {
+                let what = VARIABLES.iter().find(|(n, _)| *n == name).map_or("", |(_, what)| what);
+                faults.push(format!("{name} is not set: it is {what}."));
+                String::new()
+            })
+        };
+        let bot_token = needed("SLACK_BOT_TOKEN", &mut faults);
+        if !bot_token.is_empty() && !bot_token.starts_with("xoxb-") {
+            faults.push("SLACK_BOT_TOKEN does not start with xoxb-: that is not a bot token.".into());
+        }
+        let app_token = env.get("SLACK_APP_TOKEN");
+        if app_token.as_ref().is_some_and(|t| !t.starts_with("xapp-")) {
+            faults.push("SLACK_APP_TOKEN does not start with xapp-: that is not an app-level token.".into());
+        }
+        let signing_secret = env.get("SLACK_SIGNING_SECRET");
+        if signing_secret.is_none() && app_token.is_none() {
+            faults.push("Neither SLACK_SIGNING_SECRET (HTTP) nor SLACK_APP_TOKEN (Socket Mode) is set: Slack could not reach the bot.".into());
+        }
+        let war_room_text = needed("IRP_WAR_ROOM", &mut faults);
+        let war_room = war_room_text.parse::<ChannelId>();
+        if let (Err(why), false) = (&war_room, war_room_text.is_empty()) {
+            faults.push(format!("IRP_WAR_ROOM: {why}."));
+        }
+        let alert_keys: Vec<String> = env
+            .get("IRP_ALERT_KEYS")
+            .map(|keys| keys.split(',').map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect())
+            .unwrap_or_default();
+        for (i, key) in alert_keys.iter().enumerate() {
+            if key.chars().count() < ALERT_KEY_CHARS_MIN {
+                faults.push(format!(
+                    "IRP_ALERT_KEYS: key {} has fewer than {ALERT_KEY_CHARS_MIN} characters. `openssl rand -hex 24` makes a good one.",
+                    i + 1
+                ));
+            }
+        }
+        let redis_url = needed("REDIS_URL", &mut faults);
+        if !redis_url.is_empty()
+            && redis_url != "memory"
+            && !redis_url.starts_with("redis://")
+            && !redis_url.starts_with("rediss://")
+        {
+            faults.push("REDIS_URL starts with neither redis:// nor rediss://, and is not memory.".into());
+        }
+        let listen_text = env.get("IRP_LISTEN").unwrap_or_else(|| "0.0.0.0:8080".into());
+        let listen = listen_text.parse::<SocketAddr>();
+        if listen.is_err() {
+            faults.push(format!("IRP_LISTEN: “{listen_text}” is not an address and a port such as 0.0.0.0:8080."));
+        }
+        let api_url = env.get("SLACK_API_URL").map_or_else(
+            || crate::adapters::slack::SLACK_API_URL.to_owned(),
+            |url| url.trim_end_matches('/').to_owned(),
+        );
+        match (organisation, war_room, listen) {
+            (Ok(organisation), Ok(war_room), Ok(listen)) if faults.is_empty() => Ok(Self {
+                slack: Slack {
+                    bot_token: bot_token.into(),
+                    signing_secret: signing_secret.map(Into::into),
+                    app_token: app_token.map(Into::into),
+                    api_url,
+                    war_room,
+                },
+                alert_keys: alert_keys.into_iter().map(Into::into).collect(),
+                redis_url: redis_url.into(),
+                listen,
+                log: env.get("IRP_LOG").unwrap_or_else(|| "info".into()),
+                aws_endpoint_url: env.get("AWS_ENDPOINT_URL"),
+                organisation,
+            }),
+            (organisation, _, _) => {
+                faults.extend(organisation.err().map(|f| f.0).unwrap_or_default());
+                Err(Faults(faults))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    struct Map(BTreeMap<&'static str, &'static str>);
+
+    impl Lookup for Map {
+        fn get(&self, name: &str) -> Option<String> {
+            self.0.get(name).map(|v| (*v).to_owned())
+        }
+    }
+
+    fn good() -> Map {
+        Map(BTreeMap::from([
+            ("SLACK_BOT_TOKEN", "xoxb-1"),
+            ("SLACK_SIGNING_SECRET", "s"),
+            ("IRP_WAR_ROOM", "C0WARROOM1"),
+            ("IRP_ALERT_KEYS", "0123456789abcdef, fedcba9876543210"),
+            ("REDIS_URL", "redis://127.0.0.1"),
+        ]))
+    }
+
+    fn organisation() -> Result<Organisation, Faults> {
+        Organisation::parse("[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n", "irp.toml")
+    }
+
+    #[test]
+    fn good_settings_are_read() {
+        let settings = Settings::with(&good(), organisation()).unwrap();
+        assert_eq!(settings.alert_keys.len(), 2);
+        assert_eq!(settings.listen.port(), 8080);
+    }
+
+    #[test]
+    fn every_wrong_value_is_told_at_once_and_none_is_shown() {
+        let wrong = Map(BTreeMap::from([
+            ("SLACK_BOT_TOKEN", "hunter2"),
+            ("IRP_WAR_ROOM", "#war-room"),
+            ("IRP_ALERT_KEYS", "short"),
+            ("REDIS_URL", "http://x"),
+            ("IRP_LISTEN", "8080"),
+        ]));
+        let faults = Settings::with(&wrong, organisation()).unwrap_err().to_string();
+        for name in ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "IRP_WAR_ROOM", "IRP_ALERT_KEYS", "REDIS_URL", "IRP_LISTEN"]
+        {
+            assert!(faults.contains(name), "{name} in {faults}");
+        }
+        assert!(!faults.contains("hunter2") && !faults.contains("short\""), "{faults}");
+    }
+}
