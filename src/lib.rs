@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod boot;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;

@@ -66,7 +66,6 @@ pub fn aws_settings(settings: &Settings) -> AwsSettings {
         name: account.name.clone(),
         reader_role_arn: account.reader_role_arn.clone(),
         contain_role_arn: account.contain_role_arn.clone(),
-        external_id: None,
         regions: account.regions.clone(),
     });
     AwsSettings { endpoint_url: settings.aws_endpoint_url.clone(), accounts: accounts.collect(), credentials: None }

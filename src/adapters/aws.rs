@@ -1,0 +1,276 @@
+//! AWS through its own SDK: reads with a reader role, changes with a session that AWS itself confines
+//! to what was approved.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::approval::{CallAnswer, Warrant};
+use crate::domain::credential::Subject;
+use crate::domain::id::AccountId;
+use crate::domain::incident::event::Identification;
+use crate::domain::observation::{Observation, Probe};
+use crate::ports::{Cloud, CloudError};
+
+mod apply;
+mod identify;
+mod observe;
+mod trail;
+
+/// IAM and the global STS events live here.
+const HOME_REGION: &str = "us-east-1";
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
+const READ_ATTEMPT_TIME_MAX: Duration = Duration::from_secs(5);
+const READ_TIME_MAX: Duration = Duration::from_secs(12);
+const CHANGE_TIME_MAX: Duration = Duration::from_secs(8);
+const READ_ATTEMPTS_MAX: u32 = 3;
+/// Name of the sessions that only read.
+const READER_SESSION: &str = "irp-reader";
+
+/// What the adapter is told.
+#[derive(Clone, Debug, Default)]
+pub struct AwsSettings {
+    /// Instead of AWS's own addresses.
+    pub endpoint_url: Option<String>,
+    /// The accounts that it may look at.
+    pub accounts: Vec<AccountSettings>,
+    /// Instead of the SDK's default chain.
+    pub credentials: Option<StaticKey>,
+}
+
+/// One account.
+#[derive(Clone, Debug)]
+pub struct AccountSettings {
+    /// Twelve digits.
+    pub id: AccountId,
+    /// For people.
+    pub name: String,
+    /// Assumed for reading; the base identity when absent.
+    pub reader_role_arn: Option<String>,
+    /// Assumed for each change; the base identity when absent.
+    pub contain_role_arn: Option<String>,
+    /// Regions whose trail is read, besides us-east-1.
+    pub regions: Vec<String>,
+}
+
+/// A key given outright.
+#[derive(Clone, Debug)]
+pub struct StaticKey {
+    /// Its id.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: SecretString,
+}
+
+/// See the module.
+pub struct AwsCloud {
+    base: SdkConfig,
+    accounts: Vec<Arc<AccountClients>>,
+}
+
+/// Clients for reading one account. Built once, so that connections and sessions are reused.
+struct AccountClients {
+    settings: AccountSettings,
+    iam: aws_sdk_iam::Client,
+    trails: Vec<(String, aws_sdk_cloudtrail::Client)>,
+}
+
+impl AwsCloud {
+    /// Finds the base identity. AWS is not asked anything yet.
+    pub async fn new(settings: AwsSettings) -> Self {
+        let http: SharedHttpClient = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIME_MAX)
+            .operation_attempt_timeout(READ_ATTEMPT_TIME_MAX)
+            .operation_timeout(READ_TIME_MAX)
+            .build();
+        let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS_MAX))
+            .region(aws_config::Region::new(HOME_REGION));
+        if let Some(url) = &settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(key) = &settings.credentials {
+            let secret = key.secret_access_key.expose_secret().to_owned();
+            loader = loader.credentials_provider(Credentials::from_keys(key.access_key_id.clone(), secret, None));
+        }
+        let base = loader.load().await;
+        let mut accounts = Vec::new();
+        for account in settings.accounts {
+            accounts.push(Arc::new(AccountClients::new(&base, account).await));
+        }
+        Self { base, accounts }
+    }
+
+    /// The ARN of the base identity.
+    pub async fn caller(&self) -> Result<String, CloudError> {
+        let answer = aws_sdk_sts::Client::new(&self.base).get_caller_identity().send().await;
+        let answer = answer.map_err(|e| fault("sts:GetCallerIdentity", &e))?;
+        Ok(answer.arn().unwrap_or_default().to_owned())
+    }
+
+    /// Tries what the bot needs in an account, a line each. Changes nothing.
+    pub async fn check_account(&self, id: &AccountId) -> Vec<(String, Result<String, String>)> {
+        let Ok(account) = self.account(id) else { return Vec::new() };
+        let mut lines = Vec::new();
+        // A user that cannot exist: being told so shows that asking is allowed.
+        let asked = account.iam.get_user().user_name("irp-check-no-such-user").send().await;
+        lines.push((
+            "reading".to_owned(),
+            match asked.map_err(|e| fault("iam:GetUser", &e)) {
+                Ok(_) => Ok("iam:GetUser is allowed".to_owned()),
+                Err(CloudError::Refused { code, .. }) if code == "NoSuchEntity" => {
+                    Ok("iam:GetUser is allowed".to_owned())
+                }
+                Err(error) => Err(error.to_string()),
+            },
+        ));
+        for (region, client) in &account.trails {
+            let asked = client.lookup_events().max_results(1).send().await;
+            let outcome = asked.map(|_| "cloudtrail:LookupEvents is allowed".to_owned());
+            lines.push((
+                format!("trail in {region}"),
+                outcome.map_err(|e| fault("cloudtrail:LookupEvents", &e).to_string()),
+            ));
+        }
+        lines.push(("changing".to_owned(), apply::check(&self.base, &account.settings).await));
+        lines
+    }
+
+    fn account(&self, id: &AccountId) -> Result<&Arc<AccountClients>, CloudError> {
+        self.accounts.iter().find(|a| a.settings.id == *id).ok_or_else(|| CloudError::UnknownAccount(id.to_string()))
+    }
+}
+
+impl AccountClients {
+    async fn new(base: &SdkConfig, settings: AccountSettings) -> Self {
+        let config = match &settings.reader_role_arn {
+            None => base.clone(),
+            Some(arn) => {
+                let provider =
+                    AssumeRoleProvider::builder(arn).configure(base).session_name(READER_SESSION).build().await;
+                base.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+            }
+        };
+        let mut regions = vec![HOME_REGION.to_owned()];
+        regions.extend(settings.regions.iter().filter(|r| *r != HOME_REGION).cloned());
+        let trails = regions.into_iter().map(|region| {
+            let config = config.to_builder().region(aws_config::Region::new(region.clone())).build();
+            (region, aws_sdk_cloudtrail::Client::new(&config))
+        });
+        Self { iam: aws_sdk_iam::Client::new(&config), trails: trails.collect(), settings }
+    }
+}
+
+#[async_trait]
+impl Cloud for AwsCloud {
+    async fn identify(&self, subject: &Subject, now: DateTime<Utc>) -> Result<Identification, CloudError> {
+        identify::identify(self, subject, now).await
+    }
+
+    async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {
+        observe::observe(&self.account(account)?.iam, probe).await
+    }
+
+    async fn apply(&self, warrant: &Warrant) -> CallAnswer {
+        match self.account(warrant.account()) {
+            Ok(account) => apply::apply(&self.base, &account.settings, warrant).await,
+            Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
+        }
+    }
+}
+
+/// AWS's error codes that say “too fast”: trying again helps, and nothing was done.
+const THROTTLED: [&str; 4] = ["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"];
+
+/// An SDK error in the port's words, without payloads.
+fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let operation = operation.to_owned();
+    let unavailable =
+        |message: &str| CloudError::Unavailable { operation: operation.clone(), message: message.to_owned() };
+    match error {
+        SdkError::ServiceError(service) => {
+            let code = service.err().code().unwrap_or("Unknown").to_owned();
+            let message = service.err().message().unwrap_or_default().to_owned();
+            let server = service.raw().status().as_u16() >= 500;
+            if server || THROTTLED.contains(&code.as_str()) {
+                CloudError::Unavailable { operation, message: format!("{code}: {message}") }
+            } else {
+                CloudError::Refused { operation, code, message }
+            }
+        }
+        SdkError::TimeoutError(_) => unavailable("AWS did not answer in time"),
+        SdkError::DispatchFailure(failure) if failure.is_user() || failure.is_other() => {
+            CloudError::Refused {
+                operation: operation.clone(),
+                code: "NoCredentials".into(),
+                message:
+                    "the request could not be signed: the bot has no usable AWS credentials, or may not assume its role"
+                        .into(),
+            }
+        }
+        SdkError::DispatchFailure(_) => unavailable("AWS could not be reached"),
+        SdkError::ResponseError(_) => unavailable("AWS's answer could not be read"),
+        SdkError::ConstructionFailure(_) => CloudError::Refused {
+            operation,
+            code: "BadRequest".into(),
+            message: "the request could not be built".into(),
+        },
+        _ => unavailable("an error that the SDK does not name"),
+    }
+}
+
+fn is_missing(error: &CloudError) -> bool {
+    matches!(error, CloudError::Refused { code, .. } if code == "NoSuchEntity")
+}
+
+/// SDK time to the domain's.
+fn instant(at: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(at.secs(), at.subsec_nanos())
+}
+
+/// IAM gives policy documents percent-encoded (RFC 3986).
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = text.get(i + 1..i + 3).filter(|_| bytes[i] == b'%').and_then(|h| u8::from_str_radix(h, 16).ok());
+        out.push(hex.unwrap_or(bytes[i]));
+        i += if hex.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_decoded_and_strange_ones_left_alone() {
+        assert_eq!(percent_decoded("%7B%22a%22%3A%20%22100%25%22%7D"), r#"{"a": "100%"}"#);
+        for text in ["", "%", "%2", "%zz", "é%", "100%"] {
+            assert_eq!(percent_decoded(text), text);
+        }
+    }
+}

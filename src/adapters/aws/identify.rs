@@ -1,0 +1,322 @@
+//! Finds out whose credential it is. What cannot be read is named; an error means that nothing could be
+//! said at all.
+
+use aws_sdk_cloudtrail::types::LookupAttributeKey;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::observe::status;
+use super::trail::look_up;
+use super::{AccountClients, AwsCloud, fault, instant, percent_decoded};
+use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
+use crate::domain::id::AccountId;
+use crate::domain::incident::event::{Identification, KnownKey, RoleUse};
+use crate::ports::CloudError;
+
+/// How far back the use of a role is read.
+const ROLE_USE_DAYS: u32 = 14;
+const ROLE_USE_PAGES_MAX: u32 = 2;
+const ROLE_USERS_MAX: usize = 20;
+/// How far back a session's own calls are looked for: as far as event history goes.
+const SESSION_DAYS: i64 = 90;
+
+pub(super) async fn identify(
+    cloud: &AwsCloud,
+    subject: &Subject,
+    now: DateTime<Utc>,
+) -> Result<Identification, CloudError> {
+    let mut found = Identification {
+        kind: subject.kind.unwrap_or(PrincipalKind::Unknown),
+        name: subject.name.clone(),
+        arn: None,
+        unique_id: None,
+        session_name: None,
+        account: subject.account.clone(),
+        account_in_key: subject.access_key.as_ref().and_then(AccessKeyId::account_hint),
+        account_from_sts: None,
+        keys: Vec::new(),
+        role_use: None,
+        not_known: Vec::new(),
+    };
+    if let Some(key) = &subject.access_key {
+        match account_of(cloud, key).await {
+            Ok(account) => found.account_from_sts = account,
+            Err(error) => found.not_known.push(error.to_string()),
+        }
+    }
+    found.account = found.account_from_sts.clone().or(found.account).or_else(|| found.account_in_key.clone());
+    let Some(account) = &found.account else {
+        return Err(CloudError::Refused {
+            operation: "sts:GetAccessKeyInfo".into(),
+            code: "NoAccount".into(),
+            message: found.not_known.pop().unwrap_or_else(|| "nothing says which account it is in".into()),
+        });
+    };
+    let account = cloud.account(account)?.clone();
+    if let Some(key) = &subject.access_key {
+        if key.is_long_term() {
+            long_term(&account, key, subject, &mut found).await?;
+        } else if found.name.is_none() {
+            session(&account, key, now, &mut found).await;
+        }
+    }
+    match found.kind {
+        PrincipalKind::IamUser | PrincipalKind::FederatedUser => user(&account, subject, &mut found).await?,
+        PrincipalKind::AssumedRole | PrincipalKind::ServiceLinkedRole | PrincipalKind::IdentityCenterRole => {
+            role(&account, subject, now, &mut found).await?;
+        }
+        PrincipalKind::Root => {}
+        PrincipalKind::Unknown => found.not_known.push(
+            "What kind of principal it is. Give the ARN of the user or role in a new incident, or look again later: the \
+             trail shows calls after some minutes."
+                .into(),
+        ),
+    }
+    Ok(found)
+}
+
+async fn account_of(cloud: &AwsCloud, key: &AccessKeyId) -> Result<Option<AccountId>, CloudError> {
+    let asked = aws_sdk_sts::Client::new(&cloud.base).get_access_key_info().access_key_id(key.as_str()).send().await;
+    let answer = asked.map_err(|e| fault("sts:GetAccessKeyInfo", &e))?;
+    Ok(answer.account.and_then(|a| a.parse().ok()))
+}
+
+/// A long-term key belongs to a user, or to root: AWS names the user only.
+async fn long_term(
+    account: &AccountClients,
+    key: &AccessKeyId,
+    subject: &Subject,
+    found: &mut Identification,
+) -> Result<(), CloudError> {
+    let asked = account.iam.get_access_key_last_used().access_key_id(key.as_str()).send().await;
+    match asked.map_err(|e| fault("iam:GetAccessKeyLastUsed", &e)) {
+        Ok(answer) => match answer.user_name {
+            Some(name) => {
+                found.kind = PrincipalKind::IamUser;
+                found.name = Some(name);
+            }
+            None if subject.kind != Some(PrincipalKind::IamUser) => {
+                found.kind = PrincipalKind::Root;
+                found.name = None;
+            }
+            None => {}
+        },
+        Err(error) if error.can_retry() => return Err(error),
+        Err(error) => found.not_known.push(error.to_string()),
+    }
+    Ok(())
+}
+
+/// A session's own calls say whose it is.
+async fn session(account: &AccountClients, key: &AccessKeyId, now: DateTime<Utc>, found: &mut Identification) {
+    for (region, client) in &account.trails {
+        let asked = look_up(client, LookupAttributeKey::AccessKeyId, key.as_str(), now, SESSION_DAYS, 1).await;
+        let looked = match asked {
+            Ok(looked) => looked,
+            Err(error) => {
+                found.not_known.push(format!("{region}: {error}"));
+                continue;
+            }
+        };
+        if let Some(identity) = looked.events.first().map(|e| &e["userIdentity"]) {
+            take_identity(identity, found);
+            return;
+        }
+    }
+    found
+        .not_known
+        .push("Whose session it is: the trail shows no call of it (calls appear after some minutes).".into());
+}
+
+fn take_identity(identity: &Value, found: &mut Identification) {
+    let text = |pointer: &str| identity.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let issuer_name = text("/sessionContext/sessionIssuer/userName");
+    (found.kind, found.name) = match identity["type"].as_str() {
+        Some("IAMUser") => (PrincipalKind::IamUser, text("/userName")),
+        Some("AssumedRole") => (PrincipalKind::AssumedRole, issuer_name),
+        Some("FederatedUser") => (PrincipalKind::FederatedUser, issuer_name),
+        Some("Root") => (PrincipalKind::Root, None),
+        _ => return,
+    };
+    let principal = text("/principalId").unwrap_or_default();
+    found.session_name = principal.split_once(':').map(|(_, session)| session.to_owned());
+}
+
+async fn user(account: &AccountClients, subject: &Subject, found: &mut Identification) -> Result<(), CloudError> {
+    let Some(name) = found.name.clone() else { return Ok(()) };
+    let iam = &account.iam;
+    let (user, keys) = tokio::join!(
+        iam.get_user().user_name(&name).send(),
+        iam.list_access_keys().user_name(&name).into_paginator().items().send().try_collect(),
+    );
+    match user.map_err(|e| fault("iam:GetUser", &e)) {
+        Ok(answer) => {
+            let Some(user) = answer.user else { return Ok(()) };
+            compare_ids(subject, &user.user_id, found);
+            found.arn = Some(user.arn);
+            found.unique_id = Some(user.user_id);
+        }
+        Err(error) if error.can_retry() => return Err(error),
+        Err(error) => found.not_known.push(error.to_string()),
+    }
+    match keys.map_err(|e| fault("iam:ListAccessKeys", &e)) {
+        Ok(keys) => {
+            let known = keys.into_iter().filter_map(|key| {
+                Some(KnownKey {
+                    id: key.access_key_id?.parse().ok()?,
+                    status: status(key.status.as_ref()?),
+                    created_at: key.create_date.as_ref().and_then(instant),
+                    last_used_at: None,
+                    last_used_for: None,
+                })
+            });
+            let mut known: Vec<KnownKey> = known.collect();
+            let asked = known.iter().map(|k| iam.get_access_key_last_used().access_key_id(k.id.as_str()).send());
+            let answers = futures_util::future::join_all(asked).await;
+            for (key, answer) in known.iter_mut().zip(answers) {
+                match answer.map_err(|e| fault("iam:GetAccessKeyLastUsed", &e)) {
+                    Ok(answer) => {
+                        let last = answer.access_key_last_used;
+                        key.last_used_at = last.as_ref().and_then(|l| l.last_used_date.as_ref()).and_then(instant);
+                        key.last_used_for = last.map(|l| format!("{} in {}", l.service_name, l.region));
+                    }
+                    Err(error) => found.not_known.push(format!("{}: {error}", key.id)),
+                }
+            }
+            found.keys = known;
+        }
+        Err(error) => found.not_known.push(error.to_string()),
+    }
+    Ok(())
+}
+
+async fn role(
+    account: &AccountClients,
+    subject: &Subject,
+    now: DateTime<Utc>,
+    found: &mut Identification,
+) -> Result<(), CloudError> {
+    let Some(name) = found.name.clone() else { return Ok(()) };
+    let role = match account.iam.get_role().role_name(&name).send().await.map_err(|e| fault("iam:GetRole", &e)) {
+        Ok(answer) => answer.role,
+        Err(error) if error.can_retry() => return Err(error),
+        Err(error) => {
+            found.not_known.push(error.to_string());
+            found.kind = PrincipalKind::of_role(&name, "");
+            return Ok(());
+        }
+    };
+    let Some(role) = role else { return Ok(()) };
+    found.kind = PrincipalKind::of_role(&role.role_name, &role.path);
+    compare_ids(subject, &role.role_id, found);
+    if found.session_name.is_none() {
+        let session = subject.principal_id.as_ref().and_then(|id| id.split_once(':'));
+        found.session_name = session.map(|(_, session)| session.to_owned());
+    }
+    if found.kind == PrincipalKind::AssumedRole {
+        let trusted = role.assume_role_policy_document.as_deref().map(percent_decoded).unwrap_or_default();
+        found.role_use = Some(role_use(account, &name, &role.arn, &trusted, now, &mut found.not_known).await);
+    }
+    found.arn = Some(role.arn);
+    found.unique_id = Some(role.role_id);
+    Ok(())
+}
+
+/// The same name with another unique id is somebody else.
+fn compare_ids(subject: &Subject, unique_id: &str, found: &mut Identification) {
+    let alerted = subject.principal_id.as_deref().map(|id| id.split(':').next().unwrap_or(id));
+    if let Some(alerted) = alerted.filter(|id| id.starts_with("AIDA") || id.starts_with("AROA"))
+        && alerted != unique_id
+    {
+        found.not_known.push(format!(
+            "The alert names the unique id {alerted}, but this name is now {unique_id}: it was deleted and made again since."
+        ));
+    }
+}
+
+async fn role_use(
+    account: &AccountClients,
+    name: &str,
+    arn: &str,
+    trust_policy: &str,
+    now: DateTime<Utc>,
+    not_known: &mut Vec<String>,
+) -> RoleUse {
+    let mut found = RoleUse {
+        trusted: trusted(trust_policy),
+        assumed_by: Vec::new(),
+        instance_profiles: Vec::new(),
+        days_read: ROLE_USE_DAYS,
+        cut: false,
+    };
+    let profiles = account.iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send();
+    match profiles.try_collect().await.map_err(|e| fault("iam:ListInstanceProfilesForRole", &e)) {
+        Ok(profiles) => found.instance_profiles = profiles.into_iter().map(|p| p.instance_profile_name).collect(),
+        Err(error) => not_known.push(error.to_string()),
+    }
+    let looks = account.trails.iter().map(|(region, client)| async move {
+        let key = LookupAttributeKey::ResourceName;
+        (region, look_up(client, key, arn, now, ROLE_USE_DAYS.into(), ROLE_USE_PAGES_MAX).await)
+    });
+    let mut users: Vec<(String, String)> = Vec::new();
+    for (region, looked) in futures_util::future::join_all(looks).await {
+        match looked {
+            Ok(looked) => {
+                found.cut |= looked.cut;
+                users.extend(looked.events.iter().filter_map(|event| assumed_by(event, arn)));
+            }
+            Err(error) => not_known.push(format!("{region}: {error}")),
+        }
+    }
+    users.sort_by(|a, b| b.0.cmp(&a.0));
+    for (_, user) in users {
+        if !found.assumed_by.contains(&user) {
+            found.assumed_by.push(user);
+        }
+    }
+    found.cut |= found.assumed_by.len() > ROLE_USERS_MAX;
+    found.assumed_by.truncate(ROLE_USERS_MAX);
+    found
+}
+
+/// When and who, of a successful assumption of this role.
+fn assumed_by(event: &Value, arn: &str) -> Option<(String, String)> {
+    let name = event["eventName"].as_str()?;
+    if !name.starts_with("AssumeRole") || event["errorCode"].is_string() {
+        return None;
+    }
+    if event.pointer("/requestParameters/roleArn")?.as_str()? != arn {
+        return None;
+    }
+    let identity = &event["userIdentity"];
+    let who = [&identity["arn"], &identity["invokedBy"], &identity["principalId"], &identity["userName"]]
+        .into_iter()
+        .find_map(Value::as_str)?;
+    Some((event["eventTime"].as_str().unwrap_or_default().to_owned(), who.to_owned()))
+}
+
+/// The principals that a trust policy lets in.
+fn trusted(policy: &str) -> Vec<String> {
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return Vec::new() };
+    let one_or_many = |value: &Value| match value {
+        Value::Array(items) => items.clone(),
+        Value::Null => Vec::new(),
+        other => vec![other.clone()],
+    };
+    let mut found = Vec::new();
+    for statement in one_or_many(&policy["Statement"]) {
+        if statement["Effect"] != "Allow" {
+            continue;
+        }
+        let principals = match &statement["Principal"] {
+            Value::Object(kinds) => kinds.values().flat_map(one_or_many).collect(),
+            other => one_or_many(other),
+        };
+        for principal in principals {
+            if let Some(text) = principal.as_str().filter(|t| !found.iter().any(|f| f == t)) {
+                found.push(text.to_owned());
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,89 @@
+//! Reads one target. The owner and the thing itself are read at the same time.
+
+use aws_sdk_iam::Client;
+
+use super::{fault, is_missing, percent_decoded};
+use crate::domain::observation::{KeyStatus, Observation, Probe};
+use crate::ports::CloudError;
+
+pub(super) async fn observe(iam: &Client, probe: &Probe) -> Result<Observation, CloudError> {
+    match probe {
+        Probe::AccessKey { user_name, access_key_id } => {
+            let (owner, keys) = tokio::join!(user(iam, user_name), keys(iam, user_name));
+            let Some(owner) = owner? else { return Ok(Observation::OwnerMissing) };
+            let status = keys?.into_iter().find(|(id, _)| id == access_key_id.as_str()).map(|(_, status)| status);
+            Ok(Observation::AccessKey { owner_id: owner.id, owner_arn: owner.arn, status })
+        }
+        Probe::UserPolicy { user_name, policy_name } => {
+            let document = async {
+                let asked = iam.get_user_policy().user_name(user_name).policy_name(policy_name).send().await;
+                present(asked.map_err(|e| fault("iam:GetUserPolicy", &e)).map(|p| percent_decoded(p.policy_document())))
+            };
+            let (owner, document) = tokio::join!(user(iam, user_name), document);
+            inline_policy(owner?, document)
+        }
+        Probe::RolePolicy { role_name, policy_name } => {
+            let document = async {
+                let asked = iam.get_role_policy().role_name(role_name).policy_name(policy_name).send().await;
+                present(asked.map_err(|e| fault("iam:GetRolePolicy", &e)).map(|p| percent_decoded(p.policy_document())))
+            };
+            let (owner, document) = tokio::join!(role(iam, role_name), document);
+            inline_policy(owner?, document)
+        }
+    }
+}
+
+fn inline_policy(
+    owner: Option<Owner>,
+    document: Result<Option<String>, CloudError>,
+) -> Result<Observation, CloudError> {
+    let Some(owner) = owner else { return Ok(Observation::OwnerMissing) };
+    Ok(Observation::InlinePolicy {
+        owner_id: owner.id,
+        owner_arn: owner.arn,
+        owner_path: owner.path,
+        document: document?,
+    })
+}
+
+struct Owner {
+    id: String,
+    arn: String,
+    path: String,
+}
+
+/// What is not there is an answer, not an error.
+fn present<T>(asked: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match asked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn user(iam: &Client, name: &str) -> Result<Option<Owner>, CloudError> {
+    let asked = iam.get_user().user_name(name).send().await.map_err(|e| fault("iam:GetUser", &e));
+    let found = present(asked)?.and_then(|answer| answer.user);
+    Ok(found.map(|u| Owner { id: u.user_id, arn: u.arn, path: u.path }))
+}
+
+async fn role(iam: &Client, name: &str) -> Result<Option<Owner>, CloudError> {
+    let asked = iam.get_role().role_name(name).send().await.map_err(|e| fault("iam:GetRole", &e));
+    let found = present(asked)?.and_then(|answer| answer.role);
+    Ok(found.map(|r| Owner { id: r.role_id, arn: r.arn, path: r.path }))
+}
+
+/// The keys of a user; none when there is no such user.
+async fn keys(iam: &Client, user_name: &str) -> Result<Vec<(String, KeyStatus)>, CloudError> {
+    let asked = iam.list_access_keys().user_name(user_name).into_paginator().items().send().try_collect().await;
+    let found = present(asked.map_err(|e| fault("iam:ListAccessKeys", &e)))?.unwrap_or_default();
+    Ok(found.into_iter().filter_map(|key| Some((key.access_key_id?, status(key.status.as_ref()?)))).collect())
+}
+
+/// Whatever is not known to be Inactive counts as Active.
+pub(super) fn status(status: &aws_sdk_iam::types::StatusType) -> KeyStatus {
+    match status {
+        aws_sdk_iam::types::StatusType::Inactive => KeyStatus::Inactive,
+        _ => KeyStatus::Active,
+    }
+}

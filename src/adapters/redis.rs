@@ -1,0 +1,96 @@
+//! The store in Redis (7 or later) or Valkey. Every atomic step is one script or one transaction on
+//! keys of one hash tag (see [`keys`]); nothing is held in this process that another replica lacks.
+//!
+//! One server, or whatever answers like one behind one address. On a Cluster the queues would have to
+//! be read slot by slot (see [`queue`]); all else is ready for it.
+
+use ::redis::{ErrorKind, RedisError, cmd};
+use async_trait::async_trait;
+
+use crate::ports::{Lane, Store, StoreError, Work};
+use link::{Link, Readers};
+use queue::Queue;
+
+mod cards;
+mod durability;
+mod inbox;
+mod keys;
+mod link;
+mod log;
+mod queue;
+mod work;
+
+/// See the module.
+pub struct RedisStore {
+    server: Server,
+    alerts: Queue,
+    slack: Queue,
+    effects: Queue,
+    cards: Queue,
+}
+
+/// The ways to the server, and who this process is there.
+struct Server {
+    link: Link,
+    readers: Readers,
+    /// The consumer's name: what it has taken is remembered under it.
+    replica: String,
+}
+
+impl RedisStore {
+    /// Connects to `redis://…` or `rediss://…` and makes the consumer groups. `replica` names this
+    /// process and no other that runs. Fails after two seconds without an answer; once connected, it
+    /// reconnects by itself with the next call.
+    pub async fn connect(url: &str, replica: &str) -> Result<RedisStore, StoreError> {
+        let link = Link::new(url)?;
+        let server = Server { readers: Readers::new(&link), link, replica: replica.to_owned() };
+        let store = RedisStore {
+            server,
+            alerts: Queue::new(vec![keys::inbox(Lane::Alerts)]),
+            slack: Queue::new(vec![keys::inbox(Lane::Slack)]),
+            effects: Queue::new(keys::work_streams(Work::Effects)),
+            cards: Queue::new(keys::work_streams(Work::Cards)),
+        };
+        for queue in [&store.alerts, &store.slack, &store.effects, &store.cards] {
+            queue.make_groups(&store.server).await?;
+        }
+        Ok(store)
+    }
+
+    fn lane(&self, lane: Lane) -> &Queue {
+        match lane {
+            Lane::Alerts => &self.alerts,
+            Lane::Slack => &self.slack,
+        }
+    }
+
+    fn work(&self, work: Work) -> &Queue {
+        match work {
+            Work::Effects => &self.effects,
+            Work::Cards => &self.cards,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(cmd("PING").exec_async(&mut self.server.link.clone()).await?)
+    }
+
+    async fn durability_faults(&self) -> Result<Vec<String>, StoreError> {
+        durability::faults(&self.server.link).await
+    }
+}
+
+impl From<RedisError> for StoreError {
+    /// An answer of the wrong type stays wrong. Everything else, refusals of the server included (out
+    /// of memory, loading, replica, no permission), can be cured without touching the data.
+    fn from(error: RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::Unreadable(error.to_string()),
+            _ if error.code() == Some("WRONGTYPE") => Self::Unreadable(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}

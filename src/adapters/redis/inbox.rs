@@ -1,0 +1,45 @@
+//! Deliveries.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use ::redis::Script;
+use async_trait::async_trait;
+
+use super::{RedisStore, keys};
+use crate::ports::{Delivery, Inbox, Lane, StoreError};
+
+/// How long a delivery's key is remembered.
+const DEDUP_FOR: Duration = Duration::from_mins(10);
+
+static PUT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local seen, stream = KEYS[1], KEYS[2]
+        local seconds, body = ARGV[1], ARGV[2]
+        if not redis.call('SET', seen, '1', 'NX', 'EX', seconds) then
+            return 0
+        end
+        redis.call('XADD', stream, '*', 'e', body)
+        return 1
+        ",
+    )
+});
+
+#[async_trait]
+impl Inbox for RedisStore {
+    async fn put(&self, lane: Lane, dedup_key: &str, body: &str) -> Result<bool, StoreError> {
+        let mut put = PUT.key(keys::seen(dedup_key));
+        put.key(keys::inbox(lane)).arg(DEDUP_FOR.as_secs()).arg(body);
+        Ok(put.invoke_async(&mut self.server.link.clone()).await?)
+    }
+
+    async fn take(&self, lane: Lane, max: usize) -> Result<Vec<Delivery>, StoreError> {
+        let entries = self.lane(lane).take(&self.server, max).await?;
+        Ok(entries.into_iter().map(|entry| Delivery { token: entry.token, body: entry.text }).collect())
+    }
+
+    async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError> {
+        self.lane(lane).done(&self.server, token).await
+    }
+}

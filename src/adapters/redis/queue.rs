@@ -1,0 +1,221 @@
+//! Work shared by all replicas: streams with a consumer group. An entry that was taken stays pending
+//! under the name of the replica that took it, until that one is done or another takes it over.
+//!
+//! A read names all streams of a queue at once, so that one connection waits for all partitions. They
+//! are in different slots: on a Cluster there would be one such read for each node.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ::redis::aio::ConnectionLike;
+use ::redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
+use ::redis::{Cmd, ErrorKind, RedisError, RedisResult, cmd, pipe};
+
+use super::Server;
+use super::link::READ_WAITS;
+use crate::ports::{StoreError, TAKEOVER_AFTER};
+
+const GROUP: &str = "irp";
+/// The one field of an entry.
+pub(super) const FIELD: &str = "e";
+/// How often it is looked for what dead workers left.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// One queue over one or more streams.
+pub(super) struct Queue {
+    streams: Vec<String>,
+    /// Where the next take starts, so that no stream always comes last.
+    start: AtomicUsize,
+    swept_at: Mutex<Option<Instant>>,
+}
+
+/// One entry that was taken.
+pub(super) struct Entry {
+    /// The stream's position and the entry's id.
+    pub(super) token: String,
+    /// What was put. Empty when something else than this program put it there.
+    pub(super) text: String,
+}
+
+impl Queue {
+    /// Over streams in an order that every replica knows.
+    pub(super) fn new(streams: Vec<String>) -> Self {
+        Self { streams, start: AtomicUsize::new(0), swept_at: Mutex::default() }
+    }
+
+    /// Makes what is missing of streams and groups; a new group starts with the oldest entry.
+    pub(super) async fn make_groups(&self, server: &Server) -> Result<(), StoreError> {
+        let mut make = pipe();
+        for stream in &self.streams {
+            make.cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg("0").arg("MKSTREAM");
+        }
+        let made: Vec<RedisResult<()>> = make.ignore_errors().query_async(&mut server.link.clone()).await?;
+        let failed = made.into_iter().filter_map(Result::err).find(|error| error.code() != Some("BUSYGROUP"));
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// See [`crate::ports::Inbox::take`].
+    pub(super) async fn take(&self, server: &Server, max: usize) -> Result<Vec<Entry>, StoreError> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        match self.try_take(server, max).await {
+            // Somebody emptied the server, or it came back without its data.
+            Err(error) if misses_group(&error) => {
+                self.make_groups(server).await?;
+                Ok(self.try_take(server, max).await?)
+            }
+            taken => Ok(taken?),
+        }
+    }
+
+    async fn try_take(&self, server: &Server, max: usize) -> RedisResult<Vec<Entry>> {
+        let overdue = self.take_overdue(server, max).await?;
+        if !overdue.is_empty() {
+            return Ok(overdue);
+        }
+        let mut reader = server.readers.lend().await?;
+        match self.read(server, &mut reader, max).await {
+            Ok(entries) => {
+                server.readers.give_back(reader);
+                Ok(entries)
+            }
+            Err(error) => {
+                if error.is_io_error() {
+                    server.readers.distrust();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn read(&self, server: &Server, reader: &mut impl ConnectionLike, max: usize) -> RedisResult<Vec<Entry>> {
+        let streams = self.streams_from_next();
+        // COUNT holds for each stream, so no more than `max` streams are asked at once.
+        for window in streams.chunks(max) {
+            let found = self.entries(read_new(&server.replica, window, max, None).query_async(reader).await?);
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let mut found =
+            self.entries(read_new(&server.replica, &streams, max, Some(READ_WAITS)).query_async(reader).await?);
+        // More streams than `max` can have grown in between.
+        let excess = found.split_off(max.min(found.len()));
+        if !excess.is_empty() {
+            self.leave_to_others(server, &excess).await?;
+        }
+        Ok(found)
+    }
+
+    /// Takes over what was taken too long ago. At most once in [`SWEEP_EVERY`], but again at once as
+    /// long as there is something.
+    async fn take_overdue(&self, server: &Server, max: usize) -> RedisResult<Vec<Entry>> {
+        if !self.sweep_is_due() {
+            return Ok(Vec::new());
+        }
+        let streams = self.streams_from_next();
+        for window in streams.chunks(max) {
+            let mut claims = pipe();
+            for stream in window {
+                claims.cmd("XAUTOCLAIM").arg(stream).arg(GROUP).arg(&server.replica);
+                claims.arg(milliseconds(TAKEOVER_AFTER)).arg("0-0").arg("COUNT").arg(max / window.len());
+            }
+            let claimed: Vec<StreamAutoClaimReply> = claims.query_async(&mut server.link.clone()).await?;
+            let found: Vec<Entry> = window
+                .iter()
+                .zip(claimed)
+                .flat_map(|(stream, reply)| reply.claimed.into_iter().map(|entry| self.entry(stream, &entry)))
+                .collect();
+            if !found.is_empty() {
+                self.sweep_again();
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Lets taken entries look as if their worker had died.
+    async fn leave_to_others(&self, server: &Server, entries: &[Entry]) -> RedisResult<()> {
+        let mut leave = pipe();
+        for (stream, id) in entries.iter().filter_map(|entry| self.named(&entry.token)) {
+            leave.cmd("XCLAIM").arg(stream).arg(GROUP).arg(&server.replica).arg(0).arg(id);
+            leave.arg("IDLE").arg(milliseconds(TAKEOVER_AFTER)).arg("JUSTID").ignore();
+        }
+        leave.exec_async(&mut server.link.clone()).await?;
+        self.sweep_again();
+        Ok(())
+    }
+
+    /// Forgets an entry. Harmless when repeated.
+    pub(super) async fn done(&self, server: &Server, token: &str) -> Result<(), StoreError> {
+        let Some((stream, id)) = self.named(token) else {
+            return Ok(());
+        };
+        let mut forget = pipe();
+        forget.atomic().cmd("XACK").arg(stream).arg(GROUP).arg(id).cmd("XDEL").arg(stream).arg(id);
+        Ok(forget.exec_async(&mut server.link.clone()).await?)
+    }
+
+    fn streams_from_next(&self) -> Vec<&str> {
+        let start = self.start.fetch_add(1, Ordering::Relaxed) % self.streams.len();
+        self.streams[start..].iter().chain(&self.streams[..start]).map(String::as_str).collect()
+    }
+
+    fn entries(&self, reply: Option<StreamReadReply>) -> Vec<Entry> {
+        let streams = reply.unwrap_or_default().keys;
+        streams.iter().flat_map(|found| found.ids.iter().map(|entry| self.entry(&found.key, entry))).collect()
+    }
+
+    fn entry(&self, stream: &str, entry: &StreamId) -> Entry {
+        let position = self.streams.iter().position(|known| known == stream).unwrap_or_default();
+        Entry { token: format!("{position}/{}", entry.id), text: entry.get(FIELD).unwrap_or_default() }
+    }
+
+    fn named<'a>(&'a self, token: &'a str) -> Option<(&'a str, &'a str)> {
+        let (position, id) = token.split_once('/')?;
+        Some((self.streams.get(position.parse::<usize>().ok()?)?, id))
+    }
+
+    fn sweep_is_due(&self) -> bool {
+        let mut swept_at = self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = swept_at.is_none_or(|at| at.elapsed() >= SWEEP_EVERY);
+        if due {
+            *swept_at = Some(Instant::now());
+        }
+        due
+    }
+
+    fn sweep_again(&self) {
+        *self.swept_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn read_new(replica: &str, streams: &[&str], max: usize, wait: Option<Duration>) -> Cmd {
+    let mut read = cmd("XREADGROUP");
+    read.arg("GROUP").arg(GROUP).arg(replica).arg("COUNT").arg((max / streams.len()).max(1));
+    if let Some(wait) = wait {
+        read.arg("BLOCK").arg(milliseconds(wait));
+    }
+    read.arg("STREAMS").arg(streams);
+    for _ in streams {
+        read.arg(">");
+    }
+    read
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `NOGROUP` comes from asking, `UNBLOCKED` from a stream that vanished while waiting for it.
+fn misses_group(error: &RedisError) -> bool {
+    let lost = |code: &str| code == "NOGROUP" || code == "UNBLOCKED";
+    match error.kind() {
+        ErrorKind::Extension => {
+            error.clone().into_server_errors().is_some_and(|errors| errors.iter().any(|(_, error)| lost(error.code())))
+        }
+        _ => false,
+    }
+}
