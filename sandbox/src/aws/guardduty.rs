@@ -47,7 +47,9 @@ impl Findings {
             return Ok(json!({ "detectorIds": own.into_iter().collect::<Vec<_>>() }));
         }
         if own.is_none() || input["detectorId"].as_str() != own.as_deref() {
-            return Err(bad_request("The request is rejected because the input detectorId is not owned by the current account."));
+            return Err(bad_request(
+                "The request is rejected because the input detectorId is not owned by the current account.",
+            ));
         }
         let here = self.0.iter().filter(|finding| finding["region"] == region);
         if operation == "GetFindings" {
@@ -105,7 +107,8 @@ fn at_path<'a>(finding: &'a Value, path: &str) -> &'a Value {
 
 fn meets(finding: &Value, field: &str, condition: &Value) -> bool {
     let value = at_path(finding, field);
-    let is_one_of = |values: &Value| values.as_array().is_some_and(|values| values.iter().any(|v| text(v) == text(value)));
+    let is_one_of =
+        |values: &Value| values.as_array().is_some_and(|values| values.iter().any(|v| text(v) == text(value)));
     condition.as_object().is_some_and(|tests| {
         tests.iter().all(|(test, wanted)| match test.as_str() {
             "eq" | "equals" => is_one_of(wanted),

@@ -82,9 +82,7 @@ fn tags_from(params: &Params) -> BTreeMap<String, String> {
 
 /// The `Tags` of an answer.
 fn tags(tags: &BTreeMap<String, String>) -> Vec<Node> {
-    tags.iter()
-        .map(|(key, value)| Node::Fields(vec![("Key", Node::text(key)), ("Value", Node::text(value))]))
-        .collect()
+    tags.iter().map(|(key, value)| Node::Fields(vec![("Key", Node::text(key)), ("Value", Node::text(value))])).collect()
 }
 
 /// The path of a new user or role, `/` unless given.
@@ -93,7 +91,9 @@ fn path(params: &Params) -> Result<String, ApiError> {
     if path.starts_with('/') && path.ends_with('/') && path.len() <= 512 {
         return Ok(path.to_owned());
     }
-    Err(ApiError::validation("The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."))
+    Err(ApiError::validation(
+        "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+    ))
 }
 
 /// A name as IAM takes it: at most 64 letters, digits and `+=,.@-_`.

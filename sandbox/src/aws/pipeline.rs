@@ -175,7 +175,8 @@ fn perform(
 
 /// Remembers when a key or a role was last used, and on what.
 fn note_use(world: &mut World, caller: &Caller, request: &Request<'_>, now: DateTime<Utc>) {
-    let used = LastUsed { at: now, service: request.service.name().to_owned(), region: request.signed.region.to_owned() };
+    let used =
+        LastUsed { at: now, service: request.service.name().to_owned(), region: request.signed.region.to_owned() };
     if let Principal::Role { name, .. } = &caller.principal {
         if let Some(role) = world.iam.roles.get_mut(name) {
             role.last_used = Some(used);
@@ -210,12 +211,15 @@ fn record(
     at: DateTime<Utc>,
 ) {
     let protocol = request.service.protocol();
-    // IAM's reads have no response elements in the trail, and neither have the JSON services'.
+    let operation = request.operation.as_str();
+    // Reads have no response elements in the trail, but for those that hand out credentials.
     let response = match result {
-        Ok(Reply::Xml(node)) if request.service == Service::Sts || !handler.read_only() => node.to_trail(),
+        Ok(Reply::Xml(node)) if !handler.read_only() || matches!(operation, "AssumeRole" | "GetSessionToken") => {
+            node.to_trail()
+        }
         _ => serde_json::Value::Null,
     };
-    world.trail.record(Entry {
+    world.trail.record(&Entry {
         at,
         account: world.account,
         region: if request.service == Service::Iam { GLOBAL_REGION } else { request.signed.region },
@@ -223,12 +227,12 @@ fn record(
         access_key_id: Some(&caller.access_key_id),
         user_name: Some(caller.name()),
         source: &format!("{}.amazonaws.com", request.service.name()),
-        name: &request.operation,
+        name: operation,
         read_only: handler.read_only(),
         source_ip: &caller.source_ip,
         user_agent: &caller.user_agent,
         request: request.input.to_trail(),
-        response: if request.operation == "GetCallerIdentity" { serde_json::Value::Null } else { response },
+        response,
         error: result.as_ref().err().map(|error| (error.code_in(protocol), error.message.as_str())),
         request_id,
     });

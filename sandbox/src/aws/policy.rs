@@ -148,7 +148,7 @@ impl Statement {
     }
 
     fn applies(&self, action: &str, resource: &str, context: &Context) -> bool {
-        self.action.matches(&action.to_ascii_lowercase(), |pattern| pattern.to_ascii_lowercase())
+        self.action.matches(&action.to_ascii_lowercase(), str::to_ascii_lowercase)
             && self.resource.as_ref().is_none_or(|resources| {
                 resources.matches(resource, |pattern| condition::with_variables(pattern, context))
             })

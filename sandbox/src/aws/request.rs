@@ -62,9 +62,7 @@ impl Input {
     /// As the journal has them: one text for each, secrets masked.
     pub(super) fn to_journal(&self) -> BTreeMap<String, String> {
         let fields: BTreeMap<String, String> = match self {
-            Self::Form(params) => {
-                params.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
-            }
+            Self::Form(params) => params.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             Self::Json(value) => value
                 .as_object()
                 .into_iter()
@@ -107,18 +105,17 @@ impl<'a> Request<'a> {
             (guessed, ApiError::bad_request("UnknownOperationException", sentence))
         })?;
         let protocol = service.protocol();
-        let unreadable =
-            |_| (protocol, ApiError::bad_request("SerializationException", "The body cannot be read."));
+        let unreadable = |_| (protocol, ApiError::bad_request("SerializationException", "The body cannot be read."));
         let (operation, input) = match protocol {
             Protocol::Query { .. } => {
                 let form = if body.is_empty() { parts.uri.query().unwrap_or_default().as_bytes() } else { body };
-                let params: BTreeMap<String, String> = serde_urlencoded::from_bytes(form).map_err(|_| {
-                    (protocol, ApiError::bad_request("MalformedInput", "The body is no form."))
-                })?;
+                let params: BTreeMap<String, String> = serde_urlencoded::from_bytes(form)
+                    .map_err(|_| (protocol, ApiError::bad_request("MalformedInput", "The body is no form.")))?;
                 (params.get("Action").cloned().unwrap_or_default(), Input::Form(Params(params)))
             }
             Protocol::Json => {
-                let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let target =
+                    parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
                 let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
                 (operation, Input::Json(serde_json::from_slice(body).map_err(unreadable)?))
             }
@@ -139,11 +136,9 @@ impl<'a> Request<'a> {
 fn lower_camel(value: &Value) -> Value {
     match value {
         Value::Object(fields) if fields.is_empty() => Value::Null,
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| (decapitalised(name), lower_camel(value)))
-            .collect::<Map<_, _>>()
-            .into(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (decapitalised(name), lower_camel(value))).collect::<Map<_, _>>().into()
+        }
         Value::Array(values) => values.iter().map(lower_camel).collect(),
         value => value.clone(),
     }

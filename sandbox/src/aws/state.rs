@@ -14,10 +14,7 @@ use crate::clock::Clock;
 
 /// Managed policies that exist in every account: name and document.
 const MANAGED: [(&str, &str); 4] = [
-    (
-        "AdministratorAccess",
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
-    ),
+    ("AdministratorAccess", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#),
     ("AWSDenyAll", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#),
     (
         "ReadOnlyAccess",
@@ -157,7 +154,7 @@ pub(super) struct World {
     pub(super) sessions: BTreeMap<String, Session>,
     pub(super) trail: Trail,
     pub(super) findings: Findings,
-    pub(super) calls: Vec<CallRecord>,
+    pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
 }
 
@@ -172,7 +169,7 @@ impl World {
             sessions: BTreeMap::new(),
             trail: Trail::default(),
             findings: Findings::default(),
-            calls: Vec::new(),
+            calls: VecDeque::new(),
             faults: BTreeMap::new(),
         }
     }

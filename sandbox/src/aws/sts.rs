@@ -19,7 +19,12 @@ const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 const CHAINED_SECONDS_MAX: i64 = 3_600;
 
 const OPERATIONS: [Operation; 4] = [
-    Operation { name: "GetCallerIdentity", read_only: true, target: Target::Nothing, run: caller_identity },
+    Operation {
+        name: "GetCallerIdentity",
+        read_only: true,
+        target: Target::Nothing,
+        run: |call| Ok(caller_identity(call)),
+    },
     Operation { name: "GetAccessKeyInfo", read_only: true, target: Target::Everything, run: access_key_info },
     Operation { name: "GetSessionToken", read_only: true, target: Target::Nothing, run: session_token },
     Operation { name: "AssumeRole", read_only: true, target: Target::Nothing, run: assume_role },
@@ -44,12 +49,12 @@ pub(super) fn refuse_session(caller: &Caller, operation: &str) -> Result<(), Api
     Ok(())
 }
 
-fn caller_identity(call: &mut Call<'_>) -> Result<Node, ApiError> {
-    Ok(Node::Fields(vec![
+fn caller_identity(call: &Call<'_>) -> Node {
+    Node::Fields(vec![
         ("Arn", Node::text(&call.caller.arn)),
         ("UserId", Node::text(&call.caller.user_id)),
         ("Account", Node::text(call.world.account)),
-    ]))
+    ])
 }
 
 fn access_key_info(call: &mut Call<'_>) -> Result<Node, ApiError> {
@@ -121,13 +126,7 @@ fn assume_role(call: &mut Call<'_>) -> Result<Node, ApiError> {
 }
 
 /// Whether the caller may do `action` to the role, by the caller's policies and the role's trust.
-fn permit(
-    call: &Call<'_>,
-    role: &Role,
-    action: &str,
-    resource: &Resource,
-    context: &Context,
-) -> Result<(), ApiError> {
+fn permit(call: &Call<'_>, role: &Role, action: &str, resource: &Resource, context: &Context) -> Result<(), ApiError> {
     let caller = call.caller;
     let unique_id = caller.user_id.split(':').next().unwrap_or_default();
     let identity = caller.identity_decision(action, &resource.arn, context);

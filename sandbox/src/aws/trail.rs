@@ -66,7 +66,7 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn record(&mut self, entry: Entry<'_>) {
+    pub(super) fn record(&mut self, entry: &Entry<'_>) {
         let id = ids::uuid();
         let at = entry.at.trunc_subsecs(0);
         let mut event = json!({

@@ -84,7 +84,7 @@ pub(crate) fn fill_ids(blocks: &mut [Value]) {
 }
 
 fn made_up_id() -> Value {
-    Value::String(super::ids::random(5))
+    Value::String(hex::encode(rand::random::<[u8; 3]>()))
 }
 
 /// Collects the objections to one message or view.
@@ -99,14 +99,7 @@ struct Checker {
 
 impl Checker {
     fn new(surface: Surface) -> Self {
-        Self {
-            surface,
-            errors: Vec::new(),
-            block_ids: BTreeSet::new(),
-            tables: 0,
-            focused: 0,
-            markdown_chars: 0,
-        }
+        Self { surface, errors: Vec::new(), block_ids: BTreeSet::new(), tables: 0, focused: 0, markdown_chars: 0 }
     }
 
     fn fail(&mut self, at: &str, message: impl Display) {
@@ -148,13 +141,7 @@ impl Checker {
     }
 
     /// The string under `key`, if there is one; 1 to `max` characters.
-    fn string<'v>(
-        &mut self,
-        map: &'v Map<String, Value>,
-        key: &str,
-        at: &str,
-        max: usize,
-    ) -> Option<&'v str> {
+    fn string<'v>(&mut self, map: &'v Map<String, Value>, key: &str, at: &str, max: usize) -> Option<&'v str> {
         let at = format!("{at}/{key}");
         match map.get(key)? {
             Value::String(text) => {
@@ -187,14 +174,7 @@ impl Checker {
         }
     }
 
-    fn whole_number(
-        &mut self,
-        map: &Map<String, Value>,
-        key: &str,
-        at: &str,
-        min: u64,
-        max: u64,
-    ) -> Option<u64> {
+    fn whole_number(&mut self, map: &Map<String, Value>, key: &str, at: &str, min: u64, max: u64) -> Option<u64> {
         let value = map.get(key)?;
         let number = value.as_u64().filter(|number| (min..=max).contains(number));
         if number.is_none() {
@@ -205,14 +185,7 @@ impl Checker {
     }
 
     /// The array under `key`, empty if there is none; `min` to `max` items if there is one.
-    fn array<'v>(
-        &mut self,
-        map: &'v Map<String, Value>,
-        key: &str,
-        at: &str,
-        min: usize,
-        max: usize,
-    ) -> &'v [Value] {
+    fn array<'v>(&mut self, map: &'v Map<String, Value>, key: &str, at: &str, min: usize, max: usize) -> &'v [Value] {
         match map.get(key) {
             None => &[],
             Some(Value::Array(items)) => {

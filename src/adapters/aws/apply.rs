@@ -1,6 +1,6 @@
 //! Makes the calls of a warrant. For each warrant a session of its own, whose inline policy allows just
 //! these calls on just these targets, named after the request, with the approver as source identity: AWS
-//! enforces the approval too, and its trail shows who approved. Follows “AssumeRole” in the STS API
+//! enforces the approval too, and its trail shows who approved. Follows `AssumeRole` in the STS API
 //! reference. One attempt each: what happens after an unclear answer is decided by reading back.
 
 use aws_config::SdkConfig;

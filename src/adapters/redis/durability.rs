@@ -1,7 +1,8 @@
 //! Whether the server keeps what it is given.
 
-use ::redis::{InfoDict, RedisError, cmd};
 use std::collections::BTreeMap;
+
+use ::redis::{InfoDict, RedisError, cmd};
 
 use super::link::Link;
 use crate::ports::StoreError;

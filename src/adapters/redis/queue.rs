@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ::redis::aio::ConnectionLike;
 use ::redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
-use ::redis::{Cmd, ErrorKind, RedisError, RedisResult, cmd, pipe};
+use ::redis::{Cmd, RedisError, RedisResult, cmd, pipe};
 
 use super::Server;
 use super::link::READ_WAITS;
@@ -46,12 +46,12 @@ impl Queue {
 
     /// Makes what is missing of streams and groups; a new group starts with the oldest entry.
     pub(super) async fn make_groups(&self, server: &Server) -> Result<(), StoreError> {
-        let mut make = pipe();
+        let mut create = pipe();
         for stream in &self.streams {
-            make.cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg("0").arg("MKSTREAM");
+            create.cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg("0").arg("MKSTREAM");
         }
-        let made: Vec<RedisResult<()>> = make.ignore_errors().query_async(&mut server.link.clone()).await?;
-        let failed = made.into_iter().filter_map(Result::err).find(|error| error.code() != Some("BUSYGROUP"));
+        let answers: Vec<RedisResult<()>> = create.ignore_errors().query_async(&mut server.link.clone()).await?;
+        let failed = answers.into_iter().filter_map(Result::err).find(|error| error.code() != Some("BUSYGROUP"));
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -211,11 +211,6 @@ fn milliseconds(duration: Duration) -> u64 {
 
 /// `NOGROUP` comes from asking, `UNBLOCKED` from a stream that vanished while waiting for it.
 fn misses_group(error: &RedisError) -> bool {
-    let lost = |code: &str| code == "NOGROUP" || code == "UNBLOCKED";
-    match error.kind() {
-        ErrorKind::Extension => {
-            error.clone().into_server_errors().is_some_and(|errors| errors.iter().any(|(_, error)| lost(error.code())))
-        }
-        _ => false,
-    }
+    let answers = error.clone().into_server_errors();
+    answers.is_some_and(|answers| answers.iter().any(|(_, answer)| matches!(answer.code(), "NOGROUP" | "UNBLOCKED")))
 }

@@ -38,15 +38,15 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Node, ApiError> {
 pub(super) fn last_used(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let id = call.params.required("AccessKeyId")?;
     let (user, key) = call.world.iam.key(id).ok_or_else(|| not_found(id))?;
-    let used = match &key.last_used {
-        Some(used) => vec![
-            ("LastUsedDate", Node::Time(used.at)),
-            ("ServiceName", Node::text(&used.service)),
-            ("Region", Node::text(&used.region)),
+    let fields = match &key.last_used {
+        Some(last) => vec![
+            ("LastUsedDate", Node::Time(last.at)),
+            ("ServiceName", Node::text(&last.service)),
+            ("Region", Node::text(&last.region)),
         ],
         None => vec![("ServiceName", Node::text("N/A")), ("Region", Node::text("N/A"))],
     };
-    Ok(Node::Fields(vec![("UserName", Node::text(&user.name)), ("AccessKeyLastUsed", Node::Fields(used))]))
+    Ok(Node::Fields(vec![("UserName", Node::text(&user.name)), ("AccessKeyLastUsed", Node::Fields(fields))]))
 }
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {

@@ -24,18 +24,18 @@ pub(super) fn page(
         ),
     };
     let mut rest = items.into_iter().filter(|(name, _)| after.as_ref().is_none_or(|after| name > after)).peekable();
-    let mut last = String::new();
+    let mut upto = String::new();
     let mut nodes = Vec::new();
     while nodes.len() < size
         && let Some((name, node)) = rest.next()
     {
-        last = name;
+        upto = name;
         nodes.push(node);
     }
     let truncated = rest.peek().is_some();
     let mut fields = vec![("IsTruncated", Node::Flag(truncated)), (list, Node::Members(nodes))];
     if truncated {
-        fields.push(("Marker", Node::text(BASE64.encode(last))));
+        fields.push(("Marker", Node::text(BASE64.encode(upto))));
     }
     Ok(fields)
 }

@@ -60,9 +60,9 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Node, ApiError> {
     if !role.tags.is_empty() {
         fields.push(("Tags", Node::Members(tags(&role.tags))));
     }
-    let last_used = role.last_used.map_or_else(Vec::new, |used| {
-        vec![("LastUsedDate", Node::Time(used.at)), ("Region", Node::text(used.region))]
-    });
+    let last_used = role
+        .last_used
+        .map_or_else(Vec::new, |used| vec![("LastUsedDate", Node::Time(used.at)), ("Region", Node::text(used.region))]);
     fields.push(("RoleLastUsed", Node::Fields(last_used)));
     Ok(Node::Fields(vec![("Role", Node::Fields(fields))]))
 }

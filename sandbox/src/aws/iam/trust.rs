@@ -23,7 +23,8 @@ pub(in crate::aws) enum Trusts {
 pub(in crate::aws) fn bound(world: &World, document: &str) -> Result<String, ApiError> {
     let malformed = |sentence: String| ApiError::bad_request("MalformedPolicyDocument", sentence);
     let policy = Policy::parse(document, Kind::Trust).map_err(malformed)?;
-    let unknown = policy.principals().find(|principal| principal.kind == "AWS" && id_of(world, &principal.value).is_none());
+    let unknown =
+        policy.principals().find(|principal| principal.kind == "AWS" && id_of(world, &principal.value).is_none());
     if let Some(principal) = unknown {
         return Err(malformed(format!("Invalid principal in policy: \"AWS\":\"{}\"", principal.value)));
     }
@@ -48,9 +49,8 @@ pub(in crate::aws) fn decision(
 ) -> Trusts {
     let Ok(policy) = Policy::parse(&role.trust, Kind::Trust) else { return Trusts::Nobody };
     let root = format!("arn:aws:iam::{account}:root");
-    let is_account = |principal: &Principal| {
-        principal.kind == "AWS" && (principal.value == root || principal.value == account)
-    };
+    let is_account =
+        |principal: &Principal| principal.kind == "AWS" && (principal.value == root || principal.value == account);
     let is_caller = |principal: &Principal| {
         principal.kind == "AWS" && (principal.value == unique_id || principal.value == arn || principal.value == "*")
     };

@@ -97,8 +97,7 @@ impl Condition {
             let wants_absent = self.values.iter().any(|value| value.eq_ignore_ascii_case("true"));
             return self.if_exists || self.negated || (matches!(self.operator, Operator::Null) && wants_absent);
         };
-        let matched =
-            self.values.iter().any(|value| self.operator.matches(actual, &with_variables(value, context)));
+        let matched = self.values.iter().any(|value| self.operator.matches(actual, &with_variables(value, context)));
         matched != self.negated
     }
 }
@@ -137,7 +136,7 @@ pub(super) fn with_variables(text: &str, context: &Context) -> String {
         };
         match context.get(name.to_ascii_lowercase().as_str()) {
             Some(value) => out.push_str(value),
-            None => out.push_str(&format!("${{{name}}}")),
+            None => out.extend(["${", name, "}"]),
         }
         rest = tail;
     }

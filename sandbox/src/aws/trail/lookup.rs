@@ -23,16 +23,8 @@ const DELAY: TimeDelta = TimeDelta::minutes(5);
 /// Lookups per second and Region, in real time.
 const LOOKUPS_PER_SECOND: f64 = 2.0;
 
-const KEYS: [&str; 8] = [
-    "AccessKeyId",
-    "EventId",
-    "EventName",
-    "EventSource",
-    "ReadOnly",
-    "ResourceName",
-    "ResourceType",
-    "Username",
-];
+const KEYS: [&str; 8] =
+    ["AccessKeyId", "EventId", "EventName", "EventSource", "ReadOnly", "ResourceName", "ResourceType", "Username"];
 
 /// One page of the history of `region` as it shows at `now`.
 pub(in crate::aws) fn lookup_events(
@@ -118,11 +110,8 @@ impl Event {
     }
 
     fn listed(&self) -> Value {
-        let resources: Vec<Value> = self
-            .resources
-            .iter()
-            .map(|(kind, name)| json!({ "ResourceType": kind, "ResourceName": name }))
-            .collect();
+        let resources: Vec<Value> =
+            self.resources.iter().map(|(kind, name)| json!({ "ResourceType": kind, "ResourceName": name })).collect();
         let mut event = json!({
             "EventId": self.id,
             "EventName": self.name,

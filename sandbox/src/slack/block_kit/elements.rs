@@ -19,13 +19,7 @@ const OPTIONS_MAX: usize = 100;
 const INPUT_MAX: u64 = 3000;
 
 impl Checker {
-    pub(super) fn element(
-        &mut self,
-        element: &Value,
-        at: &str,
-        place: Place,
-        action_ids: &mut BTreeSet<String>,
-    ) {
+    pub(super) fn element(&mut self, element: &Value, at: &str, place: Place, action_ids: &mut BTreeSet<String>) {
         let Some(kind) = element["type"].as_str() else {
             self.fail(at, "missing required field: type");
             return;
@@ -72,9 +66,7 @@ impl Checker {
                 });
             }
             "timepicker" => {
-                self.parsed(map, "initial_time", at, "a time", |text| {
-                    NaiveTime::parse_from_str(text, "%H:%M").is_ok()
-                });
+                self.parsed(map, "initial_time", at, "a time", |text| NaiveTime::parse_from_str(text, "%H:%M").is_ok());
                 self.string(map, "timezone", at, 100);
             }
             "datetimepicker" => {
@@ -207,14 +199,7 @@ impl Checker {
         }
     }
 
-    fn parsed(
-        &mut self,
-        map: &Map<String, Value>,
-        key: &str,
-        at: &str,
-        what: &str,
-        is: fn(&str) -> bool,
-    ) {
+    fn parsed(&mut self, map: &Map<String, Value>, key: &str, at: &str, what: &str, is: fn(&str) -> bool) {
         if let Some(text) = self.string(map, key, at, ID_MAX)
             && !is(text)
         {
@@ -223,8 +208,7 @@ impl Checker {
     }
 
     fn confirm(&mut self, confirm: &Value, at: &str) {
-        let Some(map) = self.object(confirm, at, &["title", "text", "confirm", "deny"], &["style"])
-        else {
+        let Some(map) = self.object(confirm, at, &["title", "text", "confirm", "deny"], &["style"]) else {
             return;
         };
         self.text(map, "title", at, plain(100));
@@ -245,19 +229,16 @@ struct Choice {
 
 /// All options of a menu, in groups or not.
 pub(in crate::slack) fn offered(element: &Map<String, Value>) -> Vec<&Value> {
-    let array = |value: Option<&'_ Value>| value.and_then(Value::as_array).map(|items| items.iter());
-    let groups = array(element.get("option_groups")).into_iter().flatten();
+    let groups = element.get("option_groups").and_then(Value::as_array).into_iter().flatten();
     let grouped = groups.filter_map(|group| group["options"].as_array()).flatten();
-    array(element.get("options")).into_iter().flatten().chain(grouped).collect()
+    element.get("options").and_then(Value::as_array).into_iter().flatten().chain(grouped).collect()
 }
 
 fn stands_in(kind: &str, place: Place) -> bool {
     match kind {
         "image" => place == Place::Accessory,
         "button" | "overflow" => place != Place::Input,
-        "plain_text_input" | "number_input" | "email_text_input" | "url_text_input" => {
-            place == Place::Input
-        }
+        "plain_text_input" | "number_input" | "email_text_input" | "url_text_input" => place == Place::Input,
         "datetimepicker" => place != Place::Accessory,
         _ => !keys(kind).1.is_empty(),
     }
@@ -286,10 +267,9 @@ fn keys(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "multi_users_select" => {
             (&[], &["initial_users", "max_selected_items", "placeholder", "confirm", "focus_on_load"])
         }
-        "channels_select" => (
-            &[],
-            &["initial_channel", "response_url_enabled", "placeholder", "confirm", "focus_on_load"],
-        ),
+        "channels_select" => {
+            (&[], &["initial_channel", "response_url_enabled", "placeholder", "confirm", "focus_on_load"])
+        }
         "multi_channels_select" => {
             (&[], &["initial_channels", "max_selected_items", "placeholder", "confirm", "focus_on_load"])
         }
@@ -337,14 +317,7 @@ fn keys(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
         ),
         "number_input" => (
             &["is_decimal_allowed"],
-            &[
-                "min_value",
-                "max_value",
-                "initial_value",
-                "dispatch_action_config",
-                "placeholder",
-                "focus_on_load",
-            ],
+            &["min_value", "max_value", "initial_value", "dispatch_action_config", "placeholder", "focus_on_load"],
         ),
         "email_text_input" | "url_text_input" => {
             (&[], &["initial_value", "dispatch_action_config", "placeholder", "focus_on_load"])

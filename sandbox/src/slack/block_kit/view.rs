@@ -27,10 +27,9 @@ pub(crate) fn check_view(view: &Value, kind: ViewKind) -> Vec<String> {
     }
     let common = ["private_metadata", "callback_id", "external_id"];
     let (required, own): (&[&str], &[&str]) = match kind {
-        ViewKind::Modal => (
-            &["type", "title", "blocks"],
-            &["submit", "close", "clear_on_close", "notify_on_close", "submit_disabled"],
-        ),
+        ViewKind::Modal => {
+            (&["type", "title", "blocks"], &["submit", "close", "clear_on_close", "notify_on_close", "submit_disabled"])
+        }
         ViewKind::Home => (&["type", "blocks"], &[]),
     };
     let optional = [&common, own].concat();

@@ -1,0 +1,162 @@
+//! The demo account: who is in it, and two weeks of ordinary work.
+
+mod history;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::iam::trust;
+use super::ids::{self, Entropy};
+use super::state::{AccessKey, Policies, Role, User, World};
+use crate::clock::Clock;
+
+const ACCOUNT: &str = "111122223333";
+
+/// The first part of a role: name, path, description, longest session in seconds.
+type Head = (&'static str, &'static str, &'static str, i64);
+
+/// A new world with the demo account.
+pub(super) fn demo(clock: Clock) -> World {
+    let now = clock.now().trunc_subsecs(0);
+    let mut world = World::new(ACCOUNT, clock);
+    let arn = |entity: &str| format!("arn:aws:iam::{ACCOUNT}:{entity}");
+
+    let deploys = json!([
+        { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:AttachUserPolicy", "s3:*"], "Resource": "*" },
+        { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") },
+    ]);
+    let releases = json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") }]);
+    let responds = json!([
+        { "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Resource": [arn("role/irp-reader"), arn("role/irp-contain")] },
+        { "Effect": "Allow", "Action": ["sts:GetAccessKeyInfo", "sts:GetCallerIdentity"], "Resource": "*" },
+    ]);
+    add_user(&mut world, now, ("deploy-bot", 400), &[("Owner", "kim@example.com")], ("deploy", &deploys), &[380, 90]);
+    add_user(&mut world, now, ("release-bot", 300), &[("Owner", "ana@example.com")], ("release", &releases), &[120]);
+    add_user(&mut world, now, ("irp-bot", 60), &[], ("assume", &responds), &[60]);
+
+    let users_and_lambda = json!([
+        { "Effect": "Allow", "Principal": { "AWS": [arn("user/deploy-bot"), arn("user/release-bot")] }, "Action": "sts:AssumeRole" },
+        { "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" },
+    ]);
+    let app =
+        json!([{ "Effect": "Allow", "Action": ["iam:ListRoles", "iam:GetRole", "lambda:*", "s3:*"], "Resource": "*" }]);
+    add_role(
+        &mut world,
+        now,
+        ("app-deploy", "/", "Deploys the application", 3_600),
+        &users_and_lambda,
+        Some(("deploy", &app)),
+    );
+
+    let tasks = service_trust("ecs-tasks.amazonaws.com");
+    let batch = json!([{ "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "*" }]);
+    add_role(&mut world, now, ("ecs-batch", "/", "Runs the nightly batch", 3_600), &tasks, Some(("batch", &batch)));
+    if let Some(role) = world.iam.roles.get_mut("ecs-batch") {
+        role.instance_profiles.insert("ecs-batch".to_owned());
+    }
+
+    let sso = json!([{
+        "Effect": "Allow",
+        "Principal": { "Federated": arn("saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE") },
+        "Action": ["sts:AssumeRoleWithSAML", "sts:TagSession"],
+    }]);
+    let path = "/aws-reserved/sso.amazonaws.com/eu-west-1/";
+    add_role(&mut world, now, ("AWSReservedSSO_AdministratorAccess_0123456789abcdef", path, "", 43_200), &sso, None);
+    let path = "/aws-service-role/support.amazonaws.com/";
+    let support = service_trust("support.amazonaws.com");
+    add_role(&mut world, now, ("AWSServiceRoleForSupport", path, "", 3_600), &support, None);
+
+    let bot = json!([{
+        "Effect": "Allow",
+        "Principal": { "AWS": arn("user/irp-bot") },
+        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+    }]);
+    let reads = json!([{
+        "Effect": "Allow",
+        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:LookupEvents", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
+        "Resource": "*",
+    }]);
+    let contains = json!([{
+        "Effect": "Allow",
+        "Action": ["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
+            "iam:GetUser", "iam:ListAccessKeys", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
+        "Resource": "*",
+    }]);
+    add_role(&mut world, now, ("irp-reader", "/", "Reads for incident response", 3_600), &bot, Some(("read", &reads)));
+    add_role(
+        &mut world,
+        now,
+        ("irp-contain", "/", "Contains for incident response", 3_600),
+        &bot,
+        Some(("contain", &contains)),
+    );
+
+    history::add(&mut world, now);
+    world
+}
+
+/// A user that was created `days` ago, with an inline policy and keys of the given ages in days.
+fn add_user(
+    world: &mut World,
+    now: DateTime<Utc>,
+    (name, days): (&str, i64),
+    tags: &[(&str, &str)],
+    (policy, statements): (&str, &Value),
+    key_days: &[i64],
+) {
+    let keys = key_days.iter().enumerate().map(|(index, days)| AccessKey {
+        id: ids::access_key_id("AKIA", ACCOUNT, Entropy::Named(&format!("{name}/{index}"))),
+        secret: ids::secret(),
+        active: true,
+        created_at: now - TimeDelta::days(*days),
+        last_used: None,
+    });
+    let user = User {
+        name: name.to_owned(),
+        path: "/".to_owned(),
+        id: ids::unique_id("AIDA", Entropy::Named(name)),
+        created_at: now - TimeDelta::days(days),
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        policies: inline(policy, statements),
+        keys: keys.collect(),
+    };
+    world.iam.users.insert(name.to_owned(), user);
+}
+
+fn add_role(
+    world: &mut World,
+    now: DateTime<Utc>,
+    (name, path, description, max_session_seconds): Head,
+    trusts: &Value,
+    policy: Option<(&str, &Value)>,
+) {
+    let trust = trust::bound(world, &document(trusts)).expect("the demo's trust policies name principals of the demo");
+    let role = Role {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        id: ids::unique_id("AROA", Entropy::Named(name)),
+        created_at: now - TimeDelta::days(350),
+        description: description.to_owned(),
+        tags: BTreeMap::new(),
+        policies: policy.map_or_else(Policies::default, |(name, statements)| inline(name, statements)),
+        trust,
+        max_session_seconds,
+        instance_profiles: BTreeSet::new(),
+        last_used: None,
+    };
+    world.iam.roles.insert(name.to_owned(), role);
+}
+
+fn service_trust(service: &str) -> Value {
+    json!([{ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }])
+}
+
+fn document(statements: &Value) -> String {
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+}
+
+fn inline(name: &str, statements: &Value) -> Policies {
+    Policies { inline: BTreeMap::from([(name.to_owned(), document(statements))]), attached: BTreeSet::new() }
+}

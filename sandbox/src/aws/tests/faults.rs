@@ -1,0 +1,44 @@
+//! Calls that go wrong on purpose.
+
+use aws_sdk_iam::error::SdkError;
+use aws_sdk_iam::types::StatusType;
+
+use super::{Cloud, code};
+use crate::aws::{Fault, KeyStatus, Outcome};
+
+#[tokio::test]
+async fn each_fault_does_what_it_says() {
+    let cloud = Cloud::start().await;
+    let key = cloud.keys("deploy-bot").access_key_id;
+    let iam = cloud.iam(cloud.session("irp-contain/test"));
+    let disable =
+        || iam.update_access_key().user_name("deploy-bot").access_key_id(&key).status(StatusType::Inactive).send();
+    let reset = || cloud.account.set_key_status(&key, KeyStatus::Active);
+    let status = || cloud.account.key_status(&key);
+    for (fault, expected) in [
+        (Fault::Throttle, "Throttling"),
+        (Fault::AccessDenied, "AccessDenied"),
+        (Fault::InternalError, "InternalFailure"),
+    ] {
+        cloud.account.fail_next("UpdateAccessKey", fault);
+        assert_eq!(code(disable().await), expected);
+        assert_eq!(status(), Some(KeyStatus::Active));
+    }
+    cloud.account.fail_next("UpdateAccessKey", Fault::HangBefore);
+    assert!(matches!(disable().await.unwrap_err(), SdkError::TimeoutError(_)));
+    assert_eq!(status(), Some(KeyStatus::Active));
+    assert_eq!(cloud.account.calls().last().map(|call| call.outcome.clone()), Some(Outcome::Unanswered));
+
+    cloud.account.fail_next("UpdateAccessKey", Fault::HangAfter);
+    assert!(matches!(disable().await.unwrap_err(), SdkError::TimeoutError(_)));
+    assert_eq!(status(), Some(KeyStatus::Inactive));
+
+    reset();
+    cloud.account.fail_next("UpdateAccessKey", Fault::DropAfter);
+    assert!(matches!(disable().await.unwrap_err(), SdkError::DispatchFailure(_)));
+    assert_eq!(status(), Some(KeyStatus::Inactive));
+
+    reset();
+    disable().await.unwrap();
+    assert_eq!(cloud.account.count("UpdateAccessKey"), 7);
+}

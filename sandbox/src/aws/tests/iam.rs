@@ -1,0 +1,180 @@
+//! IAM's rules.
+
+use aws_sdk_iam::types::StatusType;
+
+use super::{Cloud, code, refusal};
+use crate::aws::KeyStatus;
+
+const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
+#[tokio::test]
+async fn a_key_belongs_to_its_user() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.session("irp-contain/test"));
+    let key = cloud.keys("deploy-bot").access_key_id;
+    let update =
+        |user: &str| iam.update_access_key().user_name(user).access_key_id(&key).status(StatusType::Inactive).send();
+    assert_eq!(code(update("release-bot").await), "NoSuchEntity");
+    update("deploy-bot").await.unwrap();
+    assert_eq!(cloud.account.key_status(&key), Some(KeyStatus::Inactive));
+    let listed = iam.list_access_keys().user_name("deploy-bot").send().await.unwrap();
+    let statuses: Vec<_> = listed.access_key_metadata().iter().map(|key| key.status().cloned()).collect();
+    assert_eq!(statuses.len(), 2);
+    assert!(statuses.contains(&Some(StatusType::Inactive)) && statuses.contains(&Some(StatusType::Active)));
+    let (_, message) = refusal(iam.list_access_keys().send().await);
+    assert_eq!(message, "Must specify userName when calling with non-User credentials");
+}
+
+#[tokio::test]
+async fn what_a_key_says_of_its_user() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.session("irp-reader/test"));
+    let key = cloud.keys("deploy-bot").access_key_id;
+    let used = iam.get_access_key_last_used().access_key_id(&key).send().await.unwrap();
+    assert_eq!(used.user_name(), Some("deploy-bot"));
+    assert_eq!(used.access_key_last_used().map(|used| used.service_name().to_owned()), Some("N/A".to_owned()));
+    cloud.sts(cloud.keys("deploy-bot")).get_caller_identity().send().await.unwrap();
+    let used = iam.get_access_key_last_used().access_key_id(&key).send().await.unwrap();
+    assert_eq!(used.access_key_last_used().map(|used| used.service_name().to_owned()), Some("sts".to_owned()));
+    let user = iam.get_user().user_name("deploy-bot").send().await.unwrap().user.unwrap();
+    assert_eq!(user.tags()[0].value(), "kim@example.com");
+}
+
+#[tokio::test]
+async fn deleting_a_user_is_work() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    iam.create_user().user_name("mallory").send().await.unwrap();
+    assert_eq!(code(iam.create_user().user_name("mallory").send().await), "EntityAlreadyExists");
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let made = iam.create_access_key().user_name("mallory").send().await.unwrap();
+        ids.push(made.access_key.unwrap().access_key_id);
+    }
+    assert_eq!(code(iam.create_access_key().user_name("mallory").send().await), "LimitExceeded");
+    iam.put_user_policy().user_name("mallory").policy_name("p").policy_document(DENY).send().await.unwrap();
+    let arn = "arn:aws:iam::aws:policy/AWSDenyAll";
+    iam.attach_user_policy().user_name("mallory").policy_arn(arn).send().await.unwrap();
+    let delete = || iam.delete_user().user_name("mallory").send();
+    assert_eq!(code(delete().await), "DeleteConflict");
+    for id in ids {
+        iam.delete_access_key().user_name("mallory").access_key_id(id).send().await.unwrap();
+    }
+    assert_eq!(code(delete().await), "DeleteConflict");
+    iam.delete_user_policy().user_name("mallory").policy_name("p").send().await.unwrap();
+    assert_eq!(code(delete().await), "DeleteConflict");
+    iam.detach_user_policy().user_name("mallory").policy_arn(arn).send().await.unwrap();
+    delete().await.unwrap();
+    assert_eq!(code(delete().await), "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn policies_are_checked_stored_and_read_back() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.session("irp-contain/test"));
+    let put = |document: &str| {
+        iam.put_user_policy().user_name("deploy-bot").policy_name("deny").policy_document(document).send()
+    };
+    assert_eq!(code(put("{").await), "MalformedPolicyDocument");
+    let long = DENY.replace("\"*\",\"Res", &format!("\"iam:{}\",\"Res", "x".repeat(2_000)));
+    assert_eq!(code(put(&long).await), "LimitExceeded");
+    let roomy = DENY.replace(":[", &format!(":{}[", " ".repeat(3_000)));
+    put(&roomy).await.unwrap();
+    put(DENY).await.unwrap();
+    assert_eq!(cloud.account.user_inline_policy("deploy-bot", "deny").as_deref(), Some(DENY));
+    let read = iam.get_user_policy().user_name("deploy-bot").policy_name("deny").send().await.unwrap();
+    assert!(read.policy_document().starts_with("%7B%22Version%22%3A%222012-10-17%22"));
+    let delete = || iam.delete_user_policy().user_name("deploy-bot").policy_name("deny").send();
+    delete().await.unwrap();
+    assert_eq!(code(delete().await), "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn some_roles_are_not_ours_to_change() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.session("irp-contain/test"));
+    let put = |role: &str| iam.put_role_policy().role_name(role).policy_name("p").policy_document(DENY).send();
+    for role in ["AWSReservedSSO_AdministratorAccess_0123456789abcdef", "AWSServiceRoleForSupport"] {
+        let (code, message) = refusal(put(role).await);
+        assert_eq!(code, "UnmodifiableEntity");
+        assert!(message.ends_with("this role is only modifiable by AWS"));
+    }
+    put("app-deploy").await.unwrap();
+    assert!(cloud.account.role_inline_policy("app-deploy", "p").is_some());
+}
+
+#[tokio::test]
+async fn roles_are_deleted_last_and_listed_in_pages() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    let delete = || iam.delete_role().role_name("ecs-batch").send();
+    let (code, message) = refusal(delete().await);
+    assert_eq!(code, "DeleteConflict");
+    assert!(message.contains("instance profile"));
+    let profiles = iam.list_instance_profiles_for_role().role_name("ecs-batch").send().await.unwrap();
+    assert_eq!(profiles.instance_profiles().len(), 1);
+
+    let whole = iam.list_roles().send().await.unwrap();
+    assert!(!whole.is_truncated());
+    let (mut names, mut marker) = (Vec::new(), None);
+    loop {
+        let page = iam.list_roles().max_items(2).set_marker(marker).send().await.unwrap();
+        assert!(page.roles().len() <= 2);
+        names.extend(page.roles().iter().map(|role| role.role_name().to_owned()));
+        marker = page.marker().map(str::to_owned);
+        if !page.is_truncated() {
+            break;
+        }
+    }
+    let expected: Vec<_> = whole.roles().iter().map(|role| role.role_name().to_owned()).collect();
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn a_trust_policy_remembers_whom_it_meant() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    let trust = async || {
+        let role = iam.get_role().role_name("app-deploy").send().await.unwrap().role.unwrap();
+        role.assume_role_policy_document.unwrap()
+    };
+    assert!(trust().await.contains("user%2Fdeploy-bot"));
+    let id = cloud.account.user_id("deploy-bot").unwrap();
+    cloud.account.delete_and_recreate_user("deploy-bot");
+    assert!(trust().await.contains(&id));
+    let nobody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::111122223333:user/nobody"}}]}"#;
+    let update = iam.update_assume_role_policy().role_name("app-deploy").policy_document(nobody).send().await;
+    assert_eq!(code(update), "MalformedPolicyDocument");
+}
+
+#[tokio::test]
+async fn a_simulation_decides_as_the_real_call_would() {
+    let cloud = Cloud::start().await;
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"2030-01-01T00:00:00Z"}}}]}"#;
+    cloud.account.put_user_policy_directly("deploy-bot", "deny", Some(deny));
+    let iam = cloud.iam(cloud.session("irp-reader/test"));
+    let simulate = iam
+        .simulate_principal_policy()
+        .policy_source_arn("arn:aws:iam::111122223333:user/deploy-bot")
+        .action_names("s3:GetObject")
+        .action_names("ec2:RunInstances");
+    let decisions = |out: aws_sdk_iam::operation::simulate_principal_policy::SimulatePrincipalPolicyOutput| {
+        out.evaluation_results().iter().map(|result| result.eval_decision().as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(decisions(simulate.clone().send().await.unwrap()), ["allowed", "implicitDeny"]);
+    let issued = aws_sdk_iam::types::ContextEntry::builder()
+        .context_key_name("aws:TokenIssueTime")
+        .context_key_values("2029-01-01T00:00:00Z")
+        .build();
+    let decided = decisions(simulate.context_entries(issued).send().await.unwrap());
+    assert_eq!(decided, ["explicitDeny", "explicitDeny"]);
+}
+
+#[tokio::test]
+async fn an_operation_that_is_not_here_is_refused() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    assert_eq!(code(iam.list_virtual_mfa_devices().send().await), "InvalidAction");
+    let trail = cloud.trail(cloud.admin(), "us-east-1");
+    assert_eq!(code(trail.describe_trails().send().await), "UnknownOperationException");
+}

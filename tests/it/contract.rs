@@ -1,0 +1,127 @@
+//! What every store must keep, over the memory and over a real Redis. Each test gets a store of its
+//! own, as two replicas see it.
+
+#![allow(clippy::unwrap_used, reason = "this is test code, though not all of it in functions marked as tests")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use irp::adapters::memory::MemoryStore;
+use irp::adapters::redis::RedisStore;
+use irp::domain::id::UserId;
+use irp::domain::incident::event::Event;
+use irp::domain::stored::Record;
+use irp::ports::{Delivery, Lane, Store, Work, WorkItem};
+
+use crate::redis_server::RedisServer;
+
+mod cards;
+mod durability;
+mod inbox;
+mod index;
+mod log;
+mod outage;
+mod work;
+
+/// How long a test waits for what must come.
+const COMES_WITHIN: Duration = Duration::from_secs(10);
+
+/// One store and two processes that use it.
+struct Replicas {
+    one: Arc<dyn Store>,
+    other: Arc<dyn Store>,
+    _server: Option<RedisServer>,
+}
+
+fn over_memory() -> Replicas {
+    let store = Arc::new(MemoryStore::default());
+    Replicas { one: store.clone(), other: store, _server: None }
+}
+
+async fn over_redis() -> Replicas {
+    let server = RedisServer::start();
+    let one = Arc::new(connect(&server, "one").await);
+    let other = Arc::new(connect(&server, "other").await);
+    Replicas { one, other, _server: Some(server) }
+}
+
+async fn connect(server: &RedisServer, replica: &str) -> RedisStore {
+    RedisStore::connect(&server.url(), replica).await.expect("the server is up")
+}
+
+macro_rules! suite {
+    ($($module:ident: $($test:ident)+;)+) => {
+        mod memory {
+            $($(#[tokio::test] async fn $test() { super::$module::$test(&super::over_memory()).await; })+)+
+        }
+        mod redis {
+            $($(#[tokio::test] async fn $test() { super::$module::$test(&super::over_redis().await).await; })+)+
+        }
+    };
+}
+
+suite! {
+    log: what_is_appended_is_loaded
+        an_append_to_another_version_conflicts
+        of_fifty_appends_at_once_one_wins
+        logs_do_not_mix;
+    index: a_claim_leads_all_its_keys_to_one_incident
+        of_two_claims_at_once_one_is_new
+        of_known_keys_the_first_decides
+        retiring_frees_the_keys_but_not_the_number
+        open_incidents_come_newest_first;
+    inbox: a_delivery_is_kept_once
+        of_fifty_equal_deliveries_at_once_one_is_kept
+        deliveries_come_in_order_and_no_more_than_asked
+        lanes_do_not_mix
+        two_takers_never_get_the_same
+        what_is_put_wakes_a_waiting_take
+        a_take_of_nothing_waits_a_second;
+    work: an_append_puts_work_on_both_queues_once
+        an_append_that_conflicts_puts_none
+        put_work_fills_one_queue
+        small_takes_empty_all_partitions
+        what_is_due_wakes_once
+        nothing_wakes_early
+        the_last_append_says_when_it_is_due
+        what_a_dead_worker_took_is_handed_to_another;
+    cards: a_card_is_claimed_once
+        cards_are_put_and_dropped;
+}
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(1_700_000_000 + seconds)
+}
+
+/// Different for each number.
+fn record(number: u32) -> Record {
+    let by: UserId = format!("U{number:08}").parse().expect("a user id");
+    Record { at: at(i64::from(number)), event: Event::LeadTaken { by } }
+}
+
+fn keys<const N: usize>(keys: [&str; N]) -> Vec<String> {
+    keys.map(str::to_owned).to_vec()
+}
+
+/// Takes until there are so many, and no more come with them.
+async fn take_exactly(store: &dyn Store, lane: Lane, count: usize) -> Vec<Delivery> {
+    let deadline = Instant::now() + COMES_WITHIN;
+    let mut taken = Vec::new();
+    while taken.len() < count && Instant::now() < deadline {
+        taken.extend(store.take(lane, 100).await.unwrap());
+    }
+    assert_eq!(taken.len(), count, "{taken:?}");
+    taken
+}
+
+/// Like [`take_exactly`].
+async fn take_work_exactly(store: &dyn Store, work: Work, count: usize) -> Vec<WorkItem> {
+    let deadline = Instant::now() + COMES_WITHIN;
+    let mut taken = Vec::new();
+    while taken.len() < count && Instant::now() < deadline {
+        taken.extend(store.take_work(work, 100).await.unwrap());
+    }
+    assert_eq!(taken.len(), count, "{taken:?}");
+    taken
+}

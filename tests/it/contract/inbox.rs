@@ -1,0 +1,87 @@
+//! [`irp::ports::Inbox`].
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, join_all};
+use irp::ports::{Delivery, Lane};
+
+use super::{Replicas, take_exactly};
+
+fn bodies(taken: &[Delivery]) -> Vec<&str> {
+    taken.iter().map(|delivery| delivery.body.as_str()).collect()
+}
+
+pub(super) async fn a_delivery_is_kept_once(replicas: &Replicas) {
+    assert!(replicas.one.put(Lane::Alerts, "k", "first").await.unwrap());
+    assert!(!replicas.other.put(Lane::Alerts, "k", "second").await.unwrap());
+    let taken = take_exactly(&*replicas.one, Lane::Alerts, 1).await;
+    assert_eq!(bodies(&taken), ["first"]);
+    replicas.one.done(Lane::Alerts, &taken[0].token).await.unwrap();
+    replicas.one.done(Lane::Alerts, &taken[0].token).await.unwrap();
+    assert!(!replicas.one.put(Lane::Alerts, "k", "third").await.unwrap(), "done does not forget the key");
+    assert!(replicas.one.put(Lane::Alerts, "another", "fourth").await.unwrap());
+    assert_eq!(bodies(&take_exactly(&*replicas.one, Lane::Alerts, 1).await), ["fourth"]);
+}
+
+pub(super) async fn of_fifty_equal_deliveries_at_once_one_is_kept(replicas: &Replicas) {
+    let puts = (0..50).map(|turn| {
+        let store = if turn % 2 == 0 { &replicas.one } else { &replicas.other };
+        store.put(Lane::Slack, "k", "body")
+    });
+    let kept = join_all(puts).await.into_iter().filter(|kept| *kept.as_ref().unwrap()).count();
+    assert_eq!(kept, 1);
+    take_exactly(&*replicas.one, Lane::Slack, 1).await;
+}
+
+pub(super) async fn deliveries_come_in_order_and_no_more_than_asked(replicas: &Replicas) {
+    for number in 0..5 {
+        replicas.one.put(Lane::Slack, &format!("k{number}"), &format!("“{number}”\r\n\0")).await.unwrap();
+    }
+    assert!(replicas.other.take(Lane::Slack, 0).await.unwrap().is_empty());
+    let mut taken = replicas.other.take(Lane::Slack, 2).await.unwrap();
+    assert_eq!(taken.len(), 2);
+    taken.extend(replicas.other.take(Lane::Slack, 10).await.unwrap());
+    let expected: Vec<String> = (0..5).map(|number| format!("“{number}”\r\n\0")).collect();
+    assert_eq!(bodies(&taken), expected);
+}
+
+pub(super) async fn lanes_do_not_mix(replicas: &Replicas) {
+    replicas.one.put(Lane::Alerts, "a", "alert").await.unwrap();
+    replicas.one.put(Lane::Slack, "s", "click").await.unwrap();
+    assert_eq!(bodies(&take_exactly(&*replicas.one, Lane::Slack, 1).await), ["click"]);
+    assert_eq!(bodies(&take_exactly(&*replicas.one, Lane::Alerts, 1).await), ["alert"]);
+}
+
+pub(super) async fn two_takers_never_get_the_same(replicas: &Replicas) {
+    for number in 0..60 {
+        replicas.one.put(Lane::Alerts, &format!("k{number}"), &number.to_string()).await.unwrap();
+    }
+    let takes = (0..12).map(|turn| {
+        let store = if turn % 2 == 0 { &replicas.one } else { &replicas.other };
+        store.take(Lane::Alerts, 5)
+    });
+    let taken: Vec<Delivery> = join_all(takes).await.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(taken.len(), 60);
+    assert_eq!(taken.iter().map(|delivery| &delivery.body).collect::<BTreeSet<_>>().len(), 60);
+    assert_eq!(taken.iter().map(|delivery| &delivery.token).collect::<BTreeSet<_>>().len(), 60);
+}
+
+pub(super) async fn what_is_put_wakes_a_waiting_take(replicas: &Replicas) {
+    // The take is polled first, so that it waits when the put comes.
+    let (taken, kept) = join(async { (replicas.one.take(Lane::Slack, 1).await.unwrap(), Instant::now()) }, async {
+        (replicas.other.put(Lane::Slack, "k", "body").await.unwrap(), Instant::now())
+    })
+    .await;
+    assert!(kept.0);
+    assert_eq!(bodies(&taken.0), ["body"]);
+    let late = taken.1.saturating_duration_since(kept.1);
+    assert!(late < Duration::from_millis(500), "it woke {late:?} after the put");
+}
+
+pub(super) async fn a_take_of_nothing_waits_a_second(replicas: &Replicas) {
+    let asked_at = Instant::now();
+    assert!(replicas.one.take(Lane::Alerts, 10).await.unwrap().is_empty());
+    let waited = asked_at.elapsed();
+    assert!((Duration::from_millis(900)..Duration::from_secs(3)).contains(&waited), "{waited:?}");
+}
