@@ -91,6 +91,8 @@ pub const VARIABLES: [(&str, &str); 11] = [
     ("AWS_ENDPOINT_URL", "another endpoint than AWS's own, for an emulator"),
 ];
 
+/// Slack's own Web API.
+pub const SLACK_API_URL: &str = "https://slack.com/api";
 /// Shortest alert key: shorter ones can be guessed.
 const ALERT_KEY_CHARS_MIN: usize = 16;
 
@@ -159,10 +161,9 @@ impl Settings {
         if listen.is_err() {
             faults.push(format!("IRP_LISTEN: “{listen_text}” is not an address and a port such as 0.0.0.0:8080."));
         }
-        let api_url = env.get("SLACK_API_URL").map_or_else(
-            || crate::adapters::slack::SLACK_API_URL.to_owned(),
-            |url| url.trim_end_matches('/').to_owned(),
-        );
+        let api_url = env
+            .get("SLACK_API_URL")
+            .map_or_else(|| SLACK_API_URL.to_owned(), |url| url.trim_end_matches('/').to_owned());
         match (organisation, war_room, listen) {
             (Ok(organisation), Ok(war_room), Ok(listen)) if faults.is_empty() => Ok(Self {
                 slack: Slack {

@@ -20,7 +20,13 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Serve => serve::serve().await,
-            Command::Check => if check::check().await { Ok(()) } else { Err(anyhow::anyhow!("something above is wrong")) },
+            Command::Check => {
+                if check::check().await {
+                    Ok(())
+                } else {
+                    Err(anyhow::anyhow!("something above is wrong"))
+                }
+            }
             #[cfg(feature = "sandbox")]
             Command::Sandbox(options) => irp::cli::sandbox::sandbox(options).await,
         }

@@ -3,6 +3,8 @@
 
 mod attacker;
 mod finding;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -24,17 +26,25 @@ const ATTACKER_IP: &str = "198.51.100.77";
 /// How long changes in IAM take to count, by the sandbox's clock.
 const PROPAGATION: TimeDelta = TimeDelta::seconds(3);
 
-/// Between the attacker's first calls and the finding, in real time.
-const BEFORE_FINDING: Duration = Duration::from_secs(3);
+/// How long things take, in real time.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// Between the attacker's first calls and the finding.
+    before_finding: Duration,
+    /// Between the finding's two deliveries.
+    before_repeat: Duration,
+    /// Between the attacker's later attempts while one of the credentials works.
+    between_attempts: Duration,
+    /// The same once none does.
+    between_vain_attempts: Duration,
+}
 
-/// Between the finding's two deliveries, in real time.
-const BEFORE_REPEAT: Duration = Duration::from_secs(8);
-
-/// Between the attacker's later attempts while one of the credentials works, in real time.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(5);
-
-/// The same once none does.
-const BETWEEN_VAIN_ATTEMPTS: Duration = Duration::from_secs(20);
+const PACE: Pace = Pace {
+    before_finding: Duration::from_secs(3),
+    before_repeat: Duration::from_secs(8),
+    between_attempts: Duration::from_secs(5),
+    between_vain_attempts: Duration::from_secs(20),
+};
 
 /// One run of the incident.
 pub struct Scenario {
@@ -59,17 +69,17 @@ impl Scenario {
     /// repeated until it is taken, and once more after that, as at-least-once delivery may.
     pub async fn run(self) -> anyhow::Result<()> {
         let shutdown = self.shutdown.clone();
-        shutdown.run_until_cancelled(self.play()).await.unwrap_or(Ok(()))
+        shutdown.run_until_cancelled(Box::pin(self.play(PACE))).await.unwrap_or(Ok(()))
     }
 
-    async fn play(self) -> anyhow::Result<()> {
+    async fn play(self, pace: Pace) -> anyhow::Result<()> {
         let stolen = self.account.principal_credentials(VICTIM).context("the victim has no key")?;
         self.account.set_propagation(PROPAGATION);
         let key_id = stolen.access_key_id.clone();
         let first_seen = self.clock.now();
         let mut attacker = Attacker::new(&self.aws_url, stolen, &self.account, self.clock.clone(), self.terminal)?;
         attacker.break_in().await;
-        tokio::time::sleep(BEFORE_FINDING).await;
+        tokio::time::sleep(pace.before_finding).await;
 
         let seen =
             finding::Seen { key_id: &key_id, user: VICTIM, ip: ATTACKER_IP, first: first_seen, last: self.clock.now() };
@@ -78,12 +88,12 @@ impl Scenario {
         let event = finding::event(&finding, self.account.id(), self.clock.now());
         let deliveries = async {
             finding::deliver(&self.alert_url, &self.alert_key, &event).await?;
-            tokio::time::sleep(BEFORE_REPEAT).await;
+            tokio::time::sleep(pace.before_repeat).await;
             finding::deliver(&self.alert_url, &self.alert_key, &event).await
         };
         let attempts = async {
             loop {
-                let pause = if attacker.is_locked_out() { BETWEEN_VAIN_ATTEMPTS } else { BETWEEN_ATTEMPTS };
+                let pause = if attacker.is_locked_out() { pace.between_vain_attempts } else { pace.between_attempts };
                 tokio::time::sleep(pause).await;
                 attacker.try_next().await;
             }

@@ -220,15 +220,13 @@ where
             }
         }
         SdkError::TimeoutError(_) => unavailable("AWS did not answer in time"),
-        SdkError::DispatchFailure(failure) if failure.is_user() || failure.is_other() => {
-            CloudError::Refused {
-                operation: operation.clone(),
-                code: "NoCredentials".into(),
-                message:
-                    "the request could not be signed: the bot has no usable AWS credentials, or may not assume its role"
-                        .into(),
-            }
-        }
+        SdkError::DispatchFailure(failure) if failure.is_user() || failure.is_other() => CloudError::Refused {
+            operation: operation.clone(),
+            code: "NoCredentials".into(),
+            message:
+                "the request could not be signed: the bot has no usable AWS credentials, or may not assume its role"
+                    .into(),
+        },
         SdkError::DispatchFailure(_) => unavailable("AWS could not be reached"),
         SdkError::ResponseError(_) => unavailable("AWS's answer could not be read"),
         SdkError::ConstructionFailure(_) => CloudError::Refused {

@@ -14,6 +14,7 @@ use slack_morphism::errors::SlackClientError;
 use slack_morphism::prelude::{SlackClientHyperConnector, SlackClientHyperHttpsConnector};
 use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient};
 
+use crate::config::SLACK_API_URL;
 use crate::domain::id::{ChannelId, UserId};
 use crate::domain::policy::Standing;
 use crate::ports::{CardKey, Chat, ChatError, Directory, Message, ReplyTo};
@@ -21,8 +22,6 @@ use crate::ports::{CardKey, Chat, ChatError, Directory, Message, ReplyTo};
 pub mod signature;
 pub mod socket;
 
-/// Slack's own address.
-pub const SLACK_API_URL: &str = "https://slack.com/api";
 /// Where Slack's answer addresses lie.
 const SLACK_HOOKS_HOST: &str = "hooks.slack.com";
 /// Longest wait for one call.

@@ -62,19 +62,24 @@ async fn slack(settings: &Settings, report: &mut Report) {
         Err(error) => return report.wrong("slack", &error.to_string()),
     };
     match slack.identity().await {
-        Ok(identity) => report.right("slack token", &format!("{} in {} ({})", identity.user, identity.team, identity.url)),
+        Ok(identity) => {
+            report.right("slack token", &format!("{} in {} ({})", identity.user, identity.team, identity.url))
+        }
         Err(error) => return report.wrong("slack token", &error.to_string()),
     }
     match slack.channel(&settings.slack.war_room).await {
         Ok((name, true)) => report.right("slack channel", &format!("#{name}, the bot is a member")),
-        Ok((name, false)) => report.wrong("slack channel", &format!("the bot is not a member of #{name}: type /invite @irp there")),
+        Ok((name, false)) => {
+            report.wrong("slack channel", &format!("the bot is not a member of #{name}: type /invite @irp there"))
+        }
         Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
     }
     let policy = settings.organisation.policy();
     for user in policy.responders.union(&policy.approvers) {
         match slack.standing(user).await {
             Standing::Member => report.right("slack person", &format!("{user} is a member")),
-            standing => report.wrong("slack person", &format!("{user} in irp.toml is {standing:?} to Slack and could do nothing")),
+            standing => report
+                .wrong("slack person", &format!("{user} in irp.toml is {standing:?} to Slack and could do nothing")),
         }
     }
     if let Some(token) = &settings.slack.app_token {

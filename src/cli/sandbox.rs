@@ -96,7 +96,8 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
     let pages = workspace.router().merge(irp_sandbox::page::router());
 
     let settings = settings(&workspace, &page_url, &signing_secret, &alert_key, &aws_url)?;
-    let bot_key = account.principal_credentials(BOT_USER).context("the demonstration account has no key for the bot")?;
+    let bot_key =
+        account.principal_credentials(BOT_USER).context("the demonstration account has no key for the bot")?;
     let cloud = AwsCloud::new(crate::adapters::aws::AwsSettings {
         credentials: Some(StaticKey {
             access_key_id: bot_key.access_key_id,

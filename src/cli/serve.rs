@@ -23,7 +23,9 @@ pub async fn serve() -> anyhow::Result<()> {
     start_logging(&settings.log, true).map_err(|e| anyhow::anyhow!("IRP_LOG: {e}"))?;
     let store = open_store(settings.redis_url.expose_secret()).await?;
     match store.durability_faults().await {
-        Ok(faults) => faults.iter().for_each(|fault| tracing::warn!(store.fault = %fault, "the store could lose decisions")),
+        Ok(faults) => {
+            faults.iter().for_each(|fault| tracing::warn!(store.fault = %fault, "the store could lose decisions"))
+        }
         Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
     }
     let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await);

@@ -58,8 +58,7 @@ fn a_module_names_only_modules_on_lower_floors() {
         }
         let own = floor(module).unwrap_or_else(|| panic!("{module} has no floor"));
         for (at, _) in text.match_indices("crate::") {
-            let named: String =
-                text[at + 7..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let named: String = text[at + 7..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
             let Some(other) = floor(&named) else { continue };
             let beside = BESIDE.contains(&(module, named.as_str()));
             assert!(named == module || other < own || beside, "{}: names {named}", inside.display());
@@ -70,7 +69,9 @@ fn a_module_names_only_modules_on_lower_floors() {
 #[test]
 fn the_rules_are_pure() {
     for (path, text) in sources("src/domain") {
-        for banned in ["async fn", "tokio::", "aws_sdk", "slack_morphism", "redis::", "std::fs", "std::net", "Utc::now", "rand::"] {
+        for banned in
+            ["async fn", "tokio::", "aws_sdk", "slack_morphism", "redis::", "std::fs", "std::net", "Utc::now", "rand::"]
+        {
             assert!(!text.contains(banned), "{}: has {banned}", path.display());
         }
     }
@@ -80,7 +81,9 @@ fn the_rules_are_pure() {
 fn an_sdk_is_named_by_its_adapter_only() {
     for (path, text) in sources("src") {
         let text_path = path.to_string_lossy().into_owned();
-        for (sdk, home) in [("aws_sdk_", "adapters/aws"), ("slack_morphism", "adapters/slack"), ("use redis::", "adapters/redis")] {
+        for (sdk, home) in
+            [("aws_sdk_", "adapters/aws"), ("slack_morphism", "adapters/slack"), ("use redis::", "adapters/redis")]
+        {
             assert!(!text.contains(sdk) || text_path.contains(home), "{text_path}: names {sdk}");
         }
     }

@@ -91,8 +91,10 @@ impl<'a> Signed<'a> {
 
     fn canonical_request(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
         let path: Vec<String> = uri.path().split('/').map(percent_encoded).collect();
-        let mut query: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
+        let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let mut query: Vec<(&str, &str)> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
         query.sort_unstable();
+        let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = format!("{method}\n{}\n{}\n", path.join("/"), query.join("&"));
         for name in &self.headers {
             let values: Vec<String> = headers

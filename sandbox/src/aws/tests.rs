@@ -2,6 +2,7 @@
 
 mod access;
 mod faults;
+mod guardduty;
 mod iam;
 mod sts;
 mod trail;

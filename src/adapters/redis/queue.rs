@@ -92,21 +92,19 @@ impl Queue {
 
     async fn read(&self, server: &Server, reader: &mut impl ConnectionLike, max: usize) -> RedisResult<Vec<Entry>> {
         let streams = self.streams_from_next();
-        // COUNT holds for each stream, so no more than `max` streams are asked at once.
-        for window in streams.chunks(max) {
-            let found = self.entries(read_new(&server.replica, window, max, None).query_async(reader).await?);
-            if !found.is_empty() {
-                return Ok(found);
+        // COUNT holds for each stream, so no more than `max` of them are asked at once. A smaller take has
+        // to share out its wait, and may be late for what comes in elsewhere.
+        let wait = milliseconds(READ_WAITS) / streams.chunks(max).len() as u64;
+        for block in [None, Some(wait)] {
+            for window in streams.chunks(max) {
+                let found = read_new(&server.replica, window, max, block).query_async(reader).await?;
+                let entries = self.entries(found);
+                if !entries.is_empty() {
+                    return Ok(entries);
+                }
             }
         }
-        let mut found =
-            self.entries(read_new(&server.replica, &streams, max, Some(READ_WAITS)).query_async(reader).await?);
-        // More streams than `max` can have grown in between.
-        let excess = found.split_off(max.min(found.len()));
-        if !excess.is_empty() {
-            self.leave_to_others(server, &excess).await?;
-        }
-        Ok(found)
+        Ok(Vec::new())
     }
 
     /// Takes over what was taken too long ago. At most once in [`SWEEP_EVERY`], but again at once as
@@ -134,18 +132,6 @@ impl Queue {
             }
         }
         Ok(Vec::new())
-    }
-
-    /// Lets taken entries look as if their worker had died.
-    async fn leave_to_others(&self, server: &Server, entries: &[Entry]) -> RedisResult<()> {
-        let mut leave = pipe();
-        for (stream, id) in entries.iter().filter_map(|entry| self.named(&entry.token)) {
-            leave.cmd("XCLAIM").arg(stream).arg(GROUP).arg(&server.replica).arg(0).arg(id);
-            leave.arg("IDLE").arg(milliseconds(TAKEOVER_AFTER)).arg("JUSTID").ignore();
-        }
-        leave.exec_async(&mut server.link.clone()).await?;
-        self.sweep_again();
-        Ok(())
     }
 
     /// Forgets an entry. Harmless when repeated.
@@ -192,11 +178,11 @@ impl Queue {
     }
 }
 
-fn read_new(replica: &str, streams: &[&str], max: usize, wait: Option<Duration>) -> Cmd {
+fn read_new(replica: &str, streams: &[&str], max: usize, block_ms: Option<u64>) -> Cmd {
     let mut read = cmd("XREADGROUP");
-    read.arg("GROUP").arg(GROUP).arg(replica).arg("COUNT").arg((max / streams.len()).max(1));
-    if let Some(wait) = wait {
-        read.arg("BLOCK").arg(milliseconds(wait));
+    read.arg("GROUP").arg(GROUP).arg(replica).arg("COUNT").arg(max / streams.len());
+    if let Some(block_ms) = block_ms {
+        read.arg("BLOCK").arg(block_ms);
     }
     read.arg("STREAMS").arg(streams);
     for _ in streams {

@@ -57,11 +57,11 @@ pub(super) async fn two_takers_never_get_the_same(replicas: &Replicas) {
     for number in 0..60 {
         replicas.one.put(Lane::Alerts, &format!("k{number}"), &number.to_string()).await.unwrap();
     }
-    let takes = (0..12).map(|turn| {
+    let asks = (0..12).map(|turn| {
         let store = if turn % 2 == 0 { &replicas.one } else { &replicas.other };
         store.take(Lane::Alerts, 5)
     });
-    let taken: Vec<Delivery> = join_all(takes).await.into_iter().flat_map(Result::unwrap).collect();
+    let taken: Vec<Delivery> = join_all(asks).await.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(taken.len(), 60);
     assert_eq!(taken.iter().map(|delivery| &delivery.body).collect::<BTreeSet<_>>().len(), 60);
     assert_eq!(taken.iter().map(|delivery| &delivery.token).collect::<BTreeSet<_>>().len(), 60);

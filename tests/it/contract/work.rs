@@ -49,7 +49,7 @@ pub(super) async fn small_takes_empty_all_partitions(replicas: &Replicas) {
     for max in [1, 3, 16, 40] {
         let all: Vec<IncidentId> = (1..=COUNT).map(IncidentId::new).collect();
         let puts = join_all(all.iter().map(|id| replicas.one.put_work(Work::Effects, *id)));
-        let takes = async {
+        let workers = async {
             let deadline = Instant::now() + COMES_WITHIN;
             let mut taken = Vec::new();
             while taken.len() < all.len() && Instant::now() < deadline {
@@ -66,7 +66,7 @@ pub(super) async fn small_takes_empty_all_partitions(replicas: &Replicas) {
             }
             taken
         };
-        let (taken, _) = join(takes, puts).await;
+        let (taken, _) = join(workers, puts).await;
         assert_eq!(taken.len(), all.len(), "each once, with {max} at a time");
         assert_eq!(incidents(&taken), all.into_iter().collect());
     }

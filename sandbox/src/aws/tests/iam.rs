@@ -36,8 +36,8 @@ async fn what_a_key_says_of_its_user() {
     cloud.sts(cloud.keys("deploy-bot")).get_caller_identity().send().await.unwrap();
     let used = iam.get_access_key_last_used().access_key_id(&key).send().await.unwrap();
     assert_eq!(used.access_key_last_used().map(|used| used.service_name().to_owned()), Some("sts".to_owned()));
-    let user = iam.get_user().user_name("deploy-bot").send().await.unwrap().user.unwrap();
-    assert_eq!(user.tags()[0].value(), "kim@example.com");
+    let owner = iam.get_user().user_name("deploy-bot").send().await.unwrap().user.unwrap();
+    assert_eq!(owner.tags()[0].value(), "kim@example.com");
 }
 
 #[tokio::test]

@@ -91,3 +91,21 @@ async fn lookups_have_limits() {
     let denied = cloud.trail(cloud.keys("deploy-bot"), "us-east-1");
     assert_eq!(code(denied.lookup_events().send().await), "AccessDeniedException");
 }
+
+#[tokio::test]
+async fn an_event_tells_where_the_caller_was() {
+    let cloud = Cloud::start().await;
+    let keys = cloud.keys("deploy-bot");
+    let call = cloud.sts(keys.clone()).get_caller_identity().customize();
+    let call = call.mutate_request(|request| {
+        request.headers_mut().insert("x-sandbox-source-ip", "198.51.100.77");
+    });
+    call.send().await.unwrap();
+    cloud.clock.advance(TimeDelta::minutes(6));
+    let trail = cloud.trail(cloud.session("irp-reader/test"), "us-east-1");
+    let attribute = by(LookupAttributeKey::AccessKeyId, &keys.access_key_id);
+    let found = trail.lookup_events().lookup_attributes(attribute).send().await.unwrap();
+    let whole: Value = serde_json::from_str(found.events()[0].cloud_trail_event().unwrap()).unwrap();
+    assert_eq!(whole["sourceIPAddress"], "198.51.100.77");
+    assert!(whole["userAgent"].as_str().is_some_and(|agent| agent.starts_with("aws-sdk-rust/")), "{whole}");
+}

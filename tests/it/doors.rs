@@ -1,0 +1,69 @@
+//! What comes to the doors and should not get in.
+
+use crate::world::{ALERT_KEY, World, send};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_signed_and_fresh_deliveries_of_bounded_size_get_in() {
+    let w = World::start().await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let body = "user_id=U0RESPOND1&trigger_id=1.1&text=list";
+    let url = format!("{}/slack/commands", w.bot_url);
+    let call = |ts: String, signature: String, body: String| {
+        let url = url.clone();
+        async move {
+            let headers = [("x-slack-request-timestamp", ts.as_str()), ("x-slack-signature", signature.as_str())];
+            send(&url, &headers, body.into_bytes()).await
+        }
+    };
+    let good = w.slack.sign(&now.to_string(), body);
+    assert_eq!(call(now.to_string(), good.clone(), body.into()).await.0, 200);
+    let stale = (now - 400).to_string();
+    let refused = [
+        call(stale.clone(), w.slack.sign(&stale, body), body.into()).await,
+        call(now.to_string(), "v0=00".into(), body.into()).await,
+        call(now.to_string(), String::new(), body.into()).await,
+        call(now.to_string(), good.clone(), format!("{body}&text=x")).await,
+        call("not a time".into(), good.clone(), body.into()).await,
+    ];
+    for answer in refused {
+        assert_eq!(answer, (401, "refused\n".to_owned()));
+    }
+    assert_eq!(call(now.to_string(), good, "x".repeat(2 << 20)).await.0, 413);
+    let garbage = "payload=%7B%22type%22";
+    let signature = w.slack.sign(&now.to_string(), garbage);
+    assert_eq!(call(now.to_string(), signature, garbage.into()).await.0, 400);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_delivery_is_acknowledged_and_does_nothing() {
+    let w = World::start().await;
+    w.command("U0RESPOND1", "/irp list").await;
+    let before = w.told("U0RESPOND1").len();
+    assert_eq!(w.slack.replay(0).await, Ok(200));
+    w.command("U0RESPOND1", "/irp help").await;
+    assert_eq!(w.told("U0RESPOND1").len(), before + 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_need_a_key_and_a_form() {
+    let w = World::start().await;
+    let url = format!("{}/alerts/eventbridge", w.bot_url);
+    let event = w.finding("e-1", "f-1").to_string().into_bytes();
+    for key in ["", "wrong", "a-key-for-the-alert-webhoo"] {
+        assert_eq!(send(&url, &[("x-irp-key", key)], event.clone()).await.0, 401, "{key}");
+    }
+    assert_eq!(send(&url, &[("x-irp-key", "an-older-key-still-valid")], event).await.0, 202);
+    for (body, status) in [
+        (&b"{"[..], 400),
+        (b"[]", 400),
+        (b"\xff\xfe", 400),
+        (br#"{"id":"1","source":"aws.ec2","detail-type":"x","detail":{}}"#, 202),
+    ] {
+        assert_eq!(send(&url, &[("x-irp-key", ALERT_KEY)], body.to_vec()).await.0, status);
+    }
+    assert_eq!(send(&url, &[("x-irp-key", ALERT_KEY)], vec![b' '; 2 << 20]).await.0, 413);
+    w.until("the incident is there", |w| w.card("U0RESPOND1", "evidence").is_some()).await;
+    w.end().await;
+}

@@ -1,0 +1,134 @@
+//! AWS and Slack that fail, hang and forget.
+
+use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
+use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
+
+use crate::world::{ANA, CHRIS, World};
+
+const KEY: &str = "Deactivate access key";
+
+async fn approved(w: &World) {
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_says_no_and_the_card_says_what_to_do_by_hand() {
+    let w = World::start().await;
+    w.incident().await;
+    w.account.fail_next("UpdateAccessKey", AwsFault::AccessDenied);
+    approved(&w).await;
+    w.until_card(KEY, "it failed").await;
+    let card = w.card(ANA, KEY).unwrap()["blocks"].to_string();
+    assert!(
+        card.contains("AccessDenied") && card.contains("aws iam update-access-key --user-name deploy-bot"),
+        "{card}"
+    );
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_never_comes_is_read_back_and_not_repeated() {
+    for (fault, says) in [
+        (AwsFault::DropAfter, "carried out and verified"),
+        (AwsFault::HangAfter, "carried out and verified"),
+        (AwsFault::InternalError, "it failed"),
+    ] {
+        let w = World::start().await;
+        w.incident().await;
+        w.account.fail_next("UpdateAccessKey", fault);
+        approved(&w).await;
+        w.until("the call is made", |w| w.account.count("UpdateAccessKey") == 1).await;
+        // A hung call is given up after eight seconds, a change that does not show after fifteen more.
+        let started = std::time::Instant::now();
+        while !w.card(ANA, KEY).is_some_and(|m| m["text"].as_str().unwrap().contains(says)) {
+            assert!(started.elapsed().as_secs() < 40, "{says}: {:#?}", w.texts());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(w.account.count("UpdateAccessKey"), 1);
+        w.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_changed_since_is_stale_or_already_done() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.account.set_key_status(&w.stolen_key(), KeyStatus::Inactive);
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.until("nothing was sent", |w| w.notes().iter().any(|n| n.contains("nothing was sent"))).await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.account.delete_and_recreate_user("deploy-bot");
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "stale").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_are_looked_up_at_the_click() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    for (flag, told) in [
+        (UserFlag::Restricted, "Guests"),
+        (UserFlag::Bot, "Bots"),
+        (UserFlag::Deleted, "deactivated"),
+        (UserFlag::Stranger, "other organisations"),
+    ] {
+        w.slack.set_user_flag(CHRIS, flag, true);
+        let answer = w.click(CHRIS, KEY, "irp.approve").await;
+        assert!(answer.contains(told), "{answer}");
+        w.slack.set_user_flag(CHRIS, flag, false);
+    }
+    w.slack.fail_next("users.info", SlackFault::Error("internal_error".into()));
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("Slack could not say who you are"), "{answer}");
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_that_is_slow_or_away_holds_nothing_up_and_is_brought_in_line() {
+    let w = World::start().await;
+    w.slack.fail_next("chat.postMessage", SlackFault::RateLimited { retry_after_s: 1 });
+    w.slack.fail_next("chat.postMessage", SlackFault::Status(503));
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.slack.set_rate_limits(false);
+    for _ in 0..3 {
+        w.slack.fail_next("chat.update", SlackFault::Status(500));
+    }
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until("the call is made all the same", |w| w.account.count("UpdateAccessKey") == 1).await;
+    w.until_card(KEY, "carried out and verified").await;
+    let announcements = w.messages(ANA).iter().filter(|m| m["thread_ts"].is_null() && m["ephemeral"] == false).count();
+    assert_eq!(announcements, 1, "{:#?}", w.texts());
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_whose_answer_got_lost_is_found_again_and_not_doubled() {
+    let w = World::start().await;
+    w.slack.fail_next("chat.postMessage", SlackFault::PostThenHang);
+    assert_eq!(w.alert(&w.finding("e-1", "f-1")).await, 202);
+    w.until("the steps are there", |w| w.card(ANA, KEY).is_some()).await;
+    let announcements = w.messages(ANA).iter().filter(|m| m["thread_ts"].is_null()).count();
+    assert_eq!(announcements, 1, "{:#?}", w.texts());
+    w.end().await;
+}

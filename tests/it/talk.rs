@@ -1,0 +1,236 @@
+//! Conversations: what people do in Slack, and what they see.
+
+use irp_sandbox::aws::KeyStatus;
+use serde_json::json;
+
+use crate::world::{ANA, BEN, CHRIS, DANA, ROOM, World};
+
+const KEY: &str = "Deactivate access key";
+const SSO_ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
+const SESSIONS: &str = "Revoke all sessions minted";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_disable_a_stolen_key() {
+    let w = World::start().await;
+    w.incident().await;
+    let key = w.stolen_key();
+    let announcement = w.card(ANA, "stolen AWS credential").unwrap();
+    assert!(announcement["text"].as_str().unwrap().contains(&key), "the key is shown whole");
+    assert!(!announcement["blocks"].to_string().contains("<!channel>"), "nothing from outside can shout");
+
+    let answer = w.click(ANA, KEY, "irp.request").await;
+    assert!(answer.contains("INC-1.1 is recorded in your name"), "{answer}");
+    w.until_card(KEY, "waiting for approval").await;
+    let card = w.card(CHRIS, KEY).unwrap()["blocks"].to_string();
+    for shown in ["iam:UpdateAccessKey", "UserName = deploy-bot", "Status = Inactive", key.as_str()] {
+        assert!(card.contains(shown), "{shown} is on the card");
+    }
+
+    let answer = w.click(ANA, KEY, "irp.approve").await;
+    assert!(answer.contains("You asked for this yourself"), "{answer}");
+    let answer = w.click(DANA, KEY, "irp.approve").await;
+    assert!(answer.contains("not on the list of approvers"), "{answer}");
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("Your approval of INC-1.1 is recorded"), "{answer}");
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    assert_eq!(w.account.key_status(&key), Some(KeyStatus::Inactive));
+    let call = w.account.calls().into_iter().find(|c| c.operation == "UpdateAccessKey").unwrap();
+    assert!(call.caller_arn.unwrap_or_default().contains("irp-contain/INC-1.1"), "the session carries the request");
+    w.until("the result is told", |w| w.notes().iter().any(|n| n.contains("Done and read back from AWS"))).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_revoked_and_the_revocation_is_undone() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    w.click(BEN, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
+    let policy = w.account.user_inline_policy("deploy-bot", "AWSRevokeOlderSessions").unwrap();
+    assert!(policy.contains("aws:TokenIssueTime") && !policy.contains("{cut-off}"), "{policy}");
+
+    w.click(ANA, SESSIONS, "irp.undo").await;
+    w.until_card("Undo INC-1.1", "waiting for approval").await;
+    w.click(BEN, "Undo INC-1.1", "irp.approve").await;
+    w.until_card("Undo INC-1.1", "carried out and verified").await;
+    assert_eq!(w.account.user_inline_policy("deploy-bot", "AWSRevokeOlderSessions"), None);
+    w.until("it can be asked for again", |w| w.offers(SESSIONS, "irp.request")).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_key_is_never_switched_on_again() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    let answer = w.click(ANA, KEY, "irp.undo").await;
+    assert!(answer.contains("never switched on again"), "{answer}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_needs_a_reason_and_ends_the_request() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.press(CHRIS, KEY, "irp.deny").await;
+    let modal = w.modal(CHRIS).await;
+    let id = modal["id"].as_str().unwrap();
+    assert!(w.slack.submit_view(CHRIS, id, &json!({})).await.is_err(), "an empty reason is not taken");
+    let before = w.told(CHRIS).len();
+    w.slack.submit_view(CHRIS, id, &json!({"reason": {"reason": "CI needs it until noon"}})).await.unwrap();
+    w.next_told(CHRIS, before).await;
+    w.until_card(KEY, "denied by").await;
+    w.until("the reason is told", |w| w.notes().iter().any(|n| n.contains("CI needs it until noon"))).await;
+    assert!(w.offers(KEY, "irp.request"), "it can be asked for again");
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_of_one_finding_and_findings_of_one_key_make_one_incident() {
+    let w = World::start().await;
+    w.incident().await;
+    for (delivery, finding) in [("e-1", "f-1"), ("e-2", "f-1"), ("e-3", "f-2")] {
+        assert_eq!(w.alert(&w.finding(delivery, finding)).await, 202);
+    }
+    w.until("both findings are counted", |w| {
+        w.card(ANA, "stolen AWS credential").is_some_and(|m| m["blocks"].to_string().contains("2 findings"))
+    })
+    .await;
+    assert_eq!(w.store.open_incidents(10).await.unwrap().len(), 1);
+    let answer = w.command(ANA, &format!("/irp open {}", w.stolen_key())).await;
+    assert!(answer.contains("INC-1 is already open"), "{answer}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_finding_is_marked_and_offers_nothing() {
+    let w = World::start().await;
+    let mut sample = w.finding("e-1", "f-1");
+    sample["detail"]["service"]["additionalInfo"] = json!({"sample": true});
+    assert_eq!(w.alert(&sample).await, 202);
+    w.until("the steps are there", |w| w.card(ANA, KEY).is_some()).await;
+    assert!(w.card(ANA, "SAMPLE").is_some());
+    assert!(!w.offers(KEY, "irp.request"));
+    assert_eq!(w.alert(&w.finding("e-2", "f-1")).await, 202);
+    w.until("the real one is its own", |w| w.card(ANA, "INC-2").is_some()).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_answer_whatever_is_typed() {
+    let w = World::start().await;
+    assert!(w.command(DANA, "/irp list").await.contains("No incident is open"));
+    assert!(w.command(DANA, "/irp opne").await.contains("There is no command “opne”"));
+    let answer = w.command(ANA, "/irp open wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY").await;
+    assert!(answer.contains("treat it as leaked") && !answer.contains("wJalr"), "{answer}");
+    let answer = w.command(DANA, &format!("/irp open {}", w.stolen_key())).await;
+    assert!(answer.contains("Only responders"), "{answer}");
+    let answer = w.command(ANA, &format!("/irp open {}", w.stolen_key())).await;
+    assert!(answer.contains("INC-1 is open"), "{answer}");
+    w.until("the steps are there", |w| w.card(ANA, KEY).is_some()).await;
+    assert!(w.command(DANA, "/irp status").await.contains("Deactivate access key"));
+    assert!(w.command(DANA, "/irp status 7").await.contains("INC-7 does not exist"));
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_opens_an_incident_for_a_role_and_names_who_else_uses_it() {
+    let w = World::start().await;
+    w.slack.command(ANA, ROOM, "/irp open").await.unwrap();
+    let modal = w.modal(ANA).await;
+    let id = modal["id"].as_str().unwrap();
+    let fill = |credential: &str| {
+        json!({"credential": {"credential": credential}, "severity": {"severity": "critical"},
+               "note": {"note": "seen in a build log"}})
+    };
+    let errors = w.slack.submit_view(ANA, id, &fill("group/admins")).await.unwrap_err();
+    assert!(errors["errors"]["credential"].is_string(), "{errors}");
+    w.slack.submit_view(ANA, id, &fill("arn:aws:iam::111122223333:role/app-deploy")).await.unwrap();
+    w.until("the role's step is there", |w| w.card(ANA, "· Revoke all older sessions of role app-deploy").is_some())
+        .await;
+    let card = w.card(ANA, "· Revoke all older sessions").unwrap()["blocks"].to_string();
+    assert!(card.contains("release-bot") && card.contains("lambda"), "{card}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_aws_can_change_is_refused_with_what_to_do_instead() {
+    let w = World::start().await;
+    let roles = [("AWSServiceRoleForSupport", "UnmodifiableEntity"), (SSO_ROLE, "identitystore:userId")];
+    for (i, (role, instead)) in roles.into_iter().enumerate() {
+        assert!(w.account.role_id(role).is_some(), "{role} is in the account");
+        w.slack.command(ANA, ROOM, "/irp open").await.unwrap();
+        let modal = w.modal(ANA).await;
+        let values = json!({"credential": {"credential": format!("role/{role}")}, "account": {"account": "111122223333"},
+                            "severity": {"severity": "high"}});
+        w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &values).await.unwrap();
+        let card = format!("INC-{} ·", i + 1);
+        w.until("its card is there", |w| w.card(ANA, &card).is_some()).await;
+        let blocks = w.card(ANA, &card).unwrap()["blocks"].to_string();
+        assert!(blocks.contains(instead) && !blocks.contains("irp.request"), "{blocks}");
+    }
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_incident_takes_no_more_and_frees_its_credential() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let answer = w.command(ANA, "/irp close INC-1 false-positive our own scanner").await;
+    assert!(answer.contains("Closed INC-1"), "{answer}");
+    w.until("the announcement says so", |w| w.card(ANA, "Closed").is_some()).await;
+    w.until_card(KEY, "cancelled").await;
+    assert!(!w.offers(KEY, "irp.request"));
+    let answer = w.command(CHRIS, "/irp close INC-1 resolved").await;
+    assert!(answer.contains("INC-1 is closed"), "{answer}");
+    assert_eq!(w.alert(&w.finding("e-9", "f-1")).await, 202);
+    w.until("a new incident opens", |w| w.card(ANA, "INC-2").is_some()).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn socket_mode_carries_the_same_conversation() {
+    let w = World::start_with_sockets().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.slack.disconnect_sockets();
+    w.until("it comes again", |w| w.slack.sockets() > 0).await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_clicks_at_once_make_one_call_and_each_gets_an_answer() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let people = [ANA, BEN, CHRIS, DANA];
+    let before: Vec<usize> = people.iter().map(|p| w.told(p).len()).collect();
+    let clicks = (0..40).map(|i| w.press(people[i % 4], KEY, "irp.approve"));
+    futures_util::future::join_all(clicks).await;
+    w.until("every click is answered", |w| {
+        people.iter().zip(&before).all(|(p, before)| w.told(p).len() == before + 10)
+    })
+    .await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}

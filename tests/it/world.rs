@@ -1,0 +1,346 @@
+//! The real bot between a Slack workspace and an AWS account, and people who act in it. Waits are for
+//! conditions with a limit; [`World::end`] looks for what is left undone.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
+use irp::adapters::clock::SystemClock;
+use irp::adapters::memory::MemoryStore;
+use irp::boot::{Parts, run};
+use irp::config::{Organisation, Settings, Slack};
+use irp::domain::incident::evolve::fold;
+use irp::ports::{Clock, Store};
+use irp_sandbox::aws::Account;
+use irp_sandbox::clock::Clock as SandboxClock;
+use irp_sandbox::slack::{Delivery, Workspace, WorkspaceConfig};
+use irp_sandbox::terminal::Terminal;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const ANA: &str = "U0RESPOND1";
+pub(crate) const BEN: &str = "U0RESPOND2";
+pub(crate) const CHRIS: &str = "U0APPROVE1";
+pub(crate) const DANA: &str = "U0STAKEHO1";
+pub(crate) const ROOM: &str = "C0WARROOM1";
+pub(crate) const ALERT_KEY: &str = "a-key-for-the-alert-webhook";
+pub(crate) const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+pub(crate) const BOT_TOKEN: &str = "xoxb-test";
+pub(crate) const APP_TOKEN: &str = "xapp-test";
+/// Longest wait for anything.
+const LIMIT: Duration = Duration::from_secs(20);
+
+pub(crate) const ORGANISATION: &str = r#"
+[people]
+responders = ["U0RESPOND1", "U0RESPOND2"]
+approvers = ["U0RESPOND2", "U0APPROVE1"]
+
+[[account]]
+id = "111122223333"
+name = "sandbox"
+reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
+contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
+"#;
+
+/// See the module.
+pub(crate) struct World {
+    pub(crate) account: Account,
+    pub(crate) slack: Workspace,
+    pub(crate) clock: SandboxClock,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bot_url: String,
+    pub(crate) slack_url: String,
+    pub(crate) aws_url: String,
+    shutdown: CancellationToken,
+    bot: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+/// The sandbox's clock as the bot's.
+struct Shared(SandboxClock);
+
+impl Clock for Shared {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.0.now()
+    }
+}
+
+impl World {
+    /// Everything, with the bot fed over HTTP.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(false, None).await
+    }
+
+    /// Everything, with the bot fed by Socket Mode.
+    pub(crate) async fn start_with_sockets() -> Self {
+        let world = Self::start_with(true, None).await;
+        world.until("the socket is open", |w| w.slack.sockets() > 0).await;
+        world
+    }
+
+    pub(crate) async fn start_with(sockets: bool, store: Option<Arc<dyn Store>>) -> Self {
+        let mut world = Self::without_bot(sockets).await;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        world.bot_url = format!("http://{}", listener.local_addr().unwrap());
+        if !sockets {
+            world.slack.set_delivery(Delivery::Http { base_url: world.bot_url.clone() });
+        }
+        if let Some(store) = store {
+            world.store = store;
+        }
+        let key = world.account.principal_credentials("irp-bot").unwrap();
+        let account = AccountSettings {
+            id: "111122223333".parse().unwrap(),
+            name: "sandbox".into(),
+            reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
+            contain_role_arn: Some("arn:aws:iam::111122223333:role/irp-contain".into()),
+            regions: Vec::new(),
+        };
+        let cloud = AwsCloud::new(AwsSettings {
+            endpoint_url: Some(world.aws_url.clone()),
+            accounts: vec![account],
+            credentials: Some(StaticKey {
+                access_key_id: key.access_key_id,
+                secret_access_key: key.secret_access_key.into(),
+            }),
+        });
+        let parts = Parts {
+            settings: Settings {
+                slack: Slack {
+                    bot_token: BOT_TOKEN.into(),
+                    signing_secret: Some(SIGNING_SECRET.into()),
+                    app_token: sockets.then(|| APP_TOKEN.into()),
+                    api_url: format!("{}/api", world.slack_url),
+                    war_room: ROOM.parse().unwrap(),
+                },
+                alert_keys: vec!["an-older-key-still-valid".into(), ALERT_KEY.into()],
+                redis_url: "memory".into(),
+                listen: (Ipv4Addr::LOCALHOST, 0).into(),
+                log: "off".into(),
+                aws_endpoint_url: None,
+                organisation: Organisation::parse(ORGANISATION, "irp.toml").unwrap(),
+            },
+            clock: Arc::new(Shared(world.clock.clone())),
+            store: Arc::clone(&world.store),
+            cloud: Arc::new(cloud.await),
+            listener,
+        };
+        world.bot = Some(tokio::spawn(run(parts, world.shutdown.clone())));
+        world
+    }
+
+    /// The workspace and the account only, for a bot in a process of its own.
+    pub(crate) async fn without_bot(sockets: bool) -> Self {
+        let clock = SandboxClock::new(1);
+        let account = Account::demo(clock.clone());
+        let (aws, aws_url) = listen().await;
+        let (page, slack_url) = listen().await;
+        let nowhere = Delivery::Http { base_url: "http://127.0.0.1:9".into() };
+        let slack = Workspace::demo(WorkspaceConfig {
+            clock: clock.clone(),
+            terminal: Terminal::default(),
+            signing_secret: SIGNING_SECRET.into(),
+            bot_token: BOT_TOKEN.into(),
+            app_token: APP_TOKEN.into(),
+            delivery: if sockets { Delivery::Socket } else { nowhere },
+        });
+        slack.set_own_url(slack_url.clone());
+        let pages = slack.router().merge(irp_sandbox::page::router());
+        tokio::spawn(axum::serve(aws, account.router()).into_future());
+        tokio::spawn(axum::serve(page, pages).into_future());
+        Self {
+            account,
+            slack,
+            clock,
+            store: Arc::new(MemoryStore::default()),
+            bot_url: String::new(),
+            slack_url,
+            aws_url,
+            shutdown: CancellationToken::new(),
+            bot: None,
+        }
+    }
+
+    /// The stolen key.
+    pub(crate) fn stolen_key(&self) -> String {
+        self.account.access_keys("deploy-bot")[0].access_key_id.clone()
+    }
+
+    /// A finding about the stolen key, as EventBridge delivers it.
+    pub(crate) fn finding(&self, delivery: &str, finding: &str) -> Value {
+        json!({
+            "version": "0", "id": delivery, "detail-type": "GuardDuty Finding", "source": "aws.guardduty",
+            "account": "111122223333", "region": "us-east-1", "detail": {
+                "id": finding, "type": "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom", "severity": 8,
+                "title": "An API was called from <!channel> a listed address", "accountId": "111122223333", "region": "us-east-1",
+                "updatedAt": "2026-01-01T00:00:00Z",
+                "resource": {"resourceType": "AccessKey", "accessKeyDetails": {
+                    "accessKeyId": self.stolen_key(), "principalId": self.account.user_id("deploy-bot"),
+                    "userType": "IAMUser", "userName": "deploy-bot"}},
+                "service": {"count": 1, "eventFirstSeen": "2026-01-01T00:00:00Z", "eventLastSeen": "2026-01-01T00:05:00Z",
+                    "action": {"awsApiCallAction": {"api": "ListUsers", "serviceName": "iam.amazonaws.com",
+                        "remoteIpDetails": {"ipAddressV4": "198.51.100.77"}}}},
+            },
+        })
+    }
+
+    pub(crate) async fn alert(&self, event: &Value) -> u16 {
+        let url = format!("{}/alerts/eventbridge", self.bot_url);
+        send(&url, &[("x-irp-key", ALERT_KEY)], event.to_string().into_bytes()).await.0
+    }
+
+    /// An alert, and its step cards in the thread.
+    pub(crate) async fn incident(&self) {
+        assert_eq!(self.alert(&self.finding("e-1", "f-1")).await, 202);
+        self.until("the steps are there", |w| w.card(ANA, "Revoke all sessions minted").is_some()).await;
+    }
+
+    /// What a person sees in the war room, oldest first.
+    pub(crate) fn messages(&self, person: &str) -> Vec<Value> {
+        let state = self.slack.state(person);
+        let channels = state["channels"].as_array().unwrap();
+        let room = channels.iter().find(|c| c["id"] == ROOM);
+        room.and_then(|c| c["messages"].as_array().cloned()).unwrap_or_default()
+    }
+
+    /// What only this person was told, in the war room or in a direct message, oldest first.
+    pub(crate) fn told(&self, person: &str) -> Vec<String> {
+        let state = self.slack.state(person);
+        let mut told: Vec<(String, String)> = Vec::new();
+        for channel in state["channels"].as_array().unwrap() {
+            for message in channel["messages"].as_array().unwrap() {
+                if message["ephemeral"] == true || channel["kind"] == "im" {
+                    told.push((message["ts"].as_str().unwrap().into(), message["text"].as_str().unwrap().into()));
+                }
+            }
+        }
+        told.sort();
+        told.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The bot's card whose text has this in it, in a thread before the channel; notes are no cards.
+    pub(crate) fn card(&self, person: &str, text: &str) -> Option<Value> {
+        let mut messages = self.messages(person);
+        messages.sort_by_key(|m| m["thread_ts"].is_null());
+        messages.into_iter().find(|m| {
+            let body = m["text"].as_str().unwrap();
+            m["ephemeral"] == false && body.starts_with("INC-") && body.contains(text)
+        })
+    }
+
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let notes = self.messages(ANA).into_iter().filter(|m| m["ephemeral"] == false && m["thread_ts"].is_string());
+        notes.map(|m| m["text"].as_str().unwrap().to_owned()).filter(|t| !t.starts_with("INC-")).collect()
+    }
+
+    /// Clicks a button of a card, and gives what the person is told next.
+    pub(crate) async fn click(&self, person: &str, card: &str, button: &str) -> String {
+        let before = self.told(person).len();
+        self.press(person, card, button).await;
+        self.next_told(person, before).await
+    }
+
+    /// Clicks without waiting for an answer.
+    pub(crate) async fn press(&self, person: &str, card: &str, button: &str) {
+        let message = self.card(person, card).unwrap_or_else(|| panic!("no card “{card}”: {:#?}", self.texts()));
+        let block = message["blocks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|b| b["elements"].as_array().is_some_and(|e| e.iter().any(|e| e["action_id"] == button)));
+        let block = block.unwrap_or_else(|| panic!("no {button} on “{card}”: {message:#}"));
+        let (ts, block) = (message["ts"].as_str().unwrap(), block["block_id"].as_str().unwrap());
+        self.slack.click(person, ROOM, ts, block, button, None).await.unwrap();
+    }
+
+    /// Whether a card has a button.
+    pub(crate) fn offers(&self, card: &str, button: &str) -> bool {
+        self.card(ANA, card).is_some_and(|m| m["blocks"].to_string().contains(&format!("\"{button}\"")))
+    }
+
+    /// Types a command, and gives what the person is told next.
+    pub(crate) async fn command(&self, person: &str, text: &str) -> String {
+        let before = self.told(person).len();
+        self.slack.command(person, ROOM, text).await.unwrap();
+        self.next_told(person, before).await
+    }
+
+    pub(crate) async fn next_told(&self, person: &str, before: usize) -> String {
+        self.until("the person is told something", |w| w.told(person).len() > before).await;
+        self.told(person)[before].clone()
+    }
+
+    /// The modal that a person has open.
+    pub(crate) async fn modal(&self, person: &str) -> Value {
+        self.until("a modal opens", |w| !w.slack.state(person)["modal"].is_null()).await;
+        self.slack.state(person)["modal"].clone()
+    }
+
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.messages(ANA).iter().map(|m| m["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until something holds, or fails with what stands in the channel.
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + LIMIT;
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "not in time: {what}\n{:#?}\n{:#?}", self.texts(), self.told(ANA));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until a step's card says this.
+    pub(crate) async fn until_card(&self, card: &str, says: &str) {
+        self.until(&format!("“{card}” says “{says}”"), |w| {
+            w.card(ANA, card).is_some_and(|m| m["text"].as_str().unwrap().contains(says))
+        })
+        .await;
+    }
+
+    /// Ends the bot and looks for what is left undone: every delivery was acknowledged in time, every
+    /// message was taken by Slack, and nothing is owed that was due.
+    pub(crate) async fn end(mut self) {
+        self.shutdown.cancel();
+        let bot = self.bot.take().expect("the bot runs");
+        bot.await.expect("no panic").expect("a clean end");
+        for delivery in self.slack.deliveries() {
+            assert_eq!(delivery.status, Some(200), "{delivery:?}");
+        }
+        for call in self.slack.journal() {
+            let refused =
+                call.outcome.as_ref().err().filter(|code| *code == "invalid_blocks" || code.starts_with("msg_"));
+            assert_eq!(refused, None, "{call:?}");
+        }
+        let now = SystemClock.now();
+        for id in self.store.open_incidents(100).await.unwrap() {
+            let incident = fold(&self.store.load(id).await.unwrap()).expect("an incident");
+            let owed: Vec<_> = irp::domain::incident::owed::owed(&incident);
+            assert!(owed.iter().all(|o| o.due_at > now), "{id} still owes {owed:?}");
+        }
+    }
+}
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// Posts, and gives status and body.
+pub(crate) async fn send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (u16, String) {
+    let mut request = http::Request::post(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::from(body))).unwrap();
+    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
