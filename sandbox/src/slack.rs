@@ -88,6 +88,7 @@ impl Workspace {
     }
 
     /// Everything that the workspace serves, but for the page.
+    #[allow(clippy::disallowed_methods, reason = "only passes on that the terminal has a new line")]
     pub fn router(&self) -> Router {
         let router = Router::new()
             .route("/api/{method}", any(web_api::serve))

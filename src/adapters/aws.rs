@@ -11,10 +11,8 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -26,9 +24,12 @@ use crate::domain::observation::{Observation, Probe};
 use crate::ports::{Cloud, CloudError};
 
 mod apply;
+mod fault;
 mod identify;
 mod observe;
 mod trail;
+
+use fault::fault;
 
 /// IAM and the global STS events live here.
 const HOME_REGION: &str = "us-east-1";
@@ -195,51 +196,6 @@ impl Cloud for AwsCloud {
             Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
         }
     }
-}
-
-/// AWS's error codes that say “too fast”: trying again helps, and nothing was done.
-const THROTTLED: [&str; 4] = ["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"];
-
-/// An SDK error in the port's words, without payloads.
-fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    let operation = operation.to_owned();
-    let unavailable =
-        |message: &str| CloudError::Unavailable { operation: operation.clone(), message: message.to_owned() };
-    match error {
-        SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("Unknown").to_owned();
-            let message = service.err().message().unwrap_or_default().to_owned();
-            let server = service.raw().status().as_u16() >= 500;
-            if server || THROTTLED.contains(&code.as_str()) {
-                CloudError::Unavailable { operation, message: format!("{code}: {message}") }
-            } else {
-                CloudError::Refused { operation, code, message }
-            }
-        }
-        SdkError::TimeoutError(_) => unavailable("AWS did not answer in time"),
-        SdkError::DispatchFailure(failure) if failure.is_user() || failure.is_other() => CloudError::Refused {
-            operation: operation.clone(),
-            code: "NoCredentials".into(),
-            message:
-                "the request could not be signed: the bot has no usable AWS credentials, or may not assume its role"
-                    .into(),
-        },
-        SdkError::DispatchFailure(_) => unavailable("AWS could not be reached"),
-        SdkError::ResponseError(_) => unavailable("AWS's answer could not be read"),
-        SdkError::ConstructionFailure(_) => CloudError::Refused {
-            operation,
-            code: "BadRequest".into(),
-            message: "the request could not be built".into(),
-        },
-        _ => unavailable("an error that the SDK does not name"),
-    }
-}
-
-fn is_missing(error: &CloudError) -> bool {
-    matches!(error, CloudError::Refused { code, .. } if code == "NoSuchEntity")
 }
 
 /// SDK time to the domain's.

@@ -11,15 +11,12 @@ use super::people::{APP, BOT_USER, TEAM};
 use super::state::{Answers, Message, Trigger};
 use super::views;
 
-/// How an act ended, for who did it: nothing, or what they are told.
-pub type Acted = Result<(), String>;
-
 /// Slack's legacy verification token: sent, and not to be relied on.
 const TOKEN: &str = "legacy-verification-token";
 
 impl Workspace {
     /// Types a slash command.
-    pub async fn command(&self, person: &str, channel: &str, text: &str) -> Acted {
+    pub async fn command(&self, person: &str, channel: &str, text: &str) -> Result<(), String> {
         let Some((command, rest)) = text.strip_prefix('/').map(|t| t.split_once(' ').unwrap_or((t, ""))) else {
             return Err("not a command".into());
         };
@@ -61,7 +58,7 @@ impl Workspace {
         block_id: &str,
         action_id: &str,
         selected: Option<&str>,
-    ) -> Acted {
+    ) -> Result<(), String> {
         let payload = {
             let mut state = self.lock();
             let who = state.person(person).ok_or("no such person")?.name;
@@ -72,12 +69,11 @@ impl Workspace {
             let mut action = json!({
                 "action_id": action_id, "block_id": block_id, "type": element["type"], "action_ts": state.next_ts(&self.0.config.clock),
             });
-            match selected {
-                Some(value) => action["selected_option"] = json!({"value": value}),
-                None => {
-                    action["value"] = element["value"].clone();
-                    action["text"] = element["text"].clone();
-                }
+            if let Some(value) = selected {
+                action["selected_option"] = json!({"value": value});
+            } else {
+                action["value"] = element["value"].clone();
+                action["text"] = element["text"].clone();
             }
             let trigger = self.trigger(&mut state, person);
             let url = self.response_url(&mut state, person, channel, Some(ts));
@@ -148,7 +144,13 @@ impl Workspace {
     }
 
     /// Writes a message. The app hears of it when it is mentioned.
-    pub async fn message(&self, person: &str, channel: &str, thread_ts: Option<&str>, text: &str) -> Acted {
+    pub async fn message(
+        &self,
+        person: &str,
+        channel: &str,
+        thread_ts: Option<&str>,
+        text: &str,
+    ) -> Result<(), String> {
         let event = {
             let mut state = self.lock();
             state.person(person).ok_or("no such person")?;

@@ -14,7 +14,7 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
-pub(crate) use view::{ViewKind, check_view};
+pub(crate) use view::check_view;
 
 /// Where blocks are shown; not every block may stand everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,16 +143,12 @@ impl Checker {
     /// The string under `key`, if there is one; 1 to `max` characters.
     fn string<'v>(&mut self, map: &'v Map<String, Value>, key: &str, at: &str, max: usize) -> Option<&'v str> {
         let at = format!("{at}/{key}");
-        match map.get(key)? {
-            Value::String(text) => {
-                self.chars(text, &at, 1, max);
-                Some(text)
-            }
-            _ => {
-                self.fail(&at, "must be a string");
-                None
-            }
+        if let Value::String(text) = map.get(key)? {
+            self.chars(text, &at, 1, max);
+            return Some(text);
         }
+        self.fail(&at, "must be a string");
+        None
     }
 
     fn one_of(&mut self, map: &Map<String, Value>, key: &str, at: &str, allowed: &[&str]) {

@@ -113,7 +113,7 @@ pub(super) async fn view_close(State(workspace): State<Workspace>, Own(form): Ow
     Json(json!({"ok": true}))
 }
 
-fn told(acted: super::acts::Acted) -> Json<Value> {
+fn told(acted: Result<(), String>) -> Json<Value> {
     Json(match acted {
         Ok(()) => json!({"ok": true}),
         Err(error) => json!({"ok": false, "error": error}),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::block_kit::{Surface, ViewKind, check_blocks, check_view, fill_ids, too_long};
+use super::block_kit::{Surface, check_blocks, check_view, fill_ids, too_long};
 use super::people::{APP, BOT_ID, BOT_USER, TEAM};
 use super::state::{Message, State};
 use super::views;
@@ -261,7 +261,7 @@ fn open_view(state: &mut State, method: &str, args: &Value) -> Result<Value, Api
     if trigger.made.elapsed() > TRIGGER_LIFE {
         return Err(ApiError::new("expired_trigger_id"));
     }
-    let errors = check_view(&args["view"], ViewKind::Modal);
+    let errors = check_view(&args["view"]);
     if !errors.is_empty() {
         let more = json!({"response_metadata": {"messages": errors}});
         return Err(ApiError { code: "invalid_arguments".into(), more });

@@ -12,6 +12,7 @@ pub(super) const WAR_ROOM: &str = "C0WARROOM1";
 pub(super) const GENERAL: &str = "C0GENERAL1";
 
 /// One account.
+#[allow(clippy::struct_excessive_bools, reason = "they are Slack's")]
 #[derive(Clone, Debug)]
 pub(super) struct Person {
     pub(super) id: &'static str,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::block_kit::{ViewKind, check_view, fill_ids};
+use super::block_kit::{check_view, fill_ids};
 use super::people::{APP, BOT_ID, TEAM};
 use super::state::State;
 use super::web_api::ApiError;
@@ -43,7 +43,7 @@ pub(super) fn shown(view: &Value) -> Value {
 
 /// `views.update`
 pub(super) fn update(state: &mut State, args: &Value) -> Result<Value, ApiError> {
-    let errors = check_view(&args["view"], ViewKind::Modal);
+    let errors = check_view(&args["view"]);
     if !errors.is_empty() {
         let more = json!({"response_metadata": {"messages": errors}});
         return Err(ApiError { code: "invalid_arguments".into(), more });

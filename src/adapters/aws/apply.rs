@@ -8,9 +8,12 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::json;
 
-use super::{AccountSettings, CHANGE_TIME_MAX, CONNECT_TIME_MAX, THROTTLED, fault};
+use super::fault::{fault, nothing_done};
+use super::{AccountSettings, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::ApiCall;
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::observation::KeyStatus;
@@ -59,34 +62,42 @@ async fn make(iam: &aws_sdk_iam::Client, call: &ApiCall) -> CallAnswer {
             };
             let request =
                 iam.update_access_key().user_name(user_name).access_key_id(access_key_id.as_str()).status(status);
-            request.send().await.map(|_| ()).map_err(|e| fault(operation, &e))
+            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
         }
         ApiCall::PutUserPolicy { user_name, policy_name, policy_document } => {
             let request =
                 iam.put_user_policy().user_name(user_name).policy_name(policy_name).policy_document(policy_document);
-            request.send().await.map(|_| ()).map_err(|e| fault(operation, &e))
+            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
         }
         ApiCall::DeleteUserPolicy { user_name, policy_name } => {
             let request = iam.delete_user_policy().user_name(user_name).policy_name(policy_name);
-            request.send().await.map(|_| ()).map_err(|e| fault(operation, &e))
+            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
         }
         ApiCall::PutRolePolicy { role_name, policy_name, policy_document } => {
             let request =
                 iam.put_role_policy().role_name(role_name).policy_name(policy_name).policy_document(policy_document);
-            request.send().await.map(|_| ()).map_err(|e| fault(operation, &e))
+            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
         }
         ApiCall::DeleteRolePolicy { role_name, policy_name } => {
             let request = iam.delete_role_policy().role_name(role_name).policy_name(policy_name);
-            request.send().await.map(|_| ()).map_err(|e| fault(operation, &e))
+            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
         }
     };
-    match asked {
-        Ok(()) => CallAnswer::Accepted,
-        Err(CloudError::Refused { code, message, .. }) => CallAnswer::Refused { code, message },
-        Err(CloudError::Unavailable { message, .. }) if THROTTLED.iter().any(|code| message.starts_with(code)) => {
-            CallAnswer::Refused { code: "Throttling".into(), message }
+    asked.err().unwrap_or(CallAnswer::Accepted)
+}
+
+/// A refusal only when it is certain that nothing was done; otherwise AWS has to be read back.
+fn failed<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CallAnswer
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let said = fault(operation, error);
+    match said {
+        CloudError::Refused { code, message, .. } if nothing_done(error) => CallAnswer::Refused { code, message },
+        CloudError::Unavailable { message, .. } if nothing_done(error) => {
+            CallAnswer::Refused { code: "NotTaken".into(), message }
         }
-        Err(error) => CallAnswer::Unclear { message: error.to_string() },
+        said => CallAnswer::Unclear { message: said.to_string() },
     }
 }
 

@@ -5,9 +5,10 @@ use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::fault::fault;
 use super::observe::status;
 use super::trail::look_up;
-use super::{AccountClients, AwsCloud, fault, instant, percent_decoded};
+use super::{AccountClients, AwsCloud, instant, percent_decoded};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::AccountId;
 use crate::domain::incident::event::{Identification, KnownKey, RoleUse};

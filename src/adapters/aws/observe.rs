@@ -2,7 +2,8 @@
 
 use aws_sdk_iam::Client;
 
-use super::{fault, is_missing, percent_decoded};
+use super::fault::{fault, is_missing};
+use super::percent_decoded;
 use crate::domain::observation::{KeyStatus, Observation, Probe};
 use crate::ports::CloudError;
 

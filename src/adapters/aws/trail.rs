@@ -9,7 +9,7 @@ use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::fault;
+use super::fault::fault;
 use crate::ports::CloudError;
 
 /// Two requests a second are allowed.

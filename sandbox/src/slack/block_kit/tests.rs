@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn message(blocks: Value) -> Vec<String> {
+fn message(blocks: &Value) -> Vec<String> {
     check_blocks(blocks.as_array().unwrap(), Surface::Message, "/blocks")
 }
 
@@ -12,7 +12,7 @@ fn section(text: &str) -> Value {
 
 #[test]
 fn good_blocks_pass() {
-    let errors = message(json!([
+    let errors = message(&json!([
         {"type": "header", "text": {"type": "plain_text", "text": "Hello", "emoji": true}},
         section("text"),
         {"type": "context", "elements": [{"type": "mrkdwn", "text": "small"}]},
@@ -36,10 +36,10 @@ fn what_slack_refuses_is_refused_with_its_place() {
         (json!([{"type": "actions", "elements": [button("a"), button("a")]}]), "/blocks/0"),
         (json!([{"type": "divider", "block_id": "d"}, {"type": "divider", "block_id": "d"}]), "/blocks/1"),
     ] {
-        let errors = message(blocks.clone());
+        let errors = message(&blocks);
         assert!(errors.iter().any(|e| e.contains(place)), "{blocks}: {errors:?}");
     }
-    assert!(!message(Value::Array(vec![section("x"); 51])).is_empty());
+    assert!(!message(&Value::Array(vec![section("x"); 51])).is_empty());
 }
 
 #[test]

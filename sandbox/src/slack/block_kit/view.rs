@@ -1,39 +1,30 @@
-//! Modals and Home tabs.
+//! Modals.
 
 use serde_json::{Map, Value};
 
 use super::{Checker, ID_MAX, Surface, plain};
 
-/// What `views.*` was asked to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ViewKind {
-    Modal,
-    Home,
-}
-
 const FRAME_TEXT_MAX: usize = 24;
 const PRIVATE_METADATA_MAX: usize = 3000;
 
-/// All that Slack would object to in this view, addressed below `/view`.
-pub(crate) fn check_view(view: &Value, kind: ViewKind) -> Vec<String> {
-    let (surface, name) = match kind {
-        ViewKind::Modal => (Surface::Modal, "modal"),
-        ViewKind::Home => (Surface::Home, "home"),
-    };
-    let mut checker = Checker::new(surface);
-    if view["type"] != name {
-        checker.fail("/view/type", format_args!("must be {name}"));
+/// All that Slack would object to in this modal, addressed below `/view`.
+pub(crate) fn check_view(view: &Value) -> Vec<String> {
+    let mut checker = Checker::new(Surface::Modal);
+    if view["type"] != "modal" {
+        checker.fail("/view/type", "must be modal");
         return checker.errors;
     }
-    let common = ["private_metadata", "callback_id", "external_id"];
-    let (required, own): (&[&str], &[&str]) = match kind {
-        ViewKind::Modal => {
-            (&["type", "title", "blocks"], &["submit", "close", "clear_on_close", "notify_on_close", "submit_disabled"])
-        }
-        ViewKind::Home => (&["type", "blocks"], &[]),
-    };
-    let optional = [&common, own].concat();
-    if let Some(map) = checker.object(view, "/view", required, &optional) {
+    let optional = [
+        "private_metadata",
+        "callback_id",
+        "external_id",
+        "submit",
+        "close",
+        "clear_on_close",
+        "notify_on_close",
+        "submit_disabled",
+    ];
+    if let Some(map) = checker.object(view, "/view", &["type", "title", "blocks"], &optional) {
         checker.view(map);
     }
     checker.errors

@@ -1,0 +1,23 @@
+# `make test` does everything on a fresh Debian or Ubuntu machine that has only Rust.
+# CARGO_TARGET_DIR is honoured.
+
+.PHONY: sandbox test lint docs deny
+
+sandbox:
+	cargo run -- sandbox
+
+test:
+	tests/tools.sh
+	cargo test --workspace --locked
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p irp --lib --bins --no-default-features --locked -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+deny:
+	command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --version 0.20.2
+	cargo deny check bans licenses sources

@@ -1,0 +1,109 @@
+//! What the SDK's errors mean: for people, in the port's words, and for a change, whether it can have
+//! happened. Payloads never get into either.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::ports::CloudError;
+
+/// AWS's error codes that say “too fast”: nothing was done, and trying again helps.
+const THROTTLED: [&str; 6] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+];
+
+/// An SDK error in the port's words.
+pub(super) fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let operation = operation.to_owned();
+    let unavailable = |message: String| CloudError::Unavailable { operation: operation.clone(), message };
+    match error {
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let Some(code) = service.err().code() else {
+                return unavailable(format!("HTTP {status} without an error code"));
+            };
+            let message = service.err().message().unwrap_or_default();
+            if status >= 500 || THROTTLED.contains(&code) {
+                unavailable(format!("{code}: {message}"))
+            } else {
+                CloudError::Refused { operation, code: code.to_owned(), message: message.to_owned() }
+            }
+        }
+        SdkError::TimeoutError(_) => unavailable("AWS did not answer in time".into()),
+        SdkError::DispatchFailure(_) => match in_chain::<CredentialsError>(error) {
+            Some(cause) => no_credentials(&operation, cause),
+            None => unavailable("AWS could not be reached, or the connection broke".into()),
+        },
+        SdkError::ResponseError(_) => unavailable("AWS's answer could not be read".into()),
+        SdkError::ConstructionFailure(_) => CloudError::Refused {
+            operation,
+            code: "BadRequest".into(),
+            message: "the request could not be built".into(),
+        },
+        _ => unavailable("an error that the SDK does not name".into()),
+    }
+}
+
+/// Whether a call that ended like this certainly changed nothing: AWS said so, or it never went out.
+pub(super) fn nothing_done<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(service) => service
+            .err()
+            .code()
+            .is_some_and(|code| THROTTLED.contains(&code) || service.raw().status().is_client_error()),
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(_) => in_chain::<CredentialsError>(error).is_some(),
+        _ => false,
+    }
+}
+
+/// Whether AWS knows no such thing.
+pub(super) fn is_missing(error: &CloudError) -> bool {
+    matches!(error, CloudError::Refused { code, .. } if code == "NoSuchEntity")
+}
+
+/// The call was not signed: it has not gone out.
+fn no_credentials(operation: &str, cause: &CredentialsError) -> CloudError {
+    if let Some(refused) = in_chain::<SdkError<AssumeRoleError, HttpResponse>>(cause) {
+        return fault("sts:AssumeRole", refused);
+    }
+    let operation = operation.to_owned();
+    let refused = |message: &str| CloudError::Refused {
+        operation: operation.clone(),
+        code: "NoCredentials".into(),
+        message: message.into(),
+    };
+    match cause {
+        CredentialsError::CredentialsNotLoaded(_) => refused("the bot has no AWS credentials"),
+        CredentialsError::InvalidConfiguration(_) => refused("the bot's AWS credentials are configured wrongly"),
+        _ => CloudError::Unavailable {
+            operation: operation.clone(),
+            message: "the bot's own AWS credentials could not be had".into(),
+        },
+    }
+}
+
+fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut cause: Option<&'a (dyn Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(found) = current.downcast_ref() {
+            return Some(found);
+        }
+        cause = current.source();
+    }
+    None
+}
