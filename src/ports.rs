@@ -130,7 +130,7 @@ pub enum Work {
 /// An incident that needs attention.
 #[derive(Clone, Debug)]
 pub struct WorkItem {
-    /// Names it to [`WorkQueue::done`].
+    /// Names it to [`WorkQueue::work_done`].
     pub token: String,
     /// The incident.
     pub incident: IncidentId,

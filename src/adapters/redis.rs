@@ -1,8 +1,8 @@
 //! The store in Redis (7 or later) or Valkey. Every atomic step is one script or one transaction on
-//! keys of one hash tag (see [`keys`]); nothing is held in this process that another replica lacks.
+//! keys of one hash tag (see `keys`); nothing is held in this process that another replica lacks.
 //!
 //! One server, or whatever answers like one behind one address. On a Cluster the queues would have to
-//! be read slot by slot (see [`queue`]); all else is ready for it.
+//! be read slot by slot (see `queue`); all else is ready for it.
 
 use ::redis::{ErrorKind, RedisError, cmd};
 use async_trait::async_trait;

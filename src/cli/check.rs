@@ -63,14 +63,14 @@ async fn slack(settings: &Settings, report: &mut Report) {
     };
     match slack.identity().await {
         Ok(identity) => {
-            report.right("slack token", &format!("{} in {} ({})", identity.user, identity.team, identity.url))
+            report.right("slack token", &format!("{} in {} ({})", identity.user, identity.team, identity.url));
         }
         Err(error) => return report.wrong("slack token", &error.to_string()),
     }
     match slack.channel(&settings.slack.war_room).await {
         Ok((name, true)) => report.right("slack channel", &format!("#{name}, the bot is a member")),
         Ok((name, false)) => {
-            report.wrong("slack channel", &format!("the bot is not a member of #{name}: type /invite @irp there"))
+            report.wrong("slack channel", &format!("the bot is not a member of #{name}: type /invite @irp there"));
         }
         Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
     }

@@ -24,7 +24,9 @@ pub async fn serve() -> anyhow::Result<()> {
     let store = open_store(settings.redis_url.expose_secret()).await?;
     match store.durability_faults().await {
         Ok(faults) => {
-            faults.iter().for_each(|fault| tracing::warn!(store.fault = %fault, "the store could lose decisions"))
+            for fault in faults {
+                tracing::warn!(store.fault = %fault, "the store could lose decisions");
+            }
         }
         Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
     }

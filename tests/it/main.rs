@@ -1,5 +1,7 @@
 //! Integration tests.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic that names the line is the report")]
+
 mod browser;
 mod contract;
 mod crash;

@@ -1,6 +1,8 @@
 //! The real bot between a Slack workspace and an AWS account, and people who act in it. Waits are for
 //! conditions with a limit; [`World::end`] looks for what is left undone.
 
+#![allow(clippy::disallowed_methods, reason = "what is served here ends with the test")]
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

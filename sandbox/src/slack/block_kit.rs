@@ -21,7 +21,6 @@ pub(crate) use view::check_view;
 pub(crate) enum Surface {
     Message,
     Modal,
-    Home,
 }
 
 /// Characters that all texts of one message's blocks may have together. Slack documents no number;
