@@ -8,6 +8,7 @@ mod crash;
 mod docs;
 mod doors;
 mod faults;
+mod program;
 mod redis_server;
 mod talk;
 mod tidy;

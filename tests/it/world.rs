@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -139,6 +140,11 @@ impl World {
 
     /// The workspace and the account only, for a bot in a process of its own.
     pub(crate) async fn without_bot(sockets: bool) -> Self {
+        Self::without_bot_beside(sockets, Router::new()).await
+    }
+
+    /// The same, with these routes served beside the workspace's.
+    pub(crate) async fn without_bot_beside(sockets: bool, beside: Router) -> Self {
         let clock = SandboxClock::new(1);
         let account = Account::demo(clock.clone());
         let (aws, aws_url) = listen().await;
@@ -153,7 +159,7 @@ impl World {
             delivery: if sockets { Delivery::Socket } else { nowhere },
         });
         slack.set_own_url(slack_url.clone());
-        let pages = slack.router().merge(irp_sandbox::page::router());
+        let pages = slack.router().merge(irp_sandbox::page::router()).merge(beside);
         tokio::spawn(axum::serve(aws, account.router()).into_future());
         tokio::spawn(axum::serve(page, pages).into_future());
         Self {

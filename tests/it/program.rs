@@ -1,0 +1,69 @@
+//! The real program.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use irp_sandbox::slack::Delivery;
+
+use crate::redis_server::RedisServer;
+use crate::world::{ALERT_KEY, BOT_TOKEN, ORGANISATION, ROOM, SIGNING_SECRET, World};
+
+/// `irp serve` as a process of its own; killed when this is dropped.
+pub(crate) struct Program {
+    child: Child,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    /// Starts it over this store, and leads the workspace's deliveries to it.
+    pub(crate) async fn start(w: &mut World, redis: &RedisServer, dir: &tempfile::TempDir) -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let config = dir.path().join("irp.toml");
+        std::fs::write(&config, ORGANISATION).unwrap();
+        let key = w.account.principal_credentials("irp-bot").unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_irp"))
+            .arg("serve")
+            .current_dir(dir.path())
+            .env_clear()
+            .envs([
+                ("SLACK_BOT_TOKEN", BOT_TOKEN),
+                ("SLACK_SIGNING_SECRET", SIGNING_SECRET),
+                ("SLACK_API_URL", &format!("{}/api", w.slack_url)),
+                ("IRP_WAR_ROOM", ROOM),
+                ("IRP_ALERT_KEYS", ALERT_KEY),
+                ("IRP_CONFIG", config.to_str().unwrap()),
+                ("IRP_LISTEN", &format!("127.0.0.1:{port}")),
+                ("REDIS_URL", &redis.url()),
+                ("AWS_ENDPOINT_URL", &w.aws_url),
+                ("AWS_ACCESS_KEY_ID", &key.access_key_id),
+                ("AWS_SECRET_ACCESS_KEY", &key.secret_access_key),
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let program = Self { child };
+        w.bot_url = format!("http://127.0.0.1:{port}");
+        w.slack.set_delivery(Delivery::Http { base_url: w.bot_url.clone() });
+        let started = Instant::now();
+        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(started.elapsed().as_secs() < 20, "the program does not listen");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        program
+    }
+
+    /// Resident memory, in kB, as the kernel counts it.
+    pub(crate) fn rss_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
