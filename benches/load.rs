@@ -116,7 +116,9 @@ impl Stand {
         let program = Program::start(&mut world, &redis, &dir).await;
         let started_in = started.elapsed();
         let store = RedisStore::connect(&redis.url(), "load").await.unwrap();
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
         let next = Arc::default();
         Self { world, store, program, started_in, answers, client, next, _redis: redis, _dir: dir }
     }

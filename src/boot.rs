@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,13 +17,14 @@ use crate::adapters::slack::signature::Verifier;
 use crate::config::Settings;
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::engine::{Engine, Ports};
-use crate::http::{App, alert_key_hash, router};
+use crate::http::{App, BODIES_AT_ONCE, alert_key_hash, router};
 use crate::ports::{Clock, Cloud, Store};
 use crate::telemetry::Metrics;
-use crate::workers::{Workers, socket};
+use crate::workers::{INFORM_AT_ONCE, Workers, socket};
 
-/// Longest wait for work under way when the process is asked to end.
-const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// Longest wait for callers, and after that for work under way, when the process is asked to end. Both
+/// together stay under the half minute that most platforms give.
+const DRAIN_MAX: Duration = Duration::from_secs(12);
 /// Waits before each reading back after a call. IAM shows most changes at once and nearly all within
 /// seconds.
 const READ_BACK_WAITS: [Duration; 6] = [
@@ -50,10 +53,11 @@ pub struct Parts {
 /// Runs the bot until `shutdown`, then drains it.
 pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
     let Parts { settings, clock, store, cloud, listener } = given;
+    let tracker = TaskTracker::new();
     let slack = Arc::new(SlackChat::new(&settings.slack.bot_token, &settings.slack.api_url)?);
     let wall: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
-    let ports = Ports { store: Arc::clone(&store), cloud, directory: slack.clone(), clock };
+    let ports = Ports { store: Arc::clone(&store), cloud, directory: slack.clone(), clock: Arc::clone(&clock) };
     let playbook = playbook(&settings)?;
     let engine = Engine::new(ports, settings.organisation.policy(), playbook, &replica(), &READ_BACK_WAITS);
     let workers = Workers {
@@ -63,7 +67,9 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         wall: Arc::clone(&wall),
         war_room: settings.slack.war_room.clone(),
         metrics: Arc::clone(&metrics),
-        carding: Arc::default(),
+        busy: Arc::default(),
+        informing: Arc::new(Semaphore::new(INFORM_AT_ONCE)),
+        shutdown: shutdown.clone(),
     };
     // Without a signing secret nothing over HTTP can be Slack: a secret that nobody knows refuses it all.
     let signing_secret = settings.slack.signing_secret.clone().unwrap_or_else(unknown_secret);
@@ -73,17 +79,23 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         wall,
         verifier: Arc::new(Verifier::new(&signing_secret)),
         alert_keys: settings.alert_keys.iter().map(alert_key_hash).collect(),
+        clock,
+        reading: Arc::new(Semaphore::new(BODIES_AT_ONCE)),
+        tasks: tracker.clone(),
         metrics,
     };
 
-    let tracker = TaskTracker::new();
-    workers.start(&tracker, &shutdown);
+    workers.start(&tracker);
     if let Some(token) = settings.slack.app_token.clone() {
         tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
     }
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!(http.address = %address, "listening");
     let ended = shutdown.clone();
+    // A connection without it would answer up to 40 ms late, when a small answer waits for an acknowledgement.
+    let listener = listener.tap_io(|tcp| {
+        let _ = tcp.set_nodelay(true);
+    });
     let served = axum::serve(listener, router(app)).with_graceful_shutdown(async move { ended.cancelled().await });
     let outcome = tokio::select! {
         outcome = async { served.await } => outcome,

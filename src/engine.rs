@@ -17,10 +17,10 @@ use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
 use crate::domain::incident::state::Incident;
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::{Actor, Policy};
+use crate::domain::policy::{Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::Record;
-use crate::ports::{AppendError, Clock, Cloud, CloudError, Directory, Store, StoreError};
+use crate::ports::{AppendError, ChatError, Clock, Cloud, CloudError, Directory, Store, StoreError};
 
 mod effects;
 
@@ -63,6 +63,9 @@ pub enum EngineError {
     /// AWS could not be read. Nothing was decided.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// Slack could not say who somebody is. Nothing was done; try again.
+    #[error("Slack could not say who somebody is: {0}")]
+    Directory(ChatError),
     /// Others kept being faster. Nothing was decided; try again.
     #[error("too many people changed this incident at once; try again")]
     Contended,
@@ -194,8 +197,11 @@ impl Engine {
             };
             match self.append(id, Some(incident), events).await {
                 Ok(incident) => {
-                    if !incident.is_open() {
-                        self.ports.store.retire(id).await?;
+                    if !incident.is_open()
+                        && let Err(error) = self.ports.store.retire(id).await
+                    {
+                        // The next alert that its keys lead here frees them.
+                        tracing::warn!(incident.id = %id, %error, "a closed incident's keys could not be freed yet");
                     }
                     return Ok(incident);
                 }
@@ -218,7 +224,7 @@ impl Engine {
     ) -> EngineError {
         let mut current = Some(incident.clone());
         while let Some(incident) = current.take().filter(Incident::is_open) {
-            let event = decide::refused(actor, attempt, request, &refusal);
+            let Some(event) = decide::refused(&incident, actor, attempt, request, &refusal, self.now()) else { break };
             match self.append(incident.id, Some(incident.clone()), vec![event]).await {
                 Ok(_) => break,
                 Err(AppendError::Conflict) => current = self.load(incident.id).await.ok().flatten(),
@@ -255,13 +261,30 @@ impl Engine {
         Ok(after)
     }
 
-    /// Who acts, as Slack sees them at this moment.
+    /// Who acts, as Slack sees them at this moment. When it cannot be asked, nobody: the answer is no.
     async fn actor(&self, user: &UserId) -> Actor {
-        Actor {
-            user: user.clone(),
-            person: self.policy.person(user),
-            standing: self.ports.directory.standing(user).await,
+        self.known_actor(user).await.unwrap_or_else(|error| {
+            tracing::warn!(slack.user = %user, %error, "Slack could not say who somebody is; the answer is no");
+            Actor { user: user.clone(), person: self.policy.person(user), standing: Standing::Unknown }
+        })
+    }
+
+    async fn known_actor(&self, user: &UserId) -> Result<Actor, ChatError> {
+        let standing = self.ports.directory.standing(user).await?;
+        Ok(Actor { user: user.clone(), person: self.policy.person(user), standing })
+    }
+
+    /// Whether somebody may read about incidents: members of the workspace, and nobody else.
+    pub async fn may_read(&self, user: &UserId) -> Result<(), Refusal> {
+        match self.actor(user).await.standing {
+            Standing::Member => Ok(()),
+            other => Err(Refusal::NotAMember(other)),
         }
+    }
+
+    /// Whether somebody may work incidents, before they are shown a form.
+    pub async fn may_respond(&self, user: &UserId) -> Result<(), Refusal> {
+        check_responder(&self.policy, &self.actor(user).await)
     }
 
     fn context(&self) -> Context<'_> {

@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::adapters::slack::signature::Verifier;
 use crate::ports::{Chat, Clock, Store};
@@ -24,8 +26,12 @@ pub mod slack;
 
 /// Largest body taken. Slack's largest is a modal of 250 kB, EventBridge's an event of 256 kB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Longest time for a caller to send its body.
-const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a body that is too large that are still listened to.
+const DISCARDED_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
+/// Bodies read at once.
+pub const BODIES_AT_ONCE: usize = 48;
+/// Longest time for a caller to send its body, and to wait until it may.
+const BODY_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// What the routes need.
 #[derive(Clone)]
@@ -40,6 +46,12 @@ pub struct App {
     pub verifier: Arc<Verifier>,
     /// Hashes of the keys that alert senders may use.
     pub alert_keys: Arc<[[u8; 32]]>,
+    /// The rules' time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits how many bodies are in memory at once.
+    pub reading: Arc<Semaphore>,
+    /// What goes on after an answer.
+    pub tasks: TaskTracker,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -75,18 +87,37 @@ async fn metrics(State(app): State<App>) -> Response {
         .into_response()
 }
 
-/// Reads a body of bounded size in bounded time. A caller that announces too much is refused unread.
-async fn read_body(request: Request) -> Result<(HeaderMap, Bytes), StatusCode> {
+/// Reads a body of bounded size in bounded time. A caller that announces too much is refused, and nothing of it kept.
+async fn read_body(app: &App, request: Request) -> Result<(HeaderMap, Bytes), StatusCode> {
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
+        discard(body).await;
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
+    // However many callers there are, so many bodies of so many bytes are all that they can fill.
+    let waited = tokio::time::timeout(BODY_TIME_MAX, app.reading.acquire()).await;
+    let Ok(Ok(_permit)) = waited else { return Err(StatusCode::SERVICE_UNAVAILABLE) };
     match tokio::time::timeout(BODY_TIME_MAX, limited(body)).await {
         Ok(Ok(bytes)) => Ok((parts.headers, bytes)),
         Ok(Err(status)) => Err(status),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
+}
+
+/// Lets a caller finish its sentence, so that it hears the answer, and keeps nothing of it. Whoever sends
+/// more than that is cut off.
+async fn discard(body: Body) {
+    use http_body_util::BodyExt;
+    let all = async {
+        let (mut body, mut bytes) = (body, 0);
+        while bytes < DISCARDED_BYTES_MAX
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    let _ = tokio::time::timeout(BODY_TIME_MAX, all).await;
 }
 
 async fn limited(body: Body) -> Result<Bytes, StatusCode> {

@@ -111,6 +111,9 @@ pub trait Inbox: Send + Sync {
     /// [`TAKEOVER_AFTER`]. Waits up to a second for the first.
     async fn take(&self, lane: Lane, max: usize) -> Result<Vec<Delivery>, StoreError>;
 
+    /// Says that a delivery is still being worked on, so that nobody takes it over.
+    async fn hold(&self, lane: Lane, token: &str) -> Result<(), StoreError>;
+
     /// Forgets a delivery.
     async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError>;
 }
@@ -142,14 +145,18 @@ pub trait WorkQueue: Send + Sync {
     /// Like [`Inbox::take`].
     async fn take_work(&self, work: Work, max: usize) -> Result<Vec<WorkItem>, StoreError>;
 
+    /// Like [`Inbox::hold`].
+    async fn hold_work(&self, work: Work, token: &str) -> Result<(), StoreError>;
+
     /// Forgets an item.
     async fn work_done(&self, work: Work, token: &str) -> Result<(), StoreError>;
 
     /// Puts an incident on one queue by hand: to try again, or to bring cards in line.
     async fn put_work(&self, work: Work, incident: IncidentId) -> Result<(), StoreError>;
 
-    /// Puts incidents whose due time is not after `now` on the effects queue, and forgets the due time.
-    /// Returns how many.
+    /// Puts incidents whose due time is not after `now` on the effects queue. Their due time moves by
+    /// [`TAKEOVER_AFTER`], so that they are looked at again until an append says what is due next: clocks
+    /// of replicas differ, and what one finds due may not be due for the one that looks. Returns how many.
     async fn wake_due(&self, now: DateTime<Utc>) -> Result<usize, StoreError>;
 }
 
@@ -175,9 +182,14 @@ pub trait CardStore: Send + Sync {
     /// All messages of an incident.
     async fn cards(&self, id: IncidentId) -> Result<BTreeMap<Slot, Posted>, StoreError>;
 
-    /// Writes down that a slot is about to be posted, if nothing is written for it yet. `false` when
-    /// there is: somebody else is at it.
-    async fn claim_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<bool, StoreError>;
+    /// Makes `holder` the only one that brings this incident's messages in line, for
+    /// [`TAKEOVER_AFTER`]; again by the same holder to go on. `false` when another is at it, who will see
+    /// all that is in the log by now.
+    async fn lease_cards(&self, id: IncidentId, holder: &str) -> Result<bool, StoreError>;
+
+    /// Ends a lease, if the log still has the `version` records that were brought in line. `false` when it
+    /// has more: look again.
+    async fn release_cards(&self, id: IncidentId, holder: &str, version: u64) -> Result<bool, StoreError>;
 
     /// Writes down where a slot stands.
     async fn put_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<(), StoreError>;
@@ -232,9 +244,31 @@ pub enum ChatError {
     Refused(String),
 }
 
+/// What a turn is waited for.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn<'a> {
+    /// A new message in this channel.
+    Post(&'a ChannelId),
+    /// An edit.
+    Edit,
+}
+
+/// Who goes first when Slack's pace is the limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Urgency {
+    /// Somebody is at work on it.
+    Now,
+    /// It only informs.
+    InTurn,
+}
+
 /// Slack, outwards.
 #[async_trait]
 pub trait Chat: Send + Sync {
+    /// Waits until a message may be posted to this channel, or edited: Slack takes so many, and what is
+    /// urgent goes before what is not.
+    async fn turn(&self, to: Turn<'_>, urgency: Urgency);
+
     /// Posts a message, with the slot in its metadata, and returns Slack's name for it.
     async fn post(
         &self,
@@ -247,12 +281,14 @@ pub trait Chat: Send + Sync {
     /// Replaces a message.
     async fn update(&self, channel: &ChannelId, ts: &str, key: &CardKey, message: &Message) -> Result<(), ChatError>;
 
-    /// Finds a message by the slot in its metadata, after a post whose outcome is not known.
+    /// Finds a message by the slot in its metadata, among those since `since`, after a post whose outcome
+    /// is not known.
     async fn find(
         &self,
         channel: &ChannelId,
         thread_ts: Option<&str>,
         key: &CardKey,
+        since: DateTime<Utc>,
     ) -> Result<Option<String>, ChatError>;
 
     /// Says something to one person.
@@ -274,8 +310,8 @@ pub struct CardKey {
 /// Who people are, freshly asked.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// What Slack says about an account. [`Standing::Unknown`] when it cannot be asked: no is the answer.
-    async fn standing(&self, user: &UserId) -> Standing;
+    /// What Slack says about an account; [`Standing::Unknown`] when it knows none or leaves something out.
+    async fn standing(&self, user: &UserId) -> Result<Standing, ChatError>;
 }
 
 /// AWS did not answer a question.

@@ -1,15 +1,17 @@
 //! The loops that work off what was kept: each a `step` that a test can call, and a `run` that repeats it.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::id::{ChannelId, IncidentId};
 use crate::engine::Engine;
-use crate::ports::{Chat, Clock, Store};
+use crate::ports::{Chat, Clock, Store, TAKEOVER_AFTER};
 use crate::telemetry::Metrics;
 
 pub mod alerts;
@@ -22,6 +24,10 @@ pub mod socket;
 const BATCH_MAX: usize = 64;
 /// How often due times are looked at. Short against the shortest clock of a request.
 const DUE_EVERY: Duration = Duration::from_millis(250);
+/// How often work under way says so: often enough that one lost word does not matter.
+const HOLD_EVERY: Duration = Duration::from_secs(TAKEOVER_AFTER.as_secs() / 4);
+/// Credentials looked into at once.
+pub const INFORM_AT_ONCE: usize = 4;
 /// Wait after the store has failed.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
@@ -40,38 +46,91 @@ pub struct Workers {
     pub war_room: ChannelId,
     /// Counts.
     pub metrics: Arc<Metrics>,
-    /// Incidents whose cards this process is bringing in line.
-    pub carding: Arc<Busy>,
+    /// Incidents that this process is at.
+    pub busy: Arc<Busy>,
+    /// Limits how many credentials are looked into at once: IAM and CloudTrail take few questions a second.
+    pub informing: Arc<Semaphore>,
+    /// Ends waits.
+    pub shutdown: CancellationToken,
 }
 
-/// Incidents that a worker of this process is at.
+/// What a worker of this process is at, and whether it has to look again when it is through.
 #[derive(Debug, Default)]
-pub struct Busy(Mutex<HashSet<IncidentId>>);
+pub struct Busy(Mutex<HashMap<(IncidentId, Task), bool>>);
+
+/// Kinds of work on an incident that go on beside each other, but each once at a time.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Task {
+    /// Decide and change.
+    Act,
+    /// Find out.
+    Inform,
+}
 
 impl Busy {
-    /// `None` when somebody is at it already; freed on drop.
-    fn enter(self: &Arc<Self>, id: IncidentId) -> Option<BusyGuard> {
-        let entered = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        entered.then(|| BusyGuard { busy: Arc::clone(self), id })
+    /// `None` when somebody is at it already, who then looks again; freed on drop.
+    fn enter(self: &Arc<Self>, id: IncidentId, task: Task) -> Option<BusyGuard> {
+        match self.lock().entry((id, task)) {
+            Entry::Occupied(mut again) => {
+                again.insert(true);
+                None
+            }
+            Entry::Vacant(free) => {
+                free.insert(false);
+                Some(BusyGuard { busy: Arc::clone(self), key: (id, task) })
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(IncidentId, Task), bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 struct BusyGuard {
     busy: Arc<Busy>,
-    id: IncidentId,
+    key: (IncidentId, Task),
+}
+
+impl BusyGuard {
+    /// Whether somebody came meanwhile; otherwise this is the end, in one step.
+    fn again(&self) -> bool {
+        let mut busy = self.busy.lock();
+        match busy.get_mut(&self.key) {
+            Some(again) if *again => {
+                *again = false;
+                true
+            }
+            _ => {
+                busy.remove(&self.key);
+                false
+            }
+        }
+    }
 }
 
 impl Drop for BusyGuard {
     fn drop(&mut self) {
-        self.busy.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.busy.lock().remove(&self.key);
+    }
+}
+
+/// Does some work, and says every few seconds that it goes on, so that no other replica takes it over.
+async fn holding<T, H: Future<Output = ()>>(hold: impl Fn() -> H, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    loop {
+        match tokio::time::timeout(HOLD_EVERY, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => hold().await,
+        }
     }
 }
 
 impl Workers {
-    /// Starts every loop under `tracker`. They end at `shutdown`, after what they have taken is done.
-    pub fn start(&self, tracker: &TaskTracker, shutdown: &CancellationToken) {
+    /// Starts every loop under `tracker`. They end at the shutdown, after what they have taken is done.
+    pub fn start(&self, tracker: &TaskTracker) {
         let spawn = |name: &'static str, run: fn(Workers, CancellationToken, TaskTracker) -> Loop| {
-            let (workers, shutdown, tasks) = (self.clone(), shutdown.clone(), tracker.clone());
+            let (workers, shutdown, tasks) = (self.clone(), self.shutdown.clone(), tracker.clone());
             tracker.spawn(async move {
                 // A panic ends one round of a loop, not the loop.
                 while !shutdown.is_cancelled() {

@@ -1,11 +1,16 @@
 // What the page asks of the workspace, in a person's name.
 
 async function post(path, body) {
-  const response = await fetch(`/sandbox/${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  let response;
+  try {
+    response = await fetch(`/sandbox/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  } catch (error) {
+    return { ok: false, error: `The sandbox does not answer: ${error.message}` };
+  }
   if (!response.ok) return { ok: false, error: `the sandbox answered ${response.status}` };
   return response.json();
 }

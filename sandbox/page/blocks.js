@@ -1,6 +1,50 @@
-// Block Kit as Slack draws it. What is not known here is shown as it is.
+// Messages and Block Kit as Slack draws them. What is not known here is shown as it is.
 import { el } from "./dom.js";
-import { emoji, safeLink, textObject } from "./mrkdwn.js";
+import { emoji, mrkdwn, plain, safeLink, textObject } from "./mrkdwn.js";
+
+// One message. `context.open` is missing in a thread, where nothing leads further.
+export function drawMessage(m, context) {
+  const person = author(m, context.people);
+  const at = new Date(Number(m.ts) * 1000);
+  const time = at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  return el("article", {
+    class: `message ${m.ephemeral ? "ephemeral" : ""}`, tabindex: "-1", data: { ts: m.ts, threadTs: m.thread_ts ?? "" },
+    "aria-label": `${sender(m, context.people)}, ${time}`,
+  },
+  el("div", { class: `avatar ${person.is_bot ? "bot" : ""}`, "aria-hidden": "true" }, person.real_name.slice(0, 1)),
+  el("div", { class: "body" },
+    m.ephemeral ? el("div", { class: "only" }, "Only visible to you") : null,
+    el("div", { class: "who" }, el("strong", {}, person.real_name),
+      person.is_bot ? el("span", { class: "badge" }, "APP") : null,
+      el("time", { datetime: at.toISOString(), title: at.toISOString() }, time),
+      m.edited ? el("span", { class: "edited" }, "(edited)") : null),
+    m.blocks.length ? drawBlocks(m.blocks, context) : el("p", {}, mrkdwn(m.text, context)),
+    context.open && m.reply_count > 0 ? replies(m, context) : null));
+}
+
+function author(m, people) {
+  return people.find((p) => p.id === m.user) ?? { real_name: m.user, is_bot: false };
+}
+
+// Who says it, and whether to everybody.
+export function sender(m, people) {
+  return `${author(m, people).real_name}${m.ephemeral ? ", only visible to you" : ""}`;
+}
+
+// Whether a click on this button would still find it.
+export function hasButton(message, block_id, action_id) {
+  const blocks = (message?.blocks ?? []).filter((b) => b.block_id === block_id);
+  return blocks.flatMap((b) => [...(b.elements ?? []), b.accessory]).some((e) => e?.action_id === action_id);
+}
+
+function replies(m, context) {
+  const count = `${m.reply_count} ${m.reply_count === 1 ? "reply" : "replies"}`;
+  const header = m.blocks.find((b) => b.type === "header")?.text.text;
+  return el("button", {
+    type: "button", class: "replies", data: { actionId: "page.thread" }, onclick: context.open,
+    "aria-label": `${count} to ${header ? emoji(header) : plain(m.text, context, 80)}`,
+  }, count);
+}
 
 export function drawBlocks(blocks, context) {
   return blocks.map((block) => {
@@ -18,7 +62,7 @@ const BLOCKS = {
   section: (b, context) => el("div", { class: "b-section" },
     el("div", { class: "b-main" },
       b.text ? el("div", {}, textObject(b.text, context)) : null,
-      b.fields ? el("div", { class: "b-fields" }, b.fields.map((f) => el("div", {}, textObject(f, context)))) : null),
+      b.fields ? fields(b.fields, context) : null),
     b.accessory ? element(b.accessory, b, context) : null),
   context: (b, context) => el("div", { class: "b-context" },
     b.elements.map((e) => e.type === "image" ? image(e) : el("span", {}, textObject(e, context)))),
@@ -27,6 +71,14 @@ const BLOCKS = {
   rich_text: (b, context) => el("div", {}, b.elements.map((e) => rich(e, context))),
   input: (b, context) => input(b, context),
 };
+
+// Fields that are all a bold label above a value are a list of descriptions; Slack itself has no word for it.
+function fields(objects, context) {
+  const pairs = objects.map((f) => f.type === "mrkdwn" && /^\*([^*\n]+)\*\n([^]+)$/.exec(f.text));
+  if (!pairs.every(Boolean)) return el("div", { class: "b-fields" }, objects.map((f) => el("div", {}, textObject(f, context))));
+  return el("dl", { class: "b-fields" }, pairs.map(([, label, value]) =>
+    el("div", {}, el("dt", {}, mrkdwn(label, context)), el("dd", {}, mrkdwn(value, context)))));
+}
 
 function unknown(block) {
   return el("pre", { class: "b-unknown" }, JSON.stringify(block, null, 2));
@@ -67,10 +119,12 @@ function element(e, block, context) {
     type: "button", class: `b-button ${e.style ?? ""}`, "aria-label": e.accessibility_label,
     data: { actionId: e.action_id ?? "" },
     onclick: async () => {
-      if (e.confirm && !(await context.confirm(e.confirm, e.style))) return;
-      button.disabled = true;
-      await context.act(block.block_id, e.action_id);
-      button.disabled = false;
+      // Not `disabled`: a control that is disabled loses the focus.
+      if (button.ariaBusy) return;
+      button.ariaBusy = "true";
+      const sure = !e.confirm || await context.confirm(e.confirm, e.style, block.block_id, e.action_id);
+      if (sure) await context.act(block.block_id, e.action_id);
+      button.ariaBusy = null;
     },
   }, emoji(e.text.text));
   return button;
@@ -82,6 +136,7 @@ function input(b, context) {
   const error = context.errors?.[b.block_id];
   const common = {
     id, name: b.block_id, "aria-invalid": error ? "true" : undefined, "aria-describedby": `${id}-hint`,
+    "aria-required": b.optional ? undefined : "true",
     data: { actionId: e.action_id, kind: e.type },
   };
   let field;
@@ -101,7 +156,7 @@ function input(b, context) {
   }
   return el("div", { class: "b-input" },
     el("label", { for: id }, b.label.text, b.optional ? el("span", { class: "optional" }, " (optional)") : null), field,
-    el("div", { class: "hint", id: `${id}-hint` }, error ? el("span", { class: "error", role: "alert" }, error) : b.hint?.text ?? ""));
+    el("div", { class: "hint", id: `${id}-hint` }, error ? el("span", { class: "error" }, error) : null, el("span", {}, b.hint?.text ?? "")));
 }
 
 function localTime(date) {

@@ -4,9 +4,9 @@ import { el } from "./dom.js";
 const EMOJI = {
   rotating_light: "🚨", warning: "⚠️", white_check_mark: "✅", x: "❌", lock: "🔒", unlock: "🔓", key: "🔑",
   hourglass_flowing_sand: "⏳", mag: "🔍", red_circle: "🔴", large_orange_circle: "🟠", large_yellow_circle: "🟡",
-  large_green_circle: "🟢", large_blue_circle: "🔵", white_circle: "⚪", shield: "🛡️", no_entry: "⛔", eyes: "👀",
+  large_green_circle: "🟢", large_blue_circle: "🔵", white_circle: "⚪️", shield: "🛡️", no_entry: "⛔", eyes: "👀",
   memo: "📝", repeat: "🔁", rewind: "⏪", bell: "🔔", closed_lock_with_key: "🔐", arrow_right: "➡️",
-  busts_in_silhouette: "👥", robot_face: "🤖", fire: "🔥", information_source: "ℹ️", thread: "🧵", bulb: "💡",
+  busts_in_silhouette: "👥", robot_face: "🤖", fire: "🔥", information_source: "ℹ️", thread: "🧵", bulb: "💡", leftwards_arrow_with_hook: "↩️",
 };
 
 export function emoji(text) {
@@ -83,6 +83,12 @@ export function mrkdwn(text, context) {
     out.push(...inline(line, context));
   }
   return out;
+}
+
+// What a message says, in one line that is read out or named.
+export function plain(text, context, length_max = 160) {
+  const said = el("p", {}, mrkdwn(text.replaceAll("\n", " "), context)).textContent;
+  return said.length > length_max ? `${said.slice(0, length_max)}…` : said;
 }
 
 // A text object of either kind.

@@ -31,6 +31,13 @@ impl Clock {
         self.started_at + TimeDelta::milliseconds(ms)
     }
 
+    /// When the machine's clock, by which SDKs go, will show what this one shows at `at`.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn real(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        Utc::now() + (at - self.now()) / i32::try_from(self.speed).unwrap_or(i32::MAX)
+    }
+
     /// How many seconds pass here in one real second.
     #[must_use]
     pub fn speed(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! A store in this process's memory: for the sandbox and for tests. It keeps the same promises as the
 //! Redis store, but for one: it forgets everything when the process ends.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,9 @@ struct Inner {
     open: BTreeSet<IncidentId>,
     last_number: u32,
     cards: BTreeMap<IncidentId, BTreeMap<Slot, Posted>>,
-    seen: HashMap<String, Instant>,
+    leases: HashMap<IncidentId, (String, Instant)>,
+    seen: HashSet<String>,
+    seen_order: VecDeque<(Instant, String)>,
     lanes: HashMap<Lane, Queue>,
     work: HashMap<Work, Queue>,
 }
@@ -72,6 +74,12 @@ impl Queue {
             self.taken.insert(*n, (Instant::now(), body.clone()));
         }
         out
+    }
+
+    fn hold(&mut self, token: &str) {
+        if let Some((taken_at, _)) = token.parse().ok().and_then(|n: u64| self.taken.get_mut(&n)) {
+            *taken_at = Instant::now();
+        }
     }
 
     fn done(&mut self, token: &str) {
@@ -170,11 +178,15 @@ impl IncidentLog for MemoryStore {
 impl Inbox for MemoryStore {
     async fn put(&self, lane: Lane, dedup_key: &str, body: &str) -> Result<bool, StoreError> {
         let mut inner = self.lock();
-        inner.seen.retain(|_, at| at.elapsed() < DEDUP_FOR);
-        if inner.seen.contains_key(dedup_key) {
+        while inner.seen_order.front().is_some_and(|(at, _)| at.elapsed() >= DEDUP_FOR) {
+            if let Some((_, key)) = inner.seen_order.pop_front() {
+                inner.seen.remove(&key);
+            }
+        }
+        if !inner.seen.insert(dedup_key.to_owned()) {
             return Ok(false);
         }
-        inner.seen.insert(dedup_key.to_owned(), Instant::now());
+        inner.seen_order.push_back((Instant::now(), dedup_key.to_owned()));
         inner.lanes.entry(lane).or_default().put(body.to_owned());
         drop(inner);
         self.grown.notify_waiters();
@@ -184,6 +196,11 @@ impl Inbox for MemoryStore {
     async fn take(&self, lane: Lane, max: usize) -> Result<Vec<Delivery>, StoreError> {
         let taken = self.take_from(max, |inner| inner.lanes.entry(lane).or_default().take(max)).await;
         Ok(taken.into_iter().map(|(n, body)| Delivery { token: n.to_string(), body }).collect())
+    }
+
+    async fn hold(&self, lane: Lane, token: &str) -> Result<(), StoreError> {
+        self.lock().lanes.entry(lane).or_default().hold(token);
+        Ok(())
     }
 
     async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError> {
@@ -198,6 +215,11 @@ impl WorkQueue for MemoryStore {
         let taken = self.take_from(max, |inner| inner.work.entry(work).or_default().take(max)).await;
         let item = |(n, body): (u64, String)| Some(WorkItem { token: n.to_string(), incident: body.parse().ok()? });
         Ok(taken.into_iter().filter_map(item).collect())
+    }
+
+    async fn hold_work(&self, work: Work, token: &str) -> Result<(), StoreError> {
+        self.lock().work.entry(work).or_default().hold(token);
+        Ok(())
     }
 
     async fn work_done(&self, work: Work, token: &str) -> Result<(), StoreError> {
@@ -215,7 +237,7 @@ impl WorkQueue for MemoryStore {
         let mut inner = self.lock();
         let due: Vec<IncidentId> = inner.due.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
         for id in &due {
-            inner.due.remove(id);
+            inner.due.insert(*id, now + TAKEOVER_AFTER);
             inner.put_work(Work::Effects, *id);
         }
         drop(inner);
@@ -230,13 +252,23 @@ impl CardStore for MemoryStore {
         Ok(self.lock().cards.get(&id).cloned().unwrap_or_default())
     }
 
-    async fn claim_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<bool, StoreError> {
+    async fn lease_cards(&self, id: IncidentId, holder: &str) -> Result<bool, StoreError> {
         let mut inner = self.lock();
-        let cards = inner.cards.entry(id).or_default();
-        if cards.contains_key(slot) {
+        let held = inner.leases.get(&id).is_some_and(|(by, until)| by != holder && *until > Instant::now());
+        if !held {
+            inner.leases.insert(id, (holder.to_owned(), Instant::now() + TAKEOVER_AFTER));
+        }
+        Ok(!held)
+    }
+
+    async fn release_cards(&self, id: IncidentId, holder: &str, version: u64) -> Result<bool, StoreError> {
+        let mut inner = self.lock();
+        if inner.logs.get(&id).is_some_and(|log| log.len() as u64 > version) {
             return Ok(false);
         }
-        cards.insert(slot.to_owned(), posted.clone());
+        if inner.leases.get(&id).is_some_and(|(by, _)| by == holder) {
+            inner.leases.remove(&id);
+        }
         Ok(true)
     }
 

@@ -2,12 +2,14 @@
 //! crate's untyped ones; its rate control (one message a second for the whole process) is left off and
 //! replaced by pacing per channel; and every call has a time-out, which it has not.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use chrono::{DateTime, Utc};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use slack_morphism::errors::SlackClientError;
@@ -15,10 +17,14 @@ use slack_morphism::prelude::{SlackClientHyperConnector, SlackClientHyperHttpsCo
 use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient};
 
 use crate::config::SLACK_API_URL;
-use crate::domain::id::{ChannelId, UserId};
-use crate::domain::policy::Standing;
-use crate::ports::{CardKey, Chat, ChatError, Directory, Message, ReplyTo};
+use crate::domain::id::ChannelId;
+use crate::ports::{CardKey, Chat, ChatError, Message, ReplyTo, Turn, Urgency};
+use pace::Pace;
+use people::Home;
 
+mod pace;
+mod people;
+pub mod scopes;
 pub mod signature;
 pub mod socket;
 
@@ -26,14 +32,13 @@ pub mod socket;
 const SLACK_HOOKS_HOST: &str = "hooks.slack.com";
 /// Longest wait for one call.
 const CALL_TIME_MAX: Duration = Duration::from_secs(8);
-/// Messages that a channel takes at once before Slack's one a second holds.
-const POST_BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
-/// `chat.update` is of tier 3: about 50 a minute.
-const UPDATES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(50).unwrap();
 /// Wait when Slack says 429 and not for how long.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(2);
-/// Messages read when looking for one whose posting has an unknown outcome.
-const SEARCHED_MAX: u32 = 200;
+/// Longest wait for Slack when it asks to wait before an answer to a person.
+const TELL_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Messages on a page, and pages, when looking for one whose posting has an unknown outcome.
+const PAGE_MESSAGES: u32 = 200;
+const PAGES_MAX: u32 = 10;
 /// Names the bot's metadata on a message.
 const METADATA_TYPE: &str = "irp_card";
 
@@ -42,8 +47,9 @@ pub struct SlackChat {
     client: SlackClient<SlackClientHyperHttpsConnector>,
     token: SlackApiToken,
     api_url: String,
-    posts: DefaultKeyedRateLimiter<ChannelId>,
-    updates: DefaultDirectRateLimiter,
+    home: tokio::sync::OnceCell<Home>,
+    posts: Mutex<HashMap<ChannelId, Arc<Pace>>>,
+    edits: Pace,
 }
 
 /// Who the token belongs to.
@@ -53,27 +59,21 @@ pub struct Identity {
     pub team: String,
     /// The bot's user.
     pub user: String,
-    /// The scopes that it has; empty when Slack did not say.
+    /// The workspace's address.
     pub url: String,
 }
 
 impl SlackChat {
     /// `api_url` is [`SLACK_API_URL`], or an emulator's.
     pub fn new(token: &SecretString, api_url: &str) -> Result<Self, ChatError> {
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|e| ChatError::Unavailable(format!("no root certificates: {e}")))?
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .build();
-        let connector = SlackClientHyperConnector::with_connector(https).with_slack_api_url(api_url);
+        let connector = SlackClientHyperConnector::with_connector(connector()?).with_slack_api_url(api_url);
         Ok(Self {
             client: SlackClient::new(connector),
             token: SlackApiToken::new(SlackApiTokenValue::new(token.expose_secret().to_owned())),
             api_url: api_url.to_owned(),
-            posts: RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN).allow_burst(POST_BURST)),
-            updates: RateLimiter::direct(Quota::per_minute(UPDATES_PER_MINUTE)),
+            home: tokio::sync::OnceCell::new(),
+            posts: Mutex::default(),
+            edits: Pace::of_edits(),
         })
     }
 
@@ -102,6 +102,11 @@ impl SlackChat {
         within(session.http_session_api.http_get::<Value, _, String>(method, &params, None)).await
     }
 
+    async fn answer(&self, url: &url::Url, answer: &Value) -> Result<(), ChatError> {
+        let session = self.client.open_session(&self.token);
+        within(session.http_session_api.http_post_uri::<Value, Value>(url.clone(), answer, None)).await.map(|_| ())
+    }
+
     /// An answer address is used only if it lies with Slack, or with the emulator that stands for it.
     fn response_url(&self, url: &str) -> Option<url::Url> {
         let url: url::Url = url.parse().ok()?;
@@ -110,6 +115,21 @@ impl SlackChat {
         let emulator = self.api_url != SLACK_API_URL && url.origin() == api.origin();
         (slack || emulator).then_some(url)
     }
+}
+
+/// HTTPS, and plain HTTP for emulators.
+fn connector() -> Result<HttpsConnector<HttpConnector>, ChatError> {
+    let mut http = HttpConnector::new();
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    let https = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_native_roots()
+        .map_err(|e| ChatError::Unavailable(format!("no root certificates: {e}")))?
+        .https_or_http()
+        .enable_http1()
+        .enable_http2()
+        .wrap_connector(http);
+    Ok(https)
 }
 
 async fn within<T>(call: impl Future<Output = Result<T, SlackClientError>>) -> Result<T, ChatError> {
@@ -173,6 +193,18 @@ fn carries(message: &Value, key: &CardKey) -> bool {
 
 #[async_trait]
 impl Chat for SlackChat {
+    async fn turn(&self, to: Turn<'_>, urgency: Urgency) {
+        let channel = match to {
+            Turn::Edit => return self.edits.turn(urgency).await,
+            Turn::Post(channel) => channel,
+        };
+        let pace = {
+            let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(posts.entry(channel.clone()).or_insert_with(|| Arc::new(Pace::of_posts())))
+        };
+        pace.turn(urgency).await;
+    }
+
     async fn post(
         &self,
         channel: &ChannelId,
@@ -180,7 +212,6 @@ impl Chat for SlackChat {
         key: &CardKey,
         message: &Message,
     ) -> Result<String, ChatError> {
-        self.posts.until_key_ready(channel).await;
         let mut body = with_metadata(body(channel.as_str(), message), key);
         if let Some(ts) = thread_ts {
             body["thread_ts"] = json!(ts);
@@ -193,7 +224,6 @@ impl Chat for SlackChat {
     }
 
     async fn update(&self, channel: &ChannelId, ts: &str, key: &CardKey, message: &Message) -> Result<(), ChatError> {
-        self.updates.until_ready().await;
         let mut body = with_metadata(body(channel.as_str(), message), key);
         body["ts"] = json!(ts);
         self.post_json("chat.update", &body).await.map(|_| ())
@@ -204,9 +234,16 @@ impl Chat for SlackChat {
         channel: &ChannelId,
         thread_ts: Option<&str>,
         key: &CardKey,
+        since: DateTime<Utc>,
     ) -> Result<Option<String>, ChatError> {
-        let limit = SEARCHED_MAX.to_string();
-        let mut params = vec![("channel", channel.as_str()), ("limit", &limit), ("include_all_metadata", "true")];
+        let limit = PAGE_MESSAGES.to_string();
+        let oldest = format!("{}.000000", since.timestamp());
+        let mut params = vec![
+            ("channel", channel.as_str()),
+            ("limit", &limit),
+            ("oldest", &oldest),
+            ("include_all_metadata", "true"),
+        ];
         let method = match thread_ts {
             Some(ts) => {
                 params.push(("ts", ts));
@@ -214,10 +251,23 @@ impl Chat for SlackChat {
             }
             None => "conversations.history",
         };
-        let answer = self.get(method, &params).await?;
-        let messages = answer["messages"].as_array().map_or(&[][..], Vec::as_slice);
-        let found = messages.iter().find(|m| carries(m, key));
-        Ok(found.and_then(|m| m["ts"].as_str()).map(str::to_owned))
+        let mut cursor = String::new();
+        for _ in 0..PAGES_MAX {
+            let mut params = params.clone();
+            if !cursor.is_empty() {
+                params.push(("cursor", &cursor));
+            }
+            let answer = self.get(method, &params).await?;
+            let messages = answer["messages"].as_array().map_or(&[][..], Vec::as_slice);
+            if let Some(found) = messages.iter().find(|m| carries(m, key)) {
+                return Ok(found["ts"].as_str().map(str::to_owned));
+            }
+            match answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str) {
+                Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
+                _ => return Ok(None),
+            }
+        }
+        Err(ChatError::Unavailable("the messages are too many to look through".into()))
     }
 
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
@@ -226,10 +276,16 @@ impl Chat for SlackChat {
                 "response_type": "ephemeral", "replace_original": false,
                 "text": message.text, "blocks": message.blocks, "thread_ts": to.thread_ts,
             });
-            let session = self.client.open_session(&self.token);
-            let sent = within(session.http_session_api.http_post_uri::<Value, Value>(url, &answer, None)).await;
-            if sent.is_ok() {
-                return Ok(());
+            match self.answer(&url, &answer).await {
+                Ok(()) => return Ok(()),
+                Err(ChatError::RateLimited(wait)) if wait <= TELL_WAIT_MAX => {
+                    tokio::time::sleep(wait).await;
+                    if self.answer(&url, &answer).await.is_ok() {
+                        return Ok(());
+                    }
+                }
+                // It may have arrived: said twice is better than not at all.
+                Err(_) => {}
             }
         }
         if let Some(channel) = &to.channel {
@@ -249,66 +305,12 @@ impl Chat for SlackChat {
     }
 }
 
-#[async_trait]
-impl Directory for SlackChat {
-    async fn standing(&self, user: &UserId) -> Standing {
-        match self.get("users.info", &[("user", user.as_str())]).await {
-            Ok(answer) => standing(&answer["user"]),
-            Err(error) => {
-                tracing::warn!(slack.user = %user, %error, "Slack could not say who somebody is; the answer is no");
-                Standing::Unknown
-            }
-        }
-    }
-}
-
-/// A missing member means no: rights are never guessed.
-fn standing(user: &Value) -> Standing {
-    let flag = |name: &str| user[name].as_bool();
-    match (flag("deleted"), flag("is_bot"), user["id"].as_str()) {
-        (Some(true), _, _) => Standing::Deactivated,
-        (_, Some(true), _) | (_, _, Some("USLACKBOT")) => Standing::Bot,
-        (Some(false), Some(false), Some(_)) => match (flag("is_restricted"), flag("is_ultra_restricted")) {
-            (Some(false), Some(false)) if flag("is_stranger") != Some(true) => Standing::Member,
-            (Some(_), Some(_)) if flag("is_stranger") == Some(true) => Standing::External,
-            (Some(_), Some(_)) => Standing::Guest,
-            _ => Standing::Unknown,
-        },
-        _ => Standing::Unknown,
-    }
-}
-
 /// Shared by all that speak to Slack.
 pub type SharedChat = Arc<SlackChat>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn user(changes: &[(&str, Value)]) -> Value {
-        let mut user = json!({"id": "U1", "deleted": false, "is_bot": false, "is_restricted": false, "is_ultra_restricted": false});
-        for (name, value) in changes {
-            user[*name] = value.clone();
-        }
-        user
-    }
-
-    #[test]
-    fn only_a_plain_member_is_a_member() {
-        assert_eq!(standing(&user(&[])), Standing::Member);
-        for (name, expected) in [
-            ("deleted", Standing::Deactivated),
-            ("is_bot", Standing::Bot),
-            ("is_restricted", Standing::Guest),
-            ("is_ultra_restricted", Standing::Guest),
-            ("is_stranger", Standing::External),
-        ] {
-            assert_eq!(standing(&user(&[(name, json!(true))])), expected, "{name}");
-        }
-        for name in ["deleted", "is_bot", "is_restricted", "is_ultra_restricted", "id"] {
-            assert_eq!(standing(&user(&[(name, Value::Null)])), Standing::Unknown, "{name}");
-        }
-    }
 
     #[test]
     fn answers_go_to_slack_only() {

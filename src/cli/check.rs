@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use super::serve::{aws_settings, open_store};
 use crate::adapters::aws::AwsCloud;
 use crate::adapters::slack::SlackChat;
+use crate::adapters::slack::scopes::missing;
 use crate::boot::playbook;
 use crate::config::{ProcessEnvironment, Settings};
 use crate::domain::policy::Standing;
@@ -23,6 +24,9 @@ pub async fn check() -> bool {
         }
     };
     report.right("settings", "read");
+    if settings.alert_keys.is_empty() {
+        report.wrong("alerts", "IRP_ALERT_KEYS is not set: every alert webhook is turned away with 401");
+    }
     match playbook(&settings) {
         Ok(playbook) => report.right("playbook", &format!("{} phases", playbook.phases.len())),
         Err(error) => report.wrong("playbook", &format!("{error:#}")),
@@ -67,6 +71,17 @@ async fn slack(settings: &Settings, report: &mut Report) {
         }
         Err(error) => return report.wrong("slack token", &error.to_string()),
     }
+    match slack.scopes().await {
+        Ok(Some(granted)) => match missing(&granted).as_slice() {
+            [] => report.right("slack scopes", "all that are needed"),
+            missing => report.wrong(
+                "slack scopes",
+                &format!("the token lacks {}: add them to the app and install it again", missing.join(", ")),
+            ),
+        },
+        Ok(None) => report.wrong("slack scopes", "Slack did not say which the token has"),
+        Err(error) => report.wrong("slack scopes", &error.to_string()),
+    }
     match slack.channel(&settings.slack.war_room).await {
         Ok((name, true)) => report.right("slack channel", &format!("#{name}, the bot is a member")),
         Ok((name, false)) => {
@@ -77,9 +92,10 @@ async fn slack(settings: &Settings, report: &mut Report) {
     let policy = settings.organisation.policy();
     for user in policy.responders.union(&policy.approvers) {
         match slack.standing(user).await {
-            Standing::Member => report.right("slack person", &format!("{user} is a member")),
-            standing => report
+            Ok(Standing::Member) => report.right("slack person", &format!("{user} is a member")),
+            Ok(standing) => report
                 .wrong("slack person", &format!("{user} in irp.toml is {standing:?} to Slack and could do nothing")),
+            Err(error) => report.wrong("slack person", &format!("{user} in irp.toml: {error}")),
         }
     }
     if let Some(token) = &settings.slack.app_token {

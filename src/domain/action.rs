@@ -1,22 +1,18 @@
 //! The catalogue: each change in AWS with its literal calls, its inverse, and how to tell from AWS
 //! that it holds. What is here is what an approver reads, what is executed and what is verified.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::credential::AccessKeyId;
 use super::id::RequestId;
-use super::observation::{KeyStatus, Observation, Probe, same_document};
+use super::observation::{KeyStatus, Observation, Probe};
 use super::policy::ActionClass;
 
-/// Name of the inline policy that denies older sessions: the one that the AWS console uses.
-pub const REVOKE_POLICY: &str = "AWSRevokeOlderSessions";
-/// How far behind the call the cut-off lies. Sessions minted while the policy spreads are denied too;
-/// the AWS console looks about as far ahead.
-pub const CUT_OFF_LEAD_S: i64 = 30;
-/// Stands in a planned document for the cut-off, which is known only when the call is made.
-pub const CUT_OFF: &str = "{cut-off}";
+pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
+use revocation::{cut_off_at, cut_off_in, role_policy_call, same_documents, user_policy_call};
+
+mod revocation;
 
 /// A change in AWS, with its exact target.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -45,6 +41,8 @@ pub enum Action {
         user_name: String,
         /// The document as it was; absent when there was none.
         previous: Option<String>,
+        /// The document that the undone request has put there. Anything else is somebody else's.
+        put: String,
         /// The request that is undone.
         undoes: RequestId,
     },
@@ -54,6 +52,8 @@ pub enum Action {
         role_name: String,
         /// The document as it was; absent when there was none.
         previous: Option<String>,
+        /// The document that the undone request has put there. Anything else is somebody else's.
+        put: String,
         /// The request that is undone.
         undoes: RequestId,
     },
@@ -133,7 +133,8 @@ impl ApiCall {
         self
     }
 
-    fn document(&self) -> Option<&str> {
+    /// The policy document that it puts, if it puts one.
+    pub fn document(&self) -> Option<&str> {
         match self {
             Self::PutUserPolicy { policy_document, .. } | Self::PutRolePolicy { policy_document, .. } => {
                 Some(policy_document)
@@ -141,6 +142,10 @@ impl ApiCall {
             _ => None,
         }
     }
+}
+
+fn restoring(previous: Option<&str>) -> &'static str {
+    if previous.is_some() { "put back the older deny for" } else { "remove the deny for" }
 }
 
 fn kebab(camel: &str) -> String {
@@ -217,6 +222,11 @@ impl Action {
         }
     }
 
+    /// Whether doing it again does something: what has come since the first time is reached too.
+    pub const fn is_repeatable(&self) -> bool {
+        matches!(self, Self::RevokeUserSessions { .. } | Self::RevokeRoleSessions { .. })
+    }
+
     /// What it does, in a line, with the target's name in it.
     pub fn title(&self) -> String {
         match self {
@@ -227,11 +237,11 @@ impl Action {
                 format!("Revoke all sessions minted from the keys of user {user_name}")
             }
             Self::RevokeRoleSessions { role_name } => format!("Revoke all older sessions of role {role_name}"),
-            Self::RestoreUserPolicy { user_name, undoes, .. } => {
-                format!("Undo {undoes}: put policy {REVOKE_POLICY} of user {user_name} back as it was")
+            Self::RestoreUserPolicy { user_name, undoes, previous, .. } => {
+                format!("Undo {undoes}: {} sessions of user {user_name}", restoring(previous.as_deref()))
             }
-            Self::RestoreRolePolicy { role_name, undoes, .. } => {
-                format!("Undo {undoes}: put policy {REVOKE_POLICY} of role {role_name} back as it was")
+            Self::RestoreRolePolicy { role_name, undoes, previous, .. } => {
+                format!("Undo {undoes}: {} sessions of role {role_name}", restoring(previous.as_deref()))
             }
         }
     }
@@ -254,9 +264,12 @@ impl Action {
             ),
             Self::RestoreUserPolicy { previous, .. } | Self::RestoreRolePolicy { previous, .. } => {
                 if previous.is_some() {
-                    "Sessions that only the newer cut-off denies work again.".to_owned()
+                    "Sessions issued between the older and the newer cut-off get their access back: the attacker's too, \
+                     if there are any that have not expired."
+                        .to_owned()
                 } else {
-                    "Sessions that the deny stops work again, the attacker's among them if they have not expired."
+                    "Every session that the policy denies gets its access back: the attacker's too, if it has not \
+                     expired."
                         .to_owned()
                 }
             }
@@ -298,25 +311,31 @@ impl Action {
                 }
             }
             (Self::RevokeUserSessions { user_name }, Observation::InlinePolicy { document, .. }) => Ok(WorkedOut {
-                calls: vec![user_policy_call(user_name, Some(revoke_document()))],
+                calls: vec![user_policy_call(user_name, Some(revocation::document()))],
                 cut_off_not_before: document.as_deref().and_then(cut_off_in),
                 inverse: Inverse::Calls(vec![user_policy_call(user_name, document.clone())]),
             }),
             (Self::RevokeRoleSessions { role_name }, Observation::InlinePolicy { document, .. }) => Ok(WorkedOut {
-                calls: vec![role_policy_call(role_name, Some(revoke_document()))],
+                calls: vec![role_policy_call(role_name, Some(revocation::document()))],
                 cut_off_not_before: document.as_deref().and_then(cut_off_in),
                 inverse: Inverse::Calls(vec![role_policy_call(role_name, document.clone())]),
             }),
-            (Self::RestoreUserPolicy { user_name, previous, .. }, Observation::InlinePolicy { document, .. }) => {
-                let now = document.clone().ok_or_else(|| ALREADY_GONE.to_owned())?;
+            (
+                Self::RestoreUserPolicy { user_name, previous, put, undoes },
+                Observation::InlinePolicy { document, .. },
+            ) => {
+                let now = ours(document.as_deref(), put, *undoes)?;
                 Ok(WorkedOut {
                     calls: vec![user_policy_call(user_name, previous.clone())],
                     cut_off_not_before: None,
                     inverse: Inverse::Calls(vec![user_policy_call(user_name, Some(now))]),
                 })
             }
-            (Self::RestoreRolePolicy { role_name, previous, .. }, Observation::InlinePolicy { document, .. }) => {
-                let now = document.clone().ok_or_else(|| ALREADY_GONE.to_owned())?;
+            (
+                Self::RestoreRolePolicy { role_name, previous, put, undoes },
+                Observation::InlinePolicy { document, .. },
+            ) => {
+                let now = ours(document.as_deref(), put, *undoes)?;
                 Ok(WorkedOut {
                     calls: vec![role_policy_call(role_name, previous.clone())],
                     cut_off_not_before: None,
@@ -387,63 +406,22 @@ impl Action {
 pub const REACTIVATE_REFUSED: &str = "A leaked key is never switched on again: whoever has it could use it at once. Make a new key for the workload instead.";
 const ALREADY_GONE: &str = "The policy is no longer there: nothing is left to undo.";
 
-fn same_documents(a: Option<&str>, b: Option<&str>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => same_document(a, b),
-        (None, None) => true,
-        _ => false,
-    }
-}
-
-fn user_policy_call(user_name: &str, document: Option<String>) -> ApiCall {
-    let (user_name, policy_name) = (user_name.to_owned(), REVOKE_POLICY.to_owned());
+/// The policy as it is, if it is still the one that the undone request has put there.
+fn ours(document: Option<&str>, put: &str, undoes: RequestId) -> Result<String, String> {
     match document {
-        Some(policy_document) => ApiCall::PutUserPolicy { user_name, policy_name, policy_document },
-        None => ApiCall::DeleteUserPolicy { user_name, policy_name },
+        None => Err(ALREADY_GONE.to_owned()),
+        Some(now) if same_documents(Some(now), Some(put)) => Ok(now.to_owned()),
+        Some(_) => Err(format!(
+            "Policy {REVOKE_POLICY} is no longer the one that {undoes} has put there: another revocation, perhaps of \
+             another incident, has replaced it. Undo that one first, or look at the policy in IAM."
+        )),
     }
-}
-
-fn role_policy_call(role_name: &str, document: Option<String>) -> ApiCall {
-    let (role_name, policy_name) = (role_name.to_owned(), REVOKE_POLICY.to_owned());
-    match document {
-        Some(policy_document) => ApiCall::PutRolePolicy { role_name, policy_name, policy_document },
-        None => ApiCall::DeleteRolePolicy { role_name, policy_name },
-    }
-}
-
-/// The document that AWS documents for revoking role sessions. `aws:TokenIssueTime` is absent from
-/// requests signed with a long-term key, so on a user it reaches sessions only.
-fn revoke_document() -> String {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Deny",
-            "Action": ["*"],
-            "Resource": ["*"],
-            "Condition": { "DateLessThan": { "aws:TokenIssueTime": CUT_OFF } },
-        }],
-    })
-    .to_string()
-}
-
-/// The latest cut-off that a revocation policy already sets.
-fn cut_off_in(document: &str) -> Option<DateTime<Utc>> {
-    let document: serde_json::Value = serde_json::from_str(document).ok()?;
-    let statements = document.get("Statement")?;
-    let one = std::slice::from_ref(statements);
-    statements
-        .as_array()
-        .map_or(one, Vec::as_slice)
-        .iter()
-        .filter_map(|s| s.pointer("/Condition/DateLessThan/aws:TokenIssueTime")?.as_str()?.parse().ok())
-        .max()
 }
 
 impl WorkedOut {
     /// The calls as they go to AWS when the call is made at `now`.
     pub fn calls_at(&self, now: DateTime<Utc>) -> Vec<ApiCall> {
-        let fresh = now + TimeDelta::seconds(CUT_OFF_LEAD_S);
-        let cut_off = self.cut_off_not_before.map_or(fresh, |earlier| earlier.max(fresh));
+        let cut_off = cut_off_at(now, self.cut_off_not_before);
         self.calls.iter().cloned().map(|call| call.with_cut_off(cut_off)).collect()
     }
 }
@@ -473,9 +451,9 @@ mod tests {
         assert!(sent[0].document().unwrap().contains("2026-01-01T00:00:30Z"));
         assert!(!sent[0].document().unwrap().contains(CUT_OFF));
 
-        let later = sent[0].document().unwrap().replace("2026-01-01T00:00:30Z", "2026-01-01T09:00:00Z");
+        let later = sent[0].document().unwrap().replace("2026-01-01T00:00:30Z", "2026-01-01T00:40:00Z");
         let again = action.work_out(&policy("AROA1", Some(later))).unwrap();
-        assert!(again.calls_at(at("2026-01-01T00:10:00Z"))[0].document().unwrap().contains("2026-01-01T09:00:00Z"));
+        assert!(again.calls_at(at("2026-01-01T00:10:00Z"))[0].document().unwrap().contains("2026-01-01T00:40:00Z"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use super::refusal::{Refusal, moment};
 
 /// Version of the digest's content. A change in what is bound changes it.
 const PLAN_SCHEMA: u8 = 1;
+/// Paths of roles that only AWS can change: service-linked ones and those of IAM Identity Center.
+const RESERVED_PATHS: [&str; 2] = ["/aws-service-role/", "/aws-reserved/"];
 /// Characters of the digest that cards and buttons carry.
 const DIGEST_SHOWN_CHARS: usize = 12;
 
@@ -96,6 +98,12 @@ impl Plan {
     pub fn make(action: Action, before: Observation, asked: &Asked<'_>, policy: &Policy) -> Result<Self, Refusal> {
         let work = action.work_out(&before).map_err(Refusal::NotApplicable)?;
         let target = before.owner_arn().unwrap_or_default().to_owned();
+        if let Some(path) = before.owner_path().filter(|p| RESERVED_PATHS.iter().any(|r| p.starts_with(r))) {
+            return Err(Refusal::Protected(
+                target,
+                format!("roles under {path} are changed only by AWS itself (UnmodifiableEntity)."),
+            ));
+        }
         if policy.protected_arns.contains(&target) {
             return Err(Refusal::Protected(
                 target,
@@ -210,6 +218,8 @@ pub enum RequestState {
         by: UserId,
         /// Why.
         reason: String,
+        /// When.
+        at: DateTime<Utc>,
     },
     /// The requester took it back.
     Withdrawn,
@@ -313,6 +323,9 @@ pub fn check_decide(
     if request.state != RequestState::Pending {
         return Err(Refusal::Decided { request: request.id, how: request.state.in_words() });
     }
+    if request.plan.policy_version != policy.version {
+        return Err(Refusal::RulesChanged(request.id));
+    }
     if now > request.plan.approve_by {
         return Err(Refusal::TooLate { request: request.id, at: moment(request.plan.approve_by) });
     }
@@ -367,7 +380,7 @@ impl Warrant {
             return Err(Refusal::DigestMismatch(request.id));
         }
         if request.plan.policy_version != policy.version {
-            return Err(Refusal::Other("The rules have changed since this was asked for.".into()));
+            return Err(Refusal::RulesChanged(request.id));
         }
         if requester.person != request.plan.requester {
             return Err(Refusal::Other("The requester is not the one who was recorded.".into()));

@@ -88,6 +88,14 @@ impl Observation {
         }
     }
 
+    /// The owner's path, where it was read.
+    pub fn owner_path(&self) -> Option<&str> {
+        match self {
+            Self::InlinePolicy { owner_path, .. } => Some(owner_path),
+            Self::AccessKey { .. } | Self::OwnerMissing => None,
+        }
+    }
+
     /// The owner's ARN.
     pub fn owner_arn(&self) -> Option<&str> {
         match self {

@@ -56,6 +56,10 @@ pub enum Refusal {
     ReasonNeeded,
     #[error("The likely compromise time cannot be after now.")]
     InTheFuture,
+    #[error("Not closed as resolved, because containment is not done: {}. Do that first, or close it with a note that says why it is resolved all the same.", left_over(.0))]
+    NotContained(Vec<String>),
+    #[error("The rules in irp.toml have changed since {0} was asked for. Ask again from the step's card.")]
+    RulesChanged(RequestId),
     #[error("{0} is protected: {1}")]
     Protected(String, String),
     #[error("{0} is still being carried out. Close the incident when its result is in.")]
@@ -72,6 +76,10 @@ pub fn mention(user: &UserId) -> String {
 /// A moment for a sentence, to the second, in UTC.
 pub fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+fn left_over(steps: &[String]) -> String {
+    if steps.is_empty() { "which steps it takes is not known yet".to_owned() } else { steps.join("; ") }
 }
 
 const fn standing_sentence(standing: Standing) -> &'static str {

@@ -5,8 +5,12 @@ pub const REMOVED: &str = "[secret removed]";
 
 /// Length of an AWS secret access key.
 const SECRET_KEY_CHARS: usize = 40;
+/// A secret key of which a character or two were lost in copying is still as good as leaked.
+const SECRET_KEY_CHARS_MIN: usize = 38;
 /// A run of base64 at least this long is taken for a session token.
 const SESSION_TOKEN_CHARS_MIN: usize = 100;
+/// What stands for `/`, `+` and `=` in addresses and forms.
+const ENCODED: [(&str, &str); 6] = [("%2F", "/"), ("%2f", "/"), ("%2B", "+"), ("%2b", "+"), ("%3D", "="), ("%3d", "=")];
 
 /// A text with any secret access key or session token cut out, and whether there was one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,12 +22,13 @@ pub struct Scrubbed {
 }
 
 /// Cuts out what looks like a secret access key (40 characters of base64 that are not a hexadecimal
-/// hash) or a session token (100 or more).
+/// hash, alone or run together with a key id, a name or padding) or a session token (100 or more).
 pub fn scrub(text: &str) -> Scrubbed {
+    let text = ENCODED.iter().fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain));
     let is_key_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '+' | '=');
     let mut out = String::with_capacity(text.len());
     let mut found = false;
-    let mut rest = text;
+    let mut rest = text.as_str();
     while !rest.is_empty() {
         let run_end = rest.find(|c| !is_key_char(c)).unwrap_or(rest.len());
         let (run, tail) = rest.split_at(run_end);
@@ -40,23 +45,32 @@ pub fn scrub(text: &str) -> Scrubbed {
     Scrubbed { text: out, found }
 }
 
-/// What to keep of a run that holds a secret; `None` when it holds none. A name pasted with its value
-/// (`aws_secret_access_key=wJalr…`) keeps its name.
+/// What to keep of a run that holds a secret; `None` when it holds none. A key id or a name that the
+/// secret is pasted to (`aws_secret_access_key=wJalr…`) is kept.
 fn without_secret(run: &str) -> Option<String> {
-    if is_secret(run) {
-        return Some(REMOVED.to_owned());
-    }
-    let (name, value) = run.split_once('=')?;
-    is_secret(value).then(|| format!("{name}={REMOVED}"))
+    let key_id_end = (run.starts_with("AKIA") || run.starts_with("ASIA")).then_some(20).filter(|end| run.len() > *end);
+    let (id, rest) = run.split_at(key_id_end.unwrap_or(0));
+    let (names, value) = match rest.trim_end_matches('=').rsplit_once('=') {
+        Some((names, value)) => (format!("{names}="), value),
+        None => (String::new(), rest.trim_end_matches('=')),
+    };
+    let value = value.trim_start_matches('/');
+    is_secret(value).then(|| format!("{id}{names}{REMOVED}"))
 }
 
 fn is_secret(run: &str) -> bool {
     if run.len() >= SESSION_TOKEN_CHARS_MIN {
         return true;
     }
-    let hash = run.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    let mixed = run.bytes().any(|b| b.is_ascii_lowercase()) && run.bytes().any(|b| b.is_ascii_uppercase());
-    run.len() == SECRET_KEY_CHARS && !hash && mixed
+    let has = |is: fn(&u8) -> bool| run.bytes().any(|b| is(&b));
+    let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+    // Long names in mixed case are common; with digits in them they are not.
+    let random = mixed && run.bytes().filter(u8::is_ascii_digit).count() >= 2;
+    match run.len() {
+        SECRET_KEY_CHARS => mixed,
+        SECRET_KEY_CHARS_MIN.. => random,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +87,14 @@ mod tests {
             (format!("AKIAIOSFODNN7EXAMPLE:{SECRET}!"), format!("AKIAIOSFODNN7EXAMPLE:{REMOVED}!")),
             (format!("aws_secret_access_key={SECRET}"), format!("aws_secret_access_key={REMOVED}")),
             (format!("“{SECRET}”"), format!("“{REMOVED}”")),
+            (format!("AKIAIOSFODNN7EXAMPLE/{SECRET}"), format!("AKIAIOSFODNN7EXAMPLE{REMOVED}")),
+            (format!("AKIAIOSFODNN7EXAMPLE{SECRET}"), format!("AKIAIOSFODNN7EXAMPLE{REMOVED}")),
+            (format!("{SECRET}="), REMOVED.to_owned()),
+            (format!("a=b={SECRET}"), format!("a=b={REMOVED}")),
+            (SECRET.replace('/', "%2F"), REMOVED.to_owned()),
+            (SECRET.replace('/', "%2f"), REMOVED.to_owned()),
+            ("wJalrXUtnFEMI/K7MDENG/bPxRfi9CYEXAMPLEKE".to_owned(), REMOVED.to_owned()),
+            ("wJalrXUtnFEMI/K7MDENG/bPxRfi9CYEXAMPLEK".to_owned(), REMOVED.to_owned()),
         ] {
             assert_eq!(scrub(&text), Scrubbed { text: kept, found: true }, "{text}");
         }
@@ -86,6 +108,7 @@ mod tests {
             "open AKIAIOSFODNN7EXAMPLE",
             "da39a3ee5e6b4b0d3255bfef95601890afd80709",
             "arn:aws:iam::111122223333:user/deploy-bot",
+            "arn:aws:iam::111122223333:role/TheVeryLongNameOfARoleThatSomebodyChoseForTheBuildPipeline",
             "a long sentence about a key that was found in a public repository, é",
         ] {
             assert_eq!(scrub(text), Scrubbed { text: text.to_owned(), found: false }, "{text}");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::{CONFLICT_ATTEMPTS_MAX, Engine, EngineError};
 use crate::domain::approval::{CallAnswer, RequestState, Warrant};
 use crate::domain::id::{IncidentId, RequestId};
@@ -19,23 +21,41 @@ const CALL_TIME_MAX: Duration = Duration::from_secs(10);
 const EFFECTS_MAX: u32 = 1_000;
 
 impl Engine {
-    /// Runs all that is due for an incident, until nothing is. What is due later is left to the clock.
-    /// An error leaves the rest undone: ask again.
+    /// Runs all that is due for an incident, until nothing is: all that changes or decides something.
+    /// What fails does not hold up the rest. An error means that something is left undone: ask again.
     pub async fn advance(&self, id: IncidentId) -> Result<(), EngineError> {
+        let mut failed: Vec<Effect> = Vec::new();
+        let mut first_error = None;
         for _ in 0..EFFECTS_MAX {
             let Some(incident) = self.load(id).await? else { return Ok(()) };
             let now = self.now();
-            let Some(due) = owed(&incident).into_iter().find(|o| o.due_at <= now) else { return Ok(()) };
-            match due.effect {
-                Effect::Identify => self.identify(&incident).await?,
-                Effect::Execute(request) => self.execute(incident, request).await?,
-                Effect::ReadBack(request) => self.read_back(&incident, request).await?,
-                Effect::Clock(request) => {
-                    self.report(id, || Report::ClockPassed { request }).await?;
-                }
+            let due = owed(&incident)
+                .into_iter()
+                .find(|o| o.due_at <= now && o.effect != Effect::Identify && !failed.contains(&o.effect));
+            let Some(due) = due else { return first_error.map_or(Ok(()), Err) };
+            let outcome = match due.effect {
+                Effect::Identify => Ok(()),
+                Effect::Execute(request) => self.execute(incident, request).await,
+                Effect::ReadBack(request) => self.read_back(&incident, request).await,
+                Effect::Clock(request) => self.report(id, || Report::ClockPassed { request }).await.map(|_| ()),
+            };
+            if let Err(error) = outcome {
+                failed.push(due.effect);
+                first_error.get_or_insert(error);
             }
         }
         Err(EngineError::Contended)
+    }
+
+    /// Finds out whose credential it is, if that is due. Apart from [`Self::advance`], because it can take
+    /// long and an approved change must not wait for it.
+    pub async fn inform(&self, id: IncidentId) -> Result<(), EngineError> {
+        let Some(incident) = self.load(id).await? else { return Ok(()) };
+        let now = self.now();
+        if owed(&incident).iter().any(|o| o.due_at <= now && o.effect == Effect::Identify) {
+            self.identify(&incident).await?;
+        }
+        Ok(())
     }
 
     async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {
@@ -52,11 +72,11 @@ impl Engine {
     /// the answer. Only the process whose `ExecutionStarted` is in the log makes the call.
     async fn execute(&self, incident: Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
-        let requester = self.actor(&request.requested_by).await;
-        let mut approvers = Vec::new();
-        for approval in &request.approvals {
-            approvers.push(self.actor(&approval.user).await);
-        }
+        // A Slack that does not answer is asked again until the time to execute has passed; only a
+        // definite no ends the request.
+        let requester = self.known_actor(&request.requested_by).await.map_err(EngineError::Directory)?;
+        let approvers = request.approvals.iter().map(|approval| self.known_actor(&approval.user));
+        let approvers = try_join_all(approvers).await.map_err(EngineError::Directory)?;
         let now = match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
             Ok(now) => now,
             // Waits for its clock: within the time to execute it is tried again, after that it lapses.

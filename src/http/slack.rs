@@ -1,5 +1,8 @@
 //! Slack's deliveries over HTTP, and the one way in that Socket Mode shares.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -8,13 +11,14 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{App, header_text, read_body};
-use crate::intake::slack::{self, Inbound, Malformed, Received};
-use crate::intake::submission::FieldErrors;
+use crate::domain::refusal::Refusal;
+use crate::intake::slack::{self, Act, Inbound, Malformed, Received};
+use crate::intake::submission::{FieldErrors, Submission, field};
 use crate::ports::Lane;
-use crate::view::replies::said;
+use crate::view::replies::{NOT_KNOWN_KEPT, said};
 
-/// Said when the store is away: nothing was recorded and nothing will happen.
-const NOT_KEPT: &str = ":warning: The bot's store does not answer, so this was *not* recorded and nothing will happen. Try again in a moment.";
+/// How long a delivery waits for the store. Slack takes an answer for three seconds.
+const KEPT_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// `POST /slack/commands`.
 pub async fn commands(State(app): State<App>, request: Request) -> Response {
@@ -51,10 +55,15 @@ async fn verified(app: &App, request: Request) -> Result<Bytes, StatusCode> {
         app.metrics.rejected(why);
         Err(status)
     };
-    if header_text(request.headers(), "x-slack-signature").is_empty() {
+    let claims = request.headers();
+    if header_text(claims, "x-slack-signature").is_empty() {
         return refused(StatusCode::UNAUTHORIZED, "slack_unsigned");
     }
-    let (headers, body) = match read_body(request).await {
+    // What cannot be accepted whatever its body is need not be read.
+    if !app.verifier.is_fresh(header_text(claims, "x-slack-request-timestamp"), app.wall.now()) {
+        return refused(StatusCode::UNAUTHORIZED, "slack_stale");
+    }
+    let (headers, body) = match read_body(app, request).await {
         Ok(read) => read,
         Err(status) => return refused(status, "slack_body"),
     };
@@ -70,19 +79,23 @@ async fn verified(app: &App, request: Request) -> Result<Bytes, StatusCode> {
 /// Keeps what was received, and gives what the acknowledgement carries, if anything.
 pub async fn take(app: &App, received: Received) -> Option<Value> {
     match received {
+        Received::Keep { inbound, .. } if is_in_the_future(app, &inbound.act) => {
+            Some(form_errors(&FieldErrors::from([(field::TIME.to_owned(), Refusal::InTheFuture.to_string())])))
+        }
         Received::Keep { dedup_key, mut inbound } => {
             inbound.received_at_ms = app.wall.now().timestamp_millis();
             let text = serde_json::to_string(&inbound).expect("plain data");
-            match app.store.put(Lane::Slack, &dedup_key, &text).await {
-                Ok(new) => {
+            let kept = tokio::time::timeout(KEPT_WITHIN, app.store.put(Lane::Slack, &dedup_key, &text)).await;
+            let error = match kept {
+                Ok(Ok(new)) => {
                     app.metrics.slack(if new { "new" } else { "repeated" });
-                    None
+                    return None;
                 }
-                Err(error) => {
-                    tracing::error!(%error, "a Slack delivery could not be kept; the person is told");
-                    not_kept(app, &inbound).await
-                }
-            }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer in time".to_owned(),
+            };
+            tracing::error!(%error, "a Slack delivery could not be kept; the person is told");
+            not_kept(app, *inbound)
         }
         Received::FormErrors(errors) => Some(form_errors(&errors)),
         Received::Challenge(challenge) => Some(json!({"challenge": challenge})),
@@ -93,17 +106,24 @@ pub async fn take(app: &App, received: Received) -> Option<Value> {
     }
 }
 
-async fn not_kept(app: &App, inbound: &Inbound) -> Option<Value> {
-    use crate::intake::slack::Act;
-    match &inbound.act {
-        Act::Command(_) => Some(json!({"response_type": "ephemeral", "text": NOT_KEPT})),
-        Act::Click(_) | Act::UnknownClick | Act::Mention | Act::Submit(_) => {
-            if let Err(error) = app.chat.tell(&inbound.reply, &said(NOT_KEPT)).await {
-                tracing::warn!(%error, "the person could not be told");
-            }
-            None
-        }
+/// Answers a command at once. Everything else is answered empty, and the person told afterwards: Slack
+/// does not wait.
+fn not_kept(app: &App, inbound: Inbound) -> Option<Value> {
+    if matches!(inbound.act, Act::Command(_)) {
+        return Some(json!({"response_type": "ephemeral", "text": NOT_KNOWN_KEPT}));
     }
+    let chat = Arc::clone(&app.chat);
+    app.tasks.spawn(async move {
+        if let Err(error) = chat.tell(&inbound.reply, &said(NOT_KNOWN_KEPT)).await {
+            tracing::warn!(%error, "the person could not be told");
+        }
+    });
+    None
+}
+
+/// Answered at its field, while the form is still open.
+fn is_in_the_future(app: &App, act: &Act) -> bool {
+    matches!(act, Act::Submit(Submission::CompromiseTime { at, .. }) if *at > app.clock.now())
 }
 
 fn form_errors(errors: &FieldErrors) -> Value {

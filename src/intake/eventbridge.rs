@@ -79,8 +79,13 @@ fn finding(finding: &Value, delivery: Option<&str>) -> Result<Vec<Alert>, NotAnE
     // A sample says so itself, or has the made-up key that generated findings carry. Only what an
     // attacker cannot choose counts: a user agent could say “sample” too.
     let key = path(finding, &["resource", "accessKeyDetails", "accessKeyId"]).and_then(Value::as_str);
-    let sample =
-        path(service, &["additionalInfo", "sample"]).is_some_and(is_true) || key == Some("GeneratedFindingAccessKeyId");
+    let info = get(service, "additionalInfo").unwrap_or(&Value::Null);
+    // GetFindings gives the same members as JSON in a text.
+    let info_text = get(info, "value").and_then(Value::as_str).and_then(|t| serde_json::from_str::<Value>(t).ok());
+    let sample = get(info, "sample").is_some_and(is_true)
+        || info_text.as_ref().and_then(|i| get(i, "sample")).is_some_and(is_true)
+        || key.is_some_and(is_generated)
+        || names_generated_key(service);
     let base = Alert {
         source: AlertSource::GuardDuty,
         delivery_id: delivery,
@@ -98,16 +103,31 @@ fn finding(finding: &Value, delivery: Option<&str>) -> Result<Vec<Alert>, NotAnE
         sample,
         note: None,
     };
-    let alerts = subjects.into_iter().enumerate().map(|(i, subject)| {
+    let sequence = path(service, &["detection", "sequence"]).is_some();
+    let alerts = subjects.into_iter().map(|subject| {
         let mut alert = Alert { subject, ..base.clone() };
-        if i > 0 {
-            // Each credential after the first is an incident of its own.
-            alert.delivery_id = format!("{}#{i}", alert.delivery_id);
-            alert.finding_id = alert.finding_id.map(|id| format!("{id}#{i}"));
+        if sequence {
+            // Each credential of a sequence is an incident of its own. Named by itself and not by its
+            // place: a later state of the finding can list others before it.
+            let which = alert.subject.headline();
+            alert.delivery_id = format!("{}#{which}", alert.delivery_id);
+            alert.finding_id = alert.finding_id.map(|id| format!("{id}#{which}"));
         }
         alert
     });
     Ok(alerts.collect())
+}
+
+/// The key id of findings that `CreateSampleFindings` makes. No real key is named so.
+fn is_generated(key: &str) -> bool {
+    key == "GeneratedFindingAccessKeyId"
+}
+
+fn names_generated_key(service: &Value) -> bool {
+    let Some(sequence) = path(service, &["detection", "sequence"]) else { return false };
+    let actors = items(sequence, "actors").filter_map(|a| path(a, &["user", "credentialUid"]));
+    let resources = items(sequence, "resources").filter_map(|r| get(r, "uid"));
+    actors.chain(resources).filter_map(Value::as_str).any(is_generated)
 }
 
 fn subjects(finding: &Value, service: &Value) -> Vec<Subject> {
@@ -300,7 +320,8 @@ mod tests {
         assert_eq!(alerts[0].subject.principal_id.as_deref(), Some("AIDAEXAMPLE"));
         assert_eq!(alerts[0].severity, Severity::Critical);
         assert_eq!(alerts[0].first_seen_at, Some("2026-01-01T10:00:00Z".parse().unwrap()));
-        assert_ne!(alerts[0].finding_id, alerts[1].finding_id);
+        let ids: Vec<_> = alerts.iter().map(|a| a.finding_id.clone().unwrap()).collect();
+        assert_eq!(ids, ["s-1#AKIAIOSFODNN7EXAMPLE", "s-1#ASIAIOSFODNN7EXAMPLE"], "whatever else the sequence lists");
     }
 
     #[test]
@@ -314,6 +335,9 @@ mod tests {
         let mut generated = iam_finding();
         generated["resource"]["accessKeyDetails"]["accessKeyId"] = json!("GeneratedFindingAccessKeyId");
         assert!(alerts(&event(&generated))[0].sample);
+        let mut as_text = iam_finding();
+        as_text["service"]["additionalInfo"] = json!({"value": "{\"sample\":true}", "type": "default"});
+        assert!(alerts(&event(&as_text))[0].sample);
         let mut disguised = iam_finding();
         disguised["resource"]["accessKeyDetails"]["userName"] = json!("GeneratedFindingUserName");
         assert!(!alerts(&event(&disguised))[0].sample);

@@ -314,7 +314,7 @@ mod tests {
         let body = "user_id=U1&trigger_id=1.1&text=open+wJalrXUtnFEMI%2FK7MDENG%2FbPxRfiCYEXAMPLEKEY";
         let Ok(Received::Keep { inbound, .. }) = command(body.as_bytes()) else { panic!() };
         assert!(!serde_json::to_string(&inbound).unwrap().contains("wJalr"));
-        assert_eq!(inbound.act, Act::Command(Slash::SecretTyped));
+        assert_eq!(inbound.act, Act::Command(Slash::SecretTyped { key: None }));
     }
 
     #[test]

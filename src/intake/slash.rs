@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::bounded;
-use crate::domain::credential::AccessKeyId;
+use super::submission::read_credential;
+use crate::domain::credential::{AccessKeyId, Subject};
 use crate::domain::id::IncidentId;
 use crate::domain::incident::event::Outcome;
 use crate::domain::secret::scrub;
+
+/// Characters of a wrong word that are shown again.
+const SHOWN_CHARS: usize = 20;
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,10 +18,10 @@ use crate::domain::secret::scrub;
 pub enum Slash {
     /// Show the form.
     OpenForm,
-    /// Open for this key at once.
+    /// Open for this credential at once.
     Open {
-        /// The key.
-        key: AccessKeyId,
+        /// Whose.
+        subject: Subject,
         /// What else was typed.
         note: Option<String>,
     },
@@ -43,14 +47,18 @@ pub enum Slash {
         because: Option<String>,
     },
     /// A secret was typed. It has been cut out and is kept nowhere.
-    SecretTyped,
+    SecretTyped {
+        /// The key id that stood beside it.
+        key: Option<AccessKeyId>,
+    },
 }
 
 /// Reads what was typed.
 pub fn parse(typed: &str) -> Slash {
     let scrubbed = scrub(typed);
     if scrubbed.found {
-        return Slash::SecretTyped;
+        let key = scrubbed.text.split_whitespace().find_map(|word| word.get(..20)?.parse().ok());
+        return Slash::SecretTyped { key };
     }
     let mut words = scrubbed.text.split_whitespace();
     let verb = words.next().unwrap_or("help").to_ascii_lowercase();
@@ -59,24 +67,36 @@ pub fn parse(typed: &str) -> Slash {
     match (verb.as_str(), rest.as_slice()) {
         ("help" | "?", _) => Slash::Help { because: None },
         ("open", []) => Slash::OpenForm,
-        ("open", [key, note @ ..]) => match key.to_ascii_uppercase().parse() {
-            Ok(key) => Slash::Open { key, note: (!note.is_empty()).then(|| bounded(&note.join(" "))) },
-            Err(_) => help(format!(
-                "“{}” is not an access key id (AKIA or ASIA and 16 more capital letters and digits). For anything else \
-                 type `/irp open` and fill in the form.",
-                bounded(key)
-            )),
-        },
+        ("open", [credential, note @ ..]) => {
+            let mut subject = Subject::default();
+            match read_credential(credential, &mut subject) {
+                Ok(()) if subject.access_key.is_some() || subject.account.is_some() => {
+                    Slash::Open { subject, note: (!note.is_empty()).then(|| bounded(&note.join(" "))) }
+                }
+                _ => help(format!(
+                    "{} is neither an access key id (AKIA or ASIA and 16 more capital letters and digits) nor the ARN of \
+                     a user or role. For anything else type /irp open and fill in the form.",
+                    quoted(credential)
+                )),
+            }
+        }
         ("status", []) => Slash::Status { incident: None },
         ("status", [id]) => match id.parse() {
             Ok(id) => Slash::Status { incident: Some(id) },
-            Err(_) => help(format!("“{}” is not an incident such as INC-12.", bounded(id))),
+            Err(_) => help(format!("{} is not an incident such as INC-12.", quoted(id))),
         },
         ("list", []) => Slash::List,
         ("close", rest) => close(rest),
-        ("list" | "status", _) => help(format!("`/irp {verb}` takes less than that.")),
-        _ => help(format!("There is no command “{}”.", bounded(&verb))),
+        ("list" | "status", _) => help(format!("/irp {verb} takes less than that.")),
+        _ => help(format!("There is no command {}.", quoted(&verb))),
     }
+}
+
+/// What was typed, for a sentence: never so much of it that a secret could be among it.
+fn quoted(word: &str) -> String {
+    let shown: String = bounded(word).chars().take(SHOWN_CHARS).collect();
+    let cut = if word.chars().count() > SHOWN_CHARS { "…" } else { "" };
+    format!("“{shown}{cut}”")
 }
 
 fn close(rest: &[&str]) -> Slash {
@@ -88,8 +108,8 @@ fn close(rest: &[&str]) -> Slash {
             Some(outcome) => Slash::Close { incident, outcome: Some(outcome), note: bounded(&note.join(" ")) },
             None => Slash::Help {
                 because: Some(format!(
-                    "“{}” is no outcome. There are {}.",
-                    bounded(outcome),
+                    "{} is no outcome. There are {}.",
+                    quoted(outcome),
                     Outcome::ALL.map(Outcome::as_str).join(", ")
                 )),
             },
@@ -105,12 +125,13 @@ mod tests {
 
     #[test]
     fn commands_are_read_as_people_type_them() {
-        let key: AccessKeyId = "AKIAIOSFODNN7EXAMPLE".parse().unwrap();
+        let key = "AKIAIOSFODNN7EXAMPLE".parse().ok();
+        let of_key = Subject { access_key: key, ..Subject::default() };
         assert_eq!(parse("open"), Slash::OpenForm);
-        assert_eq!(parse("  OPEN  akiaiosfodnn7example "), Slash::Open { key: key.clone(), note: None });
+        assert_eq!(parse("  OPEN  akiaiosfodnn7example "), Slash::Open { subject: of_key.clone(), note: None });
         assert_eq!(
             parse("open AKIAIOSFODNN7EXAMPLE seen in a public repo"),
-            Slash::Open { key, note: Some("seen in a public repo".into()) }
+            Slash::Open { subject: of_key, note: Some("seen in a public repo".into()) }
         );
         assert_eq!(parse("status inc-3"), Slash::Status { incident: Some(IncidentId::new(3)) });
         assert_eq!(parse("list"), Slash::List);
@@ -124,15 +145,22 @@ mod tests {
         );
         assert_eq!(parse("close"), Slash::Close { incident: None, outcome: None, note: String::new() });
         assert_eq!(parse(""), Slash::Help { because: None });
-        for wrong in ["opne", "open sesame", "status 3.1", "list all", "close INC-1 done"] {
+        let Slash::Open { subject, .. } = parse("open arn:aws:iam::111122223333:role/app") else { panic!("opens") };
+        assert_eq!(subject.name.as_deref(), Some("app"));
+        for wrong in ["open role/app", "opne", "open sesame", "status 3.1", "list all", "close INC-1 done"] {
             assert!(matches!(parse(wrong), Slash::Help { because: Some(_) }), "{wrong}");
         }
     }
 
     #[test]
     fn a_secret_never_leaves_the_parser() {
-        assert_eq!(parse("open wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), Slash::SecretTyped);
-        assert_eq!(parse("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), Slash::SecretTyped);
+        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        let key: AccessKeyId = "AKIAIOSFODNN7EXAMPLE".parse().unwrap();
+        assert_eq!(parse(&format!("open {secret}")), Slash::SecretTyped { key: None });
+        assert_eq!(parse(secret), Slash::SecretTyped { key: None });
+        for text in [format!("open {key} {secret}"), format!("open {key}:{secret}"), format!("open {key}/{secret}")] {
+            assert_eq!(parse(&text), Slash::SecretTyped { key: Some(key.clone()) }, "{text}");
+        }
     }
 
     proptest! {

@@ -187,7 +187,7 @@ fn open(value: &dyn Fn(&str) -> Option<String>) -> Result<Submission, FieldError
 }
 
 /// An access key id; `arn:aws:iam::…:user/…` or `…:role/…`; or `user/NAME` or `role/NAME`; or a user's name.
-fn read_credential(text: &str, subject: &mut Subject) -> Result<(), String> {
+pub(super) fn read_credential(text: &str, subject: &mut Subject) -> Result<(), String> {
     if let Ok(key) = text.to_ascii_uppercase().parse() {
         subject.access_key = Some(key);
         return Ok(());

@@ -4,8 +4,8 @@ use super::blocks::{Look, actions, button, code, context, escape, fields, header
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::RequestState;
 use crate::domain::credential::PrincipalKind;
-use crate::domain::incident::state::{Identity, Incident};
-use crate::domain::incident::steps::{Offer, contained, in_force, steps};
+use crate::domain::incident::state::{Incident, Search};
+use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -28,6 +28,8 @@ pub fn phase(incident: &Incident, playbook: &Playbook) -> &'static str {
         "Closed"
     } else if incident.identification().is_none() {
         "Evidence"
+    } else if incident.principal_kind() == PrincipalKind::Unknown {
+        "Evidence"
     } else if contained(incident, playbook) {
         "Contained"
     } else {
@@ -43,48 +45,56 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     if incident.sample {
         return "Nothing: this is a *sample finding*. Close it with `/irp close`.".into();
     }
-    match &incident.identity {
-        Identity::Wanted { last_error: None, .. } => {
-            return "Wait a moment: finding out whose credential it is.".into();
+    let Some(found) = incident.identification() else {
+        return match &incident.search {
+            Search::Wanted { last_error: Some(_), .. } => "Wait: AWS could not be asked yet, and is being asked again.",
+            Search::Wanted { .. } | Search::Done => "Wait a moment: finding out whose credential it is.",
+            Search::GivenUp { .. } => "Find out whose credential it is: see the *Evidence* card in the thread.",
         }
-        Identity::Wanted { .. } => return "Wait: AWS could not be asked yet, and is being asked again.".into(),
-        Identity::GivenUp { .. } => {
-            return "Find out whose credential it is: see the *Evidence* card in the thread.".into();
-        }
-        Identity::Known(_) => {}
-    }
-    let steps = steps(incident, playbook);
-    if steps.is_empty() {
+        .into();
+    };
+    let all = steps(incident, playbook);
+    if all.is_empty() {
         return "The bot has no containment step for this kind of principal. See the *Evidence* card in the thread."
             .into();
     }
-    for step in &steps {
+    for step in &all {
         if let Some(open) = incident.requests_for(&step.id).find(|r| r.state.is_open()) {
             return match &open.state {
                 RequestState::Pending => format!(
-                    "*Decide on {}*: {} An approver other than {} is needed.",
+                    "decide on *{}*, asked for by {}: {}. Its card is in the thread.",
                     open.id,
-                    escape(&with_stop(&step.title)),
-                    mention(&open.requested_by)
+                    mention(&open.requested_by),
+                    escape(&step.title)
                 ),
-                _ => format!("Wait for the result of {}: {}", open.id, escape(&with_stop(&step.title))),
+                _ => format!("wait for the result of {}: {}.", open.id, escape(&step.title)),
             };
         }
     }
-    for step in &steps {
-        match &step.offer {
-            Offer::Refused { instead, .. } => return format!("By hand: {}", escape(instead)),
-            Offer::Action(_) if in_force(incident, &step.id).is_none() => {
-                return format!("*Request*: {} Use its card in the thread.", escape(&with_stop(&step.title)));
-            }
-            Offer::Action(_) => {}
-        }
+    if let Some((step, why)) = missing(incident, playbook).first() {
+        return match (why, &step.offer) {
+            (Missing::ByHand, Offer::Refused { instead, .. }) => format!("By hand: {}", escape(instead)),
+            (Missing::RevokedTooEarly, _) => format!(
+                "request again: {}. The key was still active when they were revoked, so there can be newer ones.",
+                escape(&step.title)
+            ),
+            _ => format!("request *{}* with the button on its card in the thread.", escape(&step.title)),
+        };
     }
-    "Every containment step is in force. Look for what the attacker left behind, then `/irp close`.".into()
+    if !found.keys_read && matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser) {
+        return "The user's keys could not be read, so there may be more to switch off: see *Evidence*.".into();
+    }
+    "Every containment step of the playbook is in force. Roles that it has assumed, and what it has made, are not \
+     covered by them: look at what it did before `/irp close`."
+        .into()
 }
 
-fn with_stop(title: &str) -> String {
-    format!("{title}.")
+/// The credential in a headline: its key, else whose it is.
+fn subject(incident: &Incident) -> String {
+    match (&incident.subject.access_key, incident.subject.kind) {
+        (None, Some(kind)) => format!("{} {}", kind.label(), incident.subject.headline()),
+        _ => incident.subject.headline(),
+    }
 }
 
 /// Whose credential, in a line.
@@ -106,7 +116,7 @@ pub fn who(incident: &Incident) -> String {
 
 /// The whole message.
 pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
-    let headline = incident.subject.headline();
+    let headline = subject(incident);
     let sample = if incident.sample { "SAMPLE · " } else { "" };
     let next = next_step(incident, playbook);
     let phase = phase(incident, playbook);
@@ -116,7 +126,7 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
     let first_seen = incident.first_seen_at().map_or_else(|| "not known".to_owned(), time);
     let count: u32 = incident.findings.values().map(|f| f.count).fold(0, u32::saturating_add);
     let mut blocks = vec![
-        header(&format!("{mark} {} · {sample}stolen AWS credential {headline}", incident.id)),
+        header(&format!("{mark} {} · {sample}stolen AWS credential: {headline}", incident.id)),
         section(&format!("*{}*", escape(&incident.title))),
         fields(&[
             ("Severity", severity(incident.severity)),
@@ -126,17 +136,14 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
             ("First seen", first_seen),
             ("Lead", lead),
         ]),
-        section(&format!(":arrow_right: *Next*  {next}")),
+        section(&format!(":arrow_right: *Next:* {next}")),
     ];
     if incident.is_open() {
         let id = incident.id.to_string();
+        let lead = if incident.lead.is_none() { "Take the lead" } else { "Take over the lead" };
         blocks.push(actions(
             "incident",
-            &[
-                button(name::LEAD, "Take the lead", &id, Look::Plain),
-                button(name::COMPROMISE_TIME, "Set compromise time", &id, Look::Plain),
-                button(name::CLOSE, "Close…", &id, Look::Plain),
-            ],
+            &[button(name::LEAD, lead, &id, Look::Plain), button(name::CLOSE, "Close…", &id, Look::Plain)],
         ));
     }
     let source = match &incident.source {
@@ -145,13 +152,17 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
     };
     let findings = incident.findings.len();
     let plural = if findings == 1 { "" } else { "s" };
+    let seen = match incident.source {
+        AlertSource::Person(_) if findings == 1 => String::new(),
+        _ => format!(" · {findings} finding{plural}, seen {count}×"),
+    };
     blocks.push(context(&format!(
-        "Raised by {source} · {findings} finding{plural}, seen {count}× · opened {} · last change {}",
+        "Raised by {source}{seen} · opened {} · last change {}",
         time(incident.opened_at),
         time(incident.updated_at)
     )));
     let text = summary(&format!(
-        "{} {sample}{} severity, {phase}: stolen AWS credential {}, {}. Next: {next}",
+        "{} {sample}{} severity, {phase}: stolen AWS credential: {}, {}. Next: {next}",
         incident.id,
         incident.severity.label(),
         escape(&headline),

@@ -1,48 +1,60 @@
 //! The evidence card: what is known about the credential, from where, and what is not known.
 
-use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
+use chrono::{DateTime, Utc};
+
+use super::blocks::{Look, actions, button, code, context, cut, escape, fields, header, section, summary, time};
 use crate::domain::incident::event::{Identification, RoleUse};
-use crate::domain::incident::state::{Identity, Incident};
+use crate::domain::incident::state::{Identified, Incident, Reported, Search};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
 /// How many of a list are shown.
-const SHOWN_MAX: usize = 12;
+const SHOWN_MAX: usize = 8;
+/// How many reports are shown, newest first.
+const REPORTS_MAX: usize = 4;
+/// Longest error shown. With the other limits it keeps the whole card under what Slack takes.
+const ERROR_CHARS_MAX: usize = 400;
 
 /// The whole message.
 pub fn message(incident: &Incident) -> Message {
     let mut blocks = vec![header(":mag: Evidence")];
-    let in_words = match &incident.identity {
-        Identity::Wanted { last_error: None, .. } => {
-            blocks.push(section("Finding out whose credential it is…"));
-            "finding out whose credential it is".to_owned()
-        }
-        Identity::Wanted { failed, not_before, last_error: Some(error) } => {
+    match &incident.search {
+        Search::Done => {}
+        Search::Wanted { last_error: None, .. } => blocks.push(context("Reading AWS…")),
+        Search::Wanted { failed, not_before, last_error: Some(error) } => {
             blocks.push(section(&format!(
-                ":warning: AWS could not be asked (attempt {failed}): {}\nTrying again at {}.",
-                escape(error),
+                ":warning: AWS could not be read (attempt {failed}): {}.\nTrying again at {}.",
+                cut(&escape(error), ERROR_CHARS_MAX),
                 time(*not_before)
             )));
-            "AWS could not be asked yet".to_owned()
         }
-        Identity::GivenUp { error, .. } => {
+        Search::GivenUp { error } => {
             blocks.push(section(&format!(
-                ":x: *The bot could not find out whose credential it is.*\n{}\nMend that and press *Look again*, or \
-                 find out by hand: `aws iam get-access-key-last-used`.",
-                escape(error)
+                ":x: *AWS could not be read:* {}.\nSee to that and press *Look again*, or find out by hand: \
+                 `aws iam get-access-key-last-used`.",
+                cut(&escape(error), ERROR_CHARS_MAX)
             )));
-            "could not find out whose credential it is".to_owned()
         }
-        Identity::Known(found) => {
-            blocks.extend(principal(found));
+    }
+    let in_words = match &incident.identified {
+        Some(Identified { found, at }) => {
+            blocks.extend(principal(found, *at));
             format!("{} {}", found.kind.label(), escape(found.name.as_deref().unwrap_or("without a name")))
         }
+        None => "it is not known yet whose credential it is".to_owned(),
     };
     blocks.push(section(&timeline(incident)));
     blocks.extend(findings(incident));
-    if let Some(note) = &incident.note {
-        blocks.push(section(&format!("*Reported*\n{}", escape(note))));
+    if !incident.reports.is_empty() {
+        let line = |report: &Reported| {
+            let by = report.by.as_ref().map_or_else(|| "an alert".to_owned(), mention);
+            format!("• {by}, {}: {}", time(report.at), escape(&report.text))
+        };
+        let newest = incident.reports.iter().rev().take(REPORTS_MAX).map(line);
+        let more = incident.reports.len().saturating_sub(REPORTS_MAX);
+        let more = if more > 0 { format!("\nand {more} older") } else { String::new() };
+        blocks.push(section(&format!("*Reported*\n{}{more}", newest.collect::<Vec<_>>().join("\n"))));
     }
     if incident.is_open() {
         blocks.push(actions(
@@ -56,7 +68,7 @@ pub fn message(incident: &Incident) -> Message {
     Message { text: summary(&format!("{} evidence: {in_words}", incident.id)), blocks }
 }
 
-fn principal(found: &Identification) -> Vec<serde_json::Value> {
+fn principal(found: &Identification, read_at: DateTime<Utc>) -> Vec<serde_json::Value> {
     let dash = || "not known".to_owned();
     let account = found.account.as_ref().map_or_else(dash, |a| code(a.as_str()));
     let proof = match (&found.account_in_key, &found.account_from_sts) {
@@ -89,13 +101,15 @@ fn principal(found: &Identification) -> Vec<serde_json::Value> {
             let made = key.created_at.map(|at| format!(", made {}", time(at))).unwrap_or_default();
             format!("• {} *{}*{made}, {used}", code(key.id.as_str()), key.status.as_str())
         });
-        blocks.push(section(&format!("*Keys of this user, as read*\n{}", lines.collect::<Vec<_>>().join("\n"))));
+        let read = time(read_at);
+        blocks.push(section(&format!("*Keys of this user, as read {read}*\n{}", lines.collect::<Vec<_>>().join("\n"))));
     }
     if let Some(role_use) = &found.role_use {
         blocks.push(section(&used_by(role_use)));
     }
     if !found.not_known.is_empty() {
-        let lines: Vec<String> = found.not_known.iter().take(SHOWN_MAX).map(|n| format!("• {}", escape(n))).collect();
+        let lines: Vec<String> =
+            found.not_known.iter().take(SHOWN_MAX).map(|n| format!("• {}", cut(&escape(n), ERROR_CHARS_MAX))).collect();
         blocks.push(section(&format!(":warning: *Not known*\n{}", lines.join("\n"))));
     }
     blocks

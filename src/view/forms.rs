@@ -3,10 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::blocks::cut;
+use super::blocks::{cut, escape, section};
 use crate::domain::id::IncidentId;
 use crate::domain::incident::event::Outcome;
+use crate::domain::incident::state::Incident;
+use crate::domain::incident::steps::{contained, missing};
+use crate::domain::playbook::Playbook;
 use crate::intake::submission::{field, form};
+
+/// Slack takes times of ten digits: from September 2001 on.
+const TEN_DIGITS: i64 = 1_000_000_000;
 
 /// Opens an incident.
 pub fn open() -> Value {
@@ -67,7 +73,7 @@ pub fn deny(request_and_digest: &str) -> Value {
 pub fn compromise_time(incident: IncidentId, now: DateTime<Utc>, known: Option<DateTime<Utc>>) -> Value {
     modal(form::COMPROMISE_TIME, "Compromise time", "Set", &incident.to_string(), &[
         input(field::TIME, "When was it likely stolen?", false, &json!({
-            "type": "datetimepicker", "action_id": field::TIME, "initial_date_time": known.unwrap_or(now).timestamp(),
+            "type": "datetimepicker", "action_id": field::TIME, "initial_date_time": known.filter(|at| at.timestamp() >= TEN_DIGITS).unwrap_or(now).timestamp(),
         }))
         .hinted("Everything that the credential did from then on counts as the attacker's until shown otherwise."),
         input(field::NOTE, "From what do you know it?", false, &text_input("First commit with the key, first strange call, …", false, 300)),
@@ -75,9 +81,19 @@ pub fn compromise_time(incident: IncidentId, now: DateTime<Utc>, known: Option<D
 }
 
 /// Closes an incident.
-pub fn close(incident: IncidentId) -> Value {
+pub fn close(incident: &Incident, playbook: &Playbook) -> Value {
+    let left: Vec<String> =
+        missing(incident, playbook).iter().map(|(s, _)| format!("• {}", escape(&s.title))).collect();
+    let warning = if incident.sample || contained(incident, playbook) {
+        None
+    } else if left.is_empty() {
+        Some(":warning: *Containment is not done:* which steps it takes is not known yet.".to_owned())
+    } else {
+        Some(format!(":warning: *Not in force:*\n{}", left.join("\n")))
+    };
+    let incident = incident.id;
     let options: Vec<Value> = Outcome::ALL.iter().map(|o| option(o.label(), o.as_str())).collect();
-    modal(
+    let mut form = modal(
         form::CLOSE,
         &format!("Close {incident}"),
         "Close it",
@@ -92,9 +108,13 @@ pub fn close(incident: IncidentId) -> Value {
                 }),
             ),
             input(field::NOTE, "In a sentence", true, &text_input("What happened, what is left", true, 480))
-                .hinted("A closed incident takes no more changes. Requests that still wait are cancelled."),
+                .hinted("A closed incident takes no more changes. Requests that still wait are cancelled. Resolved without containment needs a reason here."),
         ],
-    )
+    );
+    if let (Some(text), Some(blocks)) = (warning, form["blocks"].as_array_mut()) {
+        blocks.insert(0, section(&text));
+    }
+    form
 }
 
 fn modal(callback_id: &str, title: &str, submit: &str, context: &str, inputs: &[Input]) -> Value {

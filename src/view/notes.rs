@@ -1,7 +1,8 @@
 //! Short posts in the thread for what has changed: an edited card notifies nobody.
 
 use super::Card;
-use super::blocks::{code, escape, section, summary};
+use super::blocks::{code, escape, section, summary, time};
+use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::id::RequestId;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::state::Incident;
@@ -34,20 +35,23 @@ fn note(incident: &Incident, event: &Event, policy: &Policy) -> Option<String> {
             let people: Vec<String> =
                 policy.approvers_besides(&plan.requester).iter().map(|PersonId(user)| mention(user)).collect();
             format!(
-                ":lock: {} asks for {} (digest {}).\nOne of these has to decide on its card: {}",
+                ":hourglass_flowing_sand: {} asks for {} (digest {}).\nOne of these has to decide on its card: {}",
                 mention(by),
                 title(request),
                 code(digest.short()),
                 people.join(" ")
             )
         }
-        Event::ApprovalGiven { request, by, .. } => format!(":unlock: {} approved {}.", mention(by), title(request)),
+        Event::ApprovalGiven { request, by, .. } => {
+            format!(":white_check_mark: {} approved {}.", mention(by), title(request))
+        }
         Event::RequestDenied { request, by, reason } => {
             format!(":no_entry: {} denied {}. {}", mention(by), title(request), escape(reason))
         }
         Event::RequestWithdrawn { request, by } => format!("{} withdrew {}.", mention(by), title(request)),
         Event::RequestExpired { request } => {
-            format!(":hourglass_flowing_sand: Nobody decided in time on {}.", title(request))
+            let by = incident.requests.get(request).map(|r| mention(&r.requested_by)).unwrap_or_default();
+            format!(":warning: Nobody decided in time on {}. {by}, ask again if it is still wanted.", title(request))
         }
         Event::RequestLapsed { request, why } => format!(":warning: {} lapsed: {}.", title(request), escape(why)),
         Event::RequestStale { request, why } => format!(":warning: {} is stale: {}.", title(request), escape(why)),
@@ -63,8 +67,12 @@ fn note(incident: &Incident, event: &Event, policy: &Policy) -> Option<String> {
         Event::ExecutionUnknown { request, why } => {
             format!(":red_circle: Not known whether it holds: {}. {}", title(request), escape(why))
         }
-        Event::CompromiseTimeSet { by, .. } => {
-            format!("{} set the likely time of compromise; see *Evidence*.", mention(by))
+        Event::CompromiseTimeSet { by, compromised_at, basis } => {
+            format!("{} set the likely time of compromise to {}: {}", mention(by), time(*compromised_at), escape(basis))
+        }
+        Event::AlertReceived { alert: Alert { source: AlertSource::Person(by), note, .. } } => {
+            let note = note.as_deref().map(|n| format!(": {}", escape(n))).unwrap_or_default();
+            format!("{} reported the same credential{note}", mention(by))
         }
         Event::LeadTaken { by } => format!("{} leads this incident now.", mention(by)),
         Event::Closed { by, outcome, note } => {

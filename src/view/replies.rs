@@ -2,10 +2,14 @@
 
 use super::announcement::{next_step, phase, severity, who};
 use super::blocks::{code, escape, section, summary};
+use crate::domain::credential::AccessKeyId;
 use crate::domain::incident::state::Incident;
 use crate::domain::playbook::Playbook;
 use crate::intake::submission::SECRET_TYPED;
 use crate::ports::Message;
+
+/// Said when the store did not answer in time: whether it was recorded is not known.
+pub const NOT_KNOWN_KEPT: &str = ":warning: The bot's store does not answer, so it is *not known* whether this was recorded. Nothing runs until it answers again. Look at the card then, and do it again if it does not show.";
 
 /// How many incidents a list shows.
 pub const LISTED_MAX: usize = 20;
@@ -47,10 +51,13 @@ fn line(incident: &Incident, playbook: &Playbook) -> String {
 
 /// What there is to type.
 pub fn help(because: Option<&str>) -> Message {
-    let because = because.map(|b| format!("{b}\n\n")).unwrap_or_default();
+    // A slip does not need the whole list.
+    if let Some(because) = because {
+        return said(&format!("{because} `/irp help` shows all there is."));
+    }
     said(&format!(
-        "{because}*Stolen AWS credential? This is what you can type:*\n\
-         • `/irp open` fill in a form; `/irp open AKIA… [what is known]` opens at once\n\
+        "*Stolen AWS credential? This is what you can type:*\n\
+         • `/irp open` fill in a form; `/irp open AKIA… [what is known]` opens at once, with an ARN too\n\
          • `/irp status [INC-12]` how it stands and what comes next\n\
          • `/irp list` the open incidents\n\
          • `/irp close [INC-12] [resolved|false-positive|duplicate|exercise] [note]`\n\
@@ -59,7 +66,8 @@ pub fn help(because: Option<&str>) -> Message {
     ))
 }
 
-/// Said when a secret was typed.
-pub fn secret_typed() -> Message {
-    said(&format!(":warning: {}", escape(SECRET_TYPED)))
+/// Said when a secret was typed. The key id that stood beside it is none: with it they can go on.
+pub fn secret_typed(key: Option<&AccessKeyId>) -> Message {
+    let go_on = key.map(|key| format!("\nTo open an incident for the key: `/irp open {key}`")).unwrap_or_default();
+    said(&format!(":warning: {}{go_on}", escape(SECRET_TYPED)))
 }

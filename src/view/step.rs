@@ -3,19 +3,22 @@
 use serde_json::Value;
 
 use super::blocks::{
-    Look, actions, button, code, confirmed, context, escape, header, preformatted, section, summary, time,
+    Look, actions, button, code, confirmed, context, cut, escape, header, preformatted, section, summary, time,
 };
 use super::evidence::used_by;
 use crate::domain::action::{ApiCall, CUT_OFF, CUT_OFF_LEAD_S, Inverse};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{Offer, Step, in_force};
-use crate::domain::refusal::mention;
+use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
+use crate::domain::refusal::{mention, moment};
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
-/// Longest plan that a card can show whole. Slack takes about 13,200 characters in a message.
-const PLAN_CHARS_MAX: usize = 8_000;
+/// Longest plan that a card can show whole, its undo included. Slack takes about 13,200 characters in a
+/// message, and a failed plan has its commands to run by hand beside it.
+const PLAN_CHARS_MAX: usize = 5_000;
+/// Longest explanation of an outcome.
+const WHY_CHARS_MAX: usize = 1_000;
 
 /// The whole message.
 pub fn message(incident: &Incident, step: &Step) -> Message {
@@ -23,7 +26,10 @@ pub fn message(incident: &Incident, step: &Step) -> Message {
     let (mark, state) = match (&step.offer, request) {
         (Offer::Refused { .. }, _) => (":no_entry:", "not for the bot".to_owned()),
         (_, None) => (":white_circle:", "not asked for yet".to_owned()),
-        (_, Some(r)) => (mark(&r.state), r.state.in_words()),
+        (_, Some(r)) => match undone_by(incident, r.id) {
+            Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
+            None => (mark(&r.state), r.state.in_words()),
+        },
     };
     let mut blocks = vec![header(&format!("{mark} {}", step.title))];
     match (&step.offer, request) {
@@ -49,11 +55,8 @@ fn mark(state: &RequestState) -> &'static str {
         RequestState::Verified { .. } => ":large_green_circle:",
         RequestState::Failed { .. } | RequestState::Unknown { .. } => ":red_circle:",
         RequestState::Denied { .. } => ":no_entry:",
-        RequestState::Withdrawn
-        | RequestState::Expired
-        | RequestState::Stale { .. }
-        | RequestState::Cancelled { .. }
-        | RequestState::Lapsed { .. } => ":white_circle:",
+        RequestState::Expired | RequestState::Stale { .. } | RequestState::Lapsed { .. } => ":warning:",
+        RequestState::Withdrawn | RequestState::Cancelled { .. } => ":white_circle:",
     }
 }
 
@@ -63,21 +66,21 @@ fn warning(incident: &Incident, step: &Step) -> Option<Value> {
     Some(section(&format!(":warning: *Everybody below loses their session of this role.*\n{}", used_by(role_use))))
 }
 
+/// What it does, to whom, what it breaks and how it is undone; then the literal calls; then how it stands.
+/// What identifies it comes last and small: an approver reads from the top.
 fn request_blocks(incident: &Incident, step: &Step, request: &Request) -> Vec<Value> {
     let plan = &request.plan;
-    let mut blocks = vec![section(&escape(&plan.action.effect()))];
-    blocks.extend(warning(incident, step));
-    blocks.push(section(&format!(
-        "*{}* · asked for by {} at {} · account {} · Region {}\nTarget {} · unique id {} · digest {}",
-        request.id,
-        mention(&request.requested_by),
-        time(request.requested_at),
+    let targets = plan.targets.iter().map(|t| code(t)).collect::<Vec<_>>().join(", ");
+    let undo = match &plan.work.inverse {
+        Inverse::None(why) => format!("*Cannot be undone here.* {}", escape(why)),
+        Inverse::Calls(calls) => format!("*Undo:* {}, approved like this one.", escape(&calls_line(calls))),
+    };
+    let mut blocks = vec![section(&format!(
+        "*To* {targets} in account {}\n{}\n{undo}",
         code(plan.account.as_str()),
-        code(&plan.region),
-        plan.targets.iter().map(|t| code(t)).collect::<Vec<_>>().join(", "),
-        plan.before.owner_id().map_or_else(|| "none".to_owned(), code),
-        code(request.digest.short()),
-    )));
+        escape(&plan.action.effect())
+    ))];
+    blocks.extend(warning(incident, step));
     let sent = match &request.state {
         RequestState::Executing(execution) => &execution.sent,
         RequestState::Verified { sent, .. }
@@ -90,26 +93,41 @@ fn request_blocks(incident: &Incident, step: &Step, request: &Request) -> Vec<Va
         _ => &plan.work.calls,
     };
     if fits(request) {
-        blocks.push(preformatted(&calls_text(sent)));
-        blocks.push(match &plan.work.inverse {
-            Inverse::None(why) => context(&format!("Undo: none. {}", escape(why))),
-            Inverse::Calls(calls) => context(&format!("Undo: {}", escape(&calls_line(calls)))),
-        });
+        blocks.push(preformatted(&calls_text(sent, request)));
+        if let Some(undo) = undo_text(&plan.work.inverse) {
+            blocks.push(preformatted(&undo));
+        }
     } else {
         blocks.push(section(
             ":warning: The plan is too long to be shown whole in Slack, so it cannot be approved here. Do it by hand.",
         ));
     }
-    blocks.extend(outcome(request, sent));
+    blocks.extend(outcome(incident, request, sent));
+    blocks.push(context(&format!(
+        "*{}* · asked for by {} {} · unique id {} · Region {} · digest {}",
+        request.id,
+        mention(&request.requested_by),
+        time(request.requested_at),
+        plan.before.owner_id().map_or_else(|| "none".to_owned(), code),
+        code(&plan.region),
+        code(request.digest.short()),
+    )));
     blocks
 }
 
 /// Whether the whole plan is on the card: only then may it be approved.
 fn fits(request: &Request) -> bool {
-    calls_text(&request.plan.work.calls).chars().count() <= PLAN_CHARS_MAX
+    let undo = undo_text(&request.plan.work.inverse).unwrap_or_default();
+    calls_text(&request.plan.work.calls, request).chars().count() + undo.chars().count() <= PLAN_CHARS_MAX
 }
 
-fn calls_text(calls: &[ApiCall]) -> String {
+/// The undo's calls in full, where a line cannot say them.
+fn undo_text(inverse: &Inverse) -> Option<String> {
+    let Inverse::Calls(calls) = inverse else { return None };
+    calls.iter().any(|call| call.document().is_some()).then(|| format!("Undo:\n{}", literal(calls)))
+}
+
+fn literal(calls: &[ApiCall]) -> String {
     let mut text = String::new();
     for call in calls {
         if !text.is_empty() {
@@ -117,18 +135,23 @@ fn calls_text(calls: &[ApiCall]) -> String {
         }
         text.push_str(call.iam_action());
         for (name, value) in call.parameters() {
+            // A document on one line: every bracket on its own would hide the buttons below.
             let value = match serde_json::from_str::<Value>(&value) {
-                Ok(document @ Value::Object(_)) => format!("{document:#}"),
+                Ok(document @ Value::Object(_)) => document.to_string(),
                 _ => value,
             };
             text.extend(["\n  ", name, " = ", &value.replace('\n', "\n  ")]);
         }
     }
+    text
+}
+
+fn calls_text(calls: &[ApiCall], request: &Request) -> String {
+    let mut text = literal(calls);
     if text.contains(CUT_OFF) {
-        let legend = format!(
-            "\n{CUT_OFF} = the moment of the call + {CUT_OFF_LEAD_S} s, never earlier than one already in force"
-        );
-        text.push_str(&legend);
+        let in_force = request.plan.work.cut_off_not_before.map(moment);
+        let floor = in_force.map(|at| format!(", not before {at}, which is in force already")).unwrap_or_default();
+        text.push_str(&format!("\n{CUT_OFF} = the moment of the call + {CUT_OFF_LEAD_S} s{floor}"));
     }
     text
 }
@@ -138,25 +161,29 @@ fn calls_line(calls: &[ApiCall]) -> String {
         let parameters: Vec<String> = call
             .parameters()
             .into_iter()
-            .map(|(name, value)| {
-                if name == "PolicyDocument" { format!("{name}=(as it was before)") } else { format!("{name}={value}") }
-            })
+            .map(
+                |(name, value)| {
+                    if name == "PolicyDocument" { format!("{name}=(below)") } else { format!("{name}={value}") }
+                },
+            )
             .collect();
         format!("{} {}", call.iam_action(), parameters.join(" "))
     };
     calls.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn outcome(request: &Request, sent: &[ApiCall]) -> Vec<Value> {
+fn outcome(incident: &Incident, request: &Request, sent: &[ApiCall]) -> Vec<Value> {
+    let why_of = |why: &str| cut(&escape(why), WHY_CHARS_MAX);
     let approvals = request
         .approvals
         .iter()
-        .map(|a| format!("Approved by {} at {}", mention(&a.user), time(a.at)))
+        .map(|a| format!("Approved by {}, {}", mention(&a.user), time(a.at)))
         .collect::<Vec<_>>()
         .join("\n");
     let state = match &request.state {
         RequestState::Pending => format!(
-            ":hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.",
+            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.",
+            denied_before(incident, request),
             mention(&request.requested_by),
             time(request.plan.approve_by)
         ),
@@ -165,6 +192,10 @@ fn outcome(request: &Request, sent: &[ApiCall]) -> Vec<Value> {
         }
         RequestState::Executing(execution) => {
             format!(":arrow_right: Call sent at {}. Reading back whether it holds…", time(execution.started_at))
+        }
+        RequestState::Verified { .. } if undone_by(incident, request.id).is_some() => {
+            let undo = undone_by(incident, request.id).map(|r| r.id.to_string()).unwrap_or_default();
+            format!(":leftwards_arrow_with_hook: *Undone by {undo}.* It was in force until then.")
         }
         RequestState::Verified { at, sent } if sent.is_empty() => {
             format!(
@@ -175,11 +206,13 @@ fn outcome(request: &Request, sent: &[ApiCall]) -> Vec<Value> {
         RequestState::Verified { at, .. } => {
             format!(":large_green_circle: *Done, and read back from AWS* at {}.", time(*at))
         }
-        RequestState::Failed { why, .. } => format!(":red_circle: *Failed.* {}", escape(why)),
+        RequestState::Failed { why, .. } => format!(":red_circle: *Failed.* {}", why_of(why)),
         RequestState::Unknown { why, .. } => {
-            format!(":red_circle: *Not known whether it holds.* {}\nCheck in AWS before asking again.", escape(why))
+            format!(":red_circle: *Not known whether it holds.* {}\nCheck in AWS before asking again.", why_of(why))
         }
-        RequestState::Denied { by, reason } => format!(":no_entry: *Denied by {}:* {}", mention(by), escape(reason)),
+        RequestState::Denied { by, reason, .. } => {
+            format!(":no_entry: *Denied by {}:* {}", mention(by), escape(reason))
+        }
         RequestState::Withdrawn => format!("Withdrawn by {}.", mention(&request.requested_by)),
         RequestState::Expired => "Nobody decided in time. Ask again if it is still wanted.".to_owned(),
         RequestState::Stale { why } => {
@@ -191,31 +224,49 @@ fn outcome(request: &Request, sent: &[ApiCall]) -> Vec<Value> {
     let text =
         [approvals.as_str(), state.as_str()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
     let mut blocks = vec![section(&text)];
-    if matches!(request.state, RequestState::Failed { .. } | RequestState::Unknown { .. }) {
-        blocks.push(section("*By hand:*"));
+    if matches!(request.state, RequestState::Failed { .. } | RequestState::Unknown { .. }) && fits(request) {
+        let late = if sent.iter().any(|call| call.document().is_some()) {
+            " Run later, put a later time in: this one misses the sessions that were issued since."
+        } else {
+            ""
+        };
+        blocks.push(section(&format!("*By hand:*{late}")));
         blocks.push(preformatted(&sent.iter().map(ApiCall::cli).collect::<Vec<_>>().join("\n")));
     }
     blocks
 }
 
+/// Whoever decides next sees who has said no to the same thing, and why.
+fn denied_before(incident: &Incident, request: &Request) -> String {
+    let same = |r: &&Request| r.id < request.id && r.plan.action == request.plan.action;
+    let denials = incident.requests_for(&request.plan.step).filter(same).filter_map(|r| match &r.state {
+        RequestState::Denied { by, reason, at } => {
+            Some(format!(":no_entry: Denied before by {}, {}: {}\n", mention(by), time(*at), escape(reason)))
+        }
+        _ => None,
+    });
+    denials.take(2).collect()
+}
+
 fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Option<Value> {
-    if !incident.is_open() || incident.sample || matches!(step.offer, Offer::Refused { .. }) {
+    let Offer::Action(action) = &step.offer else { return None };
+    if !incident.is_open() || incident.sample {
         return None;
     }
     let row = |elements: &[Value]| Some(actions("step", elements));
-    let ask = |label: &str| {
-        let value = format!("{} {}", incident.id, step.id);
-        row(&[button(name::REQUEST, label, &value, Look::Primary)])
-    };
-    let Some(request) = request else { return ask("Request") };
+    let of_step = format!("{} {}", incident.id, step.id);
+    let ask = |label: &str, look: Look| button(name::REQUEST, label, &of_step, look);
+    let Some(request) = request else { return row(&[ask("Request", Look::Primary)]) };
     let value = format!("{} {}", request.id, request.digest.short());
     let withdraw = button(name::WITHDRAW, "Withdraw", &request.id.to_string(), Look::Plain);
+    let is_undo = is_undo(&step.id);
     match &request.state {
         RequestState::Pending if fits(request) => {
+            let look = if is_undo { Look::Danger } else { Look::Primary };
             let approve = confirmed(
-                button(name::APPROVE, "Approve", &value, Look::Primary),
+                button(name::APPROVE, "Approve", &value, look),
                 &format!("Approve {}?", request.id),
-                &format!("{}. It runs at once.", step.title),
+                &confirmation(request),
                 "Approve and run",
             );
             row(&[approve, button(name::DENY, "Deny…", &value, Look::Danger), withdraw])
@@ -223,10 +274,27 @@ fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Optio
         RequestState::Pending | RequestState::Approved { .. } => row(&[withdraw]),
         RequestState::Executing(_) => None,
         RequestState::Verified { .. } if in_force(incident, &step.id).is_some() => {
-            let value = format!("{} {}", incident.id, step.id);
-            row(&[button(name::UNDO, "Undo…", &value, Look::Plain)])
+            let again = action.is_repeatable().then(|| ask("Revoke again", Look::Plain));
+            let undo =
+                !is_undo && matches!(request.plan.work.inverse, Inverse::Calls(_)) && !undo_is_open(incident, step);
+            let undo = undo.then(|| button(name::UNDO, "Ask to undo", &of_step, Look::Plain));
+            let elements: Vec<Value> = again.into_iter().chain(undo).collect();
+            if elements.is_empty() { None } else { row(&elements) }
         }
-        _ if step.id.as_str().starts_with("undo.") => None,
-        _ => ask("Ask again"),
+        _ if is_undo => None,
+        _ => row(&[ask("Ask again", Look::Primary)]),
     }
+}
+
+/// The last thing that an approver reads, in Slack's 300 characters.
+fn confirmation(request: &Request) -> String {
+    let undo = match &request.plan.work.inverse {
+        Inverse::None(_) => "It cannot be undone here.",
+        Inverse::Calls(_) => "It can be undone, with two people again.",
+    };
+    format!("{}, in account {}. It runs at once. {undo}", request.plan.action.title(), request.plan.account)
+}
+
+fn undo_is_open(incident: &Incident, step: &Step) -> bool {
+    undo_of(&step.id).is_some_and(|undo| incident.requests_for(&undo).any(|r| r.state.is_open()))
 }

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BATCH_MAX, Workers};
+use super::{BATCH_MAX, Workers, holding};
 use crate::domain::alert::Alert;
 use crate::ports::{Delivery, Lane, StoreError};
 
@@ -20,11 +20,18 @@ impl Workers {
     pub async fn alerts_step(&self) -> Result<usize, StoreError> {
         let batch = self.store.take(Lane::Alerts, BATCH_MAX).await?;
         let taken = batch.len();
-        futures_util::future::join_all(batch.into_iter().map(|delivery| self.take_alert(delivery))).await;
+        futures_util::future::join_all(batch.into_iter().map(|delivery| self.alert_delivery(delivery))).await;
         Ok(taken)
     }
 
-    async fn take_alert(&self, delivery: Delivery) {
+    async fn alert_delivery(&self, delivery: Delivery) {
+        let hold = || async {
+            let _ = self.store.hold(Lane::Alerts, &delivery.token).await;
+        };
+        holding(hold, self.take_alert(&delivery)).await;
+    }
+
+    async fn take_alert(&self, delivery: &Delivery) {
         match serde_json::from_str::<Alert>(&delivery.body) {
             Ok(alert) => match self.engine.take_alert(&alert).await {
                 Ok(taken) => {

@@ -1,33 +1,47 @@
 //! Brings Slack in line with state: post, edit, or leave alone. Slack is a view: whatever went wrong
-//! with it, the next pass mends it.
+//! with it, the next look mends it.
+//!
+//! One process at a time is at an incident's messages, by a lease in the store; it gives the lease back
+//! only when the log has not grown since its last look. So whoever finds the lease taken can leave, and
+//! an older state never overwrites a newer one.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BATCH_MAX, Workers};
+use super::{BATCH_MAX, Workers, holding};
 use crate::domain::approval::Digest;
-use crate::domain::id::IncidentId;
-use crate::ports::{CardKey, ChatError, Message, Posted, StoreError, Work, WorkItem};
+use crate::domain::id::{ChannelId, IncidentId};
+use crate::domain::incident::evolve::fold;
+use crate::domain::stored::Record;
+use crate::ports::{CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
 use crate::view::{ANNOUNCEMENT, Card, cards};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for.
 const POSTING_MAX: TimeDelta = TimeDelta::seconds(30);
-/// How long Slack's 429s are waited out for one message before the pass is given up.
-const RATE_WAITS_MAX: u32 = 10;
-/// Wait before the next pass when Slack is away.
-const SLACK_WAIT: Duration = Duration::from_secs(2);
+/// A step's card is edited no more often than this, and what only sums up less often still: Slack takes
+/// about 50 edits a minute, and what changes in between is shown with the next one.
+const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);
+const SUMMARY_EDIT_EVERY: TimeDelta = TimeDelta::seconds(2);
+/// Waits after a look that could not bring everything in line; the last is kept.
+const WAITS: [Duration; 6] = [
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+];
 
 pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
     while !shutdown.is_cancelled() {
         match workers.store.take_work(Work::Cards, BATCH_MAX).await {
             Ok(items) => {
-                for (incident, items) in by_incident(&items) {
+                for item in items {
                     let workers = workers.clone();
-                    tasks.spawn(async move { workers.cards_items(incident, items).await });
+                    tasks.spawn(async move { workers.cards_item(item).await });
                 }
             }
             Err(error) => workers.store_failed("cards", &error).await,
@@ -35,18 +49,13 @@ pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: Ta
     }
 }
 
-fn by_incident(items: &[WorkItem]) -> Vec<(IncidentId, Vec<WorkItem>)> {
-    let ids: BTreeSet<IncidentId> = items.iter().map(|i| i.incident).collect();
-    ids.into_iter().map(|id| (id, items.iter().filter(|i| i.incident == id).cloned().collect())).collect()
-}
-
-/// Why a pass ended before everything was in line.
+/// Why something is not in line yet.
 enum Unfinished {
-    /// Slack is away or too slow.
+    /// Slack did not do it.
     Chat(ChatError),
-    /// The store is.
+    /// The store did not.
     Store(StoreError),
-    /// Another process is posting something.
+    /// A post that was begun may still arrive.
     Waiting,
 }
 
@@ -56,176 +65,237 @@ impl From<StoreError> for Unfinished {
     }
 }
 
+/// What one look found.
+struct Look {
+    records: Vec<Record>,
+    posted: std::collections::BTreeMap<Slot, Posted>,
+}
+
+/// What is to be done next.
+enum Next {
+    /// This message is not as it should be, and stands there.
+    Change(Box<Card>, Option<Posted>),
+    /// Something was edited just now: in so long.
+    In(Duration),
+    /// All is in line.
+    Nothing,
+}
+
 impl Workers {
     /// Takes one batch and brings each incident's cards in line. Returns how many items there were.
     pub async fn cards_step(&self) -> Result<usize, StoreError> {
         let items = self.store.take_work(Work::Cards, BATCH_MAX).await?;
         let taken = items.len();
-        futures_util::future::join_all(by_incident(&items).into_iter().map(|(id, items)| self.cards_items(id, items)))
-            .await;
+        futures_util::future::join_all(items.into_iter().map(|item| self.cards_item(item))).await;
         Ok(taken)
     }
 
-    async fn cards_items(&self, id: IncidentId, items: Vec<WorkItem>) {
-        let again = match self.carding.enter(id) {
-            None => true,
-            Some(_guard) => match self.reconcile(id).await {
-                Ok(()) => false,
-                Err(unfinished) => {
-                    match unfinished {
-                        Unfinished::Chat(error) => {
-                            tracing::warn!(incident.id = %id, %error, "Slack is not in line yet; trying again");
-                            self.metrics.failed("cards");
-                        }
-                        Unfinished::Store(error) => {
-                            tracing::warn!(incident.id = %id, %error, "cards wait for the store");
-                            self.metrics.failed("cards");
-                        }
-                        Unfinished::Waiting => {}
-                    }
-                    true
-                }
-            },
+    async fn cards_item(&self, item: WorkItem) {
+        let id = item.incident;
+        let holder = &hex::encode(rand::random::<[u8; 8]>());
+        let hold = || async {
+            // A hold that fails is noticed by whoever takes over.
+            let _ = tokio::join!(self.store.hold_work(Work::Cards, &item.token), self.store.lease_cards(id, holder));
         };
-        if again {
-            tokio::time::sleep(if items.is_empty() { SLACK_WAIT } else { SLACK_WAIT / 4 }).await;
-            if self.store.put_work(Work::Cards, id).await.is_err() {
-                // Not ticked off: the items come back by themselves.
-                return;
-            }
-        }
-        for item in items {
-            if let Err(error) = self.store.work_done(Work::Cards, &item.token).await {
-                tracing::warn!(incident.id = %id, %error, "finished cards could not be ticked off; they are looked at again");
-            }
+        let finished = tokio::select! {
+            finished = holding(hold, self.bring_in_line(id, holder)) => finished,
+            // What is not in line yet is taken up by the next process.
+            () = self.shutdown.cancelled() => false,
+        };
+        if finished && let Err(error) = self.store.work_done(Work::Cards, &item.token).await {
+            tracing::warn!(incident.id = %id, %error, "finished cards could not be ticked off; they are looked at again");
         }
     }
 
-    async fn reconcile(&self, id: IncidentId) -> Result<(), Unfinished> {
-        let records = self.store.load(id).await?;
-        let posted = self.store.cards(id).await?;
-        let mut thread = posted.get(ANNOUNCEMENT).and_then(|p| p.ts.clone());
-        for card in cards(&records, self.engine.playbook(), self.engine.policy()) {
-            let hash = Digest::of(&(&card.message.text, &card.message.blocks)).short().to_owned();
-            let ts = match posted.get(&card.slot) {
-                Some(Posted { ts: Some(ts), hash: shown, channel, .. }) => {
-                    if *shown != hash {
-                        self.edit(id, &card, channel, ts, &hash).await?;
-                    }
-                    ts.clone()
-                }
-                Some(begun) => self.resume(id, &card, begun, thread.as_deref(), &hash).await?,
-                None => self.post(id, &card, thread.as_deref(), &hash).await?,
+    /// `false` when it has to be taken up again.
+    async fn bring_in_line(&self, id: IncidentId, holder: &str) -> bool {
+        let mut failures = 0;
+        loop {
+            let outcome = match self.store.lease_cards(id, holder).await {
+                Ok(true) => self.reconcile(id).await,
+                Ok(false) => return true,
+                Err(error) => Err(error.into()),
             };
-            if card.slot == ANNOUNCEMENT {
-                thread = Some(ts);
+            let outcome = match outcome {
+                Ok(version) => self.store.release_cards(id, holder, version).await.map_err(Unfinished::from),
+                Err(unfinished) => Err(unfinished),
+            };
+            let error = match outcome {
+                Ok(true) => return true,
+                Ok(false) => {
+                    failures = 0;
+                    continue;
+                }
+                Err(Unfinished::Store(StoreError::Unreadable(error))) => {
+                    // Looking again does not help; the next record brings it here again.
+                    tracing::error!(incident.id = %id, %error, "an incident's cards cannot be made");
+                    self.metrics.failed("cards");
+                    return true;
+                }
+                Err(Unfinished::Waiting) => None,
+                Err(Unfinished::Store(error)) => Some(error.to_string()),
+                Err(Unfinished::Chat(error)) => Some(error.to_string()),
+            };
+            if let Some(error) = error {
+                tracing::warn!(incident.id = %id, %error, "Slack is not in line yet; trying again");
+                self.metrics.failed("cards");
             }
+            tokio::time::sleep(WAITS[failures.min(WAITS.len() - 1)]).await;
+            failures += 1;
         }
-        Ok(())
     }
 
-    /// A post that somebody began: still at it, or dead with an unknown outcome.
+    /// Makes one change after the other, each from a fresh look, until there is none to make. Returns the
+    /// version of the log that Slack then shows. What Slack refuses is left out, and told at the end.
+    async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
+        let mut refused: Vec<Slot> = Vec::new();
+        let mut refusal = None;
+        loop {
+            let look = self.look(id).await?;
+            let (card, posted) = match self.next(&look, &refused) {
+                Next::Change(card, posted) => (card, posted),
+                Next::In(wait) => {
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
+                Next::Nothing => {
+                    let version = look.records.len() as u64;
+                    return refusal.map_or(Ok(version), Err);
+                }
+            };
+            let (slot, turn) = match posted {
+                Some(Posted { ts: Some(_), .. }) => (card.slot.clone(), Turn::Edit),
+                _ => (card.slot.clone(), Turn::Post(&self.war_room)),
+            };
+            let urgency = urgency(&look.records);
+            drop((look, card));
+            self.chat.turn(turn, urgency).await;
+            // Much can have happened while it waited.
+            let look = self.look(id).await?;
+            let Next::Change(card, posted) = self.next(&look, &refused) else { continue };
+            if card.slot != slot {
+                continue;
+            }
+            let thread = look.posted.get(ANNOUNCEMENT).and_then(|p| p.ts.as_deref());
+            let changed = match &posted {
+                Some(Posted { ts: Some(ts), channel, .. }) => self.edit(id, &card, channel, ts).await,
+                Some(begun) => self.resume(id, &card, begun, thread).await,
+                None => self.post(id, &card, thread).await,
+            };
+            match changed {
+                Ok(()) => {}
+                Err(Unfinished::Chat(ChatError::Refused(error))) if slot != ANNOUNCEMENT => {
+                    tracing::warn!(incident.id = %id, card.slot = %slot, slack.error = %error, "Slack refuses a card");
+                    refused.push(slot);
+                    refusal = Some(Unfinished::Chat(ChatError::Refused(error)));
+                }
+                Err(Unfinished::Chat(ChatError::RateLimited(wait))) => tokio::time::sleep(wait).await,
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    async fn look(&self, id: IncidentId) -> Result<Look, StoreError> {
+        let (records, posted) = tokio::try_join!(self.store.load(id), self.store.cards(id))?;
+        Ok(Look { records, posted })
+    }
+
+    /// The first message that is not as it should be. The announcement comes first, so that nothing is
+    /// posted into a thread that has no beginning.
+    fn next(&self, look: &Look, refused: &[Slot]) -> Next {
+        let now = self.wall.now();
+        let mut soonest = None;
+        for card in cards(&look.records, self.engine.playbook(), self.engine.policy()) {
+            let posted = look.posted.get(&card.slot);
+            match posted {
+                _ if refused.contains(&card.slot) => {}
+                Some(Posted { ts: Some(_), hash: shown, .. }) if *shown == hash(&card) => {}
+                Some(Posted { ts: Some(_), at, .. }) => match (*at + edit_every(&card.slot) - now).to_std() {
+                    Ok(wait) if !wait.is_zero() => soonest = Some(soonest.map_or(wait, |s: Duration| s.min(wait))),
+                    _ => return Next::Change(Box::new(card), posted.cloned()),
+                },
+                _ => return Next::Change(Box::new(card), posted.cloned()),
+            }
+        }
+        soonest.map_or(Next::Nothing, Next::In)
+    }
+
+    /// A post that was begun: its maker is dead, or its outcome is not known.
     async fn resume(
         &self,
         id: IncidentId,
         card: &Card,
         begun: &Posted,
         thread: Option<&str>,
-        hash: &str,
-    ) -> Result<String, Unfinished> {
+    ) -> Result<(), Unfinished> {
         if self.wall.now() - begun.at < POSTING_MAX {
             return Err(Unfinished::Waiting);
         }
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        let found = self.chat.find(&begun.channel, thread, &key).await.map_err(Unfinished::Chat)?;
-        if let Some(ts) = found {
-            self.put(id, &card.slot, Some(ts.clone()), &begun.hash).await?;
-            return Ok(ts);
+        let since = begun.at - POSTING_MAX * 2;
+        match self.chat.find(&begun.channel, thread, &key, since).await.map_err(Unfinished::Chat)? {
+            Some(ts) => {
+                let found = Posted { ts: Some(ts), ..begun.clone() };
+                Ok(self.store.put_card(id, &card.slot, &found).await?)
+            }
+            None => self.post(id, card, thread).await,
         }
-        self.store.drop_card(id, &card.slot).await?;
-        self.post(id, card, thread, hash).await
     }
 
-    async fn post(&self, id: IncidentId, card: &Card, thread: Option<&str>, hash: &str) -> Result<String, Unfinished> {
-        let begun = Posted { channel: self.war_room.clone(), ts: None, hash: hash.to_owned(), at: self.wall.now() };
-        if !self.store.claim_card(id, &card.slot, &begun).await? {
-            return Err(Unfinished::Waiting);
-        }
+    async fn post(&self, id: IncidentId, card: &Card, thread: Option<&str>) -> Result<(), Unfinished> {
+        let begun = Posted { channel: self.war_room.clone(), ts: None, hash: hash(card), at: self.wall.now() };
+        self.store.put_card(id, &card.slot, &begun).await?;
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        let mut waits = 0;
-        loop {
-            match self.chat.post(&self.war_room, thread, &key, &card.message).await {
-                Ok(ts) => {
-                    self.put(id, &card.slot, Some(ts.clone()), hash).await?;
-                    return Ok(ts);
-                }
-                Err(ChatError::RateLimited(wait)) if waits < RATE_WAITS_MAX => {
-                    waits += 1;
-                    // Still at it, however long Slack makes it wait.
-                    self.put(id, &card.slot, None, hash).await?;
-                    tokio::time::sleep(wait).await;
-                }
-                Err(error @ ChatError::Unavailable(_)) => {
-                    // It may have been posted: the next pass looks for it before it posts again.
-                    let long_ago = Posted { at: begun.at - POSTING_MAX, ..begun };
-                    self.store.put_card(id, &card.slot, &long_ago).await?;
-                    return Err(Unfinished::Chat(error));
-                }
-                Err(error) => {
-                    self.store.drop_card(id, &card.slot).await?;
-                    return Err(Unfinished::Chat(error));
-                }
+        match self.chat.post(&self.war_room, thread, &key, &card.message).await {
+            Ok(ts) => {
+                let done = Posted { ts: Some(ts), at: self.wall.now(), ..begun };
+                Ok(self.store.put_card(id, &card.slot, &done).await?)
+            }
+            Err(error @ ChatError::Unavailable(_)) => {
+                // It may have been posted: the next look searches for it before it posts again.
+                let long_ago = Posted { at: begun.at - POSTING_MAX, ..begun };
+                self.store.put_card(id, &card.slot, &long_ago).await?;
+                Err(Unfinished::Chat(error))
+            }
+            Err(error @ (ChatError::RateLimited(_) | ChatError::Refused(_))) => {
+                self.store.drop_card(id, &card.slot).await?;
+                Err(Unfinished::Chat(error))
             }
         }
     }
 
-    async fn edit(
-        &self,
-        id: IncidentId,
-        card: &Card,
-        channel: &crate::domain::id::ChannelId,
-        ts: &str,
-        hash: &str,
-    ) -> Result<(), Unfinished> {
+    async fn edit(&self, id: IncidentId, card: &Card, channel: &ChannelId, ts: &str) -> Result<(), Unfinished> {
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        match self.update(channel, ts, &key, &card.message).await {
-            Ok(()) => self.put(id, &card.slot, Some(ts.to_owned()), hash).await,
+        match self.chat.update(channel, ts, &key, &card.message).await {
+            Ok(()) => {}
             Err(ChatError::Refused(code)) if code.starts_with("message_not_found") => {
-                // Somebody deleted it: it is posted anew on the next pass.
-                self.store.drop_card(id, &card.slot).await?;
-                Err(Unfinished::Waiting)
+                // Somebody deleted it: it is posted anew.
+                return Ok(self.store.drop_card(id, &card.slot).await?);
             }
             Err(ChatError::Refused(code))
                 if code.starts_with("edit_window_closed") || code.starts_with("cant_update") =>
             {
                 tracing::warn!(incident.id = %id, card.slot = %card.slot, slack.error = %code, "a card can no longer be edited");
-                self.put(id, &card.slot, Some(ts.to_owned()), hash).await
             }
-            Err(error) => Err(Unfinished::Chat(error)),
+            Err(error) => return Err(Unfinished::Chat(error)),
         }
+        let done = Posted { channel: channel.clone(), ts: Some(ts.to_owned()), hash: hash(card), at: self.wall.now() };
+        Ok(self.store.put_card(id, &card.slot, &done).await?)
     }
+}
 
-    async fn update(
-        &self,
-        channel: &crate::domain::id::ChannelId,
-        ts: &str,
-        key: &CardKey,
-        message: &Message,
-    ) -> Result<(), ChatError> {
-        let mut waits = 0;
-        loop {
-            match self.chat.update(channel, ts, key, message).await {
-                Err(ChatError::RateLimited(wait)) if waits < RATE_WAITS_MAX => {
-                    waits += 1;
-                    tokio::time::sleep(wait).await;
-                }
-                other => return other,
-            }
-        }
-    }
+fn hash(card: &Card) -> String {
+    Digest::of(&(&card.message.text, &card.message.blocks)).short().to_owned()
+}
 
-    async fn put(&self, id: IncidentId, slot: &str, ts: Option<String>, hash: &str) -> Result<(), Unfinished> {
-        let posted = Posted { channel: self.war_room.clone(), ts, hash: hash.to_owned(), at: self.wall.now() };
-        Ok(self.store.put_card(id, slot, &posted).await?)
+fn edit_every(slot: &str) -> TimeDelta {
+    if slot.starts_with("step:") { STEP_EDIT_EVERY } else { SUMMARY_EDIT_EVERY }
+}
+
+/// An incident that people are at goes before those that only come in.
+fn urgency(records: &[Record]) -> Urgency {
+    match fold(records) {
+        Some(incident) if incident.lead.is_some() || !incident.requests.is_empty() => Urgency::Now,
+        _ => Urgency::InTurn,
     }
 }

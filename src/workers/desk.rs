@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BATCH_MAX, Workers};
+use super::{BATCH_MAX, Workers, holding};
 use crate::domain::alert::{Alert, AlertSource, Severity};
+use crate::domain::approval::RequestState;
 use crate::domain::credential::Subject;
 use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::command::PersonCommand;
@@ -47,6 +48,13 @@ impl Workers {
     }
 
     async fn handle(&self, delivery: Delivery) {
+        let hold = || async {
+            let _ = self.store.hold(Lane::Slack, &delivery.token).await;
+        };
+        holding(hold, self.work_off(&delivery)).await;
+    }
+
+    async fn work_off(&self, delivery: &Delivery) {
         match serde_json::from_str::<Inbound>(&delivery.body) {
             Ok(inbound) => {
                 let answer = self.answer(&inbound).await;
@@ -80,15 +88,15 @@ impl Workers {
             }
             Err(EngineError::Store(error)) => {
                 tracing::error!(%error, "an act could not be recorded");
-                Some(replies::said(
-                    ":warning: The bot's store does not answer, so this was *not* recorded and nothing will happen. Try again in a moment.",
-                ))
+                Some(replies::said(replies::NOT_KNOWN_KEPT))
             }
             Err(EngineError::Cloud(error)) => Some(replies::said(&format!(
                 ":warning: AWS could not be read, so nothing was asked for. {}",
                 escape(&error.to_string())
             ))),
-            Err(error @ EngineError::Contended) => Some(replies::said(&format!(":warning: {error}."))),
+            Err(error @ (EngineError::Contended | EngineError::Directory(_))) => {
+                Some(replies::said(&format!(":warning: {error}.")))
+            }
         }
     }
 
@@ -101,44 +109,44 @@ impl Workers {
                 "This button belongs to another version of the bot. Nothing was done; use the buttons on the newest card.",
             ))),
             Act::Submit(submission) => self.submit(inbound, user, submission).await,
-            Act::Mention => self.list().await.map(Some),
+            Act::Mention => {
+                self.engine.may_read(user).await?;
+                self.list().await.map(Some)
+            }
         }
     }
 
     async fn command(&self, inbound: &Inbound, user: &UserId, command: &Slash) -> Result<Option<Message>, EngineError> {
         Ok(Some(match command {
-            Slash::OpenForm => return Ok(self.show(inbound, &forms::open()).await),
-            Slash::Open { key, note } => {
-                let subject = Subject { access_key: Some(key.clone()), ..Subject::default() };
-                let source = "Reported by a person";
-                self.open(inbound, user, subject, source, Severity::High, note.clone()).await?
+            Slash::OpenForm => {
+                self.engine.may_respond(user).await?;
+                return Ok(self.show(inbound, &forms::open()).await);
             }
-            Slash::Status { incident: Some(id) } => match self.engine.load(*id).await? {
-                Some(incident) => replies::status(&incident, self.engine.playbook()),
-                None => return Err(Refusal::UnknownIncident(*id).into()),
-            },
-            Slash::Status { incident: None } => match self.only_open().await? {
-                Some(incident) => replies::status(&incident, self.engine.playbook()),
-                None => self.list().await?,
-            },
-            Slash::List => self.list().await?,
+            Slash::Open { subject, note } => {
+                let source = note.clone().unwrap_or_else(|| "Reported by a person".into());
+                self.open(inbound, user, subject.clone(), &source, Severity::High, note.clone()).await?
+            }
+            Slash::Status { .. } | Slash::List => {
+                self.engine.may_read(user).await?;
+                return self.read(command).await.map(Some);
+            }
             Slash::Close { incident, outcome, note } => {
                 let id = match incident {
                     Some(id) => *id,
                     None => match self.only_open().await? {
                         Some(incident) => incident.id,
-                        None => return Ok(Some(replies::help(Some("Say which incident: `/irp close INC-12`.")))),
+                        None => return Ok(Some(replies::help(Some("Say which incident, as in `/irp close INC-12`.")))),
                     },
                 };
                 let Some(outcome) = outcome else {
-                    return Ok(self.show(inbound, &forms::close(id)).await);
+                    return self.show_close(inbound, id).await;
                 };
                 let command = PersonCommand::Close { outcome: *outcome, note: note.clone() };
                 self.engine.act(id, user, command).await?;
                 replies::said(&format!("Closed {id} as *{}*.", outcome.label()))
             }
             Slash::Help { because } => replies::help(because.as_deref().map(escape).as_deref()),
-            Slash::SecretTyped => replies::secret_typed(),
+            Slash::SecretTyped { key } => replies::secret_typed(key.as_ref()),
         }))
     }
 
@@ -152,12 +160,13 @@ impl Workers {
             }
             Click::Approve { request, digest } => {
                 let command = PersonCommand::Approve { request: *request, digest_shown: digest.clone() };
-                self.engine.act(id, user, command).await?;
-                replies::said(&format!(
-                    ":unlock: Your approval of {request} is recorded. It runs now; its card shows the result."
-                ))
+                let after = self.engine.act(id, user, command).await?;
+                let left = after.requests.get(request).is_some_and(|r| r.state == RequestState::Pending);
+                let then = if left { "It waits for one more." } else { "It runs now; its card shows the result." };
+                replies::said(&format!("Your approval of {request} is recorded. {then}"))
             }
             Click::Deny { request, digest } => {
+                self.engine.may_respond(user).await?;
                 return Ok(self.show(inbound, &forms::deny(&format!("{request} {digest}"))).await);
             }
             Click::Withdraw { request } => {
@@ -169,6 +178,7 @@ impl Workers {
                 replies::said("Looking again whose credential it is.")
             }
             Click::CompromiseTime { .. } => {
+                self.engine.may_respond(user).await?;
                 let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
                 let known = incident.compromise.as_ref().map(|c| c.at).or(incident.first_seen_at());
                 return Ok(self.show(inbound, &forms::compromise_time(id, self.engine.now(), known)).await);
@@ -177,7 +187,7 @@ impl Workers {
                 self.engine.act(id, user, PersonCommand::TakeLead).await?;
                 replies::said(&format!("You lead {id} now."))
             }
-            Click::Close { .. } => return Ok(self.show(inbound, &forms::close(id)).await),
+            Click::Close { .. } => return self.show_close(inbound, id).await,
         }))
     }
 
@@ -189,9 +199,7 @@ impl Workers {
     ) -> Result<Message, EngineError> {
         let incident = self.engine.request(id, user, step).await?;
         let request = incident.requests_for(step).next().map(|r| r.id.to_string()).unwrap_or_default();
-        Ok(replies::said(&format!(
-            ":lock: {request} is recorded in your name. Somebody else has to approve it on its card."
-        )))
+        Ok(replies::said(&format!("{request} is recorded in your name. Somebody else has to approve it on its card.")))
     }
 
     async fn submit(
@@ -259,6 +267,29 @@ impl Workers {
                 )
             }
         }))
+    }
+
+    async fn show_close(&self, inbound: &Inbound, id: IncidentId) -> Result<Option<Message>, EngineError> {
+        self.engine.may_respond(&inbound.reply.user).await?;
+        let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        if !incident.is_open() {
+            return Err(Refusal::Closed(id).into());
+        }
+        Ok(self.show(inbound, &forms::close(&incident, self.engine.playbook())).await)
+    }
+
+    async fn read(&self, command: &Slash) -> Result<Message, EngineError> {
+        let incident = match command {
+            Slash::Status { incident: Some(id) } => {
+                Some(self.engine.load(*id).await?.ok_or(Refusal::UnknownIncident(*id))?)
+            }
+            Slash::Status { incident: None } => self.only_open().await?,
+            _ => None,
+        };
+        match incident {
+            Some(incident) => Ok(replies::status(&incident, self.engine.playbook())),
+            None => self.list().await,
+        }
     }
 
     /// Opens a form. Slack gives three seconds for it: what comes too late is told.

@@ -3,7 +3,9 @@
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BATCH_MAX, DUE_EVERY, Workers};
+use super::{BATCH_MAX, DUE_EVERY, Task, Workers, holding};
+use crate::domain::id::IncidentId;
+use crate::engine::EngineError;
 use crate::ports::{StoreError, Work, WorkItem};
 
 pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
@@ -43,14 +45,38 @@ impl Workers {
     }
 
     async fn effects_item(&self, item: WorkItem) {
-        if let Err(error) = self.engine.advance(item.incident).await {
+        let id = item.incident;
+        let hold = || async {
+            // A hold that fails is noticed by whoever takes over.
+            let _ = self.store.hold_work(Work::Effects, &item.token).await;
+        };
+        let work = async { tokio::join!(self.effects_of(id, Task::Act), self.effects_of(id, Task::Inform)) };
+        let (acted, informed) = holding(hold, work).await;
+        if let Err(error) = acted.and(informed) {
             // The item stays taken and comes back after the takeover time.
-            tracing::warn!(incident.id = %item.incident, %error, "what is owed could not be done; it is tried again");
+            tracing::warn!(incident.id = %id, %error, "what is owed could not be done; it is tried again");
             self.metrics.failed("effects");
             return;
         }
         if let Err(error) = self.store.work_done(Work::Effects, &item.token).await {
-            tracing::warn!(incident.id = %item.incident, %error, "finished work could not be ticked off; it is looked at again");
+            tracing::warn!(incident.id = %id, %error, "finished work could not be ticked off; it is looked at again");
+        }
+    }
+
+    /// Whoever is at it already has an item of its own that is not ticked off yet, and looks again.
+    async fn effects_of(&self, id: IncidentId, task: Task) -> Result<(), EngineError> {
+        let Some(guard) = self.busy.enter(id, task) else { return Ok(()) };
+        loop {
+            match task {
+                Task::Act => self.engine.advance(id).await?,
+                Task::Inform => {
+                    let _permit = self.informing.acquire().await;
+                    self.engine.inform(id).await?;
+                }
+            }
+            if !guard.again() {
+                return Ok(());
+            }
         }
     }
 }

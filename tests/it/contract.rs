@@ -86,7 +86,8 @@ suite! {
         nothing_wakes_early
         the_last_append_says_when_it_is_due
         what_a_dead_worker_took_is_handed_to_another;
-    cards: a_card_is_claimed_once
+    cards: one_at_a_time_holds_an_incidents_cards
+        a_lease_does_not_end_while_the_log_has_more
         cards_are_put_and_dropped;
 }
 

@@ -1,6 +1,7 @@
 //! Conversations: what people do in Slack, and what they see.
 
 use irp_sandbox::aws::KeyStatus;
+use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, ROOM, World};
@@ -59,7 +60,66 @@ async fn sessions_are_revoked_and_the_revocation_is_undone() {
     w.click(BEN, "Undo INC-1.1", "irp.approve").await;
     w.until_card("Undo INC-1.1", "carried out and verified").await;
     assert_eq!(w.account.user_inline_policy("deploy-bot", "AWSRevokeOlderSessions"), None);
-    w.until("it can be asked for again", |w| w.offers(SESSIONS, "irp.request")).await;
+    w.until_card(SESSIONS, "undone by INC-1.2").await;
+    let card = w.card(ANA, SESSIONS).unwrap()["blocks"].to_string();
+    assert!(card.contains("Undone by INC-1.2") && !card.contains("large_green_circle"), "{card}");
+
+    // Once more, both ways: what has been undone can be done again, and undone again.
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    w.click(BEN, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
+    w.click(ANA, SESSIONS, "irp.undo").await;
+    w.until_card("Undo INC-1.3", "waiting for approval").await;
+    w.click(BEN, "Undo INC-1.3", "irp.approve").await;
+    w.until_card("Undo INC-1.3", "carried out and verified").await;
+    assert_eq!(w.account.user_inline_policy("deploy-bot", "AWSRevokeOlderSessions"), None);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_can_be_revoked_again_and_must_be_when_the_key_was_still_active() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    w.click(BEN, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.click(BEN, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    let status = w.command(ANA, "/irp status").await;
+    assert!(status.contains("Containment") && status.contains("The key was still active"), "{status}");
+    w.until("it can be done again", |w| w.offers(SESSIONS, "irp.request")).await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    w.click(BEN, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
+    assert_eq!(w.account.count("PutUserPolicy"), 2);
+    let status = w.command(ANA, "/irp status").await;
+    assert!(status.contains("· Contained ·"), "{status}");
+    w.until("the evidence is read again", |w| {
+        w.card(ANA, "evidence").is_some_and(|m| m["blocks"].to_string().contains("*Inactive*"))
+    })
+    .await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undoing_leaves_another_incidents_revocation_alone() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    w.click(BEN, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
+    let theirs = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],
+        "Condition":{"DateLessThan":{"aws:TokenIssueTime":"2026-01-01T00:00:00Z"}}}]}"#;
+    w.account.put_user_policy_directly("deploy-bot", "AWSRevokeOlderSessions", Some(theirs));
+    let answer = w.click(ANA, SESSIONS, "irp.undo").await;
+    assert!(answer.contains("no longer the one that INC-1.1 has put there"), "{answer}");
+    assert_eq!(w.account.count("DeleteUserPolicy"), 0);
     w.end().await;
 }
 
@@ -71,7 +131,12 @@ async fn a_leaked_key_is_never_switched_on_again() {
     w.until_card(KEY, "waiting for approval").await;
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
-    let answer = w.click(ANA, KEY, "irp.undo").await;
+    let card = w.card(ANA, KEY).unwrap()["blocks"].to_string();
+    assert!(card.contains("Cannot be undone here") && card.contains("never switched on again"), "{card}");
+    assert!(!w.offers(KEY, "irp.undo"), "no button that only says no");
+    // Whoever makes up the click gets the reason too.
+    let step = format!("INC-1 deactivate-access-key.{}", w.stolen_key());
+    let answer = w.forged_click(ANA, "irp.undo", &step).await;
     assert!(answer.contains("never switched on again"), "{answer}");
     w.end().await;
 }
@@ -93,6 +158,10 @@ async fn a_denial_needs_a_reason_and_ends_the_request() {
     w.until("the reason is told", |w| w.notes().iter().any(|n| n.contains("CI needs it until noon"))).await;
     assert!(w.offers(KEY, "irp.request"), "it can be asked for again");
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.click(BEN, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let card = w.card(CHRIS, KEY).unwrap()["blocks"].to_string();
+    assert!(card.contains("Denied before by <@U0APPROVE1>") && card.contains("CI needs it until noon"), "{card}");
     w.end().await;
 }
 
@@ -110,6 +179,8 @@ async fn deliveries_of_one_finding_and_findings_of_one_key_make_one_incident() {
     assert_eq!(w.store.open_incidents(10).await.unwrap().len(), 1);
     let answer = w.command(ANA, &format!("/irp open {}", w.stolen_key())).await;
     assert!(answer.contains("INC-1 is already open"), "{answer}");
+    w.command(BEN, &format!("/irp open {} seen in a build log", w.stolen_key())).await;
+    w.until("what was reported is told", |w| w.notes().iter().any(|n| n.contains("seen in a build log"))).await;
     w.end().await;
 }
 
@@ -141,6 +212,8 @@ async fn commands_answer_whatever_is_typed() {
     w.until("the steps are there", |w| w.card(ANA, KEY).is_some()).await;
     assert!(w.command(DANA, "/irp status").await.contains("Deactivate access key"));
     assert!(w.command(DANA, "/irp status 7").await.contains("INC-7 does not exist"));
+    w.slack.set_user_flag(DANA, UserFlag::Restricted, true);
+    assert!(w.command(DANA, "/irp list").await.contains("Guests"), "guests see what is posted, and no more");
     w.end().await;
 }
 
@@ -189,6 +262,11 @@ async fn a_closed_incident_takes_no_more_and_frees_its_credential() {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
+    let answer = w.command(ANA, "/irp close INC-1 resolved").await;
+    assert!(answer.contains("containment is not done") && answer.contains(KEY), "{answer}");
+    w.press(ANA, "stolen AWS credential", "irp.close").await;
+    let modal = w.modal(ANA).await;
+    assert!(modal["blocks"].to_string().contains("Not in force"), "{modal}");
     let answer = w.command(ANA, "/irp close INC-1 false-positive our own scanner").await;
     assert!(answer.contains("Closed INC-1"), "{answer}");
     w.until("the announcement says so", |w| w.card(ANA, "Closed").is_some()).await;

@@ -267,6 +267,23 @@ impl World {
         self.slack.click(person, ROOM, ts, block, button, None).await.unwrap();
     }
 
+    /// A click that Slack signed, on a button that stands on no card.
+    pub(crate) async fn forged_click(&self, person: &str, button: &str, value: &str) -> String {
+        let before = self.told(person).len();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let payload = json!({
+            "type": "block_actions", "user": {"id": person}, "trigger_id": format!("forged.{}", now.as_nanos()),
+            "channel": {"id": ROOM}, "actions": [{"action_id": button, "value": value, "action_ts": now.as_nanos().to_string()}],
+        });
+        let body = serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap();
+        let timestamp = now.as_secs().to_string();
+        let signature = self.slack.sign(&timestamp, &body);
+        let headers = [("x-slack-request-timestamp", timestamp.as_str()), ("x-slack-signature", signature.as_str())];
+        let (status, _) = send(&format!("{}/slack/interactions", self.bot_url), &headers, body.into_bytes()).await;
+        assert_eq!(status, 200);
+        self.next_told(person, before).await
+    }
+
     /// Whether a card has a button.
     pub(crate) fn offers(&self, card: &str, button: &str) -> bool {
         self.card(ANA, card).is_some_and(|m| m["blocks"].to_string().contains(&format!("\"{button}\"")))

@@ -9,6 +9,7 @@ use super::operation::{Call, Operation, Target};
 use super::policy::{Context, Decision, Kind, Policy};
 use super::state::{Principal, Role, Session};
 use super::wire::{ApiError, Node, Params};
+use crate::clock::Clock;
 
 pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -66,7 +67,7 @@ fn access_key_info(call: &mut Call<'_>) -> Result<Node, ApiError> {
 fn session_token(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let seconds = call.params.number("DurationSeconds", 900..=129_600)?.unwrap_or(43_200);
     let session = call.world.open_session(call.caller.principal.clone(), seconds, None, None);
-    Ok(Node::Fields(vec![("Credentials", credentials(&session))]))
+    Ok(Node::Fields(vec![("Credentials", credentials(&session, &call.world.clock))]))
 }
 
 fn assume_role(call: &mut Call<'_>) -> Result<Node, ApiError> {
@@ -115,7 +116,8 @@ fn assume_role(call: &mut Call<'_>) -> Result<Node, ApiError> {
         ("AssumedRoleId", Node::text(format!("{}:{session_name}", role.id))),
         ("Arn", Node::text(format!("arn:aws:sts::{}:assumed-role/{}/{session_name}", call.world.account, role.name))),
     ];
-    let mut fields = vec![("Credentials", credentials(&session)), ("AssumedRoleUser", Node::Fields(assumed))];
+    let mut fields =
+        vec![("Credentials", credentials(&session, &call.world.clock)), ("AssumedRoleUser", Node::Fields(assumed))];
     if let Some(percent) = packed {
         fields.push(("PackedPolicySize", Node::Number(i64::try_from(percent).unwrap_or(100))));
     }
@@ -147,12 +149,13 @@ fn permit(call: &Call<'_>, role: &Role, action: &str, resource: &Resource, conte
     Err(caller.denied(action, resource, &reason))
 }
 
-fn credentials(session: &Session) -> Node {
+fn credentials(session: &Session, clock: &Clock) -> Node {
     Node::Fields(vec![
         ("AccessKeyId", Node::text(&session.access_key_id)),
         ("SecretAccessKey", Node::text(&session.secret)),
         ("SessionToken", Node::text(&session.token)),
-        ("Expiration", Node::Time(session.expires_at)),
+        // SDKs hold it against the clock of the machine that they run on.
+        ("Expiration", Node::Time(clock.real(session.expires_at))),
     ])
 }
 

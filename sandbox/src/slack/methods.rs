@@ -240,16 +240,31 @@ fn history(state: &State, method: &str, args: &Value) -> Result<Value, ApiError>
     let limit = number("limit").and_then(|n| usize::try_from(n).ok()).unwrap_or(PAGE_DEFAULT).clamp(1, 999);
     let public = channel.messages.iter().filter(|m| m.only_for.is_none());
     let metadata = flag("include_all_metadata");
-    let messages: Vec<Value> = if method == "conversations.replies" {
+    let after = |ts: &str| {
+        args["oldest"]
+            .as_str()
+            .and_then(|o| o.parse::<f64>().ok())
+            .is_none_or(|oldest| ts.parse::<f64>().is_ok_and(|ts| ts > oldest))
+    };
+    let all: Vec<_> = if method == "conversations.replies" {
+        // A thread comes oldest first, and its first message always with it.
         let root = text(args, "ts");
         channel.message(root).ok_or_else(|| ApiError::new("thread_not_found"))?;
-        let thread = public.filter(|m| m.ts == root || m.thread_ts.as_deref() == Some(root));
-        thread.take(limit).map(|m| m.api(metadata)).collect()
+        public.filter(|m| m.ts == root || (m.thread_ts.as_deref() == Some(root) && after(&m.ts))).collect()
     } else {
-        let roots: Vec<_> = public.filter(|m| m.thread_ts.as_ref().is_none_or(|t| *t == m.ts)).collect();
-        roots.into_iter().rev().take(limit).map(|m| m.api(metadata)).collect()
+        let roots = public.filter(|m| m.thread_ts.as_ref().is_none_or(|t| *t == m.ts) && after(&m.ts));
+        roots.rev().collect()
     };
-    Ok(json!({"messages": messages, "has_more": false}))
+    let from: usize = match text(args, "cursor") {
+        "" => 0,
+        cursor => {
+            cursor.strip_prefix("page:").and_then(|n| n.parse().ok()).ok_or_else(|| ApiError::new("invalid_cursor"))?
+        }
+    };
+    let messages: Vec<Value> = all.iter().skip(from).take(limit).map(|m| m.api(metadata)).collect();
+    let has_more = from + messages.len() < all.len();
+    let next_cursor = if has_more { format!("page:{}", from + messages.len()) } else { String::new() };
+    Ok(json!({"messages": messages, "has_more": has_more, "response_metadata": {"next_cursor": next_cursor}}))
 }
 
 fn open_view(state: &mut State, method: &str, args: &Value) -> Result<Value, ApiError> {

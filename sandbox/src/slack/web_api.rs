@@ -143,9 +143,13 @@ fn answer(workspace: &Workspace, method: &str, args: Value, outcome: Result<Valu
         }
     };
     let at = workspace.0.config.clock.now();
-    workspace.lock().journal.push(ApiCall { at, method: method.to_owned(), args, outcome: recorded });
+    let scopes = {
+        let mut state = workspace.lock();
+        state.journal.push(ApiCall { at, method: method.to_owned(), args, outcome: recorded });
+        state.scopes.iter().cloned().collect::<Vec<_>>().join(",")
+    };
     workspace.touch();
-    axum::Json(body).into_response()
+    ([("x-oauth-scopes", scopes)], axum::Json(body)).into_response()
 }
 
 fn too_fast(wait_s: u32) -> Response {

@@ -36,6 +36,7 @@ pub(super) async fn identify(
         account_in_key: subject.access_key.as_ref().and_then(AccessKeyId::account_hint),
         account_from_sts: None,
         keys: Vec::new(),
+        keys_read: false,
         role_use: None,
         not_known: Vec::new(),
     };
@@ -58,7 +59,7 @@ pub(super) async fn identify(
         if key.is_long_term() {
             long_term(&account, key, subject, &mut found).await?;
         } else if found.name.is_none() {
-            session(&account, key, now, &mut found).await;
+            session(&account, key, now, &mut found).await?;
         }
     }
     match found.kind {
@@ -108,25 +109,32 @@ async fn long_term(
     Ok(())
 }
 
-/// A session's own calls say whose it is.
-async fn session(account: &AccountClients, key: &AccessKeyId, now: DateTime<Utc>, found: &mut Identification) {
+/// A session's own calls say whose it is. The trail shows them some minutes late: none yet is a reason
+/// to ask again, as is a Region that does not answer.
+async fn session(
+    account: &AccountClients,
+    key: &AccessKeyId,
+    now: DateTime<Utc>,
+    found: &mut Identification,
+) -> Result<(), CloudError> {
+    let mut unavailable = None;
     for (region, client) in &account.trails {
         let asked = look_up(client, LookupAttributeKey::AccessKeyId, key.as_str(), now, SESSION_DAYS, 1).await;
-        let looked = match asked {
-            Ok(looked) => looked,
-            Err(error) => {
-                found.not_known.push(format!("{region}: {error}"));
-                continue;
+        match asked {
+            Ok(looked) => {
+                if let Some(identity) = looked.events.first().map(|e| &e["userIdentity"]) {
+                    take_identity(identity, found);
+                    return Ok(());
+                }
             }
-        };
-        if let Some(identity) = looked.events.first().map(|e| &e["userIdentity"]) {
-            take_identity(identity, found);
-            return;
+            Err(error) if error.can_retry() => unavailable = Some(error),
+            Err(error) => found.not_known.push(format!("{region}: {error}")),
         }
     }
-    found
-        .not_known
-        .push("Whose session it is: the trail shows no call of it (calls appear after some minutes).".into());
+    Err(unavailable.unwrap_or_else(|| CloudError::Unavailable {
+        operation: "cloudtrail:LookupEvents".into(),
+        message: "the trail shows no call of this session yet. Calls appear after some minutes".into(),
+    }))
 }
 
 fn take_identity(identity: &Value, found: &mut Identification) {
@@ -185,6 +193,7 @@ async fn user(account: &AccountClients, subject: &Subject, found: &mut Identific
                 }
             }
             found.keys = known;
+            found.keys_read = true;
         }
         Err(error) => found.not_known.push(error.to_string()),
     }

@@ -1,13 +1,44 @@
 //! Where messages stand.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use ::redis::cmd;
+use ::redis::{Script, cmd};
 use async_trait::async_trait;
 
 use super::{RedisStore, keys};
 use crate::domain::id::IncidentId;
-use crate::ports::{CardStore, Posted, Slot, StoreError};
+use crate::ports::{CardStore, Posted, Slot, StoreError, TAKEOVER_AFTER};
+
+static LEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local lease, holder, seconds = KEYS[1], ARGV[1], ARGV[2]
+        local held_by = redis.call('GET', lease)
+        if held_by and held_by ~= holder then
+            return 0
+        end
+        redis.call('SET', lease, holder, 'EX', seconds)
+        return 1
+        ",
+    )
+});
+
+static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local lease, log = KEYS[1], KEYS[2]
+        local holder, version = ARGV[1], tonumber(ARGV[2])
+        if redis.call('XLEN', log) > version then
+            return 0
+        end
+        if redis.call('GET', lease) == holder then
+            redis.call('DEL', lease)
+        end
+        return 1
+        ",
+    )
+});
 
 #[async_trait]
 impl CardStore for RedisStore {
@@ -21,10 +52,16 @@ impl CardStore for RedisStore {
         stored.into_iter().map(read).collect()
     }
 
-    async fn claim_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<bool, StoreError> {
-        let mut claim = cmd("HSETNX");
-        claim.arg(keys::cards(id)).arg(slot).arg(encoded(posted));
-        Ok(claim.query_async(&mut self.server.link.clone()).await?)
+    async fn lease_cards(&self, id: IncidentId, holder: &str) -> Result<bool, StoreError> {
+        let mut lease = LEASE.key(keys::carding(id));
+        lease.arg(holder).arg(TAKEOVER_AFTER.as_secs());
+        Ok(lease.invoke_async(&mut self.server.link.clone()).await?)
+    }
+
+    async fn release_cards(&self, id: IncidentId, holder: &str, version: u64) -> Result<bool, StoreError> {
+        let mut release = RELEASE.key(keys::carding(id));
+        release.key(keys::log(id)).arg(holder).arg(version);
+        Ok(release.invoke_async(&mut self.server.link.clone()).await?)
     }
 
     async fn put_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<(), StoreError> {

@@ -39,6 +39,10 @@ impl Inbox for RedisStore {
         Ok(entries.into_iter().map(|entry| Delivery { token: entry.token, body: entry.text }).collect())
     }
 
+    async fn hold(&self, lane: Lane, token: &str) -> Result<(), StoreError> {
+        self.lane(lane).hold(&self.server, token).await
+    }
+
     async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError> {
         self.lane(lane).done(&self.server, token).await
     }

@@ -7,6 +7,7 @@
 //! | `irp:v1:{p3}:due` | sorted set | incident by the time it is due, in milliseconds |
 //! | `irp:v1:{p3}:work:effects`, `…:cards` | stream | incidents that need attention, field `e` |
 //! | `irp:v1:{p3}:cards:INC-3` | hash | slot to where its message stands, as JSON |
+//! | `irp:v1:{p3}:carding:INC-3` | string | who brings its messages in line; gone after 15 s of silence |
 //! | `irp:v1:{index}:claimed` | sorted set | correlation key by the number of its incident |
 //! | `irp:v1:{index}:last` | integer | the last incident number handed out |
 //! | `irp:v1:{index}:open` | sorted set | numbers of incidents claimed and not retired, by themselves |
@@ -62,6 +63,11 @@ pub(super) fn cards(id: IncidentId) -> String {
     format!("irp:v1:{{p{}}}:cards:{id}", partition(id))
 }
 
+/// Who brings an incident's messages in line.
+pub(super) fn carding(id: IncidentId) -> String {
+    format!("irp:v1:{{p{}}}:carding:{id}", partition(id))
+}
+
 /// The deliveries of a lane.
 pub(super) fn inbox(lane: Lane) -> String {
     let lane = match lane {
@@ -85,6 +91,7 @@ mod tests {
         let id = IncidentId::new(19);
         assert_eq!(log(id), "irp:v1:{p3}:log:INC-19");
         assert_eq!(cards(id), "irp:v1:{p3}:cards:INC-19");
+        assert_eq!(carding(id), "irp:v1:{p3}:carding:INC-19");
         assert_eq!(due(partition(id)), "irp:v1:{p3}:due");
         assert_eq!(work(Work::Effects, partition(id)), "irp:v1:{p3}:work:effects");
         assert_eq!(work_streams(Work::Cards)[3], "irp:v1:{p3}:work:cards");

@@ -134,6 +134,17 @@ impl Queue {
         Ok(Vec::new())
     }
 
+    /// Starts the takeover time anew. An entry that another took meanwhile is taken back: both are at it
+    /// then, which is harmless.
+    pub(super) async fn hold(&self, server: &Server, token: &str) -> Result<(), StoreError> {
+        let Some((stream, id)) = self.named(token) else {
+            return Ok(());
+        };
+        let mut claim = cmd("XCLAIM");
+        claim.arg(stream).arg(GROUP).arg(&server.replica).arg(0).arg(id).arg("JUSTID");
+        Ok(claim.exec_async(&mut server.link.clone()).await?)
+    }
+
     /// Forgets an entry. Harmless when repeated.
     pub(super) async fn done(&self, server: &Server, token: &str) -> Result<(), StoreError> {
         let Some((stream, id)) = self.named(token) else {

@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 
 use super::{RedisStore, keys, queue};
 use crate::domain::id::IncidentId;
-use crate::ports::{StoreError, Work, WorkItem, WorkQueue};
+use crate::ports::{StoreError, TAKEOVER_AFTER, Work, WorkItem, WorkQueue};
 
 /// One partition. It holds no more than its open incidents, so there is no limit.
 static WAKE: LazyLock<Script> = LazyLock::new(|| {
@@ -18,7 +18,7 @@ static WAKE: LazyLock<Script> = LazyLock::new(|| {
         local due, effects = KEYS[1], KEYS[2]
         local incidents = redis.call('ZRANGEBYSCORE', due, '-inf', ARGV[1])
         for _, incident in ipairs(incidents) do
-            redis.call('ZREM', due, incident)
+            redis.call('ZADD', due, ARGV[2], incident)
             redis.call('XADD', effects, '*', 'e', incident)
         end
         return #incidents
@@ -41,6 +41,10 @@ impl WorkQueue for RedisStore {
         Ok(items)
     }
 
+    async fn hold_work(&self, work: Work, token: &str) -> Result<(), StoreError> {
+        self.work(work).hold(&self.server, token).await
+    }
+
     async fn work_done(&self, work: Work, token: &str) -> Result<(), StoreError> {
         self.work(work).done(&self.server, token).await
     }
@@ -55,7 +59,8 @@ impl WorkQueue for RedisStore {
     async fn wake_due(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let woken = try_join_all((0..keys::PARTITIONS).map(|partition| async move {
             let mut wake = WAKE.key(keys::due(partition));
-            wake.key(keys::work(Work::Effects, partition)).arg(now.timestamp_millis());
+            let again = now + TAKEOVER_AFTER;
+            wake.key(keys::work(Work::Effects, partition)).arg(now.timestamp_millis()).arg(again.timestamp_millis());
             wake.invoke_async::<usize>(&mut self.server.link.clone()).await
         }));
         Ok(woken.await?.into_iter().sum())

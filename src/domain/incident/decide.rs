@@ -3,9 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::command::{PersonCommand, Report};
-use super::event::Event;
-use super::state::{Identity, Incident};
-use super::steps::{action_for, in_force};
+use super::event::{Event, Outcome};
+use super::evolve::REFUSALS_KEPT;
+use super::state::{Incident, Search};
+use super::steps::{action_for, contained, in_force, is_undo, missing};
 use crate::domain::action::{ApiCall, Freshness};
 use crate::domain::alert::Alert;
 use crate::domain::approval::{Asked, CallAnswer, Plan, RequestState, check_decide, check_request, check_responder};
@@ -19,7 +20,10 @@ use crate::domain::refusal::{Refusal, mention};
 /// call and its read-back can take, so that two never work on one request.
 pub const EXECUTION_LEASE: TimeDelta = TimeDelta::seconds(20);
 /// Waits between attempts to find out whose credential it is; after the last, people decide.
-const IDENTIFY_WAITS_S: [i64; 6] = [2, 5, 15, 30, 60, 120];
+/// Together a quarter of an hour: as long as the trail may take to show a session's first call.
+const IDENTIFY_WAITS_S: [i64; 9] = [2, 5, 15, 30, 60, 120, 180, 240, 300];
+/// Within which [`REFUSALS_KEPT`] refused attempts of one person are recorded, and no more.
+const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 /// Longest reason, note or basis kept, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
 
@@ -126,7 +130,7 @@ pub fn decide(
         }
         PersonCommand::Close { outcome, note } => {
             check_responder(cx.policy, actor)?;
-            close(incident, actor, outcome, &bounded(&note))
+            close(incident, actor, outcome, &bounded(&note), cx)
         }
     }
 }
@@ -153,7 +157,7 @@ pub fn may_request(
             _ => Refusal::UnderWay(open.id),
         });
     }
-    if let Some(done) = in_force(incident, step) {
+    if let Some(done) = in_force(incident, step).filter(|_| !action.is_repeatable() && !is_undo(step)) {
         return Err(Refusal::AlreadyDone(done.id));
     }
     Ok(action)
@@ -162,9 +166,14 @@ pub fn may_request(
 fn close(
     incident: &Incident,
     actor: &Actor,
-    outcome: super::event::Outcome,
+    outcome: Outcome,
     note: &str,
+    cx: Context<'_>,
 ) -> Result<Vec<Event>, Refusal> {
+    if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !contained(incident, cx.playbook) {
+        let left = missing(incident, cx.playbook).into_iter().map(|(step, _)| step.title).collect();
+        return Err(Refusal::NotContained(left));
+    }
     let mut events = Vec::new();
     for request in incident.requests.values().filter(|r| r.state.is_open()) {
         if matches!(request.state, RequestState::Executing(_)) {
@@ -179,9 +188,24 @@ fn close(
     Ok(events)
 }
 
-/// The audit record of a refused attempt.
-pub fn refused(actor: &Actor, attempt: &str, request: Option<RequestId>, refusal: &Refusal) -> Event {
-    Event::AttemptRefused { by: actor.user.clone(), attempt: attempt.to_owned(), request, refusal: refusal.clone() }
+/// The audit record of a refused attempt. `None` when this person has had so many refusals in the last
+/// minute that more would only make the log long: the limit itself is in the log.
+pub fn refused(
+    incident: &Incident,
+    actor: &Actor,
+    attempt: &str,
+    request: Option<RequestId>,
+    refusal: &Refusal,
+    now: DateTime<Utc>,
+) -> Option<Event> {
+    let times = incident.refused.get(&actor.user);
+    let full = times.is_some_and(|t| t.len() == REFUSALS_KEPT && now - t[0] < REFUSALS_WITHIN);
+    (!full).then(|| Event::AttemptRefused {
+        by: actor.user.clone(),
+        attempt: attempt.to_owned(),
+        request,
+        refusal: refusal.clone(),
+    })
 }
 
 /// What follows from what the engine brings back. Empty when the log has moved on meanwhile.
@@ -193,12 +217,13 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             }
             vec![Event::AlertReceived { alert }]
         }
-        Report::Identified(found) => vec![Event::Identified { found }],
+        Report::Identified(_) | Report::IdentificationFailed { .. } if !incident.is_open() => Vec::new(),
+        Report::Identified(found) => match &incident.search {
+            Search::Wanted { .. } => vec![Event::Identified { found }],
+            Search::Done | Search::GivenUp { .. } => Vec::new(),
+        },
         Report::IdentificationFailed { error, retry } => {
-            let failed = match &incident.identity {
-                Identity::Wanted { failed, .. } => *failed,
-                Identity::Known(_) | Identity::GivenUp { .. } => return Vec::new(),
-            };
+            let Search::Wanted { failed, .. } = incident.search else { return Vec::new() };
             let wait = IDENTIFY_WAITS_S.get(failed as usize).filter(|_| retry);
             vec![Event::IdentificationFailed {
                 attempt: failed + 1,
@@ -266,11 +291,24 @@ fn read_back(incident: &Incident, request: RequestId, now: &Observation, last: b
     if !last {
         return Vec::new();
     }
-    let why = match execution.answer {
-        Some(CallAnswer::Accepted) => "AWS accepted the call, but reading back shows that it does not hold.",
-        _ => "The call was interrupted and AWS shows no change. Nothing was repeated: ask again.",
+    // Accepted and not to be seen yet: IAM can take longer than was waited. Nobody knows.
+    let event = match &execution.answer {
+        Some(CallAnswer::Accepted) => Event::ExecutionUnknown {
+            request,
+            why: "AWS accepted the call, but reading back does not show it yet.".into(),
+        },
+        Some(CallAnswer::Unclear { message }) => Event::ExecutionFailed {
+            request,
+            why: format!(
+                "The call ended in doubt ({message}), and AWS shows no change. Nothing was repeated: ask again."
+            ),
+        },
+        Some(CallAnswer::Refused { .. }) | None => Event::ExecutionFailed {
+            request,
+            why: "The call was interrupted and AWS shows no change. Nothing was repeated: ask again.".into(),
+        },
     };
-    vec![Event::ExecutionFailed { request, why: why.into() }]
+    vec![event]
 }
 
 fn passed(incident: &Incident, request: RequestId, cx: Context<'_>) -> Vec<Event> {

@@ -251,12 +251,45 @@ pub struct Identification {
     pub account_in_key: Option<AccountId>,
     /// The account that `sts:GetAccessKeyInfo` names.
     pub account_from_sts: Option<AccountId>,
-    /// All keys of the user.
+    /// All keys of the user, as far as they could be read.
     pub keys: Vec<KnownKey>,
+    /// Whether all keys of the user could be read.
+    #[serde(default)]
+    pub keys_read: bool,
     /// For a role: who uses it besides.
     pub role_use: Option<RoleUse>,
     /// What could not be found out, a sentence each.
     pub not_known: Vec<String>,
+}
+
+impl Identification {
+    /// What this reading lacks is kept from an older one of the same principal: a permission lost or a
+    /// service away must not take back what was known. What could not be read this time stays said.
+    #[must_use]
+    pub fn over(mut self, older: Option<&Self>) -> Self {
+        let Some(older) = older.filter(|o| o.name == self.name || self.name.is_none()) else { return self };
+        if self.kind == PrincipalKind::Unknown {
+            self.kind = older.kind;
+        }
+        let keep = |new: &mut Option<String>, old: &Option<String>| {
+            if new.is_none() {
+                new.clone_from(old);
+            }
+        };
+        keep(&mut self.name, &older.name);
+        keep(&mut self.arn, &older.arn);
+        keep(&mut self.unique_id, &older.unique_id);
+        keep(&mut self.session_name, &older.session_name);
+        self.account = self.account.or_else(|| older.account.clone());
+        self.account_in_key = self.account_in_key.or_else(|| older.account_in_key.clone());
+        self.account_from_sts = self.account_from_sts.or_else(|| older.account_from_sts.clone());
+        if !self.keys_read {
+            self.keys.clone_from(&older.keys);
+            self.keys_read = older.keys_read;
+        }
+        self.role_use = self.role_use.or_else(|| older.role_use.clone());
+        self
+    }
 }
 
 /// One key of a user.

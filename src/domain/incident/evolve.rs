@@ -3,11 +3,15 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Event;
-use super::state::{Closing, CompromiseTime, Finding, Identity, Incident};
-use crate::domain::alert::Alert;
+use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search};
+use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Execution, Request, RequestState};
-use crate::domain::id::RequestId;
+use crate::domain::credential::{PrincipalKind, Subject};
+use crate::domain::id::{RequestId, UserId};
 use crate::domain::stored::Record;
+
+/// Newest refused attempts whose times are kept for each person: what their limit needs.
+pub const REFUSALS_KEPT: usize = 20;
 
 /// The state after these records; `None` when the log is empty or does not begin with an opening.
 pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Incident> {
@@ -30,40 +34,47 @@ fn open(record: &Record) -> Option<Incident> {
         severity: *severity,
         sample: alert.sample,
         subject: alert.subject.clone(),
-        note: alert.note.clone(),
+        reports: Vec::new(),
         deliveries: [].into(),
         findings: [].into(),
-        identity: Identity::Wanted { failed: 0, not_before: record.at, last_error: None },
+        identified: None,
+        search: wanted(record.at),
         compromise: None,
         lead: None,
         requests: [].into(),
         closing: None,
+        refused: [].into(),
         updated_at: record.at,
     };
-    take_alert(&mut incident, alert);
+    take_alert(&mut incident, alert, record.at);
     Some(incident)
 }
 
 /// One more record.
 pub fn evolve(incident: &mut Incident, record: &Record) {
     incident.version += 1;
-    incident.updated_at = record.at;
     let at = record.at;
+    if let Event::AttemptRefused { by, .. } = &record.event {
+        note_refusal(incident, by, at);
+        return;
+    }
+    incident.updated_at = at;
     match &record.event {
         Event::Opened { .. } | Event::AttemptRefused { .. } => {}
-        Event::AlertReceived { alert } => take_alert(incident, alert),
-        Event::Identified { found } => incident.identity = Identity::Known(Box::new(found.clone())),
+        Event::AlertReceived { alert } => take_alert(incident, alert, at),
+        Event::Identified { found } => {
+            incident.identified = Some(Identified { found: found.clone().over(incident.identification()), at });
+            incident.search = Search::Done;
+        }
         Event::IdentificationFailed { attempt, error, retry_at } => {
-            incident.identity = match retry_at {
+            incident.search = match retry_at {
                 Some(not_before) => {
-                    Identity::Wanted { failed: *attempt, not_before: *not_before, last_error: Some(error.clone()) }
+                    Search::Wanted { failed: *attempt, not_before: *not_before, last_error: Some(error.clone()) }
                 }
-                None => Identity::GivenUp { failed: *attempt, error: error.clone() },
+                None => Search::GivenUp { error: error.clone() },
             };
         }
-        Event::IdentificationAsked { .. } => {
-            incident.identity = Identity::Wanted { failed: 0, not_before: at, last_error: None };
-        }
+        Event::IdentificationAsked { .. } => incident.search = wanted(at),
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
             incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
         }
@@ -98,6 +109,22 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ExecutionFailed { request, .. }
         | Event::ExecutionUnknown { request, .. } => move_request(incident, *request, &record.event, at),
     }
+    if matches!(record.event, Event::Verified { no_op: false, .. }) {
+        // What was read about the credential before the change is out of date.
+        incident.search = wanted(at);
+    }
+}
+
+const fn wanted(at: DateTime<Utc>) -> Search {
+    Search::Wanted { failed: 0, not_before: at, last_error: None }
+}
+
+fn note_refusal(incident: &mut Incident, by: &UserId, at: DateTime<Utc>) {
+    let times = incident.refused.entry(by.clone()).or_default();
+    times.push_back(at);
+    if times.len() > REFUSALS_KEPT {
+        times.pop_front();
+    }
 }
 
 fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateTime<Utc>) {
@@ -118,7 +145,7 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
             }
         }
         Event::RequestDenied { by, reason, .. } => {
-            request.state = RequestState::Denied { by: by.clone(), reason: reason.clone() };
+            request.state = RequestState::Denied { by: by.clone(), reason: reason.clone(), at };
         }
         Event::RequestWithdrawn { .. } => request.state = RequestState::Withdrawn,
         Event::RequestExpired { .. } => request.state = RequestState::Expired,
@@ -145,8 +172,32 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
     }
 }
 
-fn take_alert(incident: &mut Incident, alert: &Alert) {
+/// A later alert may know what the first did not say.
+fn learn(subject: &mut Subject, told: &Subject) -> bool {
+    let before = subject.clone();
+    subject.access_key = subject.access_key.take().or_else(|| told.access_key.clone());
+    subject.account = subject.account.take().or_else(|| told.account.clone());
+    subject.name = subject.name.take().or_else(|| told.name.clone());
+    subject.principal_id = subject.principal_id.take().or_else(|| told.principal_id.clone());
+    if matches!(subject.kind, None | Some(PrincipalKind::Unknown)) {
+        subject.kind = told.kind.or(subject.kind);
+    }
+    *subject != before
+}
+
+fn take_alert(incident: &mut Incident, alert: &Alert, at: DateTime<Utc>) {
     incident.deliveries.insert(alert.delivery_id.clone());
+    let learned = learn(&mut incident.subject, &alert.subject);
+    if learned && (incident.search != Search::Done || incident.principal_kind() == PrincipalKind::Unknown) {
+        incident.search = wanted(at);
+    }
+    if let Some(text) = &alert.note {
+        let by = match &alert.source {
+            AlertSource::Person(user) => Some(user.clone()),
+            AlertSource::GuardDuty => None,
+        };
+        incident.reports.push(Reported { by, text: text.clone(), at });
+    }
     incident.severity = incident.severity.max(alert.severity);
     let key = alert.finding_id.clone().unwrap_or_else(|| alert.delivery_id.clone());
     let finding = Finding {

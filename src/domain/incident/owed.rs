@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::state::{Identity, Incident};
+use super::state::{Incident, Search};
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
 
@@ -29,7 +29,19 @@ pub enum Effect {
     Clock(RequestId),
 }
 
-/// Everything that is owed, soonest first; at the same moment, what contains comes before what informs.
+impl Effect {
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Clock(_) => 0,
+            Self::Execute(_) => 1,
+            Self::ReadBack(_) => 2,
+            Self::Identify => 3,
+        }
+    }
+}
+
+/// Everything that is owed. Limits come first, so that one that has passed is never overtaken; then what
+/// contains, then what informs; soonest first among equals.
 pub fn owed(incident: &Incident) -> Vec<Owed> {
     let mut owed = Vec::new();
     if !incident.is_open() {
@@ -59,14 +71,14 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
             _ => {}
         }
     }
-    if let Identity::Wanted { not_before, .. } = &incident.identity {
+    if let Search::Wanted { not_before, .. } = &incident.search {
         owed.push(Owed { due_at: *not_before, effect: Effect::Identify });
     }
-    owed.sort_by_key(|o| o.due_at);
+    owed.sort_by_key(|o| (o.effect.rank(), o.due_at));
     owed
 }
 
 /// When this incident next needs attention, if nothing else happens to it.
 pub fn next_due_at(incident: &Incident) -> Option<DateTime<Utc>> {
-    owed(incident).first().map(|o| o.due_at)
+    owed(incident).iter().map(|o| o.due_at).min()
 }

@@ -1,6 +1,6 @@
 //! How an incident stands: what folding its log gives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 
@@ -29,14 +29,16 @@ pub struct Incident {
     pub sample: bool,
     /// What the outside said about whose credential it is.
     pub subject: Subject,
-    /// What a person wrote when they opened it.
-    pub note: Option<String>,
+    /// What people have written beside their reports, oldest first.
+    pub reports: Vec<Reported>,
     /// Deliveries taken in: each counts once.
     pub deliveries: BTreeSet<String>,
     /// Findings, by id; alerts without one by their delivery.
     pub findings: BTreeMap<String, Finding>,
-    /// What is known about the credential.
-    pub identity: Identity,
+    /// What is known about the credential. Stays when looking again fails.
+    pub identified: Option<Identified>,
+    /// Whether the bot is finding out.
+    pub search: Search,
     /// Set by a responder.
     pub compromise: Option<CompromiseTime>,
     /// Who leads.
@@ -45,7 +47,9 @@ pub struct Incident {
     pub requests: BTreeMap<RequestId, Request>,
     /// How it ended.
     pub closing: Option<Closing>,
-    /// When the last record was written.
+    /// When each person's newest refused attempts were recorded.
+    pub refused: BTreeMap<UserId, VecDeque<DateTime<Utc>>>,
+    /// When anything but a refused attempt was last recorded.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -72,10 +76,32 @@ pub struct Finding {
     pub region: Option<String>,
 }
 
-/// Whether the bot knows whose credential it is.
+/// What a person wrote beside a report.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Identity {
-    /// It is to find out, not before the given time.
+pub struct Reported {
+    /// Who, if a person.
+    pub by: Option<UserId>,
+    /// In their words.
+    pub text: String,
+    /// When it came.
+    pub at: DateTime<Utc>,
+}
+
+/// What the bot found out, and when it read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identified {
+    /// What it found.
+    pub found: Identification,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Whether the bot is to find out whose credential it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Search {
+    /// It has.
+    Done,
+    /// It is to, not before the given time.
     Wanted {
         /// How often it has failed.
         failed: u32,
@@ -84,12 +110,8 @@ pub enum Identity {
         /// What went wrong the last time.
         last_error: Option<String>,
     },
-    /// It knows.
-    Known(Box<Identification>),
     /// It has given up until somebody asks again.
     GivenUp {
-        /// How often it has tried.
-        failed: u32,
         /// What went wrong the last time.
         error: String,
     },
@@ -122,10 +144,7 @@ pub struct Closing {
 impl Incident {
     /// What is known about the credential.
     pub fn identification(&self) -> Option<&Identification> {
-        match &self.identity {
-            Identity::Known(found) => Some(found),
-            Identity::Wanted { .. } | Identity::GivenUp { .. } => None,
-        }
+        self.identified.as_ref().map(|i| &i.found)
     }
 
     /// The kind of principal, proved or not yet known.

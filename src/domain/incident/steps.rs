@@ -4,7 +4,7 @@ use super::state::Incident;
 use crate::domain::action::{Action, REACTIVATE_REFUSED};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::credential::PrincipalKind;
-use crate::domain::id::StepId;
+use crate::domain::id::{RequestId, StepId};
 use crate::domain::observation::KeyStatus;
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::Refusal;
@@ -128,6 +128,11 @@ pub fn action_for(incident: &Incident, playbook: &Playbook, step: &StepId) -> Re
     }
 }
 
+/// Whether this is the step that undoes another.
+pub fn is_undo(step: &StepId) -> bool {
+    step.as_str().starts_with(UNDO)
+}
+
 /// The step that undoes this one.
 pub fn undo_of(step: &StepId) -> Option<StepId> {
     format!("{UNDO}{step}").parse().ok()
@@ -142,13 +147,18 @@ fn undo_action(incident: &Incident, of: &str) -> Result<Action, Refusal> {
         Observation::InlinePolicy { document, .. } => document.clone(),
         Observation::AccessKey { .. } | Observation::OwnerMissing => None,
     };
+    let put = match &done.state {
+        RequestState::Verified { sent, .. } => sent.iter().find_map(|call| call.document()).map(str::to_owned),
+        _ => None,
+    };
+    let put = || put.ok_or_else(nothing);
     match &done.plan.action {
         Action::DeactivateAccessKey { .. } => Err(Refusal::NotApplicable(REACTIVATE_REFUSED.into())),
         Action::RevokeUserSessions { user_name } => {
-            Ok(Action::RestoreUserPolicy { user_name: user_name.clone(), previous, undoes: done.id })
+            Ok(Action::RestoreUserPolicy { user_name: user_name.clone(), previous, put: put()?, undoes: done.id })
         }
         Action::RevokeRoleSessions { role_name } => {
-            Ok(Action::RestoreRolePolicy { role_name: role_name.clone(), previous, undoes: done.id })
+            Ok(Action::RestoreRolePolicy { role_name: role_name.clone(), previous, put: put()?, undoes: done.id })
         }
         Action::RestoreUserPolicy { .. } | Action::RestoreRolePolicy { .. } => {
             Err(Refusal::NotApplicable("Ask for the containment step again instead.".into()))
@@ -156,27 +166,58 @@ fn undo_action(incident: &Incident, of: &str) -> Result<Action, Refusal> {
     }
 }
 
-/// The request that has carried a step out and has not been undone since.
+/// The newest request that has carried a step out and has not been undone since.
 pub fn in_force<'a>(incident: &'a Incident, step: &'a StepId) -> Option<&'a Request> {
-    let done = incident.requests_for(step).find(|r| matches!(r.state, RequestState::Verified { .. }))?;
-    let undone = incident.requests.values().any(|r| {
-        matches!(r.state, RequestState::Verified { .. })
-            && matches!(&r.plan.action,
-                Action::RestoreUserPolicy { undoes, .. } | Action::RestoreRolePolicy { undoes, .. } if *undoes == done.id)
-    });
-    (!undone).then_some(done)
+    incident
+        .requests_for(step)
+        .find(|r| matches!(r.state, RequestState::Verified { .. }) && undone_by(incident, r.id).is_none())
 }
 
-/// Whether every containment step that applies is in force.
-pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
-    let mut any = false;
-    for step in steps(incident, playbook).iter().filter(|s| !s.id.as_str().starts_with(UNDO)) {
-        any = true;
-        if in_force(incident, &step.id).is_none() {
-            return false;
+/// The request that has undone this one.
+pub fn undone_by(incident: &Incident, request: RequestId) -> Option<&Request> {
+    incident.requests.values().find(|r| {
+        matches!(r.state, RequestState::Verified { .. })
+            && matches!(&r.plan.action,
+                Action::RestoreUserPolicy { undoes, .. } | Action::RestoreRolePolicy { undoes, .. } if *undoes == request)
+    })
+}
+
+/// Why a containment step does not count as done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Missing {
+    /// It has not been carried out, or has been undone.
+    NotInForce,
+    /// A key was still active when the sessions were revoked: it may have minted others since.
+    RevokedTooEarly,
+    /// It is for people to do by hand.
+    ByHand,
+}
+
+/// The containment steps that are not done, in order, and why.
+pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)> {
+    let steps: Vec<Step> = steps(incident, playbook).into_iter().filter(|s| !is_undo(&s.id)).collect();
+    let done_at = |step: &Step| match in_force(incident, &step.id).map(|r| &r.state) {
+        Some(RequestState::Verified { at, .. }) => Some(*at),
+        _ => None,
+    };
+    let is_key = |step: &Step| matches!(step.offer, Offer::Action(Action::DeactivateAccessKey { .. }));
+    let keys_off_at = steps.iter().filter(|s| is_key(s)).filter_map(done_at).max();
+    let why = |step: &Step| match (&step.offer, done_at(step)) {
+        (Offer::Refused { .. }, _) => Some(Missing::ByHand),
+        (Offer::Action(_), None) => Some(Missing::NotInForce),
+        (Offer::Action(Action::RevokeUserSessions { .. }), Some(at)) if keys_off_at.is_some_and(|off| at < off) => {
+            Some(Missing::RevokedTooEarly)
         }
-    }
-    any
+        (Offer::Action(_), Some(_)) => None,
+    };
+    steps.iter().filter_map(|step| Some((step.clone(), why(step)?))).collect()
+}
+
+/// Whether every containment step that applies is in force, and all steps that apply are known.
+pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
+    let Some(found) = incident.identification() else { return false };
+    let steps_known = found.keys_read || !matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
+    steps_known && !steps(incident, playbook).is_empty() && missing(incident, playbook).is_empty()
 }
 
 fn refusal_for(kind: PrincipalKind) -> Option<Step> {

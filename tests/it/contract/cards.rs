@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use irp::domain::id::IncidentId;
 use irp::ports::Posted;
 
-use super::{Replicas, at};
+use super::{Replicas, at, record};
 
 const ID: IncidentId = IncidentId::new(9);
 
@@ -14,19 +14,32 @@ fn posted(hash: &str, ts: Option<&str>) -> Posted {
     Posted { channel: "C0WARROOM1".parse().unwrap(), ts: ts.map(str::to_owned), hash: hash.to_owned(), at: at(0) }
 }
 
-pub(super) async fn a_card_is_claimed_once(replicas: &Replicas) {
-    let cards: Vec<Posted> = (0..20).map(|turn| posted(&turn.to_string(), None)).collect();
-    let claims = cards.iter().enumerate().map(|(turn, card)| {
+pub(super) async fn one_at_a_time_holds_an_incidents_cards(replicas: &Replicas) {
+    let names: Vec<String> = (0..20).map(|n| format!("holder-{n}")).collect();
+    let leases = names.iter().enumerate().map(|(turn, name)| {
         let store = if turn % 2 == 0 { &replicas.one } else { &replicas.other };
-        store.claim_card(ID, "announcement", card)
+        store.lease_cards(ID, name)
     });
-    let claimed: Vec<bool> = join_all(claims).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(claimed.iter().filter(|claimed| **claimed).count(), 1);
-    let winner = claimed.iter().position(|claimed| *claimed).unwrap();
-    let expected = BTreeMap::from([("announcement".to_owned(), cards[winner].clone())]);
-    assert_eq!(replicas.one.cards(ID).await.unwrap(), expected);
-    assert!(replicas.one.claim_card(ID, "evidence", &cards[0]).await.unwrap());
-    assert!(replicas.one.claim_card(IncidentId::new(10), "announcement", &cards[0]).await.unwrap());
+    let leased: Vec<bool> = join_all(leases).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(leased.iter().filter(|leased| **leased).count(), 1);
+    let winner = &names[leased.iter().position(|leased| *leased).unwrap()];
+    assert!(replicas.other.lease_cards(ID, winner).await.unwrap(), "the holder goes on");
+    assert!(replicas.one.lease_cards(IncidentId::new(10), "another").await.unwrap(), "another incident is free");
+
+    assert!(replicas.one.release_cards(ID, "somebody-else", 0).await.unwrap());
+    assert!(!replicas.one.lease_cards(ID, "somebody-else").await.unwrap(), "a lease is its holder's to end");
+    assert!(replicas.one.release_cards(ID, winner, 0).await.unwrap());
+    assert!(replicas.other.lease_cards(ID, "somebody-else").await.unwrap());
+}
+
+pub(super) async fn a_lease_does_not_end_while_the_log_has_more(replicas: &Replicas) {
+    replicas.one.append(ID, 0, &[record(1)], None).await.unwrap();
+    assert!(replicas.one.lease_cards(ID, "a").await.unwrap());
+    replicas.other.append(ID, 1, &[record(2)], None).await.unwrap();
+    assert!(!replicas.one.release_cards(ID, "a", 1).await.unwrap(), "it has not seen the second record");
+    assert!(!replicas.other.lease_cards(ID, "b").await.unwrap());
+    assert!(replicas.one.release_cards(ID, "a", 2).await.unwrap());
+    assert!(replicas.other.lease_cards(ID, "b").await.unwrap());
 }
 
 pub(super) async fn cards_are_put_and_dropped(replicas: &Replicas) {
@@ -39,5 +52,4 @@ pub(super) async fn cards_are_put_and_dropped(replicas: &Replicas) {
     replicas.one.drop_card(ID, "step:disable").await.unwrap();
     let left = BTreeMap::from([("note:1".to_owned(), posted("c", Some("1.3")))]);
     assert_eq!(replicas.other.cards(ID).await.unwrap(), left);
-    assert!(replicas.other.claim_card(ID, "step:disable", &posted("d", None)).await.unwrap());
 }

@@ -84,8 +84,9 @@ pub(super) async fn what_is_due_wakes_once(replicas: &Replicas) {
     assert_eq!(replicas.other.wake_due(at(12)).await.unwrap(), 12);
     let woken = take_work_exactly(&*replicas.one, Work::Effects, 12).await;
     assert_eq!(incidents(&woken), ids[..12].iter().copied().collect());
-    assert_eq!(replicas.one.wake_due(at(12)).await.unwrap(), 0, "the due time is forgotten");
-    assert_eq!(replicas.one.wake_due(at(100)).await.unwrap(), 8);
+    assert_eq!(replicas.one.wake_due(at(12)).await.unwrap(), 0, "the due times have moved");
+    assert_eq!(replicas.one.wake_due(at(26)).await.unwrap(), 8, "the others");
+    assert_eq!(replicas.one.wake_due(at(27)).await.unwrap(), 12, "nothing came of them: they are looked at again");
 }
 
 pub(super) async fn nothing_wakes_early(replicas: &Replicas) {
@@ -105,11 +106,11 @@ pub(super) async fn the_last_append_says_when_it_is_due(replicas: &Replicas) {
 
 /// The one test that waits for real time to pass.
 pub(super) async fn what_a_dead_worker_took_is_handed_to_another(replicas: &Replicas) {
-    for key in ["done", "left"] {
+    for key in ["done", "left", "held"] {
         replicas.one.put(Lane::Alerts, key, key).await.unwrap();
     }
     replicas.one.put_work(Work::Effects, ID).await.unwrap();
-    let taken = take_exactly(&*replicas.one, Lane::Alerts, 2).await;
+    let taken = take_exactly(&*replicas.one, Lane::Alerts, 3).await;
     let taken_at = Instant::now();
     replicas.one.done(Lane::Alerts, &taken[0].token).await.unwrap();
     take_work_exactly(&*replicas.one, Work::Effects, 1).await;
@@ -118,6 +119,7 @@ pub(super) async fn what_a_dead_worker_took_is_handed_to_another(replicas: &Repl
     let (mut deliveries, mut items) = (Vec::new(), Vec::new());
     while deliveries.is_empty() || items.is_empty() {
         assert!(Instant::now() < deadline, "{deliveries:?} {items:?}");
+        replicas.one.hold(Lane::Alerts, &taken[2].token).await.unwrap();
         let both = join(replicas.other.take(Lane::Alerts, 10), replicas.other.take_work(Work::Effects, 10)).await;
         deliveries.extend(both.0.unwrap());
         items.extend(both.1.unwrap());

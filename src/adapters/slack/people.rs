@@ -1,0 +1,114 @@
+//! Who people are, from `users.info`, asked anew each time. Follows Slack's “User type” reference.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::SlackChat;
+use crate::domain::id::UserId;
+use crate::domain::policy::Standing;
+use crate::ports::{ChatError, Directory};
+
+/// Whose people are members: the workspace that the bot's token belongs to, and its organisation.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Home {
+    pub(super) team: String,
+    pub(super) enterprise: Option<String>,
+}
+
+#[async_trait]
+impl Directory for SlackChat {
+    async fn standing(&self, user: &UserId) -> Result<Standing, ChatError> {
+        let home = self.home().await?;
+        match self.get("users.info", &[("user", user.as_str())]).await {
+            Ok(answer) => Ok(standing(&answer["user"], home)),
+            Err(ChatError::Refused(code)) if code.starts_with("user_not") => Ok(Standing::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl SlackChat {
+    /// Asked once: a token never changes its workspace.
+    async fn home(&self) -> Result<&Home, ChatError> {
+        self.home
+            .get_or_try_init(|| async {
+                let answer = self.get("auth.test", &[]).await?;
+                let text = |name: &str| answer[name].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
+                Ok(Home { team: text("team_id").unwrap_or_default(), enterprise: text("enterprise_id") })
+            })
+            .await
+    }
+}
+
+/// A missing member means no: rights are never guessed.
+fn standing(user: &Value, home: &Home) -> Standing {
+    let flag = |name: &str| user[name].as_bool();
+    match (flag("deleted"), flag("is_bot"), user["id"].as_str()) {
+        (Some(true), _, _) => Standing::Deactivated,
+        (_, Some(true), _) | (_, _, Some("USLACKBOT")) => Standing::Bot,
+        (Some(false), Some(false), Some(_)) => match (flag("is_restricted"), flag("is_ultra_restricted")) {
+            (Some(_), Some(_)) if flag("is_stranger") == Some(true) || !is_at_home(user, home) => Standing::External,
+            (Some(false), Some(false)) => Standing::Member,
+            (Some(_), Some(_)) => Standing::Guest,
+            _ => Standing::Unknown,
+        },
+        _ => Standing::Unknown,
+    }
+}
+
+/// In a shared channel people of other workspaces are no strangers to Slack: their home tells them apart.
+fn is_at_home(user: &Value, home: &Home) -> bool {
+    let enterprise = user.pointer("/enterprise_user/enterprise_id").and_then(Value::as_str);
+    let same_organisation = home.enterprise.is_some() && enterprise == home.enterprise.as_deref();
+    user["team_id"].as_str() == Some(home.team.as_str()) || same_organisation
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn home() -> Home {
+        Home { team: "T1".into(), enterprise: None }
+    }
+
+    fn user(changes: &[(&str, Value)]) -> Value {
+        let mut user = json!({
+            "id": "U1", "team_id": "T1", "deleted": false, "is_bot": false, "is_restricted": false,
+            "is_ultra_restricted": false,
+        });
+        for (name, value) in changes {
+            user[*name] = value.clone();
+        }
+        user
+    }
+
+    #[test]
+    fn only_a_plain_member_is_a_member() {
+        assert_eq!(standing(&user(&[]), &home()), Standing::Member);
+        for (name, expected) in [
+            ("deleted", Standing::Deactivated),
+            ("is_bot", Standing::Bot),
+            ("is_restricted", Standing::Guest),
+            ("is_ultra_restricted", Standing::Guest),
+            ("is_stranger", Standing::External),
+        ] {
+            assert_eq!(standing(&user(&[(name, json!(true))]), &home()), expected, "{name}");
+        }
+        for name in ["deleted", "is_bot", "is_restricted", "is_ultra_restricted", "id"] {
+            assert_eq!(standing(&user(&[(name, Value::Null)]), &home()), Standing::Unknown, "{name}");
+        }
+    }
+
+    #[test]
+    fn people_of_another_workspace_are_external_unless_the_organisation_is_the_same() {
+        let other = user(&[("team_id", json!("T2")), ("enterprise_user", json!({"enterprise_id": "E1"}))]);
+        assert_eq!(standing(&other, &home()), Standing::External);
+        assert_eq!(standing(&user(&[("team_id", Value::Null)]), &home()), Standing::External);
+        let grid = Home { team: "T1".into(), enterprise: Some("E1".into()) };
+        assert_eq!(standing(&other, &grid), Standing::Member);
+        let elsewhere = user(&[("team_id", json!("T2")), ("enterprise_user", json!({"enterprise_id": "E2"}))]);
+        assert_eq!(standing(&elsewhere, &grid), Standing::External);
+    }
+}
