@@ -55,7 +55,7 @@ const FIRST_CARD_REST: Duration = Duration::from_secs(7);
 const APPROVALS: u32 = 20;
 const OPEN_INCIDENTS: u32 = 1_000;
 /// Longest wait for anything.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -46,20 +46,23 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// AWS.
     pub cloud: Arc<dyn Cloud>,
+    /// The ARN that the bot is to AWS, if that is known: it is never contained.
+    pub own_identity: Option<String>,
     /// Where the web server listens.
     pub listener: TcpListener,
 }
 
 /// Runs the bot until `shutdown`, then drains it.
 pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Parts { settings, clock, store, cloud, listener } = given;
+    let Parts { settings, clock, store, cloud, own_identity, listener } = given;
     let tracker = TaskTracker::new();
     let slack = Arc::new(SlackChat::new(&settings.slack.bot_token, &settings.slack.api_url)?);
     let wall: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
     let ports = Ports { store: Arc::clone(&store), cloud, directory: slack.clone(), clock: Arc::clone(&clock) };
     let playbook = playbook(&settings)?;
-    let engine = Engine::new(ports, settings.organisation.policy(), playbook, &replica(), &READ_BACK_WAITS);
+    let policy = settings.organisation.policy(own_identity.as_deref());
+    let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
     let workers = Workers {
         engine,
         store: Arc::clone(&store),

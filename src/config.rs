@@ -133,15 +133,21 @@ impl Settings {
         }
         let war_room_text = needed("IRP_WAR_ROOM", &mut faults);
         let war_room = war_room_text.parse::<ChannelId>();
-        if let (Err(why), false) = (&war_room, war_room_text.is_empty()) {
-            faults.push(format!("IRP_WAR_ROOM: {why}."));
+        match &war_room {
+            Err(why) if !war_room_text.is_empty() => faults.push(format!("IRP_WAR_ROOM: {why}.")),
+            Ok(_) if war_room_text.starts_with('D') => {
+                faults.push("IRP_WAR_ROOM is a direct message: give a channel's id, C….".into());
+            }
+            _ => {}
         }
         let alert_keys: Vec<String> = env
             .get("IRP_ALERT_KEYS")
             .map(|keys| keys.split(',').map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect())
             .unwrap_or_default();
         for (i, key) in alert_keys.iter().enumerate() {
-            if key.chars().count() < ALERT_KEY_CHARS_MIN {
+            if !key.is_ascii() {
+                faults.push(format!("IRP_ALERT_KEYS: key {} has characters that no HTTP header carries.", i + 1));
+            } else if key.len() < ALERT_KEY_CHARS_MIN {
                 faults.push(format!(
                     "IRP_ALERT_KEYS: key {} has fewer than {ALERT_KEY_CHARS_MIN} characters. `openssl rand -hex 24` makes a good one.",
                     i + 1
@@ -164,6 +170,15 @@ impl Settings {
         let api_url = env
             .get("SLACK_API_URL")
             .map_or_else(|| SLACK_API_URL.to_owned(), |url| url.trim_end_matches('/').to_owned());
+        let aws_endpoint_url = env.get("AWS_ENDPOINT_URL");
+        for (name, url) in [("SLACK_API_URL", Some(&api_url)), ("AWS_ENDPOINT_URL", aws_endpoint_url.as_ref())] {
+            let Some(url) = url else { continue };
+            let well_formed =
+                url::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+            if !well_formed {
+                faults.push(format!("{name}: “{url}” is not an address such as https://example.com."));
+            }
+        }
         match (organisation, war_room, listen) {
             (Ok(organisation), Ok(war_room), Ok(listen)) if faults.is_empty() => Ok(Self {
                 slack: Slack {
@@ -177,7 +192,7 @@ impl Settings {
                 redis_url: redis_url.into(),
                 listen,
                 log: env.get("IRP_LOG").unwrap_or_else(|| "info".into()),
-                aws_endpoint_url: env.get("AWS_ENDPOINT_URL"),
+                aws_endpoint_url,
                 organisation,
             }),
             (organisation, _, _) => {
@@ -231,10 +246,18 @@ mod tests {
             ("IRP_ALERT_KEYS", "short"),
             ("REDIS_URL", "http://x"),
             ("IRP_LISTEN", "8080"),
+            ("AWS_ENDPOINT_URL", "localhost"),
         ]));
         let faults = Settings::with(&wrong, organisation()).unwrap_err().to_string();
-        for name in ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "IRP_WAR_ROOM", "IRP_ALERT_KEYS", "REDIS_URL", "IRP_LISTEN"]
-        {
+        for name in [
+            "SLACK_BOT_TOKEN",
+            "SLACK_APP_TOKEN",
+            "IRP_WAR_ROOM",
+            "IRP_ALERT_KEYS",
+            "REDIS_URL",
+            "IRP_LISTEN",
+            "AWS_ENDPOINT_URL",
+        ] {
             assert!(faults.contains(name), "{name} in {faults}");
         }
         assert!(!faults.contains("hunter2") && !faults.contains("short\""), "{faults}");

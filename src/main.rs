@@ -8,7 +8,13 @@ use irp::cli::{Cli, Command, check, serve};
 fn main() -> ExitCode {
     // One TLS provider for everybody, before anybody shakes hands.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let _ = dotenvy::dotenv();
+    if let Err(error) = dotenvy::dotenv()
+        && !error.not_found()
+    {
+        // The error's text would carry the line, and the line a secret.
+        eprintln!("irp: .env cannot be read: look for a line that is not NAME=value");
+        return ExitCode::FAILURE;
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

@@ -11,7 +11,12 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging to standard error: JSON lines, or text for a person at a terminal. A second call does
 /// nothing.
 pub fn start_logging(filter: &str, json: bool) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
+    let mut filter = EnvFilter::try_new(filter).map_err(|e| e.to_string())?;
+    // These write addresses that carry tickets, and whole bodies, into their debug logs.
+    for quiet in ["slack_morphism=info", "tungstenite=info", "tokio_tungstenite=info", "hyper=info", "hyper_util=info"]
+    {
+        filter = filter.add_directive(quiet.parse().map_err(|e| format!("{quiet}: {e}"))?);
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // Fails only when a subscriber is there already, as in a test that starts the bot twice.
     let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.try_init() };

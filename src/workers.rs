@@ -117,9 +117,10 @@ impl Drop for BusyGuard {
 
 /// Does some work, and says every few seconds that it goes on, so that no other replica takes it over.
 async fn holding<T, H: Future<Output = ()>>(hold: impl Fn() -> H, work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
+    // On the heap: what is done here is large, and most of the time it waits.
+    let mut work = Box::pin(work);
     loop {
-        match tokio::time::timeout(HOLD_EVERY, &mut work).await {
+        match tokio::time::timeout(HOLD_EVERY, work.as_mut()).await {
             Ok(done) => return done,
             Err(_) => hold().await,
         }

@@ -24,6 +24,7 @@ use crate::domain::observation::{Observation, Probe};
 use crate::ports::{Cloud, CloudError};
 
 mod apply;
+mod check;
 mod fault;
 mod identify;
 mod observe;
@@ -125,34 +126,6 @@ impl AwsCloud {
         let answer = aws_sdk_sts::Client::new(&self.base).get_caller_identity().send().await;
         let answer = answer.map_err(|e| fault("sts:GetCallerIdentity", &e))?;
         Ok(answer.arn().unwrap_or_default().to_owned())
-    }
-
-    /// Tries what the bot needs in an account, a line each. Changes nothing.
-    pub async fn check_account(&self, id: &AccountId) -> Vec<(String, Result<String, String>)> {
-        let Ok(account) = self.account(id) else { return Vec::new() };
-        let mut lines = Vec::new();
-        // A user that cannot exist: being told so shows that asking is allowed.
-        let asked = account.iam.get_user().user_name("irp-check-no-such-user").send().await;
-        lines.push((
-            "reading".to_owned(),
-            match asked.map_err(|e| fault("iam:GetUser", &e)) {
-                Ok(_) => Ok("iam:GetUser is allowed".to_owned()),
-                Err(CloudError::Refused { code, .. }) if code == "NoSuchEntity" => {
-                    Ok("iam:GetUser is allowed".to_owned())
-                }
-                Err(error) => Err(error.to_string()),
-            },
-        ));
-        for (region, client) in &account.trails {
-            let asked = client.lookup_events().max_results(1).send().await;
-            let outcome = asked.map(|_| "cloudtrail:LookupEvents is allowed".to_owned());
-            lines.push((
-                format!("trail in {region}"),
-                outcome.map_err(|e| fault("cloudtrail:LookupEvents", &e).to_string()),
-            ));
-        }
-        lines.push(("changing".to_owned(), apply::check(&self.base, &account.settings).await));
-        lines
     }
 
     fn account(&self, id: &AccountId) -> Result<&Arc<AccountClients>, CloudError> {

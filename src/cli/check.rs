@@ -89,7 +89,7 @@ async fn slack(settings: &Settings, report: &mut Report) {
         }
         Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
     }
-    let policy = settings.organisation.policy();
+    let policy = settings.organisation.policy(None);
     for user in policy.responders.union(&policy.approvers) {
         match slack.standing(user).await {
             Ok(Standing::Member) => report.right("slack person", &format!("{user} is a member")),

@@ -107,8 +107,14 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
     })
     .await;
     let store = open_store(options.redis.as_deref().unwrap_or("memory")).await?;
-    let parts =
-        Parts { settings, clock: Arc::new(SharedClock(clock.clone())), store, cloud: Arc::new(cloud), listener: bot };
+    let parts = Parts {
+        settings,
+        clock: Arc::new(SharedClock(clock.clone())),
+        store,
+        cloud: Arc::new(cloud),
+        own_identity: None,
+        listener: bot,
+    };
 
     println!("The war room is open: {page_url}");
     println!("Act as any of the people there. Ctrl-C ends it, and everything is forgotten.");

@@ -31,13 +31,20 @@ pub async fn serve() -> anyhow::Result<()> {
         Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
     }
     let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await);
+    let own_identity = match cloud.caller().await {
+        Ok(arn) => Some(arn),
+        Err(error) => {
+            tracing::warn!(%error, "the bot does not know who it is to AWS: only its roles in irp.toml are protected");
+            None
+        }
+    };
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("IRP_LISTEN: cannot listen on {}", settings.listen))?;
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
     let ended = shutdown.clone();
-    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, listener };
+    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, own_identity, listener };
     let running = run(parts, shutdown);
     let stop = async move {
         tokio::select! {

@@ -92,7 +92,7 @@ impl Organisation {
 
     fn faults(&self, path: &str) -> Vec<String> {
         let mut faults = Vec::new();
-        let policy = self.policy();
+        let policy = self.policy(None);
         let people = |list: &BTreeSet<UserId>| list.iter().map(|u| policy.person(u)).collect::<BTreeSet<_>>();
         let approvers = people(&policy.approvers);
         let everybody: BTreeSet<_> = people(&policy.responders).union(&approvers).cloned().collect();
@@ -135,6 +135,12 @@ impl Organisation {
                 }
             }
         }
+        for arn in self.protected.arns.iter().filter(|arn| !is_principal_arn(arn)) {
+            faults.push(format!(
+                "{path}: protected.arns: “{arn}” is not the ARN of one user or role (arn:aws:iam::123456789012:role/NAME), so \
+                 nothing would be protected by it."
+            ));
+        }
         let mut ids = BTreeSet::new();
         for account in &self.accounts {
             if !ids.insert(&account.id) {
@@ -158,9 +164,10 @@ impl Organisation {
         faults
     }
 
-    /// The rules. The bot's own roles are protected whether or not the file says so.
-    pub fn policy(&self) -> Policy {
+    /// The rules. The bot's own roles, and `own` identity, are protected whether or not the file says so.
+    pub fn policy(&self, own: Option<&str>) -> Policy {
         let mut protected_arns = self.protected.arns.clone();
+        protected_arns.extend(own.and_then(principal_of));
         for account in &self.accounts {
             protected_arns.extend(account.reader_role_arn.clone());
             protected_arns.extend(account.contain_role_arn.clone());
@@ -183,6 +190,28 @@ impl Organisation {
             version: Digest::of(&(&self.people, &self.persons, &self.approval, &self.protected)).short().to_owned(),
         }
     }
+}
+
+/// The user or role behind the ARN that `sts:GetCallerIdentity` gives. A session's ARN leaves out the
+/// role's path: such a role is then protected by its name at the root path only.
+fn principal_of(caller: &str) -> Option<String> {
+    if is_principal_arn(caller) {
+        return Some(caller.to_owned());
+    }
+    let (account, role) = caller.split_once(":sts::")?.1.split_once(":assumed-role/")?;
+    Some(format!("arn:aws:iam::{account}:role/{}", role.split('/').next()?))
+}
+
+/// As IAM writes them: a session's ARN or a pattern never equals what is compared with it.
+fn is_principal_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [arn, partition, service, region, account, resource] = parts[..] else { return false };
+    let named = resource.strip_prefix("user/").or_else(|| resource.strip_prefix("role/"));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b);
+    (arn, service, region) == ("arn", "iam", "")
+        && partition.starts_with("aws")
+        && account.parse::<AccountId>().is_ok()
+        && named.is_some_and(|name| !name.is_empty() && name.bytes().all(plain))
 }
 
 fn is_region(text: &str) -> bool {
@@ -219,6 +248,11 @@ mod tests {
                 "contain_role_arn",
             ),
             (format!("{PEOPLE}typo = 1\n"), "typo"),
+            (format!("{PEOPLE}[protected]\narns = [\"arn:aws:iam::111122223333:role/*\"]\n"), "protected.arns"),
+            (
+                format!("{PEOPLE}[protected]\narns = [\"arn:aws:sts::111122223333:assumed-role/a/b\"]\n"),
+                "protected.arns",
+            ),
             ("[people]\nresponders = [\"ana\"]\napprovers = [\"U2A\"]\n".into(), "Slack user id"),
         ] {
             let faults = faults(&text);
@@ -227,9 +261,21 @@ mod tests {
     }
 
     #[test]
+    fn the_bot_never_contains_itself() {
+        let organisation = Organisation::parse(PEOPLE, "irp.toml").unwrap();
+        let protected = |own| organisation.policy(Some(own)).protected_arns;
+        for (own, arn) in [
+            ("arn:aws:sts::111122223333:assumed-role/irp-bot/i-1", "arn:aws:iam::111122223333:role/irp-bot"),
+            ("arn:aws:iam::111122223333:user/irp-bot", "arn:aws:iam::111122223333:user/irp-bot"),
+        ] {
+            assert!(protected(own).contains(arn), "{own}");
+        }
+    }
+
+    #[test]
     fn two_accounts_of_one_human_are_one_person() {
         let text = format!("{PEOPLE}[[person]]\nname = \"Ana\"\nslack = [\"U1A\", \"U3A\"]\n");
-        let policy = Organisation::parse(&text, "irp.toml").unwrap().policy();
+        let policy = Organisation::parse(&text, "irp.toml").unwrap().policy(None);
         assert_eq!(policy.person(&"U3A".parse().unwrap()), policy.person(&"U1A".parse().unwrap()));
         assert!(policy.is_responder(&policy.person(&"U3A".parse().unwrap())));
     }

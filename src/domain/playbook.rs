@@ -1,6 +1,8 @@
 //! The playbook as data: which steps there are, when each applies, and what must be shown before a
 //! phase counts as done.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -11,6 +13,7 @@ pub const BUILT_IN: &str = include_str!("../../playbooks/credential-compromise.t
 
 /// A playbook.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Playbook {
     /// In order.
     #[serde(rename = "phase")]
@@ -19,6 +22,7 @@ pub struct Playbook {
 
 /// One phase.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Phase {
     /// `evidence`, `contain`, …
     pub id: String,
@@ -33,6 +37,7 @@ pub struct Phase {
 
 /// One step.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlaybookStep {
     /// Unique in the playbook.
     pub id: String,
@@ -81,6 +86,27 @@ pub enum PlaybookError {
         /// What there is.
         known: String,
     },
+    /// An id that two steps have, or that cannot be one.
+    #[error("step “{0}”: a step's id is unique, has letters, digits and hyphens only, and does not begin with undo")]
+    BadId(String),
+    /// An action on a kind of principal that it is not made for.
+    #[error("step {step}: {action} is for {right}; say so in applies_to")]
+    WrongKind {
+        /// The step.
+        step: String,
+        /// Its action.
+        action: String,
+        /// What the action is for.
+        right: String,
+    },
+}
+
+/// The kinds of principal that an action of the catalogue is made for.
+fn made_for(action: &str) -> &'static [PrincipalKind] {
+    match action {
+        "revoke-role-sessions" => &[PrincipalKind::AssumedRole],
+        _ => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser],
+    }
 }
 
 /// Actions that a playbook can name.
@@ -90,6 +116,13 @@ impl Playbook {
     /// Reads one, and checks that its actions exist.
     pub fn parse(text: &str) -> Result<Self, PlaybookError> {
         let playbook: Self = toml::from_str(text).map_err(|e| PlaybookError::Syntax(e.to_string()))?;
+        let mut ids = BTreeSet::new();
+        for step in playbook.phases.iter().flat_map(|p| &p.steps) {
+            let plain = !step.id.is_empty() && step.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            if !plain || step.id.starts_with("undo") || !ids.insert(&step.id) {
+                return Err(PlaybookError::BadId(step.id.clone()));
+            }
+        }
         for step in playbook.phases.iter().flat_map(|p| &p.steps).filter(|s| s.kind == StepKind::Action) {
             let action = step.action.as_deref().unwrap_or("");
             if !CATALOGUE.contains(&action) {
@@ -98,6 +131,11 @@ impl Playbook {
                     action: action.to_owned(),
                     known: CATALOGUE.join(", "),
                 });
+            }
+            let right = made_for(action);
+            if step.applies_to.is_empty() || step.applies_to.iter().any(|kind| !right.contains(kind)) {
+                let right = right.iter().map(|k| k.label()).collect::<Vec<_>>().join(" and ");
+                return Err(PlaybookError::WrongKind { step: step.id.clone(), action: action.to_owned(), right });
             }
         }
         Ok(playbook)
@@ -109,5 +147,38 @@ impl Playbook {
             .iter()
             .flat_map(|p| &p.steps)
             .filter(move |s| s.kind == StepKind::Action && (s.applies_to.is_empty() || s.applies_to.contains(&kind)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(step: &str) -> Result<Playbook, PlaybookError> {
+        Playbook::parse(&format!("[[phase]]\nid = \"contain\"\ntitle = \"Contain\"\ngate = \"g\"\n{step}"))
+    }
+
+    fn step(id: &str, more: &str) -> String {
+        format!("[[phase.step]]\nid = \"{id}\"\ntitle = \"t\"\nwhy = \"w\"\n{more}\n")
+    }
+
+    #[test]
+    fn a_playbook_that_cannot_work_is_refused_with_its_step() {
+        let action =
+            |name: &str, kinds: &str| format!("kind = \"action\"\naction = \"{name}\"\napplies_to = [{kinds}]");
+        let good = action("revoke-role-sessions", "\"assumed-role\"");
+        assert!(with(&step("a", &good)).is_ok());
+        for (text, says) in [
+            (step("a", &action("delete-everything", "\"iam-user\"")), "delete-everything"),
+            (step("a", &action("revoke-role-sessions", "\"iam-user\"")), "assumed role"),
+            (step("a", &action("deactivate-access-key", "")), "IAM user"),
+            (step("undo.a", &good), "undo.a"),
+            (step("a", &good) + &step("a", &good), "unique"),
+            (step("a", &(good.clone() + "\nappliesto = []")), "appliesto"),
+        ] {
+            let error = with(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{says}: {error}");
+        }
+        assert!(Playbook::parse(BUILT_IN).is_ok());
     }
 }

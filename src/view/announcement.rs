@@ -26,8 +26,6 @@ pub fn severity(severity: Severity) -> String {
 pub fn phase(incident: &Incident, playbook: &Playbook) -> &'static str {
     if !incident.is_open() {
         "Closed"
-    } else if incident.identification().is_none() {
-        "Evidence"
     } else if incident.principal_kind() == PrincipalKind::Unknown {
         "Evidence"
     } else if contained(incident, playbook) {

@@ -55,15 +55,15 @@ pub fn help(because: Option<&str>) -> Message {
     if let Some(because) = because {
         return said(&format!("{because} `/irp help` shows all there is."));
     }
-    said(&format!(
+    said(
         "*Stolen AWS credential? This is what you can type:*\n\
          • `/irp open` fill in a form; `/irp open AKIA… [what is known]` opens at once, with an ARN too\n\
          • `/irp status [INC-12]` how it stands and what comes next\n\
          • `/irp list` the open incidents\n\
          • `/irp close [INC-12] [resolved|false-positive|duplicate|exercise] [note]`\n\
          • `/irp help` this text\n\
-         Everything else is done with the buttons in an incident's thread. Every change in AWS needs a second person."
-    ))
+         Everything else is done with the buttons in an incident's thread. Every change in AWS needs a second person.",
+    )
 }
 
 /// Said when a secret was typed. The key id that stood beside it is none: with it they can go on.

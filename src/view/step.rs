@@ -147,13 +147,13 @@ fn literal(calls: &[ApiCall]) -> String {
 }
 
 fn calls_text(calls: &[ApiCall], request: &Request) -> String {
-    let mut text = literal(calls);
-    if text.contains(CUT_OFF) {
-        let in_force = request.plan.work.cut_off_not_before.map(moment);
-        let floor = in_force.map(|at| format!(", not before {at}, which is in force already")).unwrap_or_default();
-        text.push_str(&format!("\n{CUT_OFF} = the moment of the call + {CUT_OFF_LEAD_S} s{floor}"));
+    let text = literal(calls);
+    if !text.contains(CUT_OFF) {
+        return text;
     }
-    text
+    let in_force = request.plan.work.cut_off_not_before.map(moment);
+    let floor = in_force.map(|at| format!(", not before {at}, which is in force already")).unwrap_or_default();
+    format!("{text}\n{CUT_OFF} = the moment of the call + {CUT_OFF_LEAD_S} s{floor}")
 }
 
 fn calls_line(calls: &[ApiCall]) -> String {

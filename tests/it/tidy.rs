@@ -82,7 +82,7 @@ fn an_sdk_is_named_by_its_adapter_only() {
     for (path, text) in sources("src") {
         let text_path = path.to_string_lossy().into_owned();
         for (sdk, home) in
-            [("aws_sdk_", "adapters/aws"), ("slack_morphism", "adapters/slack"), ("use redis::", "adapters/redis")]
+            [("aws_sdk_", "adapters/aws"), ("slack_morphism::", "adapters/slack"), ("use redis::", "adapters/redis")]
         {
             assert!(!text.contains(sdk) || text_path.contains(home), "{text_path}: names {sdk}");
         }

@@ -132,6 +132,7 @@ impl World {
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
             cloud: Arc::new(cloud.await),
+            own_identity: None,
             listener,
         };
         world.bot = Some(tokio::spawn(run(parts, world.shutdown.clone())));

@@ -20,7 +20,7 @@ use crate::domain::observation::KeyStatus;
 use crate::ports::CloudError;
 
 /// The shortest session that STS gives.
-const SESSION_S: i32 = 900;
+pub(super) const SESSION_S: i32 = 900;
 
 pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: &Warrant) -> CallAnswer {
     let config = match session(base, account, warrant).await {
@@ -134,27 +134,4 @@ fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
     actions.dedup();
     json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": targets}]})
         .to_string()
-}
-
-/// Whether the role for changes can be assumed, with a session that may do nothing.
-pub(super) async fn check(base: &SdkConfig, account: &AccountSettings) -> Result<String, String> {
-    let Some(role) = &account.contain_role_arn else {
-        return Err(
-            "no contain_role_arn: changes are made with the bot's own identity, which AWS cannot confine".into()
-        );
-    };
-    let nothing = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
-    let asked = aws_sdk_sts::Client::new(base)
-        .assume_role()
-        .role_arn(role)
-        .role_session_name("irp-check")
-        .source_identity("irp-check")
-        .duration_seconds(SESSION_S)
-        .policy(nothing.to_string())
-        .send()
-        .await;
-    match asked {
-        Ok(_) => Ok(format!("{role} can be assumed with a source identity")),
-        Err(error) => Err(fault(&format!("sts:AssumeRole {role}"), &error).to_string()),
-    }
 }

@@ -20,9 +20,9 @@ pub(super) async fn one_at_a_time_holds_an_incidents_cards(replicas: &Replicas) 
         let store = if turn % 2 == 0 { &replicas.one } else { &replicas.other };
         store.lease_cards(ID, name)
     });
-    let leased: Vec<bool> = join_all(leases).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(leased.iter().filter(|leased| **leased).count(), 1);
-    let winner = &names[leased.iter().position(|leased| *leased).unwrap()];
+    let won: Vec<bool> = join_all(leases).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+    let winner = &names[won.iter().position(|won| *won).unwrap()];
     assert!(replicas.other.lease_cards(ID, winner).await.unwrap(), "the holder goes on");
     assert!(replicas.one.lease_cards(IncidentId::new(10), "another").await.unwrap(), "another incident is free");
 
