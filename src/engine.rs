@@ -245,7 +245,13 @@ impl Engine {
     ) -> Result<Incident, AppendError> {
         let at = self.now();
         let expected = before.as_ref().map_or(0, |i| i.version);
-        let records: Vec<Record> = events.into_iter().map(|event| Record { at, event }).collect();
+        let mut head = before.as_ref().map(|i| i.head.clone());
+        let mut records: Vec<Record> = Vec::with_capacity(events.len());
+        for event in events {
+            let record = Record::seal(head.as_deref(), at, event);
+            head = Some(record.hash().to_owned());
+            records.push(record);
+        }
         let after = match before {
             Some(mut incident) => {
                 for record in &records {

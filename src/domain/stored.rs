@@ -1,7 +1,13 @@
-//! The stored form of a record, with its version: what is in the log must stay readable for ever.
+//! The stored form of a record, with its version and its seal: what is in the log must stay readable for
+//! ever, and a change to it must show.
+//!
+//! Each record carries the SHA-256 of the stored text of the one before it. Whoever changes, drops or
+//! reorders a record breaks the chain at the next one; the last is held by the hash that cards, receipts
+//! and evidence packs show.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::incident::event::Event;
@@ -16,16 +22,30 @@ pub struct Record {
     pub at: DateTime<Utc>,
     /// What happened.
     pub event: Event,
+    text: String,
+    hash: String,
 }
 
-/// A stored record that cannot be read. The incident is left alone rather than guessed at.
-#[derive(Debug, Error)]
-#[error("a stored record cannot be read: {0}")]
-pub struct Unreadable(String);
+/// A stored log that cannot be read. The incident is left alone rather than guessed at.
+#[derive(Clone, Debug, Eq, PartialEq, Error)]
+pub enum Unreadable {
+    /// Not of a form that this program knows.
+    #[error("record {number} cannot be read: {why}")]
+    Form {
+        /// Its place, from 1.
+        number: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// It does not follow the record before it: one of the two is not as it was written.
+    #[error("record {0} does not follow the one before it: the log has been changed")]
+    Broken(usize),
+}
 
 #[derive(Serialize)]
 struct Written<'a> {
     v: u8,
+    prev: Option<&'a str>,
     at: DateTime<Utc>,
     event: &'a Event,
 }
@@ -33,22 +53,90 @@ struct Written<'a> {
 #[derive(Deserialize)]
 struct Read {
     v: u8,
+    prev: Option<String>,
     at: DateTime<Utc>,
     event: serde_json::Value,
 }
 
-/// To text.
-pub fn encode(record: &Record) -> String {
-    serde_json::to_string(&Written { v: FORM, at: record.at, event: &record.event })
-        .expect("events are plain data with string keys")
+impl Record {
+    /// Seals an event as the one that follows the record with this hash; the first follows none.
+    pub fn seal(prev: Option<&str>, at: DateTime<Utc>, event: Event) -> Self {
+        let text = serde_json::to_string(&Written { v: FORM, prev, at, event: &event })
+            .expect("events are plain data with string keys");
+        Self { at, event, hash: hash(&text), text }
+    }
+
+    /// The stored text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The SHA-256 of the stored text, in hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
 }
 
-/// From text, whatever version wrote it.
-pub fn decode(text: &str) -> Result<Record, Unreadable> {
-    let read: Read = serde_json::from_str(text).map_err(|e| Unreadable(e.to_string()))?;
-    if read.v != FORM {
-        return Err(Unreadable(format!("its form is {} and this program knows {FORM}; a newer one wrote it", read.v)));
+fn hash(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+/// A whole log from its stored texts, whatever version wrote them, with the chain checked.
+pub fn read(texts: impl IntoIterator<Item = String>) -> Result<Vec<Record>, Unreadable> {
+    let mut records: Vec<Record> = Vec::new();
+    for (number, text) in (1..).zip(texts) {
+        let form = |why: String| Unreadable::Form { number, why };
+        let read: Read = serde_json::from_str(&text).map_err(|e| form(e.to_string()))?;
+        if read.v != FORM {
+            return Err(form(format!("its form is {} and this program knows {FORM}; a newer one wrote it", read.v)));
+        }
+        if read.prev.as_deref() != records.last().map(Record::hash) {
+            return Err(Unreadable::Broken(number));
+        }
+        let event = serde_json::from_value(read.event).map_err(|e| form(e.to_string()))?;
+        records.push(Record { at: read.at, event, hash: hash(&text), text });
     }
-    let event = serde_json::from_value(read.event).map_err(|e| Unreadable(e.to_string()))?;
-    Ok(Record { at: read.at, event })
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log() -> Vec<String> {
+        let mut prev = None;
+        let mut texts = Vec::new();
+        for n in 0..4 {
+            let event = Event::LeadTaken { by: format!("U{n}").parse().unwrap() };
+            let record = Record::seal(prev.as_deref(), DateTime::UNIX_EPOCH, event);
+            prev = Some(record.hash().to_owned());
+            texts.push(record.text().to_owned());
+        }
+        texts
+    }
+
+    #[test]
+    fn what_was_sealed_is_read_again() {
+        let records = read(log()).unwrap();
+        assert_eq!(records.iter().map(Record::text).collect::<Vec<_>>(), log());
+    }
+
+    #[test]
+    fn a_changed_dropped_or_moved_record_breaks_the_chain() {
+        let mut changed = log();
+        changed[1] = changed[1].replace("U1", "U9");
+        assert_eq!(read(changed), Err(Unreadable::Broken(3)));
+        let mut dropped = log();
+        dropped.remove(1);
+        assert_eq!(read(dropped), Err(Unreadable::Broken(2)));
+        let mut moved = log();
+        moved.swap(1, 2);
+        assert_eq!(read(moved), Err(Unreadable::Broken(2)));
+        let mut headless = log();
+        headless.remove(0);
+        assert_eq!(read(headless), Err(Unreadable::Broken(1)));
+        let mut garbage = log();
+        garbage[2] = "{}".into();
+        assert!(matches!(read(garbage), Err(Unreadable::Form { number: 3, .. })));
+    }
 }

@@ -95,10 +95,20 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_700_000_000 + seconds)
 }
 
-/// Different for each number.
+/// The record with this number of a log, each different; it follows the one before it.
 fn record(number: u32) -> Record {
+    let prev = (number > 1).then(|| record(number - 1).hash().to_owned());
+    sealed(number, prev.as_deref())
+}
+
+/// Different for each number, and each the first of a log.
+fn first(number: u32) -> Record {
+    sealed(number, None)
+}
+
+fn sealed(number: u32, prev: Option<&str>) -> Record {
     let by: UserId = format!("U{number:08}").parse().expect("a user id");
-    Record { at: at(i64::from(number)), event: Event::LeadTaken { by } }
+    Record::seal(prev, at(i64::from(number)), Event::LeadTaken { by })
 }
 
 fn keys<const N: usize>(keys: [&str; N]) -> Vec<String> {

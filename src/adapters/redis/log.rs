@@ -66,16 +66,15 @@ impl IncidentLog for RedisStore {
     async fn load(&self, id: IncidentId) -> Result<Vec<Record>, StoreError> {
         let log: StreamRangeReply =
             cmd("XRANGE").arg(keys::log(id)).arg("-").arg("+").query_async(&mut self.server.link.clone()).await?;
-        let mut records = Vec::with_capacity(log.ids.len());
+        let mut texts = Vec::with_capacity(log.ids.len());
         for (entry, version) in log.ids.iter().zip(1_u64..) {
             let unreadable = |why: String| StoreError::Unreadable(format!("{id}, entry {}: {why}", entry.id));
             if entry.id != format!("{version}-0") {
                 return Err(unreadable(format!("the entry before it, {version}-0, is missing")));
             }
-            let text: String = entry.get(FIELD).ok_or_else(|| unreadable("it holds no record".to_owned()))?;
-            records.push(stored::decode(&text).map_err(|why| unreadable(why.to_string()))?);
+            texts.push(entry.get(FIELD).ok_or_else(|| unreadable("it holds no record".to_owned()))?);
         }
-        Ok(records)
+        stored::read(texts).map_err(|why| StoreError::Unreadable(format!("{id}: {why}")))
     }
 
     async fn append(
@@ -95,7 +94,7 @@ impl IncidentLog for RedisStore {
             .arg(next_due_at.map(|at| due_ms(at).to_string()).unwrap_or_default())
             .arg(id.to_string());
         for record in records {
-            append.arg(stored::encode(record));
+            append.arg(record.text());
         }
         let done: bool = append.invoke_async(&mut self.server.link.clone()).await.map_err(StoreError::from)?;
         if done { Ok(()) } else { Err(AppendError::Conflict) }

@@ -28,6 +28,7 @@ fn open(record: &Record) -> Option<Incident> {
     let mut incident = Incident {
         id: *id,
         version: 1,
+        head: record.hash().to_owned(),
         opened_at: record.at,
         source: alert.source.clone(),
         title: alert.title.clone(),
@@ -53,6 +54,7 @@ fn open(record: &Record) -> Option<Incident> {
 /// One more record.
 pub fn evolve(incident: &mut Incident, record: &Record) {
     incident.version += 1;
+    record.hash().clone_into(&mut incident.head);
     let at = record.at;
     if let Event::AttemptRefused { by, .. } = &record.event {
         note_refusal(incident, by, at);

@@ -17,6 +17,8 @@ pub struct Incident {
     pub id: IncidentId,
     /// How many records its log has: what an append must name.
     pub version: u64,
+    /// Hash of the last record: what the next one follows.
+    pub head: String,
     /// When it was opened: when the response began.
     pub opened_at: DateTime<Utc>,
     /// What raised it.
