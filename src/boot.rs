@@ -7,14 +7,14 @@ use anyhow::Context;
 use axum::serve::ListenerExt;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::signature::Verifier;
-use crate::config::Settings;
+use crate::config::{Organisation, Settings};
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::engine::{Engine, Ports};
 use crate::http::{App, BODIES_AT_ONCE, alert_key_hash, router};
@@ -50,11 +50,13 @@ pub struct Parts {
     pub own_identity: Option<String>,
     /// Where the web server listens.
     pub listener: TcpListener,
+    /// The organisation's file, each time it has been read anew.
+    pub reloads: mpsc::Receiver<Organisation>,
 }
 
 /// Runs the bot until `shutdown`, then drains it.
 pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Parts { settings, clock, store, cloud, own_identity, listener } = given;
+    let Parts { settings, clock, store, cloud, own_identity, listener, reloads } = given;
     let tracker = TaskTracker::new();
     let slack = Arc::new(SlackChat::new(&settings.slack.bot_token, &settings.slack.api_url)?);
     let wall: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -63,6 +65,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     let playbook = playbook(&settings)?;
     let policy = settings.organisation.policy(own_identity.as_deref());
     let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
+    check_people(&settings.organisation, &engine).await?;
     let workers = Workers {
         engine,
         store: Arc::clone(&store),
@@ -89,6 +92,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     };
 
     workers.start(&tracker);
+    tracker.spawn(follow_rules(workers, reloads, own_identity));
     if let Some(token) = settings.slack.app_token.clone() {
         tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
     }
@@ -111,6 +115,47 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         tracing::warn!("some work was still under way at the end; the next start takes it up");
     }
     outcome.context("the web server failed")
+}
+
+/// Refuses to start when a group cannot be read, or when nothing could ever be approved.
+async fn check_people(organisation: &Organisation, engine: &Engine) -> anyhow::Result<()> {
+    let policy = engine.policy().await;
+    if policy.groups().is_empty() {
+        return Ok(());
+    }
+    if policy.has_unread_groups() {
+        anyhow::bail!(
+            "Slack does not say who is in the groups of irp.toml: are the ids right, and does the token have usergroups:read?"
+        );
+    }
+    let shortages = organisation.shortages(&policy);
+    anyhow::ensure!(shortages.is_empty(), "{}", shortages.join("\n"));
+    Ok(())
+}
+
+/// Ends what was asked under rules that are no longer in force: at the start, and whenever they change.
+async fn follow_rules(workers: Workers, mut reloads: mpsc::Receiver<Organisation>, own_identity: Option<String>) {
+    loop {
+        match workers.store.open_incidents(usize::MAX).await {
+            Ok(ids) => {
+                for id in ids {
+                    if let Err(error) = workers.engine.cancel_outdated(id).await {
+                        // Nothing is lost by it: such a request cannot be approved or run any more.
+                        tracing::warn!(incident.id = %id, %error, "outdated requests could not be ended yet");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "outdated requests could not be looked for"),
+        }
+        let organisation = tokio::select! {
+            organisation = reloads.recv() => organisation,
+            () = workers.shutdown.cancelled() => None,
+        };
+        let Some(organisation) = organisation else { return };
+        let policy = organisation.policy(own_identity.as_deref());
+        tracing::info!(policy.version = %policy.version, "the rules have been read anew");
+        workers.engine.put_rules(policy);
+    }
 }
 
 /// The playbook that the organisation names, or the one compiled in.

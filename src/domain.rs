@@ -10,6 +10,7 @@ pub mod incident;
 pub mod observation;
 pub mod playbook;
 pub mod policy;
+pub mod recusal;
 pub mod refusal;
 pub mod secret;
 pub mod stored;

@@ -1,10 +1,11 @@
 //! Use cases: load, decide, append; run what is owed. Holds no state of its own: every replica can do
 //! every step, and the log decides who was first.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use thiserror::Error;
 
 use crate::domain::alert::Alert;
@@ -45,7 +46,7 @@ pub struct Ports {
 #[derive(Clone)]
 pub struct Engine {
     ports: Ports,
-    policy: Arc<Policy>,
+    policy: Arc<RwLock<Arc<Policy>>>,
     playbook: Arc<Playbook>,
     replica: Arc<str>,
     read_back_waits: Arc<[Duration]>,
@@ -66,6 +67,9 @@ pub enum EngineError {
     /// Slack could not say who somebody is. Nothing was done; try again.
     #[error("Slack could not say who somebody is: {0}")]
     Directory(ChatError),
+    /// Slack could not say who is in a group. Nothing was done; try again.
+    #[error("Slack could not say who is in the groups of irp.toml")]
+    GroupsUnread,
     /// Others kept being faster. Nothing was decided; try again.
     #[error("too many people changed this incident at once; try again")]
     Contended,
@@ -97,16 +101,48 @@ impl Engine {
     pub fn new(ports: Ports, policy: Policy, playbook: Playbook, replica: &str, read_back_waits: &[Duration]) -> Self {
         Self {
             ports,
-            policy: Arc::new(policy),
+            policy: Arc::new(RwLock::new(Arc::new(policy))),
             playbook: Arc::new(playbook),
             replica: replica.into(),
             read_back_waits: read_back_waits.into(),
         }
     }
 
-    /// The rules in force.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    /// The rules in force, without the members of groups.
+    pub fn rules(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The rules in force, with the members of groups as Slack says now. A group that it does not say has
+    /// none.
+    pub async fn policy(&self) -> Arc<Policy> {
+        let rules = self.rules();
+        let groups = rules.groups();
+        if groups.is_empty() {
+            return rules;
+        }
+        let asked = groups.into_iter().map(|group| async move {
+            match self.ports.directory.members(group).await {
+                Ok(members) => Some((group.clone(), members)),
+                Err(error) => {
+                    tracing::warn!(slack.group = %group, %error, "Slack could not say who is in a group; nobody is");
+                    None
+                }
+            }
+        });
+        let members = join_all(asked).await.into_iter().flatten().collect();
+        Arc::new(Policy { members, ..(*rules).clone() })
+    }
+
+    /// Puts other rules in force. Requests that were asked under the old ones have to be asked again:
+    /// [`Self::cancel_outdated`].
+    pub fn put_rules(&self, policy: Policy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+
+    /// Ends the requests of an incident that were asked for under other rules than those in force.
+    pub async fn cancel_outdated(&self, id: IncidentId) -> Result<(), EngineError> {
+        self.report(id, || Report::RulesChanged).await.map(|_| ())
     }
 
     /// The playbook in force.
@@ -146,7 +182,7 @@ impl Engine {
             if incident.deliveries.contains(&alert.delivery_id) {
                 return Ok(Taken::Known(id));
             }
-            let events = decide::take_report(&incident, Report::Alert(alert.clone()), self.context());
+            let events = decide::take_report(&incident, Report::Alert(alert.clone()), self.context(&self.rules()));
             match self.append(id, Some(incident), events).await {
                 Ok(_) => return Ok(Taken::Joined(id)),
                 Err(AppendError::Conflict) => {}
@@ -158,8 +194,7 @@ impl Engine {
 
     /// Opens an incident from a person's words, or leads them to the open one about the same credential.
     pub async fn open(&self, by: &UserId, alert: &Alert) -> Result<Taken, EngineError> {
-        let actor = self.actor(by).await;
-        check_responder(&self.policy, &actor)?;
+        self.may_respond(by).await?;
         self.take_alert(alert).await
     }
 
@@ -167,7 +202,8 @@ impl Engine {
     pub async fn request(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Incident, EngineError> {
         let actor = self.actor(by).await;
         let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
-        let action = match decide::may_request(&incident, &actor, step, self.context()) {
+        let policy = self.policy().await;
+        let action = match decide::may_request(&incident, &actor, step, self.context(&policy)) {
             Ok(action) => action,
             Err(refusal) => return Err(self.audit(&incident, &actor, "request", None, refusal).await),
         };
@@ -187,11 +223,12 @@ impl Engine {
 
     async fn decide(&self, id: IncidentId, actor: &Actor, command: PersonCommand) -> Result<Incident, EngineError> {
         let (attempt, request) = (command.name(), command.request());
+        let policy = self.policy().await;
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = self.load(id).await? else {
                 return Err(request.map_or(Refusal::UnknownIncident(id), Refusal::UnknownRequest).into());
             };
-            let events = match decide::decide(&incident, actor, command.clone(), self.context()) {
+            let events = match decide::decide(&incident, actor, command.clone(), self.context(&policy)) {
                 Ok(events) => events,
                 Err(refusal) => return Err(self.audit(&incident, actor, attempt, request, refusal).await),
             };
@@ -271,13 +308,13 @@ impl Engine {
     async fn actor(&self, user: &UserId) -> Actor {
         self.known_actor(user).await.unwrap_or_else(|error| {
             tracing::warn!(slack.user = %user, %error, "Slack could not say who somebody is; the answer is no");
-            Actor { user: user.clone(), person: self.policy.person(user), standing: Standing::Unknown }
+            Actor { user: user.clone(), person: self.rules().person(user), standing: Standing::Unknown }
         })
     }
 
     async fn known_actor(&self, user: &UserId) -> Result<Actor, ChatError> {
         let standing = self.ports.directory.standing(user).await?;
-        Ok(Actor { user: user.clone(), person: self.policy.person(user), standing })
+        Ok(Actor { user: user.clone(), person: self.rules().person(user), standing })
     }
 
     /// Whether somebody may read about incidents: members of the workspace, and nobody else.
@@ -290,11 +327,11 @@ impl Engine {
 
     /// Whether somebody may work incidents, before they are shown a form.
     pub async fn may_respond(&self, user: &UserId) -> Result<(), Refusal> {
-        check_responder(&self.policy, &self.actor(user).await)
+        check_responder(&*self.policy().await, &self.actor(user).await)
     }
 
-    fn context(&self) -> Context<'_> {
-        Context { now: self.now(), policy: &self.policy, playbook: &self.playbook }
+    fn context<'a>(&'a self, policy: &'a Policy) -> Context<'a> {
+        Context { now: self.now(), policy, playbook: &self.playbook }
     }
 }
 

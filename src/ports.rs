@@ -1,7 +1,7 @@
 //! What the engine needs from outside, as roles. Each comes with the errors that its caller can do
 //! something about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::credential::Subject;
-use crate::domain::id::{AccountId, ChannelId, IncidentId, UserId};
+use crate::domain::id::{AccountId, ChannelId, GroupId, IncidentId, UserId};
 use crate::domain::incident::event::Identification;
 use crate::domain::observation::{Observation, Probe};
 use crate::domain::policy::Standing;
@@ -244,11 +244,20 @@ pub enum ChatError {
     Refused(String),
 }
 
+/// Where Slack has put a message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// The channel: for a person, that of their direct messages.
+    pub channel: ChannelId,
+    /// Slack's name for the message.
+    pub ts: String,
+}
+
 /// What a turn is waited for.
 #[derive(Clone, Copy, Debug)]
 pub enum Turn<'a> {
-    /// A new message in this channel.
-    Post(&'a ChannelId),
+    /// A new message in this channel, or to this person.
+    Post(&'a str),
     /// An edit.
     Edit,
 }
@@ -269,14 +278,14 @@ pub trait Chat: Send + Sync {
     /// urgent goes before what is not.
     async fn turn(&self, to: Turn<'_>, urgency: Urgency);
 
-    /// Posts a message, with the slot in its metadata, and returns Slack's name for it.
+    /// Posts a message to a channel or a person, with the slot in its metadata, and returns where it stands.
     async fn post(
         &self,
-        channel: &ChannelId,
+        channel: &str,
         thread_ts: Option<&str>,
         key: &CardKey,
         message: &Message,
-    ) -> Result<String, ChatError>;
+    ) -> Result<Place, ChatError>;
 
     /// Replaces a message.
     async fn update(&self, channel: &ChannelId, ts: &str, key: &CardKey, message: &Message) -> Result<(), ChatError>;
@@ -312,6 +321,9 @@ pub struct CardKey {
 pub trait Directory: Send + Sync {
     /// What Slack says about an account; [`Standing::Unknown`] when it knows none or leaves something out.
     async fn standing(&self, user: &UserId) -> Result<Standing, ChatError>;
+
+    /// The members of a user group, at most a minute old.
+    async fn members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError>;
 }
 
 /// AWS did not answer a question.

@@ -1,9 +1,11 @@
 //! State to Slack messages. Pure: the same state at the same moment gives the same message, and nothing
 //! is ever read back from one.
 
+use crate::domain::id::UserId;
 use crate::domain::incident::evolve::fold;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
+use crate::domain::recusal::recused;
 use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
@@ -12,17 +14,29 @@ pub mod blocks;
 pub mod evidence;
 pub mod forms;
 pub mod notes;
+pub mod receipts;
 pub mod replies;
 pub mod step;
 
 /// The slot of the message in the channel; all others stand in its thread.
 pub const ANNOUNCEMENT: &str = "announcement";
 
+/// Where a message stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum To {
+    /// In the war room, or in the incident's thread there.
+    WarRoom,
+    /// With one person.
+    Person(UserId),
+}
+
 /// One message as it should stand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
     /// Which.
     pub slot: Slot,
+    /// Where.
+    pub to: To,
     /// What it shows.
     pub message: Message,
 }
@@ -30,13 +44,16 @@ pub struct Card {
 /// All messages of an incident, the announcement first, in the order in which new ones are posted.
 pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Card> {
     let Some(incident) = fold(records) else { return Vec::new() };
+    let of = |slot: String, message: Message| Card { slot, to: To::WarRoom, message };
     let mut cards = vec![
-        Card { slot: ANNOUNCEMENT.into(), message: announcement::message(&incident, playbook) },
-        Card { slot: "evidence".into(), message: evidence::message(&incident) },
+        of(ANNOUNCEMENT.into(), announcement::message(&incident, playbook)),
+        of("evidence".into(), evidence::message(&incident)),
     ];
+    let recused = recused(&incident, policy);
     for step in crate::domain::incident::steps::steps(&incident, playbook) {
-        cards.push(Card { slot: format!("step:{}", step.id), message: step::message(&incident, &step) });
+        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, &recused)));
     }
-    cards.extend(notes::notes(&incident, records, policy));
+    cards.extend(notes::notes(&incident, records));
+    cards.extend(receipts::receipts(&incident));
     cards
 }

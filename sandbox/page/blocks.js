@@ -148,6 +148,10 @@ function input(b, context) {
     field = el("select", common, el("option", { value: "" }, e.placeholder?.text ?? "Choose"),
       e.options.map((o) => el("option", { value: o.value }, o.text.text)));
     field.value = e.initial_option?.value ?? "";
+  } else if (e.type === "users_select") {
+    field = el("select", common, el("option", { value: "" }, e.placeholder?.text ?? "Choose a person"),
+      context.people.map((p) => el("option", { value: p.id }, p.real_name)));
+    field.value = e.initial_user ?? "";
   } else if (e.type === "datetimepicker") {
     field = el("input", { ...common, type: "datetime-local", step: "1" });
     if (e.initial_date_time) field.value = localTime(new Date(e.initial_date_time * 1000));

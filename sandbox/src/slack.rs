@@ -165,6 +165,20 @@ impl Workspace {
         }
     }
 
+    /// Makes a user group, or changes who is in it; `None` deletes it.
+    pub fn set_group(&self, group: &str, members: Option<&[&str]>) {
+        let mut state = self.lock();
+        match members {
+            Some(members) => {
+                let members = members.iter().map(ToString::to_string).collect();
+                state.groups.insert(group.to_owned(), members);
+            }
+            None => {
+                state.groups.remove(group);
+            }
+        }
+    }
+
     /// Changes what `users.info` says of somebody.
     pub fn set_user_flag(&self, user: &str, flag: UserFlag, on: bool) {
         if let Some(person) = self.lock().people.iter_mut().find(|p| p.id == user) {

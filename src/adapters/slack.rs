@@ -2,9 +2,9 @@
 //! crate's untyped ones; its rate control (one message a second for the whole process) is left off and
 //! replaced by pacing per channel; and every call has a time-out, which it has not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -17,8 +17,8 @@ use slack_morphism::prelude::{SlackClientHyperConnector, SlackClientHyperHttpsCo
 use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient};
 
 use crate::config::SLACK_API_URL;
-use crate::domain::id::ChannelId;
-use crate::ports::{CardKey, Chat, ChatError, Message, ReplyTo, Turn, Urgency};
+use crate::domain::id::{ChannelId, GroupId, UserId};
+use crate::ports::{CardKey, Chat, ChatError, Message, Place, ReplyTo, Turn, Urgency};
 use pace::Pace;
 use people::Home;
 
@@ -48,7 +48,8 @@ pub struct SlackChat {
     token: SlackApiToken,
     api_url: String,
     home: tokio::sync::OnceCell<Home>,
-    posts: Mutex<HashMap<ChannelId, Arc<Pace>>>,
+    posts: Mutex<HashMap<String, Arc<Pace>>>,
+    groups: Mutex<HashMap<GroupId, (Instant, BTreeSet<UserId>)>>,
     edits: Pace,
 }
 
@@ -73,6 +74,7 @@ impl SlackChat {
             api_url: api_url.to_owned(),
             home: tokio::sync::OnceCell::new(),
             posts: Mutex::default(),
+            groups: Mutex::default(),
             edits: Pace::of_edits(),
         })
     }
@@ -200,26 +202,27 @@ impl Chat for SlackChat {
         };
         let pace = {
             let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(posts.entry(channel.clone()).or_insert_with(|| Arc::new(Pace::of_posts())))
+            Arc::clone(posts.entry(channel.to_owned()).or_insert_with(|| Arc::new(Pace::of_posts())))
         };
         pace.turn(urgency).await;
     }
 
     async fn post(
         &self,
-        channel: &ChannelId,
+        channel: &str,
         thread_ts: Option<&str>,
         key: &CardKey,
         message: &Message,
-    ) -> Result<String, ChatError> {
-        let mut body = with_metadata(body(channel.as_str(), message), key);
+    ) -> Result<Place, ChatError> {
+        let mut body = with_metadata(body(channel, message), key);
         if let Some(ts) = thread_ts {
             body["thread_ts"] = json!(ts);
         }
         let answer = self.post_json("chat.postMessage", &body).await?;
-        match answer["ts"].as_str() {
-            Some(ts) => Ok(ts.to_owned()),
-            None => Err(ChatError::Unavailable("an answer without a ts".into())),
+        let place = answer["channel"].as_str().unwrap_or(channel).parse().ok().zip(answer["ts"].as_str());
+        match place {
+            Some((channel, ts)) => Ok(Place { channel, ts: ts.to_owned() }),
+            None => Err(ChatError::Unavailable("an answer that does not say where the message is".into())),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::scopes::missing;
 use crate::boot::playbook;
 use crate::config::{ProcessEnvironment, Settings};
+use crate::domain::id::GroupId;
 use crate::domain::policy::Standing;
 use crate::ports::Directory;
 
@@ -89,8 +90,21 @@ async fn slack(settings: &Settings, report: &mut Report) {
         }
         Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
     }
-    let policy = settings.organisation.policy(None);
-    for user in policy.responders.union(&policy.approvers) {
+    let mut policy = settings.organisation.policy(None);
+    let groups: Vec<GroupId> = policy.groups().into_iter().cloned().collect();
+    for group in groups {
+        match slack.members(&group).await {
+            Ok(members) => {
+                report.right("slack group", &format!("{group} has {} member(s)", members.len()));
+                policy.members.insert(group, members);
+            }
+            Err(error) => report.wrong("slack group", &format!("{group} in irp.toml: {error}")),
+        }
+    }
+    for why in settings.organisation.shortages(&policy) {
+        report.wrong("people", &why);
+    }
+    for user in policy.responders.users.union(&policy.approvers.users) {
         match slack.standing(user).await {
             Ok(Standing::Member) => report.right("slack person", &format!("{user} is a member")),
             Ok(standing) => report

@@ -26,7 +26,14 @@ use crate::telemetry::start_logging;
 const ORGANISATION: &str = r#"
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
-approvers = ["U0RESPOND2", "U0APPROVE1"]
+approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]
+escalation = ["U0APPROVE1"]
+
+# Kim approves, but not where her own credential is stolen.
+[[person]]
+name = "Kim Park"
+slack = ["U0KEYOWNR1"]
+aws = ["kim@example.com"]
 
 [protected]
 arns = ["arn:aws:iam::111122223333:user/irp-bot"]
@@ -107,6 +114,8 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
     })
     .await;
     let store = open_store(options.redis.as_deref().unwrap_or("memory")).await?;
+    // Nobody edits the demonstration's rules while it runs.
+    let (_no_reloads, reloads) = tokio::sync::mpsc::channel(1);
     let parts = Parts {
         settings,
         clock: Arc::new(SharedClock(clock.clone())),
@@ -114,6 +123,7 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
         cloud: Arc::new(cloud),
         own_identity: None,
         listener: bot,
+        reloads,
     };
 
     println!("The war room is open: {page_url}");

@@ -6,6 +6,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::aws::{AccountSettings, AwsCloud, AwsSettings};
@@ -17,7 +18,7 @@ use crate::config::{ProcessEnvironment, Settings};
 use crate::ports::Store;
 use crate::telemetry::start_logging;
 
-/// Runs until SIGTERM or SIGINT, then drains.
+/// Runs until SIGTERM or SIGINT, then drains. SIGHUP reads the organisation's file anew.
 pub async fn serve() -> anyhow::Result<()> {
     let settings = Settings::read(&ProcessEnvironment)?;
     start_logging(&settings.log, true).map_err(|e| anyhow::anyhow!("IRP_LOG: {e}"))?;
@@ -44,7 +45,18 @@ pub async fn serve() -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
     let ended = shutdown.clone();
-    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, own_identity, listener };
+    let (sender, reloads) = mpsc::channel(1);
+    let reload = async move {
+        let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
+        while hangups.recv().await.is_some() {
+            match Settings::read(&ProcessEnvironment) {
+                Ok(settings) => sender.send(settings.organisation).await.context("nobody takes the new rules")?,
+                Err(error) => tracing::error!(%error, "the settings cannot be used; the rules stay as they were"),
+            }
+        }
+        Ok(())
+    };
+    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, own_identity, listener, reloads };
     let running = run(parts, shutdown);
     let stop = async move {
         tokio::select! {
@@ -57,6 +69,7 @@ pub async fn serve() -> anyhow::Result<()> {
     };
     tokio::select! {
         outcome = running => outcome,
+        outcome = reload => outcome,
         () = stop => Ok(()),
     }
 }

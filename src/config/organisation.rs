@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Faults;
 use crate::domain::approval::Digest;
-use crate::domain::id::{AccountId, UserId};
-use crate::domain::policy::Policy;
+use crate::domain::id::{AccountId, GroupId, UserId};
+use crate::domain::policy::{ActionClass, List, PersonId, Policy, Rules};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,8 +32,16 @@ pub struct Organisation {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct People {
+    #[serde(default)]
     responders: BTreeSet<UserId>,
+    #[serde(default)]
     approvers: BTreeSet<UserId>,
+    #[serde(default)]
+    responder_groups: BTreeSet<GroupId>,
+    #[serde(default)]
+    approver_groups: BTreeSet<GroupId>,
+    #[serde(default)]
+    escalation: BTreeSet<UserId>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -41,20 +49,34 @@ struct People {
 struct Person {
     name: String,
     slack: Vec<UserId>,
+    #[serde(default)]
+    aws: BTreeSet<String>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct Approval {
-    contain_quorum: u8,
-    loosen_quorum: u8,
+    contain: Class,
+    loosen: Class,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+struct Class {
+    quorum: u8,
     approve_within_minutes: u32,
     execute_within_minutes: u32,
 }
 
-impl Default for Approval {
+impl Default for Class {
     fn default() -> Self {
-        Self { contain_quorum: 1, loosen_quorum: 1, approve_within_minutes: 15, execute_within_minutes: 5 }
+        Self { quorum: 1, approve_within_minutes: 15, execute_within_minutes: 5 }
+    }
+}
+
+impl Approval {
+    const fn classes(&self) -> [(&'static str, ActionClass, Class); 2] {
+        [("contain", ActionClass::Contain, self.contain), ("loosen", ActionClass::Loosen, self.loosen)]
     }
 }
 
@@ -92,33 +114,23 @@ impl Organisation {
 
     fn faults(&self, path: &str) -> Vec<String> {
         let mut faults = Vec::new();
-        let policy = self.policy(None);
-        let people = |list: &BTreeSet<UserId>| list.iter().map(|u| policy.person(u)).collect::<BTreeSet<_>>();
-        let approvers = people(&policy.approvers);
-        let everybody: BTreeSet<_> = people(&policy.responders).union(&approvers).cloned().collect();
-        for (name, quorum) in
-            [("contain_quorum", self.approval.contain_quorum), ("loosen_quorum", self.approval.loosen_quorum)]
-        {
-            let quorum_people = usize::from(quorum);
-            if quorum == 0 {
+        // Groups are only known to Slack: who is in them is checked at the start and by `irp check`.
+        if self.people.responder_groups.is_empty() && self.people.approver_groups.is_empty() {
+            faults.extend(self.shortages(&self.policy(None)).into_iter().map(|why| format!("{path}: {why}")));
+        }
+        for (name, _, class) in self.approval.classes() {
+            if class.quorum == 0 {
                 faults.push(format!(
-                    "{path}: approval.{name} is 0: every change needs a second person, so 1 is the least."
-                ));
-            } else if approvers.len() < quorum_people || everybody.len() < quorum_people + 1 {
-                faults.push(format!(
-                    "{path}: approval.{name} is {quorum}, but people.approvers lists {} person(s) and {} in all can take part: \
-                     nothing could ever be approved. List more people, or lower it.",
-                    approvers.len(),
-                    everybody.len()
+                    "{path}: approval.{name}.quorum is 0: every change needs a second person, so 1 is the least."
                 ));
             }
-        }
-        for (name, minutes, most) in [
-            ("approve_within_minutes", self.approval.approve_within_minutes, 24 * 60),
-            ("execute_within_minutes", self.approval.execute_within_minutes, 60),
-        ] {
-            if minutes == 0 || minutes > most {
-                faults.push(format!("{path}: approval.{name} is {minutes}: it has to be from 1 to {most}."));
+            for (what, minutes, most) in [
+                ("approve_within_minutes", class.approve_within_minutes, 24 * 60),
+                ("execute_within_minutes", class.execute_within_minutes, 60),
+            ] {
+                if minutes == 0 || minutes > most {
+                    faults.push(format!("{path}: approval.{name}.{what} is {minutes}: it has to be from 1 to {most}."));
+                }
             }
         }
         let mut seen: BTreeMap<&UserId, &str> = BTreeMap::new();
@@ -140,6 +152,14 @@ impl Organisation {
                 "{path}: protected.arns: “{arn}” is not the ARN of one user or role (arn:aws:iam::123456789012:role/NAME), so \
                  nothing would be protected by it."
             ));
+        }
+        let mut owned: BTreeMap<&str, &str> = BTreeMap::new();
+        for person in &self.persons {
+            for thing in &person.aws {
+                if let Some(other) = owned.insert(thing, &person.name) {
+                    faults.push(format!("{path}: “{thing}” belongs to both “{other}” and “{}”.", person.name));
+                }
+            }
         }
         let mut ids = BTreeSet::new();
         for account in &self.accounts {
@@ -164,6 +184,25 @@ impl Organisation {
         faults
     }
 
+    /// Why some class of actions could never be approved, with the people that a policy knows.
+    pub fn shortages(&self, policy: &Policy) -> Vec<String> {
+        let approvers = policy.people(&policy.approvers);
+        let everybody: BTreeSet<_> = policy.people(&policy.responders).union(&approvers).cloned().collect();
+        let short = |quorum: usize| approvers.len() < quorum || everybody.len() < quorum + 1;
+        let classes = self.approval.classes().into_iter().filter(|(_, _, class)| short(class.quorum.into()));
+        classes
+            .map(|(name, _, class)| {
+                format!(
+                    "approval.{name}.quorum is {}, but there are {} approver(s), and {} in all can take part: nothing could \
+                     ever be approved. List more people, or lower it.",
+                    class.quorum,
+                    approvers.len(),
+                    everybody.len()
+                )
+            })
+            .collect()
+    }
+
     /// The rules. The bot's own roles, and `own` identity, are protected whether or not the file says so.
     pub fn policy(&self, own: Option<&str>) -> Policy {
         let mut protected_arns = self.protected.arns.clone();
@@ -178,15 +217,30 @@ impl Organisation {
             .filter_map(|p| p.slack.split_first())
             .flat_map(|(first, others)| others.iter().map(move |other| (other.clone(), first.clone())))
             .collect();
+        let belongings = self
+            .persons
+            .iter()
+            .filter_map(|p| Some((p, PersonId(p.slack.first()?.clone()))))
+            .flat_map(|(p, id)| p.aws.iter().map(move |thing| (thing.clone(), id.clone())))
+            .collect();
+        let minutes = |n: u32| TimeDelta::minutes(n.into());
+        let rules = self.approval.classes().into_iter().map(|(_, class, asked)| {
+            let rules = Rules {
+                quorum: asked.quorum,
+                approve_within: minutes(asked.approve_within_minutes),
+                execute_within: minutes(asked.execute_within_minutes),
+            };
+            (class, rules)
+        });
         Policy {
-            responders: self.people.responders.clone(),
-            approvers: self.people.approvers.clone(),
+            responders: List { users: self.people.responders.clone(), groups: self.people.responder_groups.clone() },
+            approvers: List { users: self.people.approvers.clone(), groups: self.people.approver_groups.clone() },
+            members: BTreeMap::new(),
             aliases,
+            belongings,
             protected_arns,
-            contain_quorum: self.approval.contain_quorum,
-            loosen_quorum: self.approval.loosen_quorum,
-            approve_within: TimeDelta::minutes(self.approval.approve_within_minutes.into()),
-            execute_within: TimeDelta::minutes(self.approval.execute_within_minutes.into()),
+            rules: rules.collect(),
+            escalation: self.people.escalation.clone(),
             version: Digest::of(&(&self.people, &self.persons, &self.approval, &self.protected)).short().to_owned(),
         }
     }
@@ -234,11 +288,11 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_with_its_name() {
         for (text, names) in [
-            (format!("{PEOPLE}[approval]\ncontain_quorum = 0\n"), "contain_quorum is 0"),
-            (format!("{PEOPLE}[approval]\nloosen_quorum = 2\n"), "loosen_quorum is 2"),
-            ("[people]\nresponders = []\napprovers = [\"U2A\"]\n".into(), "contain_quorum"),
+            (format!("{PEOPLE}[approval.contain]\nquorum = 0\n"), "contain.quorum is 0"),
+            (format!("{PEOPLE}[approval.loosen]\nquorum = 2\n"), "loosen.quorum is 2"),
+            ("[people]\nresponders = []\napprovers = [\"U2A\"]\n".into(), "contain.quorum"),
             (format!("{PEOPLE}[[person]]\nname = \"Bo\"\nslack = [\"U1A\", \"U2A\"]\n"), "1 in all"),
-            (format!("{PEOPLE}[approval]\napprove_within_minutes = 0\n"), "from 1 to"),
+            (format!("{PEOPLE}[approval.contain]\napprove_within_minutes = 0\n"), "from 1 to"),
             (format!("{PEOPLE}[[account]]\nid = \"12\"\nname = \"x\"\n"), "12-digit"),
             (format!("{PEOPLE}[[account]]\nid = \"111122223333\"\nname = \"x\"\nregions = [\"mars\"]\n"), "mars"),
             (
@@ -252,6 +306,13 @@ mod tests {
             (
                 format!("{PEOPLE}[protected]\narns = [\"arn:aws:sts::111122223333:assumed-role/a/b\"]\n"),
                 "protected.arns",
+            ),
+            ("[people]\nresponders = [\"U1A\"]\napprover_groups = [\"security\"]\n".into(), "user group id"),
+            (
+                format!(
+                    "{PEOPLE}[[person]]\nname = \"A\"\nslack = [\"U5\"]\naws = [\"x\"]\n[[person]]\nname = \"B\"\nslack = [\"U6\"]\naws = [\"x\"]\n"
+                ),
+                "belongs to both",
             ),
             ("[people]\nresponders = [\"ana\"]\napprovers = [\"U2A\"]\n".into(), "Slack user id"),
         ] {

@@ -1,138 +1,19 @@
 //! Two people behind one change: what exactly is asked for, who may decide, and the proof that lets it run.
 
-use std::collections::BTreeSet;
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::action::{Action, ApiCall, WorkedOut};
-use super::id::{AccountId, IncidentId, RequestId, StepId, UserId};
-use super::observation::Observation;
+use super::action::{Action, ApiCall};
+use super::id::{RequestId, UserId};
 use super::policy::{Actor, PersonId, Policy, Standing};
+use super::recusal::Recused;
 use super::refusal::{Refusal, moment};
 
-/// Version of the digest's content. A change in what is bound changes it.
-const PLAN_SCHEMA: u8 = 1;
-/// Paths of roles that only AWS can change: service-linked ones and those of IAM Identity Center.
-const RESERVED_PATHS: [&str; 2] = ["/aws-service-role/", "/aws-reserved/"];
-/// Characters of the digest that cards and buttons carry.
-const DIGEST_SHOWN_CHARS: usize = 12;
+pub use plan::{Asked, Digest, Plan};
+pub use warrant::{NoWarrant, Warrant};
 
-/// SHA-256 over the canonical JSON (RFC 8785) of a [`Plan`], in hexadecimal.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(String);
-
-impl Digest {
-    /// Of anything that serialises.
-    pub fn of(value: &impl Serialize) -> Self {
-        let canonical = serde_json_canonicalizer::to_vec(value).expect("plain data with string keys always serialises");
-        Self(hex::encode(Sha256::digest(canonical)))
-    }
-
-    /// The part that people and buttons see.
-    pub fn short(&self) -> &str {
-        &self.0[..DIGEST_SHOWN_CHARS]
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// All that an approval is bound to. Titles and reasons are not part of it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    schema: u8,
-    /// The incident.
-    pub incident: IncidentId,
-    /// The step.
-    pub step: StepId,
-    /// The change.
-    pub action: Action,
-    /// The account it is made in.
-    pub account: AccountId,
-    /// The Region that the calls go to.
-    pub region: String,
-    /// ARNs of what is changed, sorted.
-    pub targets: Vec<String>,
-    /// The literal calls and their inverse.
-    pub work: WorkedOut,
-    /// AWS as it was when this was planned.
-    pub before: Observation,
-    /// SHA-256 of `before`.
-    pub before_hash: Digest,
-    /// The human who asks.
-    pub requester: PersonId,
-    /// The rules that it was asked under.
-    pub policy_version: String,
-    /// Makes two plans with the same content different.
-    pub nonce: String,
-    /// The last moment to decide.
-    pub approve_by: DateTime<Utc>,
-}
-
-/// What a plan is made from, besides the action and AWS's answer.
-#[derive(Clone, Debug)]
-pub struct Asked<'a> {
-    /// The incident.
-    pub incident: IncidentId,
-    /// The step.
-    pub step: &'a StepId,
-    /// The account.
-    pub account: &'a AccountId,
-    /// Who asks.
-    pub requester: &'a PersonId,
-    /// Fresh randomness.
-    pub nonce: &'a str,
-    /// Now.
-    pub now: DateTime<Utc>,
-}
-
-impl Plan {
-    /// Works an action out against AWS as it is. Refuses what cannot or must not be done.
-    pub fn make(action: Action, before: Observation, asked: &Asked<'_>, policy: &Policy) -> Result<Self, Refusal> {
-        let work = action.work_out(&before).map_err(Refusal::NotApplicable)?;
-        let target = before.owner_arn().unwrap_or_default().to_owned();
-        if let Some(path) = before.owner_path().filter(|p| RESERVED_PATHS.iter().any(|r| p.starts_with(r))) {
-            return Err(Refusal::Protected(
-                target,
-                format!("roles under {path} are changed only by AWS itself (UnmodifiableEntity)."),
-            ));
-        }
-        if policy.protected_arns.contains(&target) {
-            return Err(Refusal::Protected(
-                target,
-                "the bot, its roles and the principals listed in irp.toml are never contained by the bot. Do it by hand, with somebody beside you.".into(),
-            ));
-        }
-        Ok(Self {
-            schema: PLAN_SCHEMA,
-            incident: asked.incident,
-            step: asked.step.clone(),
-            account: asked.account.clone(),
-            region: "us-east-1".to_owned(),
-            targets: vec![target],
-            before_hash: Digest::of(&before),
-            work,
-            before,
-            requester: asked.requester.clone(),
-            policy_version: policy.version.clone(),
-            nonce: asked.nonce.to_owned(),
-            approve_by: asked.now + policy.approve_within,
-            action,
-        })
-    }
-
-    /// What the approval is bound to.
-    pub fn digest(&self) -> Digest {
-        Digest::of(self)
-    }
-}
+mod plan;
+mod warrant;
 
 /// One approver's yes.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -230,6 +111,11 @@ pub enum RequestState {
         /// How.
         why: String,
     },
+    /// Another request for the same step has taken its place.
+    Superseded {
+        /// By which.
+        by: RequestId,
+    },
     /// Ended by the incident or by a rule.
     Cancelled {
         /// Why.
@@ -261,6 +147,7 @@ impl RequestState {
             Self::Withdrawn => "withdrawn".into(),
             Self::Expired => "it expired without a decision".into(),
             Self::Stale { .. } => "stale, because AWS has changed since".into(),
+            Self::Superseded { by } => format!("superseded by {by}"),
             Self::Cancelled { .. } => "cancelled".into(),
             Self::Lapsed { .. } => "lapsed before it could run".into(),
         }
@@ -280,6 +167,8 @@ pub struct Request {
     pub requested_by: UserId,
     /// When.
     pub requested_at: DateTime<Utc>,
+    /// Who could approve it when it was asked for.
+    pub asked: Vec<PersonId>,
     /// The yeses so far.
     pub approvals: Vec<Approval>,
     /// Where it stands.
@@ -292,18 +181,24 @@ pub fn check_responder(policy: &Policy, actor: &Actor) -> Result<(), Refusal> {
         return Err(Refusal::NotAMember(actor.standing));
     }
     if !policy.is_responder(&actor.person) {
-        return Err(Refusal::NotAResponder);
+        return Err(if policy.has_unread_groups() { Refusal::GroupsUnread } else { Refusal::NotAResponder });
     }
     Ok(())
 }
 
 /// Checks that somebody may ask for this plan, and that somebody else could approve it.
-pub fn check_request(policy: &Policy, actor: &Actor, action: &Action) -> Result<(), Refusal> {
+pub fn check_request(policy: &Policy, recused: &Recused, actor: &Actor, action: &Action) -> Result<(), Refusal> {
     check_responder(policy, actor)?;
-    let quorum = policy.quorum(action.class());
-    let eligible = policy.approvers_besides(&actor.person).len();
+    let quorum = policy.rules(action.class()).quorum;
+    let eligible =
+        policy.approvers_besides(&actor.person).into_iter().filter(|person| !recused.contains_key(person)).count();
     if eligible < usize::from(quorum) {
-        return Err(Refusal::NobodyToApprove { eligible, quorum });
+        return Err(Refusal::NobodyToApprove {
+            eligible,
+            recused: recused.len(),
+            quorum,
+            ask: policy.escalation.iter().cloned().collect(),
+        });
     }
     Ok(())
 }
@@ -311,14 +206,18 @@ pub fn check_request(policy: &Policy, actor: &Actor, action: &Action) -> Result<
 /// Checks that somebody may decide about a request now: yes or no.
 pub fn check_decide(
     policy: &Policy,
+    recused: &Recused,
     request: &Request,
     actor: &Actor,
     digest_shown: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
-    eligible_approver(policy, &request.plan.requester, actor)?;
+    eligible_approver(policy, recused, &request.plan.requester, actor)?;
     if digest_shown != request.digest.short() || request.plan.digest() != request.digest {
         return Err(Refusal::DigestMismatch(request.id));
+    }
+    if let Some(given) = request.approvals.iter().find(|a| a.person == actor.person) {
+        return Err(Refusal::AlreadyApprovedByYou(moment(given.at)));
     }
     if request.state != RequestState::Pending {
         return Err(Refusal::Decided { request: request.id, how: request.state.in_words() });
@@ -329,13 +228,10 @@ pub fn check_decide(
     if now > request.plan.approve_by {
         return Err(Refusal::TooLate { request: request.id, at: moment(request.plan.approve_by) });
     }
-    if request.approvals.iter().any(|a| a.person == actor.person) {
-        return Err(Refusal::AlreadyApprovedByYou);
-    }
     Ok(())
 }
 
-fn eligible_approver(policy: &Policy, requester: &PersonId, actor: &Actor) -> Result<(), Refusal> {
+fn eligible_approver(policy: &Policy, recused: &Recused, requester: &PersonId, actor: &Actor) -> Result<(), Refusal> {
     if actor.standing != Standing::Member {
         return Err(Refusal::NotAMember(actor.standing));
     }
@@ -343,98 +239,13 @@ fn eligible_approver(policy: &Policy, requester: &PersonId, actor: &Actor) -> Re
         return Err(Refusal::OwnRequest);
     }
     if !policy.is_approver(&actor.person) {
-        return Err(Refusal::NotAnApprover);
+        return Err(if policy.has_unread_groups() { Refusal::GroupsUnread } else { Refusal::NotAnApprover });
+    }
+    if let Some(why) = recused.get(&actor.person) {
+        return Err(Refusal::Recused(*why));
     }
     Ok(())
 }
 
-/// Proof that two different people stand behind one plan, at this moment. Its fields are private to
-/// this module and [`Warrant::issue`] is the only way to one, so that no change can be made without.
-#[derive(Debug)]
-pub struct Warrant {
-    request: RequestId,
-    account: AccountId,
-    calls: Vec<ApiCall>,
-    targets: Vec<String>,
-    approver: UserId,
-    requester: UserId,
-}
-
-impl Warrant {
-    /// Checks everything once more, with people as they are now, and fills in what only the moment of
-    /// the call decides.
-    pub fn issue(
-        request: &Request,
-        policy: &Policy,
-        requester: &Actor,
-        approvers: &[Actor],
-        now: DateTime<Utc>,
-    ) -> Result<Self, Refusal> {
-        let RequestState::Approved { execute_by } = &request.state else {
-            return Err(Refusal::Decided { request: request.id, how: request.state.in_words() });
-        };
-        if now > *execute_by {
-            return Err(Refusal::TooLate { request: request.id, at: moment(*execute_by) });
-        }
-        if request.plan.digest() != request.digest {
-            return Err(Refusal::DigestMismatch(request.id));
-        }
-        if request.plan.policy_version != policy.version {
-            return Err(Refusal::RulesChanged(request.id));
-        }
-        if requester.person != request.plan.requester {
-            return Err(Refusal::Other("The requester is not the one who was recorded.".into()));
-        }
-        check_responder(policy, requester)?;
-        let mut people = BTreeSet::new();
-        for actor in approvers {
-            if !request.approvals.iter().any(|a| a.user == actor.user && a.person == actor.person) {
-                return Err(Refusal::Other("An approver is not one who was recorded.".into()));
-            }
-            eligible_approver(policy, &request.plan.requester, actor)?;
-            people.insert(&actor.person);
-        }
-        if people.is_empty() || people.len() < usize::from(policy.quorum(request.plan.action.class())) {
-            return Err(Refusal::Other("Too few approvals stand at this moment.".into()));
-        }
-        let last = approvers.last().ok_or(Refusal::NotAnApprover)?;
-        Ok(Self {
-            request: request.id,
-            account: request.plan.account.clone(),
-            calls: request.plan.work.calls_at(now),
-            targets: request.plan.targets.clone(),
-            approver: last.user.clone(),
-            requester: requester.user.clone(),
-        })
-    }
-
-    /// The request that it stands for.
-    pub const fn request(&self) -> RequestId {
-        self.request
-    }
-
-    /// The account that the calls go to.
-    pub const fn account(&self) -> &AccountId {
-        &self.account
-    }
-
-    /// The literal calls, in order.
-    pub fn calls(&self) -> &[ApiCall] {
-        &self.calls
-    }
-
-    /// The ARNs that the calls may touch.
-    pub fn targets(&self) -> &[String] {
-        &self.targets
-    }
-
-    /// Who approved last: AWS records it as the session's source identity.
-    pub const fn approver(&self) -> &UserId {
-        &self.approver
-    }
-
-    /// Who asked.
-    pub const fn requester(&self) -> &UserId {
-        &self.requester
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -80,6 +80,11 @@ checked_text!(
     |t| (2..=32).contains(&t.len()) && t.starts_with(['U', 'W']) && upper_or_digit(t)
 );
 checked_text!(
+    /// A Slack user group id.
+    GroupId, "a Slack user group id such as S0123ABCD",
+    |t| (2..=32).contains(&t.len()) && t.starts_with('S') && upper_or_digit(t)
+);
+checked_text!(
     /// A Slack conversation id.
     ChannelId, "a Slack channel id such as C0123ABCD",
     |t| (2..=32).contains(&t.len()) && t.starts_with(['C', 'G', 'D']) && upper_or_digit(t)

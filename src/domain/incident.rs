@@ -5,6 +5,7 @@ pub mod command;
 pub mod decide;
 pub mod event;
 pub mod evolve;
+mod freeze;
 pub mod owed;
 pub mod state;
 pub mod steps;

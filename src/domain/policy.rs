@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::id::UserId;
+use super::id::{GroupId, UserId};
 
 /// How much an action asks for: more people where it loosens than where it tightens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
@@ -15,6 +15,22 @@ pub enum ActionClass {
     Contain,
     /// Takes a containment back.
     Loosen,
+}
+
+impl ActionClass {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Contain, Self::Loosen];
+}
+
+/// What a class of actions asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rules {
+    /// Approvers besides the requester.
+    pub quorum: u8,
+    /// Time to decide.
+    pub approve_within: TimeDelta,
+    /// Time from the last approval to the call.
+    pub execute_within: TimeDelta,
 }
 
 /// One human, whatever accounts they have: the first account that the configuration lists for them.
@@ -52,26 +68,36 @@ pub struct Actor {
     pub standing: Standing,
 }
 
+/// A list of people: accounts, and Slack user groups whose members count too.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct List {
+    /// Accounts.
+    pub users: BTreeSet<UserId>,
+    /// Groups, by id: a group's name can be changed by many.
+    pub groups: BTreeSet<GroupId>,
+}
+
 /// The rules. Built from configuration, which refuses what cannot work.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Policy {
     /// Who may work incidents and request actions.
-    pub responders: BTreeSet<UserId>,
+    pub responders: List,
     /// Who may decide about requests.
-    pub approvers: BTreeSet<UserId>,
+    pub approvers: List,
+    /// Members of the groups above, as Slack said a moment ago. A group that could not be read is absent
+    /// and has no members: nobody gains a right from a question without an answer.
+    pub members: BTreeMap<GroupId, BTreeSet<UserId>>,
     /// Accounts of one human, each mapped to the first of them.
     pub aliases: BTreeMap<UserId, UserId>,
+    /// What of AWS belongs to whom: ARNs of users and roles, names of sessions, values of owner tags.
+    pub belongings: BTreeMap<String, PersonId>,
     /// ARNs that no action may touch, beyond those that are always refused.
     pub protected_arns: BTreeSet<String>,
-    /// Approvers besides the requester, for actions that tighten.
-    pub contain_quorum: u8,
-    /// Approvers besides the requester, for actions that loosen.
-    pub loosen_quorum: u8,
-    /// Time to decide.
-    pub approve_within: TimeDelta,
-    /// Time from the last approval to the call.
-    pub execute_within: TimeDelta,
-    /// Hash of all of this: bound into each request.
+    /// What each class asks for.
+    pub rules: BTreeMap<ActionClass, Rules>,
+    /// Whom to ask when nobody can approve.
+    pub escalation: BTreeSet<UserId>,
+    /// Hash of all of this but the members: bound into each request.
     pub version: String,
 }
 
@@ -83,28 +109,38 @@ impl Policy {
 
     /// Whether any account of this human is on the list of responders. Approvers are responders too.
     pub fn is_responder(&self, person: &PersonId) -> bool {
-        self.listed(&self.responders, person) || self.is_approver(person)
+        self.people(&self.responders).contains(person) || self.is_approver(person)
     }
 
     /// Whether any account of this human is on the list of approvers.
     pub fn is_approver(&self, person: &PersonId) -> bool {
-        self.listed(&self.approvers, person)
+        self.people(&self.approvers).contains(person)
     }
 
-    fn listed(&self, list: &BTreeSet<UserId>, person: &PersonId) -> bool {
-        list.iter().any(|user| self.person(user) == *person)
+    /// The humans on a list.
+    pub fn people(&self, list: &List) -> BTreeSet<PersonId> {
+        let members = list.groups.iter().filter_map(|group| self.members.get(group)).flatten();
+        list.users.iter().chain(members).map(|user| self.person(user)).collect()
     }
 
-    /// Approvers besides the requester.
-    pub const fn quorum(&self, class: ActionClass) -> u8 {
-        match class {
-            ActionClass::Contain => self.contain_quorum,
-            ActionClass::Loosen => self.loosen_quorum,
-        }
+    /// All groups that are named.
+    pub fn groups(&self) -> BTreeSet<&GroupId> {
+        self.responders.groups.union(&self.approvers.groups).collect()
+    }
+
+    /// Whether the members of some group are not known: a no can then be for that reason.
+    pub fn has_unread_groups(&self) -> bool {
+        self.groups().into_iter().any(|group| !self.members.contains_key(group))
+    }
+
+    /// What a class asks for. A class that configuration leaves out asks for more than there can be.
+    pub fn rules(&self, class: ActionClass) -> Rules {
+        let never = Rules { quorum: u8::MAX, approve_within: TimeDelta::zero(), execute_within: TimeDelta::zero() };
+        self.rules.get(&class).copied().unwrap_or(never)
     }
 
     /// The humans who may approve what this person requested.
     pub fn approvers_besides(&self, requester: &PersonId) -> BTreeSet<PersonId> {
-        self.approvers.iter().map(|user| self.person(user)).filter(|person| person != requester).collect()
+        self.people(&self.approvers).into_iter().filter(|person| person != requester).collect()
     }
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::id::{IncidentId, RequestId, UserId};
 use super::policy::Standing;
+use super::recusal::Why;
 
 /// A business no: nothing was changed, and this is why. A fault is never one of these.
 #[derive(Clone, Debug, Eq, PartialEq, Error, Serialize, Deserialize)]
@@ -22,8 +23,33 @@ pub enum Refusal {
     NotAnApprover,
     #[error("You asked for this yourself, so somebody else has to decide. The request is untouched.")]
     OwnRequest,
-    #[error("You have already approved this. It waits for one more approver.")]
-    AlreadyApprovedByYou,
+    #[error("Your approval is already recorded, at {0}. Nothing more was changed by this click.")]
+    AlreadyApprovedByYou(String),
+    #[error("You cannot decide in this incident: {}. Somebody else has to. The request is untouched.", .0.label())]
+    Recused(Why),
+    #[error(
+        "Slack could not say who is in the groups of irp.toml just now, so the answer is no. Nothing was changed; try again in a moment."
+    )]
+    GroupsUnread,
+    #[error(
+        "Approvals of this incident are frozen: {} says that {request} was not them. The lead and another approver have to lift it first.",
+        mention(by)
+    )]
+    Frozen { by: UserId, request: RequestId },
+    #[error("Approvals of this incident are not frozen.")]
+    NotFrozen,
+    #[error("Nobody leads this incident: take the lead first, then lift the freeze with another approver.")]
+    NoLead,
+    #[error("Only the lead and another approver can lift it, and not whoever said that it was not them.")]
+    CannotLift,
+    #[error("You have agreed already. It takes the lead and another approver.")]
+    AlreadyAgreed,
+    #[error("{0} names neither you as its requester nor as its approver.")]
+    NotInYourName(RequestId),
+    #[error("Only the lead can cancel somebody else's request.")]
+    NotTheLead,
+    #[error("You have not approved {0}, so there is nothing to take back.")]
+    NothingToRetract(RequestId),
     #[error("{request} is no longer open: {how}. Nothing was changed by this click.")]
     Decided { request: RequestId, how: String },
     #[error("The time to decide on {request} ended at {at}. Nothing was run. Ask again from the step's card.")]
@@ -47,9 +73,10 @@ pub enum Refusal {
     #[error("{0}")]
     NotApplicable(String),
     #[error(
-        "Nobody could approve this: besides you, {eligible} approver(s) are listed and {quorum} are needed. Add approvers in irp.toml."
+        "Nobody could approve this: {eligible} approver(s) besides you can decide here{}, and {quorum} are needed. {}",
+        recused_in_words(*recused), whom_to_ask(ask)
     )]
-    NobodyToApprove { eligible: usize, quorum: u8 },
+    NobodyToApprove { eligible: usize, recused: usize, quorum: u8, ask: Vec<UserId> },
     #[error("Only {} can withdraw it: they asked for it.", mention(.0))]
     NotYourRequest(UserId),
     #[error("A reason is needed, so that the next person knows why.")]
@@ -76,6 +103,17 @@ pub fn mention(user: &UserId) -> String {
 /// A moment for a sentence, to the second, in UTC.
 pub fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+fn recused_in_words(recused: usize) -> String {
+    if recused == 0 { String::new() } else { format!(" ({recused} recused)") }
+}
+
+fn whom_to_ask(ask: &[UserId]) -> String {
+    if ask.is_empty() {
+        return "Have approvers added in irp.toml.".to_owned();
+    }
+    format!("Ask {} to add approvers.", ask.iter().map(mention).collect::<Vec<_>>().join(" or "))
 }
 
 fn left_over(steps: &[String]) -> String {

@@ -12,6 +12,7 @@ use crate::domain::incident::decide;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::state::Incident;
+use crate::domain::recusal::recused;
 use crate::ports::AppendError;
 
 /// Longest wait for the call itself. Shorter than the execution's lease, so that nobody reads back
@@ -89,7 +90,13 @@ impl Engine {
                 return self.append_or_leave(incident, vec![lapsed]).await.map(|_| ());
             }
         };
-        let warrant = Warrant::issue(request, &self.policy, &requester, &approvers, self.now());
+        let policy = self.policy().await;
+        if policy.has_unread_groups() {
+            // Nobody loses a right because a question has no answer; it is asked again.
+            return Err(EngineError::GroupsUnread);
+        }
+        let recused = recused(&incident, &policy);
+        let warrant = Warrant::issue(request, &policy, &recused, &requester, &approvers, self.now());
         let (warrant, warranted) = match warrant {
             Ok(warrant) => {
                 let calls = warrant.calls().to_vec();
@@ -98,7 +105,7 @@ impl Engine {
             Err(refusal) => (None, Err(refusal)),
         };
         let report = Report::ReadyToExecute { warranted, now, request: id, replica: self.replica.to_string() };
-        let events = decide::take_report(&incident, report, self.context());
+        let events = decide::take_report(&incident, report, self.context(&policy));
         let Some(after) = self.append_or_leave(incident, events).await? else { return Ok(()) };
         let started = matches!(after.requests.get(&id).map(|r| &r.state), Some(RequestState::Executing(_)));
         let Some(warrant) = warrant.filter(|_| started) else { return Ok(()) };
@@ -140,10 +147,14 @@ impl Engine {
     }
 
     /// Brings a report into the log, whatever others write meanwhile.
-    async fn report(&self, id: IncidentId, report: impl Fn() -> Report) -> Result<Option<Incident>, EngineError> {
+    pub(super) async fn report(
+        &self,
+        id: IncidentId,
+        report: impl Fn() -> Report,
+    ) -> Result<Option<Incident>, EngineError> {
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = self.load(id).await? else { return Ok(None) };
-            let events = decide::take_report(&incident, report(), self.context());
+            let events = decide::take_report(&incident, report(), self.context(&self.rules()));
             match self.append(id, Some(incident), events).await {
                 Ok(after) => return Ok(Some(after)),
                 Err(AppendError::Conflict) => {}

@@ -26,6 +26,16 @@ pub mod button {
     pub const DENY: &str = "irp.deny";
     /// Take one's request back.
     pub const WITHDRAW: &str = "irp.withdraw";
+    /// End somebody else's request.
+    pub const CANCEL: &str = "irp.cancel";
+    /// Take one's yes back.
+    pub const RETRACT: &str = "irp.retract";
+    /// Say that something in one's name was not one's own.
+    pub const NOT_ME: &str = "irp.not_me";
+    /// Agree to lift a freeze.
+    pub const UNFREEZE: &str = "irp.unfreeze";
+    /// Name somebody whom the incident is about.
+    pub const NAME_SUBJECT: &str = "irp.name_subject";
     /// Find out again whose credential it is.
     pub const LOOK_AGAIN: &str = "irp.look_again";
     /// Set the likely time of compromise.
@@ -46,6 +56,11 @@ pub enum Click {
     Approve { request: RequestId, digest: String },
     Deny { request: RequestId, digest: String },
     Withdraw { request: RequestId },
+    Cancel { request: RequestId },
+    Retract { request: RequestId },
+    NotMe { request: RequestId },
+    Unfreeze { incident: IncidentId },
+    NameSubject { incident: IncidentId },
     LookAgain { incident: IncidentId },
     CompromiseTime { incident: IncidentId },
     Lead { incident: IncidentId },
@@ -58,13 +73,18 @@ impl Click {
         match self {
             Self::Request { incident, .. }
             | Self::Undo { incident, .. }
+            | Self::Unfreeze { incident }
+            | Self::NameSubject { incident }
             | Self::LookAgain { incident }
             | Self::CompromiseTime { incident }
             | Self::Lead { incident }
             | Self::Close { incident } => *incident,
-            Self::Approve { request, .. } | Self::Deny { request, .. } | Self::Withdraw { request } => {
-                request.incident()
-            }
+            Self::Approve { request, .. }
+            | Self::Deny { request, .. }
+            | Self::Withdraw { request }
+            | Self::Cancel { request }
+            | Self::Retract { request }
+            | Self::NotMe { request } => request.incident(),
         }
     }
 
@@ -76,6 +96,11 @@ impl Click {
             button::APPROVE => Self::Approve { request: first.parse().ok()?, digest: second.to_owned() },
             button::DENY => Self::Deny { request: first.parse().ok()?, digest: second.to_owned() },
             button::WITHDRAW => Self::Withdraw { request: first.parse().ok()? },
+            button::CANCEL => Self::Cancel { request: first.parse().ok()? },
+            button::RETRACT => Self::Retract { request: first.parse().ok()? },
+            button::NOT_ME => Self::NotMe { request: first.parse().ok()? },
+            button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()? },
+            button::NAME_SUBJECT => Self::NameSubject { incident: first.parse().ok()? },
             button::LOOK_AGAIN => Self::LookAgain { incident: first.parse().ok()? },
             button::COMPROMISE_TIME => Self::CompromiseTime { incident: first.parse().ok()? },
             button::LEAD => Self::Lead { incident: first.parse().ok()? },
@@ -239,6 +264,7 @@ fn view_submission(payload: &Value) -> Result<Received, Malformed> {
 fn field_value(field: &Value) -> Option<String> {
     text(field, "/value")
         .or_else(|| text(field, "/selected_option/value"))
+        .or_else(|| text(field, "/selected_user"))
         .map(str::to_owned)
         .or_else(|| field.pointer("/selected_date_time")?.as_i64().map(|n| n.to_string()))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bounded;
 use crate::domain::alert::Severity;
 use crate::domain::credential::{PrincipalKind, Subject};
-use crate::domain::id::{IncidentId, RequestId};
+use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::incident::event::Outcome;
 use crate::domain::secret::scrub;
 
@@ -20,6 +20,8 @@ pub mod form {
     pub const DENY: &str = "irp.deny";
     /// Asks for the likely time of compromise.
     pub const COMPROMISE_TIME: &str = "irp.compromise_time";
+    /// Names somebody whom the incident is about.
+    pub const NAME_SUBJECT: &str = "irp.name_subject";
     /// Closes an incident.
     pub const CLOSE: &str = "irp.close";
 }
@@ -40,6 +42,8 @@ pub mod field {
     pub const REASON: &str = "reason";
     /// Seconds since 1970.
     pub const TIME: &str = "time";
+    /// A Slack user.
+    pub const PERSON: &str = "person";
     /// An outcome.
     pub const OUTCOME: &str = "outcome";
 }
@@ -76,6 +80,13 @@ pub enum Submission {
         at: DateTime<Utc>,
         /// From what it is known.
         basis: String,
+    },
+    /// Name somebody whom the incident is about.
+    NameSubject {
+        /// Of which incident.
+        incident: IncidentId,
+        /// Whom.
+        user: UserId,
     },
     /// Close an incident.
     Close {
@@ -134,6 +145,10 @@ pub fn parse(
                 }
             }
         }
+        form::NAME_SUBJECT => match value(field::PERSON).and_then(|user| user.parse().ok()) {
+            Some(user) => Ok(Submission::NameSubject { incident: context.parse().ok()?, user }),
+            None => wrong(field::PERSON, "Choose a person."),
+        },
         form::CLOSE => match value(field::OUTCOME).and_then(|o| Outcome::parse(&o)) {
             Some(outcome) => Ok(Submission::Close {
                 incident: context.parse().ok()?,

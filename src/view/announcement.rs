@@ -43,6 +43,16 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     if incident.sample {
         return "Nothing: this is a *sample finding*. Close it with `/irp close`.".into();
     }
+    if let Some(freeze) = &incident.freeze {
+        let agreed: Vec<String> = freeze.agreed.values().map(mention).collect();
+        let agreed = if agreed.is_empty() { String::new() } else { format!(" {} agreed.", agreed.join(", ")) };
+        return format!(
+            ":rotating_light: *frozen*. {} says that {} was not them. Find out, then the lead and another approver lift \
+             it.{agreed}",
+            mention(&freeze.by),
+            freeze.request
+        );
+    }
     let Some(found) = incident.identification() else {
         return match &incident.search {
             Search::Wanted { last_error: Some(_), .. } => "Wait: AWS could not be asked yet, and is being asked again.",
@@ -139,10 +149,9 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
     if incident.is_open() {
         let id = incident.id.to_string();
         let lead = if incident.lead.is_none() { "Take the lead" } else { "Take over the lead" };
-        blocks.push(actions(
-            "incident",
-            &[button(name::LEAD, lead, &id, Look::Plain), button(name::CLOSE, "Close…", &id, Look::Plain)],
-        ));
+        let lift = incident.freeze.as_ref().map(|_| button(name::UNFREEZE, "Lift the freeze", &id, Look::Danger));
+        let others = [button(name::LEAD, lead, &id, Look::Plain), button(name::CLOSE, "Close…", &id, Look::Plain)];
+        blocks.push(actions("incident", &lift.into_iter().chain(others).collect::<Vec<_>>()));
     }
     let source = match &incident.source {
         AlertSource::GuardDuty => "GuardDuty".to_owned(),

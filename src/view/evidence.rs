@@ -62,6 +62,7 @@ pub fn message(incident: &Incident) -> Message {
             &[
                 button(name::LOOK_AGAIN, "Look again", &incident.id.to_string(), Look::Plain),
                 button(name::COMPROMISE_TIME, "Set compromise time", &incident.id.to_string(), Look::Plain),
+                button(name::NAME_SUBJECT, "Name a person…", &incident.id.to_string(), Look::Plain),
             ],
         ));
     }
@@ -89,6 +90,9 @@ fn principal(found: &Identification, read_at: DateTime<Utc>) -> Vec<serde_json::
     }
     if let Some(arn) = &found.arn {
         pairs.push(("ARN", code(arn)));
+    }
+    if !found.owners.is_empty() {
+        pairs.push(("Owner, by its tags", found.owners.iter().map(|o| code(o)).collect::<Vec<_>>().join(", ")));
     }
     let mut blocks = vec![fields(&pairs)];
     if !found.keys.is_empty() {

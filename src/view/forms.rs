@@ -80,6 +80,23 @@ pub fn compromise_time(incident: IncidentId, now: DateTime<Utc>, known: Option<D
     ])
 }
 
+/// Names somebody whom the incident is about.
+pub fn name_subject(incident: IncidentId) -> Value {
+    modal(
+        form::NAME_SUBJECT,
+        "Name a person",
+        "Name them",
+        &incident.to_string(),
+        &[input(
+            field::PERSON,
+            "Whom is this incident about?",
+            false,
+            &json!({"type": "users_select", "placeholder": plain("A person")}),
+        )
+        .hinted("They cannot decide in this incident from then on. Everybody in the thread sees it.")],
+    )
+}
+
 /// Closes an incident.
 pub fn close(incident: &Incident, playbook: &Playbook) -> Value {
     let left: Vec<String> =

@@ -1,39 +1,44 @@
 //! Short posts in the thread for what has changed: an edited card notifies nobody.
 
-use super::Card;
 use super::blocks::{code, escape, section, summary, time};
+use super::{Card, To};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::id::RequestId;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::state::Incident;
-use crate::domain::policy::{PersonId, Policy};
-use crate::domain::refusal::mention;
+use crate::domain::policy::PersonId;
+use crate::domain::refusal::{Refusal, mention};
 use crate::domain::stored::Record;
 use crate::ports::Message;
 
+/// Approvers who are named in one note.
+const ASKED_MAX: usize = 20;
+
 /// One note for each record that people should hear of. Its slot is the record's place in the log, so
 /// that it is posted once.
-pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Card> {
+pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
     records
         .iter()
         .enumerate()
         .filter_map(|(i, record)| {
-            let text = summary(&note(incident, &record.event, policy)?);
+            let text = summary(&note(incident, &record.event)?);
             let message = Message { blocks: vec![section(&text)], text };
-            Some(Card { slot: format!("note:{}", i + 1), message })
+            Some(Card { slot: format!("note:{}", i + 1), to: To::WarRoom, message })
         })
         .collect()
 }
 
-fn note(incident: &Incident, event: &Event, policy: &Policy) -> Option<String> {
+fn note(incident: &Incident, event: &Event) -> Option<String> {
     let title = |request: &RequestId| {
         let title = incident.requests.get(request).map(|r| r.plan.action.title()).unwrap_or_default();
         format!("{request}: {}", escape(&title))
     };
     Some(match event {
-        Event::ApprovalRequested { request, by, plan, digest, .. } => {
-            let people: Vec<String> =
-                policy.approvers_besides(&plan.requester).iter().map(|PersonId(user)| mention(user)).collect();
+        Event::ApprovalRequested { request, by, digest, asked, .. } => {
+            let mut people: Vec<String> = asked.iter().take(ASKED_MAX).map(|PersonId(user)| mention(user)).collect();
+            if asked.len() > ASKED_MAX {
+                people.push(format!("and {} more", asked.len() - ASKED_MAX));
+            }
             format!(
                 ":hourglass_flowing_sand: {} asks for {} (digest {}).\nOne of these has to decide on its card: {}",
                 mention(by),
@@ -49,6 +54,37 @@ fn note(incident: &Incident, event: &Event, policy: &Policy) -> Option<String> {
             format!(":no_entry: {} denied {}. {}", mention(by), title(request), escape(reason))
         }
         Event::RequestWithdrawn { request, by } => format!("{} withdrew {}.", mention(by), title(request)),
+        Event::RequestSuperseded { request, by } => {
+            format!("Superseded: {request} gives way to {by}. AWS or the rules have changed since it was asked for.")
+        }
+        Event::ApprovalRetracted { request, by, .. } => {
+            format!(":warning: {} took their approval back: {}.", mention(by), title(request))
+        }
+        Event::ApprovalVoided { request, by, why } => format!(
+            ":warning: The approval by {} no longer counts: {} Somebody else has to approve {}.",
+            mention(by),
+            why,
+            title(request)
+        ),
+        Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", title(request)),
+        Event::Frozen { by, request } => format!(
+            ":rotating_light: *{} says that {request} was not them. Approvals of this incident are frozen:* nothing is \
+             approved and nothing runs until the lead and another approver lift it, with the button on the announcement. \
+             That account may be in other hands.",
+            mention(by)
+        ),
+        Event::UnfreezeAgreed { by, .. } => format!("{} agrees to lift the freeze.", mention(by)),
+        Event::Unfrozen => ":white_check_mark: The freeze is lifted: approvals go on.".to_owned(),
+        Event::SubjectNamed { user, by } => {
+            format!(
+                "{} named {} as somebody whom this incident is about: they cannot decide in it.",
+                mention(by),
+                mention(user)
+            )
+        }
+        Event::AttemptRefused { refusal: refusal @ Refusal::NobodyToApprove { .. }, .. } => {
+            format!(":warning: {refusal}")
+        }
         Event::RequestExpired { request } => {
             let by = incident.requests.get(request).map(|r| mention(&r.requested_by)).unwrap_or_default();
             format!(":warning: Nobody decided in time on {}. {by}, ask again if it is still wanted.", title(request))
@@ -84,7 +120,6 @@ fn note(incident: &Incident, event: &Event, policy: &Policy) -> Option<String> {
         | Event::Identified { .. }
         | Event::IdentificationFailed { .. }
         | Event::IdentificationAsked { .. }
-        | Event::RequestCancelled { .. }
         | Event::ExecutionStarted { .. }
         | Event::CallAnswered { .. }
         | Event::AttemptRefused { .. } => return None,

@@ -10,6 +10,8 @@ use crate::domain::action::{ApiCall, CUT_OFF, CUT_OFF_LEAD_S, Inverse};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
+use crate::domain::policy::PersonId;
+use crate::domain::recusal::{Recused, Why};
 use crate::domain::refusal::{mention, moment};
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -21,7 +23,7 @@ const PLAN_CHARS_MAX: usize = 5_000;
 const WHY_CHARS_MAX: usize = 1_000;
 
 /// The whole message.
-pub fn message(incident: &Incident, step: &Step) -> Message {
+pub fn message(incident: &Incident, step: &Step, recused: &Recused) -> Message {
     let request = incident.requests_for(&step.id).next();
     let (mark, state) = match (&step.offer, request) {
         (Offer::Refused { .. }, _) => (":no_entry:", "not for the bot".to_owned()),
@@ -40,7 +42,7 @@ pub fn message(incident: &Incident, step: &Step) -> Message {
             blocks.push(section(&format!("{}\n{}", escape(&step.why), escape(&action.effect()))));
             blocks.extend(warning(incident, step));
         }
-        (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, step, request)),
+        (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, step, request, recused)),
     }
     if let Some(row) = buttons(incident, step, request) {
         blocks.push(row);
@@ -56,7 +58,7 @@ fn mark(state: &RequestState) -> &'static str {
         RequestState::Failed { .. } | RequestState::Unknown { .. } => ":red_circle:",
         RequestState::Denied { .. } => ":no_entry:",
         RequestState::Expired | RequestState::Stale { .. } | RequestState::Lapsed { .. } => ":warning:",
-        RequestState::Withdrawn | RequestState::Cancelled { .. } => ":white_circle:",
+        RequestState::Withdrawn | RequestState::Superseded { .. } | RequestState::Cancelled { .. } => ":white_circle:",
     }
 }
 
@@ -68,7 +70,7 @@ fn warning(incident: &Incident, step: &Step) -> Option<Value> {
 
 /// What it does, to whom, what it breaks and how it is undone; then the literal calls; then how it stands.
 /// What identifies it comes last and small: an approver reads from the top.
-fn request_blocks(incident: &Incident, step: &Step, request: &Request) -> Vec<Value> {
+fn request_blocks(incident: &Incident, step: &Step, request: &Request, recused: &Recused) -> Vec<Value> {
     let plan = &request.plan;
     let targets = plan.targets.iter().map(|t| code(t)).collect::<Vec<_>>().join(", ");
     let undo = match &plan.work.inverse {
@@ -102,7 +104,7 @@ fn request_blocks(incident: &Incident, step: &Step, request: &Request) -> Vec<Va
             ":warning: The plan is too long to be shown whole in Slack, so it cannot be approved here. Do it by hand.",
         ));
     }
-    blocks.extend(outcome(incident, request, sent));
+    blocks.extend(outcome(incident, request, recused, sent));
     blocks.push(context(&format!(
         "*{}* · asked for by {} {} · unique id {} · Region {} · digest {}",
         request.id,
@@ -172,7 +174,7 @@ fn calls_line(calls: &[ApiCall]) -> String {
     calls.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn outcome(incident: &Incident, request: &Request, sent: &[ApiCall]) -> Vec<Value> {
+fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[ApiCall]) -> Vec<Value> {
     let why_of = |why: &str| cut(&escape(why), WHY_CHARS_MAX);
     let approvals = request
         .approvals
@@ -182,10 +184,11 @@ fn outcome(incident: &Incident, request: &Request, sent: &[ApiCall]) -> Vec<Valu
         .join("\n");
     let state = match &request.state {
         RequestState::Pending => format!(
-            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.",
+            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}",
             denied_before(incident, request),
             mention(&request.requested_by),
-            time(request.plan.approve_by)
+            time(request.plan.approve_by),
+            recused_in_words(recused)
         ),
         RequestState::Approved { execute_by } => {
             format!(":arrow_right: Starts at once, at the latest {}.", time(*execute_by))
@@ -218,6 +221,7 @@ fn outcome(incident: &Incident, request: &Request, sent: &[ApiCall]) -> Vec<Valu
         RequestState::Stale { why } => {
             format!("*Stale:* {}. Nothing was sent. Ask again, so that approvers see it as it is now.", escape(why))
         }
+        RequestState::Superseded { by } => format!("Superseded by {by}."),
         RequestState::Cancelled { why } => format!("Cancelled: {why}."),
         RequestState::Lapsed { why } => format!("*Lapsed:* {}. Nothing was sent. Ask again.", escape(why)),
     };
@@ -234,6 +238,12 @@ fn outcome(incident: &Incident, request: &Request, sent: &[ApiCall]) -> Vec<Valu
         blocks.push(preformatted(&sent.iter().map(ApiCall::cli).collect::<Vec<_>>().join("\n")));
     }
     blocks
+}
+
+fn recused_in_words(recused: &Recused) -> String {
+    let one = |(person, why): (&PersonId, &Why)| format!("{} ({})", mention(&person.0), why.label());
+    let people: Vec<String> = recused.iter().map(one).collect();
+    if people.is_empty() { String::new() } else { format!("\nCannot decide: {}.", people.join(", ")) }
 }
 
 /// Whoever decides next sees who has said no to the same thing, and why.
@@ -258,10 +268,13 @@ fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Optio
     let ask = |label: &str, look: Look| button(name::REQUEST, label, &of_step, look);
     let Some(request) = request else { return row(&[ask("Request", Look::Primary)]) };
     let value = format!("{} {}", request.id, request.digest.short());
-    let withdraw = button(name::WITHDRAW, "Withdraw", &request.id.to_string(), Look::Plain);
+    let of_request = request.id.to_string();
+    let withdraw = button(name::WITHDRAW, "Withdraw", &of_request, Look::Plain);
+    let cancel = button(name::CANCEL, "Cancel (lead)", &of_request, Look::Plain);
+    let retract = button(name::RETRACT, "Take approval back", &of_request, Look::Plain);
     let is_undo = is_undo(&step.id);
     match &request.state {
-        RequestState::Pending if fits(request) => {
+        RequestState::Pending if fits(request) && incident.freeze.is_none() => {
             let look = if is_undo { Look::Danger } else { Look::Primary };
             let approve = confirmed(
                 button(name::APPROVE, "Approve", &value, look),
@@ -269,9 +282,13 @@ fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Optio
                 &confirmation(request),
                 "Approve and run",
             );
-            row(&[approve, button(name::DENY, "Deny…", &value, Look::Danger), withdraw])
+            let deny = button(name::DENY, "Deny…", &value, Look::Danger);
+            let retract = (!request.approvals.is_empty()).then_some(retract);
+            let elements: Vec<Value> = [approve, deny, withdraw, cancel].into_iter().chain(retract).collect();
+            row(&elements)
         }
-        RequestState::Pending | RequestState::Approved { .. } => row(&[withdraw]),
+        RequestState::Pending => row(&[withdraw, cancel]),
+        RequestState::Approved { .. } => row(&[retract, withdraw, cancel]),
         RequestState::Executing(_) => None,
         RequestState::Verified { .. } if in_force(incident, &step.id).is_some() => {
             let again = action.is_repeatable().then(|| ask("Revoke again", Look::Plain));

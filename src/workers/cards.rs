@@ -17,7 +17,7 @@ use crate::domain::id::{ChannelId, IncidentId};
 use crate::domain::incident::evolve::fold;
 use crate::domain::stored::Record;
 use crate::ports::{CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
-use crate::view::{ANNOUNCEMENT, Card, cards};
+use crate::view::{ANNOUNCEMENT, Card, To, cards};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for.
 const POSTING_MAX: TimeDelta = TimeDelta::seconds(30);
@@ -163,13 +163,11 @@ impl Workers {
                     return refusal.map_or(Ok(version), Err);
                 }
             };
-            let (slot, turn) = match posted {
-                Some(Posted { ts: Some(_), .. }) => (card.slot.clone(), Turn::Edit),
-                _ => (card.slot.clone(), Turn::Post(&self.war_room)),
-            };
+            let (slot, to) = (card.slot.clone(), self.address(&card.to).to_owned());
             let urgency = urgency(&look.records);
+            let stands = matches!(posted, Some(Posted { ts: Some(_), .. }));
             drop((look, card));
-            self.chat.turn(turn, urgency).await;
+            self.chat.turn(if stands { Turn::Edit } else { Turn::Post(&to) }, urgency).await;
             // Much can have happened while it waited.
             let look = self.look(id).await?;
             let Next::Change(card, posted) = self.next(&look, &refused) else { continue };
@@ -177,6 +175,7 @@ impl Workers {
                 continue;
             }
             let thread = look.posted.get(ANNOUNCEMENT).and_then(|p| p.ts.as_deref());
+            let thread = thread.filter(|_| card.to == To::WarRoom);
             let changed = match &posted {
                 Some(Posted { ts: Some(ts), channel, .. }) => self.edit(id, &card, channel, ts).await,
                 Some(begun) => self.resume(id, &card, begun, thread).await,
@@ -205,7 +204,7 @@ impl Workers {
     fn next(&self, look: &Look, refused: &[Slot]) -> Next {
         let now = self.wall.now();
         let mut soonest = None;
-        for card in cards(&look.records, self.engine.playbook(), self.engine.policy()) {
+        for card in cards(&look.records, self.engine.playbook(), &self.engine.rules()) {
             let posted = look.posted.get(&card.slot);
             match posted {
                 _ if refused.contains(&card.slot) => {}
@@ -231,6 +230,10 @@ impl Workers {
         if self.wall.now() - begun.at < POSTING_MAX {
             return Err(Unfinished::Waiting);
         }
+        if card.to != To::WarRoom {
+            // The bot does not read what it says to one person: said twice is better than not at all.
+            return self.post(id, card, None).await;
+        }
         let key = CardKey { incident: id, slot: card.slot.clone() };
         let since = begun.at - POSTING_MAX * 2;
         match self.chat.find(&begun.channel, thread, &key, since).await.map_err(Unfinished::Chat)? {
@@ -242,13 +245,21 @@ impl Workers {
         }
     }
 
+    fn address<'a>(&'a self, to: &'a To) -> &'a str {
+        match to {
+            To::WarRoom => self.war_room.as_str(),
+            To::Person(user) => user.as_str(),
+        }
+    }
+
     async fn post(&self, id: IncidentId, card: &Card, thread: Option<&str>) -> Result<(), Unfinished> {
+        // To a person: Slack says only afterwards which channel that is.
         let begun = Posted { channel: self.war_room.clone(), ts: None, hash: hash(card), at: self.wall.now() };
         self.store.put_card(id, &card.slot, &begun).await?;
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        match self.chat.post(&self.war_room, thread, &key, &card.message).await {
-            Ok(ts) => {
-                let done = Posted { ts: Some(ts), at: self.wall.now(), ..begun };
+        match self.chat.post(self.address(&card.to), thread, &key, &card.message).await {
+            Ok(place) => {
+                let done = Posted { channel: place.channel, ts: Some(place.ts), at: self.wall.now(), ..begun };
                 Ok(self.store.put_card(id, &card.slot, &done).await?)
             }
             Err(error @ ChatError::Unavailable(_)) => {

@@ -94,7 +94,7 @@ impl Workers {
                 ":warning: AWS could not be read, so nothing was asked for. {}",
                 escape(&error.to_string())
             ))),
-            Err(error @ (EngineError::Contended | EngineError::Directory(_))) => {
+            Err(error @ (EngineError::Contended | EngineError::Directory(_) | EngineError::GroupsUnread)) => {
                 Some(replies::said(&format!(":warning: {error}.")))
             }
         }
@@ -173,6 +173,33 @@ impl Workers {
                 self.engine.act(id, user, PersonCommand::Withdraw { request: *request }).await?;
                 replies::said(&format!("{request} is withdrawn."))
             }
+            Click::Cancel { request } => {
+                self.engine.act(id, user, PersonCommand::Cancel { request: *request }).await?;
+                replies::said(&format!("{request} is cancelled."))
+            }
+            Click::Retract { request } => {
+                self.engine.act(id, user, PersonCommand::Retract { request: *request }).await?;
+                replies::said(&format!("Your approval of {request} is taken back. It waits for an approver again."))
+            }
+            Click::NotMe { request } => {
+                self.engine.act(id, user, PersonCommand::NotMe { request: *request }).await?;
+                replies::said(&format!(
+                    "Approvals of {id} are frozen, and everybody there is told. Change your password and end your Slack \
+                     sessions now: somebody may be using your account."
+                ))
+            }
+            Click::Unfreeze { .. } => {
+                let after = self.engine.act(id, user, PersonCommand::Unfreeze).await?;
+                replies::said(if after.freeze.is_none() {
+                    "The freeze is lifted."
+                } else {
+                    "You agree to lift the freeze. It takes the lead and another approver."
+                })
+            }
+            Click::NameSubject { .. } => {
+                self.engine.may_respond(user).await?;
+                return Ok(self.show(inbound, &forms::name_subject(id)).await);
+            }
             Click::LookAgain { .. } => {
                 self.engine.act(id, user, PersonCommand::LookAgain).await?;
                 replies::said("Looking again whose credential it is.")
@@ -222,6 +249,10 @@ impl Workers {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };
                 self.engine.act(*incident, user, command).await?;
                 replies::said(&format!("The likely compromise time of {incident} is set."))
+            }
+            Submission::NameSubject { incident, user: named } => {
+                self.engine.act(*incident, user, PersonCommand::NameSubject { user: named.clone() }).await?;
+                replies::said(&format!("{} is named in {incident} and cannot decide in it.", mention(named)))
             }
             Submission::Close { incident, outcome, note } => {
                 let command = PersonCommand::Close { outcome: *outcome, note: note.clone() };

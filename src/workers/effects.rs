@@ -50,9 +50,10 @@ impl Workers {
             // A hold that fails is noticed by whoever takes over.
             let _ = self.store.hold_work(Work::Effects, &item.token).await;
         };
-        let work = async { tokio::join!(self.effects_of(id, Task::Act), self.effects_of(id, Task::Inform)) };
-        let (acted, informed) = holding(hold, work).await;
-        if let Err(error) = acted.and(informed) {
+        let both = [Task::Act, Task::Inform].map(|task| self.effects_of(id, task));
+        let work = futures_util::future::join_all(both);
+        let outcome: Result<(), EngineError> = holding(hold, work).await.into_iter().collect();
+        if let Err(error) = outcome {
             // The item stays taken and comes back after the takeover time.
             tracing::warn!(incident.id = %id, %error, "what is owed could not be done; it is tried again");
             self.metrics.failed("effects");

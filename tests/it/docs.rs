@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use irp::adapters::slack::scopes::SCOPES;
 use irp::config::{Organisation, VARIABLES};
 
 fn read(path: &str) -> String {
@@ -37,4 +38,24 @@ fn every_variable_is_in_the_readme() {
 #[test]
 fn the_example_organisation_is_taken() {
     Organisation::parse(&read("irp.example.toml"), "irp.example.toml").unwrap();
+}
+
+#[test]
+fn the_slack_manifests_ask_for_the_scopes_that_are_needed() {
+    for path in ["manifests/slack/app-http.yaml", "manifests/slack/app-socket-mode.yaml"] {
+        let manifest = read(path);
+        let asked: Vec<&str> = manifest
+            .lines()
+            .map(str::trim)
+            .skip_while(|line| *line != "bot:")
+            .take_while(|line| *line != "settings:")
+            .filter_map(|line| line.strip_prefix("- "))
+            .collect();
+        for scope in SCOPES {
+            assert!(asked.contains(&scope), "{path} lacks {scope}");
+        }
+        for scope in asked {
+            assert!(SCOPES.contains(&scope) || scope.starts_with("groups:"), "{path} asks for {scope}: for what?");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic that names the line is the report")]
 
+mod approvals;
 mod browser;
 mod contract;
 mod crash;

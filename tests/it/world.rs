@@ -32,6 +32,7 @@ pub(crate) const ANA: &str = "U0RESPOND1";
 pub(crate) const BEN: &str = "U0RESPOND2";
 pub(crate) const CHRIS: &str = "U0APPROVE1";
 pub(crate) const DANA: &str = "U0STAKEHO1";
+pub(crate) const KIM: &str = "U0KEYOWNR1";
 pub(crate) const ROOM: &str = "C0WARROOM1";
 pub(crate) const ALERT_KEY: &str = "a-key-for-the-alert-webhook";
 pub(crate) const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -43,7 +44,12 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) const ORGANISATION: &str = r#"
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
-approvers = ["U0RESPOND2", "U0APPROVE1"]
+approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]
+
+[[person]]
+name = "Kim"
+slack = ["U0KEYOWNR1"]
+aws = ["kim@example.com"]
 
 [[account]]
 id = "111122223333"
@@ -61,6 +67,7 @@ pub(crate) struct World {
     pub(crate) bot_url: String,
     pub(crate) slack_url: String,
     pub(crate) aws_url: String,
+    pub(crate) reloads: Option<tokio::sync::mpsc::Sender<Organisation>>,
     shutdown: CancellationToken,
     bot: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -87,8 +94,18 @@ impl World {
         world
     }
 
+    /// Everything, with other rules.
+    pub(crate) async fn start_with_rules(organisation: &str) -> Self {
+        Self::start_as(false, None, organisation).await
+    }
+
     pub(crate) async fn start_with(sockets: bool, store: Option<Arc<dyn Store>>) -> Self {
+        Self::start_as(sockets, store, ORGANISATION).await
+    }
+
+    async fn start_as(sockets: bool, store: Option<Arc<dyn Store>>, organisation: &str) -> Self {
         let mut world = Self::without_bot(sockets).await;
+        world.slack.set_group("S0SECURITY", Some(&[CHRIS, BEN]));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         world.bot_url = format!("http://{}", listener.local_addr().unwrap());
         if !sockets {
@@ -113,6 +130,8 @@ impl World {
                 secret_access_key: key.secret_access_key.into(),
             }),
         });
+        let (sender, reloads) = tokio::sync::mpsc::channel(1);
+        world.reloads = Some(sender);
         let parts = Parts {
             settings: Settings {
                 slack: Slack {
@@ -127,13 +146,14 @@ impl World {
                 listen: (Ipv4Addr::LOCALHOST, 0).into(),
                 log: "off".into(),
                 aws_endpoint_url: None,
-                organisation: Organisation::parse(ORGANISATION, "irp.toml").unwrap(),
+                organisation: Organisation::parse(organisation, "irp.toml").unwrap(),
             },
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
             cloud: Arc::new(cloud.await),
             own_identity: None,
             listener,
+            reloads,
         };
         world.bot = Some(tokio::spawn(run(parts, world.shutdown.clone())));
         world
@@ -171,6 +191,7 @@ impl World {
             bot_url: String::new(),
             slack_url,
             aws_url,
+            reloads: None,
             shutdown: CancellationToken::new(),
             bot: None,
         }
@@ -224,7 +245,7 @@ impl World {
         let mut told: Vec<(String, String)> = Vec::new();
         for channel in state["channels"].as_array().unwrap() {
             for message in channel["messages"].as_array().unwrap() {
-                if message["ephemeral"] == true || channel["kind"] == "im" {
+                if (message["ephemeral"] == true || channel["kind"] == "im") && !is_receipt(message) {
                     told.push((message["ts"].as_str().unwrap().into(), message["text"].as_str().unwrap().into()));
                 }
             }
@@ -241,6 +262,14 @@ impl World {
             let body = m["text"].as_str().unwrap();
             m["ephemeral"] == false && body.starts_with("INC-") && body.contains(text)
         })
+    }
+
+    /// The receipts that a person has in their direct messages, oldest first.
+    pub(crate) fn receipts(&self, person: &str) -> Vec<Value> {
+        let state = self.slack.state(person);
+        let direct = state["channels"].as_array().unwrap().iter().find(|c| c["kind"] == "im").cloned();
+        let messages = direct.and_then(|c| c["messages"].as_array().cloned()).unwrap_or_default();
+        messages.into_iter().filter(is_receipt).collect()
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {
@@ -268,12 +297,17 @@ impl World {
         self.slack.click(person, ROOM, ts, block, button, None).await.unwrap();
     }
 
-    /// A click that Slack signed, on a button that stands on no card.
+    /// A click that Slack signed, on a button that stands on no card, and what the person is told next.
     pub(crate) async fn forged_click(&self, person: &str, button: &str, value: &str) -> String {
         let before = self.told(person).len();
+        self.forged(person, button, value).await;
+        self.next_told(person, before).await
+    }
+
+    pub(crate) async fn forged(&self, person: &str, button: &str, value: &str) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let payload = json!({
-            "type": "block_actions", "user": {"id": person}, "trigger_id": format!("forged.{}", now.as_nanos()),
+            "type": "block_actions", "user": {"id": person}, "trigger_id": format!("forged.{person}.{}", now.as_nanos()),
             "channel": {"id": ROOM}, "actions": [{"action_id": button, "value": value, "action_ts": now.as_nanos().to_string()}],
         });
         let body = serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap();
@@ -282,7 +316,13 @@ impl World {
         let headers = [("x-slack-request-timestamp", timestamp.as_str()), ("x-slack-signature", signature.as_str())];
         let (status, _) = send(&format!("{}/slack/interactions", self.bot_url), &headers, body.into_bytes()).await;
         assert_eq!(status, 200);
-        self.next_told(person, before).await
+    }
+
+    /// How a bot that does not start ends.
+    pub(crate) async fn ended(mut self) -> String {
+        let bot = self.bot.take().expect("the bot was started");
+        let ended = tokio::time::timeout(LIMIT, bot).await.expect("it ends by itself").expect("no panic");
+        format!("{:#}", ended.expect_err("it does not start"))
     }
 
     /// Whether a card has a button.
@@ -350,6 +390,12 @@ impl World {
             assert!(owed.iter().all(|o| o.due_at > now), "{id} still owes {owed:?}");
         }
     }
+}
+
+/// Receipts come beside the answers, whenever they come.
+fn is_receipt(message: &Value) -> bool {
+    let text = message["text"].as_str().unwrap_or_default();
+    text.starts_with("You asked for *") || text.starts_with("You approved *")
 }
 
 async fn listen() -> (TcpListener, String) {

@@ -27,6 +27,7 @@ pub(super) fn scope(method: &str) -> Option<&'static str> {
         "conversations.history" | "conversations.replies" => "channels:history",
         "conversations.open" => "im:write",
         "users.info" | "users.list" => "users:read",
+        "usergroups.users.list" => "usergroups:read",
         _ => return None,
     })
 }
@@ -76,6 +77,10 @@ pub(super) fn call(
         "conversations.open" => {
             let id = state.direct_message(text(args, "users")).ok_or_else(|| ApiError::new("user_not_found"))?;
             Ok(json!({"channel": {"id": id}}))
+        }
+        "usergroups.users.list" => {
+            let members = state.groups.get(text(args, "usergroup")).ok_or_else(|| ApiError::new("no_such_subteam"))?;
+            Ok(json!({"users": members}))
         }
         "users.info" => {
             let person = state.person(text(args, "user")).ok_or_else(|| ApiError::new("user_not_found"))?;

@@ -33,6 +33,8 @@ const TOASTS_MAX: usize = 20;
 pub(super) struct State {
     pub(super) people: Vec<Person>,
     pub(super) channels: Vec<Channel>,
+    /// User groups and who is in them.
+    pub(super) groups: BTreeMap<String, Vec<String>>,
     /// Each person's open modals, the lowest first.
     pub(super) views: BTreeMap<String, Vec<Value>>,
     pub(super) triggers: HashMap<String, Trigger>,
@@ -111,6 +113,7 @@ impl State {
             journal: Vec::new(),
             deliveries: Vec::new(),
             faults: HashMap::new(),
+            groups: BTreeMap::new(),
             scopes: SCOPES.iter().map(|s| (*s).to_owned()).collect(),
             down: false,
             limits: Limits::default(),

@@ -88,6 +88,7 @@ pub(super) fn state_values(view: &Value, given: &Value) -> Result<Value, (String
                 let chosen = options.into_iter().find(|o| o["value"] == *value).unwrap_or(Value::Null);
                 json!({"type": kind, "selected_option": chosen})
             }
+            "users_select" => json!({"type": kind, "selected_user": if missing { Value::Null } else { value.clone() }}),
             "datetimepicker" => {
                 let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok());
                 json!({"type": kind, "selected_date_time": seconds})

@@ -15,6 +15,8 @@ use crate::domain::incident::event::{Identification, KnownKey, RoleUse};
 use crate::ports::CloudError;
 
 /// How far back the use of a role is read.
+/// Tags that organisations name an owner with.
+const OWNER_TAGS: [&str; 5] = ["owner", "contact", "email", "slack", "slackuserid"];
 const ROLE_USE_DAYS: u32 = 14;
 const ROLE_USE_PAGES_MAX: u32 = 2;
 const ROLE_USERS_MAX: usize = 20;
@@ -37,6 +39,7 @@ pub(super) async fn identify(
         account_from_sts: None,
         keys: Vec::new(),
         keys_read: false,
+        owners: Vec::new(),
         role_use: None,
         not_known: Vec::new(),
     };
@@ -162,6 +165,7 @@ async fn user(account: &AccountClients, subject: &Subject, found: &mut Identific
         Ok(answer) => {
             let Some(user) = answer.user else { return Ok(()) };
             compare_ids(subject, &user.user_id, found);
+            found.owners = owners(user.tags.as_deref().unwrap_or_default());
             found.arn = Some(user.arn);
             found.unique_id = Some(user.user_id);
         }
@@ -227,9 +231,16 @@ async fn role(
         let trusted = role.assume_role_policy_document.as_deref().map(percent_decoded).unwrap_or_default();
         found.role_use = Some(role_use(account, &name, &role.arn, &trusted, now, &mut found.not_known).await);
     }
+    found.owners = owners(role.tags.as_deref().unwrap_or_default());
     found.arn = Some(role.arn);
     found.unique_id = Some(role.role_id);
     Ok(())
+}
+
+/// What tags say about who owns a principal. Tags are written by whoever may: they recuse, and never allow.
+fn owners(tags: &[aws_sdk_iam::types::Tag]) -> Vec<String> {
+    let names_owner = |key: &str| OWNER_TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(key));
+    tags.iter().filter(|tag| names_owner(&tag.key)).map(|tag| tag.value.clone()).collect()
 }
 
 /// The same name with another unique id is somebody else.

@@ -1,12 +1,19 @@
 //! Who people are, from `users.info`, asked anew each time. Follows Slack's “User type” reference.
 
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::SlackChat;
-use crate::domain::id::UserId;
+use crate::domain::id::{GroupId, UserId};
 use crate::domain::policy::Standing;
 use crate::ports::{ChatError, Directory};
+
+/// How old the members of a group may be.
+const MEMBERS_FRESH_FOR: Duration = Duration::from_secs(45);
 
 /// Whose people are members: the workspace that the bot's token belongs to, and its organisation.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -25,9 +32,27 @@ impl Directory for SlackChat {
             Err(error) => Err(error),
         }
     }
+
+    async fn members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
+        let known = self.groups.lock().unwrap_or_else(PoisonError::into_inner).get(group).cloned();
+        if let Some((_, members)) = known.filter(|(read_at, _)| read_at.elapsed() < MEMBERS_FRESH_FOR) {
+            return Ok(members);
+        }
+        let members = self.read_members(group).await?;
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.insert(group.clone(), (Instant::now(), members.clone()));
+        Ok(members)
+    }
 }
 
 impl SlackChat {
+    async fn read_members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
+        let answer = self.get("usergroups.users.list", &[("usergroup", group.as_str())]).await?;
+        let users =
+            answer["users"].as_array().ok_or_else(|| ChatError::Unavailable("a group without a list".into()))?;
+        Ok(users.iter().filter_map(|u| u.as_str()?.parse().ok()).collect())
+    }
+
     /// Asked once: a token never changes its workspace.
     async fn home(&self) -> Result<&Home, ChatError> {
         self.home

@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 use super::event::{Identification, Outcome};
 use crate::domain::action::ApiCall;
 use crate::domain::alert::Alert;
-use crate::domain::approval::CallAnswer;
-use crate::domain::id::{RequestId, StepId};
+use crate::domain::approval::{CallAnswer, NoWarrant};
+use crate::domain::id::{RequestId, StepId, UserId};
 use crate::domain::observation::Observation;
-use crate::domain::refusal::Refusal;
 
 /// Asked by a person. Each is authorised afresh.
 #[derive(Clone, Debug)]
@@ -43,6 +42,28 @@ pub enum PersonCommand {
         /// Which.
         request: RequestId,
     },
+    /// End somebody else's request, as the lead.
+    Cancel {
+        /// Which.
+        request: RequestId,
+    },
+    /// Take one's own yes back.
+    Retract {
+        /// From what.
+        request: RequestId,
+    },
+    /// Say that a request or an approval in one's name was not one's own.
+    NotMe {
+        /// Which.
+        request: RequestId,
+    },
+    /// Agree to lift the freeze.
+    Unfreeze,
+    /// Name somebody whom the incident is about.
+    NameSubject {
+        /// Whom.
+        user: UserId,
+    },
     /// Have the bot find out again whose credential it is.
     LookAgain,
     /// Set the likely time of compromise.
@@ -71,6 +92,11 @@ impl PersonCommand {
             Self::Approve { .. } => "approve",
             Self::Deny { .. } => "deny",
             Self::Withdraw { .. } => "withdraw",
+            Self::Cancel { .. } => "cancel",
+            Self::Retract { .. } => "retract",
+            Self::NotMe { .. } => "say that it was not them",
+            Self::Unfreeze => "lift the freeze",
+            Self::NameSubject { .. } => "name somebody",
             Self::LookAgain => "look again",
             Self::SetCompromiseTime { .. } => "set the compromise time",
             Self::TakeLead => "take the lead",
@@ -81,7 +107,12 @@ impl PersonCommand {
     /// The request that it is about.
     pub const fn request(&self) -> Option<RequestId> {
         match self {
-            Self::Approve { request, .. } | Self::Deny { request, .. } | Self::Withdraw { request } => Some(*request),
+            Self::Approve { request, .. }
+            | Self::Deny { request, .. }
+            | Self::Withdraw { request }
+            | Self::Cancel { request }
+            | Self::Retract { request }
+            | Self::NotMe { request } => Some(*request),
             _ => None,
         }
     }
@@ -104,7 +135,7 @@ pub enum Report {
     /// People were checked once more and AWS was read: start, or end here.
     ReadyToExecute {
         /// The calls that the warrant stands for, or why there is no warrant any more.
-        warranted: Result<Vec<ApiCall>, Refusal>,
+        warranted: Result<Vec<ApiCall>, NoWarrant>,
         /// AWS just before the call.
         now: Observation,
         /// Which request.
@@ -135,6 +166,8 @@ pub enum Report {
         /// What it said.
         error: String,
     },
+    /// The rules have changed: what was asked under others has to be asked again.
+    RulesChanged,
     /// The clock passed a request's limit.
     ClockPassed {
         /// Which request.

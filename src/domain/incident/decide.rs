@@ -5,15 +5,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::command::{PersonCommand, Report};
 use super::event::{Event, Outcome};
 use super::evolve::REFUSALS_KEPT;
+use super::freeze;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
 use crate::domain::action::{ApiCall, Freshness};
 use crate::domain::alert::Alert;
-use crate::domain::approval::{Asked, CallAnswer, Plan, RequestState, check_decide, check_request, check_responder};
+use crate::domain::approval::{
+    Asked, CallAnswer, NoWarrant, Plan, Request, RequestState, check_decide, check_request, check_responder,
+};
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::observation::Observation;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{Actor, Policy};
+use crate::domain::recusal::recused;
 use crate::domain::refusal::{Refusal, mention};
 
 /// How long a process may be at one execution before others read back what it did. Longer than the
@@ -55,6 +59,7 @@ pub fn decide(
     }
     match command {
         PersonCommand::Request { step, before, nonce } => {
+            let recused = recused(incident, cx.policy);
             let action = may_request(incident, actor, &step, cx)?;
             let account = incident
                 .account()
@@ -68,28 +73,41 @@ pub fn decide(
                 now: cx.now,
             };
             let plan = Plan::make(action, before, &asked, cx.policy)?;
-            Ok(vec![Event::ApprovalRequested {
-                request: incident.next_request(),
+            let request = incident.next_request();
+            let mut events = Vec::new();
+            if let Some(open) = incident.requests_for(&step).find(|r| r.state.is_open()) {
+                // Something has changed since the other was asked for: nobody decides on that any more.
+                if open.plan.does_the_same(&plan) && open.plan.policy_version == plan.policy_version {
+                    return Err(Refusal::AlreadyAsked(open.id));
+                }
+                events.push(Event::RequestSuperseded { request: open.id, by: request });
+            }
+            let asked = cx.policy.approvers_besides(&actor.person);
+            events.push(Event::ApprovalRequested {
+                request,
                 digest: plan.digest(),
                 plan: Box::new(plan),
                 by: actor.user.clone(),
-            }])
+                asked: asked.into_iter().filter(|person| !recused.contains_key(person)).collect(),
+            });
+            Ok(events)
         }
         PersonCommand::Approve { request, digest_shown } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-            check_decide(cx.policy, found, actor, &digest_shown, cx.now)?;
-            let quorum = usize::from(cx.policy.quorum(found.plan.action.class()));
-            let reached = found.approvals.len() + 1 >= quorum;
+            freeze::check(incident)?;
+            check_decide(cx.policy, &recused(incident, cx.policy), found, actor, &digest_shown, cx.now)?;
+            let rules = cx.policy.rules(found.plan.action.class());
+            let reached = found.approvals.len() + 1 >= usize::from(rules.quorum);
             Ok(vec![Event::ApprovalGiven {
                 request,
                 by: actor.user.clone(),
                 person: actor.person.clone(),
-                execute_by: reached.then(|| cx.now + cx.policy.execute_within),
+                execute_by: reached.then(|| cx.now + rules.execute_within),
             }])
         }
         PersonCommand::Deny { request, digest_shown, reason } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-            check_decide(cx.policy, found, actor, &digest_shown, cx.now)?;
+            check_decide(cx.policy, &recused(incident, cx.policy), found, actor, &digest_shown, cx.now)?;
             let reason = bounded(&reason);
             if reason.is_empty() {
                 return Err(Refusal::ReasonNeeded);
@@ -102,13 +120,34 @@ pub fn decide(
             if found.plan.requester != actor.person {
                 return Err(Refusal::NotYourRequest(found.requested_by.clone()));
             }
-            match found.state {
-                RequestState::Pending | RequestState::Approved { .. } => {
-                    Ok(vec![Event::RequestWithdrawn { request, by: actor.user.clone() }])
-                }
-                RequestState::Executing(_) => Err(Refusal::UnderWay(request)),
-                _ => Err(Refusal::Decided { request, how: found.state.in_words() }),
+            not_started(found)?;
+            Ok(vec![Event::RequestWithdrawn { request, by: actor.user.clone() }])
+        }
+        PersonCommand::Cancel { request } => {
+            check_responder(cx.policy, actor)?;
+            let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+            let leads = incident.lead.as_ref().is_some_and(|lead| cx.policy.person(lead) == actor.person);
+            if !leads {
+                return Err(Refusal::NotTheLead);
             }
+            not_started(found)?;
+            Ok(vec![Event::RequestCancelled { request, why: format!("{}, who leads, ended it", mention(&actor.user)) }])
+        }
+        PersonCommand::Retract { request } => {
+            let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+            let given = found.approvals.iter().find(|a| a.person == actor.person);
+            let given = given.ok_or(Refusal::NothingToRetract(request))?;
+            not_started(found)?;
+            Ok(vec![Event::ApprovalRetracted { request, by: given.user.clone(), person: actor.person.clone() }])
+        }
+        PersonCommand::NotMe { request } => freeze::not_me(incident, actor, request),
+        PersonCommand::Unfreeze => freeze::unfreeze(incident, actor, cx),
+        PersonCommand::NameSubject { user } => {
+            check_responder(cx.policy, actor)?;
+            if incident.named.contains(&user) {
+                return Err(Refusal::Other(format!("{} is named in this incident already.", mention(&user))));
+            }
+            Ok(vec![Event::SubjectNamed { user, by: actor.user.clone() }])
         }
         PersonCommand::LookAgain => {
             check_responder(cx.policy, actor)?;
@@ -150,17 +189,25 @@ pub fn may_request(
         return Err(Refusal::Sample);
     }
     let action = action_for(incident, cx.playbook, step)?;
-    check_request(cx.policy, actor, &action)?;
-    if let Some(open) = incident.requests_for(step).find(|r| r.state.is_open()) {
-        return Err(match open.state {
-            RequestState::Pending => Refusal::AlreadyAsked(open.id),
-            _ => Refusal::UnderWay(open.id),
-        });
+    freeze::check(incident)?;
+    check_request(cx.policy, &recused(incident, cx.policy), actor, &action)?;
+    let under_way = |r: &&Request| r.state.is_open() && r.state != RequestState::Pending;
+    if let Some(open) = incident.requests_for(step).find(under_way) {
+        return Err(Refusal::UnderWay(open.id));
     }
     if let Some(done) = in_force(incident, step).filter(|_| !action.is_repeatable() && !is_undo(step)) {
         return Err(Refusal::AlreadyDone(done.id));
     }
     Ok(action)
+}
+
+/// An error once it is too late to stop it.
+fn not_started(request: &Request) -> Result<(), Refusal> {
+    match request.state {
+        RequestState::Pending | RequestState::Approved { .. } => Ok(()),
+        RequestState::Executing(_) => Err(Refusal::UnderWay(request.id)),
+        _ => Err(Refusal::Decided { request: request.id, how: request.state.in_words() }),
+    }
 }
 
 fn close(
@@ -243,6 +290,19 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             Some(_) => vec![Event::ExecutionUnknown { request, why: format!("AWS could not be read back: {error}") }],
             None => Vec::new(),
         },
+        Report::RulesChanged => {
+            let outdated = |r: &&Request| {
+                matches!(r.state, RequestState::Pending | RequestState::Approved { .. })
+                    && r.plan.policy_version != cx.policy.version
+            };
+            let why = "the rules in irp.toml have changed since it was asked for";
+            incident
+                .requests
+                .values()
+                .filter(outdated)
+                .map(|r| Event::RequestCancelled { request: r.id, why: why.into() })
+                .collect()
+        }
         Report::ClockPassed { request } => passed(incident, request, cx),
     }
 }
@@ -250,18 +310,20 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
 fn start(
     incident: &Incident,
     request: RequestId,
-    warranted: Result<Vec<ApiCall>, Refusal>,
+    warranted: Result<Vec<ApiCall>, NoWarrant>,
     now: &Observation,
     replica: String,
     cx: Context<'_>,
 ) -> Vec<Event> {
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
-    if !matches!(found.state, RequestState::Approved { .. }) || !incident.is_open() {
+    let waits = matches!(found.state, RequestState::Approved { .. });
+    if !waits || !incident.is_open() || incident.freeze.is_some() {
         return Vec::new();
     }
     let sent = match warranted {
         Ok(calls) => calls,
-        Err(refusal) => return vec![Event::RequestLapsed { request, why: refusal.to_string() }],
+        Err(NoWarrant::Void { by, why }) => return vec![Event::ApprovalVoided { request, by, why }],
+        Err(NoWarrant::Over(refusal)) => return vec![Event::RequestLapsed { request, why: refusal.to_string() }],
     };
     match found.plan.action.freshness(&found.plan.before, now) {
         Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],

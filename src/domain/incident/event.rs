@@ -73,6 +73,56 @@ pub enum Event {
         digest: Digest,
         /// The account that asked.
         by: UserId,
+        /// Who could approve it at that moment.
+        asked: Vec<PersonId>,
+    },
+    /// Another request for the same step has taken its place.
+    RequestSuperseded {
+        /// What.
+        request: RequestId,
+        /// By which.
+        by: RequestId,
+    },
+    /// An approver took their yes back.
+    ApprovalRetracted {
+        /// From what.
+        request: RequestId,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// A yes no longer counts: whoever gave it has lost the right to.
+    ApprovalVoided {
+        /// On what.
+        request: RequestId,
+        /// Whose.
+        by: UserId,
+        /// Why.
+        why: Refusal,
+    },
+    /// Somebody says that a request or an approval in their name was not theirs.
+    Frozen {
+        /// Who.
+        by: UserId,
+        /// Which request.
+        request: RequestId,
+    },
+    /// One of the two who have to has agreed to lift the freeze.
+    UnfreezeAgreed {
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// The lead and another approver have lifted the freeze.
+    Unfrozen,
+    /// A responder named somebody whom the incident is about.
+    SubjectNamed {
+        /// Whom.
+        user: UserId,
+        /// Who did.
+        by: UserId,
     },
     /// An approver said yes.
     ApprovalGiven {
@@ -256,6 +306,9 @@ pub struct Identification {
     /// Whether all keys of the user could be read.
     #[serde(default)]
     pub keys_read: bool,
+    /// What tags of the user or role say about its owner.
+    #[serde(default)]
+    pub owners: Vec<String>,
     /// For a role: who uses it besides.
     pub role_use: Option<RoleUse>,
     /// What could not be found out, a sentence each.
@@ -286,6 +339,9 @@ impl Identification {
         if !self.keys_read {
             self.keys.clone_from(&older.keys);
             self.keys_read = older.keys_read;
+        }
+        if self.owners.is_empty() {
+            self.owners.clone_from(&older.owners);
         }
         self.role_use = self.role_use.or_else(|| older.role_use.clone());
         self

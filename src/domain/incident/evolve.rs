@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Event;
-use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search};
+use super::state::{Closing, CompromiseTime, Finding, Freeze, Identified, Incident, Reported, Search};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Execution, Request, RequestState};
 use crate::domain::credential::{PrincipalKind, Subject};
@@ -42,6 +42,8 @@ fn open(record: &Record) -> Option<Incident> {
         search: wanted(record.at),
         compromise: None,
         lead: None,
+        named: [].into(),
+        freeze: None,
         requests: [].into(),
         closing: None,
         refused: [].into(),
@@ -80,17 +82,30 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
             incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
         }
+        Event::SubjectNamed { user, .. } => {
+            incident.named.insert(user.clone());
+        }
+        Event::Frozen { by, request } => {
+            incident.freeze = Some(Freeze { by: by.clone(), request: *request, at, agreed: [].into() });
+        }
+        Event::UnfreezeAgreed { by, person } => {
+            if let Some(freeze) = &mut incident.freeze {
+                freeze.agreed.insert(person.clone(), by.clone());
+            }
+        }
+        Event::Unfrozen => incident.freeze = None,
         Event::LeadTaken { by } => incident.lead = Some(by.clone()),
         Event::Closed { by, outcome, note } => {
             incident.closing = Some(Closing { at, by: by.clone(), outcome: *outcome, note: note.clone() });
         }
-        Event::ApprovalRequested { request, plan, digest, by } => {
+        Event::ApprovalRequested { request, plan, digest, by, asked } => {
             let made = Request {
                 id: *request,
                 plan: (**plan).clone(),
                 digest: digest.clone(),
                 requested_by: by.clone(),
                 requested_at: at,
+                asked: asked.clone(),
                 approvals: Vec::new(),
                 state: RequestState::Pending,
             };
@@ -99,6 +114,9 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.lead.get_or_insert_with(|| by.clone());
         }
         Event::ApprovalGiven { request, .. }
+        | Event::ApprovalRetracted { request, .. }
+        | Event::ApprovalVoided { request, .. }
+        | Event::RequestSuperseded { request, .. }
         | Event::RequestDenied { request, .. }
         | Event::RequestWithdrawn { request, .. }
         | Event::RequestExpired { request }
@@ -146,6 +164,14 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
                 request.state = RequestState::Approved { execute_by: *execute_by };
             }
         }
+        // Once the call may be on its way, no yes is taken back.
+        Event::ApprovalRetracted { .. } | Event::ApprovalVoided { .. }
+            if matches!(request.state, RequestState::Executing(_)) => {}
+        Event::ApprovalRetracted { by, .. } | Event::ApprovalVoided { by, .. } => {
+            request.approvals.retain(|a| a.user != *by);
+            request.state = RequestState::Pending;
+        }
+        Event::RequestSuperseded { by, .. } => request.state = RequestState::Superseded { by: *by },
         Event::RequestDenied { by, reason, .. } => {
             request.state = RequestState::Denied { by: by.clone(), reason: reason.clone(), at };
         }

@@ -57,7 +57,10 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
             }
             RequestState::Approved { execute_by } => {
                 let approved_at = request.approvals.last().map_or(request.requested_at, |a| a.at);
-                owed.push(Owed { due_at: approved_at, effect: Effect::Execute(request.id) });
+                // Frozen, it waits: until its time has passed, or it runs after all.
+                if incident.freeze.is_none() {
+                    owed.push(Owed { due_at: approved_at, effect: Effect::Execute(request.id) });
+                }
                 owed.push(Owed { due_at: *execute_by + tick, effect: Effect::Clock(request.id) });
             }
             RequestState::Executing(execution) => {

@@ -9,6 +9,7 @@ use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::Request;
 use crate::domain::credential::{PrincipalKind, Subject};
 use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
+use crate::domain::policy::PersonId;
 
 /// One incident, folded from its log.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,10 @@ pub struct Incident {
     pub compromise: Option<CompromiseTime>,
     /// Who leads.
     pub lead: Option<UserId>,
+    /// Whom the incident is about, as responders have named them.
+    pub named: BTreeSet<UserId>,
+    /// Somebody says that something in their name was not theirs: nothing is approved or runs.
+    pub freeze: Option<Freeze>,
     /// All requests, oldest first.
     pub requests: BTreeMap<RequestId, Request>,
     /// How it ended.
@@ -76,6 +81,19 @@ pub struct Finding {
     pub api: Option<String>,
     /// The Region.
     pub region: Option<String>,
+}
+
+/// Approvals stand still.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Freeze {
+    /// Who said so.
+    pub by: UserId,
+    /// Of which request.
+    pub request: RequestId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who has agreed to lift it.
+    pub agreed: BTreeMap<PersonId, UserId>,
 }
 
 /// What a person wrote beside a report.

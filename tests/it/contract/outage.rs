@@ -158,7 +158,8 @@ async fn a_record_that_cannot_be_read_is_named() {
     let newer = store.load(ID).await.unwrap_err();
     assert!(matches!(newer, StoreError::Unreadable(_)));
     assert!(
-        newer.to_string().contains("INC-1: record 2 cannot be read: ") && newer.to_string().contains("a newer one wrote it"),
+        newer.to_string().contains("INC-1: record 2 cannot be read: ")
+            && newer.to_string().contains("a newer one wrote it"),
         "{newer}"
     );
 

@@ -1,0 +1,234 @@
+//! What a warrant asks for at the moment of the call.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::*;
+use crate::domain::id::IncidentId;
+use crate::domain::observation::{KeyStatus, Observation};
+use crate::domain::policy::{ActionClass, List, Rules};
+use crate::domain::recusal::Why;
+
+fn user(id: &str) -> UserId {
+    id.parse().unwrap()
+}
+
+fn actor(policy: &Policy, id: &str) -> Actor {
+    Actor { user: user(id), person: policy.person(&user(id)), standing: Standing::Member }
+}
+
+fn policy() -> Policy {
+    let rules = Rules { quorum: 1, approve_within: TimeDelta::minutes(15), execute_within: TimeDelta::minutes(5) };
+    let list = |ids: &[&str]| List { users: ids.iter().map(|id| user(id)).collect(), groups: [].into() };
+    Policy {
+        responders: list(&["U1", "U2"]),
+        approvers: list(&["U2", "U3"]),
+        members: BTreeMap::new(),
+        aliases: [(user("U9"), user("U1"))].into(),
+        belongings: BTreeMap::new(),
+        protected_arns: ["arn:aws:iam::111122223333:user/break-glass".to_owned()].into(),
+        rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
+        escalation: [].into(),
+        version: "v1".into(),
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn plan(policy: &Policy, name: &str) -> Result<Plan, Refusal> {
+    let action =
+        Action::DeactivateAccessKey { user_name: name.into(), access_key_id: "AKIAIOSFODNN7EXAMPLE".parse().unwrap() };
+    let before = Observation::AccessKey {
+        owner_id: "AIDA1".into(),
+        owner_arn: format!("arn:aws:iam::111122223333:user/{name}"),
+        status: Some(KeyStatus::Active),
+    };
+    let asked = Asked {
+        incident: IncidentId::new(1),
+        step: &"deactivate".parse().unwrap(),
+        account: &"111122223333".parse().unwrap(),
+        requester: &policy.person(&user("U1")),
+        nonce: "n",
+        now: now(),
+    };
+    Plan::make(action, before, &asked, policy)
+}
+
+/// Asked for by U1, approved by U3.
+fn approved(policy: &Policy) -> Request {
+    let plan = plan(policy, "deploy-bot").unwrap();
+    Request {
+        id: RequestId::new(IncidentId::new(1), 1),
+        digest: plan.digest(),
+        plan,
+        requested_by: user("U1"),
+        requested_at: now(),
+        asked: Vec::new(),
+        approvals: vec![Approval { user: user("U3"), person: policy.person(&user("U3")), at: now() }],
+        state: RequestState::Approved { execute_by: now() + TimeDelta::minutes(5) },
+    }
+}
+
+fn issue(request: &Request, policy: &Policy, at: DateTime<Utc>) -> Result<Warrant, NoWarrant> {
+    let approvers: Vec<Actor> = request.approvals.iter().map(|a| actor(policy, a.user.as_str())).collect();
+    Warrant::issue(request, policy, &Recused::new(), &actor(policy, "U1"), &approvers, at)
+}
+
+fn over(outcome: Result<Warrant, NoWarrant>) -> Refusal {
+    match outcome {
+        Err(NoWarrant::Over(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn two_different_people_make_a_warrant_for_just_the_calls_that_were_shown() {
+    let policy = policy();
+    let request = approved(&policy);
+    let warrant = issue(&request, &policy, now()).unwrap();
+    assert_eq!(warrant.calls(), request.plan.work.calls);
+    assert_eq!(warrant.targets(), ["arn:aws:iam::111122223333:user/deploy-bot"]);
+    assert_eq!((warrant.requester().as_str(), warrant.approver().as_str()), ("U1", "U3"));
+}
+
+#[test]
+fn an_approver_who_has_lost_the_right_voids_their_approval_only() {
+    let policy = policy();
+    let request = approved(&policy);
+    let void = |approver: Actor, policy: &Policy, recused: &Recused| match Warrant::issue(
+        &request,
+        policy,
+        recused,
+        &actor(policy, "U1"),
+        &[approver],
+        now(),
+    ) {
+        Err(NoWarrant::Void { by, why }) => {
+            assert_eq!(by, user("U3"));
+            why
+        }
+        other => panic!("{other:?}"),
+    };
+    for standing in [Standing::Guest, Standing::Bot, Standing::External, Standing::Deactivated, Standing::Unknown] {
+        let gone = Actor { standing, ..actor(&policy, "U3") };
+        assert_eq!(void(gone, &policy, &Recused::new()), Refusal::NotAMember(standing));
+    }
+    let mut removed = policy.clone();
+    removed.approvers.users.remove(&user("U3"));
+    assert_eq!(void(actor(&removed, "U3"), &removed, &Recused::new()), Refusal::NotAnApprover);
+    let owner = Recused::from([(policy.person(&user("U3")), Why::Owner)]);
+    assert_eq!(void(actor(&policy, "U3"), &policy, &owner), Refusal::Recused(Why::Owner));
+    // The same person under two accounts is found out even after the click.
+    let mut merged = policy.clone();
+    merged.aliases.insert(user("U3"), user("U1"));
+    let approver = Actor { person: policy.person(&user("U3")), ..actor(&policy, "U3") };
+    assert_eq!(
+        over(Warrant::issue(&request, &merged, &Recused::new(), &actor(&merged, "U1"), &[actor(&merged, "U3")], now())),
+        Refusal::Other("An approver is not one who was recorded.".into())
+    );
+    assert!(Warrant::issue(&request, &policy, &Recused::new(), &actor(&policy, "U1"), &[approver], now()).is_ok());
+}
+
+#[test]
+fn a_requester_who_has_lost_the_right_ends_the_request() {
+    let policy = policy();
+    let request = approved(&policy);
+    let gone = Actor { standing: Standing::Deactivated, ..actor(&policy, "U1") };
+    let outcome = Warrant::issue(&request, &policy, &Recused::new(), &gone, &[actor(&policy, "U3")], now());
+    assert_eq!(over(outcome), Refusal::NotAMember(Standing::Deactivated));
+    let other =
+        Warrant::issue(&request, &policy, &Recused::new(), &actor(&policy, "U2"), &[actor(&policy, "U3")], now());
+    assert!(matches!(over(other), Refusal::Other(_)));
+}
+
+#[test]
+fn the_last_moment_counts_and_the_one_after_does_not() {
+    let policy = policy();
+    let request = approved(&policy);
+    let last = now() + TimeDelta::minutes(5);
+    assert!(issue(&request, &policy, last).is_ok());
+    assert!(matches!(over(issue(&request, &policy, last + TimeDelta::milliseconds(1))), Refusal::TooLate { .. }));
+
+    let mut pending = Request { state: RequestState::Pending, approvals: Vec::new(), ..approved(&policy) };
+    let shown = pending.digest.short().to_owned();
+    let decide =
+        |request: &Request, at| check_decide(&policy, &Recused::new(), request, &actor(&policy, "U3"), &shown, at);
+    assert_eq!(decide(&pending, pending.plan.approve_by), Ok(()));
+    assert!(matches!(
+        decide(&pending, pending.plan.approve_by + TimeDelta::milliseconds(1)),
+        Err(Refusal::TooLate { .. })
+    ));
+    pending.state = RequestState::Expired;
+    assert!(matches!(decide(&pending, now()), Err(Refusal::Decided { .. })));
+}
+
+#[test]
+fn a_request_that_was_changed_after_it_was_approved_gets_no_warrant() {
+    let policy = policy();
+    let mut request = approved(&policy);
+    request.plan.account = "999999999999".parse().unwrap();
+    assert!(matches!(over(issue(&request, &policy, now())), Refusal::DigestMismatch(_)));
+    let mut other_rules = policy.clone();
+    other_rules.version = "v2".into();
+    assert!(matches!(over(issue(&approved(&policy), &other_rules, now())), Refusal::RulesChanged(_)));
+    for state in [RequestState::Pending, RequestState::Withdrawn, RequestState::Expired] {
+        let request = Request { state, ..approved(&policy) };
+        assert!(matches!(over(issue(&request, &policy, now())), Refusal::Decided { .. }));
+    }
+}
+
+#[test]
+fn the_quorum_counts_people_and_a_class_without_rules_is_never_reached() {
+    let mut policy = policy();
+    let both = |policy: &Policy| {
+        let mut request = approved(policy);
+        request.approvals.push(Approval { user: user("U2"), person: policy.person(&user("U2")), at: now() });
+        request
+    };
+    policy.rules.insert(ActionClass::Contain, Rules { quorum: 2, ..policy.rules(ActionClass::Contain) });
+    assert!(matches!(over(issue(&approved(&policy), &policy, now())), Refusal::Other(_)));
+    assert!(issue(&both(&policy), &policy, now()).is_ok());
+    let mut twice = approved(&policy);
+    twice.approvals.push(twice.approvals[0].clone());
+    assert!(matches!(over(issue(&twice, &policy, now())), Refusal::Other(_)), "one person twice is one person");
+    policy.rules.insert(ActionClass::Contain, Rules { quorum: 0, ..policy.rules(ActionClass::Contain) });
+    let nobody = Request { approvals: Vec::new(), ..approved(&policy) };
+    assert!(matches!(over(issue(&nobody, &policy, now())), Refusal::Other(_)), "a quorum of none lets nothing run");
+    policy.rules.clear();
+    assert!(matches!(over(issue(&both(&policy), &policy, now())), Refusal::Other(_)));
+}
+
+#[test]
+fn protected_principals_are_refused_before_anybody_is_asked() {
+    assert!(matches!(plan(&policy(), "break-glass"), Err(Refusal::Protected(..))));
+}
+
+#[test]
+fn a_digest_changes_with_everything_that_it_binds() {
+    let policy = policy();
+    let base = plan(&policy, "deploy-bot").unwrap();
+    let mut digests = vec![base.digest()];
+    let mut change = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = base.clone();
+        change(&mut plan);
+        digests.push(plan.digest());
+    };
+    change(&|p| p.incident = IncidentId::new(2));
+    change(&|p| p.step = "other".parse().unwrap());
+    change(&|p| p.account = "999999999999".parse().unwrap());
+    change(&|p| p.region = "eu-west-1".into());
+    change(&|p| p.targets = vec!["arn:aws:iam::111122223333:user/other".into()]);
+    change(&|p| p.work.calls.clear());
+    change(&|p| p.before = Observation::OwnerMissing);
+    change(&|p| p.requester = PersonId(user("U2")));
+    change(&|p| p.policy_version = "v2".into());
+    change(&|p| p.nonce = "m".into());
+    change(&|p| p.approve_by += TimeDelta::seconds(1));
+    let all = digests.len();
+    digests.sort_by_key(ToString::to_string);
+    digests.dedup();
+    assert_eq!(digests.len(), all);
+}

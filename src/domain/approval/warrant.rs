@@ -1,0 +1,123 @@
+//! The proof that lets a change run.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::{Request, RequestState, check_responder, eligible_approver};
+use crate::domain::action::ApiCall;
+use crate::domain::id::{AccountId, RequestId, UserId};
+use crate::domain::policy::{Actor, Policy};
+use crate::domain::recusal::Recused;
+use crate::domain::refusal::{Refusal, moment};
+
+/// Why there is no warrant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum NoWarrant {
+    /// This approver's yes no longer counts. The request waits for another.
+    Void {
+        /// Whose.
+        by: UserId,
+        /// Why.
+        why: Refusal,
+    },
+    /// The request has come to its end.
+    Over(Refusal),
+}
+
+/// Proof that two different people stand behind one plan, at this moment. Its fields are private to
+/// this module and [`Warrant::issue`] is the only way to one, so that no change can be made without.
+#[derive(Debug)]
+pub struct Warrant {
+    request: RequestId,
+    account: AccountId,
+    calls: Vec<ApiCall>,
+    targets: Vec<String>,
+    approver: UserId,
+    requester: UserId,
+}
+
+impl Warrant {
+    /// Checks everything once more, with people as they are now, and fills in what only the moment of
+    /// the call decides.
+    pub fn issue(
+        request: &Request,
+        policy: &Policy,
+        recused: &Recused,
+        requester: &Actor,
+        approvers: &[Actor],
+        now: DateTime<Utc>,
+    ) -> Result<Self, NoWarrant> {
+        Self::check_request(request, policy, requester, now).map_err(NoWarrant::Over)?;
+        let mut people = BTreeSet::new();
+        for actor in approvers {
+            if !request.approvals.iter().any(|a| a.user == actor.user && a.person == actor.person) {
+                return Err(NoWarrant::Over(Refusal::Other("An approver is not one who was recorded.".into())));
+            }
+            eligible_approver(policy, recused, &request.plan.requester, actor)
+                .map_err(|why| NoWarrant::Void { by: actor.user.clone(), why })?;
+            people.insert(&actor.person);
+        }
+        let quorum = usize::from(policy.rules(request.plan.action.class()).quorum);
+        let Some(last) = approvers.last().filter(|_| quorum > 0 && people.len() >= quorum) else {
+            return Err(NoWarrant::Over(Refusal::Other("Too few approvals stand at this moment.".into())));
+        };
+        Ok(Self {
+            request: request.id,
+            account: request.plan.account.clone(),
+            calls: request.plan.work.calls_at(now),
+            targets: request.plan.targets.clone(),
+            approver: last.user.clone(),
+            requester: requester.user.clone(),
+        })
+    }
+
+    fn check_request(request: &Request, policy: &Policy, requester: &Actor, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let RequestState::Approved { execute_by } = &request.state else {
+            return Err(Refusal::Decided { request: request.id, how: request.state.in_words() });
+        };
+        if now > *execute_by {
+            return Err(Refusal::TooLate { request: request.id, at: moment(*execute_by) });
+        }
+        if request.plan.digest() != request.digest {
+            return Err(Refusal::DigestMismatch(request.id));
+        }
+        if request.plan.policy_version != policy.version {
+            return Err(Refusal::RulesChanged(request.id));
+        }
+        if requester.person != request.plan.requester {
+            return Err(Refusal::Other("The requester is not the one who was recorded.".into()));
+        }
+        check_responder(policy, requester)
+    }
+
+    /// The request that it stands for.
+    pub const fn request(&self) -> RequestId {
+        self.request
+    }
+
+    /// The account that the calls go to.
+    pub const fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The literal calls, in order.
+    pub fn calls(&self) -> &[ApiCall] {
+        &self.calls
+    }
+
+    /// The ARNs that the calls may touch.
+    pub fn targets(&self) -> &[String] {
+        &self.targets
+    }
+
+    /// Who approved last: AWS records it as the session's source identity.
+    pub const fn approver(&self) -> &UserId {
+        &self.approver
+    }
+
+    /// Who asked.
+    pub const fn requester(&self) -> &UserId {
+        &self.requester
+    }
+}

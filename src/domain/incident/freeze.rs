@@ -1,0 +1,63 @@
+//! “This was not me”: somebody finds their name behind something that they did not do. From then on nothing
+//! is approved and nothing runs, until the lead and another approver say that it may.
+
+use super::decide::Context;
+use super::event::Event;
+use super::state::Incident;
+use crate::domain::approval::RequestState;
+use crate::domain::id::RequestId;
+use crate::domain::policy::{Actor, PersonId, Standing};
+use crate::domain::refusal::{Refusal, mention};
+
+/// Refuses while approvals are frozen.
+pub(super) fn check(incident: &Incident) -> Result<(), Refusal> {
+    match &incident.freeze {
+        None => Ok(()),
+        Some(freeze) => Err(Refusal::Frozen { by: freeze.by.clone(), request: freeze.request }),
+    }
+}
+
+/// The disputed request ends, if it still can; all others stand still. Whoever is named needs no right for
+/// this but to be themselves.
+pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> Result<Vec<Event>, Refusal> {
+    if actor.standing != Standing::Member {
+        return Err(Refusal::NotAMember(actor.standing));
+    }
+    let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+    let in_their_name =
+        found.plan.requester == actor.person || found.approvals.iter().any(|a| a.person == actor.person);
+    if !in_their_name {
+        return Err(Refusal::NotInYourName(request));
+    }
+    check(incident)?;
+    let mut events = vec![Event::Frozen { by: actor.user.clone(), request }];
+    if matches!(found.state, RequestState::Pending | RequestState::Approved { .. }) {
+        let why = format!("{} says that it was not them", mention(&actor.user));
+        events.push(Event::RequestCancelled { request, why });
+    }
+    Ok(events)
+}
+
+/// The lead and another approver have to agree, both as they are now. Whoever froze it does not count: the
+/// account may be in other hands.
+pub(super) fn unfreeze(incident: &Incident, actor: &Actor, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
+    let freeze = incident.freeze.as_ref().ok_or(Refusal::NotFrozen)?;
+    if actor.standing != Standing::Member {
+        return Err(Refusal::NotAMember(actor.standing));
+    }
+    let lead = cx.policy.person(incident.lead.as_ref().ok_or(Refusal::NoLead)?);
+    let counts = |person: &PersonId| {
+        *person != cx.policy.person(&freeze.by) && (*person == lead || cx.policy.is_approver(person))
+    };
+    if !counts(&actor.person) {
+        return Err(Refusal::CannotLift);
+    }
+    if freeze.agreed.contains_key(&actor.person) {
+        return Err(Refusal::AlreadyAgreed);
+    }
+    let agreed: Vec<_> = freeze.agreed.keys().chain([&actor.person]).filter(|person| counts(person)).collect();
+    let lifted = agreed.contains(&&lead) && agreed.iter().any(|person| **person != lead);
+    let mut events = vec![Event::UnfreezeAgreed { by: actor.user.clone(), person: actor.person.clone() }];
+    events.extend(lifted.then_some(Event::Unfrozen));
+    Ok(events)
+}

@@ -1,0 +1,51 @@
+//! Who may not decide in an incident although they are on the list: the owner of the stolen credential, and
+//! whoever is named in it. They may be the one who took it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::UserId;
+use super::incident::state::Incident;
+use super::policy::{PersonId, Policy};
+
+/// Why somebody is recused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The credential is theirs, by a tag of its owner, by `irp.toml`, or by the name of its session.
+    Owner,
+    /// A responder has named them as somebody whom the incident is about.
+    Named,
+}
+
+impl Why {
+    /// In a few words.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Owner => "the credential is theirs",
+            Self::Named => "they are named in this incident",
+        }
+    }
+}
+
+/// Everybody who is recused in one incident.
+pub type Recused = BTreeMap<PersonId, Why>;
+
+/// Who is recused, as far as is known by now.
+pub fn recused(incident: &Incident, policy: &Policy) -> Recused {
+    let mut recused: Recused = incident.named.iter().map(|user| (policy.person(user), Why::Named)).collect();
+    let Some(found) = incident.identification() else { return recused };
+    let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
+    for sign in signs {
+        let person = match policy.belongings.get(sign) {
+            Some(person) => Some(person.clone()),
+            // A tag can hold the Slack id itself.
+            None => sign.parse::<UserId>().ok().filter(|_| found.owners.contains(sign)).map(|u| policy.person(&u)),
+        };
+        if let Some(person) = person {
+            recused.insert(person, Why::Owner);
+        }
+    }
+    recused
+}

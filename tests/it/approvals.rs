@@ -1,0 +1,307 @@
+//! Approvals under attack: every way around the second person that other tools have had, and what people do
+//! with requests besides saying yes.
+
+use irp::config::Organisation;
+use serde_json::json;
+
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
+
+const KEY: &str = "Deactivate access key";
+const SESSIONS: &str = "Revoke all sessions minted";
+
+async fn asked(w: &World) {
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+}
+
+fn value(w: &World, card: &str, button: &str) -> String {
+    let card = w.card(ANA, card).unwrap();
+    let mut elements = card["blocks"].as_array().unwrap().iter().filter_map(|b| b["elements"].as_array()).flatten();
+    let found = elements.find(|e| e["action_id"] == button);
+    found.unwrap_or_else(|| panic!("no {button} on {card:#}"))["value"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so() {
+    let w = World::start().await;
+    asked(&w).await;
+    let card = w.card(CHRIS, KEY).unwrap()["blocks"].to_string();
+    assert!(card.contains("Cannot decide: <@U0KEYOWNR1> (the credential is theirs)"), "{card}");
+    for button in ["irp.approve", "irp.deny"] {
+        if button == "irp.deny" {
+            w.press(KIM, KEY, button).await;
+            let modal = w.modal(KIM).await;
+            let before = w.told(KIM).len();
+            let reason = json!({"reason": {"reason": "leave it"}});
+            w.slack.submit_view(KIM, modal["id"].as_str().unwrap(), &reason).await.unwrap();
+            assert!(w.next_told(KIM, before).await.contains("the credential is theirs"));
+        } else {
+            let answer = w.click(KIM, KEY, button).await;
+            assert!(answer.contains("the credential is theirs"), "{answer}");
+        }
+    }
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    // A refused click leaves the request as it was.
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_named_in_the_incident_cannot_decide() {
+    let w = World::start().await;
+    asked(&w).await;
+    w.press(ANA, "evidence", "irp.name_subject").await;
+    let modal = w.modal(ANA).await;
+    let before = w.told(ANA).len();
+    let values = json!({"person": {"person": CHRIS}});
+    w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &values).await.unwrap();
+    w.next_told(ANA, before).await;
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("they are named in this incident"), "{answer}");
+    w.click(BEN, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_account_of_the_requester_is_the_requester() {
+    let rules = format!("{ORGANISATION}[[person]]\nname = \"Ana\"\nslack = [\"{ANA}\", \"{CHRIS}\"]\n");
+    let w = World::start_with_rules(&rules).await;
+    asked(&w).await;
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("You asked for this yourself"), "{answer}");
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_approvers_where_two_are_asked_for_and_one_takes_it_back() {
+    let rules = format!("{ORGANISATION}[approval.contain]\nquorum = 2\n");
+    let w = World::start_with_rules(&rules).await;
+    asked(&w).await;
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("It waits for one more"), "{answer}");
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("already recorded"), "one person counts once: {answer}");
+    w.until("it can be taken back", |w| w.offers(KEY, "irp.retract")).await;
+    let answer = w.click(BEN, KEY, "irp.retract").await;
+    assert!(answer.contains("You have not approved"), "{answer}");
+    let answer = w.click(CHRIS, KEY, "irp.retract").await;
+    assert!(answer.contains("is taken back"), "{answer}");
+    w.click(BEN, KEY, "irp.approve").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 0, "one stands");
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_asked_at_each_decision_and_fail_closed() {
+    let rules = ORGANISATION
+        .replace(r#"approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#, r#"approver_groups = ["S0SECURITY"]"#);
+    let w = World::start_with_rules(&rules).await;
+    asked(&w).await;
+    let answer = w.click(DANA, KEY, "irp.approve").await;
+    assert!(answer.contains("not on the list of approvers"), "{answer}");
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("is recorded"), "{answer}");
+    w.until_card(KEY, "carried out and verified").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_slack_does_not_know_stops_the_start() {
+    let rules = ORGANISATION.replace("responders = [", "approver_groups = [\"S0NOSUCH01\"]\nresponders = [");
+    let w = World::start_with_rules(&rules).await;
+    let error = w.ended().await;
+    assert!(error.contains("groups of irp.toml"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_rules_end_what_was_asked_under_the_old_ones() {
+    let w = World::start().await;
+    asked(&w).await;
+    let rules = format!("{ORGANISATION}[approval.contain]\napprove_within_minutes = 30\n");
+    let organisation = Organisation::parse(&rules, "irp.toml").unwrap();
+    w.reloads.as_ref().unwrap().send(organisation).await.unwrap();
+    w.until_card(KEY, "cancelled").await;
+    w.until("it is told", |w| w.notes().iter().any(|n| n.contains("the rules in irp.toml have changed"))).await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn this_was_not_me_stops_everything_until_the_lead_and_another_lift_it() {
+    let w = World::start().await;
+    asked(&w).await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until("both are asked for", |w| w.receipts(ANA).len() == 2).await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.until("Chris has a receipt", |w| w.receipts(CHRIS).len() == 1).await;
+    let receipt = w.receipts(CHRIS)[0].to_string();
+    assert!(receipt.contains("You approved *Deactivate access key") && receipt.contains("INC-1.1"), "{receipt}");
+
+    let answer = w.forged_click(DANA, "irp.not_me", "INC-1.1").await;
+    assert!(answer.contains("names neither you"), "{answer}");
+    let answer = w.forged_click(CHRIS, "irp.not_me", "INC-1.1").await;
+    assert!(answer.contains("are frozen"), "{answer}");
+    w.until("everybody is told", |w| w.notes().iter().any(|n| n.contains("Approvals of this incident are frozen")))
+        .await;
+    let approve = value_of_second(&w);
+    let answer = w.forged_click(BEN, "irp.approve", &approve).await;
+    assert!(answer.contains("are frozen"), "{answer}");
+    assert_eq!(w.account.count("PutUserPolicy"), 0);
+
+    w.until("it can be lifted", |w| w.offers("stolen AWS credential", "irp.unfreeze")).await;
+    let answer = w.click(CHRIS, "stolen AWS credential", "irp.unfreeze").await;
+    assert!(answer.contains("not whoever said"), "{answer}");
+    let answer = w.click(DANA, "stolen AWS credential", "irp.unfreeze").await;
+    assert!(answer.contains("Only the lead and another approver"), "{answer}");
+    w.click(ANA, "stolen AWS credential", "irp.unfreeze").await;
+    let answer = w.click(ANA, "stolen AWS credential", "irp.unfreeze").await;
+    assert!(answer.contains("agreed already"), "the lead alone does not lift it: {answer}");
+    let answer = w.click(BEN, "stolen AWS credential", "irp.unfreeze").await;
+    assert!(answer.contains("The freeze is lifted"), "{answer}");
+    w.until("it can be approved again", |w| w.offers(SESSIONS, "irp.approve")).await;
+    w.click(BEN, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
+    w.end().await;
+}
+
+/// What the button of INC-1.2 carries, taken from the log: frozen, its card has none.
+fn value_of_second(w: &World) -> String {
+    let text = w.card(ANA, SESSIONS).unwrap()["blocks"].to_string();
+    let digest = text.split("digest `").nth(1).and_then(|t| t.split('`').next()).unwrap();
+    format!("INC-1.2 {digest}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lead_can_end_a_request_and_others_cannot() {
+    let w = World::start().await;
+    asked(&w).await;
+    let answer = w.click(BEN, KEY, "irp.withdraw").await;
+    assert!(answer.contains("Only <@U0RESPOND1> can withdraw"), "{answer}");
+    let answer = w.click(BEN, KEY, "irp.cancel").await;
+    assert!(answer.contains("Only the lead"), "{answer}");
+    w.click(BEN, "stolen AWS credential", "irp.lead").await;
+    let answer = w.click(BEN, KEY, "irp.cancel").await;
+    assert!(answer.contains("is cancelled"), "{answer}");
+    w.until_card(KEY, "cancelled").await;
+    assert!(w.offers(KEY, "irp.request"), "it can be asked for again");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_since_is_asked_for_anew_and_the_old_request_gives_way() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    let step = "INC-1 revoke-user-sessions";
+    let answer = w.forged_click(BEN, "irp.request", step).await;
+    assert!(answer.contains("INC-1.1 is already waiting"), "the same again is no news: {answer}");
+    let old = value(&w, SESSIONS, "irp.approve");
+    let theirs = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],
+        "Condition":{"DateLessThan":{"aws:TokenIssueTime":"2026-01-01T00:00:00Z"}}}]}"#;
+    w.account.put_user_policy_directly("deploy-bot", "AWSRevokeOlderSessions", Some(theirs));
+    w.forged_click(BEN, "irp.request", step).await;
+    w.until("the old one gives way", |w| w.notes().iter().any(|n| n.contains("INC-1.1 gives way to INC-1.2"))).await;
+    let answer = w.forged_click(CHRIS, "irp.approve", &old).await;
+    assert!(answer.contains("superseded by INC-1.2"), "{answer}");
+    assert_eq!(w.account.count("PutUserPolicy"), 0);
+    w.until("the new one is on the card", |w| value(w, SESSIONS, "irp.approve").starts_with("INC-1.2")).await;
+    w.click(CHRIS, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothing() {
+    let w = World::start().await;
+    asked(&w).await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    let (key, sessions) = (value(&w, KEY, "irp.approve"), value(&w, SESSIONS, "irp.approve"));
+    let mixed = format!("{} {}", key.split(' ').next().unwrap(), sessions.split(' ').nth(1).unwrap());
+    for (made_up, says) in [
+        (mixed.as_str(), "another version"),
+        ("INC-1.1", "another version"),
+        ("INC-1.9 0123456789ab", "not known here"),
+        ("INC-77.1 0123456789ab", "not known here"),
+        ("nonsense", "another version of the bot"),
+    ] {
+        let answer = w.forged_click(CHRIS, "irp.approve", made_up).await;
+        assert!(answer.contains(says), "{made_up}: {answer}");
+    }
+    w.command(ANA, "/irp close INC-1 false-positive ours").await;
+    let answer = w.forged_click(CHRIS, "irp.approve", &key).await;
+    assert!(answer.contains("INC-1 is closed"), "{answer}");
+    assert_eq!(w.account.count("UpdateAccessKey") + w.account.count("PutUserPolicy"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_are_kept_by_the_log_and_not_by_buttons() {
+    let w = World::start().await;
+    asked(&w).await;
+    let approve = value(&w, KEY, "irp.approve");
+    w.clock.advance(chrono::TimeDelta::minutes(16));
+    let answer = w.forged_click(CHRIS, "irp.approve", &approve).await;
+    assert!(answer.contains("The time to decide") || answer.contains("expired"), "{answer}");
+    w.until_card(KEY, "it expired").await;
+    assert!(w.offers(KEY, "irp.request"), "asked again in one press");
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn if_nobody_can_approve_everybody_is_told_whom_to_ask() {
+    let rules = r#"
+[people]
+responders = ["U0RESPOND1", "U0RESPOND2"]
+approvers = ["U0KEYOWNR1"]
+escalation = ["U0STAKEHO1"]
+
+[[person]]
+name = "Kim"
+slack = ["U0KEYOWNR1"]
+aws = ["kim@example.com"]
+
+[[account]]
+id = "111122223333"
+name = "sandbox"
+reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
+contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
+"#;
+    let w = World::start_with_rules(rules).await;
+    w.incident().await;
+    let answer = w.click(ANA, KEY, "irp.request").await;
+    assert!(answer.contains("Nobody could approve this") && answer.contains("Ask <@U0STAKEHO1>"), "{answer}");
+    w.until("the thread is told", |w| w.notes().iter().any(|n| n.contains("Nobody could approve this"))).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_clicks_by_ten_people_make_one_call_and_each_gets_an_answer() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    asked(&w).await;
+    let approve = value(&w, KEY, "irp.approve");
+    let people = [ANA, BEN, CHRIS, DANA, KIM, "U0GUEST001", BEN, CHRIS, ANA, DANA];
+    let clicks = (0..1_000).map(|i| w.forged(people[i % people.len()], "irp.approve", &approve));
+    futures_util::future::join_all(clicks).await;
+    let told = || people[..6].iter().map(|p| w.told(p).len()).sum::<usize>();
+    // One more: the answer to the request itself.
+    w.until("every click is answered", |_| told() == 1_001).await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
