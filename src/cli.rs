@@ -3,9 +3,11 @@
 use clap::{Parser, Subcommand};
 
 pub mod check;
+pub mod export;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod serve;
+pub mod verify;
 
 /// Incident response for stolen AWS credentials, in Slack, with two people behind every change.
 #[derive(Debug, Parser)]
@@ -23,6 +25,10 @@ pub enum Command {
     Serve,
     /// Try every setting and connection, a line each. Exits with 1 when something is wrong.
     Check,
+    /// Write an incident's evidence pack: its log, before-images, cards and report, with their hashes.
+    Export(export::Options),
+    /// Check an evidence pack, offline. Names the first thing that is not as it was written.
+    Verify(verify::Options),
     /// Play an incident in the browser, with no Slack workspace and no AWS account.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Options),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use irp::cli::{Cli, Command, check, serve};
+use irp::cli::{Cli, Command, check, export, serve, verify};
 
 fn main() -> ExitCode {
     // One TLS provider for everybody, before anybody shakes hands.
@@ -33,6 +33,8 @@ fn main() -> ExitCode {
                     Err(anyhow::anyhow!("something above is wrong"))
                 }
             }
+            Command::Export(options) => export::export(options).await,
+            Command::Verify(options) => verify::verify(&options),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(options) => irp::cli::sandbox::sandbox(options).await,
         }

@@ -14,8 +14,10 @@ pub mod blocks;
 pub mod evidence;
 pub mod forms;
 pub mod notes;
+pub mod pack;
 pub mod receipts;
 pub mod replies;
+pub mod report;
 pub mod step;
 
 /// The slot of the message in the channel; all others stand in its thread.

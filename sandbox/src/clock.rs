@@ -38,6 +38,13 @@ impl Clock {
         Utc::now() + (at - self.now()) / i32::try_from(self.speed).unwrap_or(i32::MAX)
     }
 
+    /// What this one shows when the machine's clock shows `real`.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn shown(&self, real: DateTime<Utc>) -> DateTime<Utc> {
+        self.now() + (real - Utc::now()) * i32::try_from(self.speed).unwrap_or(i32::MAX)
+    }
+
     /// How many seconds pass here in one real second.
     #[must_use]
     pub fn speed(&self) -> u32 {

@@ -52,8 +52,6 @@ struct Written<'a> {
 
 #[derive(Deserialize)]
 struct Read {
-    v: u8,
-    prev: Option<String>,
     at: DateTime<Utc>,
     event: serde_json::Value,
 }
@@ -81,20 +79,64 @@ fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
-/// A whole log from its stored texts, whatever version wrote them, with the chain checked.
-pub fn read(texts: impl IntoIterator<Item = String>) -> Result<Vec<Record>, Unreadable> {
-    let mut records: Vec<Record> = Vec::new();
-    for (number, text) in (1..).zip(texts) {
+/// Follows a log record by record, and notices the first that is not as it was written.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    head: Option<String>,
+    records: usize,
+}
+
+#[derive(Deserialize)]
+struct Link<'a> {
+    v: u8,
+    #[serde(borrow)]
+    prev: Option<std::borrow::Cow<'a, str>>,
+}
+
+impl Chain {
+    /// Takes the next record's stored text.
+    pub fn follow(&mut self, text: &str) -> Result<(), Unreadable> {
+        let number = self.records + 1;
         let form = |why: String| Unreadable::Form { number, why };
-        let read: Read = serde_json::from_str(&text).map_err(|e| form(e.to_string()))?;
-        if read.v != FORM {
-            return Err(form(format!("its form is {} and this program knows {FORM}; a newer one wrote it", read.v)));
+        let link: Link<'_> = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
+        if link.v != FORM {
+            return Err(form(format!("its form is {} and this program knows {FORM}; a newer one wrote it", link.v)));
         }
-        if read.prev.as_deref() != records.last().map(Record::hash) {
+        if link.prev.as_deref() != self.head.as_deref() {
             return Err(Unreadable::Broken(number));
         }
-        let event = serde_json::from_value(read.event).map_err(|e| form(e.to_string()))?;
-        records.push(Record { at: read.at, event, hash: hash(&text), text });
+        self.head = Some(hash(text));
+        self.records = number;
+        Ok(())
+    }
+
+    /// How many records there were.
+    pub const fn records(&self) -> usize {
+        self.records
+    }
+
+    /// The hash of the last one.
+    pub fn head(&self) -> Option<&str> {
+        self.head.as_deref()
+    }
+}
+
+/// The event in a stored text, whatever its place in a log.
+pub fn event(text: &str) -> Result<Event, serde_json::Error> {
+    serde_json::from_str::<Read>(text).and_then(|read| serde_json::from_value(read.event))
+}
+
+/// A whole log from its stored texts, whatever version wrote them, with the chain checked.
+pub fn read(texts: impl IntoIterator<Item = String>) -> Result<Vec<Record>, Unreadable> {
+    let mut chain = Chain::default();
+    let mut records = Vec::new();
+    for text in texts {
+        chain.follow(&text)?;
+        let form = |e: serde_json::Error| Unreadable::Form { number: chain.records, why: e.to_string() };
+        let read: Read = serde_json::from_str(&text).map_err(form)?;
+        let event = serde_json::from_value(read.event).map_err(form)?;
+        let hash = chain.head.clone().unwrap_or_default();
+        records.push(Record { at: read.at, event, hash, text });
     }
     Ok(records)
 }

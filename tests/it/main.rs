@@ -4,11 +4,14 @@
 
 mod approvals;
 mod browser;
+mod check;
 mod contract;
 mod crash;
 mod docs;
 mod doors;
 mod faults;
+mod model;
+mod pack;
 mod program;
 mod redis_server;
 mod talk;

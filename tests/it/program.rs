@@ -21,34 +21,34 @@ impl Drop for Program {
     }
 }
 
+/// The program with everything set that it needs.
+pub(crate) fn command(w: &World, redis: &RedisServer, dir: &tempfile::TempDir, port: u16) -> Command {
+    let config = dir.path().join("irp.toml");
+    std::fs::write(&config, ORGANISATION).unwrap();
+    let key = w.account.principal_credentials("irp-bot").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_irp"));
+    command.current_dir(dir.path()).env_clear().envs([
+        ("SLACK_BOT_TOKEN", BOT_TOKEN),
+        ("SLACK_SIGNING_SECRET", SIGNING_SECRET),
+        ("SLACK_API_URL", &format!("{}/api", w.slack_url)),
+        ("IRP_WAR_ROOM", ROOM),
+        ("IRP_ALERT_KEYS", ALERT_KEY),
+        ("IRP_CONFIG", config.to_str().unwrap()),
+        ("IRP_LISTEN", &format!("127.0.0.1:{port}")),
+        ("REDIS_URL", &redis.url()),
+        ("AWS_ENDPOINT_URL", &w.aws_url),
+        ("AWS_ACCESS_KEY_ID", &key.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &key.secret_access_key),
+    ]);
+    command
+}
+
 impl Program {
     /// Starts it over this store, and leads the workspace's deliveries to it.
     pub(crate) async fn start(w: &mut World, redis: &RedisServer, dir: &tempfile::TempDir) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let config = dir.path().join("irp.toml");
-        std::fs::write(&config, ORGANISATION).unwrap();
-        let key = w.account.principal_credentials("irp-bot").unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_irp"))
-            .arg("serve")
-            .current_dir(dir.path())
-            .env_clear()
-            .envs([
-                ("SLACK_BOT_TOKEN", BOT_TOKEN),
-                ("SLACK_SIGNING_SECRET", SIGNING_SECRET),
-                ("SLACK_API_URL", &format!("{}/api", w.slack_url)),
-                ("IRP_WAR_ROOM", ROOM),
-                ("IRP_ALERT_KEYS", ALERT_KEY),
-                ("IRP_CONFIG", config.to_str().unwrap()),
-                ("IRP_LISTEN", &format!("127.0.0.1:{port}")),
-                ("REDIS_URL", &redis.url()),
-                ("AWS_ENDPOINT_URL", &w.aws_url),
-                ("AWS_ACCESS_KEY_ID", &key.access_key_id),
-                ("AWS_SECRET_ACCESS_KEY", &key.secret_access_key),
-            ])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let child =
+            command(w, redis, dir, port).arg("serve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let program = Self { child };
         w.bot_url = format!("http://127.0.0.1:{port}");
         w.slack.set_delivery(Delivery::Http { base_url: w.bot_url.clone() });

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use chrono::DateTime;
 
 use super::ATTACKER_IP;
 use crate::aws::{Account, KeyPair};
@@ -74,7 +75,7 @@ impl Attacker {
         self.list_users().await;
         let session = sts(&self.key).get_session_token().duration_seconds(SESSION_SECONDS).send().await;
         self.show(&format!("aws sts get-session-token --duration-seconds {SESSION_SECONDS}"), &session, |session| {
-            minted(session.credentials())
+            minted(session.credentials(), &self.clock)
         });
         self.user_session = session.ok().and_then(|session| self.config_of(session.credentials()));
         let key = self.key.clone();
@@ -133,7 +134,7 @@ impl Attacker {
         let request = sts(with).assume_role().role_arn(&self.role_arn).role_session_name("backup-job");
         let session = request.send().await;
         let call = format!("{prompt}aws sts assume-role --role-arn {} --role-session-name backup-job", self.role_arn);
-        self.show(&call, &session, |session| minted(session.credentials()));
+        self.show(&call, &session, |session| minted(session.credentials(), &self.clock));
         session.ok().and_then(|session| self.config_of(session.credentials()))
     }
 
@@ -163,8 +164,13 @@ impl Attacker {
     }
 }
 
-fn minted(credentials: Option<&aws_sdk_sts::types::Credentials>) -> String {
-    credentials.map_or_else(String::new, |new| format!("{} until {}", new.access_key_id(), new.expiration()))
+fn minted(credentials: Option<&aws_sdk_sts::types::Credentials>, clock: &Clock) -> String {
+    let shown = |new: &aws_sdk_sts::types::Credentials| {
+        let until = DateTime::from_timestamp(new.expiration().secs(), 0).map(|real| clock.shown(real));
+        let until = until.map(|at| at.format("%H:%M:%S").to_string()).unwrap_or_default();
+        format!("{} until {until}", new.access_key_id())
+    };
+    credentials.map(shown).unwrap_or_default()
 }
 
 fn sts(config: &SdkConfig) -> aws_sdk_sts::Client {

@@ -1,0 +1,105 @@
+//! `irp verify`: checks an evidence pack, without a network, a store or settings.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use sha2::{Digest, Sha256};
+
+use crate::domain::incident::event::Event;
+use crate::domain::stored::{Chain, event};
+use crate::view::pack::{LOG, MANIFEST, Manifest};
+
+/// Bytes read at once.
+const CHUNK: usize = 1 << 20;
+
+/// What to check.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The pack's folder.
+    pub pack: PathBuf,
+    /// The hash of the last record, as `irp export` has printed it: without it, a pack that was made up as a
+    /// whole cannot be told from a real one.
+    #[arg(long, value_name = "HASH")]
+    pub head: Option<String>,
+}
+
+/// Checks the hash of every file, the chain of the log, and the digest of every request. The error names
+/// the first thing that is wrong.
+pub fn verify(options: &Options) -> anyhow::Result<()> {
+    let pack = &options.pack;
+    let text = std::fs::read_to_string(pack.join(MANIFEST))
+        .with_context(|| format!("{}: no {MANIFEST}: is this a pack, and was it finished?", pack.display()))?;
+    let manifest: Manifest = serde_json::from_str(&text).with_context(|| format!("{MANIFEST} cannot be read"))?;
+    if let Some(head) = &options.head {
+        ensure!(
+            *head == manifest.head,
+            "{MANIFEST}: its last record is {}, not {head}: this is another pack",
+            manifest.head
+        );
+    }
+    // The log first: which record is broken says more than that the file is not as it was.
+    let chain = check_log(&pack.join(LOG))?;
+    ensure!(
+        chain.records() == manifest.records,
+        "{LOG}: {} records, and the list says {}: some are missing at the end",
+        chain.records(),
+        manifest.records
+    );
+    ensure!(
+        chain.head() == Some(manifest.head.as_str()),
+        "{LOG}: record {} is not as it was written: its hash is not the one in the list",
+        chain.records()
+    );
+    for (path, expected) in &manifest.files {
+        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        ensure!(inside, "{MANIFEST}: “{path}” leads out of the pack");
+        let actual = hash_of(&pack.join(path))?;
+        ensure!(actual == *expected, "{path}: is not as it was written");
+    }
+    println!(
+        "{}: {} with {} records and {} files, all as they were written. Last record: {}",
+        pack.display(),
+        manifest.incident,
+        manifest.records,
+        manifest.files.len(),
+        manifest.head
+    );
+    Ok(())
+}
+
+fn check_log(path: &Path) -> anyhow::Result<Chain> {
+    let mut log = BufReader::with_capacity(CHUNK, File::open(path).with_context(|| path.display().to_string())?);
+    let mut chain = Chain::default();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let number = chain.records() + 1;
+        if log.read_line(&mut line).with_context(|| format!("{LOG}: record {number} is not text"))? == 0 {
+            return Ok(chain);
+        }
+        let text = line.strip_suffix('\n').unwrap_or(&line);
+        chain.follow(text).with_context(|| LOG.to_owned())?;
+        // Looked at closely only where it is worth it: a log is long, and few records are requests.
+        if text.contains("\"type\":\"ApprovalRequested\"")
+            && let Event::ApprovalRequested { request, plan, digest, .. } =
+                event(text).with_context(|| format!("{LOG}: record {number}"))?
+            && plan.digest() != digest
+        {
+            bail!("{LOG}: record {number}: the digest of {request} does not fit what was asked for");
+        }
+    }
+}
+
+fn hash_of(path: &Path) -> anyhow::Result<String> {
+    let mut file = File::open(path).with_context(|| format!("{} is missing", path.display()))?;
+    let (mut hasher, mut chunk) = (Sha256::new(), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut chunk).with_context(|| path.display().to_string())? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            bytes => hasher.update(&chunk[..bytes]),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The report of an incident, as far as it has come, in Markdown: for people who were not there.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+
+use super::announcement::phase;
+use crate::domain::approval::{Request, RequestState};
+use crate::domain::incident::event::Event;
+use crate::domain::incident::state::Incident;
+use crate::domain::incident::steps::undone_by;
+use crate::domain::playbook::Playbook;
+use crate::domain::stored::Record;
+
+/// The whole report.
+pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> String {
+    let mut out = format!("# {}: stolen AWS credential {}\n\n", incident.id, text(&incident.subject.headline()));
+    let mut line = |label: &str, value: &str| {
+        let _ = writeln!(out, "- **{label}:** {value}");
+    };
+    line("Phase", phase(incident, playbook));
+    line("Severity", incident.severity.label());
+    if let Some(found) = incident.identification() {
+        line(
+            "Principal",
+            &format!("{} {}", found.kind.label(), text(found.name.as_deref().unwrap_or("without a name"))),
+        );
+        line("ARN", &text(found.arn.as_deref().unwrap_or("not known")));
+    }
+    line("Account", incident.account().as_ref().map_or("not known", |a| a.as_str()));
+    line("First seen", &incident.first_seen_at().map_or_else(|| "not known".into(), moment));
+    let compromise = incident.compromise.as_ref();
+    line(
+        "Likely compromised",
+        &compromise.map_or_else(|| "not set".into(), |c| format!("{} ({})", moment(c.at), text(&c.basis))),
+    );
+    line("Response began", &moment(incident.opened_at));
+    if let Some(closing) = &incident.closing {
+        let note = text(&closing.note);
+        line("Closed", &format!("{} by {} as {}. {note}", moment(closing.at), closing.by, closing.outcome.label()));
+    }
+    out.push_str("\n## Changes in AWS\n\n");
+    if incident.requests.is_empty() {
+        out.push_str("None was asked for.\n");
+    }
+    for request in incident.requests.values() {
+        change(&mut out, incident, request);
+    }
+    out.push_str("\n## Timeline\n\n| when | what |\n| --- | --- |\n");
+    for record in records {
+        let _ = writeln!(out, "| {} | {} |", moment(record.at), text(&in_words(&record.event)));
+    }
+    let _ = writeln!(out, "\nThe log has {} records; the last has the hash `{}`.", incident.version, incident.head);
+    out
+}
+
+fn change(out: &mut String, incident: &Incident, request: &Request) {
+    let state = match undone_by(incident, request.id) {
+        Some(undo) => format!("undone by {}", undo.id),
+        None => request.state.in_words(),
+    };
+    let _ = writeln!(out, "### {}: {}\n", request.id, text(&request.plan.action.title()));
+    let _ = writeln!(out, "- asked for by {} at {}", request.requested_by, moment(request.requested_at));
+    for approval in &request.approvals {
+        let _ = writeln!(out, "- approved by {} at {}", approval.user, moment(approval.at));
+    }
+    let _ = writeln!(out, "- outcome: {}", text(&state));
+    let _ = writeln!(out, "- digest `{}`, before-image `{}`", request.digest, request.plan.before_hash);
+    let sent = match &request.state {
+        RequestState::Executing(execution) => execution.sent.as_slice(),
+        RequestState::Verified { sent, .. }
+        | RequestState::Failed { sent, .. }
+        | RequestState::Unknown { sent, .. } => sent.as_slice(),
+        _ => &[],
+    };
+    for call in sent {
+        let _ = writeln!(out, "- sent: `{}`", call.cli().replace('`', "'"));
+    }
+    out.push('\n');
+}
+
+/// The event's name and who and what it is about; the log has the rest.
+fn in_words(event: &Event) -> String {
+    let value = serde_json::to_value(event).unwrap_or_default();
+    let mut words = value["type"].as_str().unwrap_or_default().to_owned();
+    for member in ["request", "by", "attempt", "why", "reason", "refusal", "error", "outcome"] {
+        match &value[member] {
+            serde_json::Value::Null => {}
+            serde_json::Value::String(text) => words.extend([" · ", member, " ", text]),
+            other => words.extend([" · ", member, " ", &other.to_string()]),
+        }
+    }
+    words
+}
+
+/// Text from outside, so that no Markdown or HTML comes of it.
+fn text(outside: &str) -> String {
+    let mut out = String::with_capacity(outside.len());
+    for c in outside.chars() {
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

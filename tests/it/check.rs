@@ -1,0 +1,47 @@
+//! `irp check`, as somebody sees it who sets the bot up.
+
+use std::process::Output;
+
+use crate::program::command;
+use crate::redis_server::RedisServer;
+use crate::world::World;
+
+async fn check(w: &World, redis: &RedisServer, unset: &str) -> (bool, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = command(w, redis, &dir, 0);
+    command.arg("check").env_remove(unset);
+    let output: Output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_tries_everything_and_says_what_is_wrong() {
+    let redis = RedisServer::start();
+    let w = World::without_bot(false).await;
+    let (well, said) = check(&w, &redis, "").await;
+    assert!(well && !said.contains("WRONG"), "{said}");
+    for tried in
+        ["slack scopes", "slack channel", "store", "aws identity", "permissions to read", "permissions to contain"]
+    {
+        assert!(said.lines().any(|l| l.starts_with("ok") && l.contains(tried)), "{tried}: {said}");
+    }
+
+    w.slack.set_scope("channels:history", false);
+    w.slack.set_scope("groups:history", false);
+    w.account.put_role_policy_directly(
+        "irp-contain",
+        "contain",
+        Some(
+            r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"iam:UpdateAccessKey","Resource":"*"}]}"#,
+        ),
+    );
+    let volatile = RedisServer::start_with(&["--appendonly", "no"]);
+    let (well, said) = check(&w, &volatile, "").await;
+    assert!(!well);
+    for wrong in ["lacks channels:history", "does not allow iam:PutUserPolicy", "Redis has appendonly no"] {
+        assert!(said.lines().any(|l| l.starts_with("WRONG") && l.contains(wrong)), "{wrong}: {said}");
+    }
+    let (well, said) = check(&w, &redis, "SLACK_BOT_TOKEN").await;
+    assert!(!well && said.contains("SLACK_BOT_TOKEN is not set"), "{said}");
+}
