@@ -16,6 +16,7 @@ use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::signature::Verifier;
 use crate::config::{Organisation, Settings};
 use crate::domain::playbook::{BUILT_IN, Playbook};
+use crate::domain::policy::Policy;
 use crate::engine::{Engine, Ports};
 use crate::http::{App, BODIES_AT_ONCE, alert_key_hash, router};
 use crate::ports::{Clock, Cloud, Store};
@@ -65,7 +66,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     let playbook = playbook(&settings)?;
     let policy = settings.organisation.policy(own_identity.as_deref());
     let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
-    check_people(&settings.organisation, &engine).await?;
+    check_people(&settings.organisation, &*engine.policy().await)?;
     let workers = Workers {
         engine,
         store: Arc::clone(&store),
@@ -117,9 +118,8 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     outcome.context("the web server failed")
 }
 
-/// Refuses to start when a group cannot be read, or when nothing could ever be approved.
-async fn check_people(organisation: &Organisation, engine: &Engine) -> anyhow::Result<()> {
-    let policy = engine.policy().await;
+/// Refuses rules with a group that cannot be read, or by which nothing could ever be approved.
+fn check_people(organisation: &Organisation, policy: &Policy) -> anyhow::Result<()> {
     if policy.groups().is_empty() {
         return Ok(());
     }
@@ -128,7 +128,7 @@ async fn check_people(organisation: &Organisation, engine: &Engine) -> anyhow::R
             "Slack does not say who is in the groups of irp.toml: are the ids right, and does the token have usergroups:read?"
         );
     }
-    let shortages = organisation.shortages(&policy);
+    let shortages = organisation.shortages(policy);
     anyhow::ensure!(shortages.is_empty(), "{}", shortages.join("\n"));
     Ok(())
 }
@@ -153,6 +153,11 @@ async fn follow_rules(workers: Workers, mut reloads: mpsc::Receiver<Organisation
         };
         let Some(organisation) = organisation else { return };
         let policy = organisation.policy(own_identity.as_deref());
+        let known = workers.engine.with_members(Arc::new(policy.clone())).await;
+        if let Err(error) = check_people(&organisation, &known) {
+            tracing::error!(%error, "the new rules cannot work; the old ones stay");
+            continue;
+        }
         tracing::info!(policy.version = %policy.version, "the rules have been read anew");
         workers.engine.put_rules(policy);
     }

@@ -70,6 +70,9 @@ pub enum EngineError {
     /// Slack could not say who is in a group. Nothing was done; try again.
     #[error("Slack could not say who is in the groups of irp.toml")]
     GroupsUnread,
+    /// It was asked for under rules that this process does not have. Another may have them.
+    #[error("it was asked for under other rules than this process has")]
+    OtherRules,
     /// Others kept being faster. Nothing was decided; try again.
     #[error("too many people changed this incident at once; try again")]
     Contended,
@@ -116,7 +119,11 @@ impl Engine {
     /// The rules in force, with the members of groups as Slack says now. A group that it does not say has
     /// none.
     pub async fn policy(&self) -> Arc<Policy> {
-        let rules = self.rules();
+        self.with_members(self.rules()).await
+    }
+
+    /// The same of any rules.
+    pub async fn with_members(&self, rules: Arc<Policy>) -> Arc<Policy> {
         let groups = rules.groups();
         if groups.is_empty() {
             return rules;

@@ -121,6 +121,10 @@ pub trait Inbox: Send + Sync {
 /// After so long without a word, a worker is taken for dead and its work is handed to another.
 pub const TAKEOVER_AFTER: Duration = Duration::from_secs(15);
 
+/// How long one process has an incident's messages for itself without a word. Shorter than
+/// [`TAKEOVER_AFTER`]: whoever takes over a dead process's work finds its lease ended.
+pub const CARDS_LEASE: Duration = Duration::from_secs(8);
+
 /// What is to be done about an incident whose log has grown or whose time has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub enum Work {
@@ -182,9 +186,9 @@ pub trait CardStore: Send + Sync {
     /// All messages of an incident.
     async fn cards(&self, id: IncidentId) -> Result<BTreeMap<Slot, Posted>, StoreError>;
 
-    /// Makes `holder` the only one that brings this incident's messages in line, for
-    /// [`TAKEOVER_AFTER`]; again by the same holder to go on. `false` when another is at it, who will see
-    /// all that is in the log by now.
+    /// Makes `holder` the only one that brings this incident's messages in line, for [`CARDS_LEASE`]; again
+    /// by the same holder to go on. `false` when another is at it, who will see all that is in the log by
+    /// now, unless they die.
     async fn lease_cards(&self, id: IncidentId, holder: &str) -> Result<bool, StoreError>;
 
     /// Ends a lease, if the log still has the `version` records that were brought in line. `false` when it

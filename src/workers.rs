@@ -77,7 +77,7 @@ impl Busy {
             }
             Entry::Vacant(free) => {
                 free.insert(false);
-                Some(BusyGuard { busy: Arc::clone(self), key: (id, task) })
+                Some(BusyGuard { busy: Arc::clone(self), key: (id, task), left: false })
             }
         }
     }
@@ -90,11 +90,12 @@ impl Busy {
 struct BusyGuard {
     busy: Arc<Busy>,
     key: (IncidentId, Task),
+    left: bool,
 }
 
 impl BusyGuard {
     /// Whether somebody came meanwhile; otherwise this is the end, in one step.
-    fn again(&self) -> bool {
+    fn again(&mut self) -> bool {
         let mut busy = self.busy.lock();
         match busy.get_mut(&self.key) {
             Some(again) if *again => {
@@ -103,6 +104,7 @@ impl BusyGuard {
             }
             _ => {
                 busy.remove(&self.key);
+                self.left = true;
                 false
             }
         }
@@ -111,7 +113,9 @@ impl BusyGuard {
 
 impl Drop for BusyGuard {
     fn drop(&mut self) {
-        self.busy.lock().remove(&self.key);
+        if !self.left {
+            self.busy.lock().remove(&self.key);
+        }
     }
 }
 

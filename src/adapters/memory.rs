@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use crate::domain::id::IncidentId;
 use crate::domain::stored::Record;
 use crate::ports::{
-    AppendError, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, Slot, Store, StoreError, TAKEOVER_AFTER,
-    Work, WorkItem, WorkQueue,
+    AppendError, CARDS_LEASE, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, Slot, Store, StoreError,
+    TAKEOVER_AFTER, Work, WorkItem, WorkQueue,
 };
 
 /// How long a delivery's key is remembered.
@@ -256,7 +256,7 @@ impl CardStore for MemoryStore {
         let mut inner = self.lock();
         let held = inner.leases.get(&id).is_some_and(|(by, until)| by != holder && *until > Instant::now());
         if !held {
-            inner.leases.insert(id, (holder.to_owned(), Instant::now() + TAKEOVER_AFTER));
+            inner.leases.insert(id, (holder.to_owned(), Instant::now() + CARDS_LEASE));
         }
         Ok(!held)
     }

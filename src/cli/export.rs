@@ -12,7 +12,7 @@ use crate::boot::playbook;
 use crate::config::{ProcessEnvironment, Settings};
 use crate::domain::id::IncidentId;
 use crate::ports::{Clock, IncidentLog};
-use crate::view::pack::{MANIFEST, Manifest, pack, pretty};
+use crate::view::pack::{MANIFEST, hash, pack, pretty};
 
 /// What to write, and where.
 #[derive(Args, Clone, Debug)]
@@ -39,9 +39,15 @@ pub async fn export(options: Options) -> anyhow::Result<()> {
         write(&out, path, bytes)?;
     }
     // Last: a pack without it is one that was not finished.
-    write(&out, MANIFEST, &pretty(&serde_json::to_value(&manifest)?))?;
-    let Manifest { records, head, .. } = manifest;
-    println!("{}: {records} records, {} files. Keep this hash somewhere else: {head}", out.display(), files.len() + 1);
+    let list = pretty(&serde_json::to_value(&manifest)?);
+    write(&out, MANIFEST, &list)?;
+    println!(
+        "{}: {} records, {} files. Keep this hash of {MANIFEST} somewhere else: {}",
+        out.display(),
+        manifest.records,
+        files.len() + 1,
+        hash(&list)
+    );
     Ok(())
 }
 

@@ -8,9 +8,10 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use sha2::{Digest, Sha256};
 
+use crate::domain::id::IncidentId;
 use crate::domain::incident::event::Event;
 use crate::domain::stored::{Chain, event};
-use crate::view::pack::{LOG, MANIFEST, Manifest};
+use crate::view::pack::{LOG, MANIFEST, Manifest, hash};
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 20;
@@ -20,10 +21,10 @@ const CHUNK: usize = 1 << 20;
 pub struct Options {
     /// The pack's folder.
     pub pack: PathBuf,
-    /// The hash of the last record, as `irp export` has printed it: without it, a pack that was made up as a
-    /// whole cannot be told from a real one.
-    #[arg(long, value_name = "HASH")]
-    pub head: Option<String>,
+    /// The hash of the list of files, as `irp export` has printed it: without it, a pack that was made up as
+    /// a whole cannot be told from a real one.
+    #[arg(long, value_name = "SHA-256")]
+    pub hash: Option<String>,
 }
 
 /// Checks the hash of every file, the chain of the log, and the digest of every request. The error names
@@ -33,15 +34,12 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(pack.join(MANIFEST))
         .with_context(|| format!("{}: no {MANIFEST}: is this a pack, and was it finished?", pack.display()))?;
     let manifest: Manifest = serde_json::from_str(&text).with_context(|| format!("{MANIFEST} cannot be read"))?;
-    if let Some(head) = &options.head {
-        ensure!(
-            *head == manifest.head,
-            "{MANIFEST}: its last record is {}, not {head}: this is another pack",
-            manifest.head
-        );
+    let own = hash(text.as_bytes());
+    if let Some(expected) = &options.hash {
+        ensure!(*expected == own, "{MANIFEST}: its hash is {own}, not {expected}: this is another pack");
     }
     // The log first: which record is broken says more than that the file is not as it was.
-    let chain = check_log(&pack.join(LOG))?;
+    let chain = check_log(manifest.incident, &pack.join(LOG))?;
     ensure!(
         chain.records() == manifest.records,
         "{LOG}: {} records, and the list says {}: some are missing at the end",
@@ -59,18 +57,38 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
         let actual = hash_of(&pack.join(path))?;
         ensure!(actual == *expected, "{path}: is not as it was written");
     }
+    ensure!(manifest.files.contains_key(LOG), "{MANIFEST}: does not list {LOG}");
+    let listed = |path: &Path| path.to_str().is_some_and(|p| p == MANIFEST || manifest.files.contains_key(p));
+    if let Some(other) = files(pack)?.into_iter().find(|path| !listed(path)) {
+        bail!("{}: is not in the list: somebody has added it", other.display());
+    }
     println!(
-        "{}: {} with {} records and {} files, all as they were written. Last record: {}",
+        "{}: {} with {} records and {} files, all as they were written. {MANIFEST} has the hash {own}",
         pack.display(),
         manifest.incident,
         manifest.records,
-        manifest.files.len(),
-        manifest.head
+        manifest.files.len()
     );
     Ok(())
 }
 
-fn check_log(path: &Path) -> anyhow::Result<Chain> {
+/// Every file in a folder, by its path from there.
+fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).with_context(|| next.display().to_string())? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder)?.to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
     let mut log = BufReader::with_capacity(CHUNK, File::open(path).with_context(|| path.display().to_string())?);
     let mut chain = Chain::default();
     let mut line = String::new();
@@ -82,13 +100,15 @@ fn check_log(path: &Path) -> anyhow::Result<Chain> {
         }
         let text = line.strip_suffix('\n').unwrap_or(&line);
         chain.follow(text).with_context(|| LOG.to_owned())?;
-        // Looked at closely only where it is worth it: a log is long, and few records are requests.
-        if text.contains("\"type\":\"ApprovalRequested\"")
-            && let Event::ApprovalRequested { request, plan, digest, .. } =
-                event(text).with_context(|| format!("{LOG}: record {number}"))?
-            && plan.digest() != digest
-        {
-            bail!("{LOG}: record {number}: the digest of {request} does not fit what was asked for");
+        match event(text).with_context(|| format!("{LOG}: record {number} cannot be read"))? {
+            Event::Opened { id, .. } if number == 1 => {
+                ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}");
+            }
+            _ if number == 1 => bail!("{LOG}: record 1 does not open an incident"),
+            Event::ApprovalRequested { request, plan, digest, .. } if plan.digest() != digest => {
+                bail!("{LOG}: record {number}: the digest of {request} does not fit what was asked for");
+            }
+            _ => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use super::Faults;
 use crate::domain::approval::Digest;
 use crate::domain::id::{AccountId, GroupId, UserId};
 use crate::domain::policy::{ActionClass, List, PersonId, Policy, Rules};
+use crate::domain::recusal::plain;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -221,7 +222,7 @@ impl Organisation {
             .persons
             .iter()
             .filter_map(|p| Some((p, PersonId(p.slack.first()?.clone()))))
-            .flat_map(|(p, id)| p.aws.iter().map(move |thing| (thing.clone(), id.clone())))
+            .flat_map(|(p, id)| p.aws.iter().map(move |thing| (plain(thing), id.clone())))
             .collect();
         let minutes = |n: u32| TimeDelta::minutes(n.into());
         let rules = self.approval.classes().into_iter().map(|(_, class, asked)| {

@@ -35,17 +35,20 @@ pub type Recused = BTreeMap<PersonId, Why>;
 /// Who is recused, as far as is known by now.
 pub fn recused(incident: &Incident, policy: &Policy) -> Recused {
     let mut recused: Recused = incident.named.iter().map(|user| (policy.person(user), Why::Named)).collect();
-    let Some(found) = incident.identification() else { return recused };
-    let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
-    for sign in signs {
-        let person = match policy.belongings.get(sign) {
+    for sign in &incident.owner_signs {
+        let person = match policy.belongings.get(&plain(sign)) {
             Some(person) => Some(person.clone()),
             // A tag can hold the Slack id itself.
-            None => sign.parse::<UserId>().ok().filter(|_| found.owners.contains(sign)).map(|u| policy.person(&u)),
+            None => sign.trim().parse::<UserId>().ok().map(|user| policy.person(&user)),
         };
         if let Some(person) = person {
             recused.insert(person, Why::Owner);
         }
     }
     recused
+}
+
+/// As signs are compared: people write the same address in many ways.
+pub fn plain(sign: &str) -> String {
+    sign.trim().to_lowercase()
 }

@@ -2,8 +2,8 @@
 //! ever, and a change to it must show.
 //!
 //! Each record carries the SHA-256 of the stored text of the one before it. Whoever changes, drops or
-//! reorders a record breaks the chain at the next one; the last is held by the hash that cards, receipts
-//! and evidence packs show.
+//! reorders a record breaks the chain at the next one; the last is held by the hash that reports and
+//! evidence packs show.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

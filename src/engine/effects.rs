@@ -91,6 +91,11 @@ impl Engine {
             }
         };
         let policy = self.policy().await;
+        if request.plan.policy_version != policy.version {
+            // This process has not read the newest rules, or has read newer ones and is about to end what was
+            // asked under the old: not for it to say that an approval has lapsed.
+            return Err(EngineError::OtherRules);
+        }
         if policy.has_unread_groups() {
             // Nobody loses a right because a question has no answer; it is asked again.
             return Err(EngineError::GroupsUnread);
@@ -107,8 +112,12 @@ impl Engine {
         let report = Report::ReadyToExecute { warranted, now, request: id, replica: self.replica.to_string() };
         let events = decide::take_report(&incident, report, self.context(&policy));
         let Some(after) = self.append_or_leave(incident, events).await? else { return Ok(()) };
-        let started = matches!(after.requests.get(&id).map(|r| &r.state), Some(RequestState::Executing(_)));
-        let Some(warrant) = warrant.filter(|_| started) else { return Ok(()) };
+        let Some(RequestState::Executing(execution)) = after.requests.get(&id).map(|r| &r.state) else {
+            return Ok(());
+        };
+        // So late that another could take it for dead while the call is still out: it is read back instead.
+        let in_time = self.now() + CALL_TIME_MAX < execution.lease_until;
+        let Some(warrant) = warrant.filter(|_| in_time) else { return Ok(()) };
 
         let answer = match tokio::time::timeout(CALL_TIME_MAX, self.ports.cloud.apply(&warrant)).await {
             Ok(answer) => answer,

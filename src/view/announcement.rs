@@ -46,11 +46,13 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     if let Some(freeze) = &incident.freeze {
         let agreed: Vec<String> = freeze.agreed.values().map(mention).collect();
         let agreed = if agreed.is_empty() { String::new() } else { format!(" {} agreed.", agreed.join(", ")) };
+        let disputes = freeze
+            .disputed
+            .iter()
+            .map(|(user, request)| format!("{} says that {request} was not them.", mention(user)));
         return format!(
-            ":rotating_light: *frozen*. {} says that {} was not them. Find out, then the lead and another approver lift \
-             it.{agreed}",
-            mention(&freeze.by),
-            freeze.request
+            ":rotating_light: *frozen*. {} Find out, then the lead and another approver lift it.{agreed}",
+            disputes.collect::<Vec<_>>().join(" ")
         );
     }
     let Some(found) = incident.identification() else {

@@ -20,7 +20,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// The log's: a stored record on each line, as it is in the store.
 pub const LOG: &str = "log.ndjson";
 
-/// What a pack holds. Whoever keeps [`Self::head`] somewhere else can tell later whether the pack is whole.
+/// What a pack holds. Whoever keeps its own hash somewhere else can tell later whether the pack is whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Manifest {
     /// The incident.

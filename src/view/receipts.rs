@@ -17,7 +17,8 @@ pub fn receipts(incident: &Incident) -> Vec<Card> {
         let asked = format!("You asked for *{}*", escape(&request.plan.action.title()));
         cards.push(receipt(incident, request, "asked", &request.requested_by, &asked, request.requested_at));
         for approval in &request.approvals {
-            let slot = format!("approved:{}", approval.user);
+            // Each time anew: a yes after one that was taken back is news.
+            let slot = format!("approved:{}:{}", approval.user, approval.at.timestamp_millis());
             let approved = format!("You approved *{}*", escape(&request.plan.action.title()));
             cards.push(receipt(incident, request, &slot, &approval.user, &approved, approval.at));
         }
@@ -41,7 +42,8 @@ fn receipt(
         time(at)
     );
     let mut blocks = vec![section(&format!("{said}.")), context(&facts)];
-    if incident.is_open() && incident.freeze.is_none() {
+    let said_so = incident.freeze.as_ref().is_some_and(|freeze| freeze.disputed.contains_key(user));
+    if incident.is_open() && !said_so {
         let not_me = confirmed(
             button(name::NOT_ME, "This was not me", &request.id.to_string(), Look::Danger),
             "Was this not you?",

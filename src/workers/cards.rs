@@ -16,7 +16,7 @@ use crate::domain::approval::Digest;
 use crate::domain::id::{ChannelId, IncidentId};
 use crate::domain::incident::evolve::fold;
 use crate::domain::stored::Record;
-use crate::ports::{CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
+use crate::ports::{CARDS_LEASE, CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
 use crate::view::{ANNOUNCEMENT, Card, To, cards};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for.
@@ -110,10 +110,17 @@ impl Workers {
     /// `false` when it has to be taken up again.
     async fn bring_in_line(&self, id: IncidentId, holder: &str) -> bool {
         let mut failures = 0;
+        let mut waited = false;
         loop {
             let outcome = match self.store.lease_cards(id, holder).await {
                 Ok(true) => self.reconcile(id).await,
-                Ok(false) => return true,
+                Ok(false) if waited => return true,
+                Ok(false) => {
+                    // A lease outlives its holder by a moment: only one that is renewed has somebody at it.
+                    waited = true;
+                    tokio::time::sleep(CARDS_LEASE + Duration::from_secs(1)).await;
+                    continue;
+                }
                 Err(error) => Err(error.into()),
             };
             let outcome = match outcome {
@@ -146,10 +153,10 @@ impl Workers {
     }
 
     /// Makes one change after the other, each from a fresh look, until there is none to make. Returns the
-    /// version of the log that Slack then shows. What Slack refuses is left out, and told at the end.
+    /// version of the log that Slack then shows. What Slack refuses is left out until
+    /// the log grows: the same again would be refused again.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
         let mut refused: Vec<Slot> = Vec::new();
-        let mut refusal = None;
         loop {
             let look = self.look(id).await?;
             let (card, posted) = match self.next(&look, &refused) {
@@ -158,10 +165,7 @@ impl Workers {
                     tokio::time::sleep(wait).await;
                     continue;
                 }
-                Next::Nothing => {
-                    let version = look.records.len() as u64;
-                    return refusal.map_or(Ok(version), Err);
-                }
+                Next::Nothing => return Ok(look.records.len() as u64),
             };
             let (slot, to) = (card.slot.clone(), self.address(&card.to).to_owned());
             let urgency = urgency(&look.records);
@@ -185,8 +189,8 @@ impl Workers {
                 Ok(()) => {}
                 Err(Unfinished::Chat(ChatError::Refused(error))) if slot != ANNOUNCEMENT => {
                     tracing::warn!(incident.id = %id, card.slot = %slot, slack.error = %error, "Slack refuses a card");
+                    self.metrics.failed("cards");
                     refused.push(slot);
-                    refusal = Some(Unfinished::Chat(ChatError::Refused(error)));
                 }
                 Err(Unfinished::Chat(ChatError::RateLimited(wait))) => tokio::time::sleep(wait).await,
                 Err(other) => return Err(other),

@@ -94,9 +94,12 @@ impl Workers {
                 ":warning: AWS could not be read, so nothing was asked for. {}",
                 escape(&error.to_string())
             ))),
-            Err(error @ (EngineError::Contended | EngineError::Directory(_) | EngineError::GroupsUnread)) => {
-                Some(replies::said(&format!(":warning: {error}.")))
-            }
+            Err(
+                error @ (EngineError::Contended
+                | EngineError::Directory(_)
+                | EngineError::GroupsUnread
+                | EngineError::OtherRules),
+            ) => Some(replies::said(&format!(":warning: {error}."))),
         }
     }
 

@@ -53,7 +53,11 @@ impl Workers {
         let both = [Task::Act, Task::Inform].map(|task| self.effects_of(id, task));
         let work = futures_util::future::join_all(both);
         let outcome: Result<(), EngineError> = holding(hold, work).await.into_iter().collect();
-        if let Err(error) = outcome {
+        if let Err(EngineError::Store(StoreError::Unreadable(error))) = &outcome {
+            // Trying again does not help, and the clock brings it here again.
+            tracing::error!(incident.id = %id, %error, "an incident cannot be read and is left alone");
+            self.metrics.failed("effects");
+        } else if let Err(error) = outcome {
             // The item stays taken and comes back after the takeover time.
             tracing::warn!(incident.id = %id, %error, "what is owed could not be done; it is tried again");
             self.metrics.failed("effects");
@@ -66,17 +70,18 @@ impl Workers {
 
     /// Whoever is at it already has an item of its own that is not ticked off yet, and looks again.
     async fn effects_of(&self, id: IncidentId, task: Task) -> Result<(), EngineError> {
-        let Some(guard) = self.busy.enter(id, task) else { return Ok(()) };
+        let Some(mut guard) = self.busy.enter(id, task) else { return Ok(()) };
         loop {
-            match task {
-                Task::Act => self.engine.advance(id).await?,
+            let outcome = match task {
+                Task::Act => self.engine.advance(id).await,
                 Task::Inform => {
                     let _permit = self.informing.acquire().await;
-                    self.engine.inform(id).await?;
+                    self.engine.inform(id).await
                 }
-            }
+            };
+            // Whoever came meanwhile has ticked off their item: it is this one's now, whatever happened.
             if !guard.again() {
-                return Ok(());
+                return outcome;
             }
         }
     }

@@ -160,17 +160,44 @@ async fn this_was_not_me_stops_everything_until_the_lead_and_another_lift_it() {
     assert!(answer.contains("are frozen"), "{answer}");
     assert_eq!(w.account.count("PutUserPolicy"), 0);
 
+    // A second victim can say so too, and what stands in their name ends.
+    let answer = w.forged_click(ANA, "irp.not_me", "INC-1.2").await;
+    assert!(answer.contains("are frozen"), "{answer}");
+    w.until_card(SESSIONS, "cancelled").await;
     w.until("it can be lifted", |w| w.offers("stolen AWS credential", "irp.unfreeze")).await;
     let answer = w.click(CHRIS, "stolen AWS credential", "irp.unfreeze").await;
     assert!(answer.contains("not whoever said"), "{answer}");
     let answer = w.click(DANA, "stolen AWS credential", "irp.unfreeze").await;
     assert!(answer.contains("Only the lead and another approver"), "{answer}");
-    w.click(ANA, "stolen AWS credential", "irp.unfreeze").await;
     let answer = w.click(ANA, "stolen AWS credential", "irp.unfreeze").await;
-    assert!(answer.contains("agreed already"), "the lead alone does not lift it: {answer}");
+    assert!(answer.contains("not whoever said"), "the lead, who disputes too: {answer}");
+    w.click(BEN, "stolen AWS credential", "irp.unfreeze").await;
     let answer = w.click(BEN, "stolen AWS credential", "irp.unfreeze").await;
+    assert!(answer.contains("agreed already"), "one person does not lift it: {answer}");
+    w.click(BEN, "stolen AWS credential", "irp.lead").await;
+    let answer = w.click(BEN, "stolen AWS credential", "irp.unfreeze").await;
+    assert!(answer.contains("agreed already"), "nor as the lead: {answer}");
+    let answer = w.click(KIM, "stolen AWS credential", "irp.unfreeze").await;
+    assert!(answer.contains("Only the lead and another approver"), "nor with one who is recused: {answer}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lead_and_another_approver_lift_a_freeze_and_approvals_go_on() {
+    let rules = ORGANISATION.replace("\"U0APPROVE1\", ", "\"U0APPROVE1\", \"U0STAKEHO1\", ");
+    let w = World::start_with_rules(&rules).await;
+    asked(&w).await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.forged_click(CHRIS, "irp.not_me", "INC-1.1").await;
+    let refused = w.forged_click(ANA, "irp.request", "INC-1 revoke-user-sessions").await;
+    assert!(refused.contains("are frozen"), "{refused}");
+    w.until("it can be lifted", |w| w.offers("stolen AWS credential", "irp.unfreeze")).await;
+    w.click(DANA, "stolen AWS credential", "irp.unfreeze").await;
+    let answer = w.click(ANA, "stolen AWS credential", "irp.unfreeze").await;
     assert!(answer.contains("The freeze is lifted"), "{answer}");
-    w.until("it can be approved again", |w| w.offers(SESSIONS, "irp.approve")).await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
     w.click(BEN, SESSIONS, "irp.approve").await;
     w.until_card(SESSIONS, "carried out and verified").await;
     w.end().await;

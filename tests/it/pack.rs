@@ -32,6 +32,10 @@ fn copied(pack: &Path, to: &Path) -> PathBuf {
     copy
 }
 
+fn sha256(bytes: &[u8]) -> String {
+    irp::view::pack::hash(bytes)
+}
+
 fn lines(pack: &Path) -> Vec<String> {
     fs::read_to_string(pack.join("log.ndjson")).unwrap().lines().map(str::to_owned).collect()
 }
@@ -46,8 +50,8 @@ fn is_found_out(pack: &Path) {
     let (whole, said) = verify(pack, &[]);
     assert!(whole, "{said}");
     let head = said.trim().rsplit(' ').next().unwrap().to_owned();
-    assert!(verify(pack, &["--head", &head]).0);
-    assert!(!verify(pack, &["--head", &"0".repeat(64)]).0);
+    assert!(verify(pack, &["--hash", &head]).0);
+    assert!(!verify(pack, &["--hash", &"0".repeat(64)]).0);
 
     let all = lines(pack);
     let middle = all.len() / 2;
@@ -79,6 +83,19 @@ fn is_found_out(pack: &Path) {
         fs::remove_file(copy.join(file)).unwrap();
         assert!(verify(&copy, &[]).1.contains("is missing"));
     }
+    let copy = copied(pack, dir.path());
+    fs::write(copy.join("cards/more.json"), "{}").unwrap();
+    assert!(verify(&copy, &[]).1.contains("somebody has added it"));
+    // A forger who writes the list anew is found out by its hash.
+    let copy = copied(pack, dir.path());
+    let report = fs::read(copy.join("report.md")).unwrap();
+    fs::write(copy.join("report.md"), "nothing happened").unwrap();
+    let list = fs::read_to_string(copy.join("manifest.json")).unwrap();
+    let forged = list.replace(&sha256(&report), &sha256(b"nothing happened"));
+    fs::write(copy.join("manifest.json"), forged).unwrap();
+    assert!(verify(&copy, &[]).0);
+    assert!(verify(&copy, &["--hash", &head]).1.contains("this is another pack"));
+
     let copy = copied(pack, dir.path());
     fs::remove_file(copy.join("manifest.json")).unwrap();
     assert!(verify(&copy, &[]).1.contains("was it finished"));

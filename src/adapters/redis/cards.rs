@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::{RedisStore, keys};
 use crate::domain::id::IncidentId;
-use crate::ports::{CardStore, Posted, Slot, StoreError, TAKEOVER_AFTER};
+use crate::ports::{CARDS_LEASE, CardStore, Posted, Slot, StoreError};
 
 static LEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -54,7 +54,7 @@ impl CardStore for RedisStore {
 
     async fn lease_cards(&self, id: IncidentId, holder: &str) -> Result<bool, StoreError> {
         let mut lease = LEASE.key(keys::carding(id));
-        lease.arg(holder).arg(TAKEOVER_AFTER.as_secs());
+        lease.arg(holder).arg(CARDS_LEASE.as_secs());
         Ok(lease.invoke_async(&mut self.server.link.clone()).await?)
     }
 

@@ -7,7 +7,7 @@
 //! | `irp:v1:{p3}:due` | sorted set | incident by the time it is due, in milliseconds |
 //! | `irp:v1:{p3}:work:effects`, `…:cards` | stream | incidents that need attention, field `e` |
 //! | `irp:v1:{p3}:cards:INC-3` | hash | slot to where its message stands, as JSON |
-//! | `irp:v1:{p3}:carding:INC-3` | string | who brings its messages in line; gone after 15 s of silence |
+//! | `irp:v1:{p3}:carding:INC-3` | string | who brings its messages in line; gone after 8 s of silence |
 //! | `irp:v1:{index}:claimed` | sorted set | correlation key by the number of its incident |
 //! | `irp:v1:{index}:last` | integer | the last incident number handed out |
 //! | `irp:v1:{index}:open` | sorted set | numbers of incidents claimed and not retired, by themselves |

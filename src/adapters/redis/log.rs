@@ -123,8 +123,12 @@ impl IncidentLog for RedisStore {
         let Some(last) = limit.checked_sub(1) else {
             return Ok(Vec::new());
         };
-        let numbers: Vec<u32> =
-            cmd("ZREVRANGE").arg(keys::OPEN).arg(0).arg(last).query_async(&mut self.server.link.clone()).await?;
+        let numbers: Vec<u32> = cmd("ZREVRANGE")
+            .arg(keys::OPEN)
+            .arg(0)
+            .arg(i64::try_from(last).unwrap_or(-1))
+            .query_async(&mut self.server.link.clone())
+            .await?;
         Ok(numbers.into_iter().map(IncidentId::new).collect())
     }
 }

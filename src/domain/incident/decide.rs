@@ -144,6 +144,10 @@ pub fn decide(
         PersonCommand::Unfreeze => freeze::unfreeze(incident, actor, cx),
         PersonCommand::NameSubject { user } => {
             check_responder(cx.policy, actor)?;
+            // Who may not decide may not choose who else may not.
+            if let Some(why) = recused(incident, cx.policy).get(&actor.person) {
+                return Err(Refusal::Recused(*why));
+            }
             if incident.named.contains(&user) {
                 return Err(Refusal::Other(format!("{} is named in this incident already.", mention(&user))));
             }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Event;
-use super::state::{Closing, CompromiseTime, Finding, Freeze, Identified, Incident, Reported, Search};
+use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Execution, Request, RequestState};
 use crate::domain::credential::{PrincipalKind, Subject};
@@ -38,6 +38,7 @@ fn open(record: &Record) -> Option<Incident> {
         reports: Vec::new(),
         deliveries: [].into(),
         findings: [].into(),
+        owner_signs: [].into(),
         identified: None,
         search: wanted(record.at),
         compromise: None,
@@ -67,6 +68,8 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::Opened { .. } | Event::AttemptRefused { .. } => {}
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
+            let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
+            incident.owner_signs.extend(signs.cloned());
             incident.identified = Some(Identified { found: found.clone().over(incident.identification()), at });
             incident.search = Search::Done;
         }
@@ -86,7 +89,9 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.named.insert(user.clone());
         }
         Event::Frozen { by, request } => {
-            incident.freeze = Some(Freeze { by: by.clone(), request: *request, at, agreed: [].into() });
+            let freeze = incident.freeze.get_or_insert_default();
+            freeze.disputed.insert(by.clone(), *request);
+            freeze.agreed.clear();
         }
         Event::UnfreezeAgreed { by, person } => {
             if let Some(freeze) = &mut incident.freeze {

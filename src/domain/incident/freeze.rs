@@ -7,17 +7,19 @@ use super::state::Incident;
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
 use crate::domain::policy::{Actor, PersonId, Standing};
+use crate::domain::recusal::recused;
 use crate::domain::refusal::{Refusal, mention};
 
 /// Refuses while approvals are frozen.
 pub(super) fn check(incident: &Incident) -> Result<(), Refusal> {
-    match &incident.freeze {
+    match incident.freeze.as_ref().and_then(|freeze| freeze.disputed.iter().next()) {
         None => Ok(()),
-        Some(freeze) => Err(Refusal::Frozen { by: freeze.by.clone(), request: freeze.request }),
+        Some((by, request)) => Err(Refusal::Frozen { by: by.clone(), request: *request }),
     }
 }
 
-/// The disputed request ends, if it still can; all others stand still. Whoever is named needs no right for
+/// The disputed request ends, if it still can; all others stand still. Also while frozen: there can be more
+/// than one whose account is in other hands. Whoever is named needs no right for
 /// this but to be themselves.
 pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> Result<Vec<Event>, Refusal> {
     if actor.standing != Standing::Member {
@@ -29,7 +31,6 @@ pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> 
     if !in_their_name {
         return Err(Refusal::NotInYourName(request));
     }
-    check(incident)?;
     let mut events = vec![Event::Frozen { by: actor.user.clone(), request }];
     if matches!(found.state, RequestState::Pending | RequestState::Approved { .. }) {
         let why = format!("{} says that it was not them", mention(&actor.user));
@@ -46,17 +47,20 @@ pub(super) fn unfreeze(incident: &Incident, actor: &Actor, cx: Context<'_>) -> R
         return Err(Refusal::NotAMember(actor.standing));
     }
     let lead = cx.policy.person(incident.lead.as_ref().ok_or(Refusal::NoLead)?);
+    let recused = recused(incident, cx.policy);
+    let disputes = |person: &PersonId| freeze.disputed.keys().any(|user| cx.policy.person(user) == *person);
     let counts = |person: &PersonId| {
-        *person != cx.policy.person(&freeze.by) && (*person == lead || cx.policy.is_approver(person))
+        !disputes(person) && !recused.contains_key(person) && (*person == lead || cx.policy.is_approver(person))
     };
     if !counts(&actor.person) {
         return Err(Refusal::CannotLift);
     }
-    if freeze.agreed.contains_key(&actor.person) {
-        return Err(Refusal::AlreadyAgreed);
-    }
     let agreed: Vec<_> = freeze.agreed.keys().chain([&actor.person]).filter(|person| counts(person)).collect();
     let lifted = agreed.contains(&&lead) && agreed.iter().any(|person| **person != lead);
+    // The lead can have changed since: then the same people may suffice now.
+    if freeze.agreed.contains_key(&actor.person) && !lifted {
+        return Err(Refusal::AlreadyAgreed);
+    }
     let mut events = vec![Event::UnfreezeAgreed { by: actor.user.clone(), person: actor.person.clone() }];
     events.extend(lifted.then_some(Event::Unfrozen));
     Ok(events)

@@ -38,6 +38,9 @@ pub struct Incident {
     pub deliveries: BTreeSet<String>,
     /// Findings, by id; alerts without one by their delivery.
     pub findings: BTreeMap<String, Finding>,
+    /// Everything that has ever pointed to the credential's owner: a tag that is changed later, or a new
+    /// name, takes nobody's recusal back.
+    pub owner_signs: BTreeSet<String>,
     /// What is known about the credential. Stays when looking again fails.
     pub identified: Option<Identified>,
     /// Whether the bot is finding out.
@@ -84,15 +87,11 @@ pub struct Finding {
 }
 
 /// Approvals stand still.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Freeze {
-    /// Who said so.
-    pub by: UserId,
-    /// Of which request.
-    pub request: RequestId,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Who has agreed to lift it.
+    /// Who says that something was not them, and which request.
+    pub disputed: BTreeMap<UserId, RequestId>,
+    /// Who has agreed to lift it since the last of them.
     pub agreed: BTreeMap<PersonId, UserId>,
 }
 

@@ -50,6 +50,7 @@ pub(super) async fn retiring_frees_the_keys_but_not_the_number(replicas: &Replic
 
 pub(super) async fn open_incidents_come_newest_first(replicas: &Replicas) {
     assert_eq!(replicas.one.open_incidents(10).await.unwrap(), []);
+    assert_eq!(replicas.one.open_incidents(usize::MAX).await.unwrap(), []);
     for number in 1..=12 {
         replicas.one.claim(&[format!("key:{number}")]).await.unwrap();
     }
