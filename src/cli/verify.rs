@@ -38,8 +38,13 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
     if let Some(expected) = &options.hash {
         ensure!(*expected == own, "{MANIFEST}: its hash is {own}, not {expected}: this is another pack");
     }
+    // The chain on one core, the files' hashes on another.
+    let (chain, hashes) = std::thread::scope(|scope| {
+        let hashes = scope.spawn(|| check_files(pack, &manifest));
+        (check_log(manifest.incident, &pack.join(LOG)), hashes.join())
+    });
     // The log first: which record is broken says more than that the file is not as it was.
-    let chain = check_log(manifest.incident, &pack.join(LOG))?;
+    let chain = chain?;
     ensure!(
         chain.records() == manifest.records,
         "{LOG}: {} records, and the list says {}: some are missing at the end",
@@ -51,12 +56,7 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
         "{LOG}: record {} is not as it was written: its hash is not the one in the list",
         chain.records()
     );
-    for (path, expected) in &manifest.files {
-        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-        ensure!(inside, "{MANIFEST}: “{path}” leads out of the pack");
-        let actual = hash_of(&pack.join(path))?;
-        ensure!(actual == *expected, "{path}: is not as it was written");
-    }
+    hashes.map_err(|_| anyhow::anyhow!("the files could not be hashed"))??;
     ensure!(manifest.files.contains_key(LOG), "{MANIFEST}: does not list {LOG}");
     let listed = |path: &Path| path.to_str().is_some_and(|p| p == MANIFEST || manifest.files.contains_key(p));
     if let Some(other) = files(pack)?.into_iter().find(|path| !listed(path)) {
@@ -69,6 +69,16 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
         manifest.records,
         manifest.files.len()
     );
+    Ok(())
+}
+
+fn check_files(pack: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    for (path, expected) in &manifest.files {
+        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        ensure!(inside, "{MANIFEST}: “{path}” leads out of the pack");
+        let actual = hash_of(&pack.join(path))?;
+        ensure!(actual == *expected, "{path}: is not as it was written");
+    }
     Ok(())
 }
 
@@ -99,7 +109,11 @@ fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
             return Ok(chain);
         }
         let text = line.strip_suffix('\n').unwrap_or(&line);
-        chain.follow(text).with_context(|| LOG.to_owned())?;
+        let kind = chain.follow(text).with_context(|| LOG.to_owned())?;
+        // Taken apart only where it says something: a log is long, and few records are requests.
+        if number > 1 && kind != "ApprovalRequested" {
+            continue;
+        }
         match event(text).with_context(|| format!("{LOG}: record {number} cannot be read"))? {
             Event::Opened { id, .. } if number == 1 => {
                 ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}");

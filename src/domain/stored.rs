@@ -5,6 +5,8 @@
 //! reorders a record breaks the chain at the next one; the last is held by the hash that reports and
 //! evidence packs show.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -86,16 +88,25 @@ pub struct Chain {
     records: usize,
 }
 
+/// What following a log needs, read without taking the record apart.
 #[derive(Deserialize)]
 struct Link<'a> {
     v: u8,
     #[serde(borrow)]
-    prev: Option<std::borrow::Cow<'a, str>>,
+    prev: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event: Kind<'a>,
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow, rename = "type")]
+    name: Cow<'a, str>,
 }
 
 impl Chain {
-    /// Takes the next record's stored text.
-    pub fn follow(&mut self, text: &str) -> Result<(), Unreadable> {
+    /// Takes the next record's stored text, and says what kind of event it is.
+    pub fn follow<'a>(&mut self, text: &'a str) -> Result<Cow<'a, str>, Unreadable> {
         let number = self.records + 1;
         let form = |why: String| Unreadable::Form { number, why };
         let link: Link<'_> = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
@@ -107,7 +118,7 @@ impl Chain {
         }
         self.head = Some(hash(text));
         self.records = number;
-        Ok(())
+        Ok(link.event.name)
     }
 
     /// How many records there were.
