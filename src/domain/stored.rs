@@ -88,10 +88,14 @@ pub struct Chain {
     records: usize,
 }
 
+#[derive(Deserialize)]
+struct Form {
+    v: u8,
+}
+
 /// What following a log needs, read without taking the record apart.
 #[derive(Deserialize)]
 struct Link<'a> {
-    v: u8,
     #[serde(borrow)]
     prev: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -109,10 +113,12 @@ impl Chain {
     pub fn follow<'a>(&mut self, text: &'a str) -> Result<Cow<'a, str>, Unreadable> {
         let number = self.records + 1;
         let form = |why: String| Unreadable::Form { number, why };
-        let link: Link<'_> = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
-        if link.v != FORM {
-            return Err(form(format!("its form is {} and this program knows {FORM}; a newer one wrote it", link.v)));
+        // The form first: a newer one may have another shape.
+        let Form { v } = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
+        if v != FORM {
+            return Err(form(format!("its form is {v} and this program knows {FORM}; a newer one wrote it")));
         }
+        let link: Link<'a> = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
         if link.prev.as_deref() != self.head.as_deref() {
             return Err(Unreadable::Broken(number));
         }
