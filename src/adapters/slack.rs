@@ -308,9 +308,6 @@ impl Chat for SlackChat {
     }
 }
 
-/// Shared by all that speak to Slack.
-pub type SharedChat = Arc<SlackChat>;
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -129,10 +129,7 @@ async fn other_rules_end_what_was_asked_under_the_old_ones() {
     w.reloads.as_ref().unwrap().send(organisation).await.unwrap();
     w.until_card(KEY, "cancelled").await;
     w.until("it is told", |w| w.notes().iter().any(|n| n.contains("the rules in irp.toml have changed"))).await;
-    w.click(ANA, KEY, "irp.request").await;
-    w.until_card(KEY, "waiting for approval").await;
-    w.click(CHRIS, KEY, "irp.approve").await;
-    w.until_card(KEY, "carried out and verified").await;
+    w.carry_out(KEY, ANA, CHRIS).await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
     w.end().await;
 }
@@ -196,10 +193,7 @@ async fn the_lead_and_another_approver_lift_a_freeze_and_approvals_go_on() {
     w.click(DANA, "stolen AWS credential", "irp.unfreeze").await;
     let answer = w.click(ANA, "stolen AWS credential", "irp.unfreeze").await;
     assert!(answer.contains("The freeze is lifted"), "{answer}");
-    w.click(ANA, SESSIONS, "irp.request").await;
-    w.until_card(SESSIONS, "waiting for approval").await;
-    w.click(BEN, SESSIONS, "irp.approve").await;
-    w.until_card(SESSIONS, "carried out and verified").await;
+    w.carry_out(SESSIONS, ANA, BEN).await;
     w.end().await;
 }
 

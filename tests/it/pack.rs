@@ -108,10 +108,7 @@ async fn a_pack_holds_everything_and_every_change_to_it_is_found() {
     let mut w = World::without_bot(false).await;
     let _program = Program::start(&mut w, &redis, &dir).await;
     w.incident().await;
-    w.click(ANA, KEY, "irp.request").await;
-    w.until_card(KEY, "waiting for approval").await;
-    w.click(CHRIS, KEY, "irp.approve").await;
-    w.until_card(KEY, "carried out and verified").await;
+    w.carry_out(KEY, ANA, CHRIS).await;
     let out = dir.path().join("pack");
     let export = |incident: &'static str| {
         let mut command = command(&w, &redis, &dir, 0);

@@ -48,10 +48,7 @@ async fn two_people_disable_a_stolen_key() {
 async fn sessions_are_revoked_and_the_revocation_is_undone() {
     let w = World::start().await;
     w.incident().await;
-    w.click(ANA, SESSIONS, "irp.request").await;
-    w.until_card(SESSIONS, "waiting for approval").await;
-    w.click(BEN, SESSIONS, "irp.approve").await;
-    w.until_card(SESSIONS, "carried out and verified").await;
+    w.carry_out(SESSIONS, ANA, BEN).await;
     let policy = w.account.user_inline_policy("deploy-bot", "AWSRevokeOlderSessions").unwrap();
     assert!(policy.contains("aws:TokenIssueTime") && !policy.contains("{cut-off}"), "{policy}");
 
@@ -65,10 +62,7 @@ async fn sessions_are_revoked_and_the_revocation_is_undone() {
     assert!(card.contains("Undone by INC-1.2") && !card.contains("large_green_circle"), "{card}");
 
     // Once more, both ways: what has been undone can be done again, and undone again.
-    w.click(ANA, SESSIONS, "irp.request").await;
-    w.until_card(SESSIONS, "waiting for approval").await;
-    w.click(BEN, SESSIONS, "irp.approve").await;
-    w.until_card(SESSIONS, "carried out and verified").await;
+    w.carry_out(SESSIONS, ANA, BEN).await;
     w.click(ANA, SESSIONS, "irp.undo").await;
     w.until_card("Undo INC-1.3", "waiting for approval").await;
     w.click(BEN, "Undo INC-1.3", "irp.approve").await;
@@ -81,21 +75,12 @@ async fn sessions_are_revoked_and_the_revocation_is_undone() {
 async fn sessions_can_be_revoked_again_and_must_be_when_the_key_was_still_active() {
     let w = World::start().await;
     w.incident().await;
-    w.click(ANA, SESSIONS, "irp.request").await;
-    w.until_card(SESSIONS, "waiting for approval").await;
-    w.click(BEN, SESSIONS, "irp.approve").await;
-    w.until_card(SESSIONS, "carried out and verified").await;
-    w.click(ANA, KEY, "irp.request").await;
-    w.until_card(KEY, "waiting for approval").await;
-    w.click(BEN, KEY, "irp.approve").await;
-    w.until_card(KEY, "carried out and verified").await;
+    w.carry_out(SESSIONS, ANA, BEN).await;
+    w.carry_out(KEY, ANA, BEN).await;
     let status = w.command(ANA, "/irp status").await;
     assert!(status.contains("Containment") && status.contains("The key was still active"), "{status}");
     w.until("it can be done again", |w| w.offers(SESSIONS, "irp.request")).await;
-    w.click(ANA, SESSIONS, "irp.request").await;
-    w.until_card(SESSIONS, "waiting for approval").await;
-    w.click(BEN, SESSIONS, "irp.approve").await;
-    w.until_card(SESSIONS, "carried out and verified").await;
+    w.carry_out(SESSIONS, ANA, BEN).await;
     assert_eq!(w.account.count("PutUserPolicy"), 2);
     let status = w.command(ANA, "/irp status").await;
     assert!(status.contains("· Contained ·"), "{status}");
@@ -110,10 +95,7 @@ async fn sessions_can_be_revoked_again_and_must_be_when_the_key_was_still_active
 async fn undoing_leaves_another_incidents_revocation_alone() {
     let w = World::start().await;
     w.incident().await;
-    w.click(ANA, SESSIONS, "irp.request").await;
-    w.until_card(SESSIONS, "waiting for approval").await;
-    w.click(BEN, SESSIONS, "irp.approve").await;
-    w.until_card(SESSIONS, "carried out and verified").await;
+    w.carry_out(SESSIONS, ANA, BEN).await;
     let theirs = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],
         "Condition":{"DateLessThan":{"aws:TokenIssueTime":"2026-01-01T00:00:00Z"}}}]}"#;
     w.account.put_user_policy_directly("deploy-bot", "AWSRevokeOlderSessions", Some(theirs));
@@ -127,10 +109,7 @@ async fn undoing_leaves_another_incidents_revocation_alone() {
 async fn a_leaked_key_is_never_switched_on_again() {
     let w = World::start().await;
     w.incident().await;
-    w.click(ANA, KEY, "irp.request").await;
-    w.until_card(KEY, "waiting for approval").await;
-    w.click(CHRIS, KEY, "irp.approve").await;
-    w.until_card(KEY, "carried out and verified").await;
+    w.carry_out(KEY, ANA, CHRIS).await;
     let card = w.card(ANA, KEY).unwrap()["blocks"].to_string();
     assert!(card.contains("Cannot be undone here") && card.contains("never switched on again"), "{card}");
     assert!(!w.offers(KEY, "irp.undo"), "no button that only says no");

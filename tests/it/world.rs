@@ -284,6 +284,14 @@ impl World {
         self.next_told(person, before).await
     }
 
+    /// One asks for a step, another approves it, and it is done.
+    pub(crate) async fn carry_out(&self, card: &str, requester: &str, approver: &str) {
+        self.click(requester, card, "irp.request").await;
+        self.until_card(card, "waiting for approval").await;
+        self.click(approver, card, "irp.approve").await;
+        self.until_card(card, "carried out and verified").await;
+    }
+
     /// Clicks without waiting for an answer.
     pub(crate) async fn press(&self, person: &str, card: &str, button: &str) {
         let message = self.card(person, card).unwrap_or_else(|| panic!("no card “{card}”: {:#?}", self.texts()));
