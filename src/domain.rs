@@ -4,8 +4,10 @@
 pub mod action;
 pub mod alert;
 pub mod approval;
+pub mod blast_radius;
 pub mod credential;
 pub mod id;
+pub mod identification;
 pub mod incident;
 pub mod observation;
 pub mod playbook;

@@ -17,6 +17,7 @@ use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::together::open_steps;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
@@ -207,19 +208,39 @@ impl Engine {
 
     /// A responder asks for a step: reads AWS, works the plan out and puts it before the approvers.
     pub async fn request(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Incident, EngineError> {
+        self.request_steps(id, by, |_| vec![step.clone()]).await
+    }
+
+    /// A responder asks for all containment that is left, as one thing to decide on.
+    pub async fn request_all(&self, id: IncidentId, by: &UserId) -> Result<Incident, EngineError> {
+        let left = |incident: &Incident| open_steps(incident, &self.playbook).into_iter().map(|(step, _)| step.id);
+        self.request_steps(id, by, |incident| left(incident).collect()).await
+    }
+
+    async fn request_steps(
+        &self,
+        id: IncidentId,
+        by: &UserId,
+        steps: impl Fn(&Incident) -> Vec<StepId>,
+    ) -> Result<Incident, EngineError> {
         let actor = self.actor(by).await;
         let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
         let policy = self.policy().await;
-        let action = match decide::may_request(&incident, &actor, step, self.context(&policy)) {
-            Ok(action) => action,
-            Err(refusal) => return Err(self.audit(&incident, &actor, "request", None, refusal).await),
-        };
         let account = incident
             .account()
             .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
-        let before = self.ports.cloud.observe(&account, &action.probe()).await?;
-        let command = PersonCommand::Request { step: step.clone(), before, nonce: nonce() };
-        self.decide(id, &actor, command).await
+        let steps = steps(&incident);
+        if steps.is_empty() {
+            return Err(Refusal::NotApplicable("No containment step is left to ask for.".into()).into());
+        }
+        let mut parts = Vec::new();
+        for step in steps {
+            match decide::may_request(&incident, &actor, &step, self.context(&policy)) {
+                Ok(action) => parts.push((step, self.ports.cloud.observe(&account, &action.probe()).await?)),
+                Err(refusal) => return Err(self.audit(&incident, &actor, "request", None, refusal).await),
+            }
+        }
+        self.decide(id, &actor, PersonCommand::Request { parts, nonce: nonce() }).await
     }
 
     /// A person's command, other than opening and requesting.

@@ -11,9 +11,10 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::domain::approval::{CallAnswer, Warrant};
+use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
 use crate::domain::id::{AccountId, ChannelId, GroupId, IncidentId, UserId};
-use crate::domain::incident::event::Identification;
+use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
 use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
@@ -369,6 +370,15 @@ pub trait Cloud: Send + Sync {
     /// Finds out whose credential it is. Parts that cannot be read are named in
     /// [`Identification::not_known`]; an error means that nothing could be said at all.
     async fn identify(&self, subject: &Subject, now: DateTime<Utc>) -> Result<Identification, CloudError>;
+
+    /// Reads what a credential was used for in recent days and which roles it has taken: minutes behind the
+    /// calls themselves, and slower than [`Self::identify`]. Gaps are named in [`BlastRadius::not_known`].
+    async fn blast_radius(
+        &self,
+        subject: &Subject,
+        found: &Identification,
+        now: DateTime<Utc>,
+    ) -> Result<BlastRadius, CloudError>;
 
     /// Reads one target.
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError>;

@@ -10,7 +10,9 @@ use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
 pub mod announcement;
+pub mod blast_radius;
 pub mod blocks;
+pub mod burst;
 pub mod evidence;
 pub mod forms;
 pub mod notes;
@@ -52,10 +54,11 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
         of("evidence".into(), evidence::message(&incident)),
     ];
     let recused = recused(&incident, policy);
+    cards.extend(burst::message(&incident, playbook, policy, &recused).map(|message| of("burst".into(), message)));
     for step in crate::domain::incident::steps::steps(&incident, playbook) {
-        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, &recused)));
+        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, policy, &recused)));
     }
     cards.extend(notes::notes(&incident, records));
-    cards.extend(receipts::receipts(&incident));
+    cards.extend(receipts::receipts(&incident, policy));
     cards
 }

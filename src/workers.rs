@@ -28,6 +28,8 @@ const DUE_EVERY: Duration = Duration::from_millis(250);
 const HOLD_EVERY: Duration = Duration::from_secs(TAKEOVER_AFTER.as_secs() / 4);
 /// Credentials looked into at once.
 pub const INFORM_AT_ONCE: usize = 4;
+/// Credentials whose use is read at once: the trail takes two questions a second.
+pub const REACHING_AT_ONCE: usize = 2;
 /// Wait after the store has failed.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
@@ -50,6 +52,8 @@ pub struct Workers {
     pub busy: Arc<Busy>,
     /// Limits how many credentials are looked into at once: IAM and CloudTrail take few questions a second.
     pub informing: Arc<Semaphore>,
+    /// Limits how many event histories are read at once.
+    pub reaching: Arc<Semaphore>,
     /// Ends waits.
     pub shutdown: CancellationToken,
 }
@@ -65,6 +69,10 @@ pub enum Task {
     Act,
     /// Find out.
     Inform,
+    /// Read what it was used for.
+    Reach,
+    /// Read again what was put in place.
+    Watch,
 }
 
 impl Busy {

@@ -17,9 +17,10 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::approval::{CallAnswer, Warrant};
+use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
 use crate::domain::id::AccountId;
-use crate::domain::incident::event::Identification;
+use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
 use crate::ports::{Cloud, CloudError};
 
@@ -29,8 +30,10 @@ mod fault;
 mod identify;
 mod observe;
 mod trail;
+mod usage;
 
 use fault::fault;
+use trail::RegionTrail;
 
 /// IAM and the global STS events live here.
 const HOME_REGION: &str = "us-east-1";
@@ -87,7 +90,7 @@ pub struct AwsCloud {
 struct AccountClients {
     settings: AccountSettings,
     iam: aws_sdk_iam::Client,
-    trails: Vec<(String, aws_sdk_cloudtrail::Client)>,
+    trails: Vec<RegionTrail>,
 }
 
 impl AwsCloud {
@@ -147,7 +150,7 @@ impl AccountClients {
         regions.extend(settings.regions.iter().filter(|r| *r != HOME_REGION).cloned());
         let trails = regions.into_iter().map(|region| {
             let config = config.to_builder().region(aws_config::Region::new(region.clone())).build();
-            (region, aws_sdk_cloudtrail::Client::new(&config))
+            RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&config))
         });
         Self { iam: aws_sdk_iam::Client::new(&config), trails: trails.collect(), settings }
     }
@@ -157,6 +160,17 @@ impl AccountClients {
 impl Cloud for AwsCloud {
     async fn identify(&self, subject: &Subject, now: DateTime<Utc>) -> Result<Identification, CloudError> {
         identify::identify(self, subject, now).await
+    }
+
+    async fn blast_radius(
+        &self,
+        subject: &Subject,
+        found: &Identification,
+        now: DateTime<Utc>,
+    ) -> Result<BlastRadius, CloudError> {
+        let unknown = || CloudError::UnknownAccount("that is not known".into());
+        let account = self.account(found.account.as_ref().ok_or_else(unknown)?)?;
+        Ok(usage::read(account, subject, found, now).await)
     }
 
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {

@@ -22,6 +22,8 @@ pub struct Organisation {
     #[serde(default)]
     approval: Approval,
     #[serde(default)]
+    break_glass: BreakGlass,
+    #[serde(default)]
     protected: Protected,
     /// The AWS accounts.
     #[serde(default, rename = "account")]
@@ -79,6 +81,13 @@ impl Approval {
     const fn classes(&self) -> [(&'static str, ActionClass, Class); 2] {
         [("contain", ActionClass::Contain, self.contain), ("loosen", ActionClass::Loosen, self.loosen)]
     }
+}
+
+/// Off unless it names somebody.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct BreakGlass {
+    people: BTreeSet<UserId>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -162,6 +171,14 @@ impl Organisation {
                 }
             }
         }
+        if self.people.responder_groups.is_empty() && self.people.approver_groups.is_empty() {
+            let policy = self.policy(None);
+            for user in self.break_glass.people.iter().filter(|user| !policy.is_responder(&policy.person(user))) {
+                faults.push(format!(
+                    "{path}: break_glass.people: {user} is no responder and no approver, so they could not use it."
+                ));
+            }
+        }
         let mut ids = BTreeSet::new();
         for account in &self.accounts {
             if !ids.insert(&account.id) {
@@ -241,8 +258,18 @@ impl Organisation {
             belongings,
             protected_arns,
             rules: rules.collect(),
+            break_glass: self.break_glass.people.clone(),
             escalation: self.people.escalation.clone(),
-            version: Digest::of(&(&self.people, &self.persons, &self.approval, &self.protected)).short().to_owned(),
+            version: Digest::of(&(
+                &self.people,
+                &self.persons,
+                &self.approval,
+                &self.break_glass,
+                &self.protected,
+                &self.accounts,
+            ))
+            .short()
+            .to_owned(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The catalogue: each change in AWS with its literal calls, its inverse, and how to tell from AWS
 //! that it holds. What is here is what an approver reads, what is executed and what is verified.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::credential::AccessKeyId;
@@ -9,9 +9,11 @@ use super::id::RequestId;
 use super::observation::{KeyStatus, Observation, Probe};
 use super::policy::ActionClass;
 
+pub use call::ApiCall;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 use revocation::{cut_off_at, cut_off_in, role_policy_call, same_documents, user_policy_call};
 
+mod call;
 mod revocation;
 
 /// A change in AWS, with its exact target.
@@ -59,113 +61,8 @@ pub enum Action {
     },
 }
 
-/// One AWS API call with all its parameters.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "operation")]
-#[allow(missing_docs, reason = "the fields are the API's own parameters")]
-pub enum ApiCall {
-    /// `iam:UpdateAccessKey`
-    UpdateAccessKey { user_name: String, access_key_id: AccessKeyId, status: KeyStatus },
-    /// `iam:PutUserPolicy`
-    PutUserPolicy { user_name: String, policy_name: String, policy_document: String },
-    /// `iam:DeleteUserPolicy`
-    DeleteUserPolicy { user_name: String, policy_name: String },
-    /// `iam:PutRolePolicy`
-    PutRolePolicy { role_name: String, policy_name: String, policy_document: String },
-    /// `iam:DeleteRolePolicy`
-    DeleteRolePolicy { role_name: String, policy_name: String },
-}
-
-impl ApiCall {
-    /// The IAM action that allows exactly this call.
-    pub const fn iam_action(&self) -> &'static str {
-        match self {
-            Self::UpdateAccessKey { .. } => "iam:UpdateAccessKey",
-            Self::PutUserPolicy { .. } => "iam:PutUserPolicy",
-            Self::DeleteUserPolicy { .. } => "iam:DeleteUserPolicy",
-            Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
-            Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
-        }
-    }
-
-    /// The parameters as AWS names them, in AWS's order.
-    pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::UpdateAccessKey { user_name, access_key_id, status } => vec![
-                ("UserName", user_name.clone()),
-                ("AccessKeyId", access_key_id.to_string()),
-                ("Status", status.as_str().to_owned()),
-            ],
-            Self::PutUserPolicy { user_name, policy_name, policy_document } => vec![
-                ("UserName", user_name.clone()),
-                ("PolicyName", policy_name.clone()),
-                ("PolicyDocument", policy_document.clone()),
-            ],
-            Self::DeleteUserPolicy { user_name, policy_name } => {
-                vec![("UserName", user_name.clone()), ("PolicyName", policy_name.clone())]
-            }
-            Self::PutRolePolicy { role_name, policy_name, policy_document } => vec![
-                ("RoleName", role_name.clone()),
-                ("PolicyName", policy_name.clone()),
-                ("PolicyDocument", policy_document.clone()),
-            ],
-            Self::DeleteRolePolicy { role_name, policy_name } => {
-                vec![("RoleName", role_name.clone()), ("PolicyName", policy_name.clone())]
-            }
-        }
-    }
-
-    /// The same call for the AWS CLI, quoted for a POSIX shell: what a person runs when the bot cannot.
-    pub fn cli(&self) -> String {
-        let mut command = format!("aws iam {}", kebab(self.iam_action().trim_start_matches("iam:")));
-        for (name, value) in self.parameters() {
-            command.extend([" --", &kebab(name), " ", &shell_quoted(&value)]);
-        }
-        command
-    }
-
-    /// The call with the cut-off filled in.
-    #[must_use]
-    fn with_cut_off(mut self, cut_off: DateTime<Utc>) -> Self {
-        if let Self::PutUserPolicy { policy_document, .. } | Self::PutRolePolicy { policy_document, .. } = &mut self {
-            *policy_document = policy_document.replace(CUT_OFF, &cut_off.to_rfc3339_opts(SecondsFormat::Secs, true));
-        }
-        self
-    }
-
-    /// The policy document that it puts, if it puts one.
-    pub fn document(&self) -> Option<&str> {
-        match self {
-            Self::PutUserPolicy { policy_document, .. } | Self::PutRolePolicy { policy_document, .. } => {
-                Some(policy_document)
-            }
-            _ => None,
-        }
-    }
-}
-
 fn restoring(previous: Option<&str>) -> &'static str {
     if previous.is_some() { "put back the older deny for" } else { "remove the deny for" }
-}
-
-fn kebab(camel: &str) -> String {
-    let mut out = String::new();
-    for (i, c) in camel.char_indices() {
-        if c.is_ascii_uppercase() && i > 0 {
-            out.push('-');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
-}
-
-fn shell_quoted(value: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@=+,".contains(&b);
-    if !value.is_empty() && value.bytes().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
 }
 
 /// The calls that make a change, and those that take it back.
@@ -219,6 +116,15 @@ impl Action {
                 ActionClass::Contain
             }
             Self::RestoreUserPolicy { .. } | Self::RestoreRolePolicy { .. } => ActionClass::Loosen,
+        }
+    }
+
+    /// The name of what is changed, as a person would type it: the key, else the user or role.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::DeactivateAccessKey { access_key_id, .. } => access_key_id.as_str(),
+            Self::RevokeUserSessions { user_name } | Self::RestoreUserPolicy { user_name, .. } => user_name,
+            Self::RevokeRoleSessions { role_name } | Self::RestoreRolePolicy { role_name, .. } => role_name,
         }
     }
 
@@ -398,6 +304,39 @@ impl Action {
                 let wanted = sent.last().and_then(ApiCall::document);
                 same_documents(wanted, document.as_deref())
             }
+            (_, Observation::UserKeys { .. }) => false,
+        }
+    }
+
+    /// Whether what was put in place still does its work, or what AWS shows instead. A later cut-off of
+    /// another revocation is as good, and what has been deleted can be used by nobody.
+    pub fn still_holds(&self, before: &Observation, sent: &[ApiCall], now: &Observation) -> Result<(), String> {
+        if let (Some(was), Some(is)) = (before.owner_id(), now.owner_id())
+            && was != is
+        {
+            return Err(format!("the name belongs to somebody else now: its unique id was {was} and is {is}"));
+        }
+        match (self, now) {
+            (_, Observation::OwnerMissing) => Ok(()),
+            (Self::DeactivateAccessKey { access_key_id, .. }, Observation::AccessKey { status, .. }) => match status {
+                Some(KeyStatus::Active) => Err(format!("key {access_key_id} is Active again")),
+                Some(KeyStatus::Inactive) | None => Ok(()),
+            },
+            (
+                Self::RevokeUserSessions { .. } | Self::RevokeRoleSessions { .. },
+                Observation::InlinePolicy { document, .. },
+            ) => {
+                let wanted = sent.iter().find_map(|call| call.document().and_then(cut_off_in));
+                match document.as_deref().map(cut_off_in) {
+                    None => Err(format!("policy {REVOKE_POLICY} is gone")),
+                    Some(None) => Err(format!("policy {REVOKE_POLICY} no longer denies everything to older sessions")),
+                    Some(is) if is < wanted => {
+                        Err(format!("policy {REVOKE_POLICY} has an earlier cut-off than the one that was put"))
+                    }
+                    Some(_) => Ok(()),
+                }
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -471,18 +410,5 @@ mod tests {
         let action = Action::RevokeRoleSessions { role_name: "app".into() };
         let fresh = action.freshness(&policy("AROA1", None), &policy("AROA2", None));
         assert!(matches!(fresh, Freshness::Changed(why) if why.contains("AROA2")));
-    }
-
-    #[test]
-    fn the_command_line_survives_a_shell() {
-        let call = ApiCall::PutUserPolicy {
-            user_name: "o'brien".into(),
-            policy_name: "p".into(),
-            policy_document: r#"{"a": 1}"#.into(),
-        };
-        assert_eq!(
-            call.cli(),
-            r#"aws iam put-user-policy --user-name 'o'\''brien' --policy-name p --policy-document '{"a": 1}'"#
-        );
     }
 }

@@ -9,10 +9,14 @@ use super::policy::{Actor, PersonId, Policy, Standing};
 use super::recusal::Recused;
 use super::refusal::{Refusal, moment};
 
+pub use glass::{Debt, Glass, check_break_glass, check_settle};
 pub use plan::{Asked, Digest, Plan};
+pub use request::{Request, shared_digest};
 pub use warrant::{NoWarrant, Warrant};
 
+mod glass;
 mod plan;
+mod request;
 mod warrant;
 
 /// One approver's yes.
@@ -154,27 +158,6 @@ impl RequestState {
     }
 }
 
-/// A responder stakes their name on a plan.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Request {
-    /// Its name.
-    pub id: RequestId,
-    /// What is asked for.
-    pub plan: Plan,
-    /// What the approvals are bound to.
-    pub digest: Digest,
-    /// The account that asked.
-    pub requested_by: UserId,
-    /// When.
-    pub requested_at: DateTime<Utc>,
-    /// Who could approve it when it was asked for.
-    pub asked: Vec<PersonId>,
-    /// The yeses so far.
-    pub approvals: Vec<Approval>,
-    /// Where it stands.
-    pub state: RequestState,
-}
-
 /// Checks that somebody may work this incident at all.
 pub fn check_responder(policy: &Policy, actor: &Actor) -> Result<(), Refusal> {
     if actor.standing != Standing::Member {
@@ -192,7 +175,8 @@ pub fn check_request(policy: &Policy, recused: &Recused, actor: &Actor, action: 
     let quorum = policy.rules(action.class()).quorum;
     let eligible =
         policy.approvers_besides(&actor.person).into_iter().filter(|person| !recused.contains_key(person)).count();
-    if eligible < usize::from(quorum) {
+    // Whoever may run it alone needs nobody: but then it is for them to break the glass.
+    if eligible < usize::from(quorum) && !glass::may_break(policy, recused, actor, action) {
         return Err(Refusal::NobodyToApprove {
             eligible,
             recused: recused.len(),
@@ -203,22 +187,33 @@ pub fn check_request(policy: &Policy, recused: &Recused, actor: &Actor, action: 
     Ok(())
 }
 
-/// Checks that somebody may decide about a request now: yes or no.
+/// Checks that somebody may decide about a request now: yes or no. `shown` is the digest on the button they
+/// pressed, `shared` that of all that was asked for together with it.
 pub fn check_decide(
     policy: &Policy,
     recused: &Recused,
     request: &Request,
     actor: &Actor,
-    digest_shown: &str,
+    (shown, shared): (&str, &Digest),
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     eligible_approver(policy, recused, &request.plan.requester, actor)?;
-    if digest_shown != request.digest.short() || request.plan.digest() != request.digest {
-        return Err(Refusal::DigestMismatch(request.id));
-    }
+    check_shown(request, shown, shared)?;
     if let Some(given) = request.approvals.iter().find(|a| a.person == actor.person) {
         return Err(Refusal::AlreadyApprovedByYou(moment(given.at)));
     }
+    check_pending(policy, request, now)
+}
+
+fn check_shown(request: &Request, shown: &str, shared: &Digest) -> Result<(), Refusal> {
+    if shown != shared.short() || request.plan.digest() != request.digest {
+        return Err(Refusal::DigestMismatch(request.id));
+    }
+    Ok(())
+}
+
+/// That it waits for a decision, under the rules in force, and in time.
+fn check_pending(policy: &Policy, request: &Request, now: DateTime<Utc>) -> Result<(), Refusal> {
     if request.state != RequestState::Pending {
         return Err(Refusal::Decided { request: request.id, how: request.state.in_words() });
     }

@@ -162,6 +162,12 @@ impl RequestId {
         Self { incident, number }
     }
 
+    /// The one after it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self { incident: self.incident, number: self.number.saturating_add(1) }
+    }
+
     /// The incident that it belongs to.
     pub const fn incident(self) -> IncidentId {
         self.incident

@@ -15,6 +15,11 @@ pub enum Probe {
         /// The key.
         access_key_id: AccessKeyId,
     },
+    /// All access keys of a user.
+    UserKeys {
+        /// The user.
+        user_name: String,
+    },
     /// One inline policy of a user.
     UserPolicy {
         /// The user.
@@ -64,6 +69,15 @@ pub enum Observation {
         /// The key's status, if it exists.
         status: Option<KeyStatus>,
     },
+    /// A user and all its keys.
+    UserKeys {
+        /// `AIDA…`
+        owner_id: String,
+        /// The owner's ARN.
+        owner_arn: String,
+        /// Each key and its status.
+        keys: Vec<(AccessKeyId, KeyStatus)>,
+    },
     /// An inline policy and its owner. `document` is absent when there is no such policy.
     InlinePolicy {
         /// `AIDA…` or `AROA…`
@@ -83,7 +97,9 @@ impl Observation {
     /// The unique id of the owner.
     pub fn owner_id(&self) -> Option<&str> {
         match self {
-            Self::AccessKey { owner_id, .. } | Self::InlinePolicy { owner_id, .. } => Some(owner_id),
+            Self::AccessKey { owner_id, .. }
+            | Self::UserKeys { owner_id, .. }
+            | Self::InlinePolicy { owner_id, .. } => Some(owner_id),
             Self::OwnerMissing => None,
         }
     }
@@ -92,14 +108,16 @@ impl Observation {
     pub fn owner_path(&self) -> Option<&str> {
         match self {
             Self::InlinePolicy { owner_path, .. } => Some(owner_path),
-            Self::AccessKey { .. } | Self::OwnerMissing => None,
+            Self::AccessKey { .. } | Self::UserKeys { .. } | Self::OwnerMissing => None,
         }
     }
 
     /// The owner's ARN.
     pub fn owner_arn(&self) -> Option<&str> {
         match self {
-            Self::AccessKey { owner_arn, .. } | Self::InlinePolicy { owner_arn, .. } => Some(owner_arn),
+            Self::AccessKey { owner_arn, .. }
+            | Self::UserKeys { owner_arn, .. }
+            | Self::InlinePolicy { owner_arn, .. } => Some(owner_arn),
             Self::OwnerMissing => None,
         }
     }

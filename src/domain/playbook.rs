@@ -105,12 +105,14 @@ pub enum PlaybookError {
 fn made_for(action: &str) -> &'static [PrincipalKind] {
     match action {
         "revoke-role-sessions" => &[PrincipalKind::AssumedRole],
+        "revoke-assumed-roles" => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser, PrincipalKind::AssumedRole],
         _ => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser],
     }
 }
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 3] = ["deactivate-access-key", "revoke-user-sessions", "revoke-role-sessions"];
+pub const CATALOGUE: [&str; 4] =
+    ["deactivate-access-key", "revoke-user-sessions", "revoke-role-sessions", "revoke-assumed-roles"];
 
 impl Playbook {
     /// Reads one, and checks that its actions exist.

@@ -95,6 +95,8 @@ pub struct Policy {
     pub protected_arns: BTreeSet<String>,
     /// What each class asks for.
     pub rules: BTreeMap<ActionClass, Rules>,
+    /// Who may let a containment run alone in an emergency; nobody, when it is off.
+    pub break_glass: BTreeSet<UserId>,
     /// Whom to ask when nobody can approve.
     pub escalation: BTreeSet<UserId>,
     /// Hash of all of this but the members: bound into each request.
@@ -115,6 +117,11 @@ impl Policy {
     /// Whether any account of this human is on the list of approvers.
     pub fn is_approver(&self, person: &PersonId) -> bool {
         self.people(&self.approvers).contains(person)
+    }
+
+    /// Whether any account of this human may let a containment run alone.
+    pub fn may_break_glass(&self, person: &PersonId) -> bool {
+        self.break_glass.iter().any(|user| self.person(user) == *person)
     }
 
     /// The humans on a list.

@@ -44,6 +44,22 @@ pub enum Refusal {
     CannotLift,
     #[error("You have agreed already. It takes the lead and another approver.")]
     AlreadyAgreed,
+    #[error("Nobody can run this alone: break-glass is off in irp.toml.")]
+    GlassOff,
+    #[error(
+        "You cannot run this alone. Break-glass is for the people in irp.toml, and only for what contains and can be taken back."
+    )]
+    NotForGlass,
+    #[error("What you typed is not the target. Type {0}, or go back and look at the card again.")]
+    NotTheTarget(String),
+    #[error("{0} was not run by one person alone, or a second person has said already whether it was right.")]
+    NoDebt(RequestId),
+    #[error(
+        "{0} was run by one person alone, and nobody has said yet whether that was right. An approver has to ratify or contest it on its card first."
+    )]
+    DebtOpen(RequestId),
+    #[error("You took your approval of {request} back at {at}, after this click. Press Approve again if you mean it.")]
+    TakenBackSince { request: RequestId, at: String },
     #[error("{0} names neither you as its requester nor as its approver.")]
     NotInYourName(RequestId),
     #[error("Only the lead can cancel somebody else's request.")]

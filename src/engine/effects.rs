@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
 use super::{CONFLICT_ATTEMPTS_MAX, Engine, EngineError};
-use crate::domain::approval::{CallAnswer, RequestState, Warrant};
+use crate::domain::approval::{CallAnswer, Request, RequestState, Warrant};
+use crate::domain::blast_radius::BlastRadius;
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::command::Report;
 use crate::domain::incident::decide;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::watch::{keys_probe, watched};
+use crate::domain::observation::Observation;
 use crate::domain::recusal::recused;
-use crate::ports::AppendError;
+use crate::ports::{AppendError, CloudError};
 
 /// Longest wait for the call itself. Shorter than the execution's lease, so that nobody reads back
 /// while it may still go out.
@@ -32,10 +35,10 @@ impl Engine {
             let now = self.now();
             let due = owed(&incident)
                 .into_iter()
-                .find(|o| o.due_at <= now && o.effect != Effect::Identify && !failed.contains(&o.effect));
+                .find(|o| o.due_at <= now && !o.effect.informs() && !failed.contains(&o.effect));
             let Some(due) = due else { return first_error.map_or(Ok(()), Err) };
             let outcome = match due.effect {
-                Effect::Identify => Ok(()),
+                Effect::Identify | Effect::Reach | Effect::Watch => Ok(()),
                 Effect::Execute(request) => self.execute(incident, request).await,
                 Effect::ReadBack(request) => self.read_back(&incident, request).await,
                 Effect::Clock(request) => self.report(id, || Report::ClockPassed { request }).await.map(|_| ()),
@@ -59,6 +62,52 @@ impl Engine {
         Ok(())
     }
 
+    /// Reads what the credential was used for, if that is due. Apart from all others: it takes seconds, and a
+    /// storm of alerts makes it wait for its turn with CloudTrail.
+    pub async fn reach(&self, id: IncidentId) -> Result<(), EngineError> {
+        let Some(incident) = self.load(id).await? else { return Ok(()) };
+        let now = self.now();
+        let due = owed(&incident).iter().any(|o| o.due_at <= now && o.effect == Effect::Reach);
+        let Some(found) = incident.identification().filter(|_| due) else { return Ok(()) };
+        let answer = match self.ports.cloud.blast_radius(&incident.subject, found, now).await {
+            Ok(found) => found,
+            Err(error) if error.can_retry() => return Err(error.into()),
+            Err(error) => BlastRadius { not_known: vec![error.to_string()], ..BlastRadius::default() },
+        };
+        self.report(id, || Report::Reached(answer.clone())).await?;
+        Ok(())
+    }
+
+    /// Reads AWS again for what was put in place, if that is due. Apart from [`Self::advance`] too.
+    pub async fn watch(&self, id: IncidentId) -> Result<(), EngineError> {
+        let Some(incident) = self.load(id).await? else { return Ok(()) };
+        let now = self.now();
+        if !owed(&incident).iter().any(|o| o.due_at <= now && o.effect == Effect::Watch) {
+            return Ok(());
+        }
+        let account = |request: &Request| request.plan.account.clone();
+        let looks = watched(&incident).map(|request| async move {
+            (request.id, self.ports.cloud.observe(&account(request), &request.plan.action.probe()).await)
+        });
+        let keys = async {
+            let (account, probe) = (incident.account()?, keys_probe(&incident)?);
+            Some(self.ports.cloud.observe(&account, &probe).await)
+        };
+        let (looked, keys) = tokio::join!(join_all(looks), keys);
+        let mut answers = looked.iter().map(|(_, answer)| answer).chain(&keys);
+        if answers.all(|answer| answer.as_ref().is_err_and(CloudError::can_retry)) {
+            // AWS is away: there is nothing to write down, and it is tried again.
+            let first = looked.into_iter().find_map(|(_, answer)| answer.err());
+            return first.map_or(Ok(()), |error| Err(error.into()));
+        }
+        let said =
+            |answer: &Result<Observation, CloudError>| answer.as_ref().map(Clone::clone).map_err(ToString::to_string);
+        let looked: Vec<_> = looked.iter().map(|(request, answer)| (*request, said(answer))).collect();
+        let keys = keys.as_ref().map(said);
+        self.report(id, || Report::Checked { looked: looked.clone(), keys: keys.clone() }).await?;
+        Ok(())
+    }
+
     async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {
         let answer = self.ports.cloud.identify(&incident.subject, self.now()).await;
         self.report(incident.id, || match &answer {
@@ -76,7 +125,9 @@ impl Engine {
         // A Slack that does not answer is asked again until the time to execute has passed; only a
         // definite no ends the request.
         let requester = self.known_actor(&request.requested_by).await.map_err(EngineError::Directory)?;
-        let approvers = request.approvals.iter().map(|approval| self.known_actor(&approval.user));
+        let alone = request.glass.iter().map(|glass| &glass.user);
+        let approvers = request.approvals.iter().map(|approval| &approval.user).chain(alone);
+        let approvers = approvers.map(|user| self.known_actor(user));
         let approvers = try_join_all(approvers).await.map_err(EngineError::Directory)?;
         let now = match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
             Ok(now) => now,

@@ -20,6 +20,14 @@ pub mod button {
     pub const REQUEST: &str = "irp.request";
     /// Ask for a step to be undone.
     pub const UNDO: &str = "irp.undo";
+    /// Stake one's name on all containment that is left.
+    pub const REQUEST_ALL: &str = "irp.request_all";
+    /// Let it run alone.
+    pub const BREAK_GLASS: &str = "irp.break_glass";
+    /// Say that it was right to let it run alone.
+    pub const RATIFY: &str = "irp.ratify";
+    /// Say that it was not.
+    pub const CONTEST: &str = "irp.contest";
     /// Say yes.
     pub const APPROVE: &str = "irp.approve";
     /// Say no.
@@ -53,6 +61,10 @@ pub mod button {
 pub enum Click {
     Request { incident: IncidentId, step: StepId },
     Undo { incident: IncidentId, step: StepId },
+    RequestAll { incident: IncidentId },
+    BreakGlass { request: RequestId, digest: String },
+    Ratify { request: RequestId },
+    Contest { request: RequestId },
     Approve { request: RequestId, digest: String },
     Deny { request: RequestId, digest: String },
     Withdraw { request: RequestId },
@@ -73,6 +85,7 @@ impl Click {
         match self {
             Self::Request { incident, .. }
             | Self::Undo { incident, .. }
+            | Self::RequestAll { incident }
             | Self::Unfreeze { incident }
             | Self::NameSubject { incident }
             | Self::LookAgain { incident }
@@ -80,6 +93,9 @@ impl Click {
             | Self::Lead { incident }
             | Self::Close { incident } => *incident,
             Self::Approve { request, .. }
+            | Self::BreakGlass { request, .. }
+            | Self::Ratify { request }
+            | Self::Contest { request }
             | Self::Deny { request, .. }
             | Self::Withdraw { request }
             | Self::Cancel { request }
@@ -93,6 +109,10 @@ impl Click {
         Some(match action_id {
             button::REQUEST => Self::Request { incident: first.parse().ok()?, step: second.parse().ok()? },
             button::UNDO => Self::Undo { incident: first.parse().ok()?, step: second.parse().ok()? },
+            button::REQUEST_ALL => Self::RequestAll { incident: first.parse().ok()? },
+            button::BREAK_GLASS => Self::BreakGlass { request: first.parse().ok()?, digest: second.to_owned() },
+            button::RATIFY => Self::Ratify { request: first.parse().ok()? },
+            button::CONTEST => Self::Contest { request: first.parse().ok()? },
             button::APPROVE => Self::Approve { request: first.parse().ok()?, digest: second.to_owned() },
             button::DENY => Self::Deny { request: first.parse().ok()?, digest: second.to_owned() },
             button::WITHDRAW => Self::Withdraw { request: first.parse().ok()? },

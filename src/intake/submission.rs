@@ -18,6 +18,10 @@ pub mod form {
     pub const OPEN: &str = "irp.open";
     /// Asks for the reason of a denial.
     pub const DENY: &str = "irp.deny";
+    /// Lets a request run alone.
+    pub const BREAK_GLASS: &str = "irp.break_glass";
+    /// Asks why it was not right to let it run alone.
+    pub const CONTEST: &str = "irp.contest";
     /// Asks for the likely time of compromise.
     pub const COMPROMISE_TIME: &str = "irp.compromise_time";
     /// Names somebody whom the incident is about.
@@ -38,6 +42,8 @@ pub mod field {
     pub const SEVERITY: &str = "severity";
     /// Free text.
     pub const NOTE: &str = "note";
+    /// The target, typed.
+    pub const TARGET: &str = "target";
     /// Why.
     pub const REASON: &str = "reason";
     /// Seconds since 1970.
@@ -69,6 +75,24 @@ pub enum Submission {
         request: RequestId,
         /// The digest that the person saw.
         digest: String,
+        /// Why.
+        reason: String,
+    },
+    /// Let a request run alone.
+    BreakGlass {
+        /// Which.
+        request: RequestId,
+        /// The digest that the person saw.
+        digest: String,
+        /// The target, as they typed it.
+        target: String,
+        /// Why it cannot wait.
+        reason: String,
+    },
+    /// Say that it was not right to let it run alone.
+    Contest {
+        /// Which.
+        request: RequestId,
         /// Why.
         reason: String,
     },
@@ -133,6 +157,23 @@ pub fn parse(
                 None => wrong(field::REASON, "Say why, so that the next person knows."),
             }
         }
+        form::BREAK_GLASS => {
+            let (request, digest) = context.split_once(' ')?;
+            match (value(field::TARGET), value(field::REASON)) {
+                (None, _) => wrong(field::TARGET, "Type the target, as it stands on the card."),
+                (_, None) => wrong(field::REASON, "Say why it cannot wait for a second person."),
+                (Some(target), Some(reason)) => Ok(Submission::BreakGlass {
+                    request: request.parse().ok()?,
+                    digest: digest.to_owned(),
+                    target,
+                    reason,
+                }),
+            }
+        }
+        form::CONTEST => match value(field::REASON) {
+            Some(reason) => Ok(Submission::Contest { request: context.parse().ok()?, reason }),
+            None => wrong(field::REASON, "Say why it was not right."),
+        },
         form::COMPROMISE_TIME => {
             let at = value(field::TIME)
                 .and_then(|t| t.parse::<i64>().ok())

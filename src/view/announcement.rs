@@ -1,11 +1,13 @@
 //! The message in the war room: who, what, since when, how bad, who leads, and the one thing to do next.
 
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
+use super::burst::TITLE;
 use crate::domain::alert::{AlertSource, Severity};
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{Debt, RequestState};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
+use crate::domain::incident::together::{open_steps, together};
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -68,18 +70,36 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         return "The bot has no containment step for this kind of principal. See the *Evidence* card in the thread."
             .into();
     }
-    for step in &all {
-        if let Some(open) = incident.requests_for(&step.id).find(|r| r.state.is_open()) {
-            return match &open.state {
-                RequestState::Pending => format!(
-                    "decide on *{}*, asked for by {}: {}. Its card is in the thread.",
-                    open.id,
-                    mention(&open.requested_by),
-                    escape(&step.title)
-                ),
-                _ => format!("wait for the result of {}: {}.", open.id, escape(&step.title)),
-            };
+    if let Some(owing) = incident.requests.values().find(|r| r.glass.as_ref().is_some_and(|g| g.debt == Debt::Open)) {
+        if !owing.state.is_open() {
+            return format!(
+                ":rotating_light: ratify or contest *{}*, which one person alone has run: {}.",
+                owing.id,
+                escape(&owing.plan.action.title())
+            );
         }
+    }
+    if let Some(open) = all.iter().flat_map(|step| incident.requests_for(&step.id)).find(|r| r.state.is_open()) {
+        let more = together(incident, open).len() - 1;
+        let more = if more == 0 { String::new() } else { format!(" and {more} more that go with it") };
+        let title = escape(&open.plan.action.title());
+        return match &open.state {
+            RequestState::Pending => format!(
+                "decide on *{}*, asked for by {}: {title}{more}. Its card is in the thread.",
+                open.id,
+                mention(&open.requested_by)
+            ),
+            _ => format!("wait for the result of {}: {title}{more}.", open.id),
+        };
+    }
+    let left = open_steps(incident, playbook);
+    if left.len() > 1 {
+        let titles: Vec<String> = left.iter().map(|(step, _)| escape(&step.title)).collect();
+        return format!(
+            "request all {} with one press, on *{TITLE}* in the thread, or one by one: {}.",
+            left.len(),
+            titles.join("; ")
+        );
     }
     if let Some((step, why)) = missing(incident, playbook).first() {
         return match (why, &step.offer) {
@@ -88,14 +108,20 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
                 "request again: {}. The key was still active when they were revoked, so there can be newer ones.",
                 escape(&step.title)
             ),
+            (Missing::NotInForce, _) if incident.requests_for(&step.id).next().is_some_and(|r| r.lost.is_some()) => {
+                format!(":rotating_light: somebody has undone it: request again: {}.", escape(&step.title))
+            }
             _ => format!("request *{}* with the button on its card in the thread.", escape(&step.title)),
         };
     }
     if !found.keys_read && matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser) {
         return "The user's keys could not be read, so there may be more to switch off: see *Evidence*.".into();
     }
-    "Every containment step of the playbook is in force. Roles that it has assumed, and what it has made, are not \
-     covered by them: look at what it did before `/irp close`."
+    if incident.reach().is_none_or(|reach| !reach.is_whole()) && found.kind != PrincipalKind::AssumedRole {
+        return "Which roles it has assumed could not be read, so a session of one may live on: see *Evidence*.".into();
+    }
+    "Every containment step of the playbook is in force, and AWS is read again for it while this is open. What the \
+     credential has made is not covered by them: look at what it did before `/irp close`."
         .into()
 }
 

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::blast_radius;
 use super::blocks::{Look, actions, button, code, context, cut, escape, fields, header, section, summary, time};
-use crate::domain::incident::event::{Identification, RoleUse};
+use crate::domain::identification::Identification;
 use crate::domain::incident::state::{Identified, Incident, Reported, Search};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -40,6 +41,9 @@ pub fn message(incident: &Incident) -> Message {
     let in_words = match &incident.identified {
         Some(Identified { found, at }) => {
             blocks.extend(principal(found, *at));
+            blocks.extend(
+                incident.blast_radius.iter().flat_map(|(reach, at)| blast_radius::blocks(incident, reach, *at)),
+            );
             format!("{} {}", found.kind.label(), escape(found.name.as_deref().unwrap_or("without a name")))
         }
         None => "it is not known yet whose credential it is".to_owned(),
@@ -108,34 +112,12 @@ fn principal(found: &Identification, read_at: DateTime<Utc>) -> Vec<serde_json::
         let read = time(read_at);
         blocks.push(section(&format!("*Keys of this user, as read {read}*\n{}", lines.collect::<Vec<_>>().join("\n"))));
     }
-    if let Some(role_use) = &found.role_use {
-        blocks.push(section(&used_by(role_use)));
-    }
     if !found.not_known.is_empty() {
         let lines: Vec<String> =
             found.not_known.iter().take(SHOWN_MAX).map(|n| format!("• {}", cut(&escape(n), ERROR_CHARS_MAX))).collect();
         blocks.push(section(&format!(":warning: *Not known*\n{}", lines.join("\n"))));
     }
     blocks
-}
-
-/// Who else uses a role, in words. Also the warning on its revocation.
-pub fn used_by(role_use: &RoleUse) -> String {
-    let list = |items: &[String]| {
-        let mut shown: Vec<String> = items.iter().take(SHOWN_MAX).map(|i| code(i)).collect();
-        if items.len() > SHOWN_MAX {
-            shown.push(format!("and {} more", items.len() - SHOWN_MAX));
-        }
-        if shown.is_empty() { "none recorded".to_owned() } else { shown.join(", ") }
-    };
-    let cut = if role_use.cut { " (there is more: the list is cut)" } else { "" };
-    format!(
-        "*Who uses this role*\n• assumed in the last {} days by {}{cut}\n• trusted: {}\n• instance profiles: {}",
-        role_use.days_read,
-        list(&role_use.assumed_by),
-        list(&role_use.trusted),
-        list(&role_use.instance_profiles)
-    )
 }
 
 fn timeline(incident: &Incident) -> String {

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::blocks::{cut, escape, section};
-use crate::domain::id::IncidentId;
+use crate::domain::approval::Request;
+use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::event::Outcome;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{contained, missing};
@@ -66,6 +67,42 @@ pub fn deny(request_and_digest: &str) -> Value {
         "Deny",
         request_and_digest,
         &[input(field::REASON, "Why", false, &text_input("The next approver sees this", true, 480))],
+    )
+}
+
+/// Lets a request run alone: the target is typed, so that nobody does it in passing.
+pub fn break_glass(request_and_digest: &str, request: &Request) -> Value {
+    let mut form = modal(
+        form::BREAK_GLASS,
+        "Break glass",
+        "Run it alone",
+        request_and_digest,
+        &[
+            input(
+                field::TARGET,
+                &format!("Type the target: {}", request.target()),
+                false,
+                &text_input("As it stands on the card", false, 150),
+            ),
+            input(field::REASON, "Why can it not wait?", false, &text_input("Whom did you try to reach?", true, 480)),
+        ],
+    );
+    let warning = ":rotating_light: *You alone are about to run this, without a second person.* Everybody who could have \
+                   approved it is told, in your name, and one of them has to say afterwards whether it was right.";
+    if let Some(blocks) = form["blocks"].as_array_mut() {
+        blocks.insert(0, section(warning));
+    }
+    form
+}
+
+/// Asks why it was not right to let it run alone.
+pub fn contest(request: RequestId) -> Value {
+    modal(
+        form::CONTEST,
+        &format!("Contest {request}"),
+        "Contest",
+        &request.to_string(),
+        &[input(field::REASON, "Why was it not right?", false, &text_input("It stays in the report", true, 480))],
     )
 }
 

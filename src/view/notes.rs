@@ -1,11 +1,15 @@
 //! Short posts in the thread for what has changed: an edited card notifies nobody.
 
+use std::collections::BTreeSet;
+
 use super::blocks::{code, escape, section, summary, time};
 use super::{Card, To};
 use crate::domain::alert::{Alert, AlertSource};
+use crate::domain::credential::AccessKeyId;
 use crate::domain::id::RequestId;
-use crate::domain::incident::event::Event;
+use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::together::{digest, together};
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::{Refusal, mention};
 use crate::domain::stored::Record;
@@ -33,32 +37,73 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         let title = incident.requests.get(request).map(|r| r.plan.action.title()).unwrap_or_default();
         format!("{request}: {}", escape(&title))
     };
+    let fellows =
+        |request: &RequestId| incident.requests.get(request).map_or(1, |found| together(incident, found).len());
+    let all = |request: &RequestId| match fellows(request) {
+        1 => title(request),
+        several => format!("{} and {} more that go with it", title(request), several - 1),
+    };
     Some(match event {
-        Event::ApprovalRequested { request, by, digest, asked, .. } => {
+        // The first of those that were asked for together speaks for all.
+        Event::ApprovalRequested { request, burst: Some(first), .. } if request != first => return None,
+        Event::ApprovalRequested { request, by, asked, .. } => {
             let mut people: Vec<String> = asked.iter().take(ASKED_MAX).map(|PersonId(user)| mention(user)).collect();
             if asked.len() > ASKED_MAX {
                 people.push(format!("and {} more", asked.len() - ASKED_MAX));
             }
+            let (digest, others) = match incident.requests.get(request) {
+                Some(found) => (digest(incident, found), fellows(request) - 1),
+                None => return None,
+            };
+            let others =
+                if others == 0 { String::new() } else { format!(" and {others} more, as one thing to decide on") };
             format!(
-                ":hourglass_flowing_sand: {} asks for {} (digest {}).\nOne of these has to decide on its card: {}",
+                ":hourglass_flowing_sand: {} asks for {}{others} (digest {}).\nOne of these has to decide on its card: {}",
                 mention(by),
                 title(request),
                 code(digest.short()),
                 people.join(" ")
             )
         }
+        Event::ApprovalGiven { request, .. }
+        | Event::ApprovalRetracted { request, .. }
+        | Event::RequestDenied { request, .. }
+        | Event::RequestWithdrawn { request, .. }
+        | Event::RequestSuperseded { request, .. }
+        | Event::RequestExpired { request }
+        | Event::GlassBroken { request, .. }
+        | Event::GlassRatified { request, .. }
+        | Event::GlassContested { request, .. }
+            if !speaks_first(incident, *request) =>
+        {
+            return None;
+        }
         Event::ApprovalGiven { request, by, .. } => {
-            format!(":white_check_mark: {} approved {}.", mention(by), title(request))
+            format!(":white_check_mark: {} approved {}.", mention(by), all(request))
         }
+        Event::GlassBroken { request, by, reason, .. } => format!(
+            ":rotating_light: *{} broke the glass: {} runs on one person's word.* {}\nAn approver has to ratify or contest \
+             it on its card, before the incident can be closed.",
+            mention(by),
+            all(request),
+            escape(reason)
+        ),
+        Event::GlassRatified { request, by } => {
+            format!(":white_check_mark: {} ratified {}: it was right to run it alone.", mention(by), all(request))
+        }
+        Event::GlassContested { request, by, reason } => {
+            format!(":rotating_light: {} contested {}. {}", mention(by), all(request), escape(reason))
+        }
+        Event::ContainmentChecked { lost, new_keys, .. } => return alarm(incident, lost, new_keys),
         Event::RequestDenied { request, by, reason } => {
-            format!(":no_entry: {} denied {}. {}", mention(by), title(request), escape(reason))
+            format!(":no_entry: {} denied {}. {}", mention(by), all(request), escape(reason))
         }
-        Event::RequestWithdrawn { request, by } => format!("{} withdrew {}.", mention(by), title(request)),
+        Event::RequestWithdrawn { request, by } => format!("{} withdrew {}.", mention(by), all(request)),
         Event::RequestSuperseded { request, by } => {
             format!("Superseded: {request} gives way to {by}. AWS or the rules have changed since it was asked for.")
         }
         Event::ApprovalRetracted { request, by, .. } => {
-            format!(":warning: {} took their approval back: {}.", mention(by), title(request))
+            format!(":warning: {} took their approval back: {}.", mention(by), all(request))
         }
         Event::ApprovalVoided { request, by, why } => format!(
             ":warning: The approval by {} no longer counts: {} Somebody else has to approve {}.",
@@ -87,7 +132,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         }
         Event::RequestExpired { request } => {
             let by = incident.requests.get(request).map(|r| mention(&r.requested_by)).unwrap_or_default();
-            format!(":warning: Nobody decided in time on {}. {by}, ask again if it is still wanted.", title(request))
+            format!(":warning: Nobody decided in time on {}. {by}, ask again if it is still wanted.", all(request))
         }
         Event::RequestLapsed { request, why } => format!(":warning: {} lapsed: {}.", title(request), escape(why)),
         Event::RequestStale { request, why } => format!(":warning: {} is stale: {}.", title(request), escape(why)),
@@ -118,10 +163,43 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         Event::Opened { .. }
         | Event::AlertReceived { .. }
         | Event::Identified { .. }
+        | Event::BlastRadiusRead { .. }
         | Event::IdentificationFailed { .. }
         | Event::IdentificationAsked { .. }
         | Event::ExecutionStarted { .. }
         | Event::CallAnswered { .. }
         | Event::AttemptRefused { .. } => return None,
     })
+}
+
+/// Whether a request is the first of those that are decided together.
+fn speaks_first(incident: &Incident, request: RequestId) -> bool {
+    incident.requests.get(&request).is_none_or(|found| found.burst.is_none_or(|first| first == request))
+}
+
+/// What somebody has taken away since, or made: those who put it in place are called.
+fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId]) -> Option<String> {
+    if lost.is_empty() && new_keys.is_empty() {
+        return None;
+    }
+    let mut call: BTreeSet<String> = incident.lead.iter().map(mention).collect();
+    let mut lines = Vec::new();
+    for Lost { request, why } in lost {
+        let Some(found) = incident.requests.get(request) else { continue };
+        call.insert(mention(&found.requested_by));
+        call.extend(found.approvals.iter().map(|approval| mention(&approval.user)));
+        lines.push(format!(
+            "• {request} no longer holds: {}. Ask again: {}",
+            escape(why),
+            escape(&found.plan.action.title())
+        ));
+    }
+    for key in new_keys {
+        lines.push(format!("• a key that was not there before: {}. Its card is in the thread.", code(key.as_str())));
+    }
+    Some(format!(
+        ":rotating_light: *Somebody is undoing the containment.* {}\n{}",
+        call.into_iter().collect::<Vec<_>>().join(" "),
+        lines.join("\n")
+    ))
 }

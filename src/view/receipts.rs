@@ -1,29 +1,67 @@
 //! Direct messages that tell people what is done in their name: who finds something there that they did not
 //! do can stop everything with one press.
 
+use std::collections::BTreeSet;
+
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, section, summary, time};
 use super::{Card, To};
-use crate::domain::approval::Request;
+use crate::domain::approval::{Glass, Request};
 use crate::domain::id::UserId;
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::together::{digest, together};
+use crate::domain::policy::Policy;
+use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
-/// One for each request and each approval, to the account that it came from. They stay as they were sent:
-/// only the button goes when there is nothing left to stop.
-pub fn receipts(incident: &Incident) -> Vec<Card> {
+/// One for each request and each approval, to the account that it came from; requests that were asked for
+/// together share one. They stay as they were sent: only the button goes when there is nothing left to stop.
+/// Whoever could have decided hears of what was run without them.
+pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
     let mut cards = Vec::new();
-    for request in incident.requests.values() {
-        let asked = format!("You asked for *{}*", escape(&request.plan.action.title()));
+    for request in incident.requests.values().filter(|r| r.burst.is_none_or(|first| first == r.id)) {
+        let several = together(incident, request).len() - 1;
+        let more = if several == 0 { String::new() } else { format!(" and {several} more that go with it") };
+        let title = format!("*{}*{more}", escape(&request.plan.action.title()));
+        let asked = format!("You asked for {title}");
         cards.push(receipt(incident, request, "asked", &request.requested_by, &asked, request.requested_at));
         for approval in &request.approvals {
             // Each time anew: a yes after one that was taken back is news.
             let slot = format!("approved:{}:{}", approval.user, approval.at.timestamp_millis());
-            let approved = format!("You approved *{}*", escape(&request.plan.action.title()));
-            cards.push(receipt(incident, request, &slot, &approval.user, &approved, approval.at));
+            cards.push(receipt(
+                incident,
+                request,
+                &slot,
+                &approval.user,
+                &format!("You approved {title}"),
+                approval.at,
+            ));
+        }
+        if let Some(glass) = &request.glass {
+            let alone = format!("You broke the glass for {title}");
+            cards.push(receipt(incident, request, "alone", &glass.user, &alone, glass.at));
+            let told = request.asked.iter().map(|person| &person.0).chain(&policy.escalation);
+            let told: BTreeSet<&UserId> = told.filter(|user| policy.person(user) != glass.person).collect();
+            cards.extend(told.into_iter().map(|user| told_of(request, glass, &title, user)));
         }
     }
     cards
+}
+
+/// To somebody who was not asked.
+fn told_of(request: &Request, glass: &Glass, title: &str, user: &UserId) -> Card {
+    let said = format!(
+        ":rotating_light: {} broke the glass: {title} runs on one person's word. {} An approver has to ratify or contest it \
+         on its card in the war room.",
+        mention(&glass.user),
+        escape(&glass.reason)
+    );
+    let blocks = vec![section(&said), context(&format!("{} · {}", request.id, time(glass.at)))];
+    Card {
+        slot: format!("glass:{}:{user}", request.id),
+        to: To::Person(user.clone()),
+        message: Message { text: summary(&said), blocks },
+    }
 }
 
 fn receipt(
@@ -38,7 +76,7 @@ fn receipt(
         "{} · account {} · digest {} · {}",
         request.id,
         code(request.plan.account.as_str()),
-        code(request.digest.short()),
+        code(digest(incident, request).short()),
         time(at)
     );
     let mut blocks = vec![section(&format!("{said}.")), context(&facts)];

@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
+use super::blast_radius::warnings;
 use super::blocks::{
     Look, actions, button, code, confirmed, context, cut, escape, header, preformatted, section, summary, time,
 };
-use super::evidence::used_by;
+use super::burst::{TITLE, decided_together};
 use crate::domain::action::{ApiCall, CUT_OFF, CUT_OFF_LEAD_S, Inverse};
-use crate::domain::approval::{Request, RequestState};
+use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
-use crate::domain::policy::PersonId;
+use crate::domain::policy::{PersonId, Policy};
 use crate::domain::recusal::{Recused, Why};
 use crate::domain::refusal::{mention, moment};
 use crate::intake::slack::button as name;
@@ -23,13 +24,14 @@ const PLAN_CHARS_MAX: usize = 5_000;
 const WHY_CHARS_MAX: usize = 1_000;
 
 /// The whole message.
-pub fn message(incident: &Incident, step: &Step, recused: &Recused) -> Message {
+pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recused) -> Message {
     let request = incident.requests_for(&step.id).next();
     let (mark, state) = match (&step.offer, request) {
         (Offer::Refused { .. }, _) => (":no_entry:", "not for the bot".to_owned()),
         (_, None) => (":white_circle:", "not asked for yet".to_owned()),
         (_, Some(r)) => match undone_by(incident, r.id) {
             Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
+            None if r.lost.is_some() => (":rotating_light:", "no longer in force".to_owned()),
             None => (mark(&r.state), r.state.in_words()),
         },
     };
@@ -40,17 +42,23 @@ pub fn message(incident: &Incident, step: &Step, recused: &Recused) -> Message {
         }
         (Offer::Action(action), None) => {
             blocks.push(section(&format!("{}\n{}", escape(&step.why), escape(&action.effect()))));
-            blocks.extend(warning(incident, step));
+            blocks.extend(warnings(incident, action));
         }
-        (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, step, request, recused)),
+        (Offer::Action(_), Some(request)) if decided_together(incident, request) => {
+            blocks.push(section(&format!(
+                "*{}* is asked for together with others. Decide on *{TITLE}*, in this thread.",
+                request.id
+            )));
+        }
+        (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, request, recused)),
     }
-    if let Some(row) = buttons(incident, step, request) {
+    if let Some(row) = buttons(incident, step, policy, request) {
         blocks.push(row);
     }
     Message { text: summary(&format!("{} · {}: {state}", incident.id, escape(&step.title))), blocks }
 }
 
-fn mark(state: &RequestState) -> &'static str {
+pub(super) fn mark(state: &RequestState) -> &'static str {
     match state {
         RequestState::Pending => ":hourglass_flowing_sand:",
         RequestState::Approved { .. } | RequestState::Executing(_) => ":arrow_right:",
@@ -62,27 +70,12 @@ fn mark(state: &RequestState) -> &'static str {
     }
 }
 
-fn warning(incident: &Incident, step: &Step) -> Option<Value> {
-    let Offer::Action(crate::domain::action::Action::RevokeRoleSessions { .. }) = &step.offer else { return None };
-    let role_use = incident.identification()?.role_use.as_ref()?;
-    Some(section(&format!(":warning: *Everybody below loses their session of this role.*\n{}", used_by(role_use))))
-}
-
 /// What it does, to whom, what it breaks and how it is undone; then the literal calls; then how it stands.
 /// What identifies it comes last and small: an approver reads from the top.
-fn request_blocks(incident: &Incident, step: &Step, request: &Request, recused: &Recused) -> Vec<Value> {
+fn request_blocks(incident: &Incident, request: &Request, recused: &Recused) -> Vec<Value> {
     let plan = &request.plan;
-    let targets = plan.targets.iter().map(|t| code(t)).collect::<Vec<_>>().join(", ");
-    let undo = match &plan.work.inverse {
-        Inverse::None(why) => format!("*Cannot be undone here.* {}", escape(why)),
-        Inverse::Calls(calls) => format!("*Undo:* {}, approved like this one.", escape(&calls_line(calls))),
-    };
-    let mut blocks = vec![section(&format!(
-        "*To* {targets} in account {}\n{}\n{undo}",
-        code(plan.account.as_str()),
-        escape(&plan.action.effect())
-    ))];
-    blocks.extend(warning(incident, step));
+    let mut blocks = vec![section(&what(request))];
+    blocks.extend(warnings(incident, &plan.action));
     let sent = match &request.state {
         RequestState::Executing(execution) => &execution.sent,
         RequestState::Verified { sent, .. }
@@ -96,9 +89,7 @@ fn request_blocks(incident: &Incident, step: &Step, request: &Request, recused: 
     };
     if fits(request) {
         blocks.push(preformatted(&calls_text(sent, request)));
-        if let Some(undo) = undo_text(&plan.work.inverse) {
-            blocks.push(preformatted(&undo));
-        }
+        blocks.extend(undo_text(&plan.work.inverse).map(|undo| preformatted(&undo)));
     } else {
         blocks.push(section(
             ":warning: The plan is too long to be shown whole in Slack, so it cannot be approved here. Do it by hand.",
@@ -117,10 +108,36 @@ fn request_blocks(incident: &Incident, step: &Step, request: &Request, recused: 
     blocks
 }
 
+/// To whom, with what effect, and how it is undone.
+pub(super) fn what(request: &Request) -> String {
+    let plan = &request.plan;
+    let targets = plan.targets.iter().map(|t| code(t)).collect::<Vec<_>>().join(", ");
+    let undo = match &plan.work.inverse {
+        Inverse::None(why) => format!("*Cannot be undone here.* {}", escape(why)),
+        Inverse::Calls(calls) => format!("*Undo:* {}, approved like this one.", escape(&calls_line(calls))),
+    };
+    format!("*To* {targets} in account {}\n{}\n{undo}", code(plan.account.as_str()), escape(&plan.action.effect()))
+}
+
 /// Whether the whole plan is on the card: only then may it be approved.
 fn fits(request: &Request) -> bool {
+    plan_chars(request) <= PLAN_CHARS_MAX
+}
+
+/// How long the literal plan is, its undo included.
+pub(super) fn plan_chars(request: &Request) -> usize {
     let undo = undo_text(&request.plan.work.inverse).unwrap_or_default();
-    calls_text(&request.plan.work.calls, request).chars().count() + undo.chars().count() <= PLAN_CHARS_MAX
+    calls_text(&request.plan.work.calls, request).chars().count() + undo.chars().count()
+}
+
+/// The calls as planned, and their undo where a line cannot say it.
+pub(super) fn plan_blocks(request: &Request) -> Vec<Value> {
+    let undo = undo_text(&request.plan.work.inverse);
+    [Some(calls_text(&request.plan.work.calls, request)), undo]
+        .into_iter()
+        .flatten()
+        .map(|text| preformatted(&text))
+        .collect()
 }
 
 /// The undo's calls in full, where a line cannot say them.
@@ -180,6 +197,7 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
         .approvals
         .iter()
         .map(|a| format!("Approved by {}, {}", mention(&a.user), time(a.at)))
+        .chain(request.glass.iter().map(glass_in_words))
         .collect::<Vec<_>>()
         .join("\n");
     let state = match &request.state {
@@ -196,18 +214,27 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
         RequestState::Executing(execution) => {
             format!(":arrow_right: Call sent at {}. Reading back whether it holds…", time(execution.started_at))
         }
+        RequestState::Verified { .. } if request.lost.is_some() => {
+            let (at, why) = request.lost.clone().unwrap_or_default();
+            format!(
+                ":rotating_light: *No longer in force*, seen {}: {}. Somebody has taken it away. Ask again.",
+                time(at),
+                escape(&why)
+            )
+        }
         RequestState::Verified { .. } if undone_by(incident, request.id).is_some() => {
             let undo = undone_by(incident, request.id).map(|r| r.id.to_string()).unwrap_or_default();
             format!(":leftwards_arrow_with_hook: *Undone by {undo}.* It was in force until then.")
         }
         RequestState::Verified { at, sent } if sent.is_empty() => {
             format!(
-                ":large_green_circle: *AWS already was as wanted* when it was read at {}. Nothing was sent.",
-                time(*at)
+                ":large_green_circle: *AWS already was as wanted* when it was read at {}. Nothing was sent.{}",
+                time(*at),
+                held(request)
             )
         }
         RequestState::Verified { at, .. } => {
-            format!(":large_green_circle: *Done, and read back from AWS* at {}.", time(*at))
+            format!(":large_green_circle: *Done, and read back from AWS* at {}.{}", time(*at), held(request))
         }
         RequestState::Failed { why, .. } => format!(":red_circle: *Failed.* {}", why_of(why)),
         RequestState::Unknown { why, .. } => {
@@ -240,7 +267,30 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
     blocks
 }
 
-fn recused_in_words(recused: &Recused) -> String {
+/// When it was seen to hold again.
+fn held(request: &Request) -> String {
+    let times: Vec<String> = request.held_at.iter().map(|at| time(*at)).collect();
+    if times.is_empty() { String::new() } else { format!("\nStill there when read again: {}.", times.join(", ")) }
+}
+
+/// Who let it run alone, and what was said of it.
+pub(super) fn glass_in_words(glass: &Glass) -> String {
+    let debt = match &glass.debt {
+        Debt::Open => "*Nobody has said yet whether that was right.*".to_owned(),
+        Debt::Ratified { by, at } => format!("Ratified by {}, {}.", mention(by), time(*at)),
+        Debt::Contested { by, reason, at } => {
+            format!("*Contested by {}*, {}: {}", mention(by), time(*at), escape(reason))
+        }
+    };
+    format!(
+        ":rotating_light: *Run on the word of {} alone*, {}: {}\n{debt}",
+        mention(&glass.user),
+        time(glass.at),
+        escape(&glass.reason)
+    )
+}
+
+pub(super) fn recused_in_words(recused: &Recused) -> String {
     let one = |(person, why): (&PersonId, &Why)| format!("{} ({})", mention(&person.0), why.label());
     let people: Vec<String> = recused.iter().map(one).collect();
     if people.is_empty() { String::new() } else { format!("\nCannot decide: {}.", people.join(", ")) }
@@ -258,7 +308,7 @@ fn denied_before(incident: &Incident, request: &Request) -> String {
     denials.take(2).collect()
 }
 
-fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Option<Value> {
+fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&Request>) -> Option<Value> {
     let Offer::Action(action) = &step.offer else { return None };
     if !incident.is_open() || incident.sample {
         return None;
@@ -273,6 +323,9 @@ fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Optio
     let cancel = button(name::CANCEL, "Cancel (lead)", &of_request, Look::Plain);
     let retract = button(name::RETRACT, "Take approval back", &of_request, Look::Plain);
     let is_undo = is_undo(&step.id);
+    if decided_together(incident, request) {
+        return None;
+    }
     match &request.state {
         RequestState::Pending if fits(request) && incident.freeze.is_none() => {
             let look = if is_undo { Look::Danger } else { Look::Primary };
@@ -284,7 +337,9 @@ fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Optio
             );
             let deny = button(name::DENY, "Deny…", &value, Look::Danger);
             let retract = (!request.approvals.is_empty()).then_some(retract);
-            let elements: Vec<Value> = [approve, deny, withdraw, cancel].into_iter().chain(retract).collect();
+            let alone = (!is_undo).then(|| break_glass(policy, &value)).flatten();
+            let elements: Vec<Value> =
+                [approve, deny, withdraw, cancel].into_iter().chain(retract).chain(alone).collect();
             row(&elements)
         }
         RequestState::Pending => row(&[withdraw, cancel]),
@@ -295,12 +350,27 @@ fn buttons(incident: &Incident, step: &Step, request: Option<&Request>) -> Optio
             let undo =
                 !is_undo && matches!(request.plan.work.inverse, Inverse::Calls(_)) && !undo_is_open(incident, step);
             let undo = undo.then(|| button(name::UNDO, "Ask to undo", &of_step, Look::Plain));
-            let elements: Vec<Value> = again.into_iter().chain(undo).collect();
+            let elements: Vec<Value> = settle(request).into_iter().flatten().chain(again).chain(undo).collect();
             if elements.is_empty() { None } else { row(&elements) }
         }
         _ if is_undo => None,
-        _ => row(&[ask("Ask again", Look::Primary)]),
+        _ => row(&settle(request).into_iter().flatten().chain([ask("Ask again", Look::Primary)]).collect::<Vec<_>>()),
     }
+}
+
+/// For those who may run it alone; nobody else sees it work.
+pub(super) fn break_glass(policy: &Policy, request_and_digest: &str) -> Option<Value> {
+    let offered = !policy.break_glass.is_empty();
+    offered.then(|| button(name::BREAK_GLASS, "Break glass…", request_and_digest, Look::Danger))
+}
+
+/// For a second person, after one alone has run it.
+fn settle(request: &Request) -> Option<[Value; 2]> {
+    let id = request.id.to_string();
+    let open = request.glass.as_ref().is_some_and(|glass| glass.debt == Debt::Open);
+    open.then(|| {
+        [button(name::RATIFY, "Ratify", &id, Look::Primary), button(name::CONTEST, "Contest…", &id, Look::Danger)]
+    })
 }
 
 /// The last thing that an approver reads, in Slack's 300 characters.

@@ -1,6 +1,6 @@
 //! What people do in Slack: each act leads to a use case, and each gets an answer.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,6 +12,7 @@ use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undo_of;
+use crate::domain::incident::together::open_burst;
 use crate::domain::refusal::{Refusal, mention};
 use crate::engine::{EngineError, Taken};
 use crate::intake::slack::{Act, Click, Inbound};
@@ -80,7 +81,7 @@ impl Workers {
                 ":warning: This could not be handled in time, so it was not carried out. Look at the card and do it again if it still fits.",
             ));
         }
-        match self.act(inbound).await {
+        match self.act(inbound, age).await {
             Ok(answer) => answer,
             Err(EngineError::Refused(refusal)) => {
                 self.metrics.refused(act_name(&inbound.act));
@@ -103,11 +104,11 @@ impl Workers {
         }
     }
 
-    async fn act(&self, inbound: &Inbound) -> Result<Option<Message>, EngineError> {
+    async fn act(&self, inbound: &Inbound, age: TimeDelta) -> Result<Option<Message>, EngineError> {
         let user = &inbound.reply.user;
         match &inbound.act {
             Act::Command(command) => self.command(inbound, user, command).await,
-            Act::Click(click) => self.click(inbound, user, click).await,
+            Act::Click(click) => self.click(inbound, user, click, self.engine.now() - age).await,
             Act::UnknownClick => Ok(Some(replies::said(
                 "This button belongs to another version of the bot. Nothing was done; use the buttons on the newest card.",
             ))),
@@ -153,16 +154,43 @@ impl Workers {
         }))
     }
 
-    async fn click(&self, inbound: &Inbound, user: &UserId, click: &Click) -> Result<Option<Message>, EngineError> {
+    async fn click(
+        &self,
+        inbound: &Inbound,
+        user: &UserId,
+        click: &Click,
+        clicked_at: DateTime<Utc>,
+    ) -> Result<Option<Message>, EngineError> {
         let id = click.incident();
         Ok(Some(match click {
             Click::Request { step, .. } => self.request(id, user, step).await?,
+            Click::RequestAll { .. } => {
+                let after = self.engine.request_all(id, user).await?;
+                let asked = open_burst(&after).map_or(1, |members| members.len());
+                replies::said(&format!(
+                    "{asked} step(s) are asked for in your name, as one thing to decide on. Somebody else has to approve them."
+                ))
+            }
+            Click::BreakGlass { request, digest } => {
+                self.engine.may_respond(user).await?;
+                let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+                let found = incident.requests.get(request).ok_or(Refusal::UnknownRequest(*request))?;
+                return Ok(self.show(inbound, &forms::break_glass(&format!("{request} {digest}"), found)).await);
+            }
+            Click::Ratify { request } => {
+                self.engine.act(id, user, PersonCommand::Ratify { request: *request }).await?;
+                replies::said(&format!("You ratified {request}: it was right to run it."))
+            }
+            Click::Contest { request } => {
+                self.engine.may_respond(user).await?;
+                return Ok(self.show(inbound, &forms::contest(*request)).await);
+            }
             Click::Undo { step, .. } => {
                 let undo = undo_of(step).ok_or_else(|| Refusal::NotApplicable("This cannot be undone here.".into()))?;
                 self.request(id, user, &undo).await?
             }
             Click::Approve { request, digest } => {
-                let command = PersonCommand::Approve { request: *request, digest_shown: digest.clone() };
+                let command = PersonCommand::Approve { request: *request, digest_shown: digest.clone(), clicked_at };
                 let after = self.engine.act(id, user, command).await?;
                 let left = after.requests.get(request).is_some_and(|r| r.state == RequestState::Pending);
                 let then = if left { "It waits for one more." } else { "It runs now; its card shows the result." };
@@ -247,6 +275,23 @@ impl Workers {
                     PersonCommand::Deny { request: *request, digest_shown: digest.clone(), reason: reason.clone() };
                 self.engine.act(request.incident(), user, command).await?;
                 replies::said(&format!("Your denial of {request} is recorded."))
+            }
+            Submission::BreakGlass { request, digest, target, reason } => {
+                let command = PersonCommand::BreakGlass {
+                    request: *request,
+                    digest_shown: digest.clone(),
+                    target: target.clone(),
+                    reason: reason.clone(),
+                };
+                self.engine.act(request.incident(), user, command).await?;
+                replies::said(&format!(
+                    "{request} runs now, on your word alone. Everybody who could have approved it is told."
+                ))
+            }
+            Submission::Contest { request, reason } => {
+                let command = PersonCommand::Contest { request: *request, reason: reason.clone() };
+                self.engine.act(request.incident(), user, command).await?;
+                replies::said(&format!("You contested {request}. Its card has *Ask to undo*, where that is possible."))
             }
             Submission::CompromiseTime { incident, at, basis } => {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };

@@ -50,8 +50,8 @@ impl Workers {
             // A hold that fails is noticed by whoever takes over.
             let _ = self.store.hold_work(Work::Effects, &item.token).await;
         };
-        let both = [Task::Act, Task::Inform].map(|task| self.effects_of(id, task));
-        let work = futures_util::future::join_all(both);
+        let all = [Task::Act, Task::Watch, Task::Inform, Task::Reach].map(|task| self.effects_of(id, task));
+        let work = futures_util::future::join_all(all);
         let outcome: Result<(), EngineError> = holding(hold, work).await.into_iter().collect();
         if let Err(EngineError::Store(StoreError::Unreadable(error))) = &outcome {
             // Trying again does not help, and the clock brings it here again.
@@ -74,6 +74,11 @@ impl Workers {
         loop {
             let outcome = match task {
                 Task::Act => self.engine.advance(id).await,
+                Task::Reach => {
+                    let _permit = self.reaching.acquire().await;
+                    self.engine.reach(id).await
+                }
+                Task::Watch => self.engine.watch(id).await,
                 Task::Inform => {
                     let _permit = self.informing.acquire().await;
                     self.engine.inform(id).await

@@ -17,9 +17,10 @@ use irp::domain::alert::{Alert, AlertSource, Severity};
 use irp::domain::approval::{CallAnswer, RequestState, Warrant};
 use irp::domain::credential::{PrincipalKind, Subject};
 use irp::domain::id::{IncidentId, RequestId, StepId, UserId};
+use irp::domain::identification::Identification;
 use irp::domain::incident::command::{PersonCommand, Report};
 use irp::domain::incident::decide::{self, Context};
-use irp::domain::incident::event::{Event, Identification};
+use irp::domain::incident::event::Event;
 use irp::domain::incident::evolve::{evolve, fold};
 use irp::domain::incident::owed::{Effect, owed};
 use irp::domain::incident::state::Incident;
@@ -160,12 +161,14 @@ impl Rules {
             Click::Request if incident.requests.len() < REQUESTS_MAX => {
                 // Each request is another, but the same delivery decided twice is the same.
                 let nonce = incident.requests.len().to_string();
-                PersonCommand::Request { step: step(), before: observed(state), nonce }
+                PersonCommand::Request { parts: vec![(step(), observed(state))], nonce }
             }
             Click::Request => return None,
-            Click::Approve => {
-                PersonCommand::Approve { request: newest?.id, digest_shown: newest?.digest.short().to_owned() }
-            }
+            Click::Approve => PersonCommand::Approve {
+                request: newest?.id,
+                digest_shown: newest?.digest.short().to_owned(),
+                clicked_at: now(state),
+            },
             Click::Deny => PersonCommand::Deny {
                 request: newest?.id,
                 digest_shown: newest?.digest.short().to_owned(),
@@ -179,9 +182,9 @@ impl Rules {
     /// What the engine appends for what is owed, from the log as this replica has loaded it.
     fn owed(&self, incident: &Incident, state: &Told) -> Option<Vec<Event>> {
         let at = now(state);
-        let due = owed(incident).into_iter().find(|o| o.due_at <= at && o.effect != Effect::Identify)?;
+        let due = owed(incident).into_iter().find(|o| o.due_at <= at && !o.effect.informs())?;
         let report = match due.effect {
-            Effect::Identify => return None,
+            Effect::Identify | Effect::Reach | Effect::Watch => return None,
             Effect::Clock(request) => Report::ClockPassed { request },
             Effect::ReadBack(request) => Report::ReadBack { request, now: observed(state), last: true },
             Effect::Execute(request) => {
@@ -264,7 +267,6 @@ impl Model for Rules {
             keys: Vec::new(),
             keys_read: true,
             owners: Vec::new(),
-            role_use: None,
             not_known: Vec::new(),
         };
         let events = vec![decide::open(IncidentId::new(1), alert), Event::Identified { found }];

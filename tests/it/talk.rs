@@ -211,8 +211,11 @@ async fn the_form_opens_an_incident_for_a_role_and_names_who_else_uses_it() {
     w.slack.submit_view(ANA, id, &fill("arn:aws:iam::111122223333:role/app-deploy")).await.unwrap();
     w.until("the role's step is there", |w| w.card(ANA, "· Revoke all older sessions of role app-deploy").is_some())
         .await;
-    let card = w.card(ANA, "· Revoke all older sessions").unwrap()["blocks"].to_string();
-    assert!(card.contains("release-bot") && card.contains("lambda"), "{card}");
+    w.until("the card names who else uses it", |w| {
+        let card = w.card(ANA, "· Revoke all older sessions").unwrap()["blocks"].to_string();
+        card.contains("release-bot") && card.contains("Lambda function app-worker")
+    })
+    .await;
     w.end().await;
 }
 

@@ -204,16 +204,17 @@ impl World {
 
     /// A finding about the stolen key, as EventBridge delivers it.
     pub(crate) fn finding(&self, delivery: &str, finding: &str) -> Value {
+        let ago = |minutes| (self.clock.now() - chrono::TimeDelta::minutes(minutes)).to_rfc3339();
         json!({
             "version": "0", "id": delivery, "detail-type": "GuardDuty Finding", "source": "aws.guardduty",
             "account": "111122223333", "region": "us-east-1", "detail": {
                 "id": finding, "type": "UnauthorizedAccess:IAMUser/MaliciousIPCaller.Custom", "severity": 8,
                 "title": "An API was called from <!channel> a listed address", "accountId": "111122223333", "region": "us-east-1",
-                "updatedAt": "2026-01-01T00:00:00Z",
+                "updatedAt": ago(1),
                 "resource": {"resourceType": "AccessKey", "accessKeyDetails": {
                     "accessKeyId": self.stolen_key(), "principalId": self.account.user_id("deploy-bot"),
                     "userType": "IAMUser", "userName": "deploy-bot"}},
-                "service": {"count": 1, "eventFirstSeen": "2026-01-01T00:00:00Z", "eventLastSeen": "2026-01-01T00:05:00Z",
+                "service": {"count": 1, "eventFirstSeen": ago(10), "eventLastSeen": ago(5),
                     "action": {"awsApiCallAction": {"api": "ListUsers", "serviceName": "iam.amazonaws.com",
                         "remoteIpDetails": {"ipAddressV4": "198.51.100.77"}}}},
             },
@@ -395,7 +396,9 @@ impl World {
         for id in self.store.open_incidents(100).await.unwrap() {
             let incident = fold(&self.store.load(id).await.unwrap()).expect("an incident");
             let owed: Vec<_> = irp::domain::incident::owed::owed(&incident);
-            assert!(owed.iter().all(|o| o.due_at > now), "{id} still owes {owed:?}");
+            // What only informs may still be under way: the trail takes two questions a second.
+            let late = |o: &&irp::domain::incident::owed::Owed| o.due_at <= now && !o.effect.informs();
+            assert_eq!(owed.iter().find(late), None, "{id} still owes {owed:?}");
         }
     }
 }

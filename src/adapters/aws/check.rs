@@ -5,6 +5,7 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecis
 use serde_json::json;
 
 use super::fault::{fault, is_missing};
+use super::trail::RegionTrail;
 use super::{AccountClients, AccountSettings, AwsCloud};
 use crate::domain::id::AccountId;
 use crate::ports::CloudError;
@@ -24,7 +25,7 @@ impl AwsCloud {
     pub async fn check_account(&self, id: &AccountId) -> Vec<(String, Result<String, String>)> {
         let Ok(account) = self.account(id) else { return Vec::new() };
         let mut lines = vec![("reading".to_owned(), reading(account).await)];
-        for (region, client) in &account.trails {
+        for RegionTrail { region, client, .. } in &account.trails {
             let asked = client.lookup_events().max_results(1).send().await;
             let outcome = asked.map(|_| "cloudtrail:LookupEvents is allowed".to_owned());
             lines.push((

@@ -2,24 +2,19 @@
 //! said at all.
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::fault::fault;
 use super::observe::status;
-use super::trail::look_up;
-use super::{AccountClients, AwsCloud, instant, percent_decoded};
+use super::{AccountClients, AwsCloud, instant};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::AccountId;
-use crate::domain::incident::event::{Identification, KnownKey, RoleUse};
+use crate::domain::identification::{Identification, KnownKey};
 use crate::ports::CloudError;
 
-/// How far back the use of a role is read.
 /// Tags that organisations name an owner with.
 const OWNER_TAGS: [&str; 5] = ["owner", "contact", "email", "slack", "slackuserid"];
-const ROLE_USE_DAYS: u32 = 14;
-const ROLE_USE_PAGES_MAX: u32 = 2;
-const ROLE_USERS_MAX: usize = 20;
 /// How far back a session's own calls are looked for: as far as event history goes.
 const SESSION_DAYS: i64 = 90;
 
@@ -40,7 +35,6 @@ pub(super) async fn identify(
         keys: Vec::new(),
         keys_read: false,
         owners: Vec::new(),
-        role_use: None,
         not_known: Vec::new(),
     };
     if let Some(key) = &subject.access_key {
@@ -68,7 +62,7 @@ pub(super) async fn identify(
     match found.kind {
         PrincipalKind::IamUser | PrincipalKind::FederatedUser => user(&account, subject, &mut found).await?,
         PrincipalKind::AssumedRole | PrincipalKind::ServiceLinkedRole | PrincipalKind::IdentityCenterRole => {
-            role(&account, subject, now, &mut found).await?;
+            role(&account, subject, &mut found).await?;
         }
         PrincipalKind::Root => {}
         PrincipalKind::Unknown => found.not_known.push(
@@ -121,9 +115,9 @@ async fn session(
     found: &mut Identification,
 ) -> Result<(), CloudError> {
     let mut unavailable = None;
-    for (region, client) in &account.trails {
-        let asked = look_up(client, LookupAttributeKey::AccessKeyId, key.as_str(), now, SESSION_DAYS, 1).await;
-        match asked {
+    let since = now - TimeDelta::days(SESSION_DAYS);
+    for trail in &account.trails {
+        match trail.look_up(LookupAttributeKey::AccessKeyId, key.as_str(), since, 1).await {
             Ok(looked) => {
                 if let Some(identity) = looked.events.first().map(|e| &e["userIdentity"]) {
                     take_identity(identity, found);
@@ -131,7 +125,7 @@ async fn session(
                 }
             }
             Err(error) if error.can_retry() => unavailable = Some(error),
-            Err(error) => found.not_known.push(format!("{region}: {error}")),
+            Err(error) => found.not_known.push(format!("{}: {error}", trail.region)),
         }
     }
     Err(unavailable.unwrap_or_else(|| CloudError::Unavailable {
@@ -204,12 +198,7 @@ async fn user(account: &AccountClients, subject: &Subject, found: &mut Identific
     Ok(())
 }
 
-async fn role(
-    account: &AccountClients,
-    subject: &Subject,
-    now: DateTime<Utc>,
-    found: &mut Identification,
-) -> Result<(), CloudError> {
+async fn role(account: &AccountClients, subject: &Subject, found: &mut Identification) -> Result<(), CloudError> {
     let Some(name) = found.name.clone() else { return Ok(()) };
     let role = match account.iam.get_role().role_name(&name).send().await.map_err(|e| fault("iam:GetRole", &e)) {
         Ok(answer) => answer.role,
@@ -226,10 +215,6 @@ async fn role(
     if found.session_name.is_none() {
         let session = subject.principal_id.as_ref().and_then(|id| id.split_once(':'));
         found.session_name = session.map(|(_, session)| session.to_owned());
-    }
-    if found.kind == PrincipalKind::AssumedRole {
-        let trusted = role.assume_role_policy_document.as_deref().map(percent_decoded).unwrap_or_default();
-        found.role_use = Some(role_use(account, &name, &role.arn, &trusted, now, &mut found.not_known).await);
     }
     found.owners = owners(role.tags.as_deref().unwrap_or_default());
     found.arn = Some(role.arn);
@@ -253,91 +238,4 @@ fn compare_ids(subject: &Subject, unique_id: &str, found: &mut Identification) {
             "The alert names the unique id {alerted}, but this name is now {unique_id}: it was deleted and made again since."
         ));
     }
-}
-
-async fn role_use(
-    account: &AccountClients,
-    name: &str,
-    arn: &str,
-    trust_policy: &str,
-    now: DateTime<Utc>,
-    not_known: &mut Vec<String>,
-) -> RoleUse {
-    let mut found = RoleUse {
-        trusted: trusted(trust_policy),
-        assumed_by: Vec::new(),
-        instance_profiles: Vec::new(),
-        days_read: ROLE_USE_DAYS,
-        cut: false,
-    };
-    let profiles = account.iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send();
-    match profiles.try_collect().await.map_err(|e| fault("iam:ListInstanceProfilesForRole", &e)) {
-        Ok(profiles) => found.instance_profiles = profiles.into_iter().map(|p| p.instance_profile_name).collect(),
-        Err(error) => not_known.push(error.to_string()),
-    }
-    let looks = account.trails.iter().map(|(region, client)| async move {
-        let key = LookupAttributeKey::ResourceName;
-        (region, look_up(client, key, arn, now, ROLE_USE_DAYS.into(), ROLE_USE_PAGES_MAX).await)
-    });
-    let mut users: Vec<(String, String)> = Vec::new();
-    for (region, looked) in futures_util::future::join_all(looks).await {
-        match looked {
-            Ok(looked) => {
-                found.cut |= looked.cut;
-                users.extend(looked.events.iter().filter_map(|event| assumed_by(event, arn)));
-            }
-            Err(error) => not_known.push(format!("{region}: {error}")),
-        }
-    }
-    users.sort_by(|a, b| b.0.cmp(&a.0));
-    for (_, user) in users {
-        if !found.assumed_by.contains(&user) {
-            found.assumed_by.push(user);
-        }
-    }
-    found.cut |= found.assumed_by.len() > ROLE_USERS_MAX;
-    found.assumed_by.truncate(ROLE_USERS_MAX);
-    found
-}
-
-/// When and who, of a successful assumption of this role.
-fn assumed_by(event: &Value, arn: &str) -> Option<(String, String)> {
-    let name = event["eventName"].as_str()?;
-    if !name.starts_with("AssumeRole") || event["errorCode"].is_string() {
-        return None;
-    }
-    if event.pointer("/requestParameters/roleArn")?.as_str()? != arn {
-        return None;
-    }
-    let identity = &event["userIdentity"];
-    let who = [&identity["arn"], &identity["invokedBy"], &identity["principalId"], &identity["userName"]]
-        .into_iter()
-        .find_map(Value::as_str)?;
-    Some((event["eventTime"].as_str().unwrap_or_default().to_owned(), who.to_owned()))
-}
-
-/// The principals that a trust policy lets in.
-fn trusted(policy: &str) -> Vec<String> {
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return Vec::new() };
-    let one_or_many = |value: &Value| match value {
-        Value::Array(items) => items.clone(),
-        Value::Null => Vec::new(),
-        other => vec![other.clone()],
-    };
-    let mut found = Vec::new();
-    for statement in one_or_many(&policy["Statement"]) {
-        if statement["Effect"] != "Allow" {
-            continue;
-        }
-        let principals = match &statement["Principal"] {
-            Value::Object(kinds) => kinds.values().flat_map(one_or_many).collect(),
-            other => one_or_many(other),
-        };
-        for principal in principals {
-            if let Some(text) = principal.as_str().filter(|t| !found.iter().any(|f| f == t)) {
-                found.push(text.to_owned());
-            }
-        }
-    }
-    found
 }

@@ -15,6 +15,12 @@ pub(super) async fn observe(iam: &Client, probe: &Probe) -> Result<Observation, 
             let status = keys?.into_iter().find(|(id, _)| id == access_key_id.as_str()).map(|(_, status)| status);
             Ok(Observation::AccessKey { owner_id: owner.id, owner_arn: owner.arn, status })
         }
+        Probe::UserKeys { user_name } => {
+            let (owner, keys) = tokio::join!(user(iam, user_name), keys(iam, user_name));
+            let Some(owner) = owner? else { return Ok(Observation::OwnerMissing) };
+            let keys = keys?.into_iter().filter_map(|(id, status)| Some((id.parse().ok()?, status)));
+            Ok(Observation::UserKeys { owner_id: owner.id, owner_arn: owner.arn, keys: keys.collect() })
+        }
         Probe::UserPolicy { user_name, policy_name } => {
             let document = async {
                 let asked = iam.get_user_policy().user_name(user_name).policy_name(policy_name).send().await;

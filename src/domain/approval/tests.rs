@@ -29,6 +29,7 @@ fn policy() -> Policy {
         belongings: BTreeMap::new(),
         protected_arns: ["arn:aws:iam::111122223333:user/break-glass".to_owned()].into(),
         rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
+        break_glass: [].into(),
         escalation: [].into(),
         version: "v1".into(),
     }
@@ -60,15 +61,11 @@ fn plan(policy: &Policy, name: &str) -> Result<Plan, Refusal> {
 /// Asked for by U1, approved by U3.
 fn approved(policy: &Policy) -> Request {
     let plan = plan(policy, "deploy-bot").unwrap();
+    let id = RequestId::new(IncidentId::new(1), 1);
     Request {
-        id: RequestId::new(IncidentId::new(1), 1),
-        digest: plan.digest(),
-        plan,
-        requested_by: user("U1"),
-        requested_at: now(),
-        asked: Vec::new(),
         approvals: vec![Approval { user: user("U3"), person: policy.person(&user("U3")), at: now() }],
         state: RequestState::Approved { execute_by: now() + TimeDelta::minutes(5) },
+        ..Request::new(id, plan, user("U1"), now())
     }
 }
 
@@ -154,8 +151,9 @@ fn the_last_moment_counts_and_the_one_after_does_not() {
 
     let mut pending = Request { state: RequestState::Pending, approvals: Vec::new(), ..approved(&policy) };
     let shown = pending.digest.short().to_owned();
-    let decide =
-        |request: &Request, at| check_decide(&policy, &Recused::new(), request, &actor(&policy, "U3"), &shown, at);
+    let decide = |request: &Request, at| {
+        check_decide(&policy, &Recused::new(), request, &actor(&policy, "U3"), (&shown, &request.digest), at)
+    };
     assert_eq!(decide(&pending, pending.plan.approve_by), Ok(()));
     assert!(matches!(
         decide(&pending, pending.plan.approve_by + TimeDelta::milliseconds(1)),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::glass::may_break;
 use super::{Request, RequestState, check_responder, eligible_approver};
 use crate::domain::action::ApiCall;
 use crate::domain::id::{AccountId, RequestId, UserId};
@@ -25,7 +26,8 @@ pub enum NoWarrant {
     Over(Refusal),
 }
 
-/// Proof that two different people stand behind one plan, at this moment. Its fields are private to
+/// Proof that two different people stand behind one plan at this moment, or that one person has broken the glass
+/// by rules that let them. Its fields are private to
 /// this module and [`Warrant::issue`] is the only way to one, so that no change can be made without.
 #[derive(Debug)]
 pub struct Warrant {
@@ -49,6 +51,9 @@ impl Warrant {
         now: DateTime<Utc>,
     ) -> Result<Self, NoWarrant> {
         Self::check_request(request, policy, requester, now).map_err(NoWarrant::Over)?;
+        if let Some(glass) = &request.glass {
+            return Self::alone(request, policy, recused, requester, approvers, &glass.user, now);
+        }
         let mut people = BTreeSet::new();
         for actor in approvers {
             if !request.approvals.iter().any(|a| a.user == actor.user && a.person == actor.person) {
@@ -62,14 +67,36 @@ impl Warrant {
         let Some(last) = approvers.last().filter(|_| quorum > 0 && people.len() >= quorum) else {
             return Err(NoWarrant::Over(Refusal::Other("Too few approvals stand at this moment.".into())));
         };
-        Ok(Self {
+        Ok(Self::of(request, &last.user, requester, now))
+    }
+
+    /// In an emergency, by one person: who may, by the rules, at this moment too.
+    fn alone(
+        request: &Request,
+        policy: &Policy,
+        recused: &Recused,
+        requester: &Actor,
+        approvers: &[Actor],
+        by: &UserId,
+        now: DateTime<Utc>,
+    ) -> Result<Self, NoWarrant> {
+        match approvers {
+            [alone] if alone.user == *by && may_break(policy, recused, alone, &request.plan.action) => {
+                Ok(Self::of(request, by, requester, now))
+            }
+            _ => Err(NoWarrant::Over(Refusal::NotForGlass)),
+        }
+    }
+
+    fn of(request: &Request, approver: &UserId, requester: &Actor, now: DateTime<Utc>) -> Self {
+        Self {
             request: request.id,
             account: request.plan.account.clone(),
             calls: request.plan.work.calls_at(now),
             targets: request.plan.targets.clone(),
-            approver: last.user.clone(),
+            approver: approver.clone(),
             requester: requester.user.clone(),
-        })
+        }
     }
 
     fn check_request(request: &Request, policy: &Policy, requester: &Actor, now: DateTime<Utc>) -> Result<(), Refusal> {
@@ -84,6 +111,9 @@ impl Warrant {
         }
         if request.plan.policy_version != policy.version {
             return Err(Refusal::RulesChanged(request.id));
+        }
+        if let Some(target) = request.plan.targets.iter().find(|target| policy.protected_arns.contains(*target)) {
+            return Err(Refusal::Protected(target.clone(), "it has been protected since.".into()));
         }
         if requester.person != request.plan.requester {
             return Err(Refusal::Other("The requester is not the one who was recorded.".into()));

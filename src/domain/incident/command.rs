@@ -2,22 +2,23 @@
 
 use chrono::{DateTime, Utc};
 
-use super::event::{Identification, Outcome};
+use super::event::Outcome;
+use super::watch::Looked;
 use crate::domain::action::ApiCall;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{CallAnswer, NoWarrant};
+use crate::domain::blast_radius::BlastRadius;
 use crate::domain::id::{RequestId, StepId, UserId};
+use crate::domain::identification::Identification;
 use crate::domain::observation::Observation;
 
 /// Asked by a person. Each is authorised afresh.
 #[derive(Clone, Debug)]
 pub enum PersonCommand {
-    /// Stake one's name on a step.
+    /// Stake one's name on a step, or on several that are decided together.
     Request {
-        /// The step.
-        step: StepId,
-        /// AWS as it is now.
-        before: Observation,
+        /// The steps, in order, each with AWS as it is now.
+        parts: Vec<(StepId, Observation)>,
         /// Fresh randomness.
         nonce: String,
     },
@@ -27,6 +28,31 @@ pub enum PersonCommand {
         request: RequestId,
         /// The digest on the button.
         digest_shown: String,
+        /// When they pressed it: a yes that was taken back later is not given again by a late delivery.
+        clicked_at: DateTime<Utc>,
+    },
+    /// Let it run alone, in an emergency.
+    BreakGlass {
+        /// What.
+        request: RequestId,
+        /// The digest on the button.
+        digest_shown: String,
+        /// The target, as they typed it.
+        target: String,
+        /// Why it cannot wait.
+        reason: String,
+    },
+    /// Say that it was right to let it run alone.
+    Ratify {
+        /// What.
+        request: RequestId,
+    },
+    /// Say that it was not.
+    Contest {
+        /// What.
+        request: RequestId,
+        /// Why.
+        reason: String,
     },
     /// Say no.
     Deny {
@@ -90,6 +116,9 @@ impl PersonCommand {
         match self {
             Self::Request { .. } => "request",
             Self::Approve { .. } => "approve",
+            Self::BreakGlass { .. } => "break the glass",
+            Self::Ratify { .. } => "ratify",
+            Self::Contest { .. } => "contest",
             Self::Deny { .. } => "deny",
             Self::Withdraw { .. } => "withdraw",
             Self::Cancel { .. } => "cancel",
@@ -108,6 +137,9 @@ impl PersonCommand {
     pub const fn request(&self) -> Option<RequestId> {
         match self {
             Self::Approve { request, .. }
+            | Self::BreakGlass { request, .. }
+            | Self::Ratify { request }
+            | Self::Contest { request, .. }
             | Self::Deny { request, .. }
             | Self::Withdraw { request }
             | Self::Cancel { request }
@@ -125,6 +157,8 @@ pub enum Report {
     Alert(Alert),
     /// Whose credential it is.
     Identified(Identification),
+    /// What it was used for, and the roles it has taken.
+    Reached(BlastRadius),
     /// AWS could not be asked.
     IdentificationFailed {
         /// What it said.
@@ -165,6 +199,13 @@ pub enum Report {
         request: RequestId,
         /// What it said.
         error: String,
+    },
+    /// AWS was read again after the containment.
+    Checked {
+        /// What is in force, and what AWS shows of it, or why it could not be read.
+        looked: Vec<Looked<RequestId>>,
+        /// The same of the user's keys; absent where there are none to ask about.
+        keys: Option<Result<Observation, String>>,
     },
     /// The rules have changed: what was asked under others has to be asked again.
     RulesChanged,

@@ -5,24 +5,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::command::{PersonCommand, Report};
 use super::event::{Event, Outcome};
 use super::evolve::REFUSALS_KEPT;
-use super::freeze;
+use super::execution::{answered, executing, passed, read_back, start};
+use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use crate::domain::action::{ApiCall, Freshness};
+use super::{freeze, together, watch};
+use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
-    Asked, CallAnswer, NoWarrant, Plan, Request, RequestState, check_decide, check_request, check_responder,
+    Debt, Request, RequestState, check_break_glass, check_decide, check_request, check_responder, check_settle,
 };
-use crate::domain::id::{IncidentId, RequestId};
-use crate::domain::observation::Observation;
+use crate::domain::id::{IncidentId, RequestId, StepId};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{Actor, Policy};
 use crate::domain::recusal::recused;
-use crate::domain::refusal::{Refusal, mention};
+use crate::domain::refusal::{Refusal, mention, moment};
 
-/// How long a process may be at one execution before others read back what it did. Longer than the
-/// call and its read-back can take, so that two never work on one request.
-pub const EXECUTION_LEASE: TimeDelta = TimeDelta::seconds(20);
 /// Waits between attempts to find out whose credential it is; after the last, people decide.
 /// Together a quarter of an hour: as long as the trail may take to show a session's first call.
 const IDENTIFY_WAITS_S: [i64; 9] = [2, 5, 15, 30, 60, 120, 180, 240, 300];
@@ -58,61 +56,52 @@ pub fn decide(
         return Err(Refusal::Closed(incident.id));
     }
     match command {
-        PersonCommand::Request { step, before, nonce } => {
-            let recused = recused(incident, cx.policy);
-            let action = may_request(incident, actor, &step, cx)?;
-            let account = incident
-                .account()
-                .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
-            let asked = Asked {
-                incident: incident.id,
-                step: &step,
-                account: &account,
-                requester: &actor.person,
-                nonce: &nonce,
-                now: cx.now,
-            };
-            let plan = Plan::make(action, before, &asked, cx.policy)?;
-            let request = incident.next_request();
-            let mut events = Vec::new();
-            if let Some(open) = incident.requests_for(&step).find(|r| r.state.is_open()) {
-                // Something has changed since the other was asked for: nobody decides on that any more.
-                if open.plan.does_the_same(&plan) && open.plan.policy_version == plan.policy_version {
-                    return Err(Refusal::AlreadyAsked(open.id));
+        PersonCommand::Request { parts, nonce } => {
+            let (mut allowed, mut first_no) = (Vec::new(), None);
+            for (step, before) in parts {
+                match may_request(incident, actor, &step, cx) {
+                    Ok(action) => allowed.push((step, action, before)),
+                    Err(no) => drop(first_no.get_or_insert(no)),
                 }
-                events.push(Event::RequestSuperseded { request: open.id, by: request });
             }
-            let asked = cx.policy.approvers_besides(&actor.person);
-            events.push(Event::ApprovalRequested {
-                request,
-                digest: plan.digest(),
-                plan: Box::new(plan),
-                by: actor.user.clone(),
-                asked: asked.into_iter().filter(|person| !recused.contains_key(person)).collect(),
-            });
-            Ok(events)
+            match first_no {
+                Some(no) if allowed.is_empty() => Err(no),
+                _ => together::ask(incident, actor, allowed, &nonce, cx),
+            }
         }
-        PersonCommand::Approve { request, digest_shown } => {
+        PersonCommand::Approve { request, digest_shown, clicked_at } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             freeze::check(incident)?;
-            check_decide(cx.policy, &recused(incident, cx.policy), found, actor, &digest_shown, cx.now)?;
-            let rules = cx.policy.rules(found.plan.action.class());
-            let reached = found.approvals.len() + 1 >= usize::from(rules.quorum);
-            Ok(vec![Event::ApprovalGiven {
-                request,
-                by: actor.user.clone(),
-                person: actor.person.clone(),
-                execute_by: reached.then(|| cx.now + rules.execute_within),
-            }])
+            let (recused, shared) = (recused(incident, cx.policy), together::digest(incident, found));
+            let fellows = together::members(incident, found);
+            // The pressed one stands for all: what one of them would refuse, the press is refused.
+            let pending = fellows.into_iter().filter(|r| r.state == RequestState::Pending || r.id == request);
+            let mut events = Vec::new();
+            for found in pending {
+                if let Some(at) = found.retracted.get(&actor.person).filter(|at| **at > clicked_at) {
+                    return Err(Refusal::TakenBackSince { request, at: moment(*at) });
+                }
+                check_decide(cx.policy, &recused, found, actor, (&digest_shown, &shared), cx.now)?;
+                let rules = cx.policy.rules(found.plan.action.class());
+                let reached = found.approvals.len() + 1 >= usize::from(rules.quorum);
+                events.push(Event::ApprovalGiven {
+                    request: found.id,
+                    by: actor.user.clone(),
+                    person: actor.person.clone(),
+                    execute_by: reached.then(|| cx.now + rules.execute_within),
+                });
+            }
+            Ok(events)
         }
         PersonCommand::Deny { request, digest_shown, reason } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-            check_decide(cx.policy, &recused(incident, cx.policy), found, actor, &digest_shown, cx.now)?;
-            let reason = bounded(&reason);
-            if reason.is_empty() {
-                return Err(Refusal::ReasonNeeded);
-            }
-            Ok(vec![Event::RequestDenied { request, by: actor.user.clone(), reason }])
+            let shared = together::digest(incident, found);
+            check_decide(cx.policy, &recused(incident, cx.policy), found, actor, (&digest_shown, &shared), cx.now)?;
+            let reason = needed(&reason)?;
+            let pending = together::members(incident, found).into_iter().filter(|r| r.state == RequestState::Pending);
+            let denied =
+                |r: &Request| Event::RequestDenied { request: r.id, by: actor.user.clone(), reason: reason.clone() };
+            Ok(pending.map(denied).collect())
         }
         PersonCommand::Withdraw { request } => {
             check_responder(cx.policy, actor)?;
@@ -120,8 +109,8 @@ pub fn decide(
             if found.plan.requester != actor.person {
                 return Err(Refusal::NotYourRequest(found.requested_by.clone()));
             }
-            not_started(found)?;
-            Ok(vec![Event::RequestWithdrawn { request, by: actor.user.clone() }])
+            let withdrawn = |request| Event::RequestWithdrawn { request, by: actor.user.clone() };
+            Ok(not_started(incident, found)?.into_iter().map(|r| withdrawn(r.id)).collect())
         }
         PersonCommand::Cancel { request } => {
             check_responder(cx.policy, actor)?;
@@ -130,15 +119,53 @@ pub fn decide(
             if !leads {
                 return Err(Refusal::NotTheLead);
             }
-            not_started(found)?;
-            Ok(vec![Event::RequestCancelled { request, why: format!("{}, who leads, ended it", mention(&actor.user)) }])
+            let why = format!("{}, who leads, ended it", mention(&actor.user));
+            let cancelled = |request| Event::RequestCancelled { request, why: why.clone() };
+            Ok(not_started(incident, found)?.into_iter().map(|r| cancelled(r.id)).collect())
         }
         PersonCommand::Retract { request } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-            let given = found.approvals.iter().find(|a| a.person == actor.person);
-            let given = given.ok_or(Refusal::NothingToRetract(request))?;
-            not_started(found)?;
-            Ok(vec![Event::ApprovalRetracted { request, by: given.user.clone(), person: actor.person.clone() }])
+            if !found.approvals.iter().any(|a| a.person == actor.person) {
+                return Err(Refusal::NothingToRetract(request));
+            }
+            let given = |r: &Request| {
+                let by = r.approvals.iter().find(|a| a.person == actor.person)?.user.clone();
+                Some(Event::ApprovalRetracted { request: r.id, by, person: actor.person.clone() })
+            };
+            Ok(not_started(incident, found)?.into_iter().filter_map(given).collect())
+        }
+        PersonCommand::BreakGlass { request, digest_shown, target, reason } => {
+            let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+            freeze::check(incident)?;
+            let (recused, shared) = (recused(incident, cx.policy), together::digest(incident, found));
+            let reason = needed(&reason)?;
+            let pending = together::members(incident, found);
+            let pending = pending.into_iter().filter(|r| r.state == RequestState::Pending || r.id == request);
+            let mut events = Vec::new();
+            for found in pending {
+                check_break_glass(cx.policy, &recused, found, actor, (&digest_shown, &shared), cx.now)?;
+                events.push(Event::GlassBroken {
+                    request: found.id,
+                    by: actor.user.clone(),
+                    person: actor.person.clone(),
+                    reason: reason.clone(),
+                    execute_by: cx.now + cx.policy.rules(found.plan.action.class()).execute_within,
+                });
+            }
+            if target.trim() != found.target() {
+                return Err(Refusal::NotTheTarget(found.target().to_owned()));
+            }
+            Ok(events)
+        }
+        PersonCommand::Ratify { request } => {
+            let settled = settled(incident, actor, request, cx)?.into_iter();
+            Ok(settled.map(|request| Event::GlassRatified { request, by: actor.user.clone() }).collect())
+        }
+        PersonCommand::Contest { request, reason } => {
+            let reason = needed(&reason)?;
+            let settled = settled(incident, actor, request, cx)?.into_iter();
+            let contested = |request| Event::GlassContested { request, by: actor.user.clone(), reason: reason.clone() };
+            Ok(settled.map(contested).collect())
         }
         PersonCommand::NotMe { request } => freeze::not_me(incident, actor, request),
         PersonCommand::Unfreeze => freeze::unfreeze(incident, actor, cx),
@@ -179,12 +206,7 @@ pub fn decide(
 }
 
 /// Checks a wish before AWS is asked about it, and says what the action would be.
-pub fn may_request(
-    incident: &Incident,
-    actor: &Actor,
-    step: &crate::domain::id::StepId,
-    cx: Context<'_>,
-) -> Result<crate::domain::action::Action, Refusal> {
+pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Context<'_>) -> Result<Action, Refusal> {
     if !incident.is_open() {
         return Err(Refusal::Closed(incident.id));
     }
@@ -205,13 +227,23 @@ pub fn may_request(
     Ok(action)
 }
 
-/// An error once it is too late to stop it.
-fn not_started(request: &Request) -> Result<(), Refusal> {
+/// Those of a request and its fellows that can still be stopped; an error once it is too late for all.
+fn not_started<'a>(incident: &'a Incident, request: &Request) -> Result<Vec<&'a Request>, Refusal> {
+    let waiting = together::not_started(incident, request);
     match request.state {
-        RequestState::Pending | RequestState::Approved { .. } => Ok(()),
+        _ if !waiting.is_empty() => Ok(waiting),
         RequestState::Executing(_) => Err(Refusal::UnderWay(request.id)),
         _ => Err(Refusal::Decided { request: request.id, how: request.state.in_words() }),
     }
+}
+
+/// Those of a request and its fellows that one person alone has run, and that this one may judge.
+fn settled(incident: &Incident, actor: &Actor, request: RequestId, cx: Context<'_>) -> Result<Vec<RequestId>, Refusal> {
+    let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+    let recused = recused(incident, cx.policy);
+    check_settle(cx.policy, &recused, found, actor)?;
+    let fellows = together::members(incident, found).into_iter();
+    Ok(fellows.filter(|r| check_settle(cx.policy, &recused, r, actor).is_ok()).map(|r| r.id).collect())
 }
 
 fn close(
@@ -224,6 +256,9 @@ fn close(
     if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !contained(incident, cx.playbook) {
         let left = missing(incident, cx.playbook).into_iter().map(|(step, _)| step.title).collect();
         return Err(Refusal::NotContained(left));
+    }
+    if let Some(owing) = incident.requests.values().find(|r| r.glass.as_ref().is_some_and(|g| g.debt == Debt::Open)) {
+        return Err(Refusal::DebtOpen(owing.id));
     }
     let mut events = Vec::new();
     for request in incident.requests.values().filter(|r| r.state.is_open()) {
@@ -268,11 +303,25 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             }
             vec![Event::AlertReceived { alert }]
         }
-        Report::Identified(_) | Report::IdentificationFailed { .. } if !incident.is_open() => Vec::new(),
-        Report::Identified(found) => match &incident.search {
-            Search::Wanted { .. } => vec![Event::Identified { found }],
-            Search::Done | Search::GivenUp { .. } => Vec::new(),
-        },
+        Report::Identified(_) | Report::IdentificationFailed { .. } | Report::Reached(_) | Report::Checked { .. }
+            if !incident.is_open() =>
+        {
+            Vec::new()
+        }
+        Report::Identified(found) => {
+            if !matches!(incident.search, Search::Wanted { .. }) {
+                return Vec::new();
+            }
+            let new_keys = watch::new_keys(incident, found.keys.iter().map(|key| &key.id));
+            let checked = |new_keys| Event::ContainmentChecked { held: vec![], lost: vec![], new_keys, unread: vec![] };
+            let checked = (!new_keys.is_empty()).then(|| checked(new_keys));
+            checked.into_iter().chain([Event::Identified { found }]).collect()
+        }
+        Report::Reached(found) => {
+            let due = reach_at(incident).is_some_and(|at| at <= cx.now);
+            if due { vec![Event::BlastRadiusRead { found }] } else { Vec::new() }
+        }
+        Report::Checked { looked, keys } => watch::check(incident, &looked, keys.as_ref()),
         Report::IdentificationFailed { error, retry } => {
             let Search::Wanted { failed, .. } = incident.search else { return Vec::new() };
             let wait = IDENTIFY_WAITS_S.get(failed as usize).filter(|_| retry);
@@ -311,88 +360,8 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
     }
 }
 
-fn start(
-    incident: &Incident,
-    request: RequestId,
-    warranted: Result<Vec<ApiCall>, NoWarrant>,
-    now: &Observation,
-    replica: String,
-    cx: Context<'_>,
-) -> Vec<Event> {
-    let Some(found) = incident.requests.get(&request) else { return Vec::new() };
-    let waits = matches!(found.state, RequestState::Approved { .. });
-    if !waits || !incident.is_open() || incident.freeze.is_some() {
-        return Vec::new();
-    }
-    let sent = match warranted {
-        Ok(calls) => calls,
-        Err(NoWarrant::Void { by, why }) => return vec![Event::ApprovalVoided { request, by, why }],
-        Err(NoWarrant::Over(refusal)) => return vec![Event::RequestLapsed { request, why: refusal.to_string() }],
-    };
-    match found.plan.action.freshness(&found.plan.before, now) {
-        Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
-        Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
-        Freshness::AsApproved => {
-            vec![Event::ExecutionStarted { request, replica, lease_until: cx.now + EXECUTION_LEASE, sent }]
-        }
-    }
-}
-
-fn answered(request: RequestId, answer: CallAnswer) -> Vec<Event> {
-    let why = match &answer {
-        CallAnswer::Refused { code, message } => Some(format!("AWS refused the call: {code}: {message}")),
-        CallAnswer::Accepted | CallAnswer::Unclear { .. } => None,
-    };
-    let mut events = vec![Event::CallAnswered { request, answer }];
-    events.extend(why.map(|why| Event::ExecutionFailed { request, why }));
-    events
-}
-
-fn read_back(incident: &Incident, request: RequestId, now: &Observation, last: bool) -> Vec<Event> {
-    let Some(execution) = executing(incident, request) else { return Vec::new() };
-    let Some(found) = incident.requests.get(&request) else { return Vec::new() };
-    if found.plan.action.holds(&execution.sent, now) {
-        return vec![Event::Verified { request, no_op: false }];
-    }
-    if !last {
-        return Vec::new();
-    }
-    // Accepted and not to be seen yet: IAM can take longer than was waited. Nobody knows.
-    let event = match &execution.answer {
-        Some(CallAnswer::Accepted) => Event::ExecutionUnknown {
-            request,
-            why: "AWS accepted the call, but reading back does not show it yet.".into(),
-        },
-        Some(CallAnswer::Unclear { message }) => Event::ExecutionFailed {
-            request,
-            why: format!(
-                "The call ended in doubt ({message}), and AWS shows no change. Nothing was repeated: ask again."
-            ),
-        },
-        Some(CallAnswer::Refused { .. }) | None => Event::ExecutionFailed {
-            request,
-            why: "The call was interrupted and AWS shows no change. Nothing was repeated: ask again.".into(),
-        },
-    };
-    vec![event]
-}
-
-fn passed(incident: &Incident, request: RequestId, cx: Context<'_>) -> Vec<Event> {
-    let Some(found) = incident.requests.get(&request) else { return Vec::new() };
-    match &found.state {
-        RequestState::Pending if cx.now > found.plan.approve_by => vec![Event::RequestExpired { request }],
-        RequestState::Approved { execute_by } if cx.now > *execute_by => {
-            vec![Event::RequestLapsed { request, why: "the call did not start in time after the approval".into() }]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn executing(incident: &Incident, request: RequestId) -> Option<&crate::domain::approval::Execution> {
-    match &incident.requests.get(&request)?.state {
-        RequestState::Executing(execution) => Some(execution),
-        _ => None,
-    }
+fn needed(reason: &str) -> Result<String, Refusal> {
+    Some(bounded(reason)).filter(|reason| !reason.is_empty()).ok_or(Refusal::ReasonNeeded)
 }
 
 fn bounded(text: &str) -> String {

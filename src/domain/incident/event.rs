@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::action::ApiCall;
 use crate::domain::alert::{Alert, Severity};
 use crate::domain::approval::{CallAnswer, Digest, Plan};
-use crate::domain::credential::{AccessKeyId, PrincipalKind};
-use crate::domain::id::{AccountId, IncidentId, RequestId, UserId};
-use crate::domain::observation::KeyStatus;
+use crate::domain::blast_radius::BlastRadius;
+use crate::domain::credential::AccessKeyId;
+use crate::domain::id::{IncidentId, RequestId, UserId};
+use crate::domain::identification::Identification;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
 
@@ -35,7 +36,12 @@ pub enum Event {
         /// What it found.
         found: Identification,
     },
-    /// It could not.
+    /// The event history was read for what the credential was used for and which roles it has taken.
+    BlastRadiusRead {
+        /// What it shows.
+        found: BlastRadius,
+    },
+    /// The bot could not find out whose credential it is.
     IdentificationFailed {
         /// How often it has tried.
         attempt: u32,
@@ -75,6 +81,51 @@ pub enum Event {
         by: UserId,
         /// Who could approve it at that moment.
         asked: Vec<PersonId>,
+        /// The first request of those that were asked for together and are decided together; absent for one
+        /// that was asked for alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        burst: Option<RequestId>,
+    },
+    /// One person alone let it run, by the rules for an emergency. A second person has to say afterwards
+    /// whether that was right.
+    GlassBroken {
+        /// What.
+        request: RequestId,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+        /// Why it could not wait.
+        reason: String,
+        /// The last moment for the call to start.
+        execute_by: DateTime<Utc>,
+    },
+    /// A second person says that it was right to let it run.
+    GlassRatified {
+        /// What.
+        request: RequestId,
+        /// Who.
+        by: UserId,
+    },
+    /// A second person says that it was not.
+    GlassContested {
+        /// What.
+        request: RequestId,
+        /// Who.
+        by: UserId,
+        /// Why.
+        reason: String,
+    },
+    /// AWS was read again after the containment: what still holds and what does not.
+    ContainmentChecked {
+        /// What AWS still shows.
+        held: Vec<RequestId>,
+        /// What it does not show any more.
+        lost: Vec<Lost>,
+        /// Keys of the user that were not there before.
+        new_keys: Vec<AccessKeyId>,
+        /// What could not be read, a sentence each.
+        unread: Vec<String>,
     },
     /// Another request for the same step has taken its place.
     RequestSuperseded {
@@ -238,6 +289,15 @@ pub enum Event {
     },
 }
 
+/// A containment that AWS does not show any more.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Lost {
+    /// What had put it in place.
+    pub request: RequestId,
+    /// What AWS shows instead.
+    pub why: String,
+}
+
 /// How an incident ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -280,100 +340,4 @@ impl Outcome {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|o| o.as_str().eq_ignore_ascii_case(text))
     }
-}
-
-/// What the bot found out about the credential, and what it could not.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Identification {
-    /// What sort of principal.
-    pub kind: PrincipalKind,
-    /// User or role name.
-    pub name: Option<String>,
-    /// Its ARN.
-    pub arn: Option<String>,
-    /// `AIDA…` or `AROA…`.
-    pub unique_id: Option<String>,
-    /// The session's name, for a session of a role.
-    pub session_name: Option<String>,
-    /// The account that it is in.
-    pub account: Option<AccountId>,
-    /// The account that the key's own characters encode.
-    pub account_in_key: Option<AccountId>,
-    /// The account that `sts:GetAccessKeyInfo` names.
-    pub account_from_sts: Option<AccountId>,
-    /// All keys of the user, as far as they could be read.
-    pub keys: Vec<KnownKey>,
-    /// Whether all keys of the user could be read.
-    #[serde(default)]
-    pub keys_read: bool,
-    /// What tags of the user or role say about its owner.
-    #[serde(default)]
-    pub owners: Vec<String>,
-    /// For a role: who uses it besides.
-    pub role_use: Option<RoleUse>,
-    /// What could not be found out, a sentence each.
-    pub not_known: Vec<String>,
-}
-
-impl Identification {
-    /// What this reading lacks is kept from an older one of the same principal: a permission lost or a
-    /// service away must not take back what was known. What could not be read this time stays said.
-    #[must_use]
-    pub fn over(mut self, older: Option<&Self>) -> Self {
-        let Some(older) = older.filter(|o| o.name == self.name || self.name.is_none()) else { return self };
-        if self.kind == PrincipalKind::Unknown {
-            self.kind = older.kind;
-        }
-        let keep = |new: &mut Option<String>, old: &Option<String>| {
-            if new.is_none() {
-                new.clone_from(old);
-            }
-        };
-        keep(&mut self.name, &older.name);
-        keep(&mut self.arn, &older.arn);
-        keep(&mut self.unique_id, &older.unique_id);
-        keep(&mut self.session_name, &older.session_name);
-        self.account = self.account.or_else(|| older.account.clone());
-        self.account_in_key = self.account_in_key.or_else(|| older.account_in_key.clone());
-        self.account_from_sts = self.account_from_sts.or_else(|| older.account_from_sts.clone());
-        if !self.keys_read {
-            self.keys.clone_from(&older.keys);
-            self.keys_read = older.keys_read;
-        }
-        if self.owners.is_empty() {
-            self.owners.clone_from(&older.owners);
-        }
-        self.role_use = self.role_use.or_else(|| older.role_use.clone());
-        self
-    }
-}
-
-/// One key of a user.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KnownKey {
-    /// The key.
-    pub id: AccessKeyId,
-    /// Its status when it was read.
-    pub status: KeyStatus,
-    /// When it was made.
-    pub created_at: Option<DateTime<Utc>>,
-    /// When AWS last saw it used; to about 15 minutes' precision.
-    pub last_used_at: Option<DateTime<Utc>>,
-    /// For which service, in which Region.
-    pub last_used_for: Option<String>,
-}
-
-/// Who uses a role, as far as its trust policy, its instance profiles and the trail of recent days show.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RoleUse {
-    /// Principals that the trust policy lets in.
-    pub trusted: Vec<String>,
-    /// Who has assumed it, newest first.
-    pub assumed_by: Vec<String>,
-    /// Instance profiles that carry it.
-    pub instance_profiles: Vec<String>,
-    /// How many days of the trail were read.
-    pub days_read: u32,
-    /// Whether there was more than was read.
-    pub cut: bool,
 }

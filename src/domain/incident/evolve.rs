@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::event::Event;
-use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search};
+use super::event::{Event, Lost};
+use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Watch};
+use super::watch::looks_anew;
 use crate::domain::alert::{Alert, AlertSource};
-use crate::domain::approval::{Approval, Execution, Request, RequestState};
-use crate::domain::credential::{PrincipalKind, Subject};
+use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
+use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::{RequestId, UserId};
+use crate::domain::observation::KeyStatus;
 use crate::domain::stored::Record;
 
 /// Newest refused attempts whose times are kept for each person: what their limit needs.
@@ -41,11 +43,16 @@ fn open(record: &Record) -> Option<Incident> {
         owner_signs: [].into(),
         identified: None,
         search: wanted(record.at),
+        blast_radius: None,
+        reach_wanted_at: None,
         compromise: None,
         lead: None,
         named: [].into(),
         freeze: None,
         requests: [].into(),
+        watch: None,
+        new_keys: [].into(),
+        inactive_since: [].into(),
         closing: None,
         refused: [].into(),
         updated_at: record.at,
@@ -63,13 +70,23 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         note_refusal(incident, by, at);
         return;
     }
+    if let Event::ContainmentChecked { held, lost, new_keys, .. } = &record.event {
+        note_check(incident, held, lost, new_keys, at);
+        return;
+    }
     incident.updated_at = at;
     match &record.event {
-        Event::Opened { .. } | Event::AttemptRefused { .. } => {}
+        Event::Opened { .. } | Event::AttemptRefused { .. } | Event::ContainmentChecked { .. } => {}
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
             let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
             incident.owner_signs.extend(signs.cloned());
+            for key in &found.keys {
+                match key.status {
+                    KeyStatus::Active => drop(incident.inactive_since.remove(&key.id)),
+                    KeyStatus::Inactive => drop(incident.inactive_since.entry(key.id.clone()).or_insert(at)),
+                }
+            }
             incident.identified = Some(Identified { found: found.clone().over(incident.identification()), at });
             incident.search = Search::Done;
         }
@@ -81,7 +98,14 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
                 None => Search::GivenUp { error: error.clone() },
             };
         }
-        Event::IdentificationAsked { .. } => incident.search = wanted(at),
+        Event::BlastRadiusRead { found } => {
+            incident.blast_radius = Some((found.clone().over(incident.reach()), at));
+            incident.reach_wanted_at = None;
+        }
+        Event::IdentificationAsked { .. } => {
+            incident.search = wanted(at);
+            incident.reach_wanted_at = Some(at);
+        }
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
             incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
         }
@@ -103,22 +127,23 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::Closed { by, outcome, note } => {
             incident.closing = Some(Closing { at, by: by.clone(), outcome: *outcome, note: note.clone() });
         }
-        Event::ApprovalRequested { request, plan, digest, by, asked } => {
+        Event::ApprovalRequested { request, plan, digest, by, asked, burst } => {
             let made = Request {
-                id: *request,
-                plan: (**plan).clone(),
                 digest: digest.clone(),
-                requested_by: by.clone(),
-                requested_at: at,
+                burst: *burst,
                 asked: asked.clone(),
-                approvals: Vec::new(),
-                state: RequestState::Pending,
+                ..Request::new(*request, (**plan).clone(), by.clone(), at)
             };
             incident.requests.insert(*request, made);
             // Whoever acts first leads until somebody else takes it.
             incident.lead.get_or_insert_with(|| by.clone());
         }
+        Event::GlassRatified { request, by } => settle(incident, *request, Debt::Ratified { by: by.clone(), at }),
+        Event::GlassContested { request, by, reason } => {
+            settle(incident, *request, Debt::Contested { by: by.clone(), reason: reason.clone(), at });
+        }
         Event::ApprovalGiven { request, .. }
+        | Event::GlassBroken { request, .. }
         | Event::ApprovalRetracted { request, .. }
         | Event::ApprovalVoided { request, .. }
         | Event::RequestSuperseded { request, .. }
@@ -134,9 +159,44 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ExecutionFailed { request, .. }
         | Event::ExecutionUnknown { request, .. } => move_request(incident, *request, &record.event, at),
     }
-    if matches!(record.event, Event::Verified { no_op: false, .. }) {
-        // What was read about the credential before the change is out of date.
+    if let Event::Verified { no_op, .. } = record.event {
+        incident.watch = Some(Watch { since: at, checks: 0 });
+        if !no_op {
+            // What was read about the credential before the change is out of date.
+            incident.search = wanted(at);
+        }
+    }
+}
+
+/// A look that finds all as it was is no change of the incident.
+fn note_check(incident: &mut Incident, held: &[RequestId], lost: &[Lost], new_keys: &[AccessKeyId], at: DateTime<Utc>) {
+    for id in held {
+        if let Some(request) = incident.requests.get_mut(id) {
+            request.held(at);
+        }
+    }
+    for Lost { request, why } in lost {
+        if let Some(request) = incident.requests.get_mut(request) {
+            request.lost.get_or_insert_with(|| (at, why.clone()));
+        }
+    }
+    incident.new_keys.extend(new_keys.iter().cloned());
+    let looks_anew = incident.watch.is_some_and(looks_anew);
+    if let Some(watch) = &mut incident.watch {
+        watch.checks = watch.checks.saturating_add(1);
+    }
+    if !lost.is_empty() || !new_keys.is_empty() {
+        incident.updated_at = at;
+    }
+    if looks_anew || !lost.is_empty() || !new_keys.is_empty() {
         incident.search = wanted(at);
+        incident.reach_wanted_at = Some(at);
+    }
+}
+
+fn settle(incident: &mut Incident, request: RequestId, debt: Debt) {
+    if let Some(glass) = incident.requests.get_mut(&request).and_then(|r| r.glass.as_mut()) {
+        glass.debt = debt;
     }
 }
 
@@ -169,10 +229,18 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
                 request.state = RequestState::Approved { execute_by: *execute_by };
             }
         }
+        Event::GlassBroken { by, person, reason, execute_by, .. } => {
+            let (user, person, reason) = (by.clone(), person.clone(), reason.clone());
+            request.glass = Some(Glass { user, person, reason, at, debt: Debt::Open });
+            request.state = RequestState::Approved { execute_by: *execute_by };
+        }
         // Once the call may be on its way, no yes is taken back.
         Event::ApprovalRetracted { .. } | Event::ApprovalVoided { .. }
             if matches!(request.state, RequestState::Executing(_)) => {}
         Event::ApprovalRetracted { by, .. } | Event::ApprovalVoided { by, .. } => {
+            if let Event::ApprovalRetracted { person, .. } = event {
+                request.retracted.insert(person.clone(), at);
+            }
             request.approvals.retain(|a| a.user != *by);
             request.state = RequestState::Pending;
         }

@@ -4,8 +4,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::state::{Incident, Search};
+use super::watch;
 use crate::domain::approval::RequestState;
+use crate::domain::credential::PrincipalKind;
 use crate::domain::id::RequestId;
+
+/// When the event history is read again after the opening, in seconds.
+const AGAIN_AFTER_S: [i64; 4] = [3 * 60, 6 * 60, 12 * 60, 20 * 60];
 
 /// One thing to do outside, and from when on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,6 +26,10 @@ pub struct Owed {
 pub enum Effect {
     /// Find out whose credential it is.
     Identify,
+    /// Read what it was used for, and which roles it has taken.
+    Reach,
+    /// Read AWS again for what was put in place.
+    Watch,
     /// Make the call of an approved request.
     Execute(RequestId),
     /// Ask AWS how a started call ended.
@@ -30,12 +39,19 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether it only finds out: it changes nothing, may take long, and never holds up an approved change.
+    pub const fn informs(self) -> bool {
+        matches!(self, Self::Identify | Self::Reach | Self::Watch)
+    }
+
     const fn rank(self) -> u8 {
         match self {
             Self::Clock(_) => 0,
             Self::Execute(_) => 1,
             Self::ReadBack(_) => 2,
-            Self::Identify => 3,
+            Self::Watch => 3,
+            Self::Identify => 4,
+            Self::Reach => 5,
         }
     }
 }
@@ -56,7 +72,8 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
                 owed.push(Owed { due_at: request.plan.approve_by + tick, effect: Effect::Clock(request.id) });
             }
             RequestState::Approved { execute_by } => {
-                let approved_at = request.approvals.last().map_or(request.requested_at, |a| a.at);
+                let alone_at = request.glass.as_ref().map(|glass| glass.at);
+                let approved_at = request.approvals.last().map(|a| a.at).or(alone_at).unwrap_or(request.requested_at);
                 // Frozen, it waits: until its time has passed, or it runs after all.
                 if incident.freeze.is_none() {
                     owed.push(Owed { due_at: approved_at, effect: Effect::Execute(request.id) });
@@ -77,8 +94,25 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
     if let Search::Wanted { not_before, .. } = &incident.search {
         owed.push(Owed { due_at: *not_before, effect: Effect::Identify });
     }
+    owed.extend(reach_at(incident).map(|due_at| Owed { due_at, effect: Effect::Reach }));
+    owed.extend(watch::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Watch }));
     owed.sort_by_key(|o| (o.effect.rank(), o.due_at));
     owed
+}
+
+/// When it is next read what the credential was used for: once it is known whose it is, when something asks
+/// for it, and again in the first minutes, because CloudTrail shows a call up to fifteen minutes late.
+pub fn reach_at(incident: &Incident) -> Option<DateTime<Utc>> {
+    let identified = incident.identified.as_ref()?;
+    if !matches!(
+        identified.found.kind,
+        PrincipalKind::IamUser | PrincipalKind::FederatedUser | PrincipalKind::AssumedRole
+    ) {
+        return None;
+    }
+    let Some((_, read_at)) = &incident.blast_radius else { return Some(identified.at) };
+    let again = AGAIN_AFTER_S.into_iter().map(|after_s| incident.opened_at + TimeDelta::seconds(after_s));
+    again.filter(|at| at > read_at).chain(incident.reach_wanted_at).min()
 }
 
 /// When this incident next needs attention, if nothing else happens to it.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 
-use super::event::{Identification, Outcome};
+use super::event::Outcome;
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::Request;
-use crate::domain::credential::{PrincipalKind, Subject};
+use crate::domain::blast_radius::BlastRadius;
+use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
+use crate::domain::identification::Identification;
 use crate::domain::policy::PersonId;
 
 /// One incident, folded from its log.
@@ -45,6 +47,10 @@ pub struct Incident {
     pub identified: Option<Identified>,
     /// Whether the bot is finding out.
     pub search: Search,
+    /// What it was used for, and the roles it has taken, as far as that was read, and when.
+    pub blast_radius: Option<(BlastRadius, DateTime<Utc>)>,
+    /// From when on that is to be read again.
+    pub reach_wanted_at: Option<DateTime<Utc>>,
     /// Set by a responder.
     pub compromise: Option<CompromiseTime>,
     /// Who leads.
@@ -55,6 +61,12 @@ pub struct Incident {
     pub freeze: Option<Freeze>,
     /// All requests, oldest first.
     pub requests: BTreeMap<RequestId, Request>,
+    /// Whether AWS is read again for what was put in place.
+    pub watch: Option<Watch>,
+    /// Keys of the user that have appeared since its keys were first read.
+    pub new_keys: BTreeSet<AccessKeyId>,
+    /// Since when a key has been seen Inactive without a break, whoever switched it off.
+    pub inactive_since: BTreeMap<AccessKeyId, DateTime<Utc>>,
     /// How it ended.
     pub closing: Option<Closing>,
     /// When each person's newest refused attempts were recorded.
@@ -93,6 +105,15 @@ pub struct Freeze {
     pub disputed: BTreeMap<UserId, RequestId>,
     /// Who has agreed to lift it since the last of them.
     pub agreed: BTreeMap<PersonId, UserId>,
+}
+
+/// AWS is read again after containment, at times that follow from these.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Watch {
+    /// When something was last put in place.
+    pub since: DateTime<Utc>,
+    /// How often it was read since.
+    pub checks: u32,
 }
 
 /// What a person wrote beside a report.
@@ -166,6 +187,11 @@ impl Incident {
         self.identified.as_ref().map(|i| &i.found)
     }
 
+    /// What it was used for, and the roles it has taken.
+    pub fn reach(&self) -> Option<&BlastRadius> {
+        self.blast_radius.as_ref().map(|(found, _)| found)
+    }
+
     /// The kind of principal, proved or not yet known.
     pub fn principal_kind(&self) -> PrincipalKind {
         self.identification().map_or(PrincipalKind::Unknown, |i| i.kind)
@@ -176,7 +202,7 @@ impl Incident {
         self.identification()
             .and_then(|i| i.account.clone())
             .or_else(|| self.subject.account.clone())
-            .or_else(|| self.subject.access_key.as_ref().and_then(super::super::credential::AccessKeyId::account_hint))
+            .or_else(|| self.subject.access_key.as_ref().and_then(AccessKeyId::account_hint))
     }
 
     /// When malicious use was first seen, by any finding.

@@ -1,11 +1,17 @@
 //! Which steps an incident has, and what each offers, from the playbook and the kind of principal.
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
 use super::state::Incident;
 use crate::domain::action::{Action, REACTIVATE_REFUSED};
 use crate::domain::approval::{Request, RequestState};
-use crate::domain::credential::PrincipalKind;
+use crate::domain::blast_radius::{AssumedRole, BlastRadius};
+use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
-use crate::domain::observation::KeyStatus;
+use crate::domain::identification::{Identification, KnownKey};
+use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::Refusal;
 
@@ -48,48 +54,89 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     }
     let mut steps = Vec::new();
     for step in playbook.actions_for(found.kind) {
-        for (suffix, action) in actions(incident, step.action.as_deref().unwrap_or_default()) {
+        for (suffix, title, offer) in offers(incident, found, step.action.as_deref().unwrap_or_default()) {
             let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));
             let Ok(id) = text.parse::<StepId>() else { continue };
             let undo = undo_step(incident, &id);
-            steps.push(Step { id, title: action.title(), why: step.why.clone(), offer: Offer::Action(action) });
+            steps.push(Step { id, title, why: step.why.clone(), offer });
             steps.extend(undo);
         }
     }
     steps
 }
 
-fn actions(incident: &Incident, kind: &str) -> Vec<(Option<String>, Action)> {
-    let Some(found) = incident.identification() else { return Vec::new() };
+type Target = (Option<String>, String, Offer);
+
+/// What the playbook's action means for this incident: one offer for each target.
+fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target> {
     let Some(name) = found.name.clone() else { return Vec::new() };
+    let action = |suffix: Option<String>, action: Action| (suffix, action.title(), Offer::Action(action));
     match kind {
-        "revoke-user-sessions" => vec![(None, Action::RevokeUserSessions { user_name: name })],
-        "revoke-role-sessions" => vec![(None, Action::RevokeRoleSessions { role_name: name })],
+        "revoke-user-sessions" => vec![action(None, Action::RevokeUserSessions { user_name: name })],
+        "revoke-role-sessions" => vec![action(None, Action::RevokeRoleSessions { role_name: name })],
+        "revoke-assumed-roles" => assumed_roles(incident, found),
         "deactivate-access-key" => {
-            let stolen = incident.subject.access_key.as_ref().filter(|k| k.is_long_term());
-            // Known to be stolen: that key. Otherwise any active key of the user may have minted the session.
-            let keys: Vec<_> = if let Some(key) = stolen {
-                vec![key.clone()]
-            } else {
-                let asked = |key| incident.requests.values().any(|r| targets_key(&r.plan.action, key));
-                found
-                    .keys
-                    .iter()
-                    .filter(|k| k.status == KeyStatus::Active || asked(&k.id))
-                    .map(|k| k.id.clone())
-                    .collect()
-            };
-            keys.into_iter()
-                .map(|key| {
-                    (Some(key.to_string()), Action::DeactivateAccessKey { user_name: name.clone(), access_key_id: key })
-                })
-                .collect()
+            let keys = keys(incident, found).into_iter();
+            let deactivate =
+                |key: AccessKeyId| Action::DeactivateAccessKey { user_name: name.clone(), access_key_id: key };
+            keys.map(|key| action(Some(key.to_string()), deactivate(key))).collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn targets_key(action: &Action, key: &crate::domain::credential::AccessKeyId) -> bool {
+/// The keys to switch off: the one that is known to be stolen, and those that were made since. When none is
+/// known, any active key of the user may have minted the session.
+fn keys(incident: &Incident, found: &Identification) -> Vec<AccessKeyId> {
+    let stolen = incident.subject.access_key.as_ref().filter(|key| key.is_long_term());
+    let asked = |key: &AccessKeyId| incident.requests.values().any(|r| targets_key(&r.plan.action, key));
+    let since = incident.compromise.as_ref().map(|c| c.at).or_else(|| incident.first_seen_at());
+    let suspect = |key: &KnownKey| {
+        let made_since = since.zip(key.created_at).is_some_and(|(since, made)| made >= since);
+        stolen.is_none() || made_since || incident.new_keys.contains(&key.id)
+    };
+    let others = found.keys.iter().filter(|key| Some(&key.id) != stolen && suspect(key));
+    let others = others.filter(|key| key.status == KeyStatus::Active || asked(&key.id)).map(|key| key.id.clone());
+    stolen.cloned().into_iter().chain(others).collect()
+}
+
+/// Sessions of other roles live on when their key is dead. Roles of other accounts are for people there.
+fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
+    let own = found.kind == PrincipalKind::AssumedRole;
+    let here = |role: &&AssumedRole| role.account.is_none() || role.account == incident.account();
+    let roles = incident.reach().map_or(&[][..], |reach| &reach.roles);
+    let mut names: BTreeSet<&str> = roles.iter().filter(here).map(|role| role.name.as_str()).collect();
+    // What was asked for stays, though its sessions have expired since.
+    let asked = incident.requests.values().filter_map(|r| match &r.plan.action {
+        Action::RevokeRoleSessions { role_name } => Some(role_name.as_str()),
+        _ => None,
+    });
+    names.extend(asked);
+    names.retain(|name| !own || found.name.as_deref() != Some(*name));
+    let mut offers: Vec<Target> = Vec::new();
+    for name in names {
+        let action = Action::RevokeRoleSessions { role_name: name.to_owned() };
+        offers.push((Some(name.to_owned()), action.title(), Offer::Action(action)));
+    }
+    for role in roles.iter().filter(|role| !here(role)) {
+        let account = role.account.as_ref().map_or("another account", |a| a.as_str());
+        offers.push((
+            Some(format!("{account}.{}", role.name)),
+            format!("Revoke all older sessions of role {} in account {account}", role.name),
+            Offer::Refused {
+                why: format!("The credential has assumed {}, which is in another account.", role.arn),
+                instead: format!(
+                    "Whoever runs account {account}: IAM console, role {}, Revoke sessions. And take this credential \
+                     out of the role's trust policy.",
+                    role.name
+                ),
+            },
+        ));
+    }
+    offers
+}
+
+fn targets_key(action: &Action, key: &AccessKeyId) -> bool {
     matches!(action, Action::DeactivateAccessKey { access_key_id, .. } if access_key_id == key)
 }
 
@@ -139,13 +186,12 @@ pub fn undo_of(step: &StepId) -> Option<StepId> {
 }
 
 fn undo_action(incident: &Incident, of: &str) -> Result<Action, Refusal> {
-    use crate::domain::observation::Observation;
     let nothing = || Refusal::NotApplicable("There is nothing to undo: the step has not been carried out.".into());
     let of: StepId = of.parse().map_err(|_| nothing())?;
     let done = in_force(incident, &of).ok_or_else(nothing)?;
     let previous = match &done.plan.before {
         Observation::InlinePolicy { document, .. } => document.clone(),
-        Observation::AccessKey { .. } | Observation::OwnerMissing => None,
+        Observation::AccessKey { .. } | Observation::UserKeys { .. } | Observation::OwnerMissing => None,
     };
     let put = match &done.state {
         RequestState::Verified { sent, .. } => sent.iter().find_map(|call| call.document()).map(str::to_owned),
@@ -171,6 +217,7 @@ pub fn in_force<'a>(incident: &'a Incident, step: &'a StepId) -> Option<&'a Requ
     incident
         .requests_for(step)
         .find(|r| matches!(r.state, RequestState::Verified { .. }) && undone_by(incident, r.id).is_none())
+        .filter(|r| r.lost.is_none())
 }
 
 /// The request that has undone this one.
@@ -200,12 +247,22 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         Some(RequestState::Verified { at, .. }) => Some(*at),
         _ => None,
     };
-    let is_key = |step: &Step| matches!(step.offer, Offer::Action(Action::DeactivateAccessKey { .. }));
-    let keys_off_at = steps.iter().filter(|s| is_key(s)).filter_map(done_at).max();
+    // What a revocation leaves open is what could mint sessions after it: keys, and for a role the user's
+    // sessions too.
+    let last = |wanted: fn(&Action) -> bool| {
+        let of = |step: &&Step| matches!(&step.offer, Offer::Action(action) if wanted(action));
+        steps.iter().filter(of).filter_map(|step| done_at(step).or_else(|| off_since(incident, step))).max()
+    };
+    let keys_off_at = last(|action| matches!(action, Action::DeactivateAccessKey { .. }));
+    let users_off_at = last(|action| matches!(action, Action::RevokeUserSessions { .. })).max(keys_off_at);
     let why = |step: &Step| match (&step.offer, done_at(step)) {
         (Offer::Refused { .. }, _) => Some(Missing::ByHand),
+        (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(Action::RevokeUserSessions { .. }), Some(at)) if keys_off_at.is_some_and(|off| at < off) => {
+            Some(Missing::RevokedTooEarly)
+        }
+        (Offer::Action(Action::RevokeRoleSessions { .. }), Some(at)) if users_off_at.is_some_and(|off| at < off) => {
             Some(Missing::RevokedTooEarly)
         }
         (Offer::Action(_), Some(_)) => None,
@@ -213,10 +270,21 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
     steps.iter().filter_map(|step| Some((step.clone(), why(step)?))).collect()
 }
 
+/// Since when AWS has shown a key Inactive, whoever switched it off.
+fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
+    match &step.offer {
+        Offer::Action(Action::DeactivateAccessKey { access_key_id, .. }) => {
+            incident.inactive_since.get(access_key_id).copied()
+        }
+        _ => None,
+    }
+}
+
 /// Whether every containment step that applies is in force, and all steps that apply are known.
 pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
     let Some(found) = incident.identification() else { return false };
-    let steps_known = found.keys_read || !matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
+    let user = matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
+    let steps_known = !user || (found.keys_read && incident.reach().is_some_and(BlastRadius::is_whole));
     steps_known && !steps(incident, playbook).is_empty() && missing(incident, playbook).is_empty()
 }
 

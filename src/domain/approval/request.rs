@@ -1,0 +1,85 @@
+//! A responder stakes their name on a plan.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{Approval, Digest, Glass, Plan, RequestState};
+use crate::domain::id::{RequestId, UserId};
+use crate::domain::policy::PersonId;
+
+/// Times of later looks that are kept: the first three and the last.
+const HELD_KEPT: usize = 4;
+
+/// One request for approval.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// Its name.
+    pub id: RequestId,
+    /// What is asked for.
+    pub plan: Plan,
+    /// What the approvals are bound to.
+    pub digest: Digest,
+    /// The first of those that were asked for together with it, if any were.
+    pub burst: Option<RequestId>,
+    /// The account that asked.
+    pub requested_by: UserId,
+    /// When.
+    pub requested_at: DateTime<Utc>,
+    /// Who could approve it when it was asked for.
+    pub asked: Vec<PersonId>,
+    /// The yeses so far.
+    pub approvals: Vec<Approval>,
+    /// When each person last took a yes back: what they had clicked before that counts no more.
+    pub retracted: BTreeMap<PersonId, DateTime<Utc>>,
+    /// One person alone let it run.
+    pub glass: Option<Glass>,
+    /// Where it stands.
+    pub state: RequestState,
+    /// When AWS was seen to hold it again after it was verified: the first three times, and the last.
+    pub held_at: Vec<DateTime<Utc>>,
+    /// AWS was seen not to hold it any more: when, and what it shows instead.
+    pub lost: Option<(DateTime<Utc>, String)>,
+}
+
+impl Request {
+    /// One that has just been asked for.
+    pub fn new(id: RequestId, plan: Plan, by: UserId, at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            digest: plan.digest(),
+            plan,
+            burst: None,
+            requested_by: by,
+            requested_at: at,
+            asked: Vec::new(),
+            approvals: Vec::new(),
+            retracted: BTreeMap::new(),
+            glass: None,
+            state: RequestState::Pending,
+            held_at: Vec::new(),
+            lost: None,
+        }
+    }
+
+    /// Notes that AWS still holds it.
+    pub fn held(&mut self, at: DateTime<Utc>) {
+        self.held_at.truncate(HELD_KEPT - 1);
+        self.held_at.push(at);
+    }
+
+    /// What a person types to name the target: the key, else the user or role.
+    pub fn target(&self) -> &str {
+        self.plan.action.target()
+    }
+}
+
+/// What a decision about requests that were asked for together is bound to: the digest of all their digests
+/// in order. One that stands alone has its own.
+pub fn shared_digest<'a>(together: impl IntoIterator<Item = &'a Request>) -> Digest {
+    let digests: Vec<&Digest> = together.into_iter().map(|request| &request.digest).collect();
+    match digests[..] {
+        [alone] => alone.clone(),
+        _ => Digest::of(&digests),
+    }
+}

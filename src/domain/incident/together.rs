@@ -1,0 +1,135 @@
+//! Requests that were asked for together: the containment of one credential in one go. One digest binds them,
+//! one press decides on all, and each is then carried out, read back and undone on its own: one that fails
+//! holds up none of the others.
+
+use std::collections::BTreeSet;
+
+use super::decide::Context;
+use super::event::Event;
+use super::state::Incident;
+use super::steps::{Offer, Step, is_undo, missing};
+use crate::domain::action::Action;
+use crate::domain::approval::{Asked, Digest, Plan, Request, RequestState, shared_digest};
+use crate::domain::id::{RequestId, StepId};
+use crate::domain::observation::Observation;
+use crate::domain::playbook::Playbook;
+use crate::domain::policy::Actor;
+use crate::domain::recusal::recused;
+use crate::domain::refusal::Refusal;
+
+/// Everything that was asked for together with a request, itself too, in order. Alone, it is all there is.
+pub fn together(incident: &Incident, request: &Request) -> Vec<RequestId> {
+    match request.burst {
+        Some(first) => incident.requests.values().filter(|r| r.burst == Some(first)).map(|r| r.id).collect(),
+        None => vec![request.id],
+    }
+}
+
+/// The requests themselves.
+pub fn members<'a>(incident: &'a Incident, request: &Request) -> Vec<&'a Request> {
+    together(incident, request).iter().filter_map(|id| incident.requests.get(id)).collect()
+}
+
+/// What a decision about a request is bound to.
+pub fn digest(incident: &Incident, request: &Request) -> Digest {
+    shared_digest(members(incident, request))
+}
+
+/// The steps that can be asked for in one go, in order: containment that is not in force and not under way.
+pub fn open_steps(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
+    let under_way = |step: &StepId| {
+        incident
+            .requests_for(step)
+            .any(|r| matches!(r.state, RequestState::Approved { .. } | RequestState::Executing(_)))
+    };
+    let steps =
+        missing(incident, playbook).into_iter().map(|(step, _)| step).filter(|s| !is_undo(&s.id) && !under_way(&s.id));
+    steps
+        .filter_map(
+            |step| if let Offer::Action(action) = &step.offer { Some((step.clone(), action.clone())) } else { None },
+        )
+        .collect()
+}
+
+/// One step of what is asked for: what it is, and AWS as it is now.
+pub type Part = (StepId, Action, Observation);
+
+/// Makes the requests. Parts that AWS already shows as wanted, or that must not be done, are left out; when
+/// none is left, the first reason is the answer.
+pub(super) fn ask(
+    incident: &Incident,
+    actor: &Actor,
+    parts: Vec<Part>,
+    nonce: &str,
+    cx: Context<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    let account = incident
+        .account()
+        .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
+    let recused = recused(incident, cx.policy);
+    let people = cx.policy.approvers_besides(&actor.person);
+    let people: Vec<_> = people.into_iter().filter(|person| !recused.contains_key(person)).collect();
+    let (mut plans, mut first_no) = (Vec::new(), None);
+    for (i, (step, action, before)) in parts.into_iter().enumerate() {
+        // Two parts never have the same nonce, and so never the same digest.
+        let nonce = format!("{nonce}{i:02x}");
+        let asked = Asked {
+            incident: incident.id,
+            step: &step,
+            account: &account,
+            requester: &actor.person,
+            nonce: &nonce,
+            now: cx.now,
+        };
+        match Plan::make(action, before, &asked, cx.policy) {
+            Ok(plan) => plans.push(plan),
+            Err(no) => drop(first_no.get_or_insert(no)),
+        }
+    }
+    let first = incident.next_request();
+    let burst = (plans.len() > 1).then_some(first);
+    let mut ended = BTreeSet::new();
+    for plan in &plans {
+        let Some(open) = incident.requests_for(&plan.step).find(|r| r.state.is_open()) else { continue };
+        let same = open.plan.does_the_same(plan) && open.plan.policy_version == plan.policy_version;
+        let fellows = members(incident, open);
+        // What waits gives way only to something else, or to more.
+        if same && (burst.is_none() || fellows.len() >= plans.len()) {
+            return Err(Refusal::AlreadyAsked(open.id));
+        }
+        ended.extend(fellows.into_iter().filter(waits).map(|r| r.id));
+    }
+    let mut events: Vec<Event> =
+        ended.into_iter().map(|request| Event::RequestSuperseded { request, by: first }).collect();
+    if plans.is_empty() {
+        return Err(first_no.unwrap_or_else(|| Refusal::NotApplicable("Nothing is left to contain.".into())));
+    }
+    let mut next = first;
+    for plan in plans {
+        events.push(Event::ApprovalRequested {
+            request: next,
+            digest: plan.digest(),
+            plan: Box::new(plan),
+            by: actor.user.clone(),
+            asked: people.clone(),
+            burst,
+        });
+        next = next.next();
+    }
+    Ok(events)
+}
+
+/// Those of a request and its fellows that have not been started.
+pub(super) fn not_started<'a>(incident: &'a Incident, request: &Request) -> Vec<&'a Request> {
+    members(incident, request).into_iter().filter(waits).collect()
+}
+
+fn waits(request: &&Request) -> bool {
+    matches!(request.state, RequestState::Pending | RequestState::Approved { .. })
+}
+
+/// The burst that people have to look at now: the newest of those with a request that is still open.
+pub fn open_burst(incident: &Incident) -> Option<Vec<&Request>> {
+    let open = incident.requests.values().rev().find(|r| r.burst.is_some() && r.state.is_open())?;
+    Some(members(incident, open))
+}

@@ -1,0 +1,98 @@
+//! The watch over what was put in place: AWS is read again, first within the minute in which a change
+//! spreads, then for as long as the incident is open. Who takes a deny away or makes a new key is heard of.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::event::{Event, Lost};
+use super::state::{Incident, Watch};
+use super::steps::in_force;
+use crate::domain::approval::{Request, RequestState};
+use crate::domain::credential::{AccessKeyId, PrincipalKind};
+use crate::domain::id::RequestId;
+use crate::domain::observation::{Observation, Probe};
+use crate::domain::policy::ActionClass;
+
+/// When AWS is read again, in seconds after the last change was verified.
+pub const CHECKS_AFTER_S: [i64; 6] = [5, 15, 60, 5 * 60, 16 * 60, 30 * 60];
+/// And from then on, so often.
+const CHECK_EVERY_S: i64 = 60 * 60;
+/// From this check on, it is looked anew what the credential has done: CloudTrail shows a call up to fifteen
+/// minutes late.
+const LOOK_FROM_CHECK: u32 = 5;
+
+/// What a look at one thing gave: what AWS shows, or why it could not be read.
+pub type Looked<T> = (T, Result<Observation, String>);
+
+/// When AWS is to be read next; never, while nothing is in force.
+pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
+    let Watch { since, checks } = incident.watch?;
+    if watched(incident).next().is_none() {
+        return None;
+    }
+    let fixed = CHECKS_AFTER_S.len();
+    let after_s = match CHECKS_AFTER_S.get(checks as usize) {
+        Some(after_s) => *after_s,
+        None => CHECKS_AFTER_S[fixed - 1] + CHECK_EVERY_S * (i64::from(checks) - i64::try_from(fixed).unwrap_or(0) + 1),
+    };
+    Some(since + TimeDelta::seconds(after_s))
+}
+
+/// Whether this check comes late enough for the trail to show what happened before the containment.
+pub(super) const fn looks_anew(watch: Watch) -> bool {
+    watch.checks >= LOOK_FROM_CHECK
+}
+
+/// The requests whose containment is in force.
+pub fn watched(incident: &Incident) -> impl Iterator<Item = &Request> {
+    incident.requests.values().filter(|request| {
+        request.plan.action.class() == ActionClass::Contain
+            && in_force(incident, &request.plan.step).is_some_and(|newest| newest.id == request.id)
+    })
+}
+
+/// What to ask about keys: those of the user, if it is one.
+pub fn keys_probe(incident: &Incident) -> Option<Probe> {
+    let found = incident.identification()?;
+    let user = matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
+    let user_name = found.name.clone().filter(|_| user && found.keys_read)?;
+    Some(Probe::UserKeys { user_name })
+}
+
+/// Keys that the user has now and did not have when they were last read.
+pub fn new_keys<'a>(incident: &Incident, now: impl IntoIterator<Item = &'a AccessKeyId>) -> Vec<AccessKeyId> {
+    let Some(found) = incident.identification().filter(|found| found.keys_read) else { return Vec::new() };
+    let known = |key: &AccessKeyId| found.keys.iter().any(|k| k.id == *key) || incident.new_keys.contains(key);
+    now.into_iter().filter(|key| !known(key)).cloned().collect()
+}
+
+/// What follows from reading AWS again. Nothing, when nothing could be read: then it is tried again.
+pub(super) fn check(
+    incident: &Incident,
+    looked: &[Looked<RequestId>],
+    keys: Option<&Result<Observation, String>>,
+) -> Vec<Event> {
+    let (mut held, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, now) in looked {
+        let Some(request) = watched(incident).find(|request| request.id == *id) else { continue };
+        let RequestState::Verified { sent, .. } = &request.state else { continue };
+        match now {
+            Ok(now) => match request.plan.action.still_holds(&request.plan.before, sent, now) {
+                Ok(()) => held.push(*id),
+                Err(why) => lost.push(Lost { request: *id, why }),
+            },
+            Err(why) => unread.push(format!("{id}: {why}")),
+        }
+    }
+    let new = match keys {
+        Some(Ok(Observation::UserKeys { keys, .. })) => new_keys(incident, keys.iter().map(|(key, _)| key)),
+        Some(Err(why)) => {
+            unread.push(format!("keys of the user: {why}"));
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    if held.is_empty() && lost.is_empty() && new.is_empty() && unread.is_empty() {
+        return Vec::new();
+    }
+    vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }]
+}

@@ -1,0 +1,126 @@
+//! What a credential was used for, and what breaks when it is contained.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::blocks::{code, context, cut, escape, section, time};
+use crate::domain::action::Action;
+use crate::domain::blast_radius::{BlastRadius, RoleUse, Tally};
+use crate::domain::incident::state::Incident;
+
+/// How many of a list are shown.
+const SHOWN_MAX: usize = 6;
+/// Longest reason why something could not be read.
+const ERROR_CHARS_MAX: usize = 300;
+
+/// For the evidence card.
+pub fn blocks(incident: &Incident, reach: &BlastRadius, read_at: DateTime<Utc>) -> Vec<Value> {
+    let mut blocks = vec![section(&used_for(reach))];
+    for role in &reach.roles {
+        let sessions = list(role.sessions.iter().map(|session| code(session)));
+        blocks.push(section(&format!(
+            "*Has assumed* {}, last {}, as {sessions}. Such a session outlives the key.",
+            code(&role.arn),
+            time(role.last_at)
+        )));
+    }
+    blocks.extend(reach.role_use.iter().map(|role_use| section(&used_by(role_use))));
+    if !reach.is_whole() {
+        let lines: Vec<String> =
+            reach.not_known.iter().take(SHOWN_MAX).map(|n| format!("• {}", cut(&escape(n), ERROR_CHARS_MAX))).collect();
+        blocks.push(section(&format!(":warning: *Use that could not be read*\n{}", lines.join("\n"))));
+    }
+    let settled = if incident.is_open() { " It is read again: a call shows up to 15 minutes late." } else { "" };
+    blocks.push(context(&format!(
+        "Use as read {} from the event history (management events only: reads and writes of data are not in it).{settled}",
+        time(read_at)
+    )));
+    blocks
+}
+
+/// For the card of a step: what stops working with it, and when another order would be wiser.
+pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
+    let Some(reach) = incident.reach() else { return Vec::new() };
+    match action {
+        Action::RevokeRoleSessions { role_name } => {
+            let taken = reach.roles.iter().find(|role| role.name == *role_name).and_then(|role| role.role_use.as_ref());
+            let role_use = taken.or(reach.role_use.as_ref());
+            let warning = |role_use| {
+                section(&format!(
+                    ":warning: *Everybody below loses their session of this role.*\n{}",
+                    used_by(role_use)
+                ))
+            };
+            role_use.map(warning).into_iter().collect()
+        }
+        Action::DeactivateAccessKey { user_name, access_key_id }
+            if Some(access_key_id) == incident.subject.access_key.as_ref() =>
+        {
+            let mut warnings = vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(reach)))];
+            warnings.extend(rotate_first(incident, reach, user_name));
+            warnings
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Where others than the attacker use the same key, a workload stops with it: giving it another first can be
+/// the wiser move, if the attacker can be borne for as long.
+fn rotate_first(incident: &Incident, reach: &BlastRadius, user_name: &str) -> Option<Value> {
+    let attacker = |address: &str| incident.findings.values().any(|f| f.remote_address.as_deref() == Some(address));
+    let others: Vec<&Tally> = reach.usage.addresses.iter().filter(|tally| !attacker(&tally.name)).collect();
+    // Without an address from the alert nobody can tell whose use it is.
+    if others.is_empty() || others.len() == reach.usage.addresses.len() {
+        return None;
+    }
+    let from = list(
+        others.iter().map(|tally| format!("{} ({}×, last {})", code(&tally.name), tally.count, time(tally.last_at))),
+    );
+    Some(section(&format!(
+        ":arrows_counterclockwise: *Rotate first?* The key is also used from {from}. If that outage would be worse than some \
+         more minutes of the attacker: make a second key ({}), hand it to that workload through its secret store, see it \
+         used, and approve this then. What the attacker does meanwhile is on you.",
+        code(&format!("aws iam create-access-key --user-name {user_name}"))
+    )))
+}
+
+fn used_for(reach: &BlastRadius) -> String {
+    let usage = &reach.usage;
+    if usage.events == 0 {
+        return format!("*Used in the last {} days:* no call is recorded.", usage.days_read);
+    }
+    let tallies =
+        |tallies: &[Tally]| list(tallies.iter().map(|tally| format!("{} {}×", code(&tally.name), tally.count)));
+    let cut = if usage.cut { " (there is more: the list is cut)" } else { "" };
+    format!(
+        "*Used in the last {} days:* {} call(s){cut}\n• services: {}\n• from: {}\n• sessions: {}",
+        usage.days_read,
+        usage.events,
+        tallies(&usage.services),
+        tallies(&usage.addresses),
+        tallies(&usage.sessions)
+    )
+}
+
+/// Who uses a role, in words.
+fn used_by(role_use: &RoleUse) -> String {
+    let codes = |items: &[String]| list(items.iter().map(|item| code(item)));
+    let cut = if role_use.cut { " (there is more: the list is cut)" } else { "" };
+    format!(
+        "*Who uses this role*\n• assumed in the last {} days by {}{cut}\n• runs as it: {}\n• trusted: {}\n• instance profiles: {}",
+        role_use.days_read,
+        codes(&role_use.assumed_by),
+        codes(&role_use.runs_as),
+        codes(&role_use.trusted),
+        codes(&role_use.instance_profiles)
+    )
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    let mut shown = items[..items.len().min(SHOWN_MAX)].to_vec();
+    if items.len() > SHOWN_MAX {
+        shown.push(format!("and {} more", items.len() - SHOWN_MAX));
+    }
+    if shown.is_empty() { "none recorded".to_owned() } else { shown.join(", ") }
+}

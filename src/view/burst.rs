@@ -1,0 +1,161 @@
+//! The card of all containment in one go: one thing to read, one thing to decide on.
+
+use super::blocks::{Look, actions, button, code, confirmed, context, escape, header, section, summary, time};
+use super::step::{break_glass, mark, plan_blocks, plan_chars, recused_in_words, what};
+use crate::domain::approval::{Request, RequestState};
+use crate::domain::incident::state::Incident;
+use crate::domain::incident::steps::is_undo;
+use crate::domain::incident::together::{digest, members, open_steps};
+use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
+use crate::domain::recusal::Recused;
+use crate::domain::refusal::mention;
+use crate::intake::slack::button as name;
+use crate::ports::Message;
+
+/// Its headline.
+pub const TITLE: &str = "Contain everything at once";
+/// Longest literal plan that one card shows whole: Slack takes about 13,200 characters in a message.
+const PLANS_CHARS_MAX: usize = 6_500;
+/// Most steps on one card: each takes up to three of Slack's fifty blocks.
+const STEPS_MAX: usize = 12;
+
+/// Whether people decide about a request on this card and not on its own: as long as it has not been started.
+pub fn decided_together(incident: &Incident, request: &Request) -> bool {
+    request.burst.is_some()
+        && matches!(request.state, RequestState::Pending | RequestState::Approved { .. })
+        && newest(incident).is_some_and(|members| members.iter().any(|member| member.id == request.id))
+}
+
+/// Those that were last asked for together.
+fn newest(incident: &Incident) -> Option<Vec<&Request>> {
+    let last = incident.requests.values().rev().find(|request| request.burst.is_some())?;
+    Some(members(incident, last))
+}
+
+/// The card; absent where there never was more than one thing to ask for.
+pub fn message(incident: &Incident, playbook: &Playbook, policy: &Policy, recused: &Recused) -> Option<Message> {
+    let asked = newest(incident);
+    let left: Vec<String> = open_steps(incident, playbook).into_iter().map(|(step, _)| step.title).collect();
+    let waits = |members: &[&Request]| members.iter().any(|r| r.state.is_open());
+    match asked {
+        Some(members) if waits(&members) || left.len() < 2 => Some(of_request(incident, &members, policy, recused)),
+        _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left)),
+        Some(members) => Some(of_request(incident, &members, policy, recused)),
+        None => None,
+    }
+}
+
+fn offered(incident: &Incident, left: &[String]) -> Message {
+    let lines: Vec<String> =
+        left.iter().enumerate().map(|(i, title)| format!("{}. {}", i + 1, escape(title))).collect();
+    let mut blocks = vec![
+        header(&format!(":white_circle: {TITLE}")),
+        section(&format!(
+            "Asks for all of these as one plan with one digest. Approved once, they run in this order; each is read back, and \
+             one that fails holds up none of the others.\n{}",
+            lines.join("\n")
+        )),
+    ];
+    if incident.is_open() {
+        let ask =
+            button(name::REQUEST_ALL, &format!("Request all {}", left.len()), &incident.id.to_string(), Look::Primary);
+        blocks.push(actions("burst", &[ask]));
+    }
+    Message { text: summary(&format!("{} · {TITLE}: {} steps, not asked for yet", incident.id, left.len())), blocks }
+}
+
+fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recused: &Recused) -> Message {
+    let [first, ..] = members else { return Message { text: String::new(), blocks: Vec::new() } };
+    let digest = digest(incident, first);
+    let pending: Vec<&&Request> = members.iter().filter(|r| r.state == RequestState::Pending).collect();
+    let lines: Vec<String> = members
+        .iter()
+        .map(|r| format!("{} *{}* {}: {}", mark(&r.state), r.id, escape(&r.plan.action.title()), r.state.in_words()))
+        .collect();
+    let mut blocks = vec![header(&format!("{} {TITLE}", overall(members))), section(&lines.join("\n"))];
+    let whole = fits(members);
+    if !pending.is_empty() {
+        if whole {
+            for request in members {
+                blocks.push(section(&format!("*{}* {}", request.id, what(request))));
+                blocks.extend(plan_blocks(request));
+            }
+        } else {
+            blocks.push(section(
+                ":warning: The plan is too long to be shown whole in one message, so it cannot be approved as one. Withdraw it, and \
+                 ask for each step on its own card.",
+            ));
+        }
+        let until = pending.iter().map(|r| r.plan.approve_by).min().unwrap_or(first.plan.approve_by);
+        blocks.push(section(&format!(
+            ":hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}",
+            mention(&first.requested_by),
+            time(until),
+            recused_in_words(recused)
+        )));
+    }
+    let open = members.iter().any(|r| matches!(r.state, RequestState::Pending | RequestState::Approved { .. }));
+    if incident.is_open() && open {
+        blocks.push(buttons(incident, first, digest.short(), !pending.is_empty() && whole, policy));
+    }
+    blocks.push(context(&format!(
+        "{} · asked for by {} {} · digest {}",
+        members.iter().map(|r| format!("*{}*", r.id)).collect::<Vec<_>>().join(" "),
+        mention(&first.requested_by),
+        time(first.requested_at),
+        code(digest.short()),
+    )));
+    let state = match pending.len() {
+        0 => format!("{} of {} in force", members.iter().filter(|r| is_done(r)).count(), members.len()),
+        _ => "waiting for approval".to_owned(),
+    };
+    Message { text: summary(&format!("{} · {TITLE}: {state}", incident.id)), blocks }
+}
+
+/// Whether all of it can be read on the card: only then may it be approved.
+fn fits(members: &[&Request]) -> bool {
+    members.len() <= STEPS_MAX && members.iter().map(|r| plan_chars(r)).sum::<usize>() <= PLANS_CHARS_MAX
+}
+
+fn is_done(request: &Request) -> bool {
+    matches!(request.state, RequestState::Verified { .. }) && request.lost.is_none()
+}
+
+/// The worst of them.
+fn overall(members: &[&Request]) -> &'static str {
+    let any = |wanted: fn(&Request) -> bool| members.iter().any(|r| wanted(r));
+    if any(|r| r.state == RequestState::Pending) {
+        ":hourglass_flowing_sand:"
+    } else if any(|r| r.state.is_open()) {
+        ":arrow_right:"
+    } else if members.iter().all(|r| is_done(r)) {
+        ":large_green_circle:"
+    } else if any(|r| matches!(r.state, RequestState::Failed { .. } | RequestState::Unknown { .. })) {
+        ":red_circle:"
+    } else {
+        ":warning:"
+    }
+}
+
+fn buttons(incident: &Incident, first: &Request, digest: &str, decides: bool, policy: &Policy) -> serde_json::Value {
+    let (value, id) = (format!("{} {digest}", first.id), first.id.to_string());
+    let mut elements = Vec::new();
+    if decides && incident.freeze.is_none() {
+        elements.push(confirmed(
+            button(name::APPROVE, "Approve all", &value, Look::Primary),
+            "Approve all of it?",
+            "Every step listed runs at once, in this order. What can be undone says so above.",
+            "Approve and run",
+        ));
+        elements.push(button(name::DENY, "Deny…", &value, Look::Danger));
+        elements.extend(break_glass(policy, &value));
+    }
+    if !first.approvals.is_empty() {
+        elements.push(button(name::RETRACT, "Take approval back", &id, Look::Plain));
+    }
+    elements.push(button(name::WITHDRAW, "Withdraw", &id, Look::Plain));
+    elements.push(button(name::CANCEL, "Cancel (lead)", &id, Look::Plain));
+    debug_assert!(!is_undo(&first.plan.step), "an undo is asked for alone");
+    actions("burst", &elements)
+}
