@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use thiserror::Error;
 
 use crate::domain::alert::Alert;
-use crate::domain::approval::check_responder;
-use crate::domain::id::{IncidentId, StepId, UserId};
+use crate::domain::approval::{Request, check_responder};
+use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::{self, Context};
 use crate::domain::incident::event::Event;
@@ -243,6 +243,18 @@ impl Engine {
         self.decide(id, &actor, PersonCommand::Request { parts, nonce: nonce() }).await
     }
 
+    /// Whether somebody may let a request run alone, before they are shown the form: what they would type there.
+    pub async fn may_break_glass(&self, request: RequestId, by: &UserId, digest: &str) -> Result<Request, EngineError> {
+        let id = request.incident();
+        let actor = self.actor(by).await;
+        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        let policy = self.policy().await;
+        match decide::may_break_glass(&incident, &actor, request, digest, self.context(&policy)) {
+            Ok(_) => Ok(incident.requests[&request].clone()),
+            Err(refusal) => Err(self.audit(&incident, &actor, "break the glass", Some(request), refusal).await),
+        }
+    }
+
     /// A person's command, other than opening and requesting.
     pub async fn act(&self, id: IncidentId, by: &UserId, command: PersonCommand) -> Result<Incident, EngineError> {
         let actor = self.actor(by).await;
@@ -284,7 +296,7 @@ impl Engine {
         incident: &Incident,
         actor: &Actor,
         attempt: &str,
-        request: Option<crate::domain::id::RequestId>,
+        request: Option<RequestId>,
         refusal: Refusal,
     ) -> EngineError {
         let mut current = Some(incident.clone());

@@ -37,7 +37,7 @@ use crate::clock::Clock;
 use ids::Entropy;
 use pipeline::Delivery;
 use policy::{Kind, Policy};
-use state::{Policies, Principal, World};
+use state::{AccessKey, Policies, Principal, World};
 
 /// Bytes of a request's body; the real services take less.
 const BODY_MAX: usize = 1 << 20;
@@ -216,6 +216,20 @@ impl Account {
                 key.active = status == KeyStatus::Active;
             }
         });
+    }
+
+    /// Deletes a key and makes its user another, as somebody else might, outside the journal and the trail.
+    /// The new key's id; `None` when there is no such key.
+    pub fn replace_access_key_directly(&self, access_key_id: &str) -> Option<String> {
+        let mut made = None;
+        self.change(|world| {
+            let (account, now) = (world.account, world.clock.now());
+            if let Some(key) = world.iam.key_mut(access_key_id) {
+                *key = AccessKey::new(account, now);
+                made = Some(key.id.clone());
+            }
+        });
+        made
     }
 
     /// The unique id of a user, `AIDA…`.

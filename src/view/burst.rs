@@ -1,7 +1,9 @@
 //! The card of all containment in one go: one thing to read, one thing to decide on.
 
+use std::collections::BTreeSet;
+
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, header, section, summary, time};
-use super::step::{break_glass, mark, plan_blocks, plan_chars, recused_in_words, what};
+use super::step::{break_glass, denied_before, mark, plan_blocks, plan_chars, recused_in_words, what};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::is_undo;
@@ -88,8 +90,10 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
             ));
         }
         let until = pending.iter().map(|r| r.plan.approve_by).min().unwrap_or(first.plan.approve_by);
+        let before: BTreeSet<String> = pending.iter().map(|r| denied_before(incident, r)).collect();
         blocks.push(section(&format!(
-            ":hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}",
+            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}",
+            before.into_iter().collect::<String>(),
             mention(&first.requested_by),
             time(until),
             recused_in_words(recused)

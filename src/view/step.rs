@@ -297,7 +297,7 @@ pub(super) fn recused_in_words(recused: &Recused) -> String {
 }
 
 /// Whoever decides next sees who has said no to the same thing, and why.
-fn denied_before(incident: &Incident, request: &Request) -> String {
+pub(super) fn denied_before(incident: &Incident, request: &Request) -> String {
     let same = |r: &&Request| r.id < request.id && r.plan.action == request.plan.action;
     let denials = incident.requests_for(&request.plan.step).filter(same).filter_map(|r| match &r.state {
         RequestState::Denied { by, reason, at } => {

@@ -172,10 +172,8 @@ impl Workers {
                 ))
             }
             Click::BreakGlass { request, digest } => {
-                self.engine.may_respond(user).await?;
-                let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
-                let found = incident.requests.get(request).ok_or(Refusal::UnknownRequest(*request))?;
-                return Ok(self.show(inbound, &forms::break_glass(&format!("{request} {digest}"), found)).await);
+                let found = self.engine.may_break_glass(*request, user, digest).await?;
+                return Ok(self.show(inbound, &forms::break_glass(&format!("{request} {digest}"), &found)).await);
             }
             Click::Ratify { request } => {
                 self.engine.act(id, user, PersonCommand::Ratify { request: *request }).await?;

@@ -5,6 +5,7 @@
 mod approvals;
 mod browser;
 mod check;
+mod containment;
 mod contract;
 mod crash;
 mod docs;

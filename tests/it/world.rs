@@ -202,6 +202,28 @@ impl World {
         self.account.access_keys("deploy-bot")[0].access_key_id.clone()
     }
 
+    /// What an SDK needs to act in the account with a key.
+    pub(crate) fn sdk(&self, key: &irp_sandbox::aws::KeyPair) -> aws_config::SdkConfig {
+        let (id, secret, token) = (&key.access_key_id, &key.secret_access_key, key.session_token.clone());
+        aws_config::SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(aws_config::Region::from_static("us-east-1"))
+            .endpoint_url(&self.aws_url)
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+                aws_credential_types::Credentials::new(id, secret, token, None, "test"),
+            ))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build()
+    }
+
+    /// The attacker takes a role with the stolen key, and the trail shows it.
+    pub(crate) async fn attacker_takes(&self, role: &str) {
+        let sts = aws_sdk_sts::Client::new(&self.sdk(&self.account.access_keys("deploy-bot")[0]));
+        let arn = format!("arn:aws:iam::111122223333:role/{role}");
+        sts.assume_role().role_arn(arn).role_session_name("backup-job").send().await.unwrap();
+        self.clock.advance(chrono::TimeDelta::minutes(6));
+    }
+
     /// A finding about the stolen key, as EventBridge delivers it.
     pub(crate) fn finding(&self, delivery: &str, finding: &str) -> Value {
         let ago = |minutes| (self.clock.now() - chrono::TimeDelta::minutes(minutes)).to_rfc3339();
@@ -406,7 +428,9 @@ impl World {
 /// Receipts come beside the answers, whenever they come.
 fn is_receipt(message: &Value) -> bool {
     let text = message["text"].as_str().unwrap_or_default();
-    text.starts_with("You asked for *") || text.starts_with("You approved *")
+    ["You asked for *", "You approved *", "You broke the glass", ":rotating_light: <@"]
+        .iter()
+        .any(|begins| text.starts_with(begins))
 }
 
 async fn listen() -> (TcpListener, String) {

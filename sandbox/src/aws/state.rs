@@ -41,6 +41,19 @@ pub(super) struct AccessKey {
     pub(super) last_used: Option<LastUsed>,
 }
 
+impl AccessKey {
+    /// One that nobody has used yet.
+    pub(super) fn new(account: &str, created_at: DateTime<Utc>) -> Self {
+        Self {
+            id: ids::access_key_id("AKIA", account, Entropy::Random),
+            secret: ids::secret(),
+            active: true,
+            created_at,
+            last_used: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct LastUsed {
     pub(super) at: DateTime<Utc>,

@@ -135,27 +135,20 @@ pub fn decide(
             Ok(not_started(incident, found)?.into_iter().filter_map(given).collect())
         }
         PersonCommand::BreakGlass { request, digest_shown, target, reason } => {
-            let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-            freeze::check(incident)?;
-            let (recused, shared) = (recused(incident, cx.policy), together::digest(incident, found));
+            let alone = may_break_glass(incident, actor, request, &digest_shown, cx)?;
             let reason = needed(&reason)?;
-            let pending = together::members(incident, found);
-            let pending = pending.into_iter().filter(|r| r.state == RequestState::Pending || r.id == request);
-            let mut events = Vec::new();
-            for found in pending {
-                check_break_glass(cx.policy, &recused, found, actor, (&digest_shown, &shared), cx.now)?;
-                events.push(Event::GlassBroken {
-                    request: found.id,
-                    by: actor.user.clone(),
-                    person: actor.person.clone(),
-                    reason: reason.clone(),
-                    execute_by: cx.now + cx.policy.rules(found.plan.action.class()).execute_within,
-                });
+            let named = alone.iter().find(|r| r.id == request).map_or("", |r| r.target());
+            if target.trim() != named {
+                return Err(Refusal::NotTheTarget(named.to_owned()));
             }
-            if target.trim() != found.target() {
-                return Err(Refusal::NotTheTarget(found.target().to_owned()));
-            }
-            Ok(events)
+            let broken = |found: &Request| Event::GlassBroken {
+                request: found.id,
+                by: actor.user.clone(),
+                person: actor.person.clone(),
+                reason: reason.clone(),
+                execute_by: cx.now + cx.policy.rules(found.plan.action.class()).execute_within,
+            };
+            Ok(alone.into_iter().map(broken).collect())
         }
         PersonCommand::Ratify { request } => {
             let settled = settled(incident, actor, request, cx)?.into_iter();
@@ -225,6 +218,29 @@ pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Contex
         return Err(Refusal::AlreadyDone(done.id));
     }
     Ok(action)
+}
+
+/// Checks that somebody may let a request and its fellows run alone, before they are shown the form, and says
+/// which those are.
+pub fn may_break_glass<'a>(
+    incident: &'a Incident,
+    actor: &Actor,
+    request: RequestId,
+    digest_shown: &str,
+    cx: Context<'_>,
+) -> Result<Vec<&'a Request>, Refusal> {
+    if !incident.is_open() {
+        return Err(Refusal::Closed(incident.id));
+    }
+    let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+    freeze::check(incident)?;
+    let (recused, shared) = (recused(incident, cx.policy), together::digest(incident, found));
+    let fellows = together::members(incident, found).into_iter();
+    let alone: Vec<&Request> = fellows.filter(|r| r.state == RequestState::Pending || r.id == request).collect();
+    for found in &alone {
+        check_break_glass(cx.policy, &recused, found, actor, (digest_shown, &shared), cx.now)?;
+    }
+    Ok(alone)
 }
 
 /// Those of a request and its fellows that can still be stopped; an error once it is too late for all.

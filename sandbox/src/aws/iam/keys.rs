@@ -2,7 +2,6 @@
 
 use super::paging::page;
 use super::users::named;
-use crate::aws::ids::{self, Entropy};
 use crate::aws::operation::Call;
 use crate::aws::state::AccessKey;
 use crate::aws::wire::{ApiError, Node};
@@ -57,13 +56,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
         let message = format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_MAX}");
         return Err(ApiError::conflict("LimitExceeded", message));
     }
-    let key = AccessKey {
-        id: ids::access_key_id("AKIA", account, Entropy::Random),
-        secret: ids::secret(),
-        active: true,
-        created_at: now,
-        last_used: None,
-    };
+    let key = AccessKey::new(account, now);
     let fields = vec![
         ("UserName", Node::text(&name)),
         ("AccessKeyId", Node::text(&key.id)),
