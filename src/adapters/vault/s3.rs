@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::adapters::aws::fault::fault;
 use crate::adapters::aws::{StaticKey, https};
 use crate::config::vault::{Bucket, LockMode};
-use crate::ports::{Clock, CloudError, Pack, Vault, VaultError};
+use crate::ports::{Clock, Pack, Vault, VaultError};
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
 /// One try of one object: a log of some ten MB over a slow line.
@@ -112,7 +112,7 @@ impl S3Vault {
         let status = error.raw_response().map(|raw| raw.status().as_u16());
         match (code(error), status) {
             (Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException"), _)
-            | (None, Some(301 | 400)) => VaultError::Refused(format!(
+            | (None, Some(301)) => VaultError::Refused(format!(
                 "{operation}: the bucket {name} is not in {region}: set IRP_VAULT_REGION to its Region"
             )),
             (Some("NoSuchBucket"), _) => {
@@ -121,8 +121,8 @@ impl S3Vault {
             // An answer to HEAD has no body, and so no code.
             (None, Some(403)) => VaultError::Refused(format!("{operation}: AccessDenied: the bot may not")),
             _ => match fault(operation, error) {
-                CloudError::Unavailable { .. } => VaultError::Unavailable(fault(operation, error).to_string()),
-                refused => VaultError::Refused(refused.to_string()),
+                fault if fault.can_retry() => VaultError::Unavailable(fault.to_string()),
+                fault => VaultError::Refused(fault.to_string()),
             },
         }
     }
