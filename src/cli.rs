@@ -25,7 +25,7 @@ pub enum Command {
     Serve,
     /// Try every setting and connection, a line each. Exits with 1 when something is wrong.
     Check,
-    /// Write an incident's evidence pack: its log, before-images, cards and report, with their hashes.
+    /// Store an incident's evidence pack: its log, before-images, cards and report, with their hashes.
     Export(export::Options),
     /// Check an evidence pack, offline. Names the first thing that is not as it was written.
     Verify(verify::Options),

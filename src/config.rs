@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::domain::id::ChannelId;
 
 pub mod organisation;
+pub mod vault;
 
 pub use organisation::{Account, Organisation};
 
@@ -72,12 +73,14 @@ pub struct Settings {
     pub log: String,
     /// Instead of AWS's own addresses.
     pub aws_endpoint_url: Option<String>,
+    /// Where `irp export` puts evidence packs; the working directory when absent.
+    pub vault: Option<vault::Place>,
     /// People, rules and accounts.
     pub organisation: Organisation,
 }
 
 /// Every variable that is read, with what it is for. `.env.example` and the README list the same.
-pub const VARIABLES: [(&str, &str); 11] = [
+pub const VARIABLES: [(&str, &str); 15] = [
     ("SLACK_BOT_TOKEN", "the bot's token, xoxb-…"),
     ("SLACK_SIGNING_SECRET", "checks that HTTP deliveries come from Slack; not needed with Socket Mode alone"),
     ("SLACK_APP_TOKEN", "an app-level token, xapp-…, with connections:write: turns Socket Mode on"),
@@ -89,6 +92,10 @@ pub const VARIABLES: [(&str, &str); 11] = [
     ("IRP_LOG", "what is logged; info when not set"),
     ("REDIS_URL", "redis://…, rediss://…, or memory (forgets everything at the end)"),
     ("AWS_ENDPOINT_URL", "another endpoint than AWS's own, for an emulator"),
+    ("IRP_VAULT", "where evidence packs go: s3://bucket/prefix with Object Lock, or a folder"),
+    ("IRP_VAULT_REGION", "the Region of that bucket; us-east-1 when not set"),
+    ("IRP_VAULT_LOCK_MODE", "GOVERNANCE, or COMPLIANCE: then nobody can delete a pack; GOVERNANCE when not set"),
+    ("IRP_VAULT_LOCK_DAYS", "for how many days packs are locked; 365 when not set"),
 ];
 
 /// Slack's own Web API.
@@ -179,6 +186,7 @@ impl Settings {
                 faults.push(format!("{name}: “{url}” is not an address such as https://example.com."));
             }
         }
+        let vault = vault::Place::read(env, &mut faults);
         match (organisation, war_room, listen) {
             (Ok(organisation), Ok(war_room), Ok(listen)) if faults.is_empty() => Ok(Self {
                 slack: Slack {
@@ -193,6 +201,7 @@ impl Settings {
                 listen,
                 log: env.get("IRP_LOG").unwrap_or_else(|| "info".into()),
                 aws_endpoint_url,
+                vault,
                 organisation,
             }),
             (organisation, _, _) => {
@@ -247,6 +256,7 @@ mod tests {
             ("REDIS_URL", "http://x"),
             ("IRP_LISTEN", "8080"),
             ("AWS_ENDPOINT_URL", "localhost"),
+            ("IRP_VAULT", "s3://x"),
         ]));
         let faults = Settings::with(&wrong, organisation()).unwrap_err().to_string();
         for name in [
@@ -257,6 +267,7 @@ mod tests {
             "REDIS_URL",
             "IRP_LISTEN",
             "AWS_ENDPOINT_URL",
+            "IRP_VAULT",
         ] {
             assert!(faults.contains(name), "{name} in {faults}");
         }

@@ -386,3 +386,38 @@ pub trait Cloud: Send + Sync {
     /// Makes the calls of a warrant, once, in order, without retries.
     async fn apply(&self, warrant: &Warrant) -> CallAnswer;
 }
+
+/// An evidence pack, ready to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Pack<'a> {
+    /// Its files by their path with `/`, but for the list of them.
+    pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// The path of the list, and what it says.
+    pub manifest: (&'a str, &'a [u8]),
+}
+
+/// A pack is not stored as a whole. What has been written of it has no manifest, and stays.
+#[derive(Debug, Error)]
+pub enum VaultError {
+    /// Something lies there already, and has been left as it is. Store it under another name.
+    #[error("{0} exists already: a pack is never written over")]
+    Exists(String),
+    /// The vault is not what it has to be, or says no. Trying again does not help before a person has put that
+    /// right.
+    #[error("{0}")]
+    Refused(String),
+    /// Not reached, too busy, or without an answer. Trying again under another name can help.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Where evidence packs go. Nothing in it is ever overwritten.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Stores a pack under a name that has to be new, the manifest last: a pack without one was not finished.
+    /// Says in words where it lies, once it has been read back from there.
+    async fn store(&self, name: &str, pack: Pack<'_>) -> Result<String, VaultError>;
+
+    /// Says in words what the vault is and how it keeps packs. Asks only, and writes nothing.
+    async fn inspect(&self) -> Result<String, VaultError>;
+}

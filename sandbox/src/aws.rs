@@ -1,4 +1,4 @@
-//! An AWS account at the level of the SDK's HTTP requests: IAM, STS, `CloudTrail` and `GuardDuty`
+//! An AWS account at the level of the SDK's HTTP requests: IAM, STS, `CloudTrail`, `GuardDuty` and S3
 //! behind one endpoint, told apart by the service in the signature's credential scope.
 //!
 //! Signatures, key states, token ages, policies, quotas and delete conflicts are checked as AWS
@@ -13,6 +13,7 @@ mod operation;
 mod pipeline;
 mod policy;
 mod request;
+mod s3;
 mod seed;
 mod signature;
 mod state;
@@ -30,6 +31,7 @@ use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -39,8 +41,10 @@ use pipeline::Delivery;
 use policy::{Kind, Policy};
 use state::{AccessKey, Policies, Principal, World};
 
-/// Bytes of a request's body; the real services take less.
+/// Bytes of a request's body; the real services take less, but for S3.
 const BODY_MAX: usize = 1 << 20;
+/// The same for an object. S3 takes 5 GB at once.
+const OBJECT_MAX: usize = 1 << 28;
 
 /// How long a session opened by [`Account::mint_session`] lasts.
 const MINTED_SECONDS: i64 = 3_600;
@@ -87,7 +91,7 @@ pub struct CallRecord {
     pub access_key_id: String,
     /// Who called; `None` when the credentials were refused.
     pub caller_arn: Option<String>,
-    /// As in policies: `iam`, `sts`, `cloudtrail`, `guardduty`.
+    /// As in policies: `iam`, `sts`, `cloudtrail`, `guardduty`, `s3`.
     pub service: String,
     /// As in the API reference: `UpdateAccessKey`.
     pub operation: String,
@@ -106,6 +110,17 @@ pub enum Outcome {
     Error(String),
     /// Left hanging with nothing done ([`Fault::HangBefore`]).
     Unanswered,
+}
+
+/// One version of an object in S3.
+#[derive(Clone, Debug)]
+pub struct ObjectVersion {
+    /// `null` in a bucket that keeps no versions.
+    pub id: String,
+    /// None for a delete marker.
+    pub bytes: Option<Bytes>,
+    /// `GOVERNANCE` or `COMPLIANCE`, and until when.
+    pub retained: Option<(String, DateTime<Utc>)>,
 }
 
 /// Something that goes wrong with one call.
@@ -299,6 +314,33 @@ impl Account {
         guardduty::detector_id(self.id, region)
     }
 
+    /// Makes an empty bucket, or empties the one of this name. With Object Lock it keeps every version.
+    pub fn put_bucket(&self, name: &str, region: &str, object_lock: bool) {
+        self.world().buckets.insert(name.to_owned(), s3::Bucket::new(region, object_lock));
+    }
+
+    /// Every object that a bucket shows, by its key.
+    pub fn objects(&self, bucket: &str) -> BTreeMap<String, Bytes> {
+        let world = self.world();
+        let shown = world.buckets.get(bucket).into_iter().flat_map(s3::Bucket::current);
+        shown.filter_map(|(key, version)| Some((key.clone(), version.content.as_ref()?.bytes.clone()))).collect()
+    }
+
+    /// Every version of a key, delete markers included, the oldest first.
+    pub fn object_versions(&self, bucket: &str, key: &str) -> Vec<ObjectVersion> {
+        let world = self.world();
+        let versions = world.buckets.get(bucket).map_or(&[][..], |bucket| bucket.versions(key));
+        let one = |version: &s3::Version| ObjectVersion {
+            id: version.id.clone(),
+            bytes: version.content.as_ref().map(|content| content.bytes.clone()),
+            retained: version.content.as_ref().and_then(|content| {
+                let retention = content.retention.as_ref()?;
+                Some((retention.mode.clone(), retention.until))
+            }),
+        };
+        versions.iter().map(one).collect()
+    }
+
     fn change(&self, change: impl FnOnce(&mut World)) {
         let mut world = self.world();
         let now = world.clock.now();
@@ -323,7 +365,8 @@ fn set_inline(policies: &mut Policies, name: &str, document: Option<&str>) {
 
 async fn serve(State(account): State<Account>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_MAX).await else {
+    let to_s3 = signature::Signed::read(&parts.headers).is_ok_and(|signed| signed.service == signature::S3);
+    let Ok(body) = to_bytes(body, if to_s3 { OBJECT_MAX } else { BODY_MAX }).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let delivery = pipeline::answer(&mut account.world(), &parts, &body);

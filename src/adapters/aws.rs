@@ -26,7 +26,7 @@ use crate::ports::{Cloud, CloudError};
 
 mod apply;
 mod check;
-mod fault;
+pub(in crate::adapters) mod fault;
 mod identify;
 mod observe;
 mod trail;
@@ -96,16 +96,13 @@ struct AccountClients {
 impl AwsCloud {
     /// Finds the base identity. AWS is not asked anything yet.
     pub async fn new(settings: AwsSettings) -> Self {
-        let http: SharedHttpClient = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIME_MAX)
             .operation_attempt_timeout(READ_ATTEMPT_TIME_MAX)
             .operation_timeout(READ_TIME_MAX)
             .build();
         let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(https())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS_MAX))
             .region(aws_config::Region::new(HOME_REGION));
@@ -183,6 +180,13 @@ impl Cloud for AwsCloud {
             Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
         }
     }
+}
+
+/// The SDK's HTTPS client, with the one TLS provider of this program.
+pub(in crate::adapters) fn https() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https()
 }
 
 /// SDK time to the domain's.

@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret;
 
+use super::export::open_vault;
 use super::serve::{aws_settings, open_store};
 use crate::adapters::aws::AwsCloud;
 use crate::adapters::slack::SlackChat;
@@ -35,6 +36,10 @@ pub async fn check() -> bool {
     slack(&settings, &mut report).await;
     store(&settings, &mut report).await;
     aws(&settings, &mut report).await;
+    if let Some(place) = &settings.vault {
+        let vault = open_vault(place, &settings).await;
+        report.note("vault", vault.inspect().await.map_err(|e| e.to_string()));
+    }
     report.well
 }
 

@@ -1,6 +1,7 @@
-//! `irp export`: writes an incident's evidence pack.
+//! `irp export`: an incident's evidence pack, into the vault. It only reads the store, and can run beside the bot.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -8,10 +9,13 @@ use secrecy::ExposeSecret;
 
 use super::serve::open_store;
 use crate::adapters::clock::SystemClock;
+use crate::adapters::vault::directory::DirectoryVault;
+use crate::adapters::vault::s3::S3Vault;
 use crate::boot::playbook;
+use crate::config::vault::Place;
 use crate::config::{ProcessEnvironment, Settings};
 use crate::domain::id::IncidentId;
-use crate::ports::{Clock, IncidentLog};
+use crate::ports::{Clock, IncidentLog, Pack, Vault};
 use crate::view::pack::{MANIFEST, hash, pack, pretty};
 
 /// What to write, and where.
@@ -19,12 +23,12 @@ use crate::view::pack::{MANIFEST, hash, pack, pretty};
 pub struct Options {
     /// The incident, such as INC-12.
     pub incident: IncidentId,
-    /// A folder that does not exist yet; INC-12-pack when not given.
+    /// A folder that does not exist yet, instead of the vault. Without either: INC-12-pack.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 }
 
-/// Reads the log from the store, checks it, and writes the pack.
+/// Reads the log from the store, checks it, and stores the pack.
 pub async fn export(options: Options) -> anyhow::Result<()> {
     let settings = Settings::read(&ProcessEnvironment)?;
     let store = open_store(settings.redis_url.expose_secret()).await?;
@@ -33,17 +37,24 @@ pub async fn export(options: Options) -> anyhow::Result<()> {
     let policy = settings.organisation.policy(None);
     let (manifest, files) = pack(&records, &playbook, &policy, SystemClock.now())
         .with_context(|| format!("{} does not exist in this store", options.incident))?;
-    let out = options.out.unwrap_or_else(|| PathBuf::from(format!("{}-pack", options.incident)));
-    std::fs::create_dir(&out).with_context(|| format!("{} cannot be made: it has to be new", out.display()))?;
-    for (path, bytes) in &files {
-        write(&out, path, bytes)?;
-    }
-    // Last: a pack without it is one that was not finished.
+    let name = format!("{}-pack", options.incident);
+    let (vault, name): (Arc<dyn Vault>, String) = match (options.out, &settings.vault) {
+        (Some(out), _) => {
+            let name = out.file_name().and_then(|name| name.to_str());
+            let name = name.with_context(|| format!("--out: “{}” does not name a new folder", out.display()))?;
+            (Arc::new(DirectoryVault::new(out.with_file_name(""))), name.to_owned())
+        }
+        (None, None) => (Arc::new(DirectoryVault::new("")), name),
+        // Packs of one incident lie beside each other there.
+        (None, Some(place)) => {
+            let name = format!("{name}-{}", manifest.exported_at.format("%Y%m%dT%H%M%SZ"));
+            (open_vault(place, &settings).await, name)
+        }
+    };
     let list = pretty(&serde_json::to_value(&manifest)?);
-    write(&out, MANIFEST, &list)?;
+    let place = vault.store(&name, Pack { files: &files, manifest: (MANIFEST, &list) }).await?;
     println!(
-        "{}: {} records, {} files. Keep this hash of {MANIFEST} somewhere else: {}",
-        out.display(),
+        "{place}: {} records, {} files. Keep this hash of {MANIFEST} somewhere else: {}",
         manifest.records,
         files.len() + 1,
         hash(&list)
@@ -51,10 +62,13 @@ pub async fn export(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(out: &Path, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
-    let path = out.join(path);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+/// The vault that the settings name.
+pub(super) async fn open_vault(place: &Place, settings: &Settings) -> Arc<dyn Vault> {
+    match place {
+        Place::Folder(root) => Arc::new(DirectoryVault::new(root)),
+        Place::Bucket(bucket) => {
+            let (url, clock) = (settings.aws_endpoint_url.as_deref(), Arc::new(SystemClock));
+            Arc::new(S3Vault::new(bucket.clone(), url, None, clock).await)
+        }
     }
-    std::fs::write(&path, bytes).with_context(|| path.display().to_string())
 }

@@ -174,6 +174,7 @@ fn settings(
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         log: "warn".into(),
         aws_endpoint_url: Some(aws_url.to_owned()),
+        vault: None,
         organisation: Organisation::parse(ORGANISATION, "the sandbox's organisation")?,
     })
 }

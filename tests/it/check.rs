@@ -7,9 +7,13 @@ use crate::redis_server::RedisServer;
 use crate::world::World;
 
 async fn check(w: &World, redis: &RedisServer, unset: &str) -> (bool, String) {
+    check_with(w, redis, unset, "").await
+}
+
+async fn check_with(w: &World, redis: &RedisServer, unset: &str, vault: &str) -> (bool, String) {
     let dir = tempfile::tempdir().unwrap();
     let mut command = command(w, redis, &dir, 0);
-    command.arg("check").env_remove(unset);
+    command.arg("check").env_remove(unset).env("IRP_VAULT", vault);
     let output: Output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
@@ -44,4 +48,27 @@ async fn it_tries_everything_and_says_what_is_wrong() {
     }
     let (well, said) = check(&w, &redis, "SLACK_BOT_TOKEN").await;
     assert!(!well && said.contains("SLACK_BOT_TOKEN is not set"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_is_asked_whether_it_locks() {
+    let redis = RedisServer::start();
+    let w = World::without_bot(false).await;
+    w.account.put_bucket("locked", "us-east-1", true);
+    w.account.put_bucket("plain", "us-east-1", false);
+    let may = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
+        "Action":"s3:GetBucketObjectLockConfiguration","Resource":"*"}}"#;
+    w.account.put_user_policy_directly("irp-bot", "vault", Some(may));
+    let (well, said) = check_with(&w, &redis, "", "s3://locked/packs").await;
+    assert!(well && said.contains("ok    vault: s3://locked/packs has Object Lock on"), "{said}");
+    for (vault, says) in [
+        ("s3://plain", "WRONG vault: the bucket plain has no Object Lock"),
+        ("s3://nowhere", "there is no bucket nowhere"),
+        ("/nowhere", "WRONG vault: /nowhere: No such file"),
+        ("gs://x", "WRONG settings: IRP_VAULT"),
+    ] {
+        let (well, said) = check_with(&w, &redis, "", vault).await;
+        assert!(!well && said.contains(says), "{vault}: {said}");
+    }
+    assert_eq!(w.account.count("PutObject"), 0);
 }

@@ -1,4 +1,4 @@
-//! What every store must keep, over the memory and over a real Redis. Each test gets a store of its
+//! What every store must keep, over the memory and over a real Redis, and every vault. Each test gets a store of its
 //! own, as two replicas see it.
 
 #![allow(clippy::unwrap_used, reason = "this is test code, though not all of it in functions marked as tests")]
@@ -22,6 +22,7 @@ mod inbox;
 mod index;
 mod log;
 mod outage;
+mod vault;
 mod work;
 
 /// How long a test waits for what must come.

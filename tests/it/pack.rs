@@ -9,6 +9,13 @@ use crate::redis_server::RedisServer;
 use crate::world::{ANA, CHRIS, World};
 
 const KEY: &str = "Deactivate access key";
+/// What `manifests/aws/vault.cloudformation.yaml` lets the bot do.
+const MAY_USE_THE_VAULT: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Action":"s3:GetBucketObjectLockConfiguration","Resource":"arn:aws:s3:::irp-evidence"},
+    {"Effect":"Allow","Action":["s3:PutObject","s3:PutObjectRetention","s3:GetObject","s3:GetObjectRetention"],
+     "Resource":"arn:aws:s3:::irp-evidence/packs/*"},
+    {"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"Null":{"s3:object-lock-mode":"true"}}},
+    {"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"Null":{"s3:if-none-match":"true"}}}]}"#;
 
 /// Whether the pack is whole, and what was said.
 fn verify(pack: &Path, more: &[&str]) -> (bool, String) {
@@ -123,6 +130,39 @@ async fn a_pack_holds_everything_and_every_change_to_it_is_found() {
     for part in ["aws iam update-access-key --user-name deploy-bot", "approved by U0APPROVE1", "ExecutionStarted"] {
         assert!(report.contains(part), "{part}: {report}");
     }
+    is_found_out(&out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_in_a_locked_bucket_is_whole_once_it_is_fetched() {
+    let redis = RedisServer::start();
+    let dir = tempfile::tempdir().unwrap();
+    let mut w = World::without_bot(false).await;
+    let _program = Program::start(&mut w, &redis, &dir).await;
+    w.incident().await;
+    w.carry_out(KEY, ANA, CHRIS).await;
+    w.account.put_bucket("irp-evidence", "eu-west-1", true);
+    w.account.put_user_policy_directly("irp-bot", "vault", Some(MAY_USE_THE_VAULT));
+    let mut command = command(&w, &redis, &dir, 0);
+    command.envs([
+        ("IRP_VAULT", "s3://irp-evidence/packs/"),
+        ("IRP_VAULT_REGION", "eu-west-1"),
+        ("IRP_VAULT_LOCK_MODE", "COMPLIANCE"),
+        ("IRP_VAULT_LOCK_DAYS", "30"),
+    ]);
+    let output = tokio::task::spawn_blocking(move || command.args(["export", "INC-1"]).output().unwrap());
+    let output = output.await.unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success() && said.starts_with("s3://irp-evidence/packs/INC-1-pack-20"), "{said}");
+    assert!(said.contains("kept in COMPLIANCE mode until "), "{said}");
+    let (out, head) = (dir.path().join("fetched"), said.trim().rsplit(' ').next().unwrap().to_owned());
+    for (key, bytes) in w.account.objects("irp-evidence") {
+        let path = out.join(key.splitn(3, '/').nth(2).unwrap());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let (whole, said) = verify(&out, &["--hash", &head]);
+    assert!(whole, "{said}");
     is_found_out(&out);
 }
 

@@ -146,6 +146,7 @@ impl World {
                 listen: (Ipv4Addr::LOCALHOST, 0).into(),
                 log: "off".into(),
                 aws_endpoint_url: None,
+                vault: None,
                 organisation: Organisation::parse(organisation, "irp.toml").unwrap(),
             },
             clock: Arc::new(Shared(world.clock.clone())),

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::response::Response;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::caller::{Caller, Resource};
@@ -12,7 +13,7 @@ use super::request::{Input, Request, Service};
 use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
-use super::{CallRecord, Fault, Outcome, iam, sts};
+use super::{CallRecord, Fault, Outcome, iam, s3, sts};
 
 /// IAM's events are all in this Region.
 const GLOBAL_REGION: &str = "us-east-1";
@@ -35,6 +36,7 @@ enum Handler {
     Query(&'static Operation),
     LookupEvents,
     Findings,
+    S3,
 }
 
 impl Handler {
@@ -44,19 +46,21 @@ impl Handler {
             Service::Sts => sts::operation(operation).map(Self::Query),
             Service::CloudTrail => (operation == "LookupEvents").then_some(Self::LookupEvents),
             Service::GuardDuty => (!operation.is_empty()).then_some(Self::Findings),
+            Service::S3 => (!operation.is_empty()).then_some(Self::S3),
         }
     }
 
     fn read_only(self) -> bool {
         match self {
             Self::Query(operation) => operation.read_only,
-            Self::LookupEvents | Self::Findings => true,
+            // Its changes are data events, which the history does not have.
+            Self::LookupEvents | Self::Findings | Self::S3 => true,
         }
     }
 }
 
 /// Takes one request and answers it.
-pub(super) fn answer(world: &mut World, parts: &Parts, body: &[u8]) -> Delivery {
+pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery {
     let request_id = ids::uuid();
     let request = match Request::read(parts, body) {
         Ok(request) => request,
@@ -128,6 +132,7 @@ fn unknown(request: &Request<'_>) -> ApiError {
         Service::CloudTrail | Service::GuardDuty => {
             ApiError::bad_request("UnknownOperationException", "The requested operation is not known.")
         }
+        Service::S3 => s3::not_implemented("the operation"),
     }
 }
 
@@ -169,7 +174,11 @@ fn perform(
             caller.authorize(&action, &Resource { label: arn.clone(), arn }, &context)?;
             world.findings.run(world.account, region, &request.operation, input).map(Reply::Json)
         }
-        (Handler::Query(_), Input::Json(_)) | (_, Input::Form(_)) => Err(unknown(request)),
+        (Handler::S3, Input::S3(asked)) => {
+            let (buckets, account) = (&mut world.buckets, world.account);
+            s3::Call { buckets, account, caller, region, context, asked, now }.run(&request.operation).map(Reply::Rest)
+        }
+        _ => Err(unknown(request)),
     }
 }
 
@@ -212,6 +221,8 @@ fn record(
 ) {
     let protocol = request.service.protocol();
     let operation = request.operation.as_str();
+    let name = if request.service == Service::S3 { s3::event_name(operation) } else { Some(operation) };
+    let Some(name) = name else { return };
     // Reads have no response elements in the trail, but for those that hand out credentials.
     let response = match result {
         Ok(Reply::Xml(node)) if !handler.read_only() || matches!(operation, "AssumeRole" | "GetSessionToken") => {
@@ -227,7 +238,7 @@ fn record(
         access_key_id: Some(&caller.access_key_id),
         user_name: Some(caller.name()),
         source: &format!("{}.amazonaws.com", request.service.name()),
-        name: operation,
+        name,
         read_only: handler.read_only(),
         source_ip: &caller.source_ip,
         user_agent: &caller.user_agent,

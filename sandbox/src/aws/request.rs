@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::http::request::Parts;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::signature::Signed;
 use super::wire::{ApiError, Params, Protocol, decapitalised};
-use super::{guardduty, iam, sts};
+use super::{guardduty, iam, s3, sts};
 
 /// The services that the account answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,13 +16,15 @@ pub(super) enum Service {
     CloudTrail,
     GuardDuty,
     Iam,
+    S3,
     Sts,
 }
 
 impl Service {
     /// By its name in the credential scope of a signature.
     fn signed_for(scope: &str) -> Option<Self> {
-        [Self::CloudTrail, Self::GuardDuty, Self::Iam, Self::Sts].into_iter().find(|service| service.name() == scope)
+        let all = [Self::CloudTrail, Self::GuardDuty, Self::Iam, Self::S3, Self::Sts];
+        all.into_iter().find(|service| service.name() == scope)
     }
 
     /// The name in scopes, policies and the journal.
@@ -30,6 +33,7 @@ impl Service {
             Self::CloudTrail => "cloudtrail",
             Self::GuardDuty => "guardduty",
             Self::Iam => "iam",
+            Self::S3 => "s3",
             Self::Sts => "sts",
         }
     }
@@ -39,6 +43,7 @@ impl Service {
             Self::CloudTrail => Protocol::Json,
             Self::GuardDuty => Protocol::RestJson,
             Self::Iam => Protocol::Query { namespace: iam::NAMESPACE },
+            Self::S3 => Protocol::RestXml,
             Self::Sts => Protocol::Query { namespace: sts::NAMESPACE },
         }
     }
@@ -48,6 +53,7 @@ impl Service {
 pub(super) enum Input {
     Form(Params),
     Json(Value),
+    S3(s3::Asked),
 }
 
 impl Input {
@@ -56,6 +62,7 @@ impl Input {
         match self {
             Self::Form(params) => params.to_trail(),
             Self::Json(value) => lower_camel(value),
+            Self::S3(asked) => asked.to_trail(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Input {
                 .flatten()
                 .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
                 .collect(),
+            Self::S3(asked) => asked.to_journal(),
         };
         let secret = |name: &str| {
             let name = name.to_ascii_lowercase();
@@ -93,7 +101,7 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Reads the request; an error comes with the protocol to say it in.
-    pub(super) fn read(parts: &'a Parts, body: &[u8]) -> Result<Self, (Protocol, ApiError)> {
+    pub(super) fn read(parts: &'a Parts, body: &Bytes) -> Result<Self, (Protocol, ApiError)> {
         let guessed = if parts.headers.contains_key("x-amz-target") {
             Protocol::Json
         } else {
@@ -127,6 +135,10 @@ impl<'a> Request<'a> {
                     fields.insert("detectorId".to_owned(), json!(id));
                 }
                 (operation.to_owned(), Input::Json(Value::Object(fields)))
+            }
+            Protocol::RestXml => {
+                let (operation, asked) = s3::Asked::read(parts, body).map_err(|error| (protocol, error))?;
+                (operation.to_owned(), Input::S3(asked))
             }
         };
         Ok(Self { signed, service, operation, input })

@@ -1,6 +1,8 @@
 //! Signature Version 4, checked for real: the signature is computed again from the request and the
 //! secret that the account holds.
 
+pub(super) mod chunks;
+
 use std::fmt::Write as _;
 
 use axum::http::{HeaderMap, Method, Uri};
@@ -9,9 +11,16 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use super::wire::{ApiError, percent_encoded};
+use chunks::{Chunks, SIGNED_CHUNKS};
 
 /// How far a request's date may be from the real time. The SDK signs with the machine's clock.
 const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
+/// The service whose signatures are different.
+pub(super) const S3: &str = "s3";
+/// What S3's signatures cover of the body.
+const PAYLOAD: &str = "x-amz-content-sha256";
+/// S3's words for a body that is not whole.
+pub(super) const INCOMPLETE: &str = "The request body terminated unexpectedly";
 
 /// The `Authorization` header, taken apart.
 #[derive(Debug)]
@@ -73,6 +82,9 @@ impl<'a> Signed<'a> {
         if !self.headers.contains(&"host") || !self.headers.contains(&"x-amz-date") {
             return Err(refused("'Host' and 'X-Amz-Date' must be signed headers.".into()));
         }
+        if self.service == S3 {
+            self.check_signed(headers)?;
+        }
         let request = self.canonical_request(method, uri, headers, body);
         let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);
         let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex::encode(Sha256::digest(&request)));
@@ -80,22 +92,36 @@ impl<'a> Signed<'a> {
             .iter()
             .fold(format!("AWS4{secret}").into_bytes(), |key, part| keyed(&key, part).finalize().into_bytes().to_vec());
         let signature = hex::decode(self.signature).unwrap_or_default();
-        keyed(&key, &to_sign).verify_slice(&signature).map_err(|_| {
+        let mismatch = || {
             refused(
                 "The request signature we calculated does not match the signature you provided. Check your AWS \
                  Secret Access Key and signing method. Consult the service documentation for details."
                     .into(),
             )
-        })
+        };
+        keyed(&key, &to_sign).verify_slice(&signature).map_err(|_| mismatch())?;
+        let payload = headers.get(PAYLOAD).and_then(|value| value.to_str().ok());
+        if self.service == S3 && payload == Some(SIGNED_CHUNKS) {
+            let chunks = Chunks::read(body).ok_or_else(|| ApiError::bad_request("IncompleteBody", INCOMPLETE))?;
+            return if chunks.are_signed(&key, stamp, &scope, self.signature) { Ok(()) } else { Err(mismatch()) };
+        }
+        Ok(())
     }
 
     fn canonical_request(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
-        let path: Vec<String> = uri.path().split('/').map(percent_encoded).collect();
+        // Everybody but S3 encodes the path once more, and hashes the body for the signature alone.
+        let (path, payload) = if self.service == S3 {
+            let named = headers.get(PAYLOAD).and_then(|value| value.to_str().ok());
+            (uri.path().to_owned(), named.unwrap_or_default().to_owned())
+        } else {
+            let path: Vec<String> = uri.path().split('/').map(percent_encoded).collect();
+            (path.join("/"), hex::encode(Sha256::digest(body)))
+        };
         let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let mut query: Vec<(&str, &str)> = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
         query.sort_unstable();
         let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = format!("{method}\n{}\n{}\n", path.join("/"), query.join("&"));
+        let mut request = format!("{method}\n{path}\n{}\n", query.join("&"));
         for name in &self.headers {
             let values: Vec<String> = headers
                 .get_all(*name)
@@ -104,8 +130,20 @@ impl<'a> Signed<'a> {
                 .collect();
             _ = writeln!(request, "{name}:{}", values.join(","));
         }
-        _ = write!(request, "\n{}\n{}", self.headers.join(";"), hex::encode(Sha256::digest(body)));
+        _ = write!(request, "\n{}\n{payload}", self.headers.join(";"));
         request
+    }
+
+    /// S3 takes no header of its own that is not signed.
+    fn check_signed(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let own = |name: &str| name.starts_with("x-amz-");
+        match headers.keys().find(|name| own(name.as_str()) && !self.headers.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => {
+                let sentence = format!("There were headers present in the request which were not signed: {name}");
+                Err(ApiError::forbidden("AccessDenied", sentence))
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::guardduty::Findings;
 use super::ids::{self, Entropy};
 use super::policy::{Kind, Policy};
+use super::s3::Buckets;
 use super::trail::Trail;
 use super::{CallRecord, Fault};
 use crate::clock::Clock;
@@ -167,6 +168,7 @@ pub(super) struct World {
     pub(super) sessions: BTreeMap<String, Session>,
     pub(super) trail: Trail,
     pub(super) findings: Findings,
+    pub(super) buckets: Buckets,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
 }
@@ -182,6 +184,7 @@ impl World {
             sessions: BTreeMap::new(),
             trail: Trail::default(),
             findings: Findings::default(),
+            buckets: Buckets::new(),
             calls: VecDeque::new(),
             faults: BTreeMap::new(),
         }

@@ -4,6 +4,7 @@ mod access;
 mod faults;
 mod guardduty;
 mod iam;
+mod s3;
 mod sts;
 mod trail;
 

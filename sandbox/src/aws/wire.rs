@@ -1,15 +1,17 @@
-//! The three wire protocols: AWS Query with XML answers (IAM, STS), JSON 1.1 (`CloudTrail`) and
-//! REST with JSON (`GuardDuty`).
+//! The four wire protocols: AWS Query with XML answers (IAM, STS), JSON 1.1 (`CloudTrail`), REST with
+//! JSON (`GuardDuty`) and REST with XML (S3).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
+
+use super::s3::Answer;
 
 /// An error as the service names it.
 #[derive(Clone, Debug)]
@@ -64,8 +66,19 @@ impl ApiError {
     /// The code in the spelling of `protocol`: the JSON services have their own names for the
     /// errors that come before the operation.
     pub(super) fn code_in(&self, protocol: Protocol) -> &'static str {
-        if matches!(protocol, Protocol::Query { .. }) {
-            return self.code;
+        match protocol {
+            Protocol::Query { .. } => return self.code,
+            Protocol::RestXml => {
+                return match self.code {
+                    "IncompleteSignature" => "AuthorizationHeaderMalformed",
+                    "InternalFailure" => "InternalError",
+                    "InvalidClientTokenId" => "InvalidAccessKeyId",
+                    "MissingAuthenticationToken" => "AccessDenied",
+                    "Throttling" => "SlowDown",
+                    code => code,
+                };
+            }
+            Protocol::Json | Protocol::RestJson => {}
         }
         match self.code {
             "AccessDenied" => "AccessDeniedException",
@@ -80,6 +93,15 @@ impl ApiError {
             code => code,
         }
     }
+
+    /// The status that `protocol` says it with.
+    fn status_in(&self, protocol: Protocol) -> StatusCode {
+        match (protocol, self.code) {
+            (Protocol::RestXml, "Throttling") => StatusCode::SERVICE_UNAVAILABLE,
+            (Protocol::RestXml, "ExpiredToken") => StatusCode::BAD_REQUEST,
+            _ => self.status,
+        }
+    }
 }
 
 /// How a service reads requests and writes answers.
@@ -88,13 +110,14 @@ pub(super) enum Protocol {
     Query { namespace: &'static str },
     Json,
     RestJson,
+    RestXml,
 }
 
 impl Protocol {
     fn namespace(self) -> &'static str {
         match self {
             Self::Query { namespace } => namespace,
-            Self::Json | Self::RestJson => "",
+            Self::Json | Self::RestJson | Self::RestXml => "",
         }
     }
 }
@@ -235,10 +258,11 @@ pub(super) fn decapitalised(name: &str) -> String {
 }
 
 /// What an operation answered.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Reply {
     Xml(Node),
     Json(Value),
+    Rest(Answer),
 }
 
 /// The HTTP response for a success of `operation`.
@@ -260,9 +284,22 @@ pub(super) fn success(protocol: Protocol, operation: &str, reply: &Reply, reques
         Reply::Json(value) => {
             let content_type = match protocol {
                 Protocol::RestJson => "application/json",
-                Protocol::Json | Protocol::Query { .. } => "application/x-amz-json-1.1",
+                Protocol::Json | Protocol::Query { .. } | Protocol::RestXml => "application/x-amz-json-1.1",
             };
             response(StatusCode::OK, content_type, value.to_string(), request_id)
+        }
+        Reply::Rest(answer) => {
+            let mut response = Response::new(Body::from(answer.body.clone()));
+            *response.status_mut() = answer.status;
+            for (name, value) in &answer.headers {
+                if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+            if let Ok(id) = HeaderValue::from_str(request_id) {
+                response.headers_mut().insert("x-amz-request-id", id);
+            }
+            response
         }
     }
 }
@@ -279,6 +316,18 @@ pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) ->
                 escaped(&error.message)
             );
             response(error.status, "text/xml", body, request_id)
+        }
+        Protocol::RestXml => {
+            let body = format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{}</Message>\
+                 <RequestId>{request_id}</RequestId></Error>",
+                escaped(&error.message)
+            );
+            let mut response = response(error.status_in(protocol), "application/xml", body, request_id);
+            if let Ok(id) = HeaderValue::from_str(request_id) {
+                response.headers_mut().insert("x-amz-request-id", id);
+            }
+            response
         }
         Protocol::Json | Protocol::RestJson => {
             let body = json!({ "__type": code, "message": error.message }).to_string();
@@ -299,7 +348,8 @@ fn response(status: StatusCode, content_type: &'static str, body: String, reques
     response
 }
 
-fn escaped(text: &str) -> Cow<'_, str> {
+/// As text inside an XML element.
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'', '\r']) {
         return Cow::Borrowed(text);
     }

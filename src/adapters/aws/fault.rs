@@ -21,7 +21,7 @@ const THROTTLED: [&str; 6] = [
 ];
 
 /// An SDK error in the port's words.
-pub(super) fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
+pub(in crate::adapters) fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
