@@ -37,6 +37,9 @@ const READ_BACK_WAITS: [Duration; 6] = [
     Duration::from_secs(8),
 ];
 
+/// How often AWS is asked who the bot is, until it says.
+const OWN_IDENTITY_EVERY: Duration = Duration::from_secs(15);
+
 /// What is given from outside, so that the sandbox and the tests can give their own.
 pub struct Parts {
     /// The settings.
@@ -47,8 +50,6 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// AWS.
     pub cloud: Arc<dyn Cloud>,
-    /// The ARN that the bot is to AWS, if that is known: it is never contained.
-    pub own_identity: Option<String>,
     /// Where the web server listens.
     pub listener: TcpListener,
     /// The organisation's file, each time it has been read anew.
@@ -57,12 +58,18 @@ pub struct Parts {
 
 /// Runs the bot until `shutdown`, then drains it.
 pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Parts { settings, clock, store, cloud, own_identity, listener, reloads } = given;
+    let Parts { settings, clock, store, cloud, listener, reloads } = given;
     let tracker = TaskTracker::new();
     let slack = Arc::new(SlackChat::new(&settings.slack.bot_token, &settings.slack.api_url)?);
     let wall: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
-    let ports = Ports { store: Arc::clone(&store), cloud, directory: slack.clone(), clock: Arc::clone(&clock) };
+    let own_identity = own_identity(&*cloud).await;
+    let ports = Ports {
+        store: Arc::clone(&store),
+        cloud: Arc::clone(&cloud),
+        directory: slack.clone(),
+        clock: Arc::clone(&clock),
+    };
     let playbook = playbook(&settings)?;
     let policy = settings.organisation.policy(own_identity.as_deref());
     let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
@@ -94,7 +101,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     };
 
     workers.start(&tracker);
-    tracker.spawn(follow_rules(workers, reloads, own_identity));
+    tracker.spawn(follow_rules(workers, cloud, settings.organisation, reloads, own_identity));
     if let Some(token) = settings.slack.app_token.clone() {
         tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
     }
@@ -134,8 +141,26 @@ fn check_people(organisation: &Organisation, policy: &Policy) -> anyhow::Result<
     Ok(())
 }
 
-/// Ends what was asked under rules that are no longer in force: at the start, and whenever they change.
-async fn follow_rules(workers: Workers, mut reloads: mpsc::Receiver<Organisation>, own_identity: Option<String>) {
+/// Who the bot is to AWS.
+async fn own_identity(cloud: &dyn Cloud) -> Option<String> {
+    cloud
+        .caller()
+        .await
+        .inspect_err(|error| {
+            tracing::warn!(%error, "the bot does not know yet who it is to AWS: only its roles in irp.toml are protected");
+        })
+        .ok()
+}
+
+/// Ends what was asked under rules that are no longer in force: at the start, and whenever they change. As
+/// long as AWS has not said who the bot is, it is asked again: the bot must never contain itself.
+async fn follow_rules(
+    workers: Workers,
+    cloud: Arc<dyn Cloud>,
+    mut organisation: Organisation,
+    mut reloads: mpsc::Receiver<Organisation>,
+    mut own: Option<String>,
+) {
     loop {
         match workers.store.open_incidents(usize::MAX).await {
             Ok(ids) => {
@@ -148,19 +173,28 @@ async fn follow_rules(workers: Workers, mut reloads: mpsc::Receiver<Organisation
             }
             Err(error) => tracing::warn!(%error, "outdated requests could not be looked for"),
         }
-        let organisation = tokio::select! {
-            organisation = reloads.recv() => organisation,
-            () = workers.shutdown.cancelled() => None,
+        let read_anew = loop {
+            tokio::select! {
+                read = reloads.recv() => break read,
+                () = workers.shutdown.cancelled() => break None,
+                () = tokio::time::sleep(OWN_IDENTITY_EVERY), if own.is_none() => {
+                    own = own_identity(&*cloud).await;
+                    if own.is_some() {
+                        workers.engine.put_rules(organisation.policy(own.as_deref()));
+                    }
+                }
+            }
         };
-        let Some(organisation) = organisation else { return };
-        let policy = organisation.policy(own_identity.as_deref());
+        let Some(read_anew) = read_anew else { return };
+        let policy = read_anew.policy(own.as_deref());
         let known = workers.engine.with_members(Arc::new(policy.clone())).await;
-        if let Err(error) = check_people(&organisation, &known) {
+        if let Err(error) = check_people(&read_anew, &known) {
             tracing::error!(%error, "the new rules cannot work; the old ones stay");
             continue;
         }
         tracing::info!(policy.version = %policy.version, "the rules have been read anew");
         workers.engine.put_rules(policy);
+        organisation = read_anew;
     }
 }
 

@@ -367,6 +367,9 @@ impl CloudError {
 /// AWS. There is one method that changes anything, and it takes a [`Warrant`].
 #[async_trait]
 pub trait Cloud: Send + Sync {
+    /// The ARN of the bot itself: it is never contained.
+    async fn caller(&self) -> Result<String, CloudError>;
+
     /// Finds out whose credential it is. Parts that cannot be read are named in
     /// [`Identification::not_known`]; an error means that nothing could be said at all.
     async fn identify(&self, subject: &Subject, now: DateTime<Utc>) -> Result<Identification, CloudError>;

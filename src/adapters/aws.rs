@@ -121,13 +121,6 @@ impl AwsCloud {
         Self { base, accounts }
     }
 
-    /// The ARN of the base identity.
-    pub async fn caller(&self) -> Result<String, CloudError> {
-        let answer = aws_sdk_sts::Client::new(&self.base).get_caller_identity().send().await;
-        let answer = answer.map_err(|e| fault("sts:GetCallerIdentity", &e))?;
-        Ok(answer.arn().unwrap_or_default().to_owned())
-    }
-
     fn account(&self, id: &AccountId) -> Result<&Arc<AccountClients>, CloudError> {
         self.accounts.iter().find(|a| a.settings.id == *id).ok_or_else(|| CloudError::UnknownAccount(id.to_string()))
     }
@@ -155,6 +148,12 @@ impl AccountClients {
 
 #[async_trait]
 impl Cloud for AwsCloud {
+    async fn caller(&self) -> Result<String, CloudError> {
+        let answer = aws_sdk_sts::Client::new(&self.base).get_caller_identity().send().await;
+        let answer = answer.map_err(|e| fault("sts:GetCallerIdentity", &e))?;
+        Ok(answer.arn().unwrap_or_default().to_owned())
+    }
+
     async fn identify(&self, subject: &Subject, now: DateTime<Utc>) -> Result<Identification, CloudError> {
         identify::identify(self, subject, now).await
     }

@@ -11,7 +11,7 @@ use crate::boot::playbook;
 use crate::config::{ProcessEnvironment, Settings};
 use crate::domain::id::GroupId;
 use crate::domain::policy::Standing;
-use crate::ports::Directory;
+use crate::ports::{Cloud, Directory};
 
 /// Prints a line for each thing tried. `true` when all is well.
 pub async fn check() -> bool {

@@ -121,7 +121,6 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
         clock: Arc::new(SharedClock(clock.clone())),
         store,
         cloud: Arc::new(cloud),
-        own_identity: None,
         listener: bot,
         reloads,
     };

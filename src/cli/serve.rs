@@ -32,13 +32,6 @@ pub async fn serve() -> anyhow::Result<()> {
         Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
     }
     let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await);
-    let own_identity = match cloud.caller().await {
-        Ok(arn) => Some(arn),
-        Err(error) => {
-            tracing::warn!(%error, "the bot does not know who it is to AWS: only its roles in irp.toml are protected");
-            None
-        }
-    };
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("IRP_LISTEN: cannot listen on {}", settings.listen))?;
@@ -56,7 +49,7 @@ pub async fn serve() -> anyhow::Result<()> {
         }
         Ok(())
     };
-    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, own_identity, listener, reloads };
+    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, listener, reloads };
     let running = run(parts, shutdown);
     let stop = async move {
         tokio::select! {

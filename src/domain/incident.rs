@@ -12,3 +12,6 @@ pub mod state;
 pub mod steps;
 pub mod together;
 pub mod watch;
+
+#[cfg(test)]
+mod tests;

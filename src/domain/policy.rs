@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::id::{GroupId, UserId};
+use super::recusal::plain;
 
 /// How much an action asks for: more people where it loosens than where it tightens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
@@ -138,6 +139,11 @@ impl Policy {
     /// Whether the members of some group are not known: a no can then be for that reason.
     pub fn has_unread_groups(&self) -> bool {
         self.groups().into_iter().any(|group| !self.members.contains_key(group))
+    }
+
+    /// The responder or approver whose own identity in AWS this ARN is, as the rules say.
+    pub fn works_through(&self, arn: &str) -> Option<&PersonId> {
+        self.belongings.get(&plain(arn)).filter(|person| self.is_responder(person))
     }
 
     /// What a class asks for. A class that configuration leaves out asks for more than there can be.

@@ -152,7 +152,6 @@ impl World {
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
             cloud: Arc::new(cloud.await),
-            own_identity: None,
             listener,
             reloads,
         };

@@ -10,7 +10,7 @@ use crate::domain::action::{Action, WorkedOut};
 use crate::domain::id::{AccountId, IncidentId, StepId};
 use crate::domain::observation::Observation;
 use crate::domain::policy::{PersonId, Policy};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, mention};
 
 /// Version of the digest's content. A change in what is bound changes it.
 const PLAN_SCHEMA: u8 = 1;
@@ -107,6 +107,16 @@ impl Plan {
             return Err(Refusal::Protected(
                 target,
                 "the bot, its roles and the principals listed in irp.toml are never contained by the bot. Do it by hand, with somebody beside you.".into(),
+            ));
+        }
+        if let (Action::RevokeRoleSessions { .. }, Some(person)) = (&action, policy.works_through(&target)) {
+            return Err(Refusal::Protected(
+                target,
+                format!(
+                    "it is the role that {} works through, by irp.toml, and revoking it would lock them out in the middle of \
+                     this. Have them sign in another way, and revoke it by hand (IAM console, the role, Revoke sessions).",
+                    mention(&person.0)
+                ),
             ));
         }
         Ok(Self {
