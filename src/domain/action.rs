@@ -297,14 +297,12 @@ impl Action {
             (Self::DeactivateAccessKey { .. }, Observation::AccessKey { status, .. }) => {
                 *status == Some(KeyStatus::Inactive)
             }
-            (Self::DeactivateAccessKey { .. }, _) | (_, Observation::AccessKey { .. } | Observation::OwnerMissing) => {
-                false
-            }
+            (Self::DeactivateAccessKey { .. }, _)
+            | (_, Observation::AccessKey { .. } | Observation::UserKeys { .. } | Observation::OwnerMissing) => false,
             (_, Observation::InlinePolicy { document, .. }) => {
                 let wanted = sent.last().and_then(ApiCall::document);
                 same_documents(wanted, document.as_deref())
             }
-            (_, Observation::UserKeys { .. }) => false,
         }
     }
 
@@ -317,7 +315,6 @@ impl Action {
             return Err(format!("the name belongs to somebody else now: its unique id was {was} and is {is}"));
         }
         match (self, now) {
-            (_, Observation::OwnerMissing) => Ok(()),
             (Self::DeactivateAccessKey { access_key_id, .. }, Observation::AccessKey { status, .. }) => match status {
                 Some(KeyStatus::Active) => Err(format!("key {access_key_id} is Active again")),
                 Some(KeyStatus::Inactive) | None => Ok(()),
@@ -336,6 +333,7 @@ impl Action {
                     Some(_) => Ok(()),
                 }
             }
+            // Whoever has been deleted can do nothing, and an undo is nothing to watch.
             _ => Ok(()),
         }
     }

@@ -100,8 +100,7 @@ impl Engine {
             let first = looked.into_iter().find_map(|(_, answer)| answer.err());
             return first.map_or(Ok(()), |error| Err(error.into()));
         }
-        let said =
-            |answer: &Result<Observation, CloudError>| answer.as_ref().map(Clone::clone).map_err(ToString::to_string);
+        let said = |answer: &Result<Observation, CloudError>| answer.as_ref().cloned().map_err(ToString::to_string);
         let looked: Vec<_> = looked.iter().map(|(request, answer)| (*request, said(answer))).collect();
         let keys = keys.as_ref().map(said);
         self.report(id, || Report::Checked { looked: looked.clone(), keys: keys.clone() }).await?;

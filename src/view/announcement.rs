@@ -3,7 +3,7 @@
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
 use super::burst::TITLE;
 use crate::domain::alert::{AlertSource, Severity};
-use crate::domain::approval::{Debt, RequestState};
+use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
@@ -70,14 +70,13 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         return "The bot has no containment step for this kind of principal. See the *Evidence* card in the thread."
             .into();
     }
-    if let Some(owing) = incident.requests.values().find(|r| r.glass.as_ref().is_some_and(|g| g.debt == Debt::Open)) {
-        if !owing.state.is_open() {
-            return format!(
-                ":rotating_light: ratify or contest *{}*, which one person alone has run: {}.",
-                owing.id,
-                escape(&owing.plan.action.title())
-            );
-        }
+    let owes = |r: &&Request| !r.state.is_open() && r.glass.as_ref().is_some_and(|glass| glass.debt == Debt::Open);
+    if let Some(owing) = incident.requests.values().find(owes) {
+        return format!(
+            ":rotating_light: ratify or contest *{}*, which one person alone has run: {}.",
+            owing.id,
+            escape(&owing.plan.action.title())
+        );
     }
     if let Some(open) = all.iter().flat_map(|step| incident.requests_for(&step.id)).find(|r| r.state.is_open()) {
         let more = together(incident, open).len() - 1;

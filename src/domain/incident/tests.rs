@@ -292,9 +292,11 @@ fn one_press_decides_on_all_that_was_asked_for_together() {
     assert!(contained(&case.incident, &case.playbook));
 }
 
+type End = fn(&Case) -> PersonCommand;
+
 #[test]
 fn a_no_a_withdrawal_and_a_cancellation_end_all_of_them() {
-    let ends: [(&str, fn(&Case) -> PersonCommand); 3] = [
+    let ends: [(&str, End); 3] = [
         ("U2", |case| PersonCommand::Deny {
             request: request(2),
             digest_shown: case.shown(2),

@@ -97,7 +97,7 @@ pub(super) fn ask(
         if same && (burst.is_none() || fellows.len() >= plans.len()) {
             return Err(Refusal::AlreadyAsked(open.id));
         }
-        ended.extend(fellows.into_iter().filter(waits).map(|r| r.id));
+        ended.extend(fellows.into_iter().filter(|r| waits(r)).map(|r| r.id));
     }
     let mut events: Vec<Event> =
         ended.into_iter().map(|request| Event::RequestSuperseded { request, by: first }).collect();
@@ -121,10 +121,10 @@ pub(super) fn ask(
 
 /// Those of a request and its fellows that have not been started.
 pub(super) fn not_started<'a>(incident: &'a Incident, request: &Request) -> Vec<&'a Request> {
-    members(incident, request).into_iter().filter(waits).collect()
+    members(incident, request).into_iter().filter(|r| waits(r)).collect()
 }
 
-fn waits(request: &&Request) -> bool {
+fn waits(request: &Request) -> bool {
     matches!(request.state, RequestState::Pending | RequestState::Approved { .. })
 }
 

@@ -26,9 +26,7 @@ pub type Looked<T> = (T, Result<Observation, String>);
 /// When AWS is to be read next; never, while nothing is in force.
 pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
     let Watch { since, checks } = incident.watch?;
-    if watched(incident).next().is_none() {
-        return None;
-    }
+    watched(incident).next()?;
     let fixed = CHECKS_AFTER_S.len();
     let after_s = match CHECKS_AFTER_S.get(checks as usize) {
         Some(after_s) => *after_s,
