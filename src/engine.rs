@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use thiserror::Error;
+use tokio::sync::Mutex;
 
 use crate::domain::alert::Alert;
 use crate::domain::approval::{Request, check_responder};
@@ -30,6 +31,9 @@ mod effects;
 /// one incident, everybody gets through.
 const CONFLICT_ATTEMPTS_MAX: u32 = 64;
 
+/// Incidents share so many turns.
+const TURNS: usize = 64;
+
 /// The outside, as the engine sees it.
 #[derive(Clone)]
 pub struct Ports {
@@ -51,6 +55,9 @@ pub struct Engine {
     playbook: Arc<Playbook>,
     replica: Arc<str>,
     read_back_waits: Arc<[Duration]>,
+    /// In one process people take turns at an incident, so that a crowd does not keep making each other decide
+    /// anew. Between processes only the log decides.
+    turns: Arc<[Mutex<()>; TURNS]>,
 }
 
 /// Why a use case could not be carried through.
@@ -109,6 +116,7 @@ impl Engine {
             playbook: Arc::new(playbook),
             replica: replica.into(),
             read_back_waits: read_back_waits.into(),
+            turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
         }
     }
 
@@ -264,6 +272,7 @@ impl Engine {
     async fn decide(&self, id: IncidentId, actor: &Actor, command: PersonCommand) -> Result<Incident, EngineError> {
         let (attempt, request) = (command.name(), command.request());
         let policy = self.policy().await;
+        let _turn = self.turns[id.number() as usize % TURNS].lock().await;
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = self.load(id).await? else {
                 return Err(request.map_or(Refusal::UnknownIncident(id), Refusal::UnknownRequest).into());

@@ -10,6 +10,9 @@ use crate::domain::incident::state::Incident;
 
 /// How many of a list are shown.
 const SHOWN_MAX: usize = 6;
+/// How many of a list one line has, and how long it gets.
+const BRIEF_MAX: usize = 3;
+const BRIEF_CHARS_MAX: usize = 400;
 /// Longest reason why something could not be read.
 const ERROR_CHARS_MAX: usize = 300;
 
@@ -62,6 +65,27 @@ pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The same in a line, for a card with several steps.
+pub fn breaks(incident: &Incident, action: &Action) -> Option<String> {
+    let reach = incident.reach()?;
+    let names = |tallies: &[Tally]| list(tallies.iter().take(BRIEF_MAX).map(|tally| code(&tally.name)));
+    let line = match action {
+        Action::RevokeRoleSessions { role_name } => {
+            let taken = reach.roles.iter().find(|role| role.name == *role_name).and_then(|role| role.role_use.as_ref());
+            let role_use = taken.or(reach.role_use.as_ref())?;
+            let codes = |items: &[String]| list(items.iter().take(BRIEF_MAX).map(|item| code(item)));
+            format!("used by {}; runs as it: {}", codes(&role_use.assumed_by), codes(&role_use.runs_as))
+        }
+        Action::DeactivateAccessKey { access_key_id, .. }
+            if Some(access_key_id) == incident.subject.access_key.as_ref() =>
+        {
+            format!("used from {} for {}", names(&reach.usage.addresses), names(&reach.usage.services))
+        }
+        _ => return None,
+    };
+    Some(cut(&format!(":warning: In {} days {line}. More on its own card.", reach.usage.days_read), BRIEF_CHARS_MAX))
 }
 
 /// Where others than the attacker use the same key, a workload stops with it: giving it another first can be

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::blast_radius::breaks;
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, header, section, summary, time};
 use super::step::{break_glass, denied_before, mark, plan_blocks, plan_chars, recused_in_words, what};
 use crate::domain::approval::{Request, RequestState};
@@ -18,9 +19,9 @@ use crate::ports::Message;
 /// Its headline.
 pub const TITLE: &str = "Contain everything at once";
 /// Longest literal plan that one card shows whole: Slack takes about 13,200 characters in a message.
-const PLANS_CHARS_MAX: usize = 6_500;
-/// Most steps on one card: each takes up to three of Slack's fifty blocks.
-const STEPS_MAX: usize = 12;
+const PLANS_CHARS_MAX: usize = 5_500;
+/// Most steps on one card: with what each breaks, they still fit beside their plans.
+const STEPS_MAX: usize = 8;
 
 /// Whether people decide about a request on this card and not on its own: as long as it has not been started.
 pub fn decided_together(incident: &Incident, request: &Request) -> bool {
@@ -80,7 +81,8 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
     if !pending.is_empty() {
         if whole {
             for request in members {
-                blocks.push(section(&format!("*{}* {}", request.id, what(request))));
+                let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
+                blocks.push(section(&format!("*{}* {}{broken}", request.id, what(request))));
                 blocks.extend(plan_blocks(request));
             }
         } else {

@@ -251,7 +251,9 @@ impl World {
     /// An alert, and its step cards in the thread.
     pub(crate) async fn incident(&self) {
         assert_eq!(self.alert(&self.finding("e-1", "f-1")).await, 202);
-        self.until("the steps are there", |w| w.card(ANA, "Revoke all sessions minted").is_some()).await;
+        for step in ["· Deactivate access key", "· Revoke all sessions minted"] {
+            self.until("the steps are there", |w| w.card(ANA, step).is_some()).await;
+        }
     }
 
     /// What a person sees in the war room, oldest first.

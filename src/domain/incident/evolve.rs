@@ -13,7 +13,7 @@ use crate::domain::observation::KeyStatus;
 use crate::domain::stored::Record;
 
 /// Newest refused attempts whose times are kept for each person: what their limit needs.
-pub const REFUSALS_KEPT: usize = 300;
+pub const REFUSALS_KEPT: usize = 60;
 
 /// The state after these records; `None` when the log is empty or does not begin with an opening.
 pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Incident> {

@@ -1,0 +1,108 @@
+//! When a credential counts as contained.
+
+use chrono::TimeDelta;
+
+use super::case::{Case, KEY, OTHER_KEY, identified, role, start, user};
+use crate::domain::blast_radius::BlastRadius;
+use crate::domain::credential::AccessKeyId;
+use crate::domain::incident::command::Report;
+use crate::domain::incident::decide::take_report;
+use crate::domain::incident::event::Event;
+use crate::domain::incident::steps::{Missing, contained, missing, steps};
+use crate::domain::incident::together::open_steps;
+use crate::domain::observation::KeyStatus;
+use crate::domain::policy::PersonId;
+use crate::domain::refusal::Refusal;
+
+#[test]
+fn what_was_revoked_while_something_could_still_mint_is_revoked_again() {
+    let mut case = Case::new();
+    let lacking = |case: &Case| -> Vec<(String, Missing)> {
+        missing(&case.incident, &case.playbook).into_iter().map(|(step, why)| (step.id.to_string(), why)).collect()
+    };
+    case.ask("U1", &["revoke-assumed"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    case.minutes(1);
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.approve("U2", 2).unwrap();
+    case.run();
+    case.minutes(1);
+    // Somebody switches the key off by hand: it counts from when AWS was first seen to show it.
+    let off = identified(&[(KEY, KeyStatus::Inactive), (OTHER_KEY, KeyStatus::Active)]);
+    case.apply(vec![Event::Identified { found: off.clone() }]);
+    assert_eq!(
+        lacking(&case),
+        [
+            ("revoke-user-sessions".to_owned(), Missing::RevokedTooEarly),
+            ("revoke-assumed-roles.app".to_owned(), Missing::RevokedTooEarly)
+        ]
+    );
+    case.minutes(1);
+    case.ask("U1", &["revoke-user", "revoke-assumed"]).unwrap();
+    case.approve("U2", 3).unwrap();
+    case.run();
+    case.minutes(1);
+    case.apply(vec![Event::Identified { found: off }]);
+    assert_eq!(lacking(&case), [], "seen Inactive again is no later switching off");
+    assert!(contained(&case.incident, &case.playbook));
+}
+
+#[test]
+fn roles_of_other_accounts_are_for_people_there_and_gaps_are_no_containment() {
+    let mut case = Case::new();
+    case.reached(vec![role("app", "111122223333"), role("far", "999988887777")]);
+    let by_hand = missing(&case.incident, &case.playbook).into_iter().find(|(_, why)| *why == Missing::ByHand).unwrap();
+    assert!(by_hand.0.title.contains("far in account 999988887777"), "{:?}", by_hand.0);
+    assert_eq!(open_steps(&case.incident, &case.playbook).len(), 3, "not asked of the bot");
+
+    let mut case = Case::new();
+    case.apply(vec![Event::BlastRadiusRead {
+        found: BlastRadius { not_known: vec!["eu-west-1: AccessDenied".into()], ..BlastRadius::default() },
+    }]);
+    assert_eq!(case.incident.reach().unwrap().roles.len(), 1, "what was known is kept");
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(missing(&case.incident, &case.playbook).is_empty() && !contained(&case.incident, &case.playbook));
+}
+
+#[test]
+fn keys_that_appear_are_offered_and_the_workloads_own_is_not() {
+    let mut case = Case::new();
+    let offered = |case: &Case| {
+        steps(&case.incident, &case.playbook).iter().filter(|s| s.id.as_str().starts_with("deact")).count()
+    };
+    assert_eq!(offered(&case), 1, "the stolen one");
+    let made: AccessKeyId = "AKIAMADELATEREXAMPLE".parse().unwrap();
+    let mut found =
+        identified(&[(KEY, KeyStatus::Active), (OTHER_KEY, KeyStatus::Active), (made.as_str(), KeyStatus::Active)]);
+    case.apply(vec![Event::IdentificationAsked { by: user("U1") }]);
+    let events = take_report(&case.incident, Report::Identified(found.clone()), case.cx());
+    assert!(
+        matches!(&events[0], Event::ContainmentChecked { new_keys, .. } if *new_keys == [made.clone()]),
+        "{events:?}"
+    );
+    case.apply(events);
+    assert_eq!(offered(&case), 2);
+
+    let mut case = Case::new();
+    found.keys[2].created_at = Some(start());
+    case.apply(vec![
+        Event::CompromiseTimeSet { compromised_at: start(), by: user("U1"), basis: "a commit".into() },
+        Event::Identified { found: found.clone() },
+    ]);
+    assert_eq!(offered(&case), 2, "made since the compromise");
+    found.keys[2].created_at = Some(start() - TimeDelta::seconds(1));
+    case.apply(vec![Event::Identified { found }]);
+    assert_eq!(offered(&case), 1);
+}
+
+#[test]
+fn the_role_that_a_responder_works_through_is_left_to_people() {
+    let mut case = Case::new();
+    case.policy.belongings.insert("arn:aws:iam::111122223333:role/app".into(), PersonId(user("U2")));
+    assert!(matches!(case.ask("U1", &["revoke-assumed"]), Err(Refusal::Protected(..))));
+    case.policy.belongings.insert("arn:aws:iam::111122223333:role/app".into(), PersonId(user("U9")));
+    case.ask("U1", &["revoke-assumed"]).unwrap();
+}

@@ -1,0 +1,102 @@
+//! What one person may do alone.
+
+use super::case::{Case, KEY, request, start, user};
+use crate::domain::approval::{Debt, RequestState};
+use crate::domain::id::StepId;
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::event::Outcome;
+use crate::domain::incident::steps::action_for;
+use crate::domain::observation::KeyStatus;
+use crate::domain::refusal::Refusal;
+
+fn glass(case: &Case, number: u32, target: &str) -> PersonCommand {
+    PersonCommand::BreakGlass {
+        request: request(number),
+        digest_shown: case.shown(number),
+        target: target.into(),
+        reason: "nobody answers".into(),
+    }
+}
+
+#[test]
+fn nobody_acts_alone_unless_the_rules_name_them() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    let alone = glass(&case, 1, KEY);
+    assert_eq!(case.act("U1", alone.clone()), Err(Refusal::GlassOff));
+    case.policy.break_glass = [user("U1"), user("U4")].into();
+    assert_eq!(case.act("U2", alone.clone()), Err(Refusal::NotForGlass));
+    assert!(matches!(case.act("U4", alone.clone()), Err(Refusal::Recused(_))), "the key is theirs");
+    assert!(matches!(case.act("U1", glass(&case, 1, "ci")), Err(Refusal::NotTheTarget(target)) if target == KEY));
+    let PersonCommand::BreakGlass { request, digest_shown, target, .. } = alone.clone() else { panic!() };
+    let silent = PersonCommand::BreakGlass { request, digest_shown, target, reason: " ".into() };
+    assert_eq!(case.act("U1", silent), Err(Refusal::ReasonNeeded));
+    case.minutes(16);
+    assert!(matches!(case.act("U1", alone.clone()), Err(Refusal::TooLate { .. })));
+    case.now = start();
+    case.act("U1", alone).unwrap();
+    case.run();
+    assert!((1..4).all(|n| matches!(case.state(n), RequestState::Verified { .. })), "all that goes with it");
+}
+
+#[test]
+fn the_right_to_act_alone_is_asked_for_again_at_the_call() {
+    let mut case = Case::new();
+    case.policy.break_glass = [user("U1")].into();
+    case.ask("U1", &["deactivate"]).unwrap();
+    let alone = glass(&case, 1, KEY);
+    case.act("U1", alone).unwrap();
+    case.policy.break_glass.clear();
+    case.run();
+    assert!(matches!(case.state(1), RequestState::Lapsed { .. }));
+    assert_eq!(case.key, KeyStatus::Active);
+}
+
+#[test]
+fn one_who_acts_alone_needs_no_approver_to_ask() {
+    let mut case = Case::new();
+    case.policy.approvers.users = [user("U4")].into();
+    assert!(matches!(case.ask("U1", &["deactivate"]), Err(Refusal::NobodyToApprove { .. })));
+    case.policy.break_glass = [user("U1")].into();
+    case.ask("U1", &["deactivate"]).unwrap();
+}
+
+#[test]
+fn a_second_person_has_to_speak_before_it_can_be_closed() {
+    let mut case = Case::new();
+    case.policy.break_glass = [user("U1")].into();
+    case.ask_all("U1").unwrap();
+    let settle = |case: &mut Case, who: &str| case.act(who, PersonCommand::Ratify { request: request(2) });
+    assert_eq!(settle(&mut case, "U2"), Err(Refusal::NoDebt(request(2))));
+    let alone = glass(&case, 1, KEY);
+    case.act("U1", alone).unwrap();
+    assert_eq!(settle(&mut case, "U2"), Err(Refusal::UnderWay(request(2))), "it is not known yet what it did");
+    case.run();
+    let close = PersonCommand::Close { outcome: Outcome::Resolved, note: "done".into() };
+    assert_eq!(case.act("U2", close.clone()), Err(Refusal::DebtOpen(request(1))));
+    assert_eq!(settle(&mut case, "U1"), Err(Refusal::OwnRequest));
+    assert!(matches!(settle(&mut case, "U4"), Err(Refusal::Recused(_))));
+    let contest = PersonCommand::Contest { request: request(1), reason: "I was there".into() };
+    case.act("U3", contest).unwrap();
+    for number in 1..4 {
+        let glass = case.incident.requests[&request(number)].glass.clone().unwrap();
+        assert!(matches!(glass.debt, Debt::Contested { .. }), "{number}");
+    }
+    assert_eq!(settle(&mut case, "U2"), Err(Refusal::NoDebt(request(2))), "once");
+    case.act("U2", close).unwrap();
+}
+
+#[test]
+fn an_undo_is_never_run_alone() {
+    let mut case = Case::new();
+    case.policy.break_glass = [user("U1")].into();
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let undo: StepId = "undo.revoke-user-sessions".parse().unwrap();
+    let action = action_for(&case.incident, &case.playbook, &undo).unwrap();
+    let parts = vec![(undo, case.observed(&action))];
+    case.act("U1", PersonCommand::Request { parts, nonce: "n".into() }).unwrap();
+    let alone = glass(&case, 2, "ci");
+    assert_eq!(case.act("U1", alone), Err(Refusal::NotForGlass));
+}

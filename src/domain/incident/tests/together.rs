@@ -1,0 +1,92 @@
+//! What is asked for together.
+
+use super::case::{Case, request};
+use crate::domain::approval::RequestState;
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::steps::contained;
+use crate::domain::incident::together::together;
+use crate::domain::observation::KeyStatus;
+use crate::domain::refusal::Refusal;
+
+#[test]
+fn one_press_decides_on_all_that_was_asked_for_together() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    assert_eq!(together(&case.incident, &case.incident.requests[&request(2)]), [1, 2, 3].map(request));
+    let digests: Vec<_> = (1..4).map(|n| case.incident.requests[&request(n)].digest.short().to_owned()).collect();
+    let shared = case.shown(1);
+    assert!(!digests.contains(&shared) && (1..4).all(|n| case.shown(n) == shared), "one digest, of all of them");
+
+    // The digest of one of them is not what was shown.
+    let alone = PersonCommand::Approve { request: request(1), digest_shown: digests[0].clone(), clicked_at: case.now };
+    assert_eq!(case.act("U2", alone), Err(Refusal::DigestMismatch(request(1))));
+    assert_eq!(case.approve("U1", 1), Err(Refusal::OwnRequest));
+    assert!(matches!(case.approve("U4", 1), Err(Refusal::Recused(_))), "the key is Kim's");
+    case.approve("U2", 3).unwrap();
+    case.run();
+    assert!((1..4).all(|n| matches!(case.state(n), RequestState::Verified { .. })));
+    assert!(contained(&case.incident, &case.playbook));
+}
+
+type End = fn(&Case) -> PersonCommand;
+
+#[test]
+fn a_no_a_withdrawal_and_a_cancellation_end_all_of_them() {
+    let ends: [(&str, End); 3] = [
+        ("U2", |case| PersonCommand::Deny {
+            request: request(2),
+            digest_shown: case.shown(2),
+            reason: "not now".into(),
+        }),
+        ("U1", |_| PersonCommand::Withdraw { request: request(2) }),
+        ("U1", |_| PersonCommand::Cancel { request: request(2) }),
+    ];
+    for (who, end) in ends {
+        let mut case = Case::new();
+        case.ask_all("U1").unwrap();
+        let command = end(&case);
+        case.act(who, command).unwrap();
+        assert!((1..4).all(|n| !case.state(n).is_open()), "{who}");
+        assert!(matches!(case.approve("U3", 1), Err(Refusal::Decided { .. })));
+    }
+}
+
+#[test]
+fn a_yes_that_was_taken_back_is_not_given_again_by_a_late_delivery() {
+    let mut case = Case::new();
+    case.policy.rules.values_mut().for_each(|rules| rules.quorum = 2);
+    case.ask_all("U1").unwrap();
+    let clicked_at = case.now;
+    case.approve("U2", 1).unwrap();
+    case.minutes(1);
+    case.act("U2", PersonCommand::Retract { request: request(1) }).unwrap();
+    assert!((1..4).all(|n| case.incident.requests[&request(n)].approvals.is_empty()), "from all of them");
+    let late = PersonCommand::Approve { request: request(1), digest_shown: case.shown(1), clicked_at };
+    assert!(matches!(case.act("U2", late), Err(Refusal::TakenBackSince { .. })));
+    case.minutes(1);
+    case.approve("U2", 1).unwrap();
+}
+
+#[test]
+fn what_waits_gives_way_to_more_or_to_something_else_and_to_nothing_less() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    assert_eq!(case.ask("U2", &["deactivate"]), Err(Refusal::AlreadyAsked(request(1))));
+    case.ask_all("U2").unwrap();
+    assert_eq!(*case.state(1), RequestState::Superseded { by: request(2) });
+    assert_eq!(case.ask_all("U1"), Err(Refusal::AlreadyAsked(request(2))));
+    assert_eq!(case.ask("U1", &["deactivate"]), Err(Refusal::AlreadyAsked(request(2))));
+    case.user_policy = Some("{}".into());
+    case.ask("U1", &["revoke-user"]).unwrap();
+    assert!((2..5).all(|n| *case.state(n) == RequestState::Superseded { by: request(5) }), "all that went with it");
+    assert_eq!(*case.state(5), RequestState::Pending);
+}
+
+#[test]
+fn what_aws_shows_already_is_left_out_and_alone_it_is_the_answer() {
+    let mut case = Case::new();
+    case.key = KeyStatus::Inactive;
+    case.ask_all("U1").unwrap();
+    assert_eq!(case.incident.requests.len(), 2);
+    assert!(matches!(case.ask("U1", &["deactivate"]), Err(Refusal::NotApplicable(_))));
+}
