@@ -5,6 +5,8 @@ use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
 use crate::world::{ANA, CHRIS, World};
 
+mod actions;
+
 const KEY: &str = "Deactivate access key";
 
 async fn approved(w: &World) {

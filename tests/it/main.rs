@@ -4,6 +4,7 @@
 
 mod approvals;
 mod browser;
+mod cases;
 mod check;
 mod contract;
 mod crash;
@@ -13,6 +14,7 @@ mod faults;
 mod model;
 mod pack;
 mod program;
+mod redis_proxy;
 mod redis_server;
 mod talk;
 mod tidy;

@@ -1,0 +1,105 @@
+//! Many cases side by side, each with a database of its own on one Redis server: what takes long in them
+//! is waiting.
+
+#![allow(clippy::disallowed_methods, reason = "what is started here ends with the test")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use irp::adapters::redis::RedisStore;
+use irp::domain::id::IncidentId;
+use irp::domain::incident::event::Event;
+use irp::domain::stored::Record;
+use irp::ports::{IncidentLog, Inbox, Lane};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::program::Program;
+use crate::redis_proxy::RedisProxy;
+use crate::redis_server::RedisServer;
+use crate::world::World;
+
+/// Cases in one test.
+const DATABASES: usize = 64;
+
+/// One server, and who is under way on it.
+pub(crate) struct Cases {
+    server: RedisServer,
+    under_way: JoinSet<()>,
+    names: BTreeMap<tokio::task::Id, String>,
+}
+
+/// A workspace and an account, for real programs over one database behind a proxy.
+pub(crate) struct Case {
+    pub(crate) w: World,
+    pub(crate) proxy: RedisProxy,
+    dir: TempDir,
+}
+
+impl Cases {
+    /// With a server that knows the scripts: a command that it would have to be asked for anew is not the one
+    /// that a case means.
+    pub(crate) async fn start() -> Self {
+        let databases = DATABASES.to_string();
+        let server = RedisServer::start_with(&["--appendonly", "yes", "--databases", &databases]);
+        teach(&server.url()).await;
+        Self { server, under_way: JoinSet::new(), names: BTreeMap::new() }
+    }
+
+    /// Starts a case. Its name is what a failure shows.
+    pub(crate) fn add<F, C>(&mut self, name: String, case: C)
+    where
+        F: Future<Output = ()> + Send + 'static,
+        C: FnOnce(Case) -> F + Send + 'static,
+    {
+        // The first database is the one that was taught in.
+        let database = self.names.len() + 1;
+        assert!(database < DATABASES, "more cases than databases");
+        let url = format!("{}/{database}", self.server.url());
+        let handle = self.under_way.spawn(async move { case(Case::start(&url).await).await });
+        self.names.insert(handle.id(), name);
+    }
+
+    /// Waits for all of them, and names those that failed.
+    pub(crate) async fn end(mut self) {
+        let mut failed = Vec::new();
+        while let Some(ended) = self.under_way.join_next().await {
+            if let Err(error) = ended {
+                failed.push(self.names[&error.id()].clone());
+            }
+        }
+        assert!(failed.is_empty(), "failed: {failed:#?}");
+    }
+}
+
+impl Case {
+    /// Over the store with this address.
+    pub(crate) async fn start(url: &str) -> Self {
+        let mut w = World::without_bot(false).await;
+        w.store = Arc::new(RedisStore::connect(url, "the test").await.unwrap());
+        Self { w, proxy: RedisProxy::start(url).await, dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// A program, which is handed all deliveries from now on.
+    pub(crate) async fn program(&mut self) -> Program {
+        let program = Program::start_over(&self.w, self.proxy.url(), &self.dir).await;
+        program.take_deliveries(&mut self.w);
+        program
+    }
+
+    /// Waits until so many commands have met their loss.
+    pub(crate) async fn until_met(&self, losses: usize) {
+        self.w.until("the command comes by", |_| self.proxy.met() >= losses).await;
+    }
+}
+
+/// Lets a server see each script once.
+pub(crate) async fn teach(url: &str) {
+    let store = RedisStore::connect(url, "the teacher").await.unwrap();
+    let id = store.claim(&["a lesson".to_owned()]).await.unwrap().incident;
+    let by = "U0TEACHER1".parse().unwrap();
+    let record = Record::seal(None, chrono::DateTime::UNIX_EPOCH, Event::LeadTaken { by });
+    store.append(id, 0, &[record], None).await.unwrap();
+    store.retire(IncidentId::new(1)).await.unwrap();
+    store.put(Lane::Slack, "a lesson", "").await.unwrap();
+}
