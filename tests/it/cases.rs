@@ -5,22 +5,27 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use irp::adapters::redis::RedisStore;
 use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::stored::Record;
-use irp::ports::{IncidentLog, Inbox, Lane};
+use irp::ports::{Inbox, IncidentLog, Lane};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::program::Program;
 use crate::redis_proxy::RedisProxy;
 use crate::redis_server::RedisServer;
-use crate::world::World;
+use crate::world::{ANA, CHRIS, World};
 
 /// Cases in one test.
 const DATABASES: usize = 64;
+/// How long people insist.
+const INSIST_MAX: Duration = Duration::from_secs(80);
+/// How long they wait for something to come of a click.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One server, and who is under way on it.
 pub(crate) struct Cases {
@@ -33,6 +38,7 @@ pub(crate) struct Cases {
 pub(crate) struct Case {
     pub(crate) w: World,
     pub(crate) proxy: RedisProxy,
+    store: String,
     dir: TempDir,
 }
 
@@ -77,7 +83,13 @@ impl Case {
     pub(crate) async fn start(url: &str) -> Self {
         let mut w = World::without_bot(false).await;
         w.store = Arc::new(RedisStore::connect(url, "the test").await.unwrap());
-        Self { w, proxy: RedisProxy::start(url).await, dir: tempfile::tempdir().unwrap() }
+        let proxy = RedisProxy::start(url).await;
+        Self { w, proxy, store: url.to_owned(), dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// The address of the store itself.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
     }
 
     /// A program, which is handed all deliveries from now on.
@@ -87,9 +99,58 @@ impl Case {
         program
     }
 
+    /// One beside it, behind a proxy of its own.
+    pub(crate) async fn another_program(&self, proxy: &RedisProxy) -> Program {
+        Program::start_over(&self.w, proxy.url(), &self.dir).await
+    }
+
+    /// Kills a program, and starts another in its place.
+    pub(crate) async fn replace(&self, program: Program) -> Program {
+        program.killed_and_replaced(&self.w, self.proxy.url(), &self.dir).await
+    }
+
     /// Waits until so many commands have met their loss.
     pub(crate) async fn until_met(&self, losses: usize) {
         self.w.until("the command comes by", |_| self.proxy.met() >= losses).await;
+    }
+}
+
+impl World {
+    /// An alert, a request and an approval, by people who look at the card and press again what it offers as
+    /// long as nothing comes of it.
+    pub(crate) async fn insist(&self, card: &str) {
+        self.alert_until_kept(&self.finding("e-1", "f-1")).await;
+        self.until_within(INSIST_MAX, "the step is there", |w| w.card(ANA, card).is_some()).await;
+        let started = Instant::now();
+        while !self.says(card, "carried out and verified") {
+            assert!(started.elapsed() < INSIST_MAX, "it gets nowhere: {:#?}", self.texts());
+            let shown = self.card(ANA, card);
+            // Whatever Slack says to it: the card shows what came of it.
+            if self.offers(card, "irp.approve") {
+                let _ = self.try_press(CHRIS, card, "irp.approve").await;
+            } else if self.offers(card, "irp.request") {
+                let _ = self.try_press(ANA, card, "irp.request").await;
+            }
+            let pressed = Instant::now();
+            while pressed.elapsed() < PATIENCE && self.card(ANA, card) == shown {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// How often each thing happened to the first incident.
+    pub(crate) async fn happened(&self, what: fn(&Event) -> bool) -> usize {
+        let log = self.store.load(IncidentId::new(1)).await.unwrap();
+        log.iter().filter(|record| what(&record.event)).count()
+    }
+
+    /// The announcement and each step stand in Slack once, whatever happened while they were posted.
+    pub(crate) fn nothing_stands_twice(&self) {
+        let mut cards: Vec<String> = self.texts().into_iter().filter(|text| text.starts_with("INC-")).collect();
+        let all = cards.len();
+        cards.sort();
+        cards.dedup();
+        assert_eq!(cards.len(), all, "{:#?}", self.texts());
     }
 }
 

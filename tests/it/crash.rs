@@ -9,6 +9,9 @@ use crate::program::Program;
 use crate::redis_server::RedisServer;
 use crate::world::{ANA, CHRIS, World};
 
+mod points;
+mod replicas;
+
 const KEY: &str = "Deactivate access key";
 /// A dead process's work is taken over after 15 s, and a started call read back after 20.
 const TAKEOVER: Duration = Duration::from_secs(50);

@@ -12,7 +12,7 @@ use crate::world::{ALERT_KEY, BOT_TOKEN, ORGANISATION, ROOM, SIGNING_SECRET, Wor
 /// `irp serve` as a process of its own; killed when this is dropped.
 pub(crate) struct Program {
     child: Child,
-    url: String,
+    port: u16,
 }
 
 impl Drop for Program {
@@ -59,9 +59,20 @@ impl Program {
     /// Starts it over the store with this address.
     pub(crate) async fn start_over(w: &World, store: &str, dir: &tempfile::TempDir) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        Self::start_at(w, store, dir, port).await
+    }
+
+    /// Kills it, and starts another in its place.
+    pub(crate) async fn killed_and_replaced(self, w: &World, store: &str, dir: &tempfile::TempDir) -> Self {
+        let port = self.port;
+        drop(self);
+        Self::start_at(w, store, dir, port).await
+    }
+
+    async fn start_at(w: &World, store: &str, dir: &tempfile::TempDir, port: u16) -> Self {
         let mut command = command_over(w, store, dir, port);
         let child = command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let program = Self { child, url: format!("http://127.0.0.1:{port}") };
+        let program = Self { child, port };
         let started = Instant::now();
         while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(started.elapsed().as_secs() < 20, "the program does not listen");
@@ -72,8 +83,13 @@ impl Program {
 
     /// Leads the workspace's deliveries, and alerts, to it.
     pub(crate) fn take_deliveries(&self, w: &mut World) {
-        w.bot_url.clone_from(&self.url);
-        w.slack.set_delivery(Delivery::Http { base_url: self.url.clone() });
+        w.bot_url = self.url();
+        w.slack.set_delivery(Delivery::Http { base_url: self.url() });
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Resident memory, in kB, as the kernel counts it.

@@ -226,6 +226,18 @@ impl World {
         send(&url, &[("x-irp-key", ALERT_KEY)], event.to_string().into_bytes()).await.0
     }
 
+    /// The same, sent again until it is kept, as EventBridge does.
+    pub(crate) async fn alert_until_kept(&self, event: &Value) {
+        let url = format!("{}/alerts/eventbridge", self.bot_url);
+        let deadline = Instant::now() + LIMIT;
+        while try_send(&url, &[("x-irp-key", ALERT_KEY)], event.to_string().into_bytes()).await.ok().map(|a| a.0)
+            != Some(202)
+        {
+            assert!(Instant::now() < deadline, "the alert is not kept");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// An alert, and its step cards in the thread.
     pub(crate) async fn incident(&self) {
         assert_eq!(self.alert(&self.finding("e-1", "f-1")).await, 202);
@@ -295,6 +307,11 @@ impl World {
 
     /// Clicks without waiting for an answer.
     pub(crate) async fn press(&self, person: &str, card: &str, button: &str) {
+        self.try_press(person, card, button).await.unwrap();
+    }
+
+    /// The same, of a bot that may be dead. The error is what Slack shows the person then.
+    pub(crate) async fn try_press(&self, person: &str, card: &str, button: &str) -> Result<(), String> {
         let message = self.card(person, card).unwrap_or_else(|| panic!("no card “{card}”: {:#?}", self.texts()));
         let block = message["blocks"]
             .as_array()
@@ -303,7 +320,7 @@ impl World {
             .find(|b| b["elements"].as_array().is_some_and(|e| e.iter().any(|e| e["action_id"] == button)));
         let block = block.unwrap_or_else(|| panic!("no {button} on “{card}”: {message:#}"));
         let (ts, block) = (message["ts"].as_str().unwrap(), block["block_id"].as_str().unwrap());
-        self.slack.click(person, ROOM, ts, block, button, None).await.unwrap();
+        self.slack.click(person, ROOM, ts, block, button, None).await
     }
 
     /// A click that Slack signed, on a button that stands on no card, and what the person is told next.
@@ -404,6 +421,11 @@ impl World {
                 call.outcome.as_ref().err().filter(|code| *code == "invalid_blocks" || code.starts_with("msg_"));
             assert_eq!(refused, None, "{call:?}");
         }
+        self.nothing_is_owed().await;
+    }
+
+    /// Waits until all that was due is done.
+    pub(crate) async fn nothing_is_owed(&self) {
         let deadline = Instant::now() + LIMIT;
         while let Some(owed) = self.owed().await {
             assert!(Instant::now() < deadline, "{owed}");
@@ -438,13 +460,17 @@ async fn listen() -> (TcpListener, String) {
 
 /// Posts, and gives status and body.
 pub(crate) async fn send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (u16, String) {
+    try_send(url, headers, body).await.unwrap()
+}
+
+async fn try_send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<(u16, String)> {
     let mut request = http::Request::post(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let request = request.body(Full::new(Bytes::from(body)))?;
+    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await?;
     let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8_lossy(&body).into_owned())
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
