@@ -62,7 +62,12 @@ impl Cases {
         let database = self.names.len() + 1;
         assert!(database < DATABASES, "more cases than databases");
         let url = format!("{}/{database}", self.server.url());
-        let handle = self.under_way.spawn(async move { case(Case::start(&url).await).await });
+        self.add_alone(name, async move { case(Case::start(&url).await).await });
+    }
+
+    /// The same of a case that brings a server of its own.
+    pub(crate) fn add_alone(&mut self, name: String, case: impl Future<Output = ()> + Send + 'static) {
+        let handle = self.under_way.spawn(case);
         self.names.insert(handle.id(), name);
     }
 

@@ -310,15 +310,16 @@ impl World {
         self.try_press(person, card, button).await.unwrap();
     }
 
-    /// The same, of a bot that may be dead. The error is what Slack shows the person then.
+    /// The same, of a bot that may be dead and a card that may change meanwhile. The error is what the person
+    /// would see.
     pub(crate) async fn try_press(&self, person: &str, card: &str, button: &str) -> Result<(), String> {
-        let message = self.card(person, card).unwrap_or_else(|| panic!("no card “{card}”: {:#?}", self.texts()));
+        let message = self.card(person, card).ok_or_else(|| format!("no card “{card}”: {:#?}", self.texts()))?;
         let block = message["blocks"]
             .as_array()
             .unwrap()
             .iter()
             .find(|b| b["elements"].as_array().is_some_and(|e| e.iter().any(|e| e["action_id"] == button)));
-        let block = block.unwrap_or_else(|| panic!("no {button} on “{card}”: {message:#}"));
+        let block = block.ok_or_else(|| format!("no {button} on “{card}”: {message:#}"))?;
         let (ts, block) = (message["ts"].as_str().unwrap(), block["block_id"].as_str().unwrap());
         self.slack.click(person, ROOM, ts, block, button, None).await
     }
@@ -468,7 +469,15 @@ async fn try_send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow:
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(Bytes::from(body)))?;
+    exchange(request.body(Full::new(Bytes::from(body)))?).await
+}
+
+/// The status of a page, and its body.
+pub(crate) async fn get(url: &str) -> (u16, String) {
+    exchange(http::Request::get(url).body(Full::default()).unwrap()).await.unwrap()
+}
+
+async fn exchange(request: http::Request<Full<Bytes>>) -> anyhow::Result<(u16, String)> {
     let response = Client::builder(TokioExecutor::new()).build_http().request(request).await?;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await?.to_bytes();
