@@ -12,6 +12,7 @@ use super::refusal::{Refusal, moment};
 pub use plan::{Asked, Digest, Plan};
 pub use warrant::{NoWarrant, Warrant};
 
+mod canonical;
 mod plan;
 mod warrant;
 
