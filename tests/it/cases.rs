@@ -12,6 +12,7 @@ use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::stored::Record;
 use irp::ports::{Inbox, IncidentLog, Lane};
+use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -102,6 +103,12 @@ impl Case {
         let program = Program::start_over(&self.w, self.proxy.url(), &self.dir).await;
         program.take_deliveries(&mut self.w);
         program
+    }
+
+    /// A connection past the bot and the proxy.
+    pub(crate) async fn past_the_store(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.store()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
     }
 
     /// One beside it, behind a proxy of its own.

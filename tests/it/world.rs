@@ -332,10 +332,15 @@ impl World {
     }
 
     pub(crate) async fn forged(&self, person: &str, button: &str, value: &str) {
+        self.forged_in(ROOM, person, button, value).await;
+    }
+
+    /// The same in another channel.
+    pub(crate) async fn forged_in(&self, channel: &str, person: &str, button: &str, value: &str) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let payload = json!({
             "type": "block_actions", "user": {"id": person}, "trigger_id": format!("forged.{person}.{}", now.as_nanos()),
-            "channel": {"id": ROOM}, "actions": [{"action_id": button, "value": value, "action_ts": now.as_nanos().to_string()}],
+            "channel": {"id": channel}, "actions": [{"action_id": button, "value": value, "action_ts": now.as_nanos().to_string()}],
         });
         let body = serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap();
         let timestamp = now.as_secs().to_string();
