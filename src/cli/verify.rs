@@ -115,7 +115,9 @@ fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     std::thread::scope(|scope| {
         let checking: Vec<_> = (0..cores).map(|_| scope.spawn(|| check_requests(&batches))).collect();
-        let followed = follow(incident, path, sender);
+        let followed = follow(incident, path, &sender);
+        // Nobody waits for more.
+        drop(sender);
         let checked = checking.into_iter().map(ScopedJoinHandle::join);
         let wrong = checked.collect::<Result<Vec<_>, _>>().map_err(|_| anyhow!("the digests could not be checked"))?;
         // A request comes before whatever broke the chain after it.
@@ -127,7 +129,7 @@ fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
 }
 
 /// Reads the log to its end, or to the first record that does not follow.
-fn follow(incident: IncidentId, path: &Path, requests: SyncSender<Batch>) -> anyhow::Result<Chain> {
+fn follow(incident: IncidentId, path: &Path, requests: &SyncSender<Batch>) -> anyhow::Result<Chain> {
     let mut log = BufReader::with_capacity(CHUNK, File::open(path).with_context(|| path.display().to_string())?);
     let mut chain = Chain::default();
     let (mut line, mut batch) = (String::new(), Batch::default());

@@ -158,7 +158,7 @@ pub fn read(texts: impl IntoIterator<Item = String>) -> Result<Vec<Record>, Unre
         let form = |e: serde_json::Error| Unreadable::Form { number: chain.records, why: e.to_string() };
         let Read { at, event } = serde_json::from_str(&text).map_err(form)?;
         let hash = chain.head.clone().unwrap_or_default();
-        records.push(Record { at, event, hash, text });
+        records.push(Record { at, event, text, hash });
     }
     Ok(records)
 }

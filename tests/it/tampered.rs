@@ -26,7 +26,7 @@ const EDITS: [(&str, Edit); 8] = [
         log
     }),
     ("a time is changed", |mut log| {
-        log[0] = log[0].replacen("T", "t", 1);
+        log[0] = log[0].replacen('T', "t", 1);
         log
     }),
     ("a record is dropped", |mut log| {
