@@ -3,6 +3,7 @@
 use super::announcement::{next_step, phase, severity, who};
 use super::blocks::{code, escape, section, summary};
 use crate::domain::credential::AccessKeyId;
+use crate::domain::id::IncidentId;
 use crate::domain::incident::state::Incident;
 use crate::domain::playbook::Playbook;
 use crate::intake::submission::SECRET_TYPED;
@@ -28,12 +29,14 @@ pub fn status(incident: &Incident, playbook: &Playbook) -> Message {
     said(&format!("{}\n:arrow_right: {}", line(incident, playbook), next_step(incident, playbook)))
 }
 
-/// The open incidents, newest first. `more` says that there are others.
-pub fn list(incidents: &[Incident], playbook: &Playbook, more: bool) -> Message {
-    if incidents.is_empty() {
+/// The open incidents, newest first, and those whose logs cannot be read. `more` says that there are others.
+pub fn list(incidents: &[Incident], damaged: &[IncidentId], playbook: &Playbook, more: bool) -> Message {
+    if incidents.is_empty() && damaged.is_empty() {
         return said("No incident is open.");
     }
     let mut lines: Vec<String> = incidents.iter().map(|incident| format!("• {}", line(incident, playbook))).collect();
+    lines
+        .extend(damaged.iter().map(|id| format!("• *{id}* :rotating_light: its log cannot be read: it is left alone")));
     if more {
         lines.push(format!("There are more; these are the newest {LISTED_MAX}."));
     }

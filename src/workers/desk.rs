@@ -393,11 +393,19 @@ impl Workers {
     async fn list(&self) -> Result<Message, EngineError> {
         let ids = self.store.open_incidents(replies::LISTED_MAX + 1).await?;
         let more = ids.len() > replies::LISTED_MAX;
-        let mut incidents = Vec::new();
+        let (mut incidents, mut damaged) = (Vec::new(), Vec::new());
         for id in ids.into_iter().take(replies::LISTED_MAX) {
-            incidents.extend(self.engine.load(id).await?.filter(Incident::is_open));
+            match self.engine.load(id).await {
+                Ok(found) => incidents.extend(found.filter(Incident::is_open)),
+                // One that cannot be read hides none of the others.
+                Err(StoreError::Unreadable(error)) => {
+                    tracing::error!(incident.id = %id, %error, "an incident cannot be read");
+                    damaged.push(id);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(replies::list(&incidents, self.engine.playbook(), more))
+        Ok(replies::list(&incidents, &damaged, self.engine.playbook(), more))
     }
 
     async fn only_open(&self) -> Result<Option<Incident>, EngineError> {

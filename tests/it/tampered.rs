@@ -7,7 +7,7 @@ use redis::cmd;
 use redis::streams::StreamRangeReply;
 
 use crate::cases::{Case, Cases};
-use crate::world::{ANA, CHRIS};
+use crate::world::{ANA, CHRIS, World};
 
 const KEY: &str = "· Deactivate access key";
 const LOG: &str = "irp:v1:{p1}:log:INC-1";
@@ -72,6 +72,14 @@ async fn edited(redis: &mut MultiplexedConnection, edit: impl FnOnce(Vec<String>
     }
 }
 
+/// Waits for what the bot still writes by itself.
+async fn settled(w: &World) {
+    w.until("use is read", |w| {
+        w.card(ANA, "evidence").is_some_and(|m| m["blocks"].to_string().contains("Used in the last"))
+    })
+    .await;
+}
+
 async fn is_left_alone(mut case: Case, edit: Edit) {
     let _program = case.program().await;
     let mut redis = case.past_the_store().await;
@@ -79,12 +87,15 @@ async fn is_left_alone(mut case: Case, edit: Edit) {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
+    settled(w).await;
     edited(&mut redis, edit).await;
     let found = records(&mut redis).await;
     for (person, button) in [(CHRIS, "irp.approve"), (ANA, "irp.withdraw")] {
         let told = w.click(person, KEY, button).await;
         assert!(told.contains("somebody has changed") && told.contains("nothing runs"), "{told}");
     }
+    let listed = w.command(ANA, "/irp list").await;
+    assert!(listed.contains("*INC-1*") && listed.contains("cannot be read"), "{listed}");
     let mut left = 1;
     while left > 0 {
         left = cmd("XLEN").arg(EFFECTS).query_async(&mut redis).await.unwrap();
@@ -113,6 +124,7 @@ async fn a_plan_that_is_not_what_was_approved_does_not_run(mut case: Case) {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
+    settled(w).await;
     edited(&mut redis, |mut log| {
         let last = log.len() - 1;
         assert!(log[last].contains("ApprovalRequested"), "{}", log[last]);
