@@ -160,9 +160,13 @@ impl Workers {
     /// version of the log that Slack then shows. What Slack refuses is left out until
     /// the log grows: the same again would be refused again.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
-        let mut refused: Vec<Slot> = Vec::new();
+        let (mut refused, mut version): (Vec<Slot>, usize) = (Vec::new(), 0);
         loop {
             let look = self.look(id).await?;
+            if look.records.len() != version {
+                version = look.records.len();
+                refused.clear();
+            }
             let upload_in = match self.next_upload(&look) {
                 Some(upload) if upload.wait.is_zero() => {
                     self.upload(&look, &upload).await?;
