@@ -68,9 +68,11 @@ pub(super) fn where_to_read(incident: &Incident, request: &Request) -> Value {
             escape(why),
             time(request.plan.approve_by)
         ),
-        Whole::NotYet(_) if waits => ":hourglass_flowing_sand: The plan is too long for a card. It is being uploaded to this \
+        Whole::NotYet(_) if waits => {
+            ":hourglass_flowing_sand: The plan is too long for a card. It is being uploaded to this \
              thread as a file, and can be approved once that is there."
-            .to_owned(),
+                .to_owned()
+        }
         Whole::NotYet(_) | Whole::OnCard => "The plan was too long for a card, and was not uploaded.".to_owned(),
     })
 }

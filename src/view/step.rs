@@ -296,8 +296,7 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             let retract = (!request.approvals.is_empty()).then_some(retract);
             let alone = (whole && !is_undo).then(|| break_glass(policy, &value)).flatten();
             let approve = whole.then_some(approve).into_iter();
-            let elements: Vec<Value> =
-                approve.chain([deny, withdraw, cancel]).chain(retract).chain(alone).collect();
+            let elements: Vec<Value> = approve.chain([deny, withdraw, cancel]).chain(retract).chain(alone).collect();
             row(&elements)
         }
         RequestState::Pending => row(&[withdraw, cancel]),

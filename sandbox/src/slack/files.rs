@@ -206,7 +206,11 @@ mod tests {
         let mut state = State::demo();
         let root = said(&mut state, None);
         let (id, ticket) = announced(&mut state, json!("5")).unwrap();
-        assert_eq!(completed(&mut state, &id, WAR_ROOM, Some(&root)).unwrap_err(), "file_not_found", "nothing was sent");
+        assert_eq!(
+            completed(&mut state, &id, WAR_ROOM, Some(&root)).unwrap_err(),
+            "file_not_found",
+            "nothing was sent"
+        );
         assert_eq!(put(&mut state, &ticket, b"four"), Err(StatusCode::BAD_REQUEST), "another length");
         assert_eq!(put(&mut state, "another", b"whole"), Err(StatusCode::NOT_FOUND));
         assert_eq!(put(&mut state, &ticket, b"whole"), Ok(()));

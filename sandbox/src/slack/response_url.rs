@@ -56,8 +56,7 @@ pub(super) async fn serve(
         if let Some(found) = state.channel_mut(&channel) {
             let user = BOT_USER.to_owned();
             let (files, metadata) = (Vec::new(), Value::Null);
-            let message =
-                Message { ts, thread_ts, user, text, blocks, files, metadata, edited: false, only_for: None };
+            let message = Message { ts, thread_ts, user, text, blocks, files, metadata, edited: false, only_for: None };
             found.messages.push(message);
         }
     } else {

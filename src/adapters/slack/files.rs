@@ -26,7 +26,8 @@ impl SlackChat {
         let length = file.text.len().to_string();
         let ticket = self.get("files.getUploadURLExternal", &[("filename", &file.name), ("length", &length)]).await?;
         let address = ticket["upload_url"].as_str().and_then(|url| self.file_url(url));
-        let address = address.ok_or_else(|| ChatError::Refused("an upload address that does not lie with it".into()))?;
+        let address =
+            address.ok_or_else(|| ChatError::Refused("an upload address that does not lie with it".into()))?;
         self.send(&address, &file.text).await?;
         let id = ticket["file_id"].as_str().unwrap_or_default();
         let shared = json!({

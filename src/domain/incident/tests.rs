@@ -25,6 +25,8 @@ use crate::domain::recusal::recused;
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::Record;
 
+mod whole;
+
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const OTHER_KEY: &str = "AKIAI44QH8DHBEXAMPLE";
 
