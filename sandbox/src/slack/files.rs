@@ -171,7 +171,7 @@ mod tests {
 
     const URL: &str = "http://127.0.0.1:4000";
 
-    fn announced(state: &mut State, length: Value) -> Result<(String, String), String> {
+    fn announced(state: &mut State, length: &Value) -> Result<(String, String), String> {
         let answer = upload_url(state, &json!({"filename": "plan.txt", "length": length}), URL).map_err(|e| e.code)?;
         let ticket = answer["upload_url"].as_str().unwrap().strip_prefix("http://127.0.0.1:4000/upload/v1/").unwrap();
         Ok((answer["file_id"].as_str().unwrap().to_owned(), ticket.to_owned()))
@@ -205,7 +205,7 @@ mod tests {
     fn what_was_announced_is_taken_once_and_shown_in_the_thread() {
         let mut state = State::demo();
         let root = said(&mut state, None);
-        let (id, ticket) = announced(&mut state, json!("5")).unwrap();
+        let (id, ticket) = announced(&mut state, &json!("5")).unwrap();
         assert_eq!(
             completed(&mut state, &id, WAR_ROOM, Some(&root)).unwrap_err(),
             "file_not_found",
@@ -232,13 +232,13 @@ mod tests {
     #[test]
     fn a_file_needs_a_length_a_name_a_channel_that_the_app_is_in_and_a_thread() {
         let mut state = State::demo();
-        for length in [json!(0), json!("x"), Value::Null] {
+        for length in [&json!(0), &json!("x"), &Value::Null] {
             assert_eq!(announced(&mut state, length).unwrap_err(), "missing_argument");
         }
         assert!(upload_url(&mut state, &json!({"length": 1}), URL).is_err_and(|e| e.code == "missing_argument"));
         let root = said(&mut state, None);
         let reply = said(&mut state, Some(&root));
-        let (id, ticket) = announced(&mut state, json!(1)).unwrap();
+        let (id, ticket) = announced(&mut state, &json!(1)).unwrap();
         put(&mut state, &ticket, b"x").unwrap();
         state.channel_mut(GENERAL).unwrap().members.remove(BOT_USER);
         for (channel, thread_ts, code) in [

@@ -36,13 +36,11 @@ impl SlackChat {
         let answer = self.post_json("files.completeUploadExternal", &shared).await?;
         // Slack documents the id alone, though it gives more.
         let permalink = answer.pointer("/files/0/permalink").and_then(Value::as_str);
-        match permalink.and_then(|url| self.file_url(url)) {
-            Some(url) => Ok(url.into()),
-            None => {
-                let own = self.identity().await?;
-                Ok(format!("{}/files/{}/{id}", own.url.trim_end_matches('/'), own.user))
-            }
+        if let Some(url) = permalink.and_then(|url| self.file_url(url)) {
+            return Ok(url.into());
         }
+        let own = self.identity().await?;
+        Ok(format!("{}/files/{}/{id}", own.url.trim_end_matches('/'), own.user))
     }
 
     /// The address is all that the upload takes: the token stays here.

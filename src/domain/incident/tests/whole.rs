@@ -5,9 +5,9 @@ use super::*;
 use crate::domain::approval::Digest;
 
 /// A policy of so many characters.
-fn policy_of(chars: usize) -> Option<String> {
+fn policy_of(chars: usize) -> String {
     let empty = r#"{"Sid":""}"#;
-    Some(format!(r#"{{"Sid":"{}"}}"#, "x".repeat(chars - empty.len())))
+    format!(r#"{{"Sid":"{}"}}"#, "x".repeat(chars - empty.len()))
 }
 
 fn whole(case: &Case, number: u32) -> Whole<'_> {
@@ -31,7 +31,7 @@ fn waiting(case: &Case) -> Vec<RequestId> {
 
 fn asked_with(chars: usize) -> Case {
     let mut case = Case::new();
-    case.user_policy = policy_of(chars);
+    case.user_policy = Some(policy_of(chars));
     case.ask("U1", &["revoke-user"]).unwrap();
     case
 }
@@ -74,7 +74,7 @@ fn a_long_plan_is_approved_only_once_its_own_file_is_up() {
 #[test]
 fn plans_that_fit_alone_and_not_together_share_one_file() {
     let mut case = Case::new();
-    (case.user_policy, case.role_policy) = (policy_of(3_500), policy_of(3_500));
+    (case.user_policy, case.role_policy) = (Some(policy_of(3_500)), Some(policy_of(3_500)));
     case.ask_all("U1").unwrap();
     assert!(case.incident.requests.values().all(|r| fits(&[r])));
     assert_eq!((whole(&case, 3), waiting(&case)), (Whole::NotYet(None), vec![request(1)]));
