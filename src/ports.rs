@@ -165,7 +165,7 @@ pub trait WorkQueue: Send + Sync {
     async fn wake_due(&self, now: DateTime<Utc>) -> Result<usize, StoreError>;
 }
 
-/// Names one message of an incident: `announcement`, `evidence`, `step:…`, `note:…`.
+/// Names one message of an incident: `announcement`, `evidence`, `step:…`, `note:…`; or a file, `plan:…`.
 pub type Slot = String;
 
 /// A message that stands in Slack, or is being posted.
@@ -173,7 +173,7 @@ pub type Slot = String;
 pub struct Posted {
     /// The channel.
     pub channel: ChannelId,
-    /// Slack's name for the message; absent while it is being posted.
+    /// Slack's name for the message, a file's address; absent while it is being posted.
     pub ts: Option<String>,
     /// Hash of what it shows.
     pub hash: String,
@@ -220,6 +220,17 @@ pub struct Message {
     pub text: String,
     /// Block Kit blocks.
     pub blocks: Vec<Value>,
+}
+
+/// A text that is put into a thread as a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TextFile {
+    /// As it is saved.
+    pub name: String,
+    /// As it is shown.
+    pub title: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// Where a person's answer goes.
@@ -304,6 +315,9 @@ pub trait Chat: Send + Sync {
         key: &CardKey,
         since: DateTime<Utc>,
     ) -> Result<Option<String>, ChatError>;
+
+    /// Puts a file into a thread, and returns its address for people. Done again, it stands there twice.
+    async fn upload(&self, channel: &ChannelId, thread_ts: &str, file: &TextFile) -> Result<String, ChatError>;
 
     /// Says something to one person.
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError>;

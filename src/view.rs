@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod forms;
 pub mod notes;
 pub mod pack;
+pub mod plan_file;
 pub mod receipts;
 pub mod replies;
 pub mod report;

@@ -93,7 +93,8 @@ function drawConversations(channel) {
   else if (justActed() && held && !held.isConnected) announce(said(channel, channel.messages.find((m) => m.ts === held.dataset.ts)));
 }
 
-const said = (channel, m, length_max) => m ? plain(m.text, context(channel.id, m), length_max) : "";
+const said = (channel, m, length_max) =>
+  m ? plain(m.text || m.files.map((f) => f.title).join(", "), context(channel.id, m), length_max) : "";
 
 // A private answer that came where the person does not look is told as a toast.
 function tellElsewhere(before) {

@@ -19,7 +19,13 @@ export function drawMessage(m, context) {
       el("time", { datetime: at.toISOString(), title: at.toISOString() }, time),
       m.edited ? el("span", { class: "edited" }, "(edited)") : null),
     m.blocks.length ? drawBlocks(m.blocks, context) : el("p", {}, mrkdwn(m.text, context)),
+    m.files.length ? el("ul", { class: "files" }, m.files.map(drawFile)) : null,
     context.open && m.reply_count > 0 ? replies(m, context) : null));
+}
+
+// A file by its name, which leads to what it says.
+function drawFile(file) {
+  return el("li", {}, emoji(":page_facing_up: "), safeLink(file.permalink, file.name), ` · ${file.title} · ${file.size} bytes`);
 }
 
 function author(m, people) {

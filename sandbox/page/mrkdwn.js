@@ -6,7 +6,7 @@ const EMOJI = {
   hourglass_flowing_sand: "⏳", mag: "🔍", red_circle: "🔴", large_orange_circle: "🟠", large_yellow_circle: "🟡",
   large_green_circle: "🟢", large_blue_circle: "🔵", white_circle: "⚪️", shield: "🛡️", no_entry: "⛔", eyes: "👀",
   memo: "📝", repeat: "🔁", rewind: "⏪", bell: "🔔", closed_lock_with_key: "🔐", arrow_right: "➡️",
-  busts_in_silhouette: "👥", robot_face: "🤖", fire: "🔥", information_source: "ℹ️", thread: "🧵", bulb: "💡", leftwards_arrow_with_hook: "↩️",
+  busts_in_silhouette: "👥", robot_face: "🤖", fire: "🔥", information_source: "ℹ️", thread: "🧵", page_facing_up: "📄", bulb: "💡", leftwards_arrow_with_hook: "↩️",
 };
 
 export function emoji(text) {

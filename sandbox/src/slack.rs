@@ -16,6 +16,7 @@ mod acts;
 pub(crate) mod block_kit;
 mod client_api;
 mod delivery;
+mod files;
 mod limits;
 mod methods;
 mod people;
@@ -26,6 +27,7 @@ mod views;
 mod web_api;
 
 pub use delivery::DeliveryRecord;
+pub use files::File;
 pub use people::UserFlag;
 pub use web_api::{ApiCall, Fault};
 
@@ -94,6 +96,8 @@ impl Workspace {
             .route("/api/{method}", any(web_api::serve))
             .route("/response/{id}", post(response_url::serve))
             .route("/socket/{ticket}", get(socket::serve))
+            .route("/upload/v1/{ticket}", post(files::take))
+            .route("/files/{user}/{id}/{name}", get(files::serve))
             .route("/sandbox/state", get(client_api::state))
             .route("/sandbox/events", get(client_api::events))
             .route("/sandbox/command", post(client_api::command))
@@ -140,7 +144,13 @@ impl Workspace {
         self.lock().deliveries.clone()
     }
 
-    /// Makes the next call of a method go wrong. Several are queued.
+    /// Every file that has been shared, oldest first.
+    #[must_use]
+    pub fn files(&self) -> Vec<File> {
+        self.lock().files.iter().filter_map(files::Stored::shown).collect()
+    }
+
+    /// Makes the next call of a method go wrong, or the next `upload` of a file's bytes. Several are queued.
     pub fn fail_next(&self, method: &str, fault: Fault) {
         self.lock().faults.entry(method.to_owned()).or_default().push_back(fault);
     }

@@ -18,10 +18,11 @@ use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient};
 
 use crate::config::SLACK_API_URL;
 use crate::domain::id::{ChannelId, GroupId, UserId};
-use crate::ports::{CardKey, Chat, ChatError, Message, Place, ReplyTo, Turn, Urgency};
+use crate::ports::{CardKey, Chat, ChatError, Message, Place, ReplyTo, TextFile, Turn, Urgency};
 use pace::Pace;
 use people::Home;
 
+mod files;
 mod pace;
 mod people;
 pub mod scopes;
@@ -109,11 +110,15 @@ impl SlackChat {
         within(session.http_session_api.http_post_uri::<Value, Value>(url.clone(), answer, None)).await.map(|_| ())
     }
 
-    /// An answer address is used only if it lies with Slack, or with the emulator that stands for it.
     fn response_url(&self, url: &str) -> Option<url::Url> {
+        self.at_slack(url, |host| host == SLACK_HOOKS_HOST)
+    }
+
+    /// An address from outside is used only if it lies with Slack, or with the emulator that stands for it.
+    fn at_slack(&self, url: &str, is_slacks: impl Fn(&str) -> bool) -> Option<url::Url> {
         let url: url::Url = url.parse().ok()?;
         let api: url::Url = self.api_url.parse().ok()?;
-        let slack = url.scheme() == "https" && url.host_str() == Some(SLACK_HOOKS_HOST);
+        let slack = url.scheme() == "https" && url.host_str().is_some_and(is_slacks);
         let emulator = self.api_url != SLACK_API_URL && url.origin() == api.origin();
         (slack || emulator).then_some(url)
     }
@@ -271,6 +276,10 @@ impl Chat for SlackChat {
             }
         }
         Err(ChatError::Unavailable("the messages are too many to look through".into()))
+    }
+
+    async fn upload(&self, channel: &ChannelId, thread_ts: &str, file: &TextFile) -> Result<String, ChatError> {
+        self.share(channel, thread_ts, file).await
     }
 
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {

@@ -12,6 +12,7 @@ pub mod state;
 pub mod steps;
 pub mod together;
 pub mod watch;
+pub mod whole;
 
 #[cfg(test)]
 mod tests;

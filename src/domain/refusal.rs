@@ -72,6 +72,10 @@ pub enum Refusal {
     TooLate { request: RequestId, at: String },
     #[error("This button belongs to another version of {0}. Nothing was changed; use the buttons on the newest card.")]
     DigestMismatch(RequestId),
+    #[error(
+        "The plan of {0} is too long for its card, and it is being uploaded to the thread. Approve once it is there. Nothing was changed by this click."
+    )]
+    NotShownWhole(RequestId),
     #[error("{0} is not known here any more. Nothing was run.")]
     UnknownRequest(RequestId),
     #[error("{0} does not exist. `/irp list` shows the open incidents.")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 
 use super::{CONFLICT_ATTEMPTS_MAX, Engine, EngineError};
-use crate::domain::approval::{CallAnswer, Request, RequestState, Warrant};
+use crate::domain::approval::{CallAnswer, Digest, Request, RequestState, Warrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::command::Report;
@@ -105,6 +105,17 @@ impl Engine {
         let keys = keys.as_ref().map(said);
         self.report(id, || Report::Checked { looked: looked.clone(), keys: keys.clone() }).await?;
         Ok(())
+    }
+
+    /// Notes that the whole text of a plan is in the thread, or why it could not be put there.
+    pub async fn plan_file(
+        &self,
+        request: RequestId,
+        digest: &Digest,
+        outcome: &Result<String, String>,
+    ) -> Result<(), EngineError> {
+        let report = || Report::PlanFile { request, digest: digest.clone(), outcome: outcome.clone() };
+        self.report(request.incident(), report).await.map(|_| ())
     }
 
     async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {

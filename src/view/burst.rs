@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use super::blast_radius::breaks;
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, header, section, summary, time};
-use super::step::{break_glass, denied_before, mark, plan_blocks, plan_chars, recused_in_words, what};
+use super::plan_file::where_to_read;
+use super::step::{break_glass, denied_before, mark, plan_blocks, recused_in_words, what};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::is_undo;
 use crate::domain::incident::together::{digest, members, open_steps};
+use crate::domain::incident::whole::{STEPS_MAX, Whole, shown};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
 use crate::domain::recusal::Recused;
@@ -18,10 +20,6 @@ use crate::ports::Message;
 
 /// Its headline.
 pub const TITLE: &str = "Contain everything at once";
-/// Longest literal plan that one card shows whole: Slack takes about 13,200 characters in a message.
-const PLANS_CHARS_MAX: usize = 5_500;
-/// Most steps on one card: with what each breaks, they still fit beside their plans.
-const STEPS_MAX: usize = 8;
 
 /// Whether people decide about a request on this card and not on its own: as long as it has not been started.
 pub fn decided_together(incident: &Incident, request: &Request) -> bool {
@@ -77,19 +75,17 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
         .map(|r| format!("{} *{}* {}: {}", mark(&r.state), r.id, escape(&r.plan.action.title()), r.state.in_words()))
         .collect();
     let mut blocks = vec![header(&format!("{} {TITLE}", overall(members))), section(&lines.join("\n"))];
-    let whole = fits(members);
+    let whole = shown(incident, first);
     if !pending.is_empty() {
-        if whole {
-            for request in members {
-                let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
-                blocks.push(section(&format!("*{}* {}{broken}", request.id, what(request))));
+        for request in members.iter().take(STEPS_MAX) {
+            let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
+            blocks.push(section(&format!("*{}* {}{broken}", request.id, what(request))));
+            if whole == Whole::OnCard {
                 blocks.extend(plan_blocks(request));
             }
-        } else {
-            blocks.push(section(
-                ":warning: The plan is too long to be shown whole in one message, so it cannot be approved as one. Withdraw it, and \
-                 ask for each step on its own card.",
-            ));
+        }
+        if whole != Whole::OnCard {
+            blocks.push(where_to_read(incident, first));
         }
         let until = pending.iter().map(|r| r.plan.approve_by).min().unwrap_or(first.plan.approve_by);
         let before: BTreeSet<String> = pending.iter().map(|r| denied_before(incident, r)).collect();
@@ -103,7 +99,8 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
     }
     let open = members.iter().any(|r| matches!(r.state, RequestState::Pending | RequestState::Approved { .. }));
     if incident.is_open() && open {
-        blocks.push(buttons(incident, first, digest.short(), !pending.is_empty() && whole, policy));
+        let decides = (!pending.is_empty()).then_some(whole);
+        blocks.push(buttons(incident, first, digest.short(), decides, policy));
     }
     blocks.push(context(&format!(
         "{} · asked for by {} {} · digest {}",
@@ -117,11 +114,6 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
         _ => "waiting for approval".to_owned(),
     };
     Message { text: summary(&format!("{} · {TITLE}: {state}", incident.id)), blocks }
-}
-
-/// Whether all of it can be read on the card: only then may it be approved.
-fn fits(members: &[&Request]) -> bool {
-    members.len() <= STEPS_MAX && members.iter().map(|r| plan_chars(r)).sum::<usize>() <= PLANS_CHARS_MAX
 }
 
 fn is_done(request: &Request) -> bool {
@@ -144,18 +136,26 @@ fn overall(members: &[&Request]) -> &'static str {
     }
 }
 
-fn buttons(incident: &Incident, first: &Request, digest: &str, decides: bool, policy: &Policy) -> serde_json::Value {
+fn buttons(
+    incident: &Incident,
+    first: &Request,
+    digest: &str,
+    decides: Option<Whole>,
+    policy: &Policy,
+) -> serde_json::Value {
     let (value, id) = (format!("{} {digest}", first.id), first.id.to_string());
     let mut elements = Vec::new();
-    if decides && incident.freeze.is_none() {
-        elements.push(confirmed(
+    if let Some(whole) = decides.filter(|_| incident.freeze.is_none()) {
+        let whole = !matches!(whole, Whole::NotYet(_));
+        let approve = confirmed(
             button(name::APPROVE, "Approve all", &value, Look::Primary),
             "Approve all of it?",
             "Every step listed runs at once, in this order. What can be undone says so above.",
             "Approve and run",
-        ));
+        );
+        elements.extend(whole.then_some(approve));
         elements.push(button(name::DENY, "Deny…", &value, Look::Danger));
-        elements.extend(break_glass(policy, &value));
+        elements.extend(whole.then(|| break_glass(policy, &value)).flatten());
     }
     if !first.approvals.is_empty() {
         elements.push(button(name::RETRACT, "Take approval back", &id, Look::Plain));

@@ -166,6 +166,8 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::BlastRadiusRead { .. }
         | Event::IdentificationFailed { .. }
         | Event::IdentificationAsked { .. }
+        | Event::PlanUploaded { .. }
+        | Event::PlanNotUploaded { .. }
         | Event::ExecutionStarted { .. }
         | Event::CallAnswered { .. }
         | Event::AttemptRefused { .. } => return None,

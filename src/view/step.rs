@@ -7,19 +7,18 @@ use super::blocks::{
     Look, actions, button, code, confirmed, context, cut, escape, header, preformatted, section, summary, time,
 };
 use super::burst::{TITLE, decided_together};
-use crate::domain::action::{ApiCall, CUT_OFF, CUT_OFF_LEAD_S, Inverse};
+use super::plan_file::where_to_read;
+use crate::domain::action::{ApiCall, Inverse};
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
+use crate::domain::incident::whole::{Whole, calls_text, fits, shown, undo_text};
 use crate::domain::policy::{PersonId, Policy};
 use crate::domain::recusal::{Recused, Why};
-use crate::domain::refusal::{mention, moment};
+use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
-/// Longest plan that a card can show whole, its undo included. Slack takes about 13,200 characters in a
-/// message, and a failed plan has its commands to run by hand beside it.
-const PLAN_CHARS_MAX: usize = 5_000;
 /// Longest explanation of an outcome.
 const WHY_CHARS_MAX: usize = 1_000;
 
@@ -87,13 +86,11 @@ fn request_blocks(incident: &Incident, request: &Request, recused: &Recused) -> 
         }
         _ => &plan.work.calls,
     };
-    if fits(request) {
-        blocks.push(preformatted(&calls_text(sent, request)));
+    if fits(&[request]) {
+        blocks.push(preformatted(&calls_text(sent, plan)));
         blocks.extend(undo_text(&plan.work.inverse).map(|undo| preformatted(&undo)));
     } else {
-        blocks.push(section(
-            ":warning: The plan is too long to be shown whole in Slack, so it cannot be approved here. Do it by hand.",
-        ));
+        blocks.push(where_to_read(incident, request));
     }
     blocks.extend(outcome(incident, request, recused, sent));
     blocks.push(context(&format!(
@@ -119,60 +116,14 @@ pub(super) fn what(request: &Request) -> String {
     format!("*To* {targets} in account {}\n{}\n{undo}", code(plan.account.as_str()), escape(&plan.action.effect()))
 }
 
-/// Whether the whole plan is on the card: only then may it be approved.
-fn fits(request: &Request) -> bool {
-    plan_chars(request) <= PLAN_CHARS_MAX
-}
-
-/// How long the literal plan is, its undo included.
-pub(super) fn plan_chars(request: &Request) -> usize {
-    let undo = undo_text(&request.plan.work.inverse).unwrap_or_default();
-    calls_text(&request.plan.work.calls, request).chars().count() + undo.chars().count()
-}
-
 /// The calls as planned, and their undo where a line cannot say it.
 pub(super) fn plan_blocks(request: &Request) -> Vec<Value> {
     let undo = undo_text(&request.plan.work.inverse);
-    [Some(calls_text(&request.plan.work.calls, request)), undo]
+    [Some(calls_text(&request.plan.work.calls, &request.plan)), undo]
         .into_iter()
         .flatten()
         .map(|text| preformatted(&text))
         .collect()
-}
-
-/// The undo's calls in full, where a line cannot say them.
-fn undo_text(inverse: &Inverse) -> Option<String> {
-    let Inverse::Calls(calls) = inverse else { return None };
-    calls.iter().any(|call| call.document().is_some()).then(|| format!("Undo:\n{}", literal(calls)))
-}
-
-fn literal(calls: &[ApiCall]) -> String {
-    let mut text = String::new();
-    for call in calls {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(call.iam_action());
-        for (name, value) in call.parameters() {
-            // A document on one line: every bracket on its own would hide the buttons below.
-            let value = match serde_json::from_str::<Value>(&value) {
-                Ok(document @ Value::Object(_)) => document.to_string(),
-                _ => value,
-            };
-            text.extend(["\n  ", name, " = ", &value.replace('\n', "\n  ")]);
-        }
-    }
-    text
-}
-
-fn calls_text(calls: &[ApiCall], request: &Request) -> String {
-    let text = literal(calls);
-    if !text.contains(CUT_OFF) {
-        return text;
-    }
-    let in_force = request.plan.work.cut_off_not_before.map(moment);
-    let floor = in_force.map(|at| format!(", not before {at}, which is in force already")).unwrap_or_default();
-    format!("{text}\n{CUT_OFF} = the moment of the call + {CUT_OFF_LEAD_S} s{floor}")
 }
 
 fn calls_line(calls: &[ApiCall]) -> String {
@@ -255,14 +206,19 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
     let text =
         [approvals.as_str(), state.as_str()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
     let mut blocks = vec![section(&text)];
-    if matches!(request.state, RequestState::Failed { .. } | RequestState::Unknown { .. }) && fits(request) {
+    if matches!(request.state, RequestState::Failed { .. } | RequestState::Unknown { .. }) {
         let late = if sent.iter().any(|call| call.document().is_some()) {
             " Run later, put a later time in: this one misses the sessions that were issued since."
         } else {
             ""
         };
-        blocks.push(section(&format!("*By hand:*{late}")));
-        blocks.push(preformatted(&sent.iter().map(ApiCall::cli).collect::<Vec<_>>().join("\n")));
+        let commands = sent.iter().map(ApiCall::cli).collect::<Vec<_>>().join("\n");
+        if fits(&[request]) {
+            blocks.push(section(&format!("*By hand:*{late}")));
+            blocks.push(preformatted(&commands));
+        } else {
+            blocks.push(section("*By hand:* make the calls in the file."));
+        }
     }
     blocks
 }
@@ -327,7 +283,8 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
         return None;
     }
     match &request.state {
-        RequestState::Pending if fits(request) && incident.freeze.is_none() => {
+        RequestState::Pending if incident.freeze.is_none() => {
+            let whole = !matches!(shown(incident, request), Whole::NotYet(_));
             let look = if is_undo { Look::Danger } else { Look::Primary };
             let approve = confirmed(
                 button(name::APPROVE, "Approve", &value, look),
@@ -337,9 +294,9 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             );
             let deny = button(name::DENY, "Deny…", &value, Look::Danger);
             let retract = (!request.approvals.is_empty()).then_some(retract);
-            let alone = (!is_undo).then(|| break_glass(policy, &value)).flatten();
-            let elements: Vec<Value> =
-                [approve, deny, withdraw, cancel].into_iter().chain(retract).chain(alone).collect();
+            let alone = (whole && !is_undo).then(|| break_glass(policy, &value)).flatten();
+            let approve = whole.then_some(approve).into_iter();
+            let elements: Vec<Value> = approve.chain([deny, withdraw, cancel]).chain(retract).chain(alone).collect();
             row(&elements)
         }
         RequestState::Pending => row(&[withdraw, cancel]),

@@ -27,6 +27,8 @@ const POSTING_MAX: TimeDelta = TimeDelta::seconds(20);
 /// about 50 edits a minute, and what changes in between is shown with the next one.
 const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);
 const SUMMARY_EDIT_EVERY: TimeDelta = TimeDelta::seconds(2);
+/// What waits is looked at again after so long: the log may have grown meanwhile.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Waits after a look that could not bring everything in line; the last is kept.
 const WAITS: [Duration; 6] = [
     Duration::from_millis(500),
@@ -36,6 +38,8 @@ const WAITS: [Duration; 6] = [
     Duration::from_secs(30),
     Duration::from_mins(1),
 ];
+
+mod plans;
 
 pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
     while !shutdown.is_cancelled() {
@@ -158,16 +162,27 @@ impl Workers {
     /// version of the log that Slack then shows. What Slack refuses is left out until
     /// the log grows: the same again would be refused again.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
-        let mut refused: Vec<Slot> = Vec::new();
+        let (mut refused, mut version): (Vec<Slot>, usize) = (Vec::new(), 0);
         loop {
             let look = self.look(id).await?;
-            let (card, posted) = match self.next(&look, &refused) {
-                Next::Change(card, posted) => (card, posted),
-                Next::In(wait) => {
-                    tokio::time::sleep(wait).await;
+            if look.records.len() != version {
+                version = look.records.len();
+                refused.clear();
+            }
+            let upload_in = match self.next_upload(&look) {
+                Some(upload) if upload.wait.is_zero() => {
+                    self.upload(&look, &upload).await?;
                     continue;
                 }
-                Next::Nothing => return Ok(look.records.len() as u64),
+                later => later.map(|upload| upload.wait),
+            };
+            let (card, posted) = match (self.next(&look, &refused), upload_in) {
+                (Next::Change(card, posted), _) => (card, posted),
+                (Next::In(wait), _) | (Next::Nothing, Some(wait)) => {
+                    tokio::time::sleep(wait.min(LOOK_EVERY)).await;
+                    continue;
+                }
+                (Next::Nothing, None) => return Ok(look.records.len() as u64),
             };
             let (slot, to) = (card.slot.clone(), self.address(&card.to).to_owned());
             let urgency = urgency(&look.records);

@@ -163,6 +163,7 @@ impl Workspace {
                 user: person.to_owned(),
                 text: text.to_owned(),
                 blocks: Vec::new(),
+                files: Vec::new(),
                 metadata: Value::Null,
                 edited: false,
                 only_for: None,

@@ -69,6 +69,8 @@ fn per_minute(method: &str) -> Option<u32> {
         | "conversations.open" => 50,
         "chat.postEphemeral"
         | "users.info"
+        | "files.getUploadURLExternal"
+        | "files.completeUploadExternal"
         | "conversations.members"
         | "views.open"
         | "views.update"

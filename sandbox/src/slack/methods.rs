@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::block_kit::{Surface, check_blocks, check_view, fill_ids, too_long};
+use super::files;
 use super::people::{APP, BOT_ID, BOT_USER, TEAM};
 use super::state::{Message, State};
 use super::views;
@@ -28,6 +29,7 @@ pub(super) fn scope(method: &str) -> Option<&'static str> {
         "conversations.open" => "im:write",
         "users.info" | "users.list" => "users:read",
         "usergroups.users.list" => "usergroups:read",
+        "files.getUploadURLExternal" | "files.completeUploadExternal" => "files:write",
         _ => return None,
     })
 }
@@ -78,6 +80,9 @@ pub(super) fn call(
             let id = state.direct_message(text(args, "users")).ok_or_else(|| ApiError::new("user_not_found"))?;
             Ok(json!({"channel": {"id": id}}))
         }
+        "files.getUploadURLExternal" => files::upload_url(state, args, own_url),
+        "files.completeUploadExternal" => files::complete(state, args, clock, own_url),
+        "files.upload" => Err(ApiError::new("method_deprecated")),
         "usergroups.users.list" => {
             let members = state.groups.get(text(args, "usergroup")).ok_or_else(|| ApiError::new("no_such_subteam"))?;
             Ok(json!({"users": members}))
@@ -96,7 +101,7 @@ pub(super) fn call(
     }
 }
 
-fn text<'a>(args: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(args: &'a Value, name: &str) -> &'a str {
     args[name].as_str().unwrap_or_default()
 }
 
@@ -150,6 +155,7 @@ fn post_message(state: &mut State, args: &Value, clock: &Clock) -> Result<Value,
         user: BOT_USER.to_owned(),
         text: body,
         blocks,
+        files: Vec::new(),
         metadata: args["metadata"].clone(),
         edited: false,
         only_for: None,
@@ -194,6 +200,7 @@ pub(super) fn say_to(
             user: BOT_USER.to_owned(),
             text,
             blocks,
+            files: Vec::new(),
             metadata: Value::Null,
             edited: false,
             only_for: Some(user.to_owned()),

@@ -55,8 +55,9 @@ pub(super) async fn serve(
         let ts = state.next_ts(&clock);
         if let Some(found) = state.channel_mut(&channel) {
             let user = BOT_USER.to_owned();
-            let metadata = Value::Null;
-            found.messages.push(Message { ts, thread_ts, user, text, blocks, metadata, edited: false, only_for: None });
+            let (files, metadata) = (Vec::new(), Value::Null);
+            let message = Message { ts, thread_ts, user, text, blocks, files, metadata, edited: false, only_for: None };
+            found.messages.push(message);
         }
     } else {
         say_to(&mut state, &channel, &user, thread_ts, text, blocks, &clock);

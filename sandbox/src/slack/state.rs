@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::delivery::DeliveryRecord;
+use super::files::Stored;
 use super::limits::Limits;
 use super::people::{self, BOT_USER, GENERAL, Person, TEAM, WAR_ROOM};
 use super::web_api::{ApiCall, Fault};
@@ -40,6 +41,8 @@ pub(super) struct State {
     pub(super) triggers: HashMap<String, Trigger>,
     pub(super) answers: HashMap<String, Answers>,
     pub(super) tickets: HashMap<String, Instant>,
+    /// Files and the tickets that their bytes are sent with, oldest first.
+    pub(super) files: Vec<Stored>,
     pub(super) toasts: BTreeMap<String, Vec<Value>>,
     pub(super) journal: Vec<ApiCall>,
     pub(super) deliveries: Vec<DeliveryRecord>,
@@ -67,6 +70,8 @@ pub(super) struct Message {
     pub(super) user: String,
     pub(super) text: String,
     pub(super) blocks: Vec<Value>,
+    /// As the Web API gives them.
+    pub(super) files: Vec<Value>,
     pub(super) metadata: Value,
     pub(super) edited: bool,
     /// Ephemeral: only this person sees it.
@@ -109,6 +114,7 @@ impl State {
             triggers: HashMap::new(),
             answers: HashMap::new(),
             tickets: HashMap::new(),
+            files: Vec::new(),
             toasts: BTreeMap::new(),
             journal: Vec::new(),
             deliveries: Vec::new(),
@@ -205,7 +211,7 @@ impl Channel {
             .map(|m| {
                 json!({
                     "ts": m.ts, "thread_ts": m.thread_ts, "user": m.user, "text": m.text, "blocks": m.blocks,
-                    "edited": m.edited, "ephemeral": m.only_for.is_some(), "reply_count": self.replies(&m.ts), "files": [],
+                    "edited": m.edited, "ephemeral": m.only_for.is_some(), "reply_count": self.replies(&m.ts), "files": m.files,
                 })
             })
             .collect();
@@ -222,6 +228,9 @@ impl Message {
         let mut message = json!({
             "type": "message", "ts": self.ts, "user": self.user, "text": self.text, "blocks": self.blocks, "team": TEAM,
         });
+        if !self.files.is_empty() {
+            message["files"] = json!(self.files);
+        }
         if let Some(thread) = &self.thread_ts {
             message["thread_ts"] = json!(thread);
         }

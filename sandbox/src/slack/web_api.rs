@@ -14,7 +14,7 @@ use super::methods::{call, scope};
 
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Longer than any caller waits.
-const HANG: Duration = Duration::from_mins(2);
+pub(super) const HANG: Duration = Duration::from_mins(2);
 
 /// One call of the Web API.
 #[derive(Clone, Debug)]

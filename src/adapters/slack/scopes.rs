@@ -10,8 +10,8 @@ use crate::ports::ChatError;
 
 /// What the bot's calls need. `groups:history` and `groups:read` take the place of the `channels:` ones
 /// when the war room is private. The manifests ask for the same.
-pub const SCOPES: [&str; 6] =
-    ["app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "users:read"];
+pub const SCOPES: [&str; 7] =
+    ["app_mentions:read", "channels:history", "channels:read", "chat:write", "commands", "files:write", "users:read"];
 
 impl SlackChat {
     /// The scopes that the bot's token has; `None` when Slack does not say.

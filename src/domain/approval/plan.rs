@@ -21,7 +21,7 @@ const RESERVED_PATHS: [&str; 2] = ["/aws-service-role/", "/aws-reserved/"];
 const DIGEST_SHOWN_CHARS: usize = 12;
 
 /// SHA-256 over the canonical JSON (RFC 8785) of a [`Plan`], in hexadecimal.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
 

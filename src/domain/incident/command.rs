@@ -6,7 +6,7 @@ use super::event::Outcome;
 use super::watch::Looked;
 use crate::domain::action::ApiCall;
 use crate::domain::alert::Alert;
-use crate::domain::approval::{CallAnswer, NoWarrant};
+use crate::domain::approval::{CallAnswer, Digest, NoWarrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::id::{RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
@@ -206,6 +206,15 @@ pub enum Report {
         looked: Vec<Looked<RequestId>>,
         /// The same of the user's keys; absent where there are none to ask about.
         keys: Option<Result<Observation, String>>,
+    },
+    /// The whole text of a plan was put into the thread as a file, or could not be.
+    PlanFile {
+        /// Which request's; the first of those that were asked for together.
+        request: RequestId,
+        /// What approvals of it are bound to.
+        digest: Digest,
+        /// Its address, or why not.
+        outcome: Result<String, String>,
     },
     /// The rules have changed: what was asked under others has to be asked again.
     RulesChanged,

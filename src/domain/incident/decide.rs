@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{freeze, together, watch};
+use super::{freeze, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -91,6 +91,7 @@ pub fn decide(
                     execute_by: reached.then(|| cx.now + rules.execute_within),
                 });
             }
+            whole::check(incident, found)?;
             Ok(events)
         }
         PersonCommand::Deny { request, digest_shown, reason } => {
@@ -239,6 +240,7 @@ pub fn may_break_glass<'a>(
     let alone: Vec<&Request> = fellows.filter(|r| r.state == RequestState::Pending || r.id == request).collect();
     for found in &alone {
         check_break_glass(cx.policy, &recused, found, actor, (digest_shown, &shared), cx.now)?;
+        whole::check(incident, found)?;
     }
     Ok(alone)
 }
@@ -359,6 +361,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             Some(_) => vec![Event::ExecutionUnknown { request, why: format!("AWS could not be read back: {error}") }],
             None => Vec::new(),
         },
+        Report::PlanFile { request, digest, outcome } => whole::uploaded(incident, request, digest, outcome),
         Report::RulesChanged => {
             let outdated = |r: &&Request| {
                 matches!(r.state, RequestState::Pending | RequestState::Approved { .. })

@@ -86,6 +86,24 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         burst: Option<RequestId>,
     },
+    /// The whole text of a plan that no card can show is in the thread, as a file.
+    PlanUploaded {
+        /// What it is the plan of; the first of those that were asked for together.
+        request: RequestId,
+        /// What approvals are bound to, and the file says at its top.
+        digest: Digest,
+        /// Its address in Slack.
+        file: String,
+    },
+    /// It could not be put there; that is tried again.
+    PlanNotUploaded {
+        /// What it is the plan of; the first of those that were asked for together.
+        request: RequestId,
+        /// What approvals are bound to.
+        digest: Digest,
+        /// Why not.
+        why: String,
+    },
     /// One person alone let it run, by the rules for an emergency. A second person has to say afterwards
     /// whether that was right.
     GlassBroken {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
-use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Watch};
+use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::watch::looks_anew;
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
@@ -50,6 +50,7 @@ fn open(record: &Record) -> Option<Incident> {
         named: [].into(),
         freeze: None,
         requests: [].into(),
+        uploads: [].into(),
         watch: None,
         new_keys: [].into(),
         inactive_since: [].into(),
@@ -137,6 +138,12 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.requests.insert(*request, made);
             // Whoever acts first leads until somebody else takes it.
             incident.lead.get_or_insert_with(|| by.clone());
+        }
+        Event::PlanUploaded { digest, file, .. } => {
+            incident.uploads.insert(digest.clone(), Upload::Up(file.clone()));
+        }
+        Event::PlanNotUploaded { digest, why, .. } => {
+            incident.uploads.entry(digest.clone()).or_insert_with(|| Upload::Failed(why.clone()));
         }
         Event::GlassRatified { request, by } => settle(incident, *request, Debt::Ratified { by: by.clone(), at }),
         Event::GlassContested { request, by, reason } => {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
 use crate::domain::alert::{AlertSource, Severity};
-use crate::domain::approval::Request;
+use crate::domain::approval::{Digest, Request};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
@@ -61,6 +61,8 @@ pub struct Incident {
     pub freeze: Option<Freeze>,
     /// All requests, oldest first.
     pub requests: BTreeMap<RequestId, Request>,
+    /// What has become of the plans that no card can show, by what approvals of them are bound to.
+    pub uploads: BTreeMap<Digest, Upload>,
     /// Whether AWS is read again for what was put in place.
     pub watch: Option<Watch>,
     /// Keys of the user that have appeared since its keys were first read.
@@ -105,6 +107,15 @@ pub struct Freeze {
     pub disputed: BTreeMap<UserId, RequestId>,
     /// Who has agreed to lift it since the last of them.
     pub agreed: BTreeMap<PersonId, UserId>,
+}
+
+/// A plan that has to be read as a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Upload {
+    /// It is in the thread, at this address.
+    Up(String),
+    /// It could not be put there so far, for this reason.
+    Failed(String),
 }
 
 /// AWS is read again after containment, at times that follow from these.

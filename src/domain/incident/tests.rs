@@ -5,3 +5,4 @@ mod containment;
 mod glass;
 mod together;
 mod watch;
+mod whole;

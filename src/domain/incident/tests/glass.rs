@@ -9,7 +9,7 @@ use crate::domain::incident::steps::action_for;
 use crate::domain::observation::KeyStatus;
 use crate::domain::refusal::Refusal;
 
-fn glass(case: &Case, number: u32, target: &str) -> PersonCommand {
+pub(super) fn glass(case: &Case, number: u32, target: &str) -> PersonCommand {
     PersonCommand::BreakGlass {
         request: request(number),
         digest_shown: case.shown(number),
