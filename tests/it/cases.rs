@@ -14,6 +14,7 @@ use irp::domain::stored::Record;
 use irp::ports::{Inbox, IncidentLog, Lane};
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::program::Program;
@@ -43,6 +44,9 @@ pub(crate) struct Case {
     dir: TempDir,
 }
 
+/// Cases of all tests that are under way at once: each has a program or two, and they mostly wait.
+static AT_ONCE: Semaphore = Semaphore::const_new(16);
+
 impl Cases {
     /// With a server that knows the scripts: a command that it would have to be asked for anew is not the one
     /// that a case means.
@@ -68,7 +72,10 @@ impl Cases {
 
     /// The same of a case that brings a server of its own.
     pub(crate) fn add_alone(&mut self, name: String, case: impl Future<Output = ()> + Send + 'static) {
-        let handle = self.under_way.spawn(case);
+        let handle = self.under_way.spawn(async move {
+            let _turn = AT_ONCE.acquire().await;
+            case.await;
+        });
         self.names.insert(handle.id(), name);
     }
 
