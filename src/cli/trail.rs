@@ -84,9 +84,9 @@ pub fn trail(options: Options) -> anyhow::Result<()> {
     let written = match options.format {
         Format::Text => out.write_all(text::text(&analysis).as_bytes()),
         Format::Html => out.write_all(html::html(&analysis).as_bytes()),
-        Format::Json => serde_json::to_writer(&mut out, &analysis)
-            .map_err(std::io::Error::from)
-            .and_then(|()| out.write_all(b"\n")),
+        Format::Json => {
+            serde_json::to_writer(&mut out, &analysis).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n"))
+        }
     };
     match written.and_then(|()| out.flush()) {
         // Whoever reads it has seen enough.

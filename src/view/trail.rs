@@ -33,7 +33,8 @@ pub fn verdict(analysis: &Analysis) -> String {
 /// The actions of one category that say something, the same ones together: how often, and the first of them.
 pub fn alike<'a>(actions: &'a [Action], category: Category) -> Vec<(usize, &'a Action)> {
     let mut groups: Vec<(usize, &Action)> = Vec::new();
-    let mut places: std::collections::HashMap<(&str, &str, Outcome, &[String]), usize> = std::collections::HashMap::new();
+    let mut places: std::collections::HashMap<(&str, &str, Outcome, &[String]), usize> =
+        std::collections::HashMap::new();
     for action in actions.iter().filter(|action| action.category == category) {
         let key = (&*action.event_source, &*action.event_name, action.outcome, &action.resources[..]);
         match places.get(&key) {

@@ -101,8 +101,7 @@ impl<'p> Unpacked<'p> {
         let file = File::open(path)?;
         let mut reader = BufReader::with_capacity(CHUNK, Counting { file, bytes: 0, all });
         let packed = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        let from =
-            if packed { Source::Packed(Box::new(MultiGzDecoder::new(reader))) } else { Source::Plain(reader) };
+        let from = if packed { Source::Packed(Box::new(MultiGzDecoder::new(reader))) } else { Source::Plain(reader) };
         Ok(Self { from, out_bytes: 0 })
     }
 }

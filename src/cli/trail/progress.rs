@@ -44,7 +44,11 @@ impl Progress {
         let records = self.records.load(Ordering::Relaxed);
         let seconds = self.began.elapsed().as_secs();
         let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
-        let _ = write!(stderr(), "\r{bar} {percent:3} % · {} MB · {records} records · {seconds} s · {what}\x1b[K", bytes >> 20);
+        let _ = write!(
+            stderr(),
+            "\r{bar} {percent:3} % · {} MB · {records} records · {seconds} s · {what}\x1b[K",
+            bytes >> 20
+        );
     }
 
     /// Takes it away.

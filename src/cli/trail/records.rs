@@ -134,7 +134,10 @@ impl<R: Read> Records<R> {
         let peek = &self.rest()[..self.rest().len().min(PEEK)];
         let inside = peek[1..].trim_ascii_start();
         AROUND.iter().any(|key| {
-            inside.strip_prefix(b"\"").and_then(|t| t.strip_prefix(key.as_bytes())).is_some_and(|t| t.starts_with(b"\""))
+            inside
+                .strip_prefix(b"\"")
+                .and_then(|t| t.strip_prefix(key.as_bytes()))
+                .is_some_and(|t| t.starts_with(b"\""))
         })
     }
 
@@ -360,7 +363,9 @@ mod tests {
             format!("{a}\r\n\r\n{b}"),
             format!("{a}{b}"),
             format!("\u{feff}[{a},{b}]"),
-            format!(r#"{{"NextToken":"x\"]}}","Events":[{{"EventId":"1","CloudTrailEvent":{inner}}},{{"detail":{b}}}]}}"#),
+            format!(
+                r#"{{"NextToken":"x\"]}}","Events":[{{"EventId":"1","CloudTrailEvent":{inner}}},{{"detail":{b}}}]}}"#
+            ),
             format!(r#"{{"Events":[{a},{b}],"NextToken":"Records","ResponseMetadata":{{"Records":[{{}}]}},"n":1}}"#),
             format!(r#"{{"Records":[{a}]}}{{"Records":[{b}]}}"#),
         ] {
@@ -389,7 +394,8 @@ mod tests {
 
     #[test]
     fn a_record_of_fifty_megabytes_is_passed_over_in_little_memory() {
-        let huge = format!(r#"{{"eventVersion":"1","eventName":"X","requestParameters":{{"a":"{}"}}}}"#, "x".repeat(50 << 20));
+        let huge =
+            format!(r#"{{"eventVersion":"1","eventName":"X","requestParameters":{{"a":"{}"}}}}"#, "x".repeat(50 << 20));
         let text = format!(r#"{{"Records":[{{"eventName":"A"}},{huge},{{"eventName":"B"}}]}}"#);
         let (mut names, mut unreadable) = (Vec::new(), Vec::new());
         let mut records = Records::new(text.as_bytes());

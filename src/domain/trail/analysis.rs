@@ -219,12 +219,8 @@ impl Analysis {
         let Hunt { mut events, counted, duplicates, coverage, .. } = hunt;
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         let lineage = follow(question, &events);
-        let mut counts = Counts {
-            read: coverage.read,
-            unreadable: coverage.unreadable,
-            duplicates,
-            ..Counts::default()
-        };
+        let mut counts =
+            Counts { read: coverage.read, unreadable: coverage.unreadable, duplicates, ..Counts::default() };
         let (mut actions, mut others, mut tampering) = (Vec::new(), Vec::new(), Vec::new());
         let mut twins: Vec<Option<Name>> = vec![None; events.len()];
         for (at, twin_of) in lineage.twin_of.iter().enumerate() {
@@ -312,11 +308,7 @@ fn count(counts: &mut Counts, event: &Event, who: Who) {
 }
 
 /// Calls that were only counted go by their credential.
-fn count_cut(
-    counts: &mut Counts,
-    counted: &std::collections::BTreeMap<(String, String), Counted>,
-    lineage: &Lineage,
-) {
+fn count_cut(counts: &mut Counts, counted: &std::collections::BTreeMap<(String, String), Counted>, lineage: &Lineage) {
     let held: std::collections::HashSet<&str> = lineage.credentials.iter().map(|c| c.id.as_ref()).collect();
     for ((key, _), calls) in counted.iter().filter(|((key, _), _)| held.contains(key.as_str())) {
         debug_assert!(!key.is_empty(), "a held credential has a name");
@@ -333,7 +325,11 @@ fn action(at: usize, event: &Event, lineage: &Lineage, twin_event_id: Option<Nam
         twin_event_id,
         at: event.at,
         access_key_id: (!event.caller.key.is_empty()).then(|| Name::clone(&event.caller.key)),
-        principal: Name::clone(if event.caller.arn.is_empty() { &event.caller.principal_id } else { &event.caller.arn }),
+        principal: Name::clone(if event.caller.arn.is_empty() {
+            &event.caller.principal_id
+        } else {
+            &event.caller.arn
+        }),
         event_source: Name::clone(&event.source),
         event_name: Name::clone(&event.name),
         outcome: event.outcome,
@@ -391,7 +387,8 @@ fn missing(question: &Question, coverage: &Coverage, events: &[Event], lineage: 
     if let (Some(since), Some(first)) = (question.since, coverage.first.as_deref().and_then(super::record::moment))
         && first > since
     {
-        missing.push(not_recorded(format!("what happened from {since} to {first}"), "these logs begin after the theft"));
+        missing
+            .push(not_recorded(format!("what happened from {since} to {first}"), "these logs begin after the theft"));
     }
     let theirs = |at: usize| lineage.verdicts[at].who.is_attacker() && events[at].outcome == Outcome::Succeeded;
     let mut seen = std::collections::BTreeSet::new();
@@ -443,6 +440,9 @@ fn gap(at: usize, events: &[Event]) -> NotRecorded {
     let until = again.map_or_else(|| "the end of these logs".to_owned(), |e| time(e.at));
     not_recorded(
         format!("what {trail} would have recorded from {} to {until}", time(event.at)),
-        format!("{} (event {}); CloudTrail's event history still has management events of 90 days", event.name, event.id),
+        format!(
+            "{} (event {}); CloudTrail's event history still has management events of 90 days",
+            event.name, event.id
+        ),
     )
 }

@@ -1,9 +1,9 @@
 //! Who is who among the calls of a credential that can be reached: the attacker, the owner at their own desk, AWS acting
 //! as the victim, the responders. Each verdict says why, and a responder's word overrules it.
 
+use super::name::Name;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
-use super::name::Name;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -77,7 +77,9 @@ pub struct Word {
 
 /// Not a word that can be understood.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("“{0}” is not like 203.0.113.7=owner: say an event's id, an access key, an address or an ARN, and attacker, owner, aws or responder")]
+#[error(
+    "“{0}” is not like 203.0.113.7=owner: say an event's id, an access key, an address or an ARN, and attacker, owner, aws or responder"
+)]
 pub struct NotAWord(String);
 
 impl FromStr for Word {

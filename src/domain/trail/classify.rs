@@ -125,17 +125,44 @@ const READING: [&str; 22] = [
     "Validate", "Estimate", "Simulate", "View", "Preview", "Discover", "Filter", "Download", "Batch", "Is",
 ];
 const CREATING: [&str; 13] = [
-    "Create", "Run", "Register", "Import", "Allocate", "Launch", "Start", "Request", "Purchase", "Provision", "Copy",
-    "Restore", "Build",
+    "Create",
+    "Run",
+    "Register",
+    "Import",
+    "Allocate",
+    "Launch",
+    "Start",
+    "Request",
+    "Purchase",
+    "Provision",
+    "Copy",
+    "Restore",
+    "Build",
 ];
 const DESTROYING: [&str; 17] = [
-    "Delete", "Terminate", "Stop", "Disable", "Remove", "Purge", "Deregister", "Revoke", "Cancel", "Release", "Detach",
-    "Disassociate", "BatchDelete", "Destroy", "Unsubscribe", "Leave", "Reject",
+    "Delete",
+    "Terminate",
+    "Stop",
+    "Disable",
+    "Remove",
+    "Purge",
+    "Deregister",
+    "Revoke",
+    "Cancel",
+    "Release",
+    "Detach",
+    "Disassociate",
+    "BatchDelete",
+    "Destroy",
+    "Unsubscribe",
+    "Leave",
+    "Reject",
 ];
 
 fn begins(name: &str, verbs: &[&str]) -> bool {
     verbs.iter().any(|verb| {
-        name.strip_prefix(verb).is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| !c.is_ascii_lowercase()))
+        name.strip_prefix(verb)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| !c.is_ascii_lowercase()))
     })
 }
 

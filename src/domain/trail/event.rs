@@ -1,8 +1,8 @@
 //! A record of which is kept what the analysis needs, and nothing secret: no session token, no document, no user data.
 
+use super::name::Name;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use super::name::Name;
 
 use chrono::{DateTime, Utc};
 

@@ -162,8 +162,21 @@ pub fn rotation(resources: &[Resource], events: &[Event], lineage: &Lineage) -> 
 
 /// Services whose switching off hides what happens.
 const WATCHING: [&str; 15] = [
-    "accessanalyzer", "bedrock", "cloudtrail", "config", "detective", "ec2", "events", "guardduty", "inspector2", "logs",
-    "macie2", "monitoring", "route53resolver", "s3", "securityhub",
+    "accessanalyzer",
+    "bedrock",
+    "cloudtrail",
+    "config",
+    "detective",
+    "ec2",
+    "events",
+    "guardduty",
+    "inspector2",
+    "logs",
+    "macie2",
+    "monitoring",
+    "route53resolver",
+    "s3",
+    "securityhub",
 ];
 
 /// Whether a call has switched off, or tried to, what would show the attacker.

@@ -23,7 +23,7 @@ pub enum Grant {
         id: String,
         /// The session's unique id: `AROA…:name`.
         principal: Option<String>,
-        /// Whose it is, as an ARN or `user/name`.
+        /// Whose it is, as an ARN.
         holder: Option<String>,
     },
     /// A user of its own.
@@ -173,12 +173,12 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
     let mut out = Vec::new();
     match (record.source(), record.name()) {
         ("iam", "CreateAccessKey") => {
-            let holder = first(response, "accessKey.userName").or_else(user).map(|name| format!("user/{name}"));
+            let holder = first(response, "accessKey.userName").or_else(user).map(|name| user_arn(own, &name));
             let id = first(response, "accessKey.accessKeyId");
             out.extend(id.map(|id| Grant::Key { id, principal: None, holder }));
         }
         ("iam", "CreateServiceSpecificCredential") => {
-            let holder = user().map(|name| format!("user/{name}"));
+            let holder = user().map(|name| user_arn(own, &name));
             let id = first(response, "serviceSpecificCredential.serviceSpecificCredentialId");
             out.extend(id.map(|id| Grant::Key { id, principal: None, holder }));
         }
@@ -215,6 +215,11 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
     }
     out.truncate(GRANTS_MAX);
     out
+}
+
+/// As far as a name and an account say it: the path is missing.
+pub fn user_arn(account: &str, name: &str) -> String {
+    format!("arn:aws:iam::{account}:user/{name}")
 }
 
 /// Temporary keys in a response, wherever they stand in it.
@@ -369,10 +374,8 @@ pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
             tokens.extend(first("roleArn").map(|arn| Token::role(account_of(&arn), bare_name(&arn))));
         }
         ("signin", "SwitchRole") => {
-            let more: Value = record
-                .additional_event_data
-                .and_then(|raw| serde_json::from_str(raw.get()).ok())
-                .unwrap_or_default();
+            let more: Value =
+                record.additional_event_data.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
             at(&more, "SwitchFrom").iter().for_each(|arn| of_arn(arn, &mut tokens));
         }
         _ => {}

@@ -2,15 +2,15 @@
 //! counts once anything by which its caller is known has been reached, in whatever order the calls stand; what was
 //! reached by a call counts from that call's time on.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use super::name::Name;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander, is_address};
 use super::classify::Outcome;
 use super::event::Event;
-use super::grant::Grant;
+use super::grant::{Grant, user_arn};
 use super::token::{Token, account_of};
 
 /// A session that began this close to the call that minted one of its name is that session.
@@ -299,7 +299,14 @@ impl Walk<'_, '_> {
             Grant::Key { id, holder, .. } => {
                 let principal = holder.as_deref().unwrap_or(&event.caller.arn);
                 let credential = self.credential(id, true, Some(principal));
-                let how = how(format!("key of {principal}"));
+                let how = how(match principal.rsplit_once([':', '/']) {
+                    Some((_, name)) if principal.contains(":user/") => format!("key of user {name}"),
+                    Some(_) if principal.contains(":assumed-role/") => {
+                        let role = principal.split('/').nth(1).unwrap_or("");
+                        format!("session of role {role}")
+                    }
+                    _ => format!("session of {principal}"),
+                });
                 if credential >= self.seeds && credential != from {
                     self.edges.push((from, credential, at, Name::clone(&how)));
                 }
@@ -313,16 +320,23 @@ impl Walk<'_, '_> {
             Grant::Session { arn, .. } => {
                 let how = how(format!("session {arn}"));
                 opened.extend(
-                    grant.tokens().into_iter().map(|t| (t, way(Kind::Session { began_at: event.at }, Name::clone(&how)))),
+                    grant
+                        .tokens()
+                        .into_iter()
+                        .map(|t| (t, way(Kind::Session { began_at: event.at }, Name::clone(&how)))),
                 );
             }
             Grant::User { name, .. } => {
                 let how = how(format!("user {name}, made by the attacker"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
             }
-            Grant::Password { name, .. } => {
-                let how = how(format!("user {name}, with the attacker's password"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Password, Name::clone(&how)))));
+            Grant::Password { account, name } => {
+                let arn = user_arn(account, name);
+                let how = how(format!("password of user {name}"));
+                let password = self.credential(&format!("password of {arn}"), false, Some(&arn));
+                self.edges.push((from, password, at, Name::clone(&how)));
+                let sessions = Way { from: password, ..way(Kind::Password, how) };
+                opened.extend(grant.tokens().into_iter().map(|t| (t, sessions.clone())));
             }
             Grant::Role { name, .. } => {
                 let how = how(format!("role {name}, made by the attacker"));
@@ -391,9 +405,8 @@ impl Walk<'_, '_> {
             Kind::Password => later && temporary && event.caller.kind.as_ref() == "IAMUser",
             Kind::Owner | Kind::Entered => later && from_attacker(),
             Kind::Session { began_at } => {
-                let same = began_at
-                    .zip(event.caller.session_began_at)
-                    .is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
+                let same =
+                    began_at.zip(event.caller.session_began_at).is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
                 same || (later && from_attacker())
             }
             Kind::Trust { callers, before } => {
@@ -405,7 +418,8 @@ impl Walk<'_, '_> {
 
     fn finish(mut self) -> Lineage {
         self.measure();
-        let mut order: Vec<usize> = (0..self.credentials.len()).filter(|c| self.credentials[*c].depth != usize::MAX).collect();
+        let mut order: Vec<usize> =
+            (0..self.credentials.len()).filter(|c| self.credentials[*c].depth != usize::MAX).collect();
         let proof = |c: usize| self.credentials[c].reached_by.as_ref().map(|edge| edge.event);
         order.sort_by_key(|c| (self.credentials[*c].depth, proof(*c), Name::clone(&self.credentials[*c].id)));
         let mut place = vec![None; self.credentials.len()];
@@ -430,7 +444,10 @@ impl Walk<'_, '_> {
             .enumerate()
             .map(|(at, verdict)| {
                 let event = &self.events[at];
-                verdict.clone().or_else(|| self.judge.word(event).filter(|v| !v.who.is_attacker())).unwrap_or_else(|| bystander(event))
+                verdict
+                    .clone()
+                    .or_else(|| self.judge.word(event).filter(|v| !v.who.is_attacker()))
+                    .unwrap_or_else(|| bystander(event))
             })
             .collect();
         let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();
@@ -519,7 +536,9 @@ fn lets_in(event: &Event, callers: &[String], before: Option<&[String]>) -> bool
     let now = callers.iter().any(|named| names(named));
     match before {
         Some(before) => now && !before.iter().any(|named| names(named)),
-        None => now && caller.kind.as_ref() != "AWSService" && !caller.account.is_empty() && caller.account != event.account,
+        None => {
+            now && caller.kind.as_ref() != "AWSService" && !caller.account.is_empty() && caller.account != event.account
+        }
     }
 }
 

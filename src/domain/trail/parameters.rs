@@ -50,7 +50,8 @@ pub fn with_parameters(record: &Record<'_>, request: &Value, meaning: Meaning) -
         ("iam", "PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy") => {
             let only_denies = text("policyDocument").is_some_and(|document| only_denies(&document));
             let meaning = if only_denies { HARMLESS } else { meaning };
-            let note = text("policyName").map(|p| format!("policy {p}{}", if only_denies { ", only denials" } else { "" }));
+            let note =
+                text("policyName").map(|p| format!("policy {p}{}", if only_denies { ", only denials" } else { "" }));
             (meaning, note)
         }
         ("iam", "UpdateAccessKey") if says("status", "Inactive") => {
@@ -79,11 +80,19 @@ pub fn with_parameters(record: &Record<'_>, request: &Value, meaning: Meaning) -
                 .iter()
                 .flat_map(|path| permission.map(|p| at(p, path)).unwrap_or_default())
                 .collect();
-            if added.is_empty() { (HARMLESS, None) } else { (meaning, Some(format!("shared with {}", added.join(", ")))) }
+            if added.is_empty() {
+                (HARMLESS, None)
+            } else {
+                (meaning, Some(format!("shared with {}", added.join(", "))))
+            }
         }
         ("rds", "ModifyDBSnapshotAttribute" | "ModifyDBClusterSnapshotAttribute") if known => {
             let added = at(request, "valuesToAdd[]");
-            if added.is_empty() { (HARMLESS, None) } else { (meaning, Some(format!("shared with {}", added.join(", ")))) }
+            if added.is_empty() {
+                (HARMLESS, None)
+            } else {
+                (meaning, Some(format!("shared with {}", added.join(", "))))
+            }
         }
         ("rds", "ModifyDBInstance" | "ModifyDBCluster") if known => match () {
             () if has("masterUserPassword") => (meaning, Some("master password".into())),
@@ -95,21 +104,28 @@ pub fn with_parameters(record: &Record<'_>, request: &Value, meaning: Meaning) -
             _ => (Meaning::new(Category::Impact, "T1490", "T1490"), Some("suspended".into())),
         },
         ("s3", "PutBucketPublicAccessBlock" | "PutAccountPublicAccessBlock" | "PutPublicAccessBlock") if known => {
-            if request.to_string().contains("false") { (meaning, Some("opened".into())) } else { (HARMLESS, None) }
+            if request.to_string().contains("false") {
+                (meaning, Some("opened".into()))
+            } else {
+                (HARMLESS, None)
+            }
         }
         ("s3", "PutObject" | "CopyObject") if has("x-amz-server-side-encryption-customer-algorithm") => {
             (ENCRYPTS, Some("with a key that AWS does not keep".into()))
         }
         ("guardduty", "UpdateDetector") if member(request, "enable") == Some(&Value::Bool(true)) => (HARMLESS, None),
         ("guardduty", "CreateFilter" | "UpdateFilter") if known && !says("action", "ARCHIVE") => (HARMLESS, None),
-        ("kms", "CreateKey") if !says("origin", "EXTERNAL") => {
-            (Meaning::new(Category::ResourceCreation, "", ""), None)
-        }
+        ("kms", "CreateKey") if !says("origin", "EXTERNAL") => (Meaning::new(Category::ResourceCreation, "", ""), None),
         ("sts", name) if name.starts_with("AssumeRole") => {
             let role = text("roleArn").unwrap_or_default();
-            let away = record.user_identity.account_id.as_deref().is_some_and(|own| !own.is_empty() && own != account_of(&role));
-            let away = if away && !role.is_empty() { format!(" in account {}", account_of(&role)) } else { String::new() };
-            (meaning, Some(format!("role {}{away}", bare_name(&role))))
+            let away = record
+                .user_identity
+                .account_id
+                .as_deref()
+                .is_some_and(|own| !own.is_empty() && own != account_of(&role));
+            let away =
+                if away && !role.is_empty() { format!(" in account {}", account_of(&role)) } else { String::new() };
+            (meaning, (!role.is_empty()).then(|| format!("role {}{away}", bare_name(&role))))
         }
         ("signin", "ConsoleLogin") => {
             let without = record.additional_event_data.is_some_and(|d| d.get().contains(r#""MFAUsed":"No""#));
@@ -181,7 +197,12 @@ mod tests {
         use Category::{DataAccess, DefenseEvasion, Discovery, Exfiltration, Impact, Modification, Persistence};
         for (source, name, request, category) in [
             ("iam", "AttachUserPolicy", r#"{"policyArn":"arn:aws:iam::aws:policy/AWSDenyAll"}"#, Modification),
-            ("iam", "DetachUserPolicy", r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"}"#, DefenseEvasion),
+            (
+                "iam",
+                "DetachUserPolicy",
+                r#"{"policyArn":"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"}"#,
+                DefenseEvasion,
+            ),
             ("iam", "DetachUserPolicy", r#"{"policyArn":"arn:aws:iam::aws:policy/ReadOnlyAccess"}"#, Modification),
             ("iam", "DetachUserPolicy", "null", DefenseEvasion),
             ("iam", "DeleteUserPolicy", r#"{"policyName":"AWSRevokeOlderSessions"}"#, DefenseEvasion),
@@ -192,7 +213,12 @@ mod tests {
             ("ec2", "ModifyInstanceAttribute", r#"{"ebsOptimized":true}"#, Modification),
             ("ec2", "DescribeInstanceAttribute", r#"{"attribute":"userData"}"#, DataAccess),
             ("ec2", "DescribeInstanceAttribute", r#"{"attribute":"kernel"}"#, Discovery),
-            ("ec2", "ModifySnapshotAttribute", r#"{"createVolumePermission":{"add":{"items":[{"userId":"9"}]}}}"#, Exfiltration),
+            (
+                "ec2",
+                "ModifySnapshotAttribute",
+                r#"{"createVolumePermission":{"add":{"items":[{"userId":"9"}]}}}"#,
+                Exfiltration,
+            ),
             ("ec2", "ModifySnapshotAttribute", r#"{"createVolumePermission":{"remove":{}}}"#, Modification),
             ("s3", "PutBucketVersioning", r#"{"VersioningConfiguration":{"Status":"Suspended"}}"#, Impact),
             ("s3", "PutBucketVersioning", r#"{"VersioningConfiguration":{"Status":"Enabled"}}"#, Modification),

@@ -295,7 +295,8 @@ mod tests {
 
     #[test]
     fn what_the_table_does_not_name_is_worked_out() {
-        let queue = r#"{"eventSource":"glue.amazonaws.com","eventName":"CreateCrawler","requestParameters":{"name":"c"}}"#;
+        let queue =
+            r#"{"eventSource":"glue.amazonaws.com","eventName":"CreateCrawler","requestParameters":{"name":"c"}}"#;
         assert_eq!(of(queue), one("AWS::Glue::Crawler", "c", Effect::Created));
         let gateway = r#"{"eventSource":"ec2.amazonaws.com","eventName":"CreateNatGateway",
             "responseElements":{"CreateNatGatewayResponse":{"natGateway":{"natGatewayId":"nat-1"}}}}"#;

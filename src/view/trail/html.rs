@@ -51,7 +51,12 @@ pub fn html(analysis: &Analysis) -> String {
 fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
     let covered = &analysis.covered;
     let unknown = || "?".to_owned();
-    write!(out, "<h1>What {} did</h1><p>{}</p>", escaped(&analysis.asked.credentials.join(", ")), escaped(&verdict(analysis)))?;
+    write!(
+        out,
+        "<h1>What {} did</h1><p>{}</p>",
+        escaped(&analysis.asked.credentials.join(", ")),
+        escaped(&verdict(analysis))
+    )?;
     write!(
         out,
         "<p><small>{} records read, {} not readable, from {} to {}; Regions: {}; accounts: {}</small></p>",
@@ -66,35 +71,35 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
         write!(out, "<p class=\"warn\">{}.</p>", escaped(cut))?;
     }
     write!(out, "<h2>From credential to credential</h2><div class=\"wide\">{}</div>", graph(analysis))?;
+    table(out, &["credential", "whose", "calls", "reached from", "by", "event"], &analysis.credentials, |held| {
+        let reached = held.reached_by.as_ref();
+        vec![
+            held.name.to_string(),
+            held.principal.as_deref().unwrap_or("").to_owned(),
+            held.events.to_string(),
+            reached.map_or("stolen", |r| &r.from).to_owned(),
+            reached.map_or("", |r| &r.how).to_owned(),
+            reached.map_or("", |r| &r.event_id).to_owned(),
+        ]
+    })?;
+    write!(out, "<h2>Over time</h2><div class=\"wide\">{}</div>", timeline(analysis))?;
+    out.push_str("<h2>What is there now</h2>");
     table(
         out,
-        &["credential", "whose", "calls", "reached from", "by", "event"],
-        &analysis.credentials,
-        |held| {
-            let reached = held.reached_by.as_ref();
+        &["state", "type", "id", "account", "what was done", "by", "events"],
+        &analysis.footprint,
+        |resource| {
             vec![
-                held.name.to_string(),
-                held.principal.as_deref().unwrap_or("").to_owned(),
-                held.events.to_string(),
-                reached.map_or("stolen", |r| &r.from).to_owned(),
-                reached.map_or("", |r| &r.how).to_owned(),
-                reached.map_or("", |r| &r.event_id).to_owned(),
+                format!("{:?}", resource.state).to_lowercase(),
+                resource.resource_type.clone(),
+                resource.id.clone(),
+                resource.account.clone(),
+                if resource.made_by_attacker { "made".to_owned() } else { resource.effect.label().to_owned() },
+                resource.state_by.label().to_owned(),
+                resource.evidence.iter().take(5).cloned().collect::<Vec<_>>().join(" "),
             ]
         },
     )?;
-    write!(out, "<h2>Over time</h2><div class=\"wide\">{}</div>", timeline(analysis))?;
-    out.push_str("<h2>What is there now</h2>");
-    table(out, &["state", "type", "id", "account", "what was done", "by", "events"], &analysis.footprint, |resource| {
-        vec![
-            format!("{:?}", resource.state).to_lowercase(),
-            resource.resource_type.clone(),
-            resource.id.clone(),
-            resource.account.clone(),
-            if resource.made_by_attacker { "made".to_owned() } else { resource.effect.label().to_owned() },
-            resource.state_by.label().to_owned(),
-            resource.evidence.iter().take(5).cloned().collect::<Vec<_>>().join(" "),
-        ]
-    })?;
     if !analysis.rotate.is_empty() {
         out.push_str("<h2>Read by the attacker: change these</h2>");
         table(out, &["type", "id", "events"], &analysis.rotate, |read| {

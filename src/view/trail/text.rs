@@ -52,7 +52,8 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
             (true, _) => "made by the attacker",
             (false, effect) => effect,
         };
-        let by = if resource.state_by.is_attacker() { String::new() } else { format!(" by {}", resource.state_by.label()) };
+        let by =
+            if resource.state_by.is_attacker() { String::new() } else { format!(" by {}", resource.state_by.label()) };
         format!(
             "{:9} {} {} ({made}{by}; {})",
             format!("{:?}", resource.state).to_lowercase(),
@@ -64,7 +65,9 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
 
     if !analysis.rotate.is_empty() {
         heading(out, "Read by the attacker: change these")?;
-        lines(out, &analysis.rotate, |read| format!("{} {} ({})", read.resource_type, read.id, evidence(&read.evidence)))?;
+        lines(out, &analysis.rotate, |read| {
+            format!("{} {} ({})", read.resource_type, read.id, evidence(&read.evidence))
+        })?;
     }
 
     heading(out, "What the attacker did")?;
