@@ -60,8 +60,8 @@ pub struct Analyze {
     /// In which form the answer is written, to standard output.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Log files, and folders of them: what CloudTrail writes to S3, NDJSON, the output of LookupEvents, EventBridge
-    /// events; packed with gzip or not.
+    /// Log files, and folders of them: what CloudTrail writes to S3, NDJSON, the output of `LookupEvents`,
+    /// EventBridge events; packed with gzip or not.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }

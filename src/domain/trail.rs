@@ -17,4 +17,8 @@ pub mod parameters;
 pub mod reach;
 pub mod record;
 pub mod resource;
+pub mod skim;
 pub mod token;
+
+#[cfg(test)]
+mod tests;

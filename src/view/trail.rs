@@ -31,18 +31,17 @@ pub fn verdict(analysis: &Analysis) -> String {
 }
 
 /// The actions of one category that say something, the same ones together: how often, and the first of them.
-pub fn alike<'a>(actions: &'a [Action], category: Category) -> Vec<(usize, &'a Action)> {
+pub fn alike(actions: &[Action], category: Category) -> Vec<(usize, &Action)> {
     let mut groups: Vec<(usize, &Action)> = Vec::new();
     let mut places: std::collections::HashMap<(&str, &str, Outcome, &[String]), usize> =
         std::collections::HashMap::new();
     for action in actions.iter().filter(|action| action.category == category) {
         let key = (&*action.event_source, &*action.event_name, action.outcome, &action.resources[..]);
-        match places.get(&key) {
-            Some(place) => groups[*place].0 += 1,
-            None => {
-                places.insert(key, groups.len());
-                groups.push((1, action));
-            }
+        if let Some(place) = places.get(&key) {
+            groups[*place].0 += 1;
+        } else {
+            places.insert(key, groups.len());
+            groups.push((1, action));
         }
     }
     groups

@@ -16,4 +16,5 @@ mod program;
 mod redis_server;
 mod talk;
 mod tidy;
+mod trail;
 mod world;

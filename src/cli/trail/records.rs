@@ -7,6 +7,7 @@ use memchr::{memchr2, memchr3, memmem};
 use serde_json::Deserializer;
 
 use crate::domain::trail::record::Record;
+use crate::domain::trail::skim::{Skim, skim};
 
 /// Longest record, in bytes; CloudTrail's own limit is 1 MB.
 pub const RECORD_BYTES_MAX: usize = 8 << 20;
@@ -24,6 +25,14 @@ pub enum Element<'b> {
     Record(Box<Record<'b>>),
     /// Something that cannot be read: at which byte, and what is wrong with it.
     Unreadable(u64, String),
+}
+
+/// Who looks at the elements.
+pub trait Visitor {
+    /// Whether a first impression is enough.
+    fn glance(&mut self, skim: &Skim<'_>) -> bool;
+    /// Otherwise, the whole.
+    fn see(&mut self, element: Element<'_>);
 }
 
 /// Cuts a stream into records.
@@ -46,9 +55,9 @@ impl<R: Read> Records<R> {
         Self { from, buffer: vec![0; CHUNK], start: 0, end: 0, at_end: false, before: 0, failed: None }
     }
 
-    /// Calls back for each record, and once for each thing that cannot be read. The error is the stream's own; what
-    /// came before it has been handed over.
-    pub fn each(&mut self, mut then: impl FnMut(Element<'_>)) -> io::Result<()> {
+    /// Shows the visitor each record, and each thing that cannot be read. The error is the stream's own; what came
+    /// before it has been shown.
+    pub fn each(&mut self, visitor: &mut impl Visitor) -> io::Result<()> {
         loop {
             let Some(byte) = self.next_significant() else {
                 return self.failed.take().map_or(Ok(()), Err);
@@ -57,11 +66,11 @@ impl<R: Read> Records<R> {
                 b'[' | b']' | b'}' => self.start += 1,
                 b'"' => self.member(),
                 b'{' if self.is_around() => self.start += 1,
-                b'{' => self.record(&mut then),
+                b'{' => self.record(visitor),
                 _ => {
                     let at = self.offset();
                     self.skip_line();
-                    then(Element::Unreadable(at, "is not JSON".into()));
+                    visitor.see(Element::Unreadable(at, "is not JSON".into()));
                 }
             }
         }
@@ -160,14 +169,20 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn record(&mut self, then: &mut impl FnMut(Element<'_>)) {
+    fn record(&mut self, visitor: &mut impl Visitor) {
         let at = self.offset();
+        if let Some(skim) = skim(&self.buffer[self.start..self.end])
+            && visitor.glance(&skim)
+        {
+            self.start += skim.bytes;
+            return;
+        }
         loop {
             let mut stream = Deserializer::from_slice(&self.buffer[self.start..self.end]).into_iter::<Record<'_>>();
             match stream.next() {
                 Some(Ok(record)) => {
                     let used = stream.byte_offset();
-                    then(Element::Record(Box::new(record)));
+                    visitor.see(Element::Record(Box::new(record)));
                     self.start += used;
                     return;
                 }
@@ -175,7 +190,7 @@ impl<R: Read> Records<R> {
                     if self.rest().len() > RECORD_BYTES_MAX {
                         self.skip_object();
                         let limit = RECORD_BYTES_MAX >> 20;
-                        then(Element::Unreadable(at, format!("is a record of more than {limit} MiB")));
+                        visitor.see(Element::Unreadable(at, format!("is a record of more than {limit} MiB")));
                         return;
                     }
                     self.fill();
@@ -183,7 +198,7 @@ impl<R: Read> Records<R> {
                 Some(Err(error)) => {
                     let what = if error.is_eof() { "is cut off".to_owned() } else { format!("is not JSON: {error}") };
                     self.skip_damaged();
-                    then(Element::Unreadable(at, what));
+                    visitor.see(Element::Unreadable(at, what));
                     return;
                 }
                 None => return,
@@ -194,25 +209,22 @@ impl<R: Read> Records<R> {
     /// Past the end of a string whose opening quote has been used.
     fn skip_string(&mut self) {
         loop {
-            match memchr2(b'"', b'\\', self.rest()) {
-                Some(at) => {
-                    let escaped = self.rest()[at] == b'\\';
-                    self.start += at + 1;
-                    if !escaped {
-                        return;
-                    }
-                    if self.rest().is_empty() && !self.fill() {
-                        return;
-                    }
-                    self.start += 1;
+            let Some(at) = memchr2(b'"', b'\\', self.rest()) else {
+                self.start = self.end;
+                if !self.fill() {
+                    return;
                 }
-                None => {
-                    self.start = self.end;
-                    if !self.fill() {
-                        return;
-                    }
-                }
+                continue;
+            };
+            let escaped = self.rest()[at] == b'\\';
+            self.start += at + 1;
+            if !escaped {
+                return;
             }
+            if self.rest().is_empty() && !self.fill() {
+                return;
+            }
+            self.start += 1;
         }
     }
 
@@ -324,20 +336,33 @@ mod tests {
         }
     }
 
+    /// Everything, or what a first impression leaves.
+    struct All<F>(F, bool);
+
+    impl<F: FnMut(Element<'_>)> Visitor for All<F> {
+        fn glance(&mut self, _: &Skim<'_>) -> bool {
+            self.1
+        }
+        fn see(&mut self, element: Element<'_>) {
+            (self.0)(element);
+        }
+    }
+
     fn read(text: &str) -> (Vec<String>, usize) {
         let mut results = Vec::new();
         for drop in [1, 7, usize::MAX] {
             let (mut names, mut unreadable) = (Vec::new(), 0);
             Records::new(Drops(text.as_bytes(), drop))
-                .each(|element| match element {
-                    Element::Record(record) => {
-                        match Record::read(*record, |r| r.name().to_owned()) {
+                .each(&mut All(
+                    |element: Element<'_>| match element {
+                        Element::Record(record) => match Record::read(&record, |r| r.name().to_owned()) {
                             Ok(name) => names.push(name),
                             Err(_) => unreadable += 1,
-                        };
-                    }
-                    Element::Unreadable(..) => unreadable += 1,
-                })
+                        },
+                        Element::Unreadable(..) => unreadable += 1,
+                    },
+                    false,
+                ))
                 .unwrap();
             results.push((names, unreadable));
         }
@@ -400,10 +425,13 @@ mod tests {
         let (mut names, mut unreadable) = (Vec::new(), Vec::new());
         let mut records = Records::new(text.as_bytes());
         records
-            .each(|element| match element {
-                Element::Record(record) => names.extend(record.event_name.as_deref().map(str::to_owned)),
-                Element::Unreadable(at, what) => unreadable.push((at, what)),
-            })
+            .each(&mut All(
+                |element: Element<'_>| match element {
+                    Element::Record(record) => names.extend(record.event_name.as_deref().map(str::to_owned)),
+                    Element::Unreadable(at, what) => unreadable.push((at, what)),
+                },
+                false,
+            ))
             .unwrap();
         assert_eq!(names, ["A", "B"]);
         assert_eq!(unreadable, [(30, "is a record of more than 8 MiB".to_owned())]);
@@ -413,12 +441,12 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic_or_hang(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
-            Records::new(Drops(&bytes, 3)).each(|_| {}).unwrap();
+            Records::new(Drops(&bytes, 3)).each(&mut All(|_: Element<'_>| {}, true)).unwrap();
         }
 
         #[test]
         fn nor_does_almost_json(text in r#"[\[\]{}",:\\ \na-z]{0,200}"#) {
-            Records::new(text.as_bytes()).each(|_| {}).unwrap();
+            Records::new(text.as_bytes()).each(&mut All(|_: Element<'_>| {}, true)).unwrap();
         }
     }
 }

@@ -10,10 +10,11 @@ use anyhow::bail;
 
 use super::files::{LogFile, Unpacked};
 use super::progress::Progress;
-use super::records::{Element, Records};
+use super::records::{Element, Records, Visitor};
 use crate::domain::trail::attribution::Question;
 use crate::domain::trail::reach::{Hunt, Scout, has_any};
 use crate::domain::trail::record::Record;
+use crate::domain::trail::skim::Skim;
 
 /// Times that files are gone through again, at most.
 const ROUNDS_MAX: usize = 32;
@@ -130,44 +131,65 @@ fn go_through(shared: &Shared<'_>, queue: &[usize], round: usize) -> anyhow::Res
     Ok(())
 }
 
-fn one(shared: &Shared<'_>, scout: &mut Scout, number: usize, round: usize) {
-    let file = &shared.files[number];
-    let place = u32::try_from(number).unwrap_or(u32::MAX);
-    let (mut ordinal, mut told) = (0_u64, 0);
-    let mut tell = |what: String| {
-        if round > 0 {
+/// Looks at one file for the hunt.
+struct Look<'l, 's> {
+    shared: &'l Shared<'s>,
+    scout: &'l mut Scout,
+    file: &'l LogFile,
+    number: u32,
+    ordinal: u64,
+    told: usize,
+    first_time: bool,
+}
+
+impl Look<'_, '_> {
+    fn next(&mut self) {
+        self.ordinal += 1;
+        if self.ordinal.is_multiple_of(TICK) {
+            self.shared.progress.records.fetch_add(TICK, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes over what others have learned meanwhile.
+    fn learn(&mut self) {
+        if self.shared.learned.load(Ordering::Acquire) != self.scout.learned() {
+            self.scout.learn(locked(&self.shared.hunt).news(self.scout.learned()));
+        }
+    }
+
+    fn tell(&mut self, what: &str) {
+        if !self.first_time {
             return;
         }
-        told += 1;
-        let mut problems = locked(&shared.problems);
-        if told <= PROBLEMS_OF_FILE_MAX && problems.0.len() < PROBLEMS_MAX {
-            problems.0.push(format!("{}: {what}", file.path.display()));
+        self.told += 1;
+        let mut problems = locked(&self.shared.problems);
+        if self.told <= PROBLEMS_OF_FILE_MAX && problems.0.len() < PROBLEMS_MAX {
+            problems.0.push(format!("{}: {what}", self.file.path.display()));
         } else {
             problems.1 += 1;
         }
-    };
-    let unpacked = match Unpacked::open(&file.path, &shared.progress.bytes) {
-        Ok(unpacked) => unpacked,
-        Err(error) => {
-            tell(format!("cannot be read: {error}"));
-            locked(&shared.missed).0[number] = Missed::These(Box::default());
-            return;
+    }
+}
+
+impl Visitor for Look<'_, '_> {
+    fn glance(&mut self, skim: &Skim<'_>) -> bool {
+        self.learn();
+        let enough = self.scout.glance(skim);
+        if enough {
+            self.next();
         }
-    };
-    let ended = Records::new(unpacked).each(|element| {
-        ordinal += 1;
-        if ordinal.is_multiple_of(TICK) {
-            shared.progress.records.fetch_add(TICK, Ordering::Relaxed);
-        }
+        enough
+    }
+
+    fn see(&mut self, element: Element<'_>) {
+        self.next();
+        self.learn();
         let problem = match element {
-            Element::Record(element) => Record::read(*element, |record| {
-                if shared.learned.load(Ordering::Acquire) != scout.learned() {
-                    scout.learn(locked(&shared.hunt).news(scout.learned()));
-                }
-                if let Some((traits, by)) = scout.look(record) {
-                    let mut hunt = locked(&shared.hunt);
-                    hunt.keep(record, traits, by, (place, ordinal));
-                    shared.learned.store(hunt.learned(), Ordering::Release);
+            Element::Record(element) => Record::read(&element, |record| {
+                if let Some((traits, by)) = self.scout.look(record) {
+                    let mut hunt = locked(&self.shared.hunt);
+                    hunt.keep(record, traits, by, (self.number, self.ordinal));
+                    self.shared.learned.store(hunt.learned(), Ordering::Release);
                 }
             })
             .err()
@@ -175,12 +197,23 @@ fn one(shared: &Shared<'_>, scout: &mut Scout, number: usize, round: usize) {
             Element::Unreadable(at, what) => Some(format!("{what} (at byte {at})")),
         };
         if let Some(problem) = problem {
-            scout.unreadable();
-            tell(format!("record {ordinal} {problem}"));
+            self.scout.unreadable();
+            self.tell(&format!("record {} {problem}", self.ordinal));
         }
-    });
-    if let Err(error) = ended {
-        tell(format!("damaged or cut off after {ordinal} records: {error}"));
+    }
+}
+
+fn one(shared: &Shared<'_>, scout: &mut Scout, at: usize, round: usize) {
+    let file = &shared.files[at];
+    let number = u32::try_from(at).unwrap_or(u32::MAX);
+    let mut look = Look { shared, scout, file, number, ordinal: 0, told: 0, first_time: round == 0 };
+    match Unpacked::open(&file.path, &shared.progress.bytes) {
+        Ok(unpacked) => {
+            if let Err(error) = Records::new(unpacked).each(&mut look) {
+                look.tell(&format!("damaged or cut off after {} records: {error}", look.ordinal));
+            }
+        }
+        Err(error) => look.tell(&format!("cannot be read: {error}")),
     }
     let mut findings = scout.bring_back();
     locked(&shared.hunt).absorb(&mut findings);
@@ -188,6 +221,6 @@ fn one(shared: &Shared<'_>, scout: &mut Scout, number: usize, round: usize) {
     let bytes = findings.missed.len() * size_of::<u32>();
     if missed.1 + bytes <= MISSED_BYTES_MAX {
         missed.1 += bytes;
-        missed.0[number] = Missed::These(findings.missed);
+        missed.0[at] = Missed::These(findings.missed);
     }
 }

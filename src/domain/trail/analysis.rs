@@ -186,7 +186,6 @@ pub struct Action {
     pub resources: Vec<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
 fn listed<S: Serializer>(techniques: &&'static str, to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(techniques.split(',').filter(|t| !t.is_empty()))
 }

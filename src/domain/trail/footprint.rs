@@ -1,7 +1,7 @@
 //! What the attacker has left: every resource that was made, changed, read or deleted, with its state as far as the log
 //! shows it, and the events that prove it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ pub struct Read {
 
 /// The rotation list.
 pub fn rotation(resources: &[Resource], events: &[Event], lineage: &Lineage) -> Vec<Read> {
-    let reads: HashMap<&str, ()> = events
+    let reads: HashSet<&str> = events
         .iter()
         .zip(&lineage.verdicts)
         .filter(|(event, verdict)| {
@@ -142,7 +142,7 @@ pub fn rotation(resources: &[Resource], events: &[Event], lineage: &Lineage) -> 
                 && event.outcome == Outcome::Succeeded
                 && event.touches.iter().any(|touch| touch.effect == Effect::Read)
         })
-        .map(|(event, _)| (event.id.as_ref(), ()))
+        .map(|(event, _)| event.id.as_ref())
         .collect();
     let secret = |kind: &str| matches!(kind, "AWS::SecretsManager::Secret" | "AWS::SSM::Parameter");
     resources
@@ -150,7 +150,7 @@ pub fn rotation(resources: &[Resource], events: &[Event], lineage: &Lineage) -> 
         .filter(|resource| secret(&resource.resource_type))
         .filter_map(|resource| {
             let evidence: Vec<String> =
-                resource.evidence.iter().filter(|id| reads.contains_key(id.as_str())).cloned().collect();
+                resource.evidence.iter().filter(|id| reads.contains(id.as_str())).cloned().collect();
             (!evidence.is_empty()).then(|| Read {
                 resource_type: resource.resource_type.clone(),
                 id: resource.id.clone(),

@@ -263,12 +263,16 @@ fn compute(source: &str, name: &str, account: &str, request: &Value, response: &
         ("ec2", "RunInstances" | "RunScheduledInstances" | "CreateFleet") => {
             let mut ids = Vec::new();
             instances(response, DEPTH_MAX + 2, &mut ids);
-            ids.iter().for_each(|id| machine(id, "instance", true));
+            for id in &ids {
+                machine(id, "instance", true);
+            }
             return;
         }
         ("ec2", "ModifyInstanceAttribute") => {
             if member(request, "userData").is_some() {
-                at(request, "instanceId").iter().for_each(|id| machine(id, "instance", false));
+                for id in &at(request, "instanceId") {
+                    machine(id, "instance", false);
+                }
             }
             return;
         }
@@ -277,15 +281,21 @@ fn compute(source: &str, name: &str, account: &str, request: &Value, response: &
             instances(response, DEPTH_MAX, &mut ids);
             ids.sort();
             ids.dedup();
-            ids.iter().for_each(|id| machine(id, "instance", false));
+            for id in &ids {
+                machine(id, "instance", false);
+            }
             return;
         }
         ("ecs", "ExecuteCommand") => {
-            at(request, "task").iter().for_each(|id| machine(id, "task", false));
+            for id in &at(request, "task") {
+                machine(id, "task", false);
+            }
             return;
         }
         ("ecs", _) => {
-            at(response, "tasks[].taskArn").iter().for_each(|id| machine(id, "task", true));
+            for id in &at(response, "tasks[].taskArn") {
+                machine(id, "task", true);
+            }
             return;
         }
         ("lambda", _) => None,
@@ -342,7 +352,9 @@ fn callers_in(document: &str) -> Vec<String> {
         callers.extend(named.iter().filter_map(Value::as_str).map(str::to_owned));
     }
     callers.truncate(CALLERS_MAX);
-    callers.iter_mut().for_each(|caller| cut(caller, 256));
+    for caller in &mut callers {
+        cut(caller, 256);
+    }
     callers
 }
 
@@ -376,7 +388,9 @@ pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
         ("signin", "SwitchRole") => {
             let more: Value =
                 record.additional_event_data.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-            at(&more, "SwitchFrom").iter().for_each(|arn| of_arn(arn, &mut tokens));
+            for arn in &at(&more, "SwitchFrom") {
+                of_arn(arn, &mut tokens);
+            }
         }
         _ => {}
     }

@@ -18,6 +18,10 @@ const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
 /// How long after the attacker's call a service can still be carrying it out.
 const ON_BEHALF: TimeDelta = TimeDelta::hours(1);
 
+/// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
+/// known anyway.
+const WAYS_MAX: usize = 64;
+
 /// A credential that the attacker has held.
 #[derive(Clone, Debug)]
 pub struct Credential {
@@ -196,6 +200,7 @@ impl Walk<'_, '_> {
         match ways.iter_mut().find(|other| same(other)) {
             Some(other) if other.at <= way.at => return,
             Some(other) => *other = way,
+            None if ways.len() >= WAYS_MAX => return,
             None => ways.push(way),
         }
         for at in self.by_token.get(&token).map(Vec::as_slice).unwrap_or_default() {

@@ -12,20 +12,21 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::classify::changes;
 use super::event::{Event, Texts, Traits, id_of};
 use super::grant::may_grant;
-use super::record::Record;
-use super::resource::{Effect, Touch};
+use super::record::{Record, unversioned};
+use super::resource::{Effect, Touch, touches_nothing};
+use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, callers, role_session};
 
 /// Calls that are kept one by one; about 600 bytes each.
-pub const EVENTS_MAX: usize = 200_000;
+pub const EVENTS_MAX: usize = 150_000;
 /// Of them, calls that only read.
-pub const READS_MAX: usize = 120_000;
+pub const READS_MAX: usize = 100_000;
 /// Things that can be reached: three or so for each session.
 pub const TOKENS_MAX: usize = 600_000;
 /// Who was handed what, by all principals; 16 bytes each.
-pub const EDGES_MAX: usize = 4_000_000;
+pub const EDGES_MAX: usize = 2_500_000;
 /// Calls whose ids are remembered, so that none counts twice.
-const IDS_MAX: usize = 1_000_000;
+const IDS_MAX: usize = 600_000;
 /// Regions, accounts and sources that are named.
 const NAMES_MAX: usize = 200;
 
@@ -58,23 +59,18 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    fn count(&mut self, record: &Record<'_>) {
+    fn count(&mut self, region: &str, account: &str, data_source: Option<&str>, at: &str) {
         self.read += 1;
-        let name = |set: &mut BTreeSet<String>, text: Option<&str>| {
-            if let Some(text) = text.filter(|t| !t.is_empty() && t.len() <= 64)
-                && !set.contains(text)
-                && set.len() < NAMES_MAX
-            {
+        let name = |set: &mut BTreeSet<String>, text: &str| {
+            if !text.is_empty() && text.len() <= 64 && !set.contains(text) && set.len() < NAMES_MAX {
                 set.insert(text.to_owned());
             }
         };
-        name(&mut self.regions, record.aws_region.as_deref());
-        name(&mut self.accounts, record.recipient_account_id.as_deref());
-        if record.is_data_event() {
-            name(&mut self.data_sources, Some(record.source()));
-        }
+        name(&mut self.regions, region);
+        name(&mut self.accounts, account);
+        name(&mut self.data_sources, data_source.unwrap_or(""));
         // Times are all written alike, so they can be compared as they stand.
-        if let Some(at) = record.event_time.as_deref().filter(|t| t.len() == 20 && t.ends_with('Z')) {
+        if at.len() == 20 && at.ends_with('Z') {
             if self.first.as_deref().is_none_or(|first| at < first) {
                 self.first = Some(at.to_owned());
             }
@@ -108,6 +104,8 @@ pub struct Scout {
     missed: HashSet<u32>,
     /// Callers that are known to nobody, by a hash of all that they are known by.
     strangers: HashSet<u64>,
+    /// The caller of the record that was glanced at last.
+    glanced: Option<u64>,
     buffer: Vec<Token>,
 }
 
@@ -145,6 +143,7 @@ impl Default for Scout {
             bundles: HashSet::new(),
             missed: HashSet::new(),
             strangers: HashSet::new(),
+            glanced: None,
             buffer: Vec::new(),
         }
     }
@@ -170,24 +169,47 @@ impl Scout {
         self.first_time = false;
     }
 
+    /// Looks at a record's first impression. `true` when it cannot matter: it has been counted, and that is all. `false`
+    /// when it has to be parsed and given to [`Scout::look`] next.
+    pub fn glance(&mut self, skim: &Skim<'_>) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (skim.caller, skim.shared_id).hash(&mut hasher);
+        let stranger = hasher.finish();
+        self.glanced = Some(stranger);
+        if !self.strangers.contains(&stranger) {
+            return false;
+        }
+        let source = skim.source.strip_suffix(".amazonaws.com").unwrap_or(skim.source);
+        let name = unversioned(skim.name);
+        let harmless = skim.data || skim.read_only == Some(true) || touches_nothing(source, name);
+        if !harmless || may_grant(source, name) {
+            return false;
+        }
+        self.glanced = None;
+        if self.first_time {
+            self.coverage.count(skim.region, skim.account, skim.data.then_some(source), skim.time);
+        }
+        true
+    }
+
     /// Looks at one record. What comes back is to be given to [`Hunt::keep`].
     pub fn look(&mut self, record: &Record<'_>) -> Option<(Traits, By)> {
         if self.first_time {
-            self.coverage.count(record);
+            let text = |text: &super::record::Text<'_>| text.as_deref().unwrap_or("").to_owned();
+            let data_source = record.is_data_event().then(|| record.source());
+            let (region, account) = (text(&record.aws_region), text(&record.recipient_account_id));
+            self.coverage.count(&region, &account, data_source, record.event_time.as_deref().unwrap_or(""));
         }
+        let stranger = self.glanced.take();
         let granting = may_grant(record.source(), record.name());
         let changing = !record.is_data_event() && changes(record);
-        let stranger = stranger(record);
-        if !granting && !changing && self.strangers.contains(&stranger) {
-            return None;
-        }
         self.buffer.clear();
         callers(record, &mut self.buffer);
         if self.buffer.iter().any(|token| self.known.contains(token)) {
             return Some((Traits::of(record, true), By::Caller));
         }
         self.missed.extend(self.buffer.iter().map(|token| token.fingerprint()));
-        self.strangers.insert(stranger);
+        self.strangers.extend(stranger);
         if !granting && !changing {
             return None;
         }
@@ -242,14 +264,6 @@ impl Scout {
             edges: std::mem::take(&mut self.edges),
         }
     }
-}
-
-fn stranger(record: &Record<'_>) -> u64 {
-    let identity = &record.user_identity;
-    let mut hasher = DefaultHasher::new();
-    (&identity.access_key_id, &identity.principal_id, &identity.arn, &identity.user_name).hash(&mut hasher);
-    record.shared_event_id.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// The resources of a call, as what others can touch too.

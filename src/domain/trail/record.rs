@@ -164,14 +164,14 @@ pub enum Unreadable {
     NoEventName,
 }
 
-impl<'a> Record<'a> {
+impl Record<'_> {
     /// Reads one element of a log, and hands over the record in it: the element itself, what is in `detail`, or
     /// what is in the text `CloudTrailEvent`.
-    pub fn read<T>(element: Record<'a>, then: impl FnOnce(&Record<'_>) -> T) -> Result<T, Unreadable> {
+    pub fn read<T>(element: &Record<'_>, then: impl FnOnce(&Record<'_>) -> T) -> Result<T, Unreadable> {
         let wrong = |e: serde_json::Error| Unreadable::NotJson(e.to_string());
         let named = |record: &Record<'_>| record.event_name.as_deref().is_some_and(|n| !n.is_empty());
-        if named(&element) {
-            return Ok(then(&element));
+        if named(element) {
+            return Ok(then(element));
         }
         if let Some(detail) = element.detail {
             let record: Record<'_> = serde_json::from_str(detail.get()).map_err(wrong)?;
@@ -402,7 +402,7 @@ mod tests {
 
     fn name_of(json: &str) -> Result<String, Unreadable> {
         let element = serde_json::from_str(json).map_err(|e| Unreadable::NotJson(e.to_string()))?;
-        Record::read(element, |r| format!("{} {}", r.source(), r.name()))
+        Record::read(&element, |r| format!("{} {}", r.source(), r.name()))
     }
 
     #[test]

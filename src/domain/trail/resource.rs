@@ -82,6 +82,11 @@ pub fn takes_data(source: &str, name: &str) -> bool {
     RULES.get(&(source, name)).is_some_and(|rules| rules.iter().any(|rule| rule.effect == Some(Effect::Read)))
 }
 
+/// Whether a call is known to touch no resource that a footprint has.
+pub fn touches_nothing(source: &str, name: &str) -> bool {
+    RULES.get(&(source, name)).is_some_and(|rules| rules.iter().all(|rule| rule.effect.is_none()))
+}
+
 /// The resources of a call that worked. `changes` says whether it is one that changes something.
 pub fn touches(record: &Record<'_>, changes: bool, request: &Value, response: &Value) -> Vec<Touch> {
     let (source, name) = (record.source(), record.name());
