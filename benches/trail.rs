@@ -147,7 +147,7 @@ fn floor(folder: &Path) -> (Duration, u64) {
 
 /// Writes logs of about this size, if they are not there. Returns how many calls of the attacker's are in them.
 fn write_logs(folder: &Path, bytes: u64) -> u64 {
-    let note = folder.join("attacker");
+    let note = folder.with_extension("attacker");
     if let Ok(calls) = fs::read_to_string(&note) {
         return calls.parse().unwrap();
     }

@@ -46,8 +46,13 @@ fn record(id: &str, key: &str, call: (&str, &str), more: &Value) -> Value {
 /// A key that makes another, which deletes a trail.
 fn attack() -> [Value; 3] {
     [
-        record("id-1", STOLEN, ("iam", "CreateAccessKey"), &json!({"requestParameters": {"userName": "bob"},
-            "responseElements": {"accessKey": {"userName": "bob", "accessKeyId": MADE}}})),
+        record(
+            "id-1",
+            STOLEN,
+            ("iam", "CreateAccessKey"),
+            &json!({"requestParameters": {"userName": "bob"},
+            "responseElements": {"accessKey": {"userName": "bob", "accessKeyId": MADE}}}),
+        ),
         record("id-2", MADE, ("cloudtrail", "DeleteTrail"), &json!({"requestParameters": {"name": "main"}})),
         record("id-3", "AKIASOMEBODYELSE0000", ("iam", "CreateUser"), &json!({"requestParameters": {"userName": "x"}})),
     ]
@@ -66,7 +71,10 @@ fn is_found(answer: &Value) {
     assert_eq!((&made["reached_by"]["from"], &made["reached_by"]["event_id"]), (&json!(STOLEN), &json!("id-1")));
     let footprint = answer["footprint"].as_array().unwrap();
     let trail = footprint.iter().find(|r| r["resource_type"] == "AWS::CloudTrail::Trail").unwrap();
-    assert_eq!((&trail["id"], &trail["state"], &trail["evidence"]), (&json!("main"), &json!("deleted"), &json!(["id-2"])));
+    assert_eq!(
+        (&trail["id"], &trail["state"], &trail["evidence"]),
+        (&json!("main"), &json!("deleted"), &json!(["id-2"]))
+    );
 }
 
 #[test]
@@ -119,7 +127,8 @@ fn bad_files_are_named_and_the_rest_is_analysed() {
     let [a, b, c] = attack();
     fs::write(dir.path().join("good.json"), json!({"Records": [a, b, c]}).to_string()).unwrap();
     // Cut off in the middle.
-    let many: Vec<Value> = (0..2_000).map(|n| record(&format!("c{n}"), "AKIAX", ("s3", "X"), &json!({"n": n}))).collect();
+    let many: Vec<Value> =
+        (0..2_000).map(|n| record(&format!("c{n}"), "AKIAX", ("s3", "X"), &json!({"n": n}))).collect();
     gzip(&dir.path().join("cut.json.gz"), json!({"Records": many}).to_string().as_bytes());
     let whole = fs::read(dir.path().join("cut.json.gz")).unwrap();
     fs::write(dir.path().join("cut.json.gz"), &whole[..whole.len() / 2]).unwrap();
@@ -140,7 +149,14 @@ fn bad_files_are_named_and_the_rest_is_analysed() {
     let answer: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(answer["events"]["attributed"], 3, "the rest is analysed");
     let said = answer["unreadable"].to_string();
-    for part in ["cut.json.gz: damaged or cut off", "bomb.json.gz: damaged", "200 times its size", "more than 8 MiB", "picture.png", "round: is a link"] {
+    for part in [
+        "cut.json.gz: damaged or cut off",
+        "bomb.json.gz: damaged",
+        "200 times its size",
+        "more than 8 MiB",
+        "picture.png",
+        "round: is a link",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     for (name, part) in [("text", "Could not be read"), ("html", "<svg")] {

@@ -71,7 +71,13 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
         let fingerprints = hunt.follow(known);
         known = hunt.learned();
         shared.learned.store(known, Ordering::Release);
+        // Going on would not find more than fits.
+        let full = round > 0 && hunt.tokens_cut;
         drop(hunt);
+        if full {
+            queue.clear();
+            break;
+        }
         let missed = locked(&shared.missed);
         queue = (0..files.len())
             .filter(|file| match &missed.0[*file] {

@@ -10,7 +10,7 @@ use super::classify::{Category, Outcome};
 use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
 use super::lineage::{Lineage, attacker_addresses, follow};
-use super::reach::{Counted, Coverage, EDGES_MAX, EVENTS_MAX, Hunt, READS_MAX, TOKENS_MAX};
+use super::reach::{Counted, Coverage, EDGES_MAX, EVENTS_MAX, GRANTING_MAX, Hunt, READS_MAX, TOKENS_MAX};
 
 /// Calls of others that are listed.
 const OTHERS_MAX: usize = 10_000;
@@ -363,8 +363,8 @@ fn cuts(hunt: &Hunt) -> Vec<String> {
     let counted: u64 = hunt.counted.values().map(|c| c.events).sum();
     if counted > 0 {
         cut.push(format!(
-            "{counted} calls are only counted, by their credential: {EVENTS_MAX} calls, and {READS_MAX} that only \
-             read, are looked at one by one"
+            "{counted} calls are only counted, by their credential: {EVENTS_MAX} calls are looked at one by one, of \
+             them {READS_MAX} that only read and {GRANTING_MAX} that hand out credentials"
         ));
     }
     cut

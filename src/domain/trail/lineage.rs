@@ -192,6 +192,7 @@ impl Walk<'_, '_> {
     /// Makes a token the attacker's, and has all events that it speaks of looked at again.
     fn open(&mut self, token: Token, way: Way) {
         let ways = self.ways.entry(token).or_default();
+        let full = ways.len() >= WAYS_MAX;
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
             (Kind::Trust { .. }, Kind::Trust { .. }) => other.event == way.event,
@@ -200,7 +201,7 @@ impl Walk<'_, '_> {
         match ways.iter_mut().find(|other| same(other)) {
             Some(other) if other.at <= way.at => return,
             Some(other) => *other = way,
-            None if ways.len() >= WAYS_MAX => return,
+            None if full => return,
             None => ways.push(way),
         }
         for at in self.by_token.get(&token).map(Vec::as_slice).unwrap_or_default() {

@@ -11,22 +11,26 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::classify::changes;
 use super::event::{Event, Texts, Traits, id_of};
-use super::grant::may_grant;
+use super::grant::{Grant, may_grant};
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, touches_nothing};
 use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, callers, role_session};
 
-/// Calls that are kept one by one; about 600 bytes each.
-pub const EVENTS_MAX: usize = 150_000;
+/// Calls that are kept one by one; a kilobyte or so each, until the answer is written.
+pub const EVENTS_MAX: usize = 80_000;
 /// Of them, calls that only read.
-pub const READS_MAX: usize = 100_000;
+pub const READS_MAX: usize = 60_000;
+/// Of them, calls that hand something out: four kilobytes each, with all that hangs on it.
+pub const GRANTING_MAX: usize = 20_000;
 /// Things that can be reached: three or so for each session.
-pub const TOKENS_MAX: usize = 600_000;
+pub const TOKENS_MAX: usize = 100_000;
 /// Who was handed what, by all principals; 16 bytes each.
 pub const EDGES_MAX: usize = 2_500_000;
 /// Calls whose ids are remembered, so that none counts twice.
 const IDS_MAX: usize = 600_000;
+/// Credentials and places whose calls are only counted.
+const COUNTED_MAX: usize = 50_000;
 /// Regions, accounts and sources that are named.
 const NAMES_MAX: usize = 200;
 
@@ -219,7 +223,7 @@ impl Scout {
         }
         self.missed.extend(traits.opened_by.iter().map(|token| token.fingerprint()));
         if self.first_time && !traits.grants.is_empty() {
-            self.remember(&traits);
+            self.remember(record, &traits);
         }
         if changing {
             let mut touched = false;
@@ -241,15 +245,37 @@ impl Scout {
         }
     }
 
-    fn remember(&mut self, traits: &Traits) {
-        let mut from: Vec<Token> = traits.callers.iter().chain(&traits.opened_by).copied().collect();
+    /// Who was handed what. Not by all that caller and credential are known by: what is missing here is learned when
+    /// the file is gone through again.
+    fn remember(&mut self, record: &Record<'_>, traits: &Traits) {
+        let identity = &record.user_identity;
+        let role = identity.principal_id.as_deref().and_then(|id| id.split_once(':')).map(|(role, _)| role);
+        let mut from: Vec<Token> = match identity.access_key_id.as_deref() {
+            Some(key) if !key.is_empty() => vec![Token::key(key)],
+            _ => traits.callers.clone(),
+        };
+        from.extend(role.filter(|role| role.starts_with("AROA")).map(Token::principal));
+        from.extend(&traits.opened_by);
+        let to: Vec<Token> = traits
+            .grants
+            .iter()
+            .flat_map(|grant| {
+                let mut tokens = grant.tokens();
+                tokens.truncate(if matches!(grant, Grant::Key { .. }) { 1 } else { tokens.len() });
+                tokens
+            })
+            .collect();
+        if to.len() == 1 {
+            self.edges.extend(from.into_iter().map(|token| (token, to[0])));
+            return;
+        }
         from.sort_unstable();
         from.dedup();
         let all = bundle(&from);
         if self.bundles.insert(all) {
             self.edges.extend(from.into_iter().map(|token| (token, all)));
         }
-        self.edges.extend(traits.grants.iter().flat_map(super::grant::Grant::tokens).map(|token| (all, token)));
+        self.edges.extend(to.into_iter().map(|token| (all, token)));
     }
 
     /// What was found in the file that is now at its end.
@@ -296,6 +322,7 @@ pub struct Hunt {
     places: HashMap<u64, (u32, u64)>,
     twice: HashSet<(u32, u64)>,
     reads: usize,
+    granting: usize,
     /// What was kept, in no order.
     pub events: Vec<Event>,
     /// Calls that did not fit: by access key, and the address.
@@ -349,7 +376,7 @@ impl Hunt {
             if let Some(key) = owner {
                 self.reach(owner_of(record, key));
             }
-            self.reach(traits.grants.iter().flat_map(super::grant::Grant::tokens));
+            self.reach(traits.grants.iter().flat_map(Grant::tokens));
             self.reach(record.shared_event_id.as_deref().map(Token::shared));
             if !record.is_data_event() {
                 self.reach(touched_by(record, &traits.touches));
@@ -367,14 +394,19 @@ impl Hunt {
         if self.places.len() < IDS_MAX {
             self.places.insert(id, place);
         }
-        let reads = !changes(record) && traits.grants.is_empty();
-        if self.events.len() >= EVENTS_MAX || (reads && self.reads >= READS_MAX) {
+        let grants = !traits.grants.is_empty();
+        let reads = !changes(record) && !grants;
+        let room = self.events.len() < EVENTS_MAX
+            && (!reads || self.reads < READS_MAX)
+            && (!grants || self.granting < GRANTING_MAX);
+        if !room {
             if by == By::Caller {
                 self.count(record);
             }
             return;
         }
         self.reads += usize::from(reads);
+        self.granting += usize::from(grants);
         self.events.push(Event::of(record, traits, &mut self.texts));
     }
 
@@ -382,7 +414,7 @@ impl Hunt {
         use super::classify::Outcome;
         let text = |text: &super::record::Text<'_>| text.as_deref().unwrap_or("").chars().take(64).collect::<String>();
         let key = (text(&record.user_identity.access_key_id), text(&record.source_ip_address));
-        if self.counted.len() >= EVENTS_MAX && !self.counted.contains_key(&key) {
+        if self.counted.len() >= COUNTED_MAX && !self.counted.contains_key(&key) {
             return;
         }
         let counted = self.counted.entry(key).or_default();

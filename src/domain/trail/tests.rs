@@ -72,15 +72,43 @@ fn story() -> Vec<Value> {
     vec![
         by_user(600, "e01", STOLEN, "deploy", ("sts", "GetCallerIdentity"), json!({"readOnly": true})),
         by_user(601, "e02", STOLEN, "deploy", ("sts", "AssumeRole"), assume("Admin", "s", "ASIAADMIN")),
-        by_role(602, "e03", "ASIAADMIN", ("Admin", "s"), ("iam", "CreateUser"), json!({"requestParameters":
-            {"userName": "backdoor"}, "responseElements": {"user": {"userName": "backdoor", "userId": "AIDAbackdoor"}}})),
+        by_role(
+            602,
+            "e03",
+            "ASIAADMIN",
+            ("Admin", "s"),
+            ("iam", "CreateUser"),
+            json!({"requestParameters":
+            {"userName": "backdoor"}, "responseElements": {"user": {"userName": "backdoor", "userId": "AIDAbackdoor"}}}),
+        ),
         by_role(602, "e04", "ASIAADMIN", ("Admin", "s"), ("iam", "CreateAccessKey"), create_key("backdoor", key)),
-        by_user(603, "e05", key, "backdoor", ("secretsmanager", "GetSecretValue"), json!({"readOnly": true,
-            "requestParameters": {"secretId": "prod/db"}})),
-        by_user(604, "e06", key, "backdoor", ("cloudtrail", "StopLogging"), json!({"requestParameters": {"name": "main"}})),
+        by_user(
+            603,
+            "e05",
+            key,
+            "backdoor",
+            ("secretsmanager", "GetSecretValue"),
+            json!({"readOnly": true,
+            "requestParameters": {"secretId": "prod/db"}}),
+        ),
+        by_user(
+            604,
+            "e06",
+            key,
+            "backdoor",
+            ("cloudtrail", "StopLogging"),
+            json!({"requestParameters": {"name": "main"}}),
+        ),
         by_user(605, "e07", key, "backdoor", ("iam", "CreateUser"), json!({"errorCode": "AccessDenied"})),
-        by_user(606, "e08", key, "backdoor", ("ec2", "RunInstances"), json!({"responseElements":
-            {"instancesSet": {"items": [{"instanceId": run}]}}})),
+        by_user(
+            606,
+            "e08",
+            key,
+            "backdoor",
+            ("ec2", "RunInstances"),
+            json!({"responseElements":
+            {"instancesSet": {"items": [{"instanceId": run}]}}}),
+        ),
         by_role(607, "e09", "", ("", ""), ("sts", "AssumeRole"), {
             let mut minted = assume("Web", run, "ASIAINSTANCE");
             minted["userIdentity"] = json!({"type": "AWSService", "invokedBy": "ec2.amazonaws.com", "principalId": null,
@@ -88,15 +116,43 @@ fn story() -> Vec<Value> {
             minted["sourceIPAddress"] = json!("ec2.amazonaws.com");
             minted
         }),
-        by_role(608, "e10", "ASIAINSTANCE", ("Web", run), ("s3", "CreateBucket"), json!({"sourceIPAddress": "192.0.2.9",
-            "requestParameters": {"bucketName": "loot"}})),
-        by_role(609, "e11", "ASIAOTHER", ("Web", "i-0aaaaaaaaaaaaaaaa"), ("s3", "CreateBucket"), json!({
-            "sourceIPAddress": "192.0.2.8", "requestParameters": {"bucketName": "honest"}})),
-        by_user(610, "e12", "AKIARESPONDER0000001", "ana", ("iam", "DeleteUser"), json!({"sourceIPAddress": OFFICE,
-            "requestParameters": {"userName": "backdoor"}})),
-        by_user(611, "e13", STOLEN, "deploy", ("iam", "AttachUserPolicy"), json!({"sourceIPAddress": "AWS Internal",
+        by_role(
+            608,
+            "e10",
+            "ASIAINSTANCE",
+            ("Web", run),
+            ("s3", "CreateBucket"),
+            json!({"sourceIPAddress": "192.0.2.9",
+            "requestParameters": {"bucketName": "loot"}}),
+        ),
+        by_role(
+            609,
+            "e11",
+            "ASIAOTHER",
+            ("Web", "i-0aaaaaaaaaaaaaaaa"),
+            ("s3", "CreateBucket"),
+            json!({
+            "sourceIPAddress": "192.0.2.8", "requestParameters": {"bucketName": "honest"}}),
+        ),
+        by_user(
+            610,
+            "e12",
+            "AKIARESPONDER0000001",
+            "ana",
+            ("iam", "DeleteUser"),
+            json!({"sourceIPAddress": OFFICE,
+            "requestParameters": {"userName": "backdoor"}}),
+        ),
+        by_user(
+            611,
+            "e13",
+            STOLEN,
+            "deploy",
+            ("iam", "AttachUserPolicy"),
+            json!({"sourceIPAddress": "AWS Internal",
             "userAgent": "AWS Internal", "requestParameters": {"userName": "deploy",
-            "policyArn": "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"}})),
+            "policyArn": "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"}}),
+        ),
     ]
 }
 
@@ -254,8 +310,15 @@ fn a_chain_in_reverse_order_and_in_a_circle_is_followed_once() {
     let mut chain: Vec<Value> = (0..count)
         .map(|n| {
             let to = key((n + 1) % count);
-            by_user(600, &format!("c{n:04}"), &key(n), "deploy", ("sts", "GetSessionToken"), json!({
-                "readOnly": true, "responseElements": {"credentials": {"accessKeyId": to}}}))
+            by_user(
+                600,
+                &format!("c{n:04}"),
+                &key(n),
+                "deploy",
+                ("sts", "GetSessionToken"),
+                json!({
+                "readOnly": true, "responseElements": {"credentials": {"accessKeyId": to}}}),
+            )
         })
         .collect();
     chain.reverse();
@@ -268,8 +331,15 @@ fn a_chain_in_reverse_order_and_in_a_circle_is_followed_once() {
 #[test]
 fn the_owner_at_their_desk_is_told_from_the_thief() {
     let desk = |minute, id: &str| {
-        by_user(minute, id, STOLEN, "deploy", ("lambda", "UpdateFunctionCode20150331v2"), json!({
-            "sourceIPAddress": OFFICE, "requestParameters": {"functionName": "shop"}}))
+        by_user(
+            minute,
+            id,
+            STOLEN,
+            "deploy",
+            ("lambda", "UpdateFunctionCode20150331v2"),
+            json!({
+            "sourceIPAddress": OFFICE, "requestParameters": {"functionName": "shop"}}),
+        )
     };
     let mut records = story();
     records.extend([desk(100, "d1"), desk(590, "d2"), desk(620, "d3")]);
@@ -291,8 +361,15 @@ fn the_owner_at_their_desk_is_told_from_the_thief() {
 #[test]
 fn passwords_roles_and_trust_lead_on() {
     let console = |minute, id: &str, key: &str, more: Value| {
-        let mut record = by_user(minute, id, key, "eve", ("ec2", "DescribeInstances"), json!({"readOnly": true,
-            "sourceIPAddress": "192.0.2.200"}));
+        let mut record = by_user(
+            minute,
+            id,
+            key,
+            "eve",
+            ("ec2", "DescribeInstances"),
+            json!({"readOnly": true,
+            "sourceIPAddress": "192.0.2.200"}),
+        );
         merge(&mut record, more);
         record
     };
@@ -305,16 +382,35 @@ fn passwords_roles_and_trust_lead_on() {
     };
     let records = vec![
         console(590, "p0", "ASIABEFORE", json!({})),
-        by_user(600, "p1", STOLEN, "deploy", ("iam", "UpdateLoginProfile"), json!({"requestParameters": {"userName": "eve"}})),
-        console(601, "p2", "", json!({"eventName": "ConsoleLogin", "eventSource": "signin.amazonaws.com",
-            "userIdentity": {"accessKeyId": null}})),
+        by_user(
+            600,
+            "p1",
+            STOLEN,
+            "deploy",
+            ("iam", "UpdateLoginProfile"),
+            json!({"requestParameters": {"userName": "eve"}}),
+        ),
+        console(
+            601,
+            "p2",
+            "",
+            json!({"eventName": "ConsoleLogin", "eventSource": "signin.amazonaws.com",
+            "userIdentity": {"accessKeyId": null}}),
+        ),
         console(602, "p3", "ASIACONSOLE", json!({})),
         console(603, "p4", "AKIAEVESOWN", json!({})),
         foreign(604, "t0", "ASIATOOEARLY"),
         by_user(605, "t1", STOLEN, "deploy", ("iam", "UpdateAssumeRolePolicy"), trust),
         foreign(606, "t2", "ASIAFROMAFAR"),
-        by_role(607, "t3", "ASIAFROMAFAR", ("Ops", "x"), ("iam", "DeleteRole"), json!({"sourceIPAddress": "192.0.2.1",
-            "requestParameters": {"roleName": "Audit"}})),
+        by_role(
+            607,
+            "t3",
+            "ASIAFROMAFAR",
+            ("Ops", "x"),
+            ("iam", "DeleteRole"),
+            json!({"sourceIPAddress": "192.0.2.1",
+            "requestParameters": {"roleName": "Audit"}}),
+        ),
     ];
     let analysis = analyze(&records);
     assert_eq!(listed(&analysis), ["p1", "p2", "p3", "t1", "t2", "t3"]);
@@ -328,8 +424,11 @@ fn both_records_of_a_call_across_accounts_are_one_call() {
     let mut here = by_user(600, "a1", STOLEN, "deploy", ("sts", "AssumeRole"), assume("Admin", "s", "ASIAADMIN"));
     here["sharedEventID"] = json!("both");
     let mut there = here.clone();
-    merge(&mut there, json!({"eventID": "a2", "recipientAccountId": "999988887777", "userIdentity":
-        {"type": "AWSAccount", "accessKeyId": null, "arn": null, "userName": null}}));
+    merge(
+        &mut there,
+        json!({"eventID": "a2", "recipientAccountId": "999988887777", "userIdentity":
+        {"type": "AWSAccount", "accessKeyId": null, "arn": null, "userName": null}}),
+    );
     let analysis = analyze(&[there, here]);
     assert_eq!(analysis.events.attributed, 1);
     assert_eq!(analysis.actions[0].twin_event_id.as_deref(), Some("a2"));
