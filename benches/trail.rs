@@ -223,8 +223,10 @@ fn work(out: &mut String, rng: &mut StdRng, at: DateTime<Utc>, region: &str) {
         ("ssm", "GetParameter", true),
     ];
     let (source, name, read_only) = CALLS[rng.random_range(0..CALLS.len())];
-    let role = rng.random_range(0..300_u32);
-    let session = rng.random_range(0..20_000_u64);
+    // At any time some hundreds of sessions are at work, each of one role.
+    let now = u64::try_from(at.timestamp() / 900).unwrap();
+    let session = now * 40 + rng.random_range(0..400_u64);
+    let role = u32::try_from(session % 300).unwrap();
     let time = at.format("%Y-%m-%dT%H:%M:%SZ");
     let response = if name == "AssumeRole" {
         format!(
@@ -252,7 +254,7 @@ fn work(out: &mut String, rng: &mut StdRng, at: DateTime<Utc>, region: &str) {
          \"AROAEXAMPLE{role:09}:session-{session}\",\"arn\":\"arn:aws:sts::{ACCOUNT}:assumed-role/service-{role}/\
          session-{session}\",\"accountId\":\"{ACCOUNT}\",\"accessKeyId\":\"{}\",\"sessionContext\":{{\"sessionIssuer\":\
          {{\"type\":\"Role\",\"principalId\":\"AROAEXAMPLE{role:09}\",\"arn\":\"arn:aws:iam::{ACCOUNT}:role/service-{role}\",\
-         \"accountId\":\"{ACCOUNT}\",\"userName\":\"service-{role}\"}},\"attributes\":{{\"creationDate\":\"{time}\",\
+         \"accountId\":\"{ACCOUNT}\",\"userName\":\"service-{role}\"}},\"attributes\":{{\"creationDate\":\"2026-01-01T00:00:00Z\",\
          \"mfaAuthenticated\":\"false\"}}}}}},\"eventTime\":\"{time}\",\"eventSource\":\"{source}.amazonaws.com\",\
          \"eventName\":\"{name}\",\"awsRegion\":\"{region}\",\"sourceIPAddress\":\"10.{}.{}.{}\",\"userAgent\":\
          \"aws-sdk-java/2.20.{} Linux/5.10 OpenJDK_64-Bit_Server_VM/17.0.9 vendor/Amazon.com_Inc. cfg/retry-mode/standard\",\

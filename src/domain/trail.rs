@@ -19,6 +19,7 @@ pub mod record;
 pub mod resource;
 pub mod skim;
 pub mod token;
+mod way;
 
 #[cfg(test)]
 mod tests;

@@ -32,12 +32,14 @@ fn answer(path: &Path) -> Value {
 }
 
 fn record(id: &str, key: &str, call: (&str, &str), more: &Value) -> Value {
+    let (user, address) =
+        if [STOLEN, MADE].contains(&key) { ("deploy", "203.0.113.77") } else { ("ana", "198.51.100.8") };
     let mut record = json!({
         "eventVersion": "1.11", "eventID": id, "eventTime": "2026-01-31T10:00:00Z", "eventName": call.1,
         "eventSource": format!("{}.amazonaws.com", call.0), "awsRegion": "us-east-1", "readOnly": false,
-        "recipientAccountId": "111122223333", "sourceIPAddress": "203.0.113.77", "userAgent": "<script>\u{1b}[2J",
-        "userIdentity": {"type": "IAMUser", "principalId": "AIDAX", "userName": "deploy", "accessKeyId": key,
-            "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/deploy"},
+        "recipientAccountId": "111122223333", "sourceIPAddress": address, "userAgent": "<script>\u{1b}[2J",
+        "userIdentity": {"type": "IAMUser", "principalId": format!("AIDA{user}"), "userName": user, "accessKeyId": key,
+            "accountId": "111122223333", "arn": format!("arn:aws:iam::111122223333:user/{user}")},
     });
     record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     record

@@ -5,13 +5,14 @@
 use super::name::Name;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander, is_address};
 use super::classify::Outcome;
 use super::event::Event;
 use super::grant::{Grant, user_arn};
-use super::token::{Token, account_of};
+use super::token::Token;
+use super::way::{Kind, Way, lets_in, strength};
 
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
@@ -61,46 +62,6 @@ pub struct Lineage {
     pub used: Vec<Option<usize>>,
     /// For each event: the call across accounts that it is the other record of.
     pub twin_of: Vec<Option<usize>>,
-}
-
-/// What makes a token the attacker's.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Kind {
-    /// It is a key that was stolen or handed out.
-    Key,
-    /// It is a stolen key's owner, who has sessions of their own.
-    Owner,
-    /// A user or role that the attacker made.
-    Made,
-    /// A user whose password the attacker set.
-    Password,
-    /// A role that lets in others than before.
-    Trust { callers: Vec<String>, before: Option<Vec<String>> },
-    /// Code of the attacker's.
-    Owned,
-    /// A machine that the attacker has a way into.
-    Entered,
-    /// A session by its name.
-    Session { began_at: Option<DateTime<Utc>> },
-    /// An identity provider of the attacker's.
-    Provider,
-    /// The attacker's address.
-    Address,
-    /// The same call in another account's log.
-    Shared,
-    /// A service that the attacker has called.
-    Service,
-}
-
-#[derive(Clone, Debug)]
-struct Way {
-    kind: Kind,
-    /// From when on.
-    at: Option<DateTime<Utc>>,
-    from: usize,
-    /// The event that proves it; `None` for what was known from the beginning.
-    event: Option<usize>,
-    how: Name,
 }
 
 struct Walk<'e, 'q> {
@@ -505,45 +466,6 @@ impl Walk<'_, '_> {
                 self.credentials[to].depth = depth;
                 self.credentials[to].reached_by = Some(edge);
             }
-        }
-    }
-}
-
-/// What tells more about a call comes first.
-const fn strength(kind: &Kind) -> u8 {
-    match kind {
-        Kind::Key => 0,
-        Kind::Made => 1,
-        Kind::Password => 2,
-        Kind::Owned => 3,
-        Kind::Provider => 4,
-        Kind::Trust { .. } => 5,
-        Kind::Session { .. } => 6,
-        Kind::Entered => 7,
-        Kind::Owner => 8,
-        Kind::Shared => 9,
-        Kind::Address | Kind::Service => 10,
-    }
-}
-
-/// Whether a role's changed trust lets in a caller whom it did not let in before. Where the logs do not show how it was
-/// before, only callers from other accounts are taken for new.
-fn lets_in(event: &Event, callers: &[String], before: Option<&[String]>) -> bool {
-    let caller = &event.caller;
-    let names = |named: &str| {
-        let account = if named.starts_with("arn:") { account_of(named) } else { named };
-        let whole = named.ends_with(":root") || named == account;
-        named == "*"
-            || (whole && !account.is_empty() && account == caller.account.as_ref())
-            || (!caller.arn.is_empty() && named == caller.arn.as_ref())
-            || named == caller.invoked_by.as_ref()
-            || caller.principal_id.split(':').next() == Some(named)
-    };
-    let now = callers.iter().any(|named| names(named));
-    match before {
-        Some(before) => now && !before.iter().any(|named| names(named)),
-        None => {
-            now && caller.kind.as_ref() != "AWSService" && !caller.account.is_empty() && caller.account != event.account
         }
     }
 }

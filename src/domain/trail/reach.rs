@@ -15,7 +15,7 @@ use super::grant::{Grant, may_grant};
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, touches_nothing};
 use super::skim::Skim;
-use super::token::{Token, account_of, bare_name, bundle, callers, role_session};
+use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
 
 /// Calls that are kept one by one; a kilobyte or so each, until the answer is written.
 pub const EVENTS_MAX: usize = 80_000;
@@ -108,8 +108,6 @@ pub struct Scout {
     missed: HashSet<u32>,
     /// Callers that are known to nobody, by a hash of all that they are known by.
     strangers: HashSet<u64>,
-    /// The caller of the record that was glanced at last.
-    glanced: Option<u64>,
     buffer: Vec<Token>,
 }
 
@@ -147,7 +145,6 @@ impl Default for Scout {
             bundles: HashSet::new(),
             missed: HashSet::new(),
             strangers: HashSet::new(),
-            glanced: None,
             buffer: Vec::new(),
         }
     }
@@ -174,22 +171,27 @@ impl Scout {
     }
 
     /// Looks at a record's first impression. `true` when it cannot matter: it has been counted, and that is all. `false`
-    /// when it has to be parsed and given to [`Scout::look`] next.
+    /// when it has to be parsed and given to [`Scout::look`].
     pub fn glance(&mut self, skim: &Skim<'_>) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (skim.caller, skim.shared_id).hash(&mut hasher);
-        let stranger = hasher.finish();
-        self.glanced = Some(stranger);
-        if !self.strangers.contains(&stranger) {
-            return false;
-        }
         let source = skim.source.strip_suffix(".amazonaws.com").unwrap_or(skim.source);
         let name = unversioned(skim.name);
         let harmless = skim.data || skim.read_only == Some(true) || touches_nothing(source, name);
-        if !harmless || may_grant(source, name) {
+        let [key, principal, arn, _] = skim.caller;
+        if !harmless || arn.is_empty() || may_grant(source, name) {
             return false;
         }
-        self.glanced = None;
+        let mut hasher = DefaultHasher::new();
+        (skim.caller, skim.shared_id).hash(&mut hasher);
+        let stranger = hasher.finish();
+        if !self.strangers.contains(&stranger) {
+            self.buffer.clear();
+            caller_tokens(key, principal, arn, skim.shared_id, &mut self.buffer);
+            if self.buffer.iter().any(|token| self.known.contains(token)) {
+                return false;
+            }
+            self.missed.extend(self.buffer.iter().map(|token| token.fingerprint()));
+            self.strangers.insert(stranger);
+        }
         if self.first_time {
             self.coverage.count(skim.region, skim.account, skim.data.then_some(source), skim.time);
         }
@@ -204,7 +206,6 @@ impl Scout {
             let (region, account) = (text(&record.aws_region), text(&record.recipient_account_id));
             self.coverage.count(&region, &account, data_source, record.event_time.as_deref().unwrap_or(""));
         }
-        let stranger = self.glanced.take();
         let granting = may_grant(record.source(), record.name());
         let changing = !record.is_data_event() && changes(record);
         self.buffer.clear();
@@ -213,7 +214,6 @@ impl Scout {
             return Some((Traits::of(record, true), By::Caller));
         }
         self.missed.extend(self.buffer.iter().map(|token| token.fingerprint()));
-        self.strangers.extend(stranger);
         if !granting && !changing {
             return None;
         }

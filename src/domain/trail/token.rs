@@ -146,25 +146,30 @@ pub fn of_arn(arn: &str, into: &mut Vec<Token>) {
 /// All by which the caller of a record can be known.
 pub fn callers(record: &Record<'_>, into: &mut Vec<Token>) {
     let identity = &record.user_identity;
-    let some = |text: &super::record::Text<'_>| text.as_deref().filter(|t| !t.is_empty()).map(str::to_owned);
-    if let Some(key) = identity.access_key_id.as_deref().filter(|k| !k.is_empty()) {
+    let key = identity.access_key_id.as_deref().unwrap_or("");
+    let principal = identity.principal_id.as_deref().unwrap_or("");
+    let arn = identity.arn.as_deref().unwrap_or("");
+    caller_tokens(key, principal, arn, record.shared_event_id.as_deref().unwrap_or(""), into);
+    if let (true, Some(account), Some(name)) =
+        (arn.is_empty(), identity.account_id.as_deref(), identity.user_name.as_deref())
+    {
+        into.push(Token::user(account, name));
+    }
+}
+
+/// The same from what a first look has seen, for a caller with an ARN.
+pub fn caller_tokens(key: &str, principal: &str, arn: &str, shared: &str, into: &mut Vec<Token>) {
+    if !key.is_empty() {
         into.push(Token::key(key));
     }
-    if let Some(id) = identity.principal_id.as_deref().filter(|p| !p.is_empty()) {
-        into.push(Token::principal(id));
-        if let Some((role, _)) = id.split_once(':').filter(|(role, _)| role.starts_with("AROA")) {
+    if !principal.is_empty() {
+        into.push(Token::principal(principal));
+        if let Some((role, _)) = principal.split_once(':').filter(|(role, _)| role.starts_with("AROA")) {
             into.push(Token::principal(role));
         }
     }
-    match identity.arn.as_deref() {
-        Some(arn) => of_arn(arn, into),
-        None => {
-            if let (Some(account), Some(name)) = (some(&identity.account_id), some(&identity.user_name)) {
-                into.push(Token::user(&account, &name));
-            }
-        }
-    }
-    if let Some(shared) = record.shared_event_id.as_deref() {
+    of_arn(arn, into);
+    if !shared.is_empty() {
         into.push(Token::shared(shared));
     }
 }
