@@ -18,6 +18,8 @@ use crate::domain::trail::skim::Skim;
 
 /// Times that files are gone through again, at most.
 const ROUNDS_MAX: usize = 32;
+/// The same when more is handed out than is remembered, and each round may find only one more step.
+const ROUNDS_CUT_MAX: usize = 8;
 /// For all files' lists of what was missed in them, in bytes; files without a list are always gone through again.
 const MISSED_BYTES_MAX: usize = 64 << 20;
 /// Problems that are told one by one.
@@ -64,7 +66,7 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
         progress,
     };
     let mut queue: Vec<usize> = (0..files.len()).collect();
-    let mut known = 0;
+    let (mut known, mut rounds) = (0, 0);
     for round in 0..ROUNDS_MAX {
         go_through(&shared, &queue, round)?;
         let mut hunt = locked(&shared.hunt);
@@ -73,6 +75,7 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
         shared.learned.store(known, Ordering::Release);
         // Going on would not find more than fits.
         let full = round > 0 && hunt.tokens_cut;
+        let last = hunt.edges_cut && round + 1 >= ROUNDS_CUT_MAX;
         drop(hunt);
         if full {
             queue.clear();
@@ -85,7 +88,8 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
                 Missed::Unknown => !fingerprints.is_empty(),
             })
             .collect();
-        if queue.is_empty() {
+        rounds = round + 1;
+        if queue.is_empty() || last {
             break;
         }
     }
@@ -97,7 +101,7 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
     }
     if !queue.is_empty() {
         problems.push(format!(
-            "after going through the files {ROUNDS_MAX} times, {} of them may still have something to say",
+            "after going through the files {rounds} times, {} of them may still have something to say",
             queue.len()
         ));
     }

@@ -26,7 +26,7 @@ pub const GRANTING_MAX: usize = 20_000;
 /// Things that can be reached: three or so for each session.
 pub const TOKENS_MAX: usize = 100_000;
 /// Who was handed what, by all principals; 16 bytes each.
-pub const EDGES_MAX: usize = 2_500_000;
+pub const EDGES_MAX: usize = 4_000_000;
 /// Calls whose ids are remembered, so that none counts twice.
 const IDS_MAX: usize = 600_000;
 /// Credentials and places whose calls are only counted.
