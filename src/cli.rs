@@ -7,6 +7,7 @@ pub mod export;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod serve;
+pub mod trail;
 pub mod verify;
 
 /// Incident response for stolen AWS credentials, in Slack, with two people behind every change.
@@ -29,6 +30,8 @@ pub enum Command {
     Export(export::Options),
     /// Check an evidence pack, offline. Names the first thing that is not as it was written.
     Verify(verify::Options),
+    /// Read CloudTrail's logs, offline: what a stolen credential did and what is left of it.
+    Trail(trail::Options),
     /// Play an incident in the browser, with no Slack workspace and no AWS account.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Options),

@@ -16,3 +16,4 @@ pub mod recusal;
 pub mod refusal;
 pub mod secret;
 pub mod stored;
+pub mod trail;

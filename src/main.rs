@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use irp::cli::{Cli, Command, check, export, serve, verify};
+use irp::cli::{Cli, Command, check, export, serve, trail, verify};
 
 fn main() -> ExitCode {
     // One TLS provider for everybody, before anybody shakes hands.
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             }
             Command::Export(options) => export::export(options).await,
             Command::Verify(options) => verify::verify(&options),
+            Command::Trail(options) => trail::trail(options),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(options) => irp::cli::sandbox::sandbox(options).await,
         }

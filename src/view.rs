@@ -22,6 +22,7 @@ pub mod receipts;
 pub mod replies;
 pub mod report;
 pub mod step;
+pub mod trail;
 
 /// The slot of the message in the channel; all others stand in its thread.
 pub const ANNOUNCEMENT: &str = "announcement";

@@ -22,4 +22,5 @@ mod redis_server;
 mod talk;
 mod tampered;
 mod tidy;
+mod trail;
 mod world;

@@ -1,0 +1,25 @@
+//! What CloudTrail says about a stolen credential: from records to what its thief did, reached and left behind.
+//!
+//! Reading goes in two steps, so that memory stays small whatever the size of the logs. [`reach`] goes through all
+//! records and keeps the few that *may* matter: those of credentials that can be reached from the stolen one,
+//! whatever the order in which they stand. [`analysis`] then works out exactly, over what was kept, who did what
+//! ([`attribution`]), how each credential was reached ([`lineage`]) and what is left of it ([`footprint`]).
+
+pub mod analysis;
+pub mod attribution;
+pub mod classify;
+pub mod event;
+pub mod footprint;
+pub mod grant;
+pub mod lineage;
+pub mod name;
+pub mod parameters;
+pub mod reach;
+pub mod record;
+pub mod resource;
+pub mod skim;
+pub mod token;
+mod way;
+
+#[cfg(test)]
+mod tests;

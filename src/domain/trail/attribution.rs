@@ -1,0 +1,275 @@
+//! Who is who among the calls of a credential that can be reached: the attacker, the owner at their own desk, AWS acting
+//! as the victim, the responders. Each verdict says why, and a responder's word overrules it.
+
+use super::name::Name;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::classify::Category;
+use super::event::Event;
+use super::parameters::is_quarantine;
+use super::token::Token;
+
+/// A place that has used the key this long before anything hostile came from elsewhere is its owner's.
+const HABIT: TimeDelta = TimeDelta::hours(24);
+/// The same for a place that has only looked around.
+const HABIT_OF_LOOKING: TimeDelta = TimeDelta::hours(1);
+
+/// Who made a call.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// Whoever stole the credential.
+    Attacker,
+    /// An AWS service that carried out what the attacker had asked of it.
+    AttackerThroughAws,
+    /// The one whose credential it is.
+    Owner,
+    /// AWS on its own account, in the victim's name.
+    Aws,
+    /// The team, or this bot.
+    Responder,
+    /// Somebody else, who touched what the attacker had touched.
+    Other,
+}
+
+impl Who {
+    /// Whether it counts as the attacker's.
+    pub const fn is_attacker(self) -> bool {
+        matches!(self, Self::Attacker | Self::AttackerThroughAws)
+    }
+
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Attacker => "attacker",
+            Self::AttackerThroughAws => "attacker, through AWS",
+            Self::Owner => "owner",
+            Self::Aws => "AWS",
+            Self::Responder => "responder",
+            Self::Other => "somebody else",
+        }
+    }
+}
+
+/// A verdict about one call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verdict {
+    /// Who.
+    pub who: Who,
+    /// Why, in a sentence's part.
+    pub why: Name,
+}
+
+/// What a responder says: `203.0.113.7=owner`. What is before the sign is an event's id, an access key, an address, or
+/// a principal's ARN or unique id.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Word {
+    /// What it is about.
+    pub about: String,
+    /// Whose it is.
+    pub who: Who,
+}
+
+/// Not a word that can be understood.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error(
+    "“{0}” is not like 203.0.113.7=owner: say an event's id, an access key, an address or an ARN, and attacker, owner, aws or responder"
+)]
+pub struct NotAWord(String);
+
+impl FromStr for Word {
+    type Err = NotAWord;
+
+    fn from_str(text: &str) -> Result<Self, NotAWord> {
+        let wrong = || NotAWord(text.chars().take(80).collect());
+        let (about, who) = text.rsplit_once('=').ok_or_else(wrong)?;
+        let who = match who.trim() {
+            "attacker" => Who::Attacker,
+            "owner" => Who::Owner,
+            "aws" => Who::Aws,
+            "responder" => Who::Responder,
+            _ => return Err(wrong()),
+        };
+        let about = about.trim();
+        if about.is_empty() { Err(wrong()) } else { Ok(Self { about: about.to_owned(), who }) }
+    }
+}
+
+/// What is asked of the logs.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// The access keys that are known to be stolen.
+    pub credentials: Vec<String>,
+    /// When they were stolen, if that is known.
+    pub since: Option<DateTime<Utc>>,
+    /// What responders say about who is who. The first that fits counts.
+    pub words: Vec<Word>,
+}
+
+/// The verdicts' rules, for one set of events.
+#[derive(Debug)]
+pub struct Judge<'q> {
+    question: &'q Question,
+    words: HashMap<&'q str, Who>,
+    /// Places of the owner, and why.
+    owner: BTreeMap<(Name, String), Name>,
+    texts: HashMap<&'static str, Name>,
+}
+
+impl<'q> Judge<'q> {
+    /// Looks at how the stolen keys were used, to tell their owner's places.
+    pub fn new(question: &'q Question, events: &[Event]) -> Self {
+        let mut words = HashMap::new();
+        for word in &question.words {
+            words.entry(word.about.as_str()).or_insert(word.who);
+        }
+        let own: Vec<&Event> =
+            events.iter().filter(|e| question.credentials.iter().any(|key| **key == *e.caller.key)).collect();
+        let owner = question.since.map_or_else(|| habits(&own), |since| places_before(&own, since));
+        Self { question, words, owner, texts: HashMap::new() }
+    }
+
+    fn why(&mut self, text: &'static str) -> Name {
+        Name::clone(self.texts.entry(text).or_insert_with(|| text.into()))
+    }
+
+    /// What a responder says about a call.
+    pub fn word(&mut self, event: &Event) -> Option<Verdict> {
+        let caller = &event.caller;
+        let session = caller.arn.as_ref();
+        let about = [event.id.as_ref(), &caller.key, &event.address, session, &caller.principal_id];
+        let who = about.iter().filter(|a| !a.is_empty()).find_map(|about| self.words.get(*about).copied())?;
+        Some(Verdict { who, why: self.why("a responder says so") })
+    }
+
+    /// Whether a call by a stolen key, or by its owner's other sessions, is its owner's.
+    pub fn owners(&mut self, event: &Event) -> Option<Verdict> {
+        if self.question.since.is_some_and(|since| event.at.is_some_and(|at| at < since)) {
+            return Some(Verdict { who: Who::Owner, why: self.why("before the time of the theft") });
+        }
+        let place = (Name::clone(&event.address), event.product().to_owned());
+        self.owner.get(&place).map(|why| Verdict { who: Who::Owner, why: Name::clone(why) })
+    }
+
+    /// Whether AWS acted on its own account.
+    pub fn aws(&mut self, event: &Event) -> Option<Verdict> {
+        let internal = is_internal(&event.address) || is_internal(&event.agent);
+        let why = if event.by_service {
+            "an event of the service itself"
+        } else if event.caller.arn.contains(":assumed-role/AWSServiceRoleFor") {
+            "a service-linked role"
+        } else if internal && quarantines(event) {
+            "AWS's quarantine of a leaked key"
+        } else if internal {
+            "AWS itself, in the caller's name"
+        } else {
+            return None;
+        };
+        Some(Verdict { who: Who::Aws, why: self.why(why) })
+    }
+
+    /// Addresses from which the owner works.
+    pub fn owner_addresses(&self) -> BTreeSet<&str> {
+        self.owner.keys().map(|(address, _)| address.as_ref()).collect()
+    }
+}
+
+/// Whether this is AWS's own network and not an address that somebody calls from.
+pub fn is_internal(address: &str) -> bool {
+    address.eq_ignore_ascii_case("AWS Internal") || address.eq_ignore_ascii_case("aws-internal")
+}
+
+/// Whether somebody calls from there: neither AWS itself nor nothing.
+pub fn is_address(address: &str) -> bool {
+    !address.is_empty() && !is_internal(address) && !address.ends_with(".amazonaws.com")
+}
+
+fn quarantines(event: &Event) -> bool {
+    event.source.as_ref() == "iam" && event.note.as_deref().is_some_and(|note| note.split(' ').any(is_quarantine))
+}
+
+/// Whether a call is one that its owner would hardly make.
+fn is_hostile(event: &Event) -> bool {
+    let grave = !matches!(
+        event.meaning.category,
+        Category::Discovery | Category::Modification | Category::ResourceCreation | Category::DataAccess
+    );
+    // Taking on a role is what most keys are for.
+    grave && event.meaning.named && !(event.source.as_ref() == "sts" && event.name.starts_with("Assume"))
+}
+
+/// Places that used the keys before they were stolen.
+fn places_before(events: &[&Event], since: DateTime<Utc>) -> BTreeMap<(Name, String), Name> {
+    let mut places = BTreeMap::new();
+    let why: Name = "this address and program used the key before the time of the theft".into();
+    for event in events.iter().filter(|e| e.at.is_some_and(|at| at < since) && is_address(&e.address)) {
+        places.entry((Name::clone(&event.address), event.product().to_owned())).or_insert_with(|| Name::clone(&why));
+    }
+    places
+}
+
+/// Places that did nothing hostile and were there long before the first place that did.
+fn habits(events: &[&Event]) -> BTreeMap<(Name, String), Name> {
+    #[derive(Default)]
+    struct Place {
+        first_at: Option<DateTime<Utc>>,
+        hostile: bool,
+        more_than_looks: bool,
+    }
+    let mut places: BTreeMap<(Name, String), Place> = BTreeMap::new();
+    for event in events.iter().filter(|e| is_address(&e.address)) {
+        let place = places.entry((Name::clone(&event.address), event.product().to_owned())).or_default();
+        place.first_at = match (place.first_at, event.at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        place.hostile |= is_hostile(event);
+        place.more_than_looks |= event.meaning.category != Category::Discovery;
+    }
+    let arrived = places.values().filter(|place| place.hostile).filter_map(|place| place.first_at).min();
+    let Some(arrived) = arrived else { return BTreeMap::new() };
+    let why: Name =
+        "this address and program used the key long before the first hostile call, and made none itself".into();
+    let mut owner = BTreeMap::new();
+    for (key, place) in places {
+        let enough = if place.more_than_looks { HABIT } else { HABIT_OF_LOOKING };
+        if !place.hostile && place.first_at.is_some_and(|first| arrived - first >= enough) {
+            owner.insert(key, Name::clone(&why));
+        }
+    }
+    owner
+}
+
+/// Why a call that touches what the attacker touched is a responder's or somebody else's.
+pub fn bystander(event: &Event) -> Verdict {
+    // The bot's own sessions: the role that its templates make, with the request as the session's name.
+    let bot = [":assumed-role/irp-contain/", ":assumed-role/irp-reader/", ":assumed-role/irp-bot/"];
+    if bot.iter().any(|role| event.caller.arn.contains(role)) {
+        return Verdict { who: Who::Responder, why: "a session of this bot".into() };
+    }
+    Verdict { who: Who::Other, why: "a credential that cannot be reached from the stolen one".into() }
+}
+
+/// The address's token, where there is one.
+pub fn address_token(event: &Event) -> Option<Token> {
+    is_address(&event.address).then(|| Token::address(&event.address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_read_as_people_type_it() {
+        let word: Word = "203.0.113.7=owner".parse().unwrap();
+        assert_eq!((word.about.as_str(), word.who), ("203.0.113.7", Who::Owner));
+        for wrong in ["", "owner", "=owner", "x=nobody", "x="] {
+            assert!(wrong.parse::<Word>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What the attacker has left: every resource that was made, changed, read or deleted, with its state as far as the log
+//! shows it, and the events that prove it.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::attribution::Who;
+use super::classify::{Category, Outcome};
+use super::event::Event;
+use super::lineage::Lineage;
+use super::resource::Effect;
+use super::token::Token;
+
+/// Events that are named for one resource: the first ones, and those that decide about its state.
+const EVIDENCE_MAX: usize = 100;
+
+/// How a resource stands.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is there: the attacker made it, or only read it.
+    Present,
+    /// It was there before, and has been changed.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+/// One resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Resource {
+    /// As in `CloudFormation`.
+    pub resource_type: String,
+    /// As the calls have it; an ARN where one of them does.
+    pub id: String,
+    /// The account whose log shows it.
+    pub account: String,
+    /// The Region of the last call.
+    pub region: String,
+    /// How it stands.
+    pub state: State,
+    /// The gravest that the attacker did to it.
+    pub effect: Effect,
+    /// Whether the attacker made it.
+    pub made_by_attacker: bool,
+    /// Who decided how it stands.
+    pub state_by: Who,
+    /// Event ids, in order of time.
+    pub evidence: Vec<String>,
+    /// More events touched it than are named.
+    pub evidence_cut: bool,
+}
+
+/// Works out the footprint. Events are in order of time.
+pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
+    let mut places: HashMap<Token, usize> = HashMap::new();
+    let mut resources: Vec<Resource> = Vec::new();
+    let worked = |event: &Event| event.outcome == Outcome::Succeeded && !event.touches.is_empty();
+    for (at, event) in events.iter().enumerate().filter(|(_, event)| worked(event)) {
+        let who = lineage.verdicts[at].who;
+        for touch in &event.touches {
+            let token = Token::resource(&touch.kind, &event.account, &touch.id);
+            let known = places.get(&token).copied();
+            // What others do counts only for what the attacker had touched before.
+            if !who.is_attacker() && (known.is_none() || touch.effect == Effect::Read) {
+                continue;
+            }
+            let place = known.unwrap_or_else(|| {
+                places.insert(token, resources.len());
+                resources.push(Resource {
+                    resource_type: touch.kind.clone(),
+                    id: touch.id.clone(),
+                    account: event.account.to_string(),
+                    region: event.region.to_string(),
+                    state: State::Present,
+                    effect: touch.effect,
+                    made_by_attacker: false,
+                    state_by: who,
+                    evidence: Vec::new(),
+                    evidence_cut: false,
+                });
+                resources.len() - 1
+            });
+            resources[place].add(event, touch.effect, &touch.id, who);
+        }
+    }
+    resources.sort_by(|a, b| (&a.resource_type, &a.id, &a.account).cmp(&(&b.resource_type, &b.id, &b.account)));
+    resources
+}
+
+impl Resource {
+    fn add(&mut self, event: &Event, effect: Effect, id: &str, who: Who) {
+        if id.starts_with("arn:") && !self.id.starts_with("arn:") && self.resource_type.ends_with("::Secret") {
+            id.clone_into(&mut self.id);
+        }
+        let before = self.state;
+        match effect {
+            Effect::Created => {
+                self.state = State::Present;
+                self.made_by_attacker |= who.is_attacker();
+            }
+            Effect::Deleted => self.state = State::Deleted,
+            Effect::Changed if !self.made_by_attacker && self.state != State::Deleted => self.state = State::Modified,
+            Effect::Changed | Effect::Read => {}
+        }
+        if who.is_attacker() {
+            self.effect = self.effect.max(effect);
+        }
+        if self.state != before || effect != Effect::Read {
+            self.state_by = who;
+        }
+        event.region.as_ref().clone_into(&mut self.region);
+        if self.evidence.len() < EVIDENCE_MAX || self.state != before {
+            if self.evidence.last().map(String::as_str) != Some(&event.id) {
+                self.evidence.push(event.id.to_string());
+            }
+        } else {
+            self.evidence_cut = true;
+        }
+    }
+}
+
+/// A secret or parameter that was read: it has to be changed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Read {
+    /// As in `CloudFormation`.
+    pub resource_type: String,
+    /// As the call has it.
+    pub id: String,
+    /// Event ids.
+    pub evidence: Vec<String>,
+}
+
+/// The rotation list.
+pub fn rotation(resources: &[Resource], events: &[Event], lineage: &Lineage) -> Vec<Read> {
+    let reads: HashSet<&str> = events
+        .iter()
+        .zip(&lineage.verdicts)
+        .filter(|(event, verdict)| {
+            verdict.who.is_attacker()
+                && event.outcome == Outcome::Succeeded
+                && event.touches.iter().any(|touch| touch.effect == Effect::Read)
+        })
+        .map(|(event, _)| event.id.as_ref())
+        .collect();
+    let secret = |kind: &str| matches!(kind, "AWS::SecretsManager::Secret" | "AWS::SSM::Parameter");
+    resources
+        .iter()
+        .filter(|resource| secret(&resource.resource_type))
+        .filter_map(|resource| {
+            let evidence: Vec<String> =
+                resource.evidence.iter().filter(|id| reads.contains(id.as_str())).cloned().collect();
+            (!evidence.is_empty()).then(|| Read {
+                resource_type: resource.resource_type.clone(),
+                id: resource.id.clone(),
+                evidence,
+            })
+        })
+        .collect()
+}
+
+/// Services whose switching off hides what happens.
+const WATCHING: [&str; 15] = [
+    "accessanalyzer",
+    "bedrock",
+    "cloudtrail",
+    "config",
+    "detective",
+    "ec2",
+    "events",
+    "guardduty",
+    "inspector2",
+    "logs",
+    "macie2",
+    "monitoring",
+    "route53resolver",
+    "s3",
+    "securityhub",
+];
+
+/// Whether a call has switched off, or tried to, what would show the attacker.
+pub fn tampers(event: &Event) -> bool {
+    event.meaning.category == Category::DefenseEvasion
+        && WATCHING.contains(&event.source.as_ref())
+        && !event.meaning.attack_v18.contains("T1562.007")
+}

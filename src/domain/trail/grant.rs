@@ -1,0 +1,440 @@
+//! What a call hands to whoever made it: keys, passwords, users, roles, machines that act with a role. Each is an edge
+//! of the lineage, with the record that proves it.
+
+use serde_json::Value;
+
+use super::record::Record;
+use super::resource::{at, cut, member};
+use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session, service_session};
+
+/// Grants taken from one record.
+const GRANTS_MAX: usize = 1_000;
+/// Callers taken from one trust policy.
+const CALLERS_MAX: usize = 200;
+/// How deep a response is searched for keys.
+const DEPTH_MAX: usize = 5;
+
+/// One thing that a call hands out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Grant {
+    /// An access key, a user's or a session's.
+    Key {
+        /// `AKIA…`, `ASIA…`, or a service-specific credential's `ACCA…`.
+        id: String,
+        /// The session's unique id: `AROA…:name`.
+        principal: Option<String>,
+        /// Whose it is, as an ARN.
+        holder: Option<String>,
+    },
+    /// A user of its own.
+    User {
+        /// Its account.
+        account: String,
+        /// Its name.
+        name: String,
+        /// `AIDA…`
+        id: Option<String>,
+    },
+    /// The password of a user.
+    Password {
+        /// The user's account.
+        account: String,
+        /// The user's name.
+        name: String,
+    },
+    /// A role of its own: all its sessions.
+    Role {
+        /// Its account.
+        account: String,
+        /// Its name.
+        name: String,
+        /// `AROA…`
+        id: Option<String>,
+    },
+    /// Who may assume a role from now on.
+    Trust {
+        /// The role's account.
+        account: String,
+        /// The role's name.
+        name: String,
+        /// Accounts, ARNs, services and providers, as the policy has them.
+        callers: Vec<String>,
+    },
+    /// Code that acts with a role.
+    Compute {
+        /// Known by its sessions.
+        sessions: Vec<Token>,
+        /// For people: `instance i-…`, `function sync`.
+        label: String,
+        /// Whether the caller made it or put its own code in. Otherwise it only has a way in, and what the machine
+        /// does by itself stays its own.
+        owned: bool,
+    },
+    /// An identity provider or trust anchor: whoever it vouches for.
+    Provider {
+        /// Its ARN.
+        arn: String,
+    },
+    /// A role that a session was switched to in the console.
+    Session {
+        /// Its ARN.
+        arn: String,
+        /// `AROA…:name`
+        principal: Option<String>,
+    },
+}
+
+impl Grant {
+    /// All by which what was handed out shows up in other records.
+    pub fn tokens(&self) -> Vec<Token> {
+        match self {
+            Self::Key { id, principal, holder } => {
+                let mut tokens = vec![Token::key(id)];
+                tokens.extend(principal.as_deref().map(Token::principal));
+                if let Some(arn) = holder.as_deref().filter(|arn| role_session(arn).is_some()) {
+                    of_arn(arn, &mut tokens);
+                }
+                tokens
+            }
+            Self::User { account, name, id } => {
+                let mut tokens = vec![Token::user(account, name)];
+                tokens.extend(id.as_deref().map(Token::principal));
+                tokens
+            }
+            Self::Password { account, name } => vec![Token::user(account, name)],
+            Self::Role { account, name, id } => {
+                let mut tokens = vec![Token::role(account, name)];
+                tokens.extend(id.as_deref().map(Token::principal));
+                tokens
+            }
+            Self::Trust { account, name, .. } => vec![Token::role(account, name)],
+            Self::Compute { sessions, .. } => sessions.clone(),
+            Self::Provider { arn } => vec![Token::provider(arn)],
+            Self::Session { arn, principal } => {
+                let mut tokens = Vec::new();
+                of_arn(arn, &mut tokens);
+                tokens.extend(principal.as_deref().map(Token::principal));
+                tokens
+            }
+        }
+    }
+}
+
+/// Whether a call can hand something out at all: only then are its parameters read.
+pub fn may_grant(source: &str, name: &str) -> bool {
+    match source {
+        "sts" => !name.starts_with("Get") || matches!(name, "GetSessionToken" | "GetFederationToken"),
+        "iam" => matches!(
+            name,
+            "CreateAccessKey"
+                | "CreateServiceSpecificCredential"
+                | "CreateUser"
+                | "CreateLoginProfile"
+                | "UpdateLoginProfile"
+                | "CreateRole"
+                | "UpdateAssumeRolePolicy"
+                | "CreateSAMLProvider"
+                | "UpdateSAMLProvider"
+                | "CreateOpenIDConnectProvider"
+                | "AddClientIDToOpenIDConnectProvider"
+        ),
+        "rolesanywhere" => matches!(name, "CreateSession" | "CreateTrustAnchor" | "UpdateTrustAnchor"),
+        "signin" => name == "SwitchRole",
+        "sso" => name == "GetRoleCredentials",
+        "cognito-identity" => name == "GetCredentialsForIdentity",
+        "ec2" => matches!(
+            name,
+            "RunInstances"
+                | "RunScheduledInstances"
+                | "CreateFleet"
+                | "ModifyInstanceAttribute"
+                | "AssociateIamInstanceProfile"
+                | "ReplaceIamInstanceProfileAssociation"
+        ),
+        "ec2-instance-connect" | "ssm" => {
+            matches!(name, "SendSSHPublicKey" | "SendSerialConsoleSSHPublicKey" | "SendCommand" | "StartSession")
+        }
+        "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand"),
+        "lambda" => matches!(name, "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration"),
+        "codebuild" => matches!(name, "CreateProject" | "UpdateProject" | "StartBuild"),
+        "glue" => matches!(name, "CreateJob" | "CreateDevEndpoint" | "UpdateJob"),
+        "sagemaker" => matches!(name, "CreateNotebookInstance" | "CreateTrainingJob" | "CreateProcessingJob"),
+        "cloudformation" => matches!(name, "CreateStack" | "UpdateStack" | "CreateChangeSet"),
+        _ => false,
+    }
+}
+
+/// What a call that worked has handed out.
+pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Grant> {
+    let own = record.recipient_account_id.as_deref().or(record.user_identity.account_id.as_deref()).unwrap_or("");
+    let account = own.to_owned();
+    let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
+    let user = || first(request, "userName").or_else(|| record.user_identity.user_name.as_deref().map(str::to_owned));
+    let mut out = Vec::new();
+    match (record.source(), record.name()) {
+        ("iam", "CreateAccessKey") => {
+            let holder = first(response, "accessKey.userName").or_else(user).map(|name| user_arn(own, &name));
+            let id = first(response, "accessKey.accessKeyId");
+            out.extend(id.map(|id| Grant::Key { id, principal: None, holder }));
+        }
+        ("iam", "CreateServiceSpecificCredential") => {
+            let holder = user().map(|name| user_arn(own, &name));
+            let id = first(response, "serviceSpecificCredential.serviceSpecificCredentialId");
+            out.extend(id.map(|id| Grant::Key { id, principal: None, holder }));
+        }
+        ("iam", "CreateUser") => {
+            let id = first(response, "user.userId");
+            out.extend(user().map(|name| Grant::User { account, name, id }));
+        }
+        ("iam", "CreateLoginProfile" | "UpdateLoginProfile") => {
+            out.extend(user().map(|name| Grant::Password { account, name }));
+        }
+        ("iam", "CreateRole") => {
+            let id = first(response, "role.roleId");
+            out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id }));
+        }
+        ("iam", "UpdateAssumeRolePolicy") => {
+            let callers = first(request, "policyDocument").map(|text| callers_in(&text)).unwrap_or_default();
+            out.extend(first(request, "roleName").map(|name| Grant::Trust { account, name, callers }));
+        }
+        ("iam", name) => {
+            let key = if name.contains("SAML") { "sAMLProviderArn" } else { "openIDConnectProviderArn" };
+            let arn = first(response, key).or_else(|| first(request, key));
+            out.extend(arn.map(|arn| Grant::Provider { arn }));
+        }
+        ("rolesanywhere", "CreateTrustAnchor" | "UpdateTrustAnchor") => {
+            out.extend(first(response, "trustAnchor.trustAnchorArn").map(|arn| Grant::Provider { arn }));
+        }
+        ("signin", "SwitchRole") => {
+            let principal = record.user_identity.principal_id.as_deref().map(str::to_owned);
+            let arn = record.user_identity.arn.as_deref().filter(|arn| role_session(arn).is_some());
+            out.extend(arn.map(|arn| Grant::Session { arn: arn.to_owned(), principal }));
+        }
+        ("sts" | "sso" | "cognito-identity" | "rolesanywhere", _) => minted(response, &mut out),
+        (source, name) => compute(source, name, &account, request, response, &mut out),
+    }
+    out.truncate(GRANTS_MAX);
+    out
+}
+
+/// As far as a name and an account say it: the path is missing.
+pub fn user_arn(account: &str, name: &str) -> String {
+    format!("arn:aws:iam::{account}:user/{name}")
+}
+
+/// Temporary keys in a response, wherever they stand in it.
+fn minted(response: &Value, out: &mut Vec<Grant>) {
+    let first = |paths: &[&str]| paths.iter().find_map(|path| at(response, path).into_iter().next());
+    let principal = first(&["assumedRoleUser.assumedRoleId", "federatedUser.federatedUserId"]);
+    let holder = first(&["assumedRoleUser.arn", "federatedUser.arn"]);
+    let mut ids = Vec::new();
+    keys(response, DEPTH_MAX, &mut ids);
+    for id in ids {
+        out.push(Grant::Key { id, principal: principal.clone(), holder: holder.clone() });
+    }
+}
+
+fn keys(value: &Value, depth: usize, into: &mut Vec<String>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(id) if name.eq_ignore_ascii_case("accessKeyId") => into.push(id.clone()),
+                    _ => keys(value, depth, into),
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| keys(value, depth, into)),
+        _ => {}
+    }
+}
+
+fn compute(source: &str, name: &str, account: &str, request: &Value, response: &Value, out: &mut Vec<Grant>) {
+    let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
+    let mut machine = |id: &str, what: &str, owned: bool| {
+        let id = id.rsplit(['/', ':']).next().unwrap_or(id);
+        if is_machine(id) {
+            let (sessions, label) = (vec![Token::machine(id)], format!("{what} {id}"));
+            out.push(Grant::Compute { sessions, label, owned });
+        }
+    };
+    let service = match (source, name) {
+        ("ec2", "RunInstances" | "RunScheduledInstances" | "CreateFleet") => {
+            let mut ids = Vec::new();
+            instances(response, DEPTH_MAX + 2, &mut ids);
+            for id in &ids {
+                machine(id, "instance", true);
+            }
+            return;
+        }
+        ("ec2", "ModifyInstanceAttribute") => {
+            if member(request, "userData").is_some() {
+                for id in &at(request, "instanceId") {
+                    machine(id, "instance", false);
+                }
+            }
+            return;
+        }
+        ("ec2" | "ec2-instance-connect" | "ssm", _) => {
+            let mut ids = [at(request, "instanceIds[]"), at(request, "instanceId"), at(request, "target")].concat();
+            instances(response, DEPTH_MAX, &mut ids);
+            ids.sort();
+            ids.dedup();
+            for id in &ids {
+                machine(id, "instance", false);
+            }
+            return;
+        }
+        ("ecs", "ExecuteCommand") => {
+            for id in &at(request, "task") {
+                machine(id, "task", false);
+            }
+            return;
+        }
+        ("ecs", _) => {
+            for id in &at(response, "tasks[].taskArn") {
+                machine(id, "task", true);
+            }
+            return;
+        }
+        ("lambda", _) => None,
+        ("codebuild", _) => Some("AWSCodeBuild"),
+        ("glue", _) => Some("GlueJobRunnerSession"),
+        ("sagemaker", _) => Some("SageMaker"),
+        ("cloudformation", _) => Some("AWSCloudFormation"),
+        _ => return,
+    };
+    let role = ["role", "serviceRole", "roleArn", "project.serviceRole", "build.serviceRole"]
+        .iter()
+        .find_map(|path| first(request, path).or_else(|| first(response, path)));
+    let Some(role) = role else { return };
+    let account = if role.starts_with("arn:") { account_of(&role) } else { account };
+    let function = first(response, "functionName").or_else(|| first(request, "functionName"));
+    let (session, label) = match (service, &function) {
+        (Some(session), _) => (session, format!("{source} {name} with role {}", bare_name(&role))),
+        (None, Some(function)) => (bare_name(function), format!("function {}", bare_name(function))),
+        (None, None) => return,
+    };
+    let sessions = vec![Token::session(account, bare_name(&role), session)];
+    out.push(Grant::Compute { sessions, label, owned: true });
+}
+
+/// Ids of instances in a response, wherever they stand in it.
+fn instances(value: &Value, depth: usize, into: &mut Vec<String>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match value {
+        Value::String(id) if id.starts_with("i-") && is_machine(id) => into.push(id.clone()),
+        Value::Object(members) => members.values().for_each(|value| instances(value, depth, into)),
+        Value::Array(values) => values.iter().for_each(|value| instances(value, depth, into)),
+        _ => {}
+    }
+}
+
+/// Whom the `Allow` statements of a trust policy name.
+fn callers_in(document: &str) -> Vec<String> {
+    let many = |value: &Value| match value {
+        Value::Array(values) => values.clone(),
+        Value::Null => Vec::new(),
+        one => vec![one.clone()],
+    };
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    let mut callers = Vec::new();
+    for statement in document.get("Statement").map(many).unwrap_or_default() {
+        if statement.get("Effect").and_then(Value::as_str) != Some("Allow") {
+            continue;
+        }
+        let principal = statement.get("Principal").cloned().unwrap_or_default();
+        let named = match &principal {
+            Value::Object(kinds) => kinds.values().flat_map(many).collect(),
+            other => many(other),
+        };
+        callers.extend(named.iter().filter_map(Value::as_str).map(str::to_owned));
+    }
+    callers.truncate(CALLERS_MAX);
+    for caller in &mut callers {
+        cut(caller, 256);
+    }
+    callers
+}
+
+/// By what else than its caller a call can be reached: the role that it asks for, the provider that vouches for it,
+/// the machine that AWS makes the session for, the console session that it was switched from.
+pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let first = |path: &str| at(request, path).into_iter().next();
+    match (record.source(), record.name()) {
+        ("sts", name) if name.starts_with("AssumeRole") => {
+            let Some(role) = first("roleArn") else { return tokens };
+            tokens.push(Token::role(account_of(&role), bare_name(&role)));
+            if let Some(provider) =
+                first("principalArn").or_else(|| record.user_identity.identity_provider.as_deref().map(str::to_owned))
+            {
+                tokens.push(Token::provider(&provider));
+            }
+            if record.user_identity.kind.as_deref() == Some("AWSService")
+                && let Some(session) = first("roleSessionName")
+            {
+                tokens.push(Token::session(account_of(&role), bare_name(&role), service_session(&session)));
+                if is_machine(&session) {
+                    tokens.push(Token::machine(&session));
+                }
+            }
+        }
+        ("rolesanywhere", "CreateSession") => {
+            tokens.extend(first("trustAnchorArn").map(|arn| Token::provider(&arn)));
+            tokens.extend(first("roleArn").map(|arn| Token::role(account_of(&arn), bare_name(&arn))));
+        }
+        ("signin", "SwitchRole") => {
+            let more: Value =
+                record.additional_event_data.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            for arn in &at(&more, "SwitchFrom") {
+                of_arn(arn, &mut tokens);
+            }
+        }
+        _ => {}
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Vec<Grant> {
+        let record: Record<'_> = serde_json::from_str(json).unwrap();
+        assert!(may_grant(record.source(), record.name()), "{json}");
+        grants(&record, &record.request(), &record.response())
+    }
+
+    #[test]
+    fn keys_are_found_in_what_comes_back() {
+        let json = r#"{"eventSource":"sts.amazonaws.com","eventName":"AssumeRole","recipientAccountId":"1",
+            "responseElements":{"credentials":{"accessKeyId":"ASIAX","sessionToken":"t"},"assumedRoleUser":
+            {"assumedRoleId":"AROAX:me","arn":"arn:aws:sts::1:assumed-role/Admin/me"}}}"#;
+        let [Grant::Key { id, principal, holder }] = &of(json)[..] else { panic!() };
+        assert_eq!((id.as_str(), principal.as_deref()), ("ASIAX", Some("AROAX:me")));
+        assert_eq!(holder.as_deref(), Some("arn:aws:sts::1:assumed-role/Admin/me"));
+        assert_eq!(of(r#"{"eventSource":"sts.amazonaws.com","eventName":"AssumeRole","responseElements":null}"#), []);
+    }
+
+    #[test]
+    fn a_trust_policy_says_who_may_come_in() {
+        let document = r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::9:root"],"Service":"x"}},
+            {"Effect":"Deny","Principal":"*"},{"Effect":"Allow","Principal":"*"},{"Effect":"Allow"}]}"#;
+        let mut callers = callers_in(document);
+        callers.sort();
+        assert_eq!(callers, ["*", "arn:aws:iam::9:root", "x"]);
+        assert!(callers_in("{").is_empty() && callers_in("[1]").is_empty());
+    }
+
+    #[test]
+    fn a_machine_that_was_only_entered_is_not_owned() {
+        let run = r#"{"eventSource":"ec2.amazonaws.com","eventName":"RunInstances","responseElements":
+            {"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}}"#;
+        assert!(matches!(&of(run)[..], [Grant::Compute { owned: true, .. }]));
+        let send = r#"{"eventSource":"ssm.amazonaws.com","eventName":"SendCommand",
+            "requestParameters":{"instanceIds":["i-0123456789abcdef0"]}}"#;
+        assert!(matches!(&of(send)[..], [Grant::Compute { owned: false, .. }]));
+    }
+}

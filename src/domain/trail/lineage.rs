@@ -1,0 +1,484 @@
+//! How the attacker got from the stolen credentials to others: a least fixpoint over what calls have handed out. A call
+//! counts once anything by which its caller is known has been reached, in whatever order the calls stand; what was
+//! reached by a call counts from that call's time on.
+
+use super::name::Name;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use chrono::TimeDelta;
+
+use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander, is_address};
+use super::classify::Outcome;
+use super::event::Event;
+use super::grant::{Grant, user_arn};
+use super::token::Token;
+use super::way::{Kind, Way, lets_in, strength};
+
+/// A session that began this close to the call that minted one of its name is that session.
+const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
+/// How long after the attacker's call a service can still be carrying it out.
+const ON_BEHALF: TimeDelta = TimeDelta::hours(1);
+
+/// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
+/// known anyway.
+const WAYS_MAX: usize = 64;
+
+/// A credential that the attacker has held.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The key; for a console session or a role without one, what it is.
+    pub id: Name,
+    /// Whether `id` is an access key's.
+    pub is_key: bool,
+    /// Whose, as an ARN, where that is known.
+    pub principal: Option<Name>,
+    /// How it was reached; `None` for those that were asked about.
+    pub reached_by: Option<Edge>,
+    /// Calls from it that are the attacker's.
+    pub events: u64,
+    /// Its distance from a stolen credential.
+    pub depth: usize,
+}
+
+/// How one credential was reached from another.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The place of the other in the list.
+    pub from: usize,
+    /// The call, and what it did.
+    pub how: Name,
+    /// The place of the event that proves it.
+    pub event: usize,
+}
+
+/// Who did what, and how the credentials hang together.
+#[derive(Debug, Default)]
+pub struct Lineage {
+    /// The stolen ones first, then by distance.
+    pub credentials: Vec<Credential>,
+    /// For each event: whose it is.
+    pub verdicts: Vec<Verdict>,
+    /// For each event: the credential that it was made with, where it is the attacker's.
+    pub used: Vec<Option<usize>>,
+    /// For each event: the call across accounts that it is the other record of.
+    pub twin_of: Vec<Option<usize>>,
+}
+
+struct Walk<'e, 'q> {
+    events: &'e [Event],
+    judge: Judge<'q>,
+    by_token: HashMap<Token, Vec<usize>>,
+    ways: HashMap<Token, Vec<Way>>,
+    credentials: Vec<Credential>,
+    by_id: HashMap<Name, usize>,
+    edges: Vec<(usize, usize, usize, Name)>,
+    verdicts: Vec<Option<Verdict>>,
+    used: Vec<Option<usize>>,
+    queue: VecDeque<usize>,
+    queued: Vec<bool>,
+    owner_addresses: HashSet<Name>,
+    seeds: usize,
+}
+
+/// Follows the stolen credentials through these events, which are sorted by [`Event::order`] and have no duplicates.
+pub fn follow(question: &Question, events: &[Event]) -> Lineage {
+    let judge = Judge::new(question, events);
+    let mut by_token: HashMap<Token, Vec<usize>> = HashMap::new();
+    for (at, event) in events.iter().enumerate() {
+        let address = address_token(event);
+        let service = service_token(event);
+        for token in event.callers.iter().chain(&event.opened_by).chain(&address).chain(&service) {
+            by_token.entry(*token).or_default().push(at);
+        }
+    }
+    let owner_addresses = judge.owner_addresses().into_iter().map(Name::from).collect();
+    let mut walk = Walk {
+        events,
+        judge,
+        by_token,
+        ways: HashMap::new(),
+        credentials: Vec::new(),
+        by_id: HashMap::new(),
+        edges: Vec::new(),
+        verdicts: vec![None; events.len()],
+        used: vec![None; events.len()],
+        queue: VecDeque::new(),
+        queued: vec![false; events.len()],
+        owner_addresses,
+        seeds: 0,
+    };
+    walk.start(question);
+    while let Some(at) = walk.queue.pop_front() {
+        walk.queued[at] = false;
+        walk.visit(at);
+    }
+    walk.finish()
+}
+
+/// A call that a service makes in somebody's name.
+fn service_token(event: &Event) -> Option<Token> {
+    let service = event.caller.invoked_by.strip_suffix(".amazonaws.com")?;
+    (!event.caller.key.is_empty()).then(|| Token::on_behalf(&event.caller.key, service))
+}
+
+impl Walk<'_, '_> {
+    fn start(&mut self, question: &Question) {
+        for key in &question.credentials {
+            let credential = self.credential(key, true, None);
+            self.credentials[credential].depth = 0;
+            let way = Way { kind: Kind::Key, at: None, from: credential, event: None, how: "stolen".into() };
+            self.open(Token::key(key), way);
+        }
+        self.seeds = self.credentials.len();
+    }
+
+    fn credential(&mut self, id: &str, is_key: bool, principal: Option<&str>) -> usize {
+        let place = self.by_id.get(id).copied().unwrap_or_else(|| {
+            let id: Name = id.into();
+            let place = self.credentials.len();
+            self.by_id.insert(Name::clone(&id), place);
+            let credential = Credential { id, is_key, principal: None, reached_by: None, events: 0, depth: usize::MAX };
+            self.credentials.push(credential);
+            place
+        });
+        let known = &mut self.credentials[place].principal;
+        if let Some(principal) = principal.filter(|p| !p.is_empty())
+            && known.as_deref().is_none_or(|known| !known.starts_with("arn:"))
+        {
+            *known = Some(principal.into());
+        }
+        place
+    }
+
+    /// Makes a token the attacker's, and has all events that it speaks of looked at again.
+    fn open(&mut self, token: Token, way: Way) {
+        let ways = self.ways.entry(token).or_default();
+        let full = ways.len() >= WAYS_MAX;
+        let same = |other: &Way| match (&other.kind, &way.kind) {
+            (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
+            (Kind::Trust { .. }, Kind::Trust { .. }) => other.event == way.event,
+            (a, b) => a == b,
+        };
+        match ways.iter_mut().find(|other| same(other)) {
+            Some(other) if other.at <= way.at => return,
+            Some(other) => *other = way,
+            None if full => return,
+            None => ways.push(way),
+        }
+        for at in self.by_token.get(&token).map(Vec::as_slice).unwrap_or_default() {
+            if self.verdicts[*at].as_ref().is_none_or(|v| v.who == Who::Aws) && !self.queued[*at] {
+                self.queued[*at] = true;
+                self.queue.push_back(*at);
+            }
+        }
+    }
+
+    /// Looks whether an event is the attacker's by now.
+    fn visit(&mut self, at: usize) {
+        let event = &self.events[at];
+        let Some(way) = self.way_to(event) else { return };
+        let stolen = matches!(way.kind, Kind::Owner) || (way.kind == Kind::Key && way.event.is_none());
+        let verdict = if let Some(word) = self.judge.word(event) {
+            word
+        } else if let Some(aws) = self.judge.aws(event) {
+            aws
+        } else if let Some(verdict) = self.for_the_attacker(event) {
+            verdict
+        } else if let Some(owner) = stolen.then(|| self.judge.owners(event)).flatten() {
+            owner
+        } else if event.caller.kind.as_ref() == "AWSService" {
+            Verdict { who: Who::Aws, why: "AWS takes the role on for what the attacker made".into() }
+        } else {
+            Verdict { who: Who::Attacker, why: Name::clone(&way.how) }
+        };
+        let who = verdict.who;
+        let first = self.verdicts[at].replace(verdict).is_none();
+        let hands_over = who.is_attacker() || (event.caller.kind.as_ref() == "AWSService" && who == Who::Aws);
+        if !hands_over || (!first && self.used[at].is_some()) {
+            return;
+        }
+        let from = self.holder(event, &way, at);
+        self.used[at] = Some(from);
+        self.spread(at, from, who);
+    }
+
+    /// The credential that a call was made with.
+    fn holder(&mut self, event: &Event, way: &Way, at: usize) -> usize {
+        let key = &event.caller.key;
+        let signs_in = event.source.as_ref() == "signin";
+        if key.is_empty() && !signs_in {
+            return way.from;
+        }
+        let id: Name =
+            if key.is_empty() { format!("console login of {}", event.caller.arn).into() } else { Name::clone(key) };
+        let credential = self.credential(&id, !key.is_empty(), Some(&event.caller.arn));
+        if credential >= self.seeds && credential != way.from {
+            self.edges.push((way.from, credential, way.event.unwrap_or(at), Name::clone(&way.how)));
+        }
+        credential
+    }
+
+    /// What follows from a call of the attacker's.
+    fn spread(&mut self, at: usize, from: usize, who: Who) {
+        let event = &self.events[at];
+        let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
+        let mut opened: Vec<(Token, Way)> = Vec::new();
+        if who == Who::Attacker {
+            if let Some(token) = address_token(event).filter(|_| !self.owner_addresses.contains(&event.address)) {
+                let mut here = way(Kind::Address, "from the attacker's address".into());
+                here.at = None;
+                opened.push((token, here));
+            }
+            if event.outcome == Outcome::Succeeded && !event.caller.key.is_empty() {
+                let how: Name = format!("carried out for {}", event.name).into();
+                opened.push((Token::on_behalf(&event.caller.key, &event.source), way(Kind::Service, how)));
+            }
+        }
+        if let Some(shared) = &event.shared_id {
+            opened.push((Token::shared(shared), way(Kind::Shared, "the same call in another account's log".into())));
+        }
+        if from < self.seeds && !event.caller.key.is_empty() {
+            // Whoever has the key may have its owner's other sessions too.
+            let kind = event.caller.session_began_at.map_or(Kind::Owner, |at| Kind::Session { began_at: Some(at) });
+            let shared = event.shared_id.as_deref().map(Token::shared);
+            let role = event.caller.principal_id.split_once(':').map(|(role, _)| Token::principal(role));
+            for token in event.callers.iter().filter(|t| Some(**t) != shared && Some(**t) != role) {
+                if *token != Token::key(&event.caller.key) {
+                    let mut own = way(kind.clone(), "another session of the stolen key's owner".into());
+                    own.at = None;
+                    opened.push((*token, own));
+                }
+            }
+        }
+        for grant in &event.grants {
+            self.grant(at, from, grant, &mut opened);
+        }
+        for (token, way) in opened {
+            self.open(token, way);
+        }
+    }
+
+    fn grant(&mut self, at: usize, from: usize, grant: &Grant, opened: &mut Vec<(Token, Way)>) {
+        let event = &self.events[at];
+        let how = |what: String| -> Name { format!("{}: {what}", event.name).into() };
+        let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
+        match grant {
+            Grant::Key { id, holder, .. } => {
+                let principal = holder.as_deref().unwrap_or(&event.caller.arn);
+                let credential = self.credential(id, true, Some(principal));
+                let how = how(match principal.rsplit_once([':', '/']) {
+                    Some((_, name)) if principal.contains(":user/") => format!("key of user {name}"),
+                    Some(_) if principal.contains(":assumed-role/") => {
+                        let role = principal.split('/').nth(1).unwrap_or("");
+                        format!("session of role {role}")
+                    }
+                    _ => format!("session of {principal}"),
+                });
+                if credential >= self.seeds && credential != from {
+                    self.edges.push((from, credential, at, Name::clone(&how)));
+                }
+                let key = Way { from: credential, at: None, ..way(Kind::Key, Name::clone(&how)) };
+                opened.push((Token::key(id), key));
+                let session = Way { from: credential, ..way(Kind::Session { began_at: event.at }, how) };
+                for token in grant.tokens().into_iter().skip(1) {
+                    opened.push((token, session.clone()));
+                }
+            }
+            Grant::Session { arn, .. } => {
+                let how = how(format!("session {arn}"));
+                opened.extend(
+                    grant
+                        .tokens()
+                        .into_iter()
+                        .map(|t| (t, way(Kind::Session { began_at: event.at }, Name::clone(&how)))),
+                );
+            }
+            Grant::User { name, .. } => {
+                let how = how(format!("user {name}, made by the attacker"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
+            }
+            Grant::Password { account, name } => {
+                let arn = user_arn(account, name);
+                let how = how(format!("password of user {name}"));
+                let password = self.credential(&format!("password of {arn}"), false, Some(&arn));
+                self.edges.push((from, password, at, Name::clone(&how)));
+                let sessions = Way { from: password, ..way(Kind::Password, how) };
+                opened.extend(grant.tokens().into_iter().map(|t| (t, sessions.clone())));
+            }
+            Grant::Role { name, .. } => {
+                let how = how(format!("role {name}, made by the attacker"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
+            }
+            Grant::Trust { account, name, callers } => {
+                let kind = Kind::Trust { callers: callers.clone(), before: self.trusted_before(at, account, name) };
+                let how = how(format!("role {name}, whose trust the attacker changed"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
+            }
+            Grant::Compute { label, owned, .. } => {
+                let kind = if *owned { Kind::Owned } else { Kind::Entered };
+                let how = how(format!("session of {label}"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
+            }
+            Grant::Provider { arn } => {
+                let how = how(format!("whoever {arn} vouches for"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Provider, Name::clone(&how)))));
+            }
+        }
+    }
+
+    /// Whom a role trusted before an event, where the logs show it.
+    fn trusted_before(&self, at: usize, account: &str, name: &str) -> Option<Vec<String>> {
+        self.events[..at].iter().rev().filter(|e| e.source.as_ref() == "iam").find_map(|event| {
+            event.grants.iter().find_map(|grant| match grant {
+                Grant::Trust { account: a, name: n, callers } if a == account && n == name => Some(callers.clone()),
+                _ => None,
+            })
+        })
+    }
+
+    /// A call that a service made in the attacker's name.
+    fn for_the_attacker(&self, event: &Event) -> Option<Verdict> {
+        if event.caller.invoked_by.is_empty() || event.caller.kind.as_ref() == "AWSService" {
+            return None;
+        }
+        let token = service_token(event);
+        let cause = token.and_then(|t| self.ways.get(&t)).and_then(|ways| {
+            ways.iter().find(|way| {
+                let since = event.at.zip(way.at).map(|(at, asked)| at - asked);
+                since.is_none_or(|since| since >= TimeDelta::zero() && since <= ON_BEHALF)
+            })
+        });
+        Some(match cause {
+            Some(way) => Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) },
+            None => Verdict { who: Who::Aws, why: "a service that the attacker has not called before".into() },
+        })
+    }
+
+    /// The strongest way by which an event is reached.
+    fn way_to(&self, event: &Event) -> Option<Way> {
+        let ways = event.callers.iter().chain(&event.opened_by).filter_map(|token| self.ways.get(token)).flatten();
+        ways.filter(|way| self.holds(way, event)).min_by_key(|way| strength(&way.kind)).cloned()
+    }
+
+    fn holds(&self, way: &Way, event: &Event) -> bool {
+        let later = way.at.zip(event.at).is_none_or(|(from, at)| at >= from);
+        let from_attacker =
+            || address_token(event).is_some_and(|token| self.ways.get(&token).is_some_and(|ways| !ways.is_empty()));
+        let key = event.caller.key.as_ref();
+        let temporary = !key.starts_with("AKIA");
+        match &way.kind {
+            Kind::Key | Kind::Shared => true,
+            Kind::Made | Kind::Owned | Kind::Provider => later,
+            Kind::Password => later && temporary && event.caller.kind.as_ref() == "IAMUser",
+            Kind::Owner | Kind::Entered => later && from_attacker(),
+            Kind::Session { began_at } => {
+                let same =
+                    began_at.zip(event.caller.session_began_at).is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
+                same || (later && from_attacker())
+            }
+            Kind::Trust { callers, before } => {
+                later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())
+            }
+            Kind::Address | Kind::Service => false,
+        }
+    }
+
+    fn finish(mut self) -> Lineage {
+        self.measure();
+        let mut order: Vec<usize> =
+            (0..self.credentials.len()).filter(|c| self.credentials[*c].depth != usize::MAX).collect();
+        let proof = |c: usize| self.credentials[c].reached_by.as_ref().map(|edge| edge.event);
+        order.sort_by_key(|c| (self.credentials[*c].depth, proof(*c), Name::clone(&self.credentials[*c].id)));
+        let mut place = vec![None; self.credentials.len()];
+        for (new, old) in order.iter().enumerate() {
+            place[*old] = Some(new);
+        }
+        let credentials: Vec<Credential> = order
+            .iter()
+            .map(|old| {
+                let mut credential = self.credentials[*old].clone();
+                if let Some(edge) = &mut credential.reached_by {
+                    edge.from = place[edge.from].unwrap_or(0);
+                }
+                credential
+            })
+            .collect();
+        let used: Vec<Option<usize>> =
+            self.used.iter().map(|used| used.and_then(|old| place.get(old).copied().flatten())).collect();
+        let verdicts: Vec<Verdict> = self
+            .verdicts
+            .iter()
+            .enumerate()
+            .map(|(at, verdict)| {
+                let event = &self.events[at];
+                verdict
+                    .clone()
+                    .or_else(|| self.judge.word(event).filter(|v| !v.who.is_attacker()))
+                    .unwrap_or_else(|| bystander(event))
+            })
+            .collect();
+        let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut twin_of = vec![None; self.events.len()];
+        // The caller's own record says more than the one in the other account.
+        let mut shared: Vec<usize> = (0..self.events.len()).filter(|at| self.events[*at].shared_id.is_some()).collect();
+        shared.sort_by_key(|at| (self.events[*at].caller.key.is_empty(), *at));
+        for at in shared {
+            if let Some(id) = self.events[at].shared_id.as_deref() {
+                let first = *first_of.entry(id).or_insert(at);
+                twin_of[at] = (first != at).then_some(first);
+            }
+        }
+        let mut credentials = credentials;
+        for (at, used) in used.iter().enumerate() {
+            if let Some(used) = used.filter(|_| twin_of[at].is_none() && verdicts[at].who.is_attacker()) {
+                credentials[used].events += 1;
+            }
+        }
+        Lineage { credentials, verdicts, used, twin_of }
+    }
+
+    /// The shortest way to each credential; of several, the one whose event is the first.
+    fn measure(&mut self) {
+        let mut edges: HashMap<usize, Vec<(usize, usize, Name)>> = HashMap::new();
+        for (from, to, event, how) in std::mem::take(&mut self.edges) {
+            edges.entry(from).or_default().push((event, to, how));
+        }
+        let mut level: Vec<usize> = (0..self.seeds).collect();
+        let mut depth = 0;
+        while !level.is_empty() {
+            depth += 1;
+            let mut next: BTreeMap<usize, Edge> = BTreeMap::new();
+            for from in level {
+                for (event, to, how) in edges.remove(&from).unwrap_or_default() {
+                    if self.credentials[to].depth != usize::MAX {
+                        continue;
+                    }
+                    let edge = Edge { from, how, event };
+                    let best = next.entry(to).or_insert_with(|| edge.clone());
+                    let key = |e: &Edge| (e.event, Name::clone(&e.how), Name::clone(&self.credentials[e.from].id));
+                    if key(&edge) < key(best) {
+                        *best = edge;
+                    }
+                }
+            }
+            level = next.keys().copied().collect();
+            for (to, edge) in next {
+                self.credentials[to].depth = depth;
+                self.credentials[to].reached_by = Some(edge);
+            }
+        }
+    }
+}
+
+/// Addresses that the attacker has called from.
+pub fn attacker_addresses(events: &[Event], lineage: &Lineage) -> Vec<Name> {
+    let mut addresses: Vec<Name> = events
+        .iter()
+        .zip(&lineage.verdicts)
+        .filter(|(event, verdict)| verdict.who == Who::Attacker && is_address(&event.address))
+        .map(|(event, _)| Name::clone(&event.address))
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}

@@ -1,0 +1,471 @@
+//! Finds the few records that may matter among all that there are, in whatever order they come and however many: those
+//! of credentials that can be reached from the stolen ones, and those of whoever touched what these have made.
+//!
+//! A [`Scout`] goes through one file and remembers, for callers that it does not know, that they were there and what
+//! they were handed. [`Hunt`] puts together what scouts have seen: who can be reached from whom. A file that a scout
+//! went through before the [`Hunt`] knew somebody in it has to be gone through again. What can be reached is more than
+//! what the attacker did; [`super::lineage`] is exact about that.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::classify::changes;
+use super::event::{Event, Texts, Traits, id_of};
+use super::grant::{Grant, may_grant};
+use super::record::{Record, unversioned};
+use super::resource::{Effect, Touch, touches_nothing};
+use super::skim::Skim;
+use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
+
+/// Calls that are kept one by one; a kilobyte or so each, until the answer is written.
+pub const EVENTS_MAX: usize = 80_000;
+/// Of them, calls that only read.
+pub const READS_MAX: usize = 60_000;
+/// Of them, calls that hand something out: four kilobytes each, with all that hangs on it.
+pub const GRANTING_MAX: usize = 20_000;
+/// Things that can be reached: three or so for each session.
+pub const TOKENS_MAX: usize = 100_000;
+/// Who was handed what, by all principals; 16 bytes each.
+pub const EDGES_MAX: usize = 4_000_000;
+/// Calls whose ids are remembered, so that none counts twice.
+const IDS_MAX: usize = 600_000;
+/// Credentials and places whose calls are only counted.
+const COUNTED_MAX: usize = 50_000;
+/// Regions, accounts and sources that are named.
+const NAMES_MAX: usize = 200;
+
+/// Why a record is kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum By {
+    /// Its caller can be reached.
+    Caller,
+    /// Somebody else, who touched what a reachable caller had touched.
+    Touch,
+}
+
+/// What is known about the logs as a whole.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Coverage {
+    /// Records that could be read.
+    pub read: u64,
+    /// Records that could not.
+    pub unreadable: u64,
+    /// The earliest time of any record, as it stands there.
+    pub first: Option<String>,
+    /// The latest.
+    pub last: Option<String>,
+    /// Regions with records.
+    pub regions: BTreeSet<String>,
+    /// Accounts with records.
+    pub accounts: BTreeSet<String>,
+    /// Sources with data events.
+    pub data_sources: BTreeSet<String>,
+}
+
+impl Coverage {
+    fn count(&mut self, region: &str, account: &str, data_source: Option<&str>, at: &str) {
+        self.read += 1;
+        let name = |set: &mut BTreeSet<String>, text: &str| {
+            if !text.is_empty() && text.len() <= 64 && !set.contains(text) && set.len() < NAMES_MAX {
+                set.insert(text.to_owned());
+            }
+        };
+        name(&mut self.regions, region);
+        name(&mut self.accounts, account);
+        name(&mut self.data_sources, data_source.unwrap_or(""));
+        // Times are all written alike, so they can be compared as they stand.
+        if at.len() == 20 && at.ends_with('Z') {
+            if self.first.as_deref().is_none_or(|first| at < first) {
+                self.first = Some(at.to_owned());
+            }
+            if self.last.as_deref().is_none_or(|last| at > last) {
+                self.last = Some(at.to_owned());
+            }
+        }
+    }
+
+    /// Adds what another part of the logs covers.
+    pub fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.unreadable += other.unreadable;
+        self.first = [self.first.take(), other.first].into_iter().flatten().min();
+        self.last = [self.last.take(), other.last].into_iter().flatten().max();
+        self.regions.extend(other.regions);
+        self.accounts.extend(other.accounts);
+        self.data_sources.extend(other.data_sources);
+    }
+}
+
+/// Goes through one file.
+#[derive(Debug)]
+pub struct Scout {
+    known: HashSet<Token>,
+    learned: usize,
+    first_time: bool,
+    coverage: Coverage,
+    edges: Vec<(Token, Token)>,
+    bundles: HashSet<Token>,
+    missed: HashSet<u32>,
+    /// Callers that are known to nobody, by a hash of all that they are known by.
+    strangers: HashSet<u64>,
+    buffer: Vec<Token>,
+}
+
+/// What a scout brings back from one file.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What the file covers.
+    pub coverage: Coverage,
+    /// Fingerprints of all that the scout did not know when it saw it, sorted.
+    pub missed: Box<[u32]>,
+    edges: Vec<(Token, Token)>,
+}
+
+impl Findings {
+    /// Whether the file has to be gone through again, now that these are known too.
+    pub fn has_any(&self, fingerprints: &[u32]) -> bool {
+        has_any(&self.missed, fingerprints)
+    }
+}
+
+/// Whether two sorted lists have something in common.
+pub fn has_any(missed: &[u32], fingerprints: &[u32]) -> bool {
+    let (few, many) = if missed.len() < fingerprints.len() { (missed, fingerprints) } else { (fingerprints, missed) };
+    few.iter().any(|one| many.binary_search(one).is_ok())
+}
+
+impl Default for Scout {
+    fn default() -> Self {
+        Self {
+            known: HashSet::new(),
+            learned: 0,
+            first_time: true,
+            coverage: Coverage::default(),
+            edges: Vec::new(),
+            bundles: HashSet::new(),
+            missed: HashSet::new(),
+            strangers: HashSet::new(),
+            buffer: Vec::new(),
+        }
+    }
+}
+
+impl Scout {
+    /// How much of what the hunt has learned is known to this scout.
+    pub const fn learned(&self) -> usize {
+        self.learned
+    }
+
+    /// Takes over what the hunt has learned since [`Scout::learned`].
+    pub fn learn(&mut self, news: &[Token]) {
+        if !news.is_empty() {
+            self.learned += news.len();
+            self.known.extend(news);
+            self.strangers.clear();
+        }
+    }
+
+    /// Before files are gone through again: they have been counted, and who was handed what in them is known.
+    pub const fn again(&mut self) {
+        self.first_time = false;
+    }
+
+    /// Looks at a record's first impression. `true` when it cannot matter: it has been counted, and that is all. `false`
+    /// when it has to be parsed and given to [`Scout::look`].
+    pub fn glance(&mut self, skim: &Skim<'_>) -> bool {
+        let source = skim.source.strip_suffix(".amazonaws.com").unwrap_or(skim.source);
+        let name = unversioned(skim.name);
+        let harmless = skim.data || skim.read_only == Some(true) || touches_nothing(source, name);
+        let [key, principal, arn, _] = skim.caller;
+        if !harmless || arn.is_empty() || may_grant(source, name) {
+            return false;
+        }
+        let mut hasher = DefaultHasher::new();
+        (skim.caller, skim.shared_id).hash(&mut hasher);
+        let stranger = hasher.finish();
+        if !self.strangers.contains(&stranger) {
+            self.buffer.clear();
+            caller_tokens(key, principal, arn, skim.shared_id, &mut self.buffer);
+            if self.buffer.iter().any(|token| self.known.contains(token)) {
+                return false;
+            }
+            self.missed.extend(self.buffer.iter().map(|token| token.fingerprint()));
+            self.strangers.insert(stranger);
+        }
+        if self.first_time {
+            self.coverage.count(skim.region, skim.account, skim.data.then_some(source), skim.time);
+        }
+        true
+    }
+
+    /// Looks at one record. What comes back is to be given to [`Hunt::keep`].
+    pub fn look(&mut self, record: &Record<'_>) -> Option<(Traits, By)> {
+        if self.first_time {
+            let text = |text: &super::record::Text<'_>| text.as_deref().unwrap_or("").to_owned();
+            let data_source = record.is_data_event().then(|| record.source());
+            let (region, account) = (text(&record.aws_region), text(&record.recipient_account_id));
+            self.coverage.count(&region, &account, data_source, record.event_time.as_deref().unwrap_or(""));
+        }
+        let granting = may_grant(record.source(), record.name());
+        let changing = !record.is_data_event() && changes(record);
+        self.buffer.clear();
+        callers(record, &mut self.buffer);
+        if self.buffer.iter().any(|token| self.known.contains(token)) {
+            return Some((Traits::of(record, true), By::Caller));
+        }
+        self.missed.extend(self.buffer.iter().map(|token| token.fingerprint()));
+        if !granting && !changing {
+            return None;
+        }
+        let traits = Traits::of(record, false);
+        if traits.opened_by.iter().any(|token| self.known.contains(token)) {
+            return Some((traits, By::Caller));
+        }
+        self.missed.extend(traits.opened_by.iter().map(|token| token.fingerprint()));
+        if self.first_time && !traits.grants.is_empty() {
+            self.remember(record, &traits);
+        }
+        if changing {
+            let mut touched = false;
+            for token in touched_by(record, &traits.touches) {
+                touched |= self.known.contains(&token);
+                self.missed.insert(token.fingerprint());
+            }
+            if touched {
+                return Some((traits, By::Touch));
+            }
+        }
+        None
+    }
+
+    /// A record that cannot be read.
+    pub const fn unreadable(&mut self) {
+        if self.first_time {
+            self.coverage.unreadable += 1;
+        }
+    }
+
+    /// Who was handed what. Not by all that caller and credential are known by: what is missing here is learned when
+    /// the file is gone through again.
+    fn remember(&mut self, record: &Record<'_>, traits: &Traits) {
+        let identity = &record.user_identity;
+        let role = identity.principal_id.as_deref().and_then(|id| id.split_once(':')).map(|(role, _)| role);
+        let mut from: Vec<Token> = match identity.access_key_id.as_deref() {
+            Some(key) if !key.is_empty() => vec![Token::key(key)],
+            _ => traits.callers.clone(),
+        };
+        from.extend(role.filter(|role| role.starts_with("AROA")).map(Token::principal));
+        from.extend(&traits.opened_by);
+        let to: Vec<Token> = traits
+            .grants
+            .iter()
+            .flat_map(|grant| {
+                let mut tokens = grant.tokens();
+                tokens.truncate(if matches!(grant, Grant::Key { .. }) { 1 } else { tokens.len() });
+                tokens
+            })
+            .collect();
+        if to.len() == 1 {
+            self.edges.extend(from.into_iter().map(|token| (token, to[0])));
+            return;
+        }
+        from.sort_unstable();
+        from.dedup();
+        let all = bundle(&from);
+        if self.bundles.insert(all) {
+            self.edges.extend(from.into_iter().map(|token| (token, all)));
+        }
+        self.edges.extend(to.into_iter().map(|token| (all, token)));
+    }
+
+    /// What was found in the file that is now at its end.
+    pub fn bring_back(&mut self) -> Findings {
+        let mut missed: Vec<u32> = self.missed.drain().collect();
+        missed.sort_unstable();
+        self.strangers.clear();
+        self.bundles.clear();
+        Findings {
+            coverage: std::mem::take(&mut self.coverage),
+            missed: missed.into(),
+            edges: std::mem::take(&mut self.edges),
+        }
+    }
+}
+
+/// The resources of a call, as what others can touch too.
+fn touched_by(record: &Record<'_>, touches: &[Touch]) -> Vec<Token> {
+    let account = record.recipient_account_id.as_deref().unwrap_or("");
+    let touches = touches.iter().filter(|touch| touch.effect != Effect::Read);
+    touches.map(|touch| Token::resource(&touch.kind, account, &touch.id)).collect()
+}
+
+/// Calls of one credential from one place that are only counted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counted {
+    /// All of them.
+    pub events: u64,
+    /// Those that changed something.
+    pub succeeded_mutations: u64,
+    /// Those that AWS refused.
+    pub denied: u64,
+}
+
+/// What all scouts have seen together.
+#[derive(Debug, Default)]
+pub struct Hunt {
+    seeds: HashSet<String>,
+    known: HashSet<Token>,
+    /// What is known, in the order in which it was learned.
+    learned: Vec<Token>,
+    edges: Vec<(Token, Token)>,
+    texts: Texts,
+    places: HashMap<u64, (u32, u64)>,
+    twice: HashSet<(u32, u64)>,
+    reads: usize,
+    granting: usize,
+    /// What was kept, in no order.
+    pub events: Vec<Event>,
+    /// Calls that did not fit: by access key, and the address.
+    pub counted: BTreeMap<(String, String), Counted>,
+    /// Records that stand in the logs twice, of those that were kept.
+    pub duplicates: u64,
+    /// What the logs cover.
+    pub coverage: Coverage,
+    /// More could be reached than is followed.
+    pub tokens_cut: bool,
+    /// More was handed out than is remembered: files are gone through more often instead.
+    pub edges_cut: bool,
+}
+
+impl Hunt {
+    /// A hunt for what can be reached from these access keys.
+    pub fn new(credentials: &[String]) -> Self {
+        let mut hunt = Self { seeds: credentials.iter().cloned().collect(), ..Self::default() };
+        hunt.reach(credentials.iter().map(|key| Token::key(key)));
+        hunt
+    }
+
+    /// What has been learned after the first `count`.
+    pub fn news(&self, count: usize) -> &[Token] {
+        self.learned.get(count..).unwrap_or_default()
+    }
+
+    /// How much has been learned.
+    pub const fn learned(&self) -> usize {
+        self.learned.len()
+    }
+
+    fn reach(&mut self, tokens: impl IntoIterator<Item = Token>) {
+        for token in tokens {
+            if self.known.contains(&token) {
+                continue;
+            }
+            if self.known.len() >= TOKENS_MAX {
+                self.tokens_cut = true;
+                return;
+            }
+            self.known.insert(token);
+            self.learned.push(token);
+        }
+    }
+
+    /// Keeps a record that a scout has found at this place: a file's number, and the record's in it.
+    pub fn keep(&mut self, record: &Record<'_>, traits: Traits, by: By, place: (u32, u64)) {
+        if by == By::Caller {
+            let owner = record.user_identity.access_key_id.as_deref().filter(|key| self.seeds.contains(*key));
+            if let Some(key) = owner {
+                self.reach(owner_of(record, key));
+            }
+            self.reach(traits.grants.iter().flat_map(Grant::tokens));
+            self.reach(record.shared_event_id.as_deref().map(Token::shared));
+            if !record.is_data_event() {
+                self.reach(touched_by(record, &traits.touches));
+            }
+        }
+        let mut hasher = DefaultHasher::new();
+        id_of(record).hash(&mut hasher);
+        let id = hasher.finish();
+        if let Some(first) = self.places.get(&id) {
+            if *first != place && self.twice.len() < IDS_MAX && self.twice.insert(place) {
+                self.duplicates += 1;
+            }
+            return;
+        }
+        if self.places.len() < IDS_MAX {
+            self.places.insert(id, place);
+        }
+        let grants = !traits.grants.is_empty();
+        let reads = !changes(record) && !grants;
+        let room = self.events.len() < EVENTS_MAX
+            && (!reads || self.reads < READS_MAX)
+            && (!grants || self.granting < GRANTING_MAX);
+        if !room {
+            if by == By::Caller {
+                self.count(record);
+            }
+            return;
+        }
+        self.reads += usize::from(reads);
+        self.granting += usize::from(grants);
+        self.events.push(Event::of(record, traits, &mut self.texts));
+    }
+
+    fn count(&mut self, record: &Record<'_>) {
+        use super::classify::Outcome;
+        let text = |text: &super::record::Text<'_>| text.as_deref().unwrap_or("").chars().take(64).collect::<String>();
+        let key = (text(&record.user_identity.access_key_id), text(&record.source_ip_address));
+        if self.counted.len() >= COUNTED_MAX && !self.counted.contains_key(&key) {
+            return;
+        }
+        let counted = self.counted.entry(key).or_default();
+        let outcome = Outcome::of(record);
+        counted.events += 1;
+        counted.denied += u64::from(outcome == Outcome::Denied);
+        counted.succeeded_mutations += u64::from(outcome == Outcome::Succeeded && changes(record));
+    }
+
+    /// Takes over what a scout has brought back.
+    pub fn absorb(&mut self, findings: &mut Findings) {
+        self.coverage.add(std::mem::take(&mut findings.coverage));
+        let room = EDGES_MAX.saturating_sub(self.edges.len());
+        self.edges_cut |= findings.edges.len() > room;
+        self.edges.extend(findings.edges.drain(..).take(room));
+    }
+
+    /// Follows who was handed what to its end. Returns the fingerprints of what was learned after the first `count`,
+    /// sorted: files whose scouts have missed one of them have to be gone through again.
+    pub fn follow(&mut self, count: usize) -> Vec<u32> {
+        self.edges.sort_unstable();
+        self.edges.dedup();
+        let mut at = 0;
+        while let Some(from) = self.learned.get(at).copied() {
+            at += 1;
+            let start = self.edges.partition_point(|(token, _)| *token < from);
+            let reached: Vec<Token> =
+                self.edges[start..].iter().take_while(|(token, _)| *token == from).map(|(_, to)| *to).collect();
+            self.reach(reached);
+        }
+        let mut fingerprints: Vec<u32> = self.news(count).iter().map(|token| token.fingerprint()).collect();
+        fingerprints.sort_unstable();
+        fingerprints
+    }
+}
+
+/// By what else the holder of a stolen key is known: other sessions of the same user may be the thief's too, and what
+/// is done to the user and the key is containment.
+fn owner_of(record: &Record<'_>, key: &str) -> Vec<Token> {
+    let identity = &record.user_identity;
+    let account = record.recipient_account_id.as_deref().unwrap_or("");
+    let mut tokens = vec![Token::resource("AWS::IAM::AccessKey", account, key)];
+    tokens.extend(identity.principal_id.as_deref().map(Token::principal));
+    if let Some(arn) = identity.arn.as_deref() {
+        if let Some((account, role, session)) = role_session(arn) {
+            tokens.push(Token::session(account, role, session));
+            tokens.push(Token::resource("AWS::IAM::Role", account, role));
+        } else if arn.contains(":user/") {
+            tokens.push(Token::user(account_of(arn), bare_name(arn)));
+            tokens.push(Token::resource("AWS::IAM::User", account_of(arn), bare_name(arn)));
+        }
+    }
+    tokens
+}

@@ -1,0 +1,313 @@
+//! Which resources a call makes, changes, reads or deletes.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::record::Record;
+
+/// The table; its head says what the columns are.
+const TABLE: &str = include_str!("resources.tsv");
+/// Resources taken from one record: a call that names more is not one that a footprint can show.
+const TOUCHES_MAX: usize = 1_000;
+/// Longest id that is kept, in bytes.
+const ID_BYTES_MAX: usize = 1_024;
+
+/// What a call does to a resource.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Takes data out of it.
+    Read,
+    /// Makes it.
+    Created,
+    /// Changes it, or how it can be reached.
+    Changed,
+    /// Deletes it, or has it deleted.
+    Deleted,
+}
+
+impl Effect {
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// One resource in one call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Touch {
+    /// As in `CloudFormation`.
+    pub kind: String,
+    /// As the call has it.
+    pub id: String,
+    /// What happened to it.
+    pub effect: Effect,
+}
+
+struct Rule {
+    /// `None` where there is no resource.
+    effect: Option<Effect>,
+    kind: &'static str,
+    paths: &'static str,
+}
+
+static RULES: LazyLock<HashMap<(&str, &str), Vec<Rule>>> = LazyLock::new(|| {
+    let mut rules: HashMap<_, Vec<Rule>> = HashMap::new();
+    for line in TABLE.lines().filter(|l| !l.starts_with('#')) {
+        let mut columns = line.split('\t');
+        let mut column = || columns.next().unwrap_or("");
+        let (source, name, effect, kind, paths) = (column(), column(), column(), column(), column());
+        let effect = match effect {
+            "created" => Some(Effect::Created),
+            "changed" => Some(Effect::Changed),
+            "deleted" => Some(Effect::Deleted),
+            "read" => Some(Effect::Read),
+            _ => None,
+        };
+        rules.entry((source, name)).or_default().push(Rule { effect, kind, paths });
+    }
+    rules
+});
+
+/// Whether a call that only reads takes data from a resource that the table names.
+pub fn takes_data(source: &str, name: &str) -> bool {
+    RULES.get(&(source, name)).is_some_and(|rules| rules.iter().any(|rule| rule.effect == Some(Effect::Read)))
+}
+
+/// Whether a call is known to touch no resource that a footprint has.
+pub fn touches_nothing(source: &str, name: &str) -> bool {
+    RULES.get(&(source, name)).is_some_and(|rules| rules.iter().all(|rule| rule.effect.is_none()))
+}
+
+/// The resources of a call that worked. `changes` says whether it is one that changes something.
+pub fn touches(record: &Record<'_>, changes: bool, request: &Value, response: &Value) -> Vec<Touch> {
+    let (source, name) = (record.source(), record.name());
+    let mut found = Vec::new();
+    if let Some(rules) = RULES.get(&(source, name)) {
+        for rule in rules {
+            let Some(effect) = rule.effect else { continue };
+            for id in ids(rule.paths, record, request, response) {
+                found.push(Touch { kind: rule.kind.to_owned(), id, effect });
+            }
+        }
+    } else if changes {
+        found.extend(by_name(source, name, request, response));
+    }
+    found.truncate(TOUCHES_MAX);
+    for touch in &mut found {
+        cut(&mut touch.id, ID_BYTES_MAX);
+    }
+    found.retain(|touch| !touch.id.is_empty());
+    found
+}
+
+/// Shortens a text to so many bytes, at a character's edge.
+pub fn cut(text: &mut String, bytes_max: usize) {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+    }
+}
+
+fn ids(paths: &str, record: &Record<'_>, request: &Value, response: &Value) -> Vec<String> {
+    let identity = &record.user_identity;
+    for path in paths.split('|') {
+        let found = match path.split_at_checked(1) {
+            Some(("=", word)) => vec![word.to_owned()],
+            Some(("@", "account")) => record.recipient_account_id.iter().map(ToString::to_string).collect(),
+            Some(("@", _)) => identity.user_name.iter().map(ToString::to_string).collect(),
+            Some(("p", rest)) => at(request, rest.trim_start_matches('.')),
+            Some(("r", rest)) => at(response, rest.trim_start_matches('.')),
+            _ => Vec::new(),
+        };
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+/// The texts at a path such as `instancesSet.items[].instanceId`, whatever the case of its letters.
+pub fn at(value: &Value, path: &str) -> Vec<String> {
+    let mut level = vec![value];
+    for step in path.split('.') {
+        let (name, each) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
+        level = level.into_iter().filter_map(|value| member(value, name)).collect();
+        if each {
+            level = level.into_iter().filter_map(Value::as_array).flatten().collect();
+        }
+    }
+    level.into_iter().filter_map(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned).collect()
+}
+
+/// A member by its name, whatever the case of its letters: CloudTrail writes `dBInstanceIdentifier`, `aRN`, `ARN`.
+pub fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let members = value.as_object()?;
+    members.get(name).or_else(|| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v))
+}
+
+/// `CloudFormation`'s names for services whose source does not spell it.
+const SERVICES: [(&str, &str); 40] = [
+    ("acm", "CertificateManager"),
+    ("apigateway", "ApiGateway"),
+    ("application-autoscaling", "ApplicationAutoScaling"),
+    ("apprunner", "AppRunner"),
+    ("autoscaling", "AutoScaling"),
+    ("cloud9", "Cloud9"),
+    ("cloudformation", "CloudFormation"),
+    ("cloudfront", "CloudFront"),
+    ("cloudtrail", "CloudTrail"),
+    ("codebuild", "CodeBuild"),
+    ("codecommit", "CodeCommit"),
+    ("codepipeline", "CodePipeline"),
+    ("cognito-identity", "Cognito"),
+    ("cognito-idp", "Cognito"),
+    ("datapipeline", "DataPipeline"),
+    ("dynamodb", "DynamoDB"),
+    ("elasticbeanstalk", "ElasticBeanstalk"),
+    ("elasticfilesystem", "EFS"),
+    ("elasticloadbalancing", "ElasticLoadBalancingV2"),
+    ("es", "OpenSearchService"),
+    ("guardduty", "GuardDuty"),
+    ("identitystore", "IdentityStore"),
+    ("monitoring", "CloudWatch"),
+    ("rolesanywhere", "RolesAnywhere"),
+    ("route53resolver", "Route53Resolver"),
+    ("sagemaker", "SageMaker"),
+    ("secretsmanager", "SecretsManager"),
+    ("securityhub", "SecurityHub"),
+    ("servicequotas", "ServiceQuotas"),
+    ("states", "StepFunctions"),
+    ("iotanalytics", "IoTAnalytics"),
+    ("elasticmapreduce", "EMR"),
+    ("imagebuilder", "ImageBuilder"),
+    ("networkfirewall", "NetworkFirewall"),
+    ("route53domains", "Route53Domains"),
+    ("workspaces", "WorkSpaces"),
+    ("datasync", "DataSync"),
+    ("codedeploy", "CodeDeploy"),
+    ("accessanalyzer", "AccessAnalyzer"),
+    ("globalaccelerator", "GlobalAccelerator"),
+];
+/// Services that are written in capitals when their names are this short.
+const CAPITALS_BYTES_MAX: usize = 3;
+
+const VERBS: [(&str, Effect); 17] = [
+    ("Create", Effect::Created),
+    ("Register", Effect::Created),
+    ("Allocate", Effect::Created),
+    ("Import", Effect::Created),
+    ("Run", Effect::Created),
+    ("Delete", Effect::Deleted),
+    ("Terminate", Effect::Deleted),
+    ("Deregister", Effect::Deleted),
+    ("Release", Effect::Deleted),
+    ("Put", Effect::Changed),
+    ("Update", Effect::Changed),
+    ("Modify", Effect::Changed),
+    ("Attach", Effect::Changed),
+    ("Detach", Effect::Changed),
+    ("Enable", Effect::Changed),
+    ("Disable", Effect::Changed),
+    ("Set", Effect::Changed),
+];
+
+/// What a call's name says: `CreateQueue` of `sqs` makes an `AWS::SQS::Queue`, whose id is at `queueId`, `queueArn`,
+/// `queueName`, `queue` or `name`, in the response or else in the request.
+fn by_name(source: &str, name: &str, request: &Value, response: &Value) -> Option<Touch> {
+    let (noun, effect) = VERBS.iter().find_map(|(verb, effect)| Some((name.strip_prefix(verb)?, *effect)))?;
+    let whole = noun.strip_suffix('s').filter(|n| !n.ends_with('s')).unwrap_or(noun);
+    if whole.is_empty() || noun.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return None;
+    }
+    let named = ["Id", "Arn", "Name", "Identifier", "Url", ""].map(|end| format!("{whole}{end}"));
+    // EC2's newer calls have one more object around each.
+    let inner = |tree, end| member(tree, &format!("{name}{end}")).unwrap_or(tree);
+    let id = [inner(response, "Response"), inner(request, "Request")].into_iter().find_map(|tree| {
+        named.iter().map(String::as_str).chain(["id", "arn", "name", "resourceArn", "resourceId"]).find_map(|key| {
+            // In the response the noun itself is often an object around it.
+            text(tree, key).or_else(|| text(member(tree, whole)?, key))
+        })
+    })?;
+    Some(Touch { kind: format!("AWS::{}::{whole}", service(source)), id, effect })
+}
+
+fn text(tree: &Value, key: &str) -> Option<String> {
+    member(tree, key)?.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
+}
+
+fn service(source: &str) -> String {
+    if let Some((_, name)) = SERVICES.iter().find(|(known, _)| *known == source) {
+        return (*name).to_owned();
+    }
+    if source.len() <= CAPITALS_BYTES_MAX {
+        return source.to_ascii_uppercase();
+    }
+    let word = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+    };
+    source.split(['-', '.']).map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Vec<(String, String, Effect)> {
+        let record: Record<'_> = serde_json::from_str(json).unwrap();
+        let found = touches(&record, true, &record.request(), &record.response());
+        found.into_iter().map(|t| (t.kind, t.id, t.effect)).collect()
+    }
+
+    fn one(kind: &str, id: &str, effect: Effect) -> Vec<(String, String, Effect)> {
+        vec![(kind.into(), id.into(), effect)]
+    }
+
+    #[test]
+    fn the_table_can_be_read() {
+        for (call, rules) in RULES.iter() {
+            for rule in rules.iter().filter(|rule| rule.effect.is_some()) {
+                assert!(rule.kind.starts_with("AWS::") && rule.kind.split("::").count() == 3, "{call:?}");
+                for path in rule.paths.split('|') {
+                    assert!(["p.", "r.", "=", "@"].iter().any(|s| path.starts_with(s)), "{call:?}: {path}");
+                }
+            }
+        }
+        assert!(RULES.len() > 200);
+    }
+
+    #[test]
+    fn resources_are_found_where_the_call_has_them() {
+        let run = r#"{"eventSource":"ec2.amazonaws.com","eventName":"RunInstances","responseElements":{"instancesSet":
+            {"items":[{"instanceId":"i-0a"},{"instanceId":"i-0b"},{"instanceId":null}]}}}"#;
+        let kind = "AWS::EC2::Instance";
+        let both = [one(kind, "i-0a", Effect::Created), one(kind, "i-0b", Effect::Created)].concat();
+        assert_eq!(of(run), both);
+        // The name stands only in the request: the response of a call that worked is null.
+        let bucket = r#"{"eventSource":"s3.amazonaws.com","eventName":"CreateBucket",
+            "requestParameters":{"bucketName":"loot"},"responseElements":null}"#;
+        assert_eq!(of(bucket), one("AWS::S3::Bucket", "loot", Effect::Created));
+        assert!(of(r#"{"eventSource":"s3.amazonaws.com","eventName":"CreateBucket"}"#).is_empty());
+    }
+
+    #[test]
+    fn what_the_table_does_not_name_is_worked_out() {
+        let queue =
+            r#"{"eventSource":"glue.amazonaws.com","eventName":"CreateCrawler","requestParameters":{"name":"c"}}"#;
+        assert_eq!(of(queue), one("AWS::Glue::Crawler", "c", Effect::Created));
+        let gateway = r#"{"eventSource":"ec2.amazonaws.com","eventName":"CreateNatGateway",
+            "responseElements":{"CreateNatGatewayResponse":{"natGateway":{"natGatewayId":"nat-1"}}}}"#;
+        assert_eq!(of(gateway), one("AWS::EC2::NatGateway", "nat-1", Effect::Created));
+        for nothing in ["Create", "Creates", "é", "PutX"] {
+            assert!(of(&format!(r#"{{"eventSource":"x","eventName":"{nothing}"}}"#)).is_empty());
+        }
+    }
+}

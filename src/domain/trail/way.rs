@@ -1,0 +1,89 @@
+//! What makes something the attacker's, and from when on.
+
+use chrono::{DateTime, Utc};
+
+use super::event::Event;
+use super::name::Name;
+use super::token::account_of;
+
+/// What makes a token the attacker's.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// It is a key that was stolen or handed out.
+    Key,
+    /// It is a stolen key's owner, who has sessions of their own.
+    Owner,
+    /// A user or role that the attacker made.
+    Made,
+    /// A user whose password the attacker set.
+    Password,
+    /// A role that lets in others than before.
+    Trust { callers: Vec<String>, before: Option<Vec<String>> },
+    /// Code of the attacker's.
+    Owned,
+    /// A machine that the attacker has a way into.
+    Entered,
+    /// A session by its name.
+    Session { began_at: Option<DateTime<Utc>> },
+    /// An identity provider of the attacker's.
+    Provider,
+    /// The attacker's address.
+    Address,
+    /// The same call in another account's log.
+    Shared,
+    /// A service that the attacker has called.
+    Service,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// How.
+    pub(super) kind: Kind,
+    /// From when on.
+    pub(super) at: Option<DateTime<Utc>>,
+    /// The credential that has it.
+    pub(super) from: usize,
+    /// The event that proves it; `None` for what was known from the beginning.
+    pub(super) event: Option<usize>,
+    /// The call, and what it did.
+    pub(super) how: Name,
+}
+
+/// What tells more about a call comes first.
+pub(super) const fn strength(kind: &Kind) -> u8 {
+    match kind {
+        Kind::Key => 0,
+        Kind::Made => 1,
+        Kind::Password => 2,
+        Kind::Owned => 3,
+        Kind::Provider => 4,
+        Kind::Trust { .. } => 5,
+        Kind::Session { .. } => 6,
+        Kind::Entered => 7,
+        Kind::Owner => 8,
+        Kind::Shared => 9,
+        Kind::Address | Kind::Service => 10,
+    }
+}
+
+/// Whether a role's changed trust lets in a caller whom it did not let in before. Where the logs do not show how it was
+/// before, only callers from other accounts are taken for new.
+pub(super) fn lets_in(event: &Event, callers: &[String], before: Option<&[String]>) -> bool {
+    let caller = &event.caller;
+    let names = |named: &str| {
+        let account = if named.starts_with("arn:") { account_of(named) } else { named };
+        let whole = named.ends_with(":root") || named == account;
+        named == "*"
+            || (whole && !account.is_empty() && account == caller.account.as_ref())
+            || (!caller.arn.is_empty() && named == caller.arn.as_ref())
+            || named == caller.invoked_by.as_ref()
+            || caller.principal_id.split(':').next() == Some(named)
+    };
+    let now = callers.iter().any(|named| names(named));
+    match before {
+        Some(before) => now && !before.iter().any(|named| names(named)),
+        None => {
+            now && caller.kind.as_ref() != "AWSService" && !caller.account.is_empty() && caller.account != event.account
+        }
+    }
+}
