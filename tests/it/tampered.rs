@@ -122,6 +122,7 @@ async fn a_plan_that_is_not_what_was_approved_does_not_run(mut case: Case) {
     let mut redis = case.past_the_store().await;
     let w = &case.w;
     w.incident().await;
+    settled(w).await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
     settled(w).await;

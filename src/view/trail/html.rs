@@ -15,7 +15,7 @@ const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <meta name=\"viewport\" content=\"width=device-width\"><title>What a stolen credential did</title><style>\
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1200px;padding:0 1rem;color:#1d1c1d}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;width:100%}\
-th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}\
+th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #ddd;overflow-wrap:break-word}\
 th{font-weight:600}.wide{overflow-x:auto}.small,small{font-size:12px;fill:#5c5b5e;color:#5c5b5e}\
 .node{fill:#fff;stroke:#767579}.stolen{fill:#fdecea;stroke:#b3261e;stroke-width:2}.edge{fill:none;stroke:#767579}\
 svg text{font:13px system-ui,sans-serif}svg text.small{font-size:11px}.axis{stroke:#ddd}.bar{fill:#b3261e}\
