@@ -15,6 +15,7 @@ mod model;
 mod pack;
 mod program;
 mod redis_server;
+mod sim;
 mod talk;
 mod tidy;
 mod world;
