@@ -53,6 +53,9 @@ const BURST_CONNECTIONS: u32 = 64;
 const FIRST_CARDS: u32 = 12;
 const FIRST_CARD_REST: Duration = Duration::from_secs(7);
 const APPROVALS: u32 = 20;
+/// Approving clicks a second, and how many in all.
+const DECISIONS_PER_SECOND: u32 = 200;
+const DECISIONS: u32 = 400;
 const OPEN_INCIDENTS: u32 = 1_000;
 /// Longest wait for anything.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -78,6 +81,9 @@ fn main() {
         }
         if wanted("approval") {
             approval().await;
+        }
+        if wanted("decisions") {
+            decisions().await;
         }
         if wanted("open-incidents") {
             open_incidents().await;
@@ -147,11 +153,25 @@ impl Stand {
         }
     }
 
+    /// Waits until an incident offers its steps.
+    async fn until_identified(&self, incident: u32) {
+        let started = Instant::now();
+        let load = || async { fold(&self.store.load(IncidentId::new(incident)).await.unwrap()) };
+        while load().await.is_none_or(|incident| incident.identification().is_none()) {
+            assert!(started.elapsed() < LIMIT, "INC-{incident} is not identified");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The newest request of the first incident, once it is in such a state.
     async fn until_request(&self, wanted: impl Fn(&Request) -> bool) -> Request {
+        self.until_request_of(1, wanted).await
+    }
+
+    async fn until_request_of(&self, incident: u32, wanted: impl Fn(&Request) -> bool) -> Request {
         let started = Instant::now();
         loop {
-            let incident = fold(&self.store.load(IncidentId::new(1)).await.unwrap());
+            let incident = fold(&self.store.load(IncidentId::new(incident)).await.unwrap());
             let newest = incident.and_then(|i| i.requests.values().next_back().cloned());
             if let Some(request) = newest.filter(&wanted) {
                 return request;
@@ -390,6 +410,55 @@ async fn approval() {
     }
     row("approval click to AWS call, p50", percentile(&mut times, 0.5), "ms", 50.0, false);
     println!("| approval click to AWS call, slowest of {APPROVALS} | {:.1} ms | | |", percentile(&mut times, 1.0));
+}
+
+/// From receiving an approving click to its record in Redis, with clicks at a fixed rate on as many requests,
+/// each of an incident of its own. Send time and the record's time are of one machine's clock.
+async fn decisions() {
+    let stand = Stand::start().await;
+    let sender = stand.sender();
+    for n in 1..=DECISIONS {
+        sender.alert(&finding(&stand.world, n)).await;
+    }
+    stand.until_settled(DECISIONS).await;
+    let mut buttons = Vec::new();
+    for n in 1..=DECISIONS {
+        stand.until_identified(n).await;
+        sender.click(ANA, "irp.request", &format!("INC-{n} revoke-user-sessions")).await;
+    }
+    for n in 1..=DECISIONS {
+        let request = stand.until_request_of(n, |r| r.state == RequestState::Pending).await;
+        buttons.push(format!("{} {}", request.id, request.digest.short()));
+    }
+    let mut clicks = JoinSet::new();
+    let began = Instant::now();
+    for (n, button) in (0..).zip(buttons) {
+        tokio::time::sleep_until((began + Duration::from_secs(1) * n / DECISIONS_PER_SECOND).into()).await;
+        let sender = sender.clone();
+        clicks.spawn(async move {
+            let sent_at = now();
+            sender.click(CHRIS, "irp.approve", &button).await;
+            (n + 1, sent_at)
+        });
+    }
+    let mut times = Vec::new();
+    for (n, sent_at) in clicks.join_all().await {
+        let request = stand.until_request_of(n, |r| !r.approvals.is_empty()).await;
+        times.push((request.approvals[0].at - sent_at).to_std().unwrap_or_default());
+    }
+    let half = percentile(&mut times, 0.5);
+    println!("| click to decision at {DECISIONS_PER_SECOND}/s, p50 | {half:.1} ms | | |");
+    row(
+        &format!("click to decision at {DECISIONS_PER_SECOND}/s, p99"),
+        percentile(&mut times, 0.99),
+        "ms",
+        30.0,
+        false,
+    );
+}
+
+fn now() -> chrono::DateTime<chrono::Utc> {
+    SystemTime::now().into()
 }
 
 /// Memory with a thousand incidents open, their cards still being posted at Slack's one a second.

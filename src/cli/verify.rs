@@ -2,9 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use sha2::{Digest, Sha256};
 
@@ -15,6 +19,12 @@ use crate::view::pack::{LOG, MANIFEST, Manifest, hash};
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 20;
+/// Requests handed to another core at once, and how often that may be ahead.
+const BATCH: usize = 64;
+const BATCHES_MAX: usize = 16;
+
+/// Requests, each with the number of its record.
+type Batch = Vec<(usize, String)>;
 
 /// What to check.
 #[derive(Args, Clone, Debug)]
@@ -38,7 +48,7 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
     if let Some(expected) = &options.hash {
         ensure!(*expected == own, "{MANIFEST}: its hash is {own}, not {expected}: this is another pack");
     }
-    // The chain on one core, the files' hashes on another.
+    // The files' hashes beside the log.
     let (chain, hashes) = std::thread::scope(|scope| {
         let hashes = scope.spawn(|| check_files(pack, &manifest));
         (check_log(manifest.incident, &pack.join(LOG)), hashes.join())
@@ -56,7 +66,7 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
         "{LOG}: record {} is not as it was written: its hash is not the one in the list",
         chain.records()
     );
-    hashes.map_err(|_| anyhow::anyhow!("the files could not be hashed"))??;
+    hashes.map_err(|_| anyhow!("the files could not be hashed"))??;
     ensure!(manifest.files.contains_key(LOG), "{MANIFEST}: does not list {LOG}");
     let listed = |path: &Path| path.to_str().is_some_and(|p| p == MANIFEST || manifest.files.contains_key(p));
     if let Some(other) = files(pack)?.into_iter().find(|path| !listed(path)) {
@@ -98,32 +108,85 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Follows the chain, which cannot be shared out, while other cores work out the requests' digests.
 fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
+    let (sender, batches) = mpsc::sync_channel(BATCHES_MAX);
+    let batches = Mutex::new(batches);
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        let checking: Vec<_> = (0..cores).map(|_| scope.spawn(|| check_requests(&batches))).collect();
+        let followed = follow(incident, path, sender);
+        let checked = checking.into_iter().map(ScopedJoinHandle::join);
+        let wrong = checked.collect::<Result<Vec<_>, _>>().map_err(|_| anyhow!("the digests could not be checked"))?;
+        // A request comes before whatever broke the chain after it.
+        match wrong.into_iter().flatten().min_by_key(|(number, _)| *number) {
+            Some((_, error)) => Err(error),
+            None => followed,
+        }
+    })
+}
+
+/// Reads the log to its end, or to the first record that does not follow.
+fn follow(incident: IncidentId, path: &Path, requests: SyncSender<Batch>) -> anyhow::Result<Chain> {
     let mut log = BufReader::with_capacity(CHUNK, File::open(path).with_context(|| path.display().to_string())?);
     let mut chain = Chain::default();
-    let mut line = String::new();
-    loop {
+    let (mut line, mut batch) = (String::new(), Batch::default());
+    let followed = loop {
         line.clear();
         let number = chain.records() + 1;
-        if log.read_line(&mut line).with_context(|| format!("{LOG}: record {number} is not text"))? == 0 {
-            return Ok(chain);
+        match log.read_line(&mut line).with_context(|| format!("{LOG}: record {number} is not text")) {
+            Ok(0) => break Ok(chain),
+            Ok(_) => {}
+            Err(error) => break Err(error),
         }
         let text = line.strip_suffix('\n').unwrap_or(&line);
-        let kind = chain.follow(text).with_context(|| LOG.to_owned())?;
+        let kind = match chain.follow(text).with_context(|| LOG.to_owned()) {
+            Ok(kind) => kind,
+            Err(error) => break Err(error),
+        };
         // Taken apart only where it says something: a log is long, and few records are requests.
-        if number > 1 && kind != "ApprovalRequested" {
-            continue;
-        }
-        match event(text).with_context(|| format!("{LOG}: record {number} cannot be read"))? {
-            Event::Opened { id, .. } if number == 1 => {
-                ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}");
+        if number == 1 {
+            if let Err(error) = check_first(incident, text) {
+                break Err(error);
             }
-            _ if number == 1 => bail!("{LOG}: record 1 does not open an incident"),
-            Event::ApprovalRequested { request, plan, digest, .. } if plan.digest() != digest => {
-                bail!("{LOG}: record {number}: the digest of {request} does not fit what was asked for");
+        } else if kind == "ApprovalRequested" {
+            batch.push((number, text.to_owned()));
+            if batch.len() == BATCH && requests.send(std::mem::take(&mut batch)).is_err() {
+                break Err(anyhow!("the digests could not be checked"));
             }
-            _ => {}
         }
+    };
+    // What came before the end of it is checked all the same.
+    let _ = requests.send(batch);
+    followed
+}
+
+fn check_first(incident: IncidentId, text: &str) -> anyhow::Result<()> {
+    match event(text).with_context(|| format!("{LOG}: record 1 cannot be read"))? {
+        Event::Opened { id, .. } => ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}"),
+        _ => bail!("{LOG}: record 1 does not open an incident"),
+    }
+    Ok(())
+}
+
+/// The first request whose digest does not fit, of those that this thread is given.
+fn check_requests(batches: &Mutex<Receiver<Batch>>) -> Option<(usize, anyhow::Error)> {
+    let mut wrong = None;
+    loop {
+        let next = batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(batch) = next else { return wrong };
+        if wrong.is_none() {
+            wrong = batch.iter().find_map(|(number, text)| Some((*number, check_request(*number, text).err()?)));
+        }
+    }
+}
+
+fn check_request(number: usize, text: &str) -> anyhow::Result<()> {
+    match event(text).with_context(|| format!("{LOG}: record {number} cannot be read"))? {
+        Event::ApprovalRequested { request, plan, digest, .. } if plan.digest() != digest => {
+            bail!("{LOG}: record {number}: the digest of {request} does not fit what was asked for")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,6 +14,7 @@ pub use plan::{Asked, Digest, Plan};
 pub use request::{Request, shared_digest};
 pub use warrant::{NoWarrant, Warrant};
 
+mod canonical;
 mod glass;
 mod plan;
 mod request;

@@ -55,7 +55,7 @@ struct Written<'a> {
 #[derive(Deserialize)]
 struct Read {
     at: DateTime<Utc>,
-    event: serde_json::Value,
+    event: Event,
 }
 
 impl Record {
@@ -96,6 +96,7 @@ struct Form {
 /// What following a log needs, read without taking the record apart.
 #[derive(Deserialize)]
 struct Link<'a> {
+    v: u8,
     #[serde(borrow)]
     prev: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -113,12 +114,17 @@ impl Chain {
     pub fn follow<'a>(&mut self, text: &'a str) -> Result<Cow<'a, str>, Unreadable> {
         let number = self.records + 1;
         let form = |why: String| Unreadable::Form { number, why };
-        // The form first: a newer one may have another shape.
-        let Form { v } = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
-        if v != FORM {
-            return Err(form(format!("its form is {v} and this program knows {FORM}; a newer one wrote it")));
-        }
-        let link: Link<'a> = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
+        let link: Link<'a> = match serde_json::from_str(text) {
+            Ok(link @ Link { v: FORM, .. }) => link,
+            // The form first: a newer one may have another shape.
+            other => {
+                let Form { v } = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
+                if v != FORM {
+                    return Err(form(format!("its form is {v} and this program knows {FORM}; a newer one wrote it")));
+                }
+                other.map_err(|e| form(e.to_string()))?
+            }
+        };
         if link.prev.as_deref() != self.head.as_deref() {
             return Err(Unreadable::Broken(number));
         }
@@ -140,7 +146,7 @@ impl Chain {
 
 /// The event in a stored text, whatever its place in a log.
 pub fn event(text: &str) -> Result<Event, serde_json::Error> {
-    serde_json::from_str::<Read>(text).and_then(|read| serde_json::from_value(read.event))
+    serde_json::from_str::<Read>(text).map(|read| read.event)
 }
 
 /// A whole log from its stored texts, whatever version wrote them, with the chain checked.
@@ -150,10 +156,9 @@ pub fn read(texts: impl IntoIterator<Item = String>) -> Result<Vec<Record>, Unre
     for text in texts {
         chain.follow(&text)?;
         let form = |e: serde_json::Error| Unreadable::Form { number: chain.records, why: e.to_string() };
-        let read: Read = serde_json::from_str(&text).map_err(form)?;
-        let event = serde_json::from_value(read.event).map_err(form)?;
+        let Read { at, event } = serde_json::from_str(&text).map_err(form)?;
         let hash = chain.head.clone().unwrap_or_default();
-        records.push(Record { at: read.at, event, hash, text });
+        records.push(Record { at, event, hash, text });
     }
     Ok(records)
 }

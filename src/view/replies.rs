@@ -11,6 +11,9 @@ use crate::ports::Message;
 /// Said when the store did not answer in time: whether it was recorded is not known.
 pub const NOT_KNOWN_KEPT: &str = ":warning: The bot's store does not answer, so it is *not known* whether this was recorded. Nothing runs until it answers again. Look at the card then, and do it again if it does not show.";
 
+/// Said when a log is damaged, or not as it was written.
+pub const LEFT_ALONE: &str = ":rotating_light: The bot's store holds a record of this that cannot be read, or that somebody has changed. The bot leaves it alone: *nothing was decided and nothing runs*. Contain by hand, and have whoever runs the bot look at once: its log names the record.";
+
 /// How many incidents a list shows.
 pub const LISTED_MAX: usize = 20;
 

@@ -19,8 +19,10 @@ use crate::domain::stored::Record;
 use crate::ports::{CARDS_LEASE, CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
 use crate::view::{ANNOUNCEMENT, Card, To, cards};
 
-/// After so long, a post that was begun and never finished has an unknown outcome, and is looked for.
-const POSTING_MAX: TimeDelta = TimeDelta::seconds(30);
+/// After so long, a post that was begun and never finished has an unknown outcome, and is looked for. Longer
+/// than a post and its record can take, and short enough that whoever takes over a dead process's work need
+/// not wait much for it.
+const POSTING_MAX: TimeDelta = TimeDelta::seconds(20);
 /// A step's card is edited no more often than this, and what only sums up less often still: Slack takes
 /// about 50 edits a minute, and what changes in between is shown with the next one.
 const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);

@@ -87,6 +87,10 @@ impl Workers {
                 self.metrics.refused(act_name(&inbound.act));
                 Some(replies::said(&format!(":no_entry: {refusal}")))
             }
+            Err(EngineError::Store(StoreError::Unreadable(error))) => {
+                tracing::error!(%error, "an act met something that cannot be read");
+                Some(replies::said(replies::LEFT_ALONE))
+            }
             Err(EngineError::Store(error)) => {
                 tracing::error!(%error, "an act could not be recorded");
                 Some(replies::said(replies::NOT_KNOWN_KEPT))

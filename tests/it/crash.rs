@@ -1,6 +1,6 @@
 //! The real program over real Redis, killed at the worst moments.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use irp_sandbox::aws::{Fault, KeyStatus};
 use tokio::io::AsyncWriteExt;
@@ -9,17 +9,12 @@ use crate::program::Program;
 use crate::redis_server::RedisServer;
 use crate::world::{ANA, CHRIS, World};
 
+mod points;
+mod replicas;
+
 const KEY: &str = "Deactivate access key";
 /// A dead process's work is taken over after 15 s, and a started call read back after 20.
 const TAKEOVER: Duration = Duration::from_secs(50);
-
-async fn until(w: &World, what: &str, limit: Duration, holds: impl Fn(&World) -> bool) {
-    let started = Instant::now();
-    while !holds(w) {
-        assert!(started.elapsed() < limit, "not in time: {what}\n{:#?}", w.texts());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 async fn killed_while(hanging: &str, fault: Fault) {
     let redis = RedisServer::start();
@@ -35,10 +30,7 @@ async fn killed_while(hanging: &str, fault: Fault) {
     w.until("the program hangs in the middle", |w| w.account.count(hanging) > before).await;
     drop(first);
     let _second = Program::start(&mut w, &redis, &dir).await;
-    until(&w, "the incident goes on", TAKEOVER, |w| {
-        w.card(ANA, KEY).is_some_and(|m| m["text"].as_str().unwrap().contains("carried out and verified"))
-    })
-    .await;
+    w.until_within(TAKEOVER, "the incident goes on", |w| w.says(KEY, "carried out and verified")).await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1, "exactly one call reached AWS");
     assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Inactive));
 }

@@ -5,6 +5,9 @@ use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
 use crate::world::{ANA, CHRIS, World};
 
+mod actions;
+mod store;
+
 const KEY: &str = "Deactivate access key";
 
 async fn approved(w: &World) {

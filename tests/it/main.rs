@@ -4,6 +4,7 @@
 
 mod approvals;
 mod browser;
+mod cases;
 mod check;
 mod containment;
 mod contract;
@@ -13,9 +14,12 @@ mod doors;
 mod faults;
 mod model;
 mod pack;
+mod peers;
 mod program;
+mod redis_proxy;
 mod redis_server;
 mod sim;
 mod talk;
+mod tampered;
 mod tidy;
 mod world;

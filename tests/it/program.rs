@@ -12,6 +12,7 @@ use crate::world::{ALERT_KEY, BOT_TOKEN, ORGANISATION, ROOM, SIGNING_SECRET, Wor
 /// `irp serve` as a process of its own; killed when this is dropped.
 pub(crate) struct Program {
     child: Child,
+    port: u16,
 }
 
 impl Drop for Program {
@@ -23,6 +24,10 @@ impl Drop for Program {
 
 /// The program with everything set that it needs.
 pub(crate) fn command(w: &World, redis: &RedisServer, dir: &tempfile::TempDir, port: u16) -> Command {
+    command_over(w, &redis.url(), dir, port)
+}
+
+fn command_over(w: &World, store: &str, dir: &tempfile::TempDir, port: u16) -> Command {
     let config = dir.path().join("irp.toml");
     std::fs::write(&config, ORGANISATION).unwrap();
     let key = w.account.principal_credentials("irp-bot").unwrap();
@@ -35,7 +40,7 @@ pub(crate) fn command(w: &World, redis: &RedisServer, dir: &tempfile::TempDir, p
         ("IRP_ALERT_KEYS", ALERT_KEY),
         ("IRP_CONFIG", config.to_str().unwrap()),
         ("IRP_LISTEN", &format!("127.0.0.1:{port}")),
-        ("REDIS_URL", &redis.url()),
+        ("REDIS_URL", store),
         ("AWS_ENDPOINT_URL", &w.aws_url),
         ("AWS_ACCESS_KEY_ID", &key.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &key.secret_access_key),
@@ -46,18 +51,45 @@ pub(crate) fn command(w: &World, redis: &RedisServer, dir: &tempfile::TempDir, p
 impl Program {
     /// Starts it over this store, and leads the workspace's deliveries to it.
     pub(crate) async fn start(w: &mut World, redis: &RedisServer, dir: &tempfile::TempDir) -> Self {
+        let program = Self::start_over(w, &redis.url(), dir).await;
+        program.take_deliveries(w);
+        program
+    }
+
+    /// Starts it over the store with this address.
+    pub(crate) async fn start_over(w: &World, store: &str, dir: &tempfile::TempDir) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let child =
-            command(w, redis, dir, port).arg("serve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let program = Self { child };
-        w.bot_url = format!("http://127.0.0.1:{port}");
-        w.slack.set_delivery(Delivery::Http { base_url: w.bot_url.clone() });
+        Self::start_at(w, store, dir, port).await
+    }
+
+    /// Kills it, and starts another in its place.
+    pub(crate) async fn killed_and_replaced(self, w: &World, store: &str, dir: &tempfile::TempDir) -> Self {
+        let port = self.port;
+        drop(self);
+        Self::start_at(w, store, dir, port).await
+    }
+
+    async fn start_at(w: &World, store: &str, dir: &tempfile::TempDir, port: u16) -> Self {
+        let mut command = command_over(w, store, dir, port);
+        let child = command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let program = Self { child, port };
         let started = Instant::now();
         while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(started.elapsed().as_secs() < 20, "the program does not listen");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         program
+    }
+
+    /// Leads the workspace's deliveries, and alerts, to it.
+    pub(crate) fn take_deliveries(&self, w: &mut World) {
+        w.bot_url = self.url();
+        w.slack.set_delivery(Delivery::Http { base_url: self.url() });
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Resident memory, in kB, as the kernel counts it.

@@ -18,6 +18,7 @@ use irp::adapters::memory::MemoryStore;
 use irp::boot::{Parts, run};
 use irp::config::{Organisation, Settings, Slack};
 use irp::domain::incident::evolve::fold;
+use irp::domain::incident::owed::{Owed, owed};
 use irp::ports::{Clock, Store};
 use irp_sandbox::aws::Account;
 use irp_sandbox::clock::Clock as SandboxClock;
@@ -248,6 +249,18 @@ impl World {
         send(&url, &[("x-irp-key", ALERT_KEY)], event.to_string().into_bytes()).await.0
     }
 
+    /// The same, sent again until it is kept, as EventBridge does.
+    pub(crate) async fn alert_until_kept(&self, event: &Value) {
+        let url = format!("{}/alerts/eventbridge", self.bot_url);
+        let deadline = Instant::now() + LIMIT;
+        while try_send(&url, &[("x-irp-key", ALERT_KEY)], event.to_string().into_bytes()).await.ok().map(|a| a.0)
+            != Some(202)
+        {
+            assert!(Instant::now() < deadline, "the alert is not kept");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// An alert, and its step cards in the thread.
     pub(crate) async fn incident(&self) {
         assert_eq!(self.alert(&self.finding("e-1", "f-1")).await, 202);
@@ -319,15 +332,21 @@ impl World {
 
     /// Clicks without waiting for an answer.
     pub(crate) async fn press(&self, person: &str, card: &str, button: &str) {
-        let message = self.card(person, card).unwrap_or_else(|| panic!("no card “{card}”: {:#?}", self.texts()));
+        self.try_press(person, card, button).await.unwrap();
+    }
+
+    /// The same, of a bot that may be dead and a card that may change meanwhile. The error is what the person
+    /// would see.
+    pub(crate) async fn try_press(&self, person: &str, card: &str, button: &str) -> Result<(), String> {
+        let message = self.card(person, card).ok_or_else(|| format!("no card “{card}”: {:#?}", self.texts()))?;
         let block = message["blocks"]
             .as_array()
             .unwrap()
             .iter()
             .find(|b| b["elements"].as_array().is_some_and(|e| e.iter().any(|e| e["action_id"] == button)));
-        let block = block.unwrap_or_else(|| panic!("no {button} on “{card}”: {message:#}"));
+        let block = block.ok_or_else(|| format!("no {button} on “{card}”: {message:#}"))?;
         let (ts, block) = (message["ts"].as_str().unwrap(), block["block_id"].as_str().unwrap());
-        self.slack.click(person, ROOM, ts, block, button, None).await.unwrap();
+        self.slack.click(person, ROOM, ts, block, button, None).await
     }
 
     /// A click that Slack signed, on a button that stands on no card, and what the person is told next.
@@ -338,10 +357,15 @@ impl World {
     }
 
     pub(crate) async fn forged(&self, person: &str, button: &str, value: &str) {
+        self.forged_in(ROOM, person, button, value).await;
+    }
+
+    /// The same in another channel.
+    pub(crate) async fn forged_in(&self, channel: &str, person: &str, button: &str, value: &str) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let payload = json!({
             "type": "block_actions", "user": {"id": person}, "trigger_id": format!("forged.{person}.{}", now.as_nanos()),
-            "channel": {"id": ROOM}, "actions": [{"action_id": button, "value": value, "action_ts": now.as_nanos().to_string()}],
+            "channel": {"id": channel}, "actions": [{"action_id": button, "value": value, "action_ts": now.as_nanos().to_string()}],
         });
         let body = serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap();
         let timestamp = now.as_secs().to_string();
@@ -387,7 +411,12 @@ impl World {
 
     /// Waits until something holds, or fails with what stands in the channel.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + LIMIT;
+        self.until_within(LIMIT, what, holds).await;
+    }
+
+    /// The same, where it takes longer by design.
+    pub(crate) async fn until_within(&self, limit: Duration, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + limit;
         while !holds(self) {
             assert!(Instant::now() < deadline, "not in time: {what}\n{:#?}\n{:#?}", self.texts(), self.told(ANA));
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -396,10 +425,12 @@ impl World {
 
     /// Waits until a step's card says this.
     pub(crate) async fn until_card(&self, card: &str, says: &str) {
-        self.until(&format!("“{card}” says “{says}”"), |w| {
-            w.card(ANA, card).is_some_and(|m| m["text"].as_str().unwrap().contains(says))
-        })
-        .await;
+        self.until(&format!("“{card}” says “{says}”"), |w| w.says(card, says)).await;
+    }
+
+    /// Whether a step's card says this.
+    pub(crate) fn says(&self, card: &str, says: &str) -> bool {
+        self.card(ANA, card).is_some_and(|m| m["text"].as_str().unwrap().contains(says))
     }
 
     /// Ends the bot and looks for what is left undone: every delivery was acknowledged in time, every
@@ -408,6 +439,11 @@ impl World {
         self.shutdown.cancel();
         let bot = self.bot.take().expect("the bot runs");
         bot.await.expect("no panic").expect("a clean end");
+        self.nothing_is_left().await;
+    }
+
+    /// What [`Self::end`] looks for, of a bot in a process of its own; it may take a moment to get there.
+    pub(crate) async fn nothing_is_left(&self) {
         for delivery in self.slack.deliveries() {
             assert_eq!(delivery.status, Some(200), "{delivery:?}");
         }
@@ -416,14 +452,30 @@ impl World {
                 call.outcome.as_ref().err().filter(|code| *code == "invalid_blocks" || code.starts_with("msg_"));
             assert_eq!(refused, None, "{call:?}");
         }
+        self.nothing_is_owed().await;
+    }
+
+    /// Waits until all that was due is done.
+    pub(crate) async fn nothing_is_owed(&self) {
+        let deadline = Instant::now() + LIMIT;
+        while let Some(owed) = self.owed().await {
+            assert!(Instant::now() < deadline, "{owed}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn owed(&self) -> Option<String> {
         let now = SystemClock.now();
         for id in self.store.open_incidents(100).await.unwrap() {
             let incident = fold(&self.store.load(id).await.unwrap()).expect("an incident");
-            let owed: Vec<_> = irp::domain::incident::owed::owed(&incident);
             // What only informs may still be under way: the trail takes two questions a second.
-            let late = |o: &&irp::domain::incident::owed::Owed| o.due_at <= now && !o.effect.informs();
-            assert_eq!(owed.iter().find(late), None, "{id} still owes {owed:?}");
+            let late = |owed: &Owed| owed.due_at <= now && !owed.effect.informs();
+            let due: Vec<_> = owed(&incident).into_iter().filter(late).collect();
+            if !due.is_empty() {
+                return Some(format!("{id} still owes {due:?}"));
+            }
         }
+        None
     }
 }
 
@@ -443,13 +495,25 @@ async fn listen() -> (TcpListener, String) {
 
 /// Posts, and gives status and body.
 pub(crate) async fn send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (u16, String) {
+    try_send(url, headers, body).await.unwrap()
+}
+
+async fn try_send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<(u16, String)> {
     let mut request = http::Request::post(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    exchange(request.body(Full::new(Bytes::from(body)))?).await
+}
+
+/// The status of a page, and its body.
+pub(crate) async fn get(url: &str) -> (u16, String) {
+    exchange(http::Request::get(url).body(Full::default()).unwrap()).await.unwrap()
+}
+
+async fn exchange(request: http::Request<Full<Bytes>>) -> anyhow::Result<(u16, String)> {
+    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await?;
     let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8_lossy(&body).into_owned())
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }

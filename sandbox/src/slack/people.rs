@@ -21,6 +21,7 @@ pub(super) struct Person {
     pub(super) role: &'static str,
     deleted: bool,
     bot: bool,
+    admin: bool,
     restricted: bool,
     ultra_restricted: bool,
     stranger: bool,
@@ -33,6 +34,8 @@ pub enum UserFlag {
     Deleted,
     /// A bot.
     Bot,
+    /// An administrator and owner of the workspace.
+    Admin,
     /// A multi-channel guest.
     Restricted,
     /// A single-channel guest.
@@ -50,6 +53,7 @@ impl Person {
             role,
             deleted: false,
             bot: role == "app",
+            admin: false,
             restricted: role == "guest",
             ultra_restricted: false,
             stranger: false,
@@ -60,6 +64,7 @@ impl Person {
         *match flag {
             UserFlag::Deleted => &mut self.deleted,
             UserFlag::Bot => &mut self.bot,
+            UserFlag::Admin => &mut self.admin,
             UserFlag::Restricted => &mut self.restricted,
             UserFlag::UltraRestricted => &mut self.ultra_restricted,
             UserFlag::Stranger => &mut self.stranger,
@@ -90,8 +95,8 @@ impl Person {
             },
         });
         if !self.deleted {
-            user["is_admin"] = json!(false);
-            user["is_owner"] = json!(false);
+            user["is_admin"] = json!(self.admin);
+            user["is_owner"] = json!(self.admin);
             user["is_restricted"] = json!(self.restricted);
             user["is_ultra_restricted"] = json!(self.ultra_restricted);
         }

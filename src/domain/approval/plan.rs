@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::canonical;
 use crate::domain::action::{Action, WorkedOut};
 use crate::domain::id::{AccountId, IncidentId, StepId};
 use crate::domain::observation::Observation;
@@ -27,8 +28,8 @@ pub struct Digest(String);
 impl Digest {
     /// Of anything that serialises.
     pub fn of(value: &impl Serialize) -> Self {
-        let canonical = serde_json_canonicalizer::to_vec(value).expect("plain data with string keys always serialises");
-        Self(hex::encode(Sha256::digest(canonical)))
+        let value = serde_json::to_value(value).expect("plain data with string keys always serialises");
+        Self(hex::encode(Sha256::digest(canonical::text(&value))))
     }
 
     /// The part that people and buttons see.

@@ -1,0 +1,178 @@
+//! Many cases side by side, each with a database of its own on one Redis server: what takes long in them
+//! is waiting.
+
+#![allow(clippy::disallowed_methods, reason = "what is started here ends with the test")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use irp::adapters::redis::RedisStore;
+use irp::domain::id::IncidentId;
+use irp::domain::incident::event::Event;
+use irp::domain::stored::Record;
+use irp::ports::{Inbox, IncidentLog, Lane};
+use redis::aio::MultiplexedConnection;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::program::Program;
+use crate::redis_proxy::RedisProxy;
+use crate::redis_server::RedisServer;
+use crate::world::{ANA, CHRIS, World};
+
+/// Cases in one test.
+const DATABASES: usize = 64;
+/// How long people insist.
+const INSIST_MAX: Duration = Duration::from_secs(80);
+/// How long they wait for something to come of a click.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// One server, and who is under way on it.
+pub(crate) struct Cases {
+    server: RedisServer,
+    under_way: JoinSet<()>,
+    names: BTreeMap<tokio::task::Id, String>,
+}
+
+/// A workspace and an account, for real programs over one database behind a proxy.
+pub(crate) struct Case {
+    pub(crate) w: World,
+    pub(crate) proxy: RedisProxy,
+    store: String,
+    dir: TempDir,
+}
+
+impl Cases {
+    /// With a server that knows the scripts: a command that it would have to be asked for anew is not the one
+    /// that a case means.
+    pub(crate) async fn start() -> Self {
+        let databases = DATABASES.to_string();
+        let server = RedisServer::start_with(&["--appendonly", "yes", "--databases", &databases]);
+        teach(&server.url()).await;
+        Self { server, under_way: JoinSet::new(), names: BTreeMap::new() }
+    }
+
+    /// Starts a case. Its name is what a failure shows.
+    pub(crate) fn add<F, C>(&mut self, name: String, case: C)
+    where
+        F: Future<Output = ()> + Send + 'static,
+        C: FnOnce(Case) -> F + Send + 'static,
+    {
+        // The first database is the one that was taught in.
+        let database = self.names.len() + 1;
+        assert!(database < DATABASES, "more cases than databases");
+        let url = format!("{}/{database}", self.server.url());
+        self.add_alone(name, async move { case(Case::start(&url).await).await });
+    }
+
+    /// The same of a case that brings a server of its own.
+    pub(crate) fn add_alone(&mut self, name: String, case: impl Future<Output = ()> + Send + 'static) {
+        let handle = self.under_way.spawn(case);
+        self.names.insert(handle.id(), name);
+    }
+
+    /// Waits for all of them, and names those that failed.
+    pub(crate) async fn end(mut self) {
+        let mut failed = Vec::new();
+        while let Some(ended) = self.under_way.join_next().await {
+            if let Err(error) = ended {
+                failed.push(self.names[&error.id()].clone());
+            }
+        }
+        assert!(failed.is_empty(), "failed: {failed:#?}");
+    }
+}
+
+impl Case {
+    /// Over the store with this address.
+    pub(crate) async fn start(url: &str) -> Self {
+        let mut w = World::without_bot(false).await;
+        w.store = Arc::new(RedisStore::connect(url, "the test").await.unwrap());
+        let proxy = RedisProxy::start(url).await;
+        Self { w, proxy, store: url.to_owned(), dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// The address of the store itself.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// A program, which is handed all deliveries from now on.
+    pub(crate) async fn program(&mut self) -> Program {
+        let program = Program::start_over(&self.w, self.proxy.url(), &self.dir).await;
+        program.take_deliveries(&mut self.w);
+        program
+    }
+
+    /// A connection past the bot and the proxy.
+    pub(crate) async fn past_the_store(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.store()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
+    /// One beside it, behind a proxy of its own.
+    pub(crate) async fn another_program(&self, proxy: &RedisProxy) -> Program {
+        Program::start_over(&self.w, proxy.url(), &self.dir).await
+    }
+
+    /// Kills a program, and starts another in its place.
+    pub(crate) async fn replace(&self, program: Program) -> Program {
+        program.killed_and_replaced(&self.w, self.proxy.url(), &self.dir).await
+    }
+
+    /// Waits until so many commands have met their loss.
+    pub(crate) async fn until_met(&self, losses: usize) {
+        self.w.until("the command comes by", |_| self.proxy.met() >= losses).await;
+    }
+}
+
+impl World {
+    /// An alert, a request and an approval, by people who look at the card and press again what it offers as
+    /// long as nothing comes of it.
+    pub(crate) async fn insist(&self, card: &str) {
+        self.alert_until_kept(&self.finding("e-1", "f-1")).await;
+        self.until_within(INSIST_MAX, "the step is there", |w| w.card(ANA, card).is_some()).await;
+        let started = Instant::now();
+        while !self.says(card, "carried out and verified") {
+            assert!(started.elapsed() < INSIST_MAX, "it gets nowhere: {:#?}", self.texts());
+            let shown = self.card(ANA, card);
+            // Whatever Slack says to it: the card shows what came of it.
+            if self.offers(card, "irp.approve") {
+                let _ = self.try_press(CHRIS, card, "irp.approve").await;
+            } else if self.offers(card, "irp.request") {
+                let _ = self.try_press(ANA, card, "irp.request").await;
+            }
+            let pressed = Instant::now();
+            while pressed.elapsed() < PATIENCE && self.card(ANA, card) == shown {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// How often each thing happened to the first incident.
+    pub(crate) async fn happened(&self, what: fn(&Event) -> bool) -> usize {
+        let log = self.store.load(IncidentId::new(1)).await.unwrap();
+        log.iter().filter(|record| what(&record.event)).count()
+    }
+
+    /// The announcement and each step stand in Slack once, whatever happened while they were posted.
+    pub(crate) fn nothing_stands_twice(&self) {
+        let mut cards: Vec<String> = self.texts().into_iter().filter(|text| text.starts_with("INC-")).collect();
+        let all = cards.len();
+        cards.sort();
+        cards.dedup();
+        assert_eq!(cards.len(), all, "{:#?}", self.texts());
+    }
+}
+
+/// Lets a server see each script once.
+pub(crate) async fn teach(url: &str) {
+    let store = RedisStore::connect(url, "the teacher").await.unwrap();
+    let id = store.claim(&["a lesson".to_owned()]).await.unwrap().incident;
+    let by = "U0TEACHER1".parse().unwrap();
+    let record = Record::seal(None, chrono::DateTime::UNIX_EPOCH, Event::LeadTaken { by });
+    store.append(id, 0, &[record], None).await.unwrap();
+    store.retire(IncidentId::new(1)).await.unwrap();
+    store.put(Lane::Slack, "a lesson", "").await.unwrap();
+}

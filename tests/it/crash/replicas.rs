@@ -1,0 +1,87 @@
+//! Two programs over one store: people's clicks reach either, and one of them dies in the middle of its work.
+
+use std::time::{Duration, Instant};
+
+use irp_sandbox::aws::KeyStatus;
+use irp_sandbox::slack::Delivery;
+
+use super::points::POINTS;
+use crate::cases::{Case, Cases};
+use crate::program::Program;
+use crate::redis_proxy::{Loss, RedisProxy};
+use crate::world::{ANA, World};
+
+const KEY: &str = "· Deactivate access key";
+/// What the bot reads before and after a call.
+const READ: &str = "ListAccessKeys";
+/// Within so long the other has carried on with what the dead one was at.
+const TAKEOVER_MAX: Duration = Duration::from_secs(30);
+
+/// What the other one makes of it, without anybody's help. `reads` is how often AWS had been read.
+fn is_taken_over(w: &World, what: &str, reads: usize) -> bool {
+    match what {
+        "ApprovalRequested" | "the request's click is kept" => w.says(KEY, "waiting for approval"),
+        // The call may have gone out, so it is read back, for a while: it has not.
+        "ExecutionStarted" => w.account.count(READ) > reads,
+        "the approval's click is kept" | "ApprovalGiven" | "CallAnswered" | "Verified" => {
+            w.says(KEY, "carried out and verified")
+        }
+        _ => w.card(ANA, KEY).is_some(),
+    }
+}
+
+/// Hands deliveries to one and the other in turn.
+async fn in_turn(w: &World, programs: [&Program; 2]) {
+    for program in programs.into_iter().cycle() {
+        w.slack.set_delivery(Delivery::Http { base_url: program.url() });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn one_dies(mut case: Case, what: &'static str, written_with: &'static str, loss: Loss) {
+    let other_proxy = RedisProxy::start(case.store()).await;
+    let one = case.program().await;
+    let other = case.another_program(&other_proxy).await;
+    case.w.slack.set_rate_limits(false);
+    for proxy in [&case.proxy, &other_proxy] {
+        proxy.lose(written_with, loss);
+    }
+    let met = || case.proxy.met() + other_proxy.met() > 0;
+    tokio::select! {
+        () = case.w.insist(KEY) => panic!("it never came by"),
+        () = in_turn(&case.w, [&one, &other]) => {}
+        () = case.w.until("one of them is at it", |_| met()) => {}
+    }
+    let (dead, survivor) = if case.proxy.met() > 0 { (one, other) } else { (other, one) };
+    for proxy in [&case.proxy, &other_proxy] {
+        proxy.forget();
+    }
+    drop(dead);
+    survivor.take_deliveries(&mut case.w);
+    let (w, died, reads) = (&case.w, Instant::now(), case.w.account.count(READ));
+    if what == "the alert is kept" {
+        // Its sender has heard nothing, and sends it again.
+        w.alert_until_kept(&w.finding("e-1", "f-1")).await;
+    }
+    w.until_within(TAKEOVER_MAX, "the other takes over", |w| is_taken_over(w, what, reads)).await;
+    assert!(died.elapsed() < TAKEOVER_MAX, "{:?}", died.elapsed());
+    let calls = usize::from(w.says(KEY, "carried out and verified"));
+    assert_eq!(w.account.count("UpdateAccessKey"), calls, "calls that reached AWS");
+    w.insist(KEY).await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1, "calls that reached AWS");
+    assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Inactive));
+    w.nothing_is_owed().await;
+    w.nothing_stands_twice();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_takes_over_within_half_a_minute_and_repeats_no_call() {
+    let mut cases = Cases::start().await;
+    for (what, written_with) in POINTS {
+        cases.add(format!("after: {what}"), move |case| one_dies(case, what, written_with, Loss::Answer));
+    }
+    let answered = "\"type\":\"CallAnswered\"";
+    let before = move |case| one_dies(case, "CallAnswered", answered, Loss::Command);
+    cases.add("before: CallAnswered".to_owned(), before);
+    cases.end().await;
+}

@@ -1,0 +1,242 @@
+//! Every change of the catalogue, and what can go wrong with its one call.
+
+use std::time::Duration;
+
+use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
+
+use crate::cases::{Case, Cases};
+use crate::redis_proxy::Loss;
+use crate::world::{ANA, BEN, CHRIS, World};
+
+/// A hung call is given up after 8 s and read back for 16 more; a dead process's call is read back after 20.
+const LIMIT: Duration = Duration::from_secs(90);
+const USER_POLICY: (&str, &str) = ("deploy-bot", "AWSRevokeOlderSessions");
+const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
+
+/// A change, or the undoing of one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Change {
+    DeactivateKey,
+    RevokeUser,
+    RevokeRole,
+    UndoUser,
+    UndoRole,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Refused,
+    LostAndNotDone,
+    LostAndDone,
+    Repeated,
+    DiesBeforeTheRecord,
+    UndoneTwice,
+}
+
+use Change::{DeactivateKey, RevokeRole, RevokeUser, UndoRole, UndoUser};
+
+const CHANGES: [Change; 5] = [DeactivateKey, RevokeUser, RevokeRole, UndoUser, UndoRole];
+const FAULTS: [Fault; 6] = [
+    Fault::Refused,
+    Fault::LostAndNotDone,
+    Fault::LostAndDone,
+    Fault::Repeated,
+    Fault::DiesBeforeTheRecord,
+    Fault::UndoneTwice,
+];
+
+impl Change {
+    const fn is_undo(self) -> bool {
+        matches!(self, UndoUser | UndoRole)
+    }
+
+    const fn is_of_role(self) -> bool {
+        matches!(self, RevokeRole | UndoRole)
+    }
+
+    /// The step's name in buttons.
+    fn step(self, w: &World) -> String {
+        match self {
+            DeactivateKey => format!("deactivate-access-key.{}", w.stolen_key()),
+            RevokeUser | UndoUser => "revoke-user-sessions".into(),
+            RevokeRole | UndoRole => "revoke-role-sessions".into(),
+        }
+    }
+
+    const fn call(self) -> &'static str {
+        match self {
+            DeactivateKey => "UpdateAccessKey",
+            RevokeUser => "PutUserPolicy",
+            RevokeRole => "PutRolePolicy",
+            UndoUser => "DeleteUserPolicy",
+            UndoRole => "DeleteRolePolicy",
+        }
+    }
+
+    /// The card of the step that it carries out or takes back.
+    const fn step_card(self) -> &'static str {
+        match self {
+            DeactivateKey => "· Deactivate access key",
+            RevokeUser | UndoUser => "· Revoke all sessions minted",
+            RevokeRole | UndoRole => "· Revoke all older sessions of role",
+        }
+    }
+
+    /// The card that its request is on.
+    const fn card(self) -> &'static str {
+        if self.is_undo() { "Undo INC-1.1" } else { self.step_card() }
+    }
+
+    const fn button(self) -> &'static str {
+        if self.is_undo() { "irp.undo" } else { "irp.request" }
+    }
+
+    fn holds(self, w: &World) -> bool {
+        match self {
+            DeactivateKey => w.account.key_status(&w.stolen_key()) == Some(KeyStatus::Inactive),
+            RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
+            RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
+            UndoUser => !RevokeUser.holds(w),
+            UndoRole => !RevokeRole.holds(w),
+        }
+    }
+
+    /// An incident in which it can be asked for.
+    async fn ready(self, w: &World) {
+        w.slack.set_rate_limits(false);
+        if self.is_of_role() {
+            w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;
+            w.until("the step is there", |w| w.card(ANA, self.step_card()).is_some()).await;
+        } else {
+            w.incident().await;
+        }
+        if self.is_undo() {
+            w.carry_out(self.step_card(), ANA, CHRIS).await;
+        }
+        assert!(!self.holds(w));
+    }
+
+    async fn approve(self, w: &World) {
+        w.click(ANA, self.step_card(), self.button()).await;
+        w.until_card(self.card(), "waiting for approval").await;
+        w.press(CHRIS, self.card(), "irp.approve").await;
+    }
+
+    async fn ends(self, w: &World, says: &str, holds: bool) {
+        w.until_within(LIMIT, &format!("{self:?}: {says}"), |w| w.says(self.card(), says)).await;
+        assert_eq!(w.account.count(self.call()), 1, "calls of {}", self.call());
+        assert_eq!(self.holds(w), holds, "in AWS");
+    }
+
+    async fn ends_well(self, w: &World) {
+        self.ends(w, "carried out and verified", true).await;
+    }
+
+    /// It failed, nothing has changed, and it can be asked for again.
+    async fn ends_badly(self, w: &World) {
+        self.ends(w, "it failed", false).await;
+        w.until("it can be asked for again", |w| w.offers(self.step_card(), self.button())).await;
+    }
+
+    async fn is_repeated(self, w: &World) {
+        let told = |w: &World| [ANA, BEN, CHRIS].map(|person| w.told(person).len()).iter().sum::<usize>();
+        let before = told(w);
+        let step = format!("INC-1 {}", self.step(w));
+        let asking = [ANA, BEN, ANA, BEN].map(|person| w.forged(person, self.button(), &step));
+        futures_util::future::join_all(asking).await;
+        w.until_card(self.card(), "waiting for approval").await;
+        w.until("each who asked is answered", |w| told(w) == before + 4).await;
+        let deliveries = w.slack.deliveries().len();
+        let approving = [CHRIS, BEN, CHRIS, BEN, ANA].map(|person| w.press(person, self.card(), "irp.approve"));
+        futures_util::future::join_all(approving).await;
+        // And Slack delivers the first once more.
+        assert_eq!(w.slack.replay(deliveries).await, Ok(200));
+        w.until("each who decided is answered", |w| told(w) == before + 9).await;
+        self.ends_well(w).await;
+        let again = w.forged_click(CHRIS, "irp.approve", "INC-1.1 0123456789ab").await;
+        assert!(again.starts_with(":no_entry:"), "{again}");
+        self.ends_well(w).await;
+    }
+
+    async fn is_undone_twice(self, w: &World) {
+        w.carry_out_with(self.step_card(), self.button(), self.card()).await;
+        let undo = format!("INC-1 {}{}", if self.is_undo() { "undo." } else { "" }, self.step(w));
+        let refused = match self {
+            DeactivateKey => "never switched on again",
+            RevokeUser | RevokeRole => {
+                w.carry_out_with(self.step_card(), "irp.undo", "Undo INC-1.1").await;
+                "There is nothing to undo"
+            }
+            UndoUser | UndoRole => "Ask for the containment step again instead",
+        };
+        for _ in 0..2 {
+            let answer = w.forged_click(ANA, "irp.undo", &undo).await;
+            assert!(answer.contains(refused), "{answer}");
+        }
+        let undone = matches!(self, RevokeUser | RevokeRole);
+        assert_eq!(w.account.count(self.call()), 1);
+        assert_eq!(self.holds(w), !undone);
+        for (role, call) in [(false, "DeleteUserPolicy"), (true, "DeleteRolePolicy")] {
+            let expected = usize::from(self != DeactivateKey && self.is_of_role() == role);
+            assert_eq!(w.account.count(call), expected, "{call}");
+        }
+    }
+}
+
+impl World {
+    /// One asks with this button, another approves on this card, and it is done.
+    async fn carry_out_with(&self, step: &str, button: &str, card: &str) {
+        self.click(ANA, step, button).await;
+        self.until_card(card, "waiting for approval").await;
+        self.click(CHRIS, card, "irp.approve").await;
+        self.until_card(card, "carried out and verified").await;
+    }
+}
+
+async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
+    let program = case.program().await;
+    change.ready(&case.w).await;
+    let w = &case.w;
+    match fault {
+        Fault::Refused => {
+            w.account.fail_next(change.call(), AwsFault::AccessDenied);
+            change.approve(w).await;
+            change.ends_badly(w).await;
+        }
+        Fault::LostAndNotDone => {
+            w.account.fail_next(change.call(), AwsFault::HangBefore);
+            change.approve(w).await;
+            change.ends_badly(w).await;
+        }
+        Fault::LostAndDone => {
+            w.account.fail_next(change.call(), AwsFault::HangAfter);
+            change.approve(w).await;
+            change.ends_well(w).await;
+        }
+        Fault::Repeated => change.is_repeated(w).await,
+        Fault::DiesBeforeTheRecord => {
+            case.proxy.lose("\"CallAnswered\"", Loss::Command);
+            change.approve(w).await;
+            case.until_met(1).await;
+            drop(program);
+            assert_eq!(case.w.account.count(change.call()), 1, "the call was made");
+            let _second = case.program().await;
+            change.ends_well(&case.w).await;
+            case.w.nothing_is_left().await;
+            return;
+        }
+        Fault::UndoneTwice => change.is_undone_twice(w).await,
+    }
+    w.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_goes_wrong_with_a_change_it_is_called_once_and_the_card_says_how_it_stands() {
+    let mut cases = Cases::start().await;
+    for fault in FAULTS {
+        for change in CHANGES {
+            cases.add(format!("{change:?}, {fault:?}"), move |case| goes_wrong(case, change, fault));
+        }
+    }
+    cases.end().await;
+}

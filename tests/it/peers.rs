@@ -1,0 +1,141 @@
+//! What has gone wrong in other bots and approval systems, each as a test here or elsewhere:
+//!
+//! | failure | test |
+//! | --- | --- |
+//! | one way in forgets that nobody approves their own request | `talk::two_people_disable_a_stolen_key`, `approvals::a_second_account_of_the_requester_is_the_requester` |
+//! | an administrator is exempt | [`an_administrator_of_the_workspace_is_not_exempt`] |
+//! | whoever is in the channel can approve | `approvals::groups_are_asked_at_each_decision_and_fail_closed` |
+//! | a refused click uses the request up | `approvals::the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so` |
+//! | arguments change after the approval | `tampered`, `approvals::what_changed_since_is_asked_for_anew_and_the_old_request_gives_way` |
+//! | facts are read from the message | [`a_button_in_another_channel_decides_no_more_than_on_its_card`] |
+//! | the side effect comes before the state | `crash::points`, `faults::actions` |
+//! | a click after a restart is silent | `faults::store`, `approvals::buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothing` |
+//! | a late vote is silent, and cards differ | [`whoever_is_late_hears_who_decided_and_every_card_says_the_same`] |
+//! | one clock for deciding and running | [`an_approval_that_could_not_run_in_time_lapses`] |
+//! | rights are looked up once | [`an_approver_who_loses_the_right_between_yes_and_call_does_not_count`] |
+//! | a target that is new under the old name | `faults::a_target_that_changed_since_is_stale_or_already_done` |
+//! | one message that fails hides the rest | [`a_card_that_slack_refuses_hides_no_other`] |
+//! | nobody can approve, and nobody says so | `approvals::if_nobody_can_approve_everybody_is_told_whom_to_ask` |
+//! | green before it is true | `faults::actions` |
+//! | a dedup key that closing does not free | `talk::a_closed_incident_takes_no_more_and_frees_its_credential` |
+//! | deliveries without signature, or repeated | `doors` |
+
+use chrono::TimeDelta;
+use irp_sandbox::aws::Fault as AwsFault;
+use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
+
+use crate::world::{ANA, BEN, CHRIS, DANA, World};
+
+const KEY: &str = "· Deactivate access key";
+/// The bot's questions to AWS are repeated so often before they count as failed.
+const THROTTLED: usize = 3;
+
+async fn asked(w: &World) -> String {
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let card = w.card(ANA, KEY).unwrap();
+    let mut elements = card["blocks"].as_array().unwrap().iter().filter_map(|b| b["elements"].as_array()).flatten();
+    elements.find(|e| e["action_id"] == "irp.approve").unwrap()["value"].as_str().unwrap().to_owned()
+}
+
+/// AWS cannot be read for a while: what is approved waits.
+async fn approved_and_waiting(w: &World, approve: &str) {
+    for _ in 0..THROTTLED {
+        w.account.fail_next("ListAccessKeys", AwsFault::Throttle);
+    }
+    let before = w.account.count("ListAccessKeys");
+    w.forged_click(CHRIS, "irp.approve", approve).await;
+    w.until("AWS is asked in vain", |w| w.account.count("ListAccessKeys") > before).await;
+    w.until_card(KEY, ": approved").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_of_the_workspace_is_not_exempt() {
+    let w = World::start().await;
+    let approve = asked(&w).await;
+    for (person, says) in [(ANA, "You asked for this yourself"), (DANA, "not on the list of approvers")] {
+        w.slack.set_user_flag(person, UserFlag::Admin, true);
+        let answer = w.forged_click(person, "irp.approve", &approve).await;
+        assert!(answer.contains(says), "{answer}");
+    }
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_in_another_channel_decides_no_more_than_on_its_card() {
+    let w = World::start().await;
+    let approve = asked(&w).await;
+    let elsewhere = "C0GENERAL1";
+    let version = || async { w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap().len() };
+    let before = version().await;
+    for person in [ANA, DANA] {
+        w.forged_in(elsewhere, person, "irp.approve", &approve).await;
+    }
+    while version().await < before + 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(w.says(KEY, "waiting for approval"), "{:#?}", w.texts());
+    w.forged_in(elsewhere, CHRIS, "irp.approve", &approve).await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_late_hears_who_decided_and_every_card_says_the_same() {
+    let w = World::start().await;
+    let approve = asked(&w).await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    for (person, says) in [(BEN, "INC-1.1"), (CHRIS, "already recorded")] {
+        let answer = w.forged_click(person, "irp.approve", &approve).await;
+        assert!(answer.starts_with(":no_entry:") && answer.contains(says), "{answer}");
+    }
+    for person in [ANA, BEN, CHRIS, DANA] {
+        let card = w.card(person, KEY).unwrap()["blocks"].to_string();
+        assert!(card.contains("Approved by <@U0APPROVE1>") && !card.contains("irp.approve"), "{card}");
+    }
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_could_not_run_in_time_lapses() {
+    let w = World::start().await;
+    let approve = asked(&w).await;
+    approved_and_waiting(&w, &approve).await;
+    w.clock.advance(TimeDelta::minutes(6));
+    w.until_card(KEY, "lapsed").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.until("it can be asked for again", |w| w.offers(KEY, "irp.request")).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_who_loses_the_right_between_yes_and_call_does_not_count() {
+    let w = World::start().await;
+    let approve = asked(&w).await;
+    approved_and_waiting(&w, &approve).await;
+    w.slack.set_user_flag(CHRIS, UserFlag::Deleted, true);
+    w.until_within(std::time::Duration::from_secs(40), "the yes is void", |w| w.offers(KEY, "irp.approve")).await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.click(BEN, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_slack_refuses_hides_no_other() {
+    let w = World::start().await;
+    w.incident().await;
+    w.slack.fail_next("chat.postMessage", SlackFault::Error("restricted_action".into()));
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.until("the result is told", |w| w.notes().iter().any(|n| n.contains("Done and read back from AWS"))).await;
+    w.end().await;
+}

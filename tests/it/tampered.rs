@@ -1,0 +1,128 @@
+//! Logs that somebody has changed in Redis: the incident is left alone, whoever clicks is told so, and
+//! nothing runs.
+
+use irp_sandbox::aws::KeyStatus;
+use redis::aio::MultiplexedConnection;
+use redis::cmd;
+use redis::streams::StreamRangeReply;
+
+use crate::cases::{Case, Cases};
+use crate::world::{ANA, CHRIS};
+
+const KEY: &str = "· Deactivate access key";
+const LOG: &str = "irp:v1:{p1}:log:INC-1";
+const EFFECTS: &str = "irp:v1:{p1}:work:effects";
+const CARDS: &str = "irp:v1:{p1}:work:cards";
+
+/// What somebody with a Redis client makes of the records.
+type Edit = fn(Vec<String>) -> Vec<String>;
+
+/// A yes that nobody has given, as who does not know the hash of the last record would write it.
+const MADE_UP: &str = r#"{"v":1,"prev":null,"at":"2026-01-01T00:00:00Z","event":{"type":"ApprovalGiven","request":"INC-1.1","by":"U0APPROVE1","person":"U0APPROVE1","execute_by":"2099-01-01T00:00:00Z"}}"#;
+
+const EDITS: [(&str, Edit); 8] = [
+    ("an event is changed", |mut log| {
+        log[1] = log[1].replace("deploy-bot", "release-bot");
+        log
+    }),
+    ("a time is changed", |mut log| {
+        log[0] = log[0].replacen("T", "t", 1);
+        log
+    }),
+    ("a record is dropped", |mut log| {
+        log.remove(1);
+        log
+    }),
+    ("the first is dropped", |mut log| {
+        log.remove(0);
+        log
+    }),
+    ("two are swapped", |mut log| {
+        log.swap(0, 1);
+        log
+    }),
+    ("one is there twice", |mut log| {
+        log.push(log[log.len() - 1].clone());
+        log
+    }),
+    ("one is added by hand", |mut log| {
+        log.push(MADE_UP.into());
+        log
+    }),
+    ("what is added is no JSON", |mut log| {
+        log.push("approved: yes".into());
+        log
+    }),
+];
+
+async fn records(redis: &mut MultiplexedConnection) -> Vec<String> {
+    let log: StreamRangeReply = cmd("XRANGE").arg(LOG).arg("-").arg("+").query_async(redis).await.unwrap();
+    log.ids.iter().map(|entry| entry.get("r").unwrap()).collect()
+}
+
+/// Writes the log anew, with versions as they should be, and has the workers look at it.
+async fn edited(redis: &mut MultiplexedConnection, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
+    let changed = edit(records(redis).await);
+    cmd("DEL").arg(LOG).exec_async(redis).await.unwrap();
+    for (version, text) in (1..).zip(changed) {
+        cmd("XADD").arg(LOG).arg(format!("{version}-0")).arg("r").arg(text).exec_async(redis).await.unwrap();
+    }
+    for queue in [EFFECTS, CARDS] {
+        cmd("XADD").arg(queue).arg("*").arg("e").arg("INC-1").exec_async(redis).await.unwrap();
+    }
+}
+
+async fn is_left_alone(mut case: Case, edit: Edit) {
+    let _program = case.program().await;
+    let mut redis = case.past_the_store().await;
+    let w = &case.w;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    edited(&mut redis, edit).await;
+    let found = records(&mut redis).await;
+    for (person, button) in [(CHRIS, "irp.approve"), (ANA, "irp.withdraw")] {
+        let told = w.click(person, KEY, button).await;
+        assert!(told.contains("somebody has changed") && told.contains("nothing runs"), "{told}");
+    }
+    let mut left = 1;
+    while left > 0 {
+        left = cmd("XLEN").arg(EFFECTS).query_async(&mut redis).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(records(&mut redis).await, found, "nothing is written after it");
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Active));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_a_log_is_edited_the_incident_is_left_alone() {
+    let mut cases = Cases::start().await;
+    for (what, edit) in EDITS {
+        cases.add(what.to_owned(), move |case| is_left_alone(case, edit));
+    }
+    cases.add("a plan is changed".to_owned(), a_plan_that_is_not_what_was_approved_does_not_run);
+    cases.end().await;
+}
+
+/// The last record has none after it that would show the change; the digest in it does.
+async fn a_plan_that_is_not_what_was_approved_does_not_run(mut case: Case) {
+    let _program = case.program().await;
+    let mut redis = case.past_the_store().await;
+    let w = &case.w;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    edited(&mut redis, |mut log| {
+        let last = log.len() - 1;
+        assert!(log[last].contains("ApprovalRequested"), "{}", log[last]);
+        log[last] = log[last].replace("\"user_name\":\"deploy-bot\"", "\"user_name\":\"release-bot\"");
+        log
+    })
+    .await;
+    let told = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(told.contains("another version"), "{told}");
+    w.nothing_is_owed().await;
+    assert!(w.says(KEY, "waiting for approval"));
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+}
