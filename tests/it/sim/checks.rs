@@ -27,7 +27,8 @@ mod words;
 struct Heard {
     standing: BTreeMap<UserId, (Standing, u64)>,
     members: BTreeSet<UserId>,
-    read: Option<(Probe, Observation, u64)>,
+    /// Newest last.
+    reads: Vec<(Probe, Observation, u64)>,
 }
 
 /// Where a request stands, by the auditor's own count.
@@ -98,7 +99,13 @@ impl Audit {
     }
 
     pub(super) fn read(&mut self, by: By, probe: &Probe, seen: &Observation, now_ms: u64) {
-        self.heard.entry(by.task).or_default().read = Some((probe.clone(), seen.clone(), now_ms));
+        self.not_read(by, probe);
+        self.heard.entry(by.task).or_default().reads.push((probe.clone(), seen.clone(), now_ms));
+    }
+
+    /// It was asked again, and has no answer: what it was told before counts no more.
+    pub(super) fn not_read(&mut self, by: By, probe: &Probe) {
+        self.heard.entry(by.task).or_default().reads.retain(|(of, ..)| of != probe);
     }
 
     /// For what comes in later than its sender goes on: as by somebody who has heard nothing since.
@@ -206,6 +213,11 @@ struct Scene<'a> {
 impl Scene<'_> {
     fn has_clicked(&self, by: &UserId, what: String) -> Result<(), String> {
         must(self.clicked.contains(&(by.clone(), what)), "nobody has clicked that")
+    }
+
+    /// What AWS has shown to this very task, and when.
+    fn read(&self, probe: &Probe) -> Option<(&Observation, u64)> {
+        self.heard.reads.iter().find(|(of, ..)| of == probe).map(|(_, seen, at_ms)| (seen, *at_ms))
     }
 
     /// Slack has said to this very task that somebody is a member, after this moment.

@@ -1,6 +1,7 @@
 //! What people do, from what they see: mostly what fits, sometimes what does not, and at times on a card that
 //! is out of date.
 
+use chrono::{DateTime, Utc};
 use irp::domain::alert::{Alert, AlertSource, Severity};
 use irp::domain::approval::{Request, RequestState};
 use irp::domain::credential::Subject;
@@ -102,6 +103,7 @@ impl Habits {
 
 /// What this human does next, if there is anything to do.
 pub(super) fn click(state: &mut State, habits: &Habits, playbook: &Playbook, human: usize) -> Option<Click> {
+    let clicked_at = state.time();
     let State { chance, logs, audit, .. } = state;
     if matches!(human, GUS | MAL) && chance.happens(0.6) {
         return None;
@@ -119,12 +121,19 @@ pub(super) fn click(state: &mut State, habits: &Habits, playbook: &Playbook, hum
     let act = chance.weighed(&habits.acts);
     let frozen = seen.freeze.is_some();
     let act = if frozen && chance.happens(0.4) { Act::Unfreeze } else { act };
-    let what = what(chance, seen, playbook, act, human)?;
+    let what = what(chance, seen, playbook, act, human, clicked_at)?;
     Some(Click { by, incident, what })
 }
 
 /// An act on what is the person's to act on; now and then on anything at all.
-fn what(chance: &mut Chance, seen: &Incident, playbook: &Playbook, act: Act, me: usize) -> Option<What> {
+fn what(
+    chance: &mut Chance,
+    seen: &Incident,
+    playbook: &Playbook,
+    act: Act,
+    me: usize,
+    clicked_at: DateTime<Utc>,
+) -> Option<What> {
     let astray = chance.happens(0.1);
     let all: Vec<&Request> = seen.requests.values().collect();
     let asked = |r: &Request| people::human(&r.requested_by) == Some(me);
@@ -136,19 +145,19 @@ fn what(chance: &mut Chance, seen: &Incident, playbook: &Playbook, act: Act, me:
         Act::Request => return request(chance, seen, playbook),
         Act::Approve => {
             let request = newest(&|r| waits(r) && !asked(r) && !approved(r))?;
-            PersonCommand::Approve { request: request.id, digest_shown: digest_shown(request) }
+            PersonCommand::Approve { request: request.id, digest_shown: digest_shown(request), clicked_at }
         }
         Act::ApproveOwn => {
             let request = newest(&|r| waits(r) && asked(r))?;
-            PersonCommand::Approve { request: request.id, digest_shown: digest_shown(request) }
+            PersonCommand::Approve { request: request.id, digest_shown: digest_shown(request), clicked_at }
         }
         Act::ApproveForged => {
-            PersonCommand::Approve { request: newest(&waits)?.id, digest_shown: "000000000000".into() }
+            PersonCommand::Approve { request: newest(&waits)?.id, digest_shown: "000000000000".into(), clicked_at }
         }
         Act::ApproveOld if all.is_empty() => return None,
         Act::ApproveOld => {
             let (request, shown) = (*chance.one_of(&all), *chance.one_of(&all));
-            PersonCommand::Approve { request: request.id, digest_shown: digest_shown(shown) }
+            PersonCommand::Approve { request: request.id, digest_shown: digest_shown(shown), clicked_at }
         }
         Act::Deny => {
             let request = newest(&waits)?;
@@ -198,7 +207,7 @@ pub(super) fn kind(what: &What) -> &'static str {
 pub(super) fn in_words(what: &What) -> String {
     match what {
         What::Request(step) => format!("request {step}"),
-        What::Act(PersonCommand::Approve { request, digest_shown }) => format!("approve {request} {digest_shown}"),
+        What::Act(PersonCommand::Approve { request, digest_shown, .. }) => format!("approve {request} {digest_shown}"),
         What::Act(PersonCommand::Deny { request, digest_shown, .. }) => format!("deny {request} {digest_shown}"),
         What::Act(PersonCommand::NotMe { request }) => format!("not me {request}"),
         What::Act(PersonCommand::Unfreeze) => "unfreeze".into(),

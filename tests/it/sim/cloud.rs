@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use irp::domain::action::{ApiCall, REVOKE_POLICY};
 use irp::domain::approval::{CallAnswer, Warrant};
+use irp::domain::blast_radius::{AssumedRole, BlastRadius};
 use irp::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use irp::domain::id::{AccountId, RequestId};
-use irp::domain::incident::event::{Identification, KnownKey};
+use irp::domain::identification::{Identification, KnownKey};
 use irp::domain::observation::{KeyStatus, Observation, Probe};
 use irp::ports::{Clock, Cloud, CloudError};
 
@@ -155,7 +156,9 @@ impl Aws {
 
     fn observe(&self, probe: &Probe, now_ms: u64) -> Observation {
         let (kind, name) = match probe {
-            Probe::AccessKey { user_name, .. } | Probe::UserPolicy { user_name, .. } => ("user", user_name),
+            Probe::AccessKey { user_name, .. } | Probe::UserKeys { user_name } | Probe::UserPolicy { user_name, .. } => {
+                ("user", user_name)
+            }
             Probe::RolePolicy { role_name, .. } => ("role", role_name),
         };
         let Some(seen) = self.seen(name, now_ms) else { return Observation::OwnerMissing };
@@ -163,6 +166,10 @@ impl Aws {
         match probe {
             Probe::AccessKey { access_key_id, .. } => {
                 Observation::AccessKey { owner_id, owner_arn, status: seen.keys.get(access_key_id).copied() }
+            }
+            Probe::UserKeys { .. } => {
+                let keys = seen.keys.iter().map(|(key, status)| (key.clone(), *status)).collect();
+                Observation::UserKeys { owner_id, owner_arn, keys }
             }
             Probe::UserPolicy { policy_name, .. } | Probe::RolePolicy { policy_name, .. } => {
                 let document = seen.policy.clone().filter(|_| policy_name == REVOKE_POLICY);
@@ -197,7 +204,6 @@ impl Aws {
             keys: principal.keys.iter().map(known).collect(),
             keys_read: true,
             owners: if role { Vec::new() } else { vec![KIM_ADDRESS.into()] },
-            role_use: None,
             not_known: Vec::new(),
         }
     }
@@ -242,15 +248,49 @@ impl Port {
 
 #[async_trait]
 impl Cloud for Port {
+    async fn caller(&self) -> Result<String, CloudError> {
+        self.ask("GetCallerIdentity").await?;
+        Ok(format!("arn:aws:sts::{ACCOUNT}:assumed-role/irp/irp"))
+    }
+
     async fn identify(&self, subject: &Subject, _: DateTime<Utc>) -> Result<Identification, CloudError> {
         self.ask("GetUser").await?;
         Ok(self.sim.state().aws.identify(subject))
+    }
+
+    async fn blast_radius(
+        &self,
+        subject: &Subject,
+        _: &Identification,
+        now: DateTime<Utc>,
+    ) -> Result<BlastRadius, CloudError> {
+        self.ask("LookupEvents").await?;
+        let role = subject.access_key.as_ref().is_some_and(|key| !key.is_long_term());
+        let state = &mut *self.sim.state();
+        let gap = state.chance.happens(0.15);
+        let assumed = AssumedRole {
+            arn: arn("role", ROLE),
+            name: ROLE.into(),
+            account: ACCOUNT.parse().ok(),
+            sessions: vec![KIM_ADDRESS.into()],
+            last_at: now,
+            role_use: None,
+        };
+        // A role that is read with a gap can be among what is not seen.
+        let hidden = role || (gap && state.chance.happens(0.5));
+        Ok(BlastRadius {
+            roles: if hidden { Vec::new() } else { vec![assumed] },
+            not_known: if gap { vec!["The trail of eu-north-1 could not be read.".into()] } else { Vec::new() },
+            ..BlastRadius::default()
+        })
     }
 
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {
         if account.as_str() != ACCOUNT {
             return Err(CloudError::UnknownAccount(account.to_string()));
         }
+        let by = self.sim.state().at_work;
+        self.sim.state().audit.not_read(by, probe);
         self.ask("GetUser").await?;
         let seen = {
             let state = &mut *self.sim.state();

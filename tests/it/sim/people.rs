@@ -101,6 +101,7 @@ impl Roster {
             belongings: [(KIM_ADDRESS.to_owned(), PersonId(firsts[&KIM].clone()))].into(),
             protected_arns: BTreeSet::new(),
             rules: self.quorum.iter().map(|(class, quorum)| (*class, rules(*quorum))).collect(),
+            break_glass: BTreeSet::new(),
             escalation: BTreeSet::new(),
             version: format!("v{version}"),
         }

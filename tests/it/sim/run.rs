@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use irp::ports::IncidentLog;
 
 use super::clicks;
 use super::people::HUMANS;
-use super::schedule::{By, Click, Event, Landing, MINUTE_MS, Odds, Port, SECOND_MS, Sim, What};
+use super::schedule::{Bell, By, Click, Event, Landing, MINUTE_MS, Odds, Port, SECOND_MS, Sim, Task, What};
 
 /// How long people act and things go wrong.
 const BUSY_MS: u64 = 15 * MINUTE_MS;
@@ -176,9 +176,11 @@ impl Run {
             }
             state.at_work = By { replica: *replica, task };
         }
-        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(()) {
+        let bell = Waker::from(Arc::new(Bell { sim: Arc::clone(&self.sim), task }));
+        if work.as_mut().poll(&mut Context::from_waker(&bell)) == Poll::Ready(()) {
             self.tasks.remove(&task);
         }
+        self.sim.wake();
     }
 
     /// A replica looks at what is due, and takes what is on the queue.
@@ -198,14 +200,21 @@ impl Run {
             state.logs.take(replica, now_ms)
         };
         for (token, id) in taken {
-            let (port, engine) = (self.port(replica), self.engines[replica].clone());
-            self.spawn(replica, async move {
-                let acts = Box::pin(effects(&port, &engine, id, false));
-                let informs = Box::pin(effects(&port, &engine, id, true));
-                let (acted, informed) = futures_util::future::join(acts, informs).await;
-                let logs = &mut port.sim.state().logs;
-                if acted.and(informed).is_ok() { logs.done(token) } else { logs.give_up(token) }
-            });
+            let left = Arc::new(Mutex::new((Task::ALL.len(), true)));
+            for task in Task::ALL {
+                let (port, engine, left) = (self.port(replica), self.engines[replica].clone(), Arc::clone(&left));
+                self.spawn(replica, async move {
+                    let done = effects(&port, &engine, id, task).await.is_ok();
+                    let (left, all) = &mut *left.lock().unwrap();
+                    (*left, *all) = (*left - 1, *all && done);
+                    let logs = &mut port.sim.state().logs;
+                    match (*left, *all) {
+                        (0, true) => logs.done(token),
+                        (0, false) => logs.give_up(token),
+                        _ => {}
+                    }
+                });
+            }
         }
     }
 
@@ -468,8 +477,8 @@ impl Run {
 
 /// What the worker does with an incident: each kind of work once at a time in one process, and again when
 /// somebody came meanwhile.
-async fn effects(port: &Port, engine: &Engine, id: IncidentId, inform: bool) -> Result<(), EngineError> {
-    let key = (id, inform);
+async fn effects(port: &Port, engine: &Engine, id: IncidentId, task: Task) -> Result<(), EngineError> {
+    let key = (id, task);
     {
         let busy = &mut port.sim.state().replicas[port.replica].busy;
         if let Some(again) = busy.get_mut(&key) {
@@ -479,7 +488,12 @@ async fn effects(port: &Port, engine: &Engine, id: IncidentId, inform: bool) -> 
         busy.insert(key, false);
     }
     loop {
-        let outcome = if inform { engine.inform(id).await } else { engine.advance(id).await };
+        let outcome = match task {
+            Task::Act => engine.advance(id).await,
+            Task::Watch => engine.watch(id).await,
+            Task::Inform => engine.inform(id).await,
+            Task::Reach => engine.reach(id).await,
+        };
         let busy = &mut port.sim.state().replicas[port.replica].busy;
         match busy.get_mut(&key) {
             Some(again) if *again => *again = false,

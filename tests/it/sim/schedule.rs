@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use irp::domain::id::{IncidentId, RequestId, UserId};
@@ -142,6 +142,19 @@ pub(super) enum Event {
     Lose(UserId),
 }
 
+/// What a worker does with an incident, each on its own.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Task {
+    Act,
+    Watch,
+    Inform,
+    Reach,
+}
+
+impl Task {
+    pub(super) const ALL: [Self; 4] = [Self::Act, Self::Watch, Self::Inform, Self::Reach];
+}
+
 /// One process.
 #[derive(Default)]
 pub(super) struct Replica {
@@ -153,7 +166,7 @@ pub(super) struct Replica {
     pub(super) rules: usize,
     pub(super) rules_before: Option<(usize, u64)>,
     /// What it is at, and whether it has to look again when it is through.
-    pub(super) busy: BTreeMap<(IncidentId, bool), bool>,
+    pub(super) busy: BTreeMap<(IncidentId, Task), bool>,
 }
 
 pub(super) struct State {
@@ -210,7 +223,12 @@ impl State {
 
     /// The time by a replica's clock.
     pub(super) fn clock(&self, replica: usize) -> DateTime<Utc> {
-        let ms = i64::try_from(self.now_ms).unwrap() + self.replicas[replica].off_ms;
+        self.time() + TimeDelta::milliseconds(self.replicas[replica].off_ms)
+    }
+
+    /// The time as it is, and as Slack has it.
+    pub(super) fn time(&self) -> DateTime<Utc> {
+        let ms = i64::try_from(self.now_ms).unwrap();
         DateTime::UNIX_EPOCH + TimeDelta::days(20_454) + TimeDelta::milliseconds(ms)
     }
 
@@ -221,15 +239,38 @@ impl State {
 }
 
 /// The simulated world, as its parts share it.
-pub(super) struct Sim(Mutex<State>);
+pub(super) struct Sim {
+    state: Mutex<State>,
+    /// Tasks that have waited for another of the same process and may go on.
+    woken: Mutex<Vec<u64>>,
+}
 
 impl Sim {
     pub(super) fn new(seed: u64) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State::new(seed))))
+        Arc::new(Self { state: Mutex::new(State::new(seed)), woken: Mutex::default() })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
+    }
+
+    /// Whoever was waited for is through: so are these, at the next turn.
+    pub(super) fn wake(&self) {
+        let woken = std::mem::take(&mut *self.woken.lock().unwrap());
+        let state = &mut *self.state();
+        woken.into_iter().for_each(|task| state.book(0, Event::Wake(task)));
+    }
+}
+
+/// Wakes a task that waits for something else than time.
+pub(super) struct Bell {
+    pub(super) sim: Arc<Sim>,
+    pub(super) task: u64,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.sim.woken.lock().unwrap().push(self.task);
     }
 }
 

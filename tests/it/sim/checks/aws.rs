@@ -34,19 +34,14 @@ impl Held {
             planned.len() == sent.len() && planned.iter().zip(sent).all(|(plan, sent)| is_filled_in(plan, sent));
         must(alike, "other calls than were approved")?;
         let Phase::Approved { since_ms, .. } = self.phase else { return Err("it is not approved".into()) };
-        let fresh = scene
-            .heard
-            .read
-            .as_ref()
-            .filter(|(probe, _, at_ms)| *probe == self.plan.action.probe() && *at_ms >= since_ms);
-        let (_, seen, _) = fresh.ok_or("AWS was not read before the call")?;
+        let fresh = scene.read(&self.plan.action.probe()).filter(|(_, at_ms)| *at_ms >= since_ms);
+        let (seen, _) = fresh.ok_or("AWS was not read before the call")?;
         must(is_same(&self.plan.before, seen), "AWS is not as the approvers saw it")
     }
 
     /// This task's last reading of AWS shows that the calls hold, for the same user or role.
     pub(super) fn shows(&self, scene: &Scene<'_>, calls: &[ApiCall]) -> Result<(), String> {
-        let read = scene.heard.read.as_ref().filter(|(probe, ..)| *probe == self.plan.action.probe());
-        let (_, seen, _) = read.ok_or("verified without reading AWS")?;
+        let (seen, _) = scene.read(&self.plan.action.probe()).ok_or("verified without reading AWS")?;
         must(seen.owner_id() == self.plan.before.owner_id(), "verified on another user or role of the same name")?;
         let holds = match (&self.plan.action, seen) {
             (Action::DeactivateAccessKey { .. }, Observation::AccessKey { status, .. }) => {
