@@ -41,7 +41,7 @@ const SEEDS: u64 = 300;
 /// With so many, everything below has happened.
 const SEEDS_FOR_ALL: u64 = 300;
 /// What has to happen in a simulation that is worth its name.
-const HAPPENS: [&str; 26] = [
+const HAPPENS: [&str; 35] = [
     "AWS calls",
     "calls that reached AWS",
     "appends done late",
@@ -52,6 +52,15 @@ const HAPPENS: [&str; 26] = [
     "changes in AWS by others",
     "rights changed",
     "rules changed",
+    "asked together",
+    "approved together",
+    "BlastRadiusRead",
+    "GlassBroken",
+    "GlassRatified",
+    "GlassContested",
+    "ContainmentChecked",
+    "containments lost",
+    "new keys",
     "ApprovalRetracted",
     "ApprovalVoided",
     "Closed",

@@ -241,7 +241,14 @@ fn a_group_that_slack_does_not_tell_has_nobody_in_it_and_is_named_as_the_reason(
     assert!(policy.has_unread_groups());
     let request = Request { state: RequestState::Pending, approvals: Vec::new(), ..approved(&policy) };
     let decide = |policy: &Policy, id: &str| {
-        check_decide(policy, &Recused::new(), &request, &actor(policy, id), (request.digest.short(), &request.digest), now())
+        check_decide(
+            policy,
+            &Recused::new(),
+            &request,
+            &actor(policy, id),
+            (request.digest.short(), &request.digest),
+            now(),
+        )
     };
     assert_eq!(decide(&policy, "U7"), Err(Refusal::GroupsUnread));
     assert_eq!(check_responder(&policy, &actor(&policy, "U7")), Err(Refusal::GroupsUnread));

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use irp::domain::approval::{Digest, Plan, Warrant};
 use irp::domain::id::{IncidentId, RequestId, UserId};
 use irp::domain::incident::event::Event;
@@ -20,6 +21,9 @@ pub(super) use words::in_words;
 use words::{name, request_of};
 
 mod aws;
+mod glass;
+mod together;
+mod watch;
 mod words;
 
 /// What a replica's task was told last.
@@ -35,18 +39,34 @@ struct Heard {
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
     Waiting,
-    Approved { since_ms: u64, until: chrono::DateTime<chrono::Utc> },
+    Approved { since_ms: u64, until: DateTime<Utc> },
     Started { by: By, sent: Vec<irp::domain::action::ApiCall> },
     Ended(&'static str),
 }
 
 struct Held {
     plan: Plan,
+    digest: Digest,
+    /// The first of those that were asked for together with it.
+    burst: Option<RequestId>,
     by: UserId,
     /// In the order in which they were given.
     yes: Vec<UserId>,
     phase: Phase,
+    /// When each human last took a yes back.
+    taken_back: BTreeMap<usize, DateTime<Utc>>,
+    glass: Option<Glass>,
+    sent: Vec<irp::domain::action::ApiCall>,
+    /// AWS was seen not to hold it any more.
+    lost: bool,
     sent_to_aws: u32,
+}
+
+/// One person has let it run alone.
+struct Glass {
+    by: UserId,
+    /// Nobody has said whether it was right.
+    owing: bool,
 }
 
 /// One incident's log, as the auditor reads it.
@@ -70,8 +90,8 @@ struct Case {
 pub(super) struct Audit {
     cases: BTreeMap<IncidentId, Case>,
     heard: BTreeMap<u64, Heard>,
-    /// Who has clicked on what: no record in a person's name without it.
-    clicked: BTreeSet<(UserId, String)>,
+    /// Who has clicked on what, and when last: no record in a person's name without it.
+    clicked: BTreeMap<(UserId, String), DateTime<Utc>>,
     /// A clock has been set so far ahead that leases mean nothing.
     pub(super) clocks_apart: bool,
     /// The first invariant that did not hold, and what broke it.
@@ -86,8 +106,8 @@ fn must(holds: bool, what: &str) -> Result<(), String> {
 }
 
 impl Audit {
-    pub(super) fn clicked(&mut self, by: &UserId, what: String) {
-        self.clicked.insert((by.clone(), what));
+    pub(super) fn clicked(&mut self, by: &UserId, what: String, at: DateTime<Utc>) {
+        self.clicked.insert((by.clone(), what), at);
     }
 
     pub(super) fn told(&mut self, by: By, user: &UserId, standing: Standing, now_ms: u64) {
@@ -178,6 +198,17 @@ impl Audit {
             self.fail(format!("{id}, record {} ({event}): {why}", self.cases[&id].chain.records()));
         }
         self.note(name(&record.event));
+        match &record.event {
+            Event::ApprovalRequested { burst: Some(_), .. } => self.note("asked together"),
+            Event::ApprovalGiven { request, .. } if self.held(*request).is_some_and(|held| held.burst.is_some()) => {
+                self.note("approved together");
+            }
+            Event::ContainmentChecked { lost, new_keys, .. } => {
+                lost.iter().for_each(|_| self.note("containments lost"));
+                new_keys.iter().for_each(|_| self.note("new keys"));
+            }
+            _ => {}
+        }
     }
 
     /// Nothing is left that should have been done long ago.
@@ -205,14 +236,14 @@ struct Scene<'a> {
     record: &'a Record,
     people: &'a People,
     heard: &'a Heard,
-    clicked: &'a BTreeSet<(UserId, String)>,
+    clicked: &'a BTreeMap<(UserId, String), DateTime<Utc>>,
     replica: &'a Replica,
     now_ms: u64,
 }
 
 impl Scene<'_> {
     fn has_clicked(&self, by: &UserId, what: String) -> Result<(), String> {
-        must(self.clicked.contains(&(by.clone(), what)), "nobody has clicked that")
+        must(self.clicked.contains_key(&(by.clone(), what)), "nobody has clicked that")
     }
 
     /// What AWS has shown to this very task, and when.
@@ -232,11 +263,19 @@ impl Scene<'_> {
         list.iter().chain(group).any(|user| human(user) == Some(who))
     }
 
+    /// The rules that this replica has, and those that it had a moment ago.
+    fn rosters(&self) -> impl Iterator<Item = &Roster> {
+        self.known_rules().into_iter().flatten().filter_map(|rules| self.people.rosters.get(rules))
+    }
+
+    fn known_rules(&self) -> [Option<usize>; 2] {
+        let just_before = self.replica.rules_before.filter(|(_, until_ms)| self.now_ms < until_ms + MINUTE_MS);
+        [Some(self.replica.rules), just_before.map(|(rules, _)| rules)]
+    }
+
     fn roster(&self, plan: &Plan) -> Result<&Roster, String> {
         let version = plan.policy_version.as_str();
-        let just_before = self.replica.rules_before.filter(|(_, until_ms)| self.now_ms < until_ms + MINUTE_MS);
-        let known = [Some(self.replica.rules), just_before.map(|(rules, _)| rules)];
-        let has = known.into_iter().flatten().any(|rules| format!("v{rules}") == version);
+        let has = self.known_rules().into_iter().flatten().any(|rules| format!("v{rules}") == version);
         must(has, "it was asked for under other rules than this replica has")?;
         self.people.roster(version).ok_or_else(|| "rules that nobody made".to_owned())
     }
@@ -288,14 +327,18 @@ impl Case {
                 self.agreed.insert(by.clone());
             }
             Event::Unfrozen => self.unfrozen()?,
-            Event::Closed { by, .. } => {
+            Event::Closed { by, outcome, note } => {
                 scene.is_member(by, 0)?;
                 let open = self.requests.values().any(|held| !matches!(held.phase, Phase::Ended(_)));
                 must(!open, "closed over an open request")?;
+                self.may_close(*outcome, note)?;
                 self.closed = true;
             }
-            Event::ApprovalRequested { request, plan, digest, by, .. } => {
-                self.requested(scene, *request, plan, digest, by)?;
+            Event::ContainmentChecked { held, lost, new_keys, .. } => self.checked(scene, held, lost, new_keys)?,
+            Event::GlassRatified { request, by } => self.settled(scene, "ratify", *request, by)?,
+            Event::GlassContested { request, by, .. } => self.settled(scene, "contest", *request, by)?,
+            Event::ApprovalRequested { request, plan, digest, by, burst, .. } => {
+                self.requested(scene, (*request, *burst), plan, digest, by)?;
             }
             _ => self.moved(scene)?,
         }
@@ -321,12 +364,15 @@ impl Case {
     fn requested(
         &mut self,
         scene: &Scene<'_>,
-        request: RequestId,
+        (request, burst): (RequestId, Option<RequestId>),
         plan: &Plan,
         digest: &Digest,
         by: &UserId,
     ) -> Result<(), String> {
-        scene.has_clicked(by, format!("request {}", plan.step))?;
+        let alone =
+            burst.map_or_else(|| scene.has_clicked(by, format!("request {}", plan.step)), |_| Err(String::new()));
+        alone.or_else(|_| scene.has_clicked(by, "request all".into()))?;
+        self.belongs(request, burst, by)?;
         scene.is_member(by, 0)?;
         let who = human(by);
         must(who.is_some() && human(&plan.requester.0) == who, "a request in another person's name")?;
@@ -338,7 +384,19 @@ impl Case {
             who.is_some_and(|w| scene.on(&roster.responders, roster, w) || scene.on(&roster.approvers, roster, w));
         must(listed, "a request by nobody on the list")?;
         self.lead.get_or_insert_with(|| by.clone());
-        let held = Held { plan: plan.clone(), by: by.clone(), yes: Vec::new(), phase: Phase::Waiting, sent_to_aws: 0 };
+        let held = Held {
+            plan: plan.clone(),
+            digest: digest.clone(),
+            burst,
+            by: by.clone(),
+            yes: Vec::new(),
+            phase: Phase::Waiting,
+            taken_back: BTreeMap::new(),
+            glass: None,
+            sent: Vec::new(),
+            lost: false,
+            sent_to_aws: 0,
+        };
         self.requests.insert(request, held);
         Ok(())
     }
@@ -365,6 +423,9 @@ impl Case {
         let listed = scene.on(&roster.responders, roster, asker) || scene.on(&roster.approvers, roster, asker);
         must(listed, "the requester is on no list any more")?;
         scene.is_member(&held.by, *since_ms)?;
+        if let Some(glass) = &held.glass {
+            return self.may_act_alone(scene, held, &glass.by, *since_ms);
+        }
         let mut sound = BTreeSet::new();
         for user in &held.yes {
             self.may_decide(scene, held, user, *since_ms)?;
@@ -394,8 +455,9 @@ impl Case {
         let at = scene.record.at;
         match &scene.record.event {
             Event::ApprovalGiven { by, execute_by, .. } => {
-                let click = format!("approve {id} {}", held.plan.digest().short());
-                scene.has_clicked(by, click)?;
+                let clicked_at = self.pressed(scene, by, "approve", id, held)?;
+                let back_at = human(by).and_then(|who| held.taken_back.get(&who));
+                must(back_at.is_none_or(|at| *at <= clicked_at), "a yes that was taken back is given again")?;
                 must(!self.frozen(), "an approval while frozen")?;
                 must(held.phase == Phase::Waiting, "an approval of what does not wait for one")?;
                 must(at <= held.plan.approve_by, "an approval after the time to decide")?;
@@ -406,14 +468,18 @@ impl Case {
                     held.phase = Phase::Approved { since_ms: scene.now_ms, until: *until };
                 }
             }
+            Event::GlassBroken { by, execute_by, .. } => self.broken(scene, held, (id, by), *execute_by)?,
             Event::ApprovalRetracted { by, .. } | Event::ApprovalVoided { by, .. } => {
                 must(!started, "a yes taken back after the start")?;
                 must(held.yes.contains(by), "a yes taken back that was never given")?;
                 held.yes.retain(|user| user != by);
+                if let (Event::ApprovalRetracted { .. }, Some(who)) = (&scene.record.event, human(by)) {
+                    held.taken_back.insert(who, at);
+                }
                 held.phase = Phase::Waiting;
             }
             Event::RequestDenied { by, .. } => {
-                scene.has_clicked(by, format!("deny {id} {}", held.plan.digest().short()))?;
+                self.pressed(scene, by, "deny", id, held)?;
                 must(held.phase == Phase::Waiting, "a denial of what does not wait for a decision")?;
                 self.may_decide(scene, held, by, 0)?;
                 held.phase = Phase::Ended("denied");
@@ -429,6 +495,7 @@ impl Case {
             Event::ExecutionStarted { sent, .. } => {
                 self.stands(scene, held)?;
                 held.as_planned(scene, sent)?;
+                held.sent.clone_from(sent);
                 held.phase = Phase::Started { by: scene.by, sent: sent.clone() };
             }
             Event::CallAnswered { .. } => must(started, "an answer to what was not started")?,

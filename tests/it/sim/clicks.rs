@@ -3,26 +3,31 @@
 
 use chrono::{DateTime, Utc};
 use irp::domain::alert::{Alert, AlertSource, Severity};
-use irp::domain::approval::{Request, RequestState};
+use irp::domain::approval::{Debt, Request, RequestState};
 use irp::domain::credential::Subject;
 use irp::domain::incident::command::PersonCommand;
 use irp::domain::incident::event::Outcome;
 use irp::domain::incident::state::Incident;
 use irp::domain::incident::steps::{Offer, in_force, is_undo, steps, undo_of};
+use irp::domain::incident::together;
 use irp::domain::playbook::Playbook;
 
-use super::cloud::{ACCOUNT, KEY, SESSION};
+use super::cloud::{ACCOUNT, KEY, SESSION, USER};
 use super::people::{self, ACCOUNTS, GUS, MAL, user};
 use super::schedule::{Chance, Click, State, What};
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Request,
+    RequestAll,
     Approve,
     ApproveOwn,
     ApproveForged,
     ApproveOld,
     Deny,
+    BreakGlass,
+    Ratify,
+    Contest,
     Withdraw,
     Cancel,
     Retract,
@@ -68,11 +73,15 @@ impl Habits {
         let mut some = |act, weight: u64| (act, weight * *chance.one_of(&[0, 1, 1, 3]));
         let acts = vec![
             (Act::Request, 30),
+            some(Act::RequestAll, 30),
             (Act::Approve, 60),
             some(Act::ApproveOwn, 5),
             some(Act::ApproveForged, 3),
             some(Act::ApproveOld, 3),
             some(Act::Deny, 3),
+            some(Act::BreakGlass, 8),
+            (Act::Ratify, 3),
+            some(Act::Contest, 3),
             some(Act::Withdraw, 5),
             some(Act::Cancel, 2),
             some(Act::Retract, 8),
@@ -140,9 +149,11 @@ fn what(
     let approved = |r: &Request| r.approvals.iter().any(|a| people::human(&a.user) == Some(me));
     let waits = |r: &Request| r.state == RequestState::Pending;
     let newest = |fits: &dyn Fn(&Request) -> bool| all.iter().rev().find(|r| astray || fits(r)).copied();
-    let digest_shown = |r: &Request| r.digest.short().to_owned();
+    let digest_shown = |r: &Request| together::digest(seen, r).short().to_owned();
+    let owing = |r: &Request| r.glass.as_ref().is_some_and(|glass| glass.debt == Debt::Open);
     Some(What::Act(match act {
         Act::Request => return request(chance, seen, playbook),
+        Act::RequestAll => return Some(What::RequestAll),
         Act::Approve => {
             let request = newest(&|r| waits(r) && !asked(r) && !approved(r))?;
             PersonCommand::Approve { request: request.id, digest_shown: digest_shown(request), clicked_at }
@@ -157,13 +168,23 @@ fn what(
         Act::ApproveOld if all.is_empty() => return None,
         Act::ApproveOld => {
             let (request, shown) = (*chance.one_of(&all), *chance.one_of(&all));
-            PersonCommand::Approve { request: request.id, digest_shown: digest_shown(shown), clicked_at }
+            // Also what one part alone would have.
+            let shown = if chance.happens(0.5) { digest_shown(shown) } else { request.digest.short().to_owned() };
+            PersonCommand::Approve { request: request.id, digest_shown: shown, clicked_at }
         }
         Act::Deny => {
             let request = newest(&waits)?;
             let reason = if chance.happens(0.2) { "" } else { "not now" };
             PersonCommand::Deny { request: request.id, digest_shown: digest_shown(request), reason: reason.into() }
         }
+        Act::BreakGlass => {
+            let request = newest(&waits)?;
+            let target = if astray { USER } else { request.target() }.to_owned();
+            let reason = if chance.happens(0.1) { " " } else { "nobody answers" }.into();
+            PersonCommand::BreakGlass { request: request.id, digest_shown: digest_shown(request), target, reason }
+        }
+        Act::Ratify => PersonCommand::Ratify { request: newest(&owing)?.id },
+        Act::Contest => PersonCommand::Contest { request: newest(&owing)?.id, reason: "I was there".into() },
         Act::Withdraw => PersonCommand::Withdraw { request: newest(&|r| r.state.is_open() && asked(r))?.id },
         Act::Cancel => PersonCommand::Cancel { request: newest(&|r| r.state.is_open())?.id },
         Act::Retract => PersonCommand::Retract { request: newest(&|r| r.state.is_open() && approved(r))?.id },
@@ -199,6 +220,7 @@ fn request(chance: &mut Chance, seen: &Incident, playbook: &Playbook) -> Option<
 pub(super) fn kind(what: &What) -> &'static str {
     match what {
         What::Request(_) => "request",
+        What::RequestAll => "request all",
         What::Act(command) => command.name(),
     }
 }
@@ -207,8 +229,14 @@ pub(super) fn kind(what: &What) -> &'static str {
 pub(super) fn in_words(what: &What) -> String {
     match what {
         What::Request(step) => format!("request {step}"),
+        What::RequestAll => "request all".into(),
         What::Act(PersonCommand::Approve { request, digest_shown, .. }) => format!("approve {request} {digest_shown}"),
         What::Act(PersonCommand::Deny { request, digest_shown, .. }) => format!("deny {request} {digest_shown}"),
+        What::Act(PersonCommand::BreakGlass { request, digest_shown, target, .. }) => {
+            format!("break {request} {digest_shown} {target}")
+        }
+        What::Act(PersonCommand::Ratify { request }) => format!("ratify {request}"),
+        What::Act(PersonCommand::Contest { request, .. }) => format!("contest {request}"),
         What::Act(PersonCommand::NotMe { request }) => format!("not me {request}"),
         What::Act(PersonCommand::Unfreeze) => "unfreeze".into(),
         What::Act(command) => command.name().into(),

@@ -18,6 +18,7 @@ use super::people::KIM_ADDRESS;
 use super::schedule::{Chance, Event, Landing, MINUTE_MS, Port, SECOND_MS};
 
 pub(super) const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(super) const OTHER_KEY: &str = "AKIAI44QH8DHBEXAMPLE";
 pub(super) const SESSION: &str = "ASIAIOSFODNN7EXAMPLE";
 pub(super) const USER: &str = "deploy-bot";
 pub(super) const ROLE: &str = "app";
@@ -115,7 +116,7 @@ impl Aws {
         self.made += 1;
         let made = self.made;
         let principal = if role { &mut self.role } else { &mut self.user };
-        match chance.below(if role { 3 } else { 6 }) {
+        match chance.below(if role { 3 } else { 7 }) {
             0 => {
                 principal.policy = Some(FOREIGN.into());
                 "somebody writes another policy"
@@ -133,6 +134,10 @@ impl Aws {
             3 if chance.happens(0.3) => {
                 principal.keys.remove(&key);
                 "somebody deletes the key"
+            }
+            6 => {
+                principal.keys.insert(OTHER_KEY.parse().unwrap(), KeyStatus::Active);
+                "somebody makes a new key"
             }
             4 => {
                 principal.keys.insert(key, KeyStatus::Inactive);
@@ -156,9 +161,9 @@ impl Aws {
 
     fn observe(&self, probe: &Probe, now_ms: u64) -> Observation {
         let (kind, name) = match probe {
-            Probe::AccessKey { user_name, .. } | Probe::UserKeys { user_name } | Probe::UserPolicy { user_name, .. } => {
-                ("user", user_name)
-            }
+            Probe::AccessKey { user_name, .. }
+            | Probe::UserKeys { user_name }
+            | Probe::UserPolicy { user_name, .. } => ("user", user_name),
             Probe::RolePolicy { role_name, .. } => ("role", role_name),
         };
         let Some(seen) = self.seen(name, now_ms) else { return Observation::OwnerMissing };

@@ -52,6 +52,8 @@ pub(super) struct Roster {
     pub(super) responders: BTreeSet<UserId>,
     pub(super) approvers: BTreeSet<UserId>,
     pub(super) by_group: bool,
+    /// Who may let a containment run alone.
+    pub(super) glass: BTreeSet<UserId>,
     pub(super) quorum: BTreeMap<ActionClass, u8>,
     approve_within_s: u64,
     execute_within_s: u64,
@@ -65,10 +67,17 @@ impl Roster {
         };
         let responders = list(&["U0ANA"], &["U0BEN", "U0GUS"]);
         let approvers = list(&["U0BEN"], &["U0ANA2", "U0CHRIS", "U0KIM", "U0GUS"]);
+        let glass = if chance.happens(0.6) {
+            let named = ["U0ANA2", "U0BEN", "U0CHRIS", "U0KIM", "U0GUS", "U0MAL"];
+            named.into_iter().filter(|_| chance.happens(0.6)).map(user).collect()
+        } else {
+            BTreeSet::new()
+        };
         let quorum = ActionClass::ALL.into_iter().map(|class| (class, chance.weighed(&[(1, 2), (2, 1)]))).collect();
         Self {
             responders,
             approvers,
+            glass,
             by_group: chance.happens(0.6),
             quorum,
             approve_within_s: chance.between(60, 600),
@@ -101,7 +110,7 @@ impl Roster {
             belongings: [(KIM_ADDRESS.to_owned(), PersonId(firsts[&KIM].clone()))].into(),
             protected_arns: BTreeSet::new(),
             rules: self.quorum.iter().map(|(class, quorum)| (*class, rules(*quorum))).collect(),
-            break_glass: BTreeSet::new(),
+            break_glass: self.glass.clone(),
             escalation: BTreeSet::new(),
             version: format!("v{version}"),
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use irp::domain::alert::Alert;
 use irp::domain::id::IncidentId;
+use irp::domain::incident::command::PersonCommand;
 use irp::domain::incident::owed::owed;
 use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::engine::{Engine, EngineError, Ports};
@@ -223,7 +224,8 @@ impl Run {
         let in_ms = state.chance.between(3 * SECOND_MS, 50 * SECOND_MS);
         state.book(in_ms, Event::Person(human));
         let Some(click) = clicks::click(state, &self.habits, &self.playbook, human) else { return };
-        state.audit.clicked(&click.by, clicks::in_words(&click.what));
+        let at = state.time();
+        state.audit.clicked(&click.by, clicks::in_words(&click.what), at);
         let odds = state.odds.clone();
         if state.chance.happens(odds.click_lost) {
             return;
@@ -245,8 +247,15 @@ impl Run {
         self.spawn(replica, async move {
             let Click { by, incident, what } = click;
             let words = clicks::kind(&what);
-            let outcome = match what {
+            let outcome = match what.clone() {
                 What::Request(step) => engine.request(incident, &by, &step).await,
+                What::RequestAll => engine.request_all(incident, &by).await,
+                What::Act(PersonCommand::BreakGlass { request, digest_shown, .. })
+                    if engine.may_break_glass(request, &by, &digest_shown).await.is_err() =>
+                {
+                    // They are not even shown the form.
+                    return;
+                }
                 What::Act(command) => engine.act(incident, &by, command).await,
             };
             let mut state = port.sim.state();

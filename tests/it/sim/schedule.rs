@@ -113,6 +113,8 @@ pub(super) struct Click {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Request(irp::domain::id::StepId),
+    /// All containment that is left.
+    RequestAll,
     Act(PersonCommand),
 }
 

@@ -22,8 +22,12 @@ impl Held {
             Phase::Ended("failed or not known" | "verified") if clocks_apart => {}
             other => return Err(format!("an AWS call without its start in the log: {other:?}")),
         }
+        must(*warrant.requester() == self.by, "a warrant in another's name")?;
+        if let Some(glass) = &self.glass {
+            return must(glass.by == *warrant.approver(), "a warrant for another than who broke the glass");
+        }
         let given = self.yes.iter().any(|user| user == warrant.approver());
-        must(given && *warrant.requester() == self.by, "a warrant in other names")?;
+        must(given, "a warrant in the name of one who has not approved")?;
         must(human(warrant.approver()) != human(warrant.requester()), "one human behind a call")
     }
 

@@ -13,9 +13,16 @@ pub(in crate::sim) fn in_words(by: By, id: IncidentId, record: &Record) -> Strin
     };
     let detail = match &record.event {
         Event::AttemptRefused { by, attempt, refusal, .. } => format!(" {by} {attempt}: {refusal}"),
-        Event::ApprovalGiven { by, .. } | Event::ApprovalRequested { by, .. } => format!(" by {by}"),
+        Event::ApprovalGiven { by, .. }
+        | Event::ApprovalRequested { by, .. }
+        | Event::GlassBroken { by, .. }
+        | Event::GlassRatified { by, .. }
+        | Event::GlassContested { by, .. } => format!(" by {by}"),
         Event::RequestLapsed { why, .. } | Event::ExecutionFailed { why, .. } => format!(": {why}"),
         Event::ApprovalVoided { by, why, .. } => format!(" of {by}: {why}"),
+        Event::ContainmentChecked { held, lost, new_keys, unread } => {
+            format!(": {} held, {} lost, {} new, {} unread", held.len(), lost.len(), new_keys.len(), unread.len())
+        }
         _ => String::new(),
     };
     format!("replica {} writes {request} {}{detail}", by.replica, name(&record.event))
@@ -29,6 +36,9 @@ pub(super) fn request_of(event: &Event) -> Option<RequestId> {
         | Event::ApprovalVoided { request, .. }
         | Event::Frozen { request, .. }
         | Event::ApprovalGiven { request, .. }
+        | Event::GlassBroken { request, .. }
+        | Event::GlassRatified { request, .. }
+        | Event::GlassContested { request, .. }
         | Event::RequestDenied { request, .. }
         | Event::RequestWithdrawn { request, .. }
         | Event::RequestExpired { request }
@@ -54,6 +64,11 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::IdentificationAsked { .. } => "IdentificationAsked",
         Event::LeadTaken { .. } => "LeadTaken",
         Event::ApprovalRequested { .. } => "ApprovalRequested",
+        Event::BlastRadiusRead { .. } => "BlastRadiusRead",
+        Event::ContainmentChecked { .. } => "ContainmentChecked",
+        Event::GlassBroken { .. } => "GlassBroken",
+        Event::GlassRatified { .. } => "GlassRatified",
+        Event::GlassContested { .. } => "GlassContested",
         Event::RequestSuperseded { .. } => "RequestSuperseded",
         Event::ApprovalRetracted { .. } => "ApprovalRetracted",
         Event::ApprovalVoided { .. } => "ApprovalVoided",
