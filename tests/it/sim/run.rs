@@ -142,6 +142,10 @@ impl Run {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Wake(task) => self.poll(task),
+            Event::Ring(waker) => {
+                waker.wake();
+                self.sim.wake();
+            }
             Event::Tick(replica) => self.tick(replica),
             Event::Person(human) if !self.quiet => self.person(human),
             Event::Alert if !self.quiet => self.alert(),
@@ -503,7 +507,11 @@ async fn effects(port: &Port, engine: &Engine, id: IncidentId, task: Task) -> Re
             Task::Inform => engine.inform(id).await,
             Task::Reach => engine.reach(id).await,
         };
-        let busy = &mut port.sim.state().replicas[port.replica].busy;
+        let state = &mut *port.sim.state();
+        if let Err(error) = &outcome {
+            state.say(format!("{id} {task:?} on replica {}: {error}", port.replica));
+        }
+        let busy = &mut state.replicas[port.replica].busy;
         match busy.get_mut(&key) {
             Some(again) if *again => *again = false,
             _ => {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake};
+use std::task::{Context, Poll, Wake, Waker};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use irp::domain::id::{IncidentId, RequestId, UserId};
@@ -133,6 +133,8 @@ pub(super) struct By {
 
 pub(super) enum Event {
     Wake(u64),
+    /// Somebody's time has passed.
+    Ring(Waker),
     Tick(usize),
     Person(usize),
     Alert,
@@ -243,7 +245,7 @@ impl State {
 /// The simulated world, as its parts share it.
 pub(super) struct Sim {
     state: Mutex<State>,
-    /// Tasks that have waited for another of the same process and may go on.
+    /// Tasks that may go on.
     woken: Mutex<Vec<u64>>,
 }
 
@@ -256,7 +258,7 @@ impl Sim {
         self.state.lock().unwrap()
     }
 
-    /// Whoever was waited for is through: so are these, at the next turn.
+    /// Those whose bell has rung go on, at their turn.
     pub(super) fn wake(&self) {
         let woken = std::mem::take(&mut *self.woken.lock().unwrap());
         let state = &mut *self.state();
@@ -264,7 +266,7 @@ impl Sim {
     }
 }
 
-/// Wakes a task that waits for something else than time.
+/// Wakes a task when what it waits for is there: its time, or another task of the same process.
 pub(super) struct Bell {
     pub(super) sim: Arc<Sim>,
     pub(super) task: u64,
@@ -307,7 +309,7 @@ pub(super) struct Passing {
 impl Future for Passing {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let sim = Arc::clone(&self.sim);
         let mut state = sim.state();
         if state.now_ms >= self.at_ms {
@@ -315,8 +317,8 @@ impl Future for Passing {
         }
         if !self.booked {
             self.booked = true;
-            let (in_ms, task) = (self.at_ms - state.now_ms, state.at_work.task);
-            state.book(in_ms, Event::Wake(task));
+            let in_ms = self.at_ms - state.now_ms;
+            state.book(in_ms, Event::Ring(cx.waker().clone()));
         }
         Poll::Pending
     }
