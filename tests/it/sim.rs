@@ -12,6 +12,9 @@
 //! works out for itself whether it may be: from the log, who clicked what, and who people really are. After a
 //! quarter of an hour the faults end, time passes, and nothing may be left undone.
 //!
+//! Steps are asked for together too, with one button for all of them; one person alone lets things run, where the
+//! rules name them; and what was put in place is watched while others take it away.
+//!
 //! That it bites was seen by breaking the bot. The first of the seeds 0 to 299 that noticed:
 //!
 //! | broken | seed |
@@ -24,6 +27,7 @@
 //! | a call without an answer is made again | 2 |
 //! | accounts are compared instead of humans: the requester | 2 |
 //! | … and those who make up the quorum | 6 |
+//! | the requester may judge what another has run alone | 38 |
 
 use std::collections::BTreeMap;
 use std::time::Instant;
