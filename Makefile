@@ -1,7 +1,7 @@
 # `make test` does everything on a fresh Debian or Ubuntu machine that has only Rust.
 # CARGO_TARGET_DIR is honoured.
 
-.PHONY: sandbox test lint docs deny
+.PHONY: sandbox test sim mutants lint docs deny
 
 sandbox:
 	cargo run -- sandbox
@@ -9,6 +9,14 @@ sandbox:
 test:
 	tests/tools.sh
 	cargo test --workspace --locked
+
+# The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS.
+sim:
+	IRP_SIM_SEEDS=$${IRP_SIM_SEEDS:-10000} cargo test --locked --test it sim:: -- --nocapture
+
+# Changes in the rules that no test notices. MUTANTS='--file src/domain/recusal.rs' for one file.
+mutants:
+	tests/mutants.sh $(MUTANTS)
 
 lint:
 	cargo fmt --all --check

@@ -20,9 +20,15 @@ use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
 
 /// The time that rules go by.
+#[async_trait]
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Lets so much time pass: real time, for every clock that runs beside it.
+    async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
 }
 
 /// The store could not do it. Nothing is decided and nothing executes without it.

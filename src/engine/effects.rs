@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{Either, join_all, select, try_join_all};
 
 use super::{CONFLICT_ATTEMPTS_MAX, Engine, EngineError};
 use crate::domain::approval::{CallAnswer, Digest, Request, RequestState, Warrant};
@@ -180,9 +180,10 @@ impl Engine {
         let in_time = self.now() + CALL_TIME_MAX < execution.lease_until;
         let Some(warrant) = warrant.filter(|_| in_time) else { return Ok(()) };
 
-        let answer = match tokio::time::timeout(CALL_TIME_MAX, self.ports.cloud.apply(&warrant)).await {
-            Ok(answer) => answer,
-            Err(_) => {
+        let call = self.ports.cloud.apply(&warrant);
+        let answer = match select(call, self.ports.clock.wait(CALL_TIME_MAX)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => {
                 CallAnswer::Unclear { message: format!("AWS did not answer within {} s", CALL_TIME_MAX.as_secs()) }
             }
         };
@@ -195,7 +196,7 @@ impl Engine {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
         let waits = self.read_back_waits.len();
         for (i, wait) in self.read_back_waits.iter().enumerate() {
-            tokio::time::sleep(*wait).await;
+            self.ports.clock.wait(*wait).await;
             let last = i + 1 == waits;
             match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
                 Ok(now) => {

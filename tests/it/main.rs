@@ -19,6 +19,7 @@ mod peers;
 mod program;
 mod redis_proxy;
 mod redis_server;
+mod sim;
 mod talk;
 mod tampered;
 mod tidy;

@@ -84,6 +84,9 @@ pub fn check_break_glass(
 pub fn check_settle(policy: &Policy, recused: &Recused, request: &Request, actor: &Actor) -> Result<(), Refusal> {
     let Some(glass) = &request.glass else { return Err(Refusal::NoDebt(request.id)) };
     eligible_approver(policy, recused, &glass.person, actor)?;
+    if actor.person == request.plan.requester {
+        return Err(Refusal::OwnRequest);
+    }
     if matches!(request.state, RequestState::Approved { .. } | RequestState::Executing(_)) {
         return Err(Refusal::UnderWay(request.id));
     }

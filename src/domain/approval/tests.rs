@@ -230,3 +230,53 @@ fn a_digest_changes_with_everything_that_it_binds() {
     digests.dedup();
     assert_eq!(digests.len(), all);
 }
+
+#[test]
+fn a_group_that_slack_does_not_tell_has_nobody_in_it_and_is_named_as_the_reason() {
+    let mut policy = policy();
+    let group: crate::domain::id::GroupId = "S1".parse().unwrap();
+    assert!(!policy.has_unread_groups());
+    policy.approvers.groups.insert(group.clone());
+    assert_eq!(policy.groups(), [&group].into());
+    assert!(policy.has_unread_groups());
+    let request = Request { state: RequestState::Pending, approvals: Vec::new(), ..approved(&policy) };
+    let decide = |policy: &Policy, id: &str| {
+        check_decide(
+            policy,
+            &Recused::new(),
+            &request,
+            &actor(policy, id),
+            (request.digest.short(), &request.digest),
+            now(),
+        )
+    };
+    assert_eq!(decide(&policy, "U7"), Err(Refusal::GroupsUnread));
+    assert_eq!(check_responder(&policy, &actor(&policy, "U7")), Err(Refusal::GroupsUnread));
+    policy.members.insert(group, [user("U7")].into());
+    assert!(!policy.has_unread_groups());
+    assert_eq!(decide(&policy, "U7"), Ok(()));
+    assert_eq!(decide(&policy, "U8"), Err(Refusal::NotAnApprover));
+    assert_eq!(check_responder(&policy, &actor(&policy, "U8")), Err(Refusal::NotAResponder));
+}
+
+#[test]
+fn who_asks_does_not_count_among_those_who_could_approve() {
+    let mut policy = policy();
+    let besides = |policy: &Policy, id: &str| policy.approvers_besides(&policy.person(&user(id)));
+    assert_eq!(besides(&policy, "U2"), [PersonId(user("U3"))].into());
+    assert_eq!(besides(&policy, "U1"), [PersonId(user("U2")), PersonId(user("U3"))].into());
+    let action = plan(&policy, "deploy-bot").unwrap().action;
+    let ask = |policy: &Policy, recused: &Recused| check_request(policy, recused, &actor(policy, "U2"), &action);
+    assert_eq!(ask(&policy, &Recused::new()), Ok(()));
+    let owner = Recused::from([(PersonId(user("U3")), Why::Owner)]);
+    let nobody = |recused| Refusal::NobodyToApprove { eligible: 0, recused, quorum: 1, ask: Vec::new() };
+    assert_eq!(ask(&policy, &owner), Err(nobody(1)));
+    policy.approvers.users.remove(&user("U3"));
+    assert_eq!(ask(&policy, &Recused::new()), Err(nobody(0)));
+}
+
+#[test]
+fn the_recused_are_told_why() {
+    assert!(Refusal::Recused(Why::Owner).to_string().contains("the credential is theirs"));
+    assert!(Refusal::Recused(Why::Named).to_string().contains("they are named in this incident"));
+}

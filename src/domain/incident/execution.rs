@@ -53,7 +53,9 @@ pub(super) fn answered(request: RequestId, answer: CallAnswer) -> Vec<Event> {
 pub(super) fn read_back(incident: &Incident, request: RequestId, now: &Observation, last: bool) -> Vec<Event> {
     let Some(execution) = executing(incident, request) else { return Vec::new() };
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
-    if found.plan.action.holds(&execution.sent, now) {
+    // Made again under the same name it is another user or role, and shows nothing about this change.
+    let same = found.plan.before.owner_id() == now.owner_id();
+    if same && found.plan.action.holds(&execution.sent, now) {
         return vec![Event::Verified { request, no_op: false }];
     }
     if !last {

@@ -2,6 +2,7 @@
 
 mod case;
 mod containment;
+mod execution;
 mod glass;
 mod together;
 mod watch;

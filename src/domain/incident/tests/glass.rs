@@ -53,6 +53,22 @@ fn the_right_to_act_alone_is_asked_for_again_at_the_call() {
 }
 
 #[test]
+fn a_yes_that_was_given_before_does_not_stop_it_and_the_requester_is_no_judge() {
+    let mut case = Case::new();
+    case.policy.break_glass = [user("U3")].into();
+    case.policy.rules.values_mut().for_each(|rules| rules.quorum = 2);
+    case.policy.belongings.clear();
+    case.ask("U2", &["deactivate"]).unwrap();
+    case.approve("U4", 1).unwrap();
+    let alone = glass(&case, 1, KEY);
+    case.act("U3", alone).unwrap();
+    case.run();
+    assert!(matches!(case.state(1), RequestState::Verified { .. }), "{:?}", case.state(1));
+    assert_eq!(case.act("U2", PersonCommand::Ratify { request: request(1) }), Err(Refusal::OwnRequest));
+    case.act("U4", PersonCommand::Ratify { request: request(1) }).unwrap();
+}
+
+#[test]
 fn one_who_acts_alone_needs_no_approver_to_ask() {
     let mut case = Case::new();
     case.policy.approvers.users = [user("U4")].into();

@@ -1,0 +1,29 @@
+//! What is read back after a call.
+
+use super::case::{Case, request};
+use crate::domain::incident::command::Report;
+use crate::domain::incident::decide::take_report;
+use crate::domain::incident::event::Event;
+use crate::domain::observation::{KeyStatus, Observation};
+
+#[test]
+fn a_user_made_again_under_the_same_name_proves_nothing() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    let sent = case.incident.requests[&request(1)].plan.work.calls.clone();
+    let (lease_until, replica) = (case.now, "r".into());
+    case.apply(vec![Event::ExecutionStarted { request: request(1), replica, lease_until, sent }]);
+    let read = |owner_id: &str, status, last| {
+        let now = Observation::AccessKey {
+            owner_id: owner_id.into(),
+            owner_arn: "arn:aws:iam::111122223333:user/ci".into(),
+            status: Some(status),
+        };
+        take_report(&case.incident, Report::ReadBack { request: request(1), now, last }, case.cx())
+    };
+    assert_eq!(read("AIDA1", KeyStatus::Inactive, false), [Event::Verified { request: request(1), no_op: false }]);
+    assert_eq!(read("AIDA2", KeyStatus::Inactive, false), []);
+    assert_eq!(read("AIDA1", KeyStatus::Active, false), []);
+    assert!(matches!(read("AIDA2", KeyStatus::Inactive, true)[..], [Event::ExecutionFailed { .. }]));
+}
