@@ -39,6 +39,7 @@ mod people;
 mod run;
 mod schedule;
 mod store;
+mod worker;
 
 /// Seeds of every test run.
 const SEEDS: u64 = 300;

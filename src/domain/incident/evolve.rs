@@ -249,7 +249,10 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
                 request.retracted.insert(person.clone(), at);
             }
             request.approvals.retain(|a| a.user != *by);
-            request.state = RequestState::Pending;
+            // What one person alone lets run does not hang on the yeses of others.
+            if request.glass.is_none() {
+                request.state = RequestState::Pending;
+            }
         }
         Event::RequestSuperseded { by, .. } => request.state = RequestState::Superseded { by: *by },
         Event::RequestDenied { by, reason, .. } => {

@@ -26,8 +26,9 @@ pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> 
         return Err(Refusal::NotAMember(actor.standing));
     }
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-    let in_their_name =
-        found.plan.requester == actor.person || found.approvals.iter().any(|a| a.person == actor.person);
+    let in_their_name = found.plan.requester == actor.person
+        || found.approvals.iter().any(|a| a.person == actor.person)
+        || found.glass.as_ref().is_some_and(|glass| glass.person == actor.person);
     if !in_their_name {
         return Err(Refusal::NotInYourName(request));
     }

@@ -21,6 +21,7 @@ pub(super) use words::in_words;
 use words::{name, request_of};
 
 mod aws;
+mod counts;
 mod glass;
 mod together;
 mod watch;
@@ -171,11 +172,6 @@ impl Audit {
         self.note("AWS calls");
     }
 
-    /// Counts something that has happened.
-    pub(super) fn note(&mut self, what: &'static str) {
-        *self.seen.entry(what).or_default() += 1;
-    }
-
     fn held(&mut self, id: RequestId) -> Option<&mut Held> {
         self.cases.get_mut(&id.incident())?.requests.get_mut(&id)
     }
@@ -198,17 +194,7 @@ impl Audit {
             self.fail(format!("{id}, record {} ({event}): {why}", self.cases[&id].chain.records()));
         }
         self.note(name(&record.event));
-        match &record.event {
-            Event::ApprovalRequested { burst: Some(_), .. } => self.note("asked together"),
-            Event::ApprovalGiven { request, .. } if self.held(*request).is_some_and(|held| held.burst.is_some()) => {
-                self.note("approved together");
-            }
-            Event::ContainmentChecked { lost, new_keys, .. } => {
-                lost.iter().for_each(|_| self.note("containments lost"));
-                new_keys.iter().for_each(|_| self.note("new keys"));
-            }
-            _ => {}
-        }
+        self.count(&record.event);
     }
 
     /// Nothing is left that should have been done long ago.

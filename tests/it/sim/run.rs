@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use irp::domain::alert::Alert;
-use irp::domain::id::IncidentId;
 use irp::domain::incident::command::PersonCommand;
 use irp::domain::incident::owed::owed;
 use irp::domain::playbook::{BUILT_IN, Playbook};
@@ -17,6 +16,7 @@ use irp::ports::IncidentLog;
 use super::clicks;
 use super::people::HUMANS;
 use super::schedule::{Bell, By, Click, Event, Landing, MINUTE_MS, Odds, Port, SECOND_MS, Sim, Task, What};
+use super::worker::effects;
 
 /// How long people act and things go wrong.
 const BUSY_MS: u64 = 15 * MINUTE_MS;
@@ -485,39 +485,5 @@ impl Run {
             }
         }
         state.audit.at_rest();
-    }
-}
-
-/// What the worker does with an incident: each kind of work once at a time in one process, and again when
-/// somebody came meanwhile.
-async fn effects(port: &Port, engine: &Engine, id: IncidentId, task: Task) -> Result<(), EngineError> {
-    let key = (id, task);
-    {
-        let busy = &mut port.sim.state().replicas[port.replica].busy;
-        if let Some(again) = busy.get_mut(&key) {
-            *again = true;
-            return Ok(());
-        }
-        busy.insert(key, false);
-    }
-    loop {
-        let outcome = match task {
-            Task::Act => engine.advance(id).await,
-            Task::Watch => engine.watch(id).await,
-            Task::Inform => engine.inform(id).await,
-            Task::Reach => engine.reach(id).await,
-        };
-        let state = &mut *port.sim.state();
-        if let Err(error) = &outcome {
-            state.say(format!("{id} {task:?} on replica {}: {error}", port.replica));
-        }
-        let busy = &mut state.replicas[port.replica].busy;
-        match busy.get_mut(&key) {
-            Some(again) if *again => *again = false,
-            _ => {
-                busy.remove(&key);
-                return outcome;
-            }
-        }
     }
 }

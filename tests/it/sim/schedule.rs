@@ -262,7 +262,9 @@ impl Sim {
     pub(super) fn wake(&self) {
         let woken = std::mem::take(&mut *self.woken.lock().unwrap());
         let state = &mut *self.state();
-        woken.into_iter().for_each(|task| state.book(0, Event::Wake(task)));
+        for task in woken {
+            state.book(0, Event::Wake(task));
+        }
     }
 }
 

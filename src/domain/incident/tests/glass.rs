@@ -69,6 +69,22 @@ fn a_yes_that_was_given_before_does_not_stop_it_and_the_requester_is_no_judge() 
 }
 
 #[test]
+fn a_yes_taken_back_does_not_stop_it_and_whoever_broke_the_glass_can_say_that_they_did_not() {
+    let mut case = Case::new();
+    case.policy.break_glass = [user("U3")].into();
+    case.policy.rules.values_mut().for_each(|rules| rules.quorum = 2);
+    case.policy.belongings.clear();
+    case.ask("U2", &["deactivate"]).unwrap();
+    case.approve("U4", 1).unwrap();
+    let alone = glass(&case, 1, KEY);
+    case.act("U3", alone).unwrap();
+    case.act("U4", PersonCommand::Retract { request: request(1) }).unwrap();
+    assert!(matches!(case.state(1), RequestState::Approved { .. }), "{:?}", case.state(1));
+    case.act("U3", PersonCommand::NotMe { request: request(1) }).unwrap();
+    assert!(case.incident.freeze.is_some() && matches!(case.state(1), RequestState::Cancelled { .. }));
+}
+
+#[test]
 fn one_who_acts_alone_needs_no_approver_to_ask() {
     let mut case = Case::new();
     case.policy.approvers.users = [user("U4")].into();

@@ -1,0 +1,30 @@
+//! What has happened in a run, for knowing that the runs are worth something.
+
+use irp::domain::incident::event::Event;
+
+use super::Audit;
+
+impl Audit {
+    /// Counts something that has happened.
+    pub(in super::super) fn note(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    pub(super) fn count(&mut self, event: &Event) {
+        match event {
+            Event::ApprovalRequested { burst: Some(_), .. } => self.note("asked together"),
+            Event::ApprovalGiven { request, .. } if self.held(*request).is_some_and(|held| held.burst.is_some()) => {
+                self.note("approved together");
+            }
+            Event::ContainmentChecked { lost, new_keys, .. } => {
+                for _ in lost {
+                    self.note("containments lost");
+                }
+                for _ in new_keys {
+                    self.note("new keys");
+                }
+            }
+            _ => {}
+        }
+    }
+}
