@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use irp::domain::alert::Alert;
 use irp::domain::incident::command::PersonCommand;
 use irp::domain::incident::owed::owed;
@@ -460,7 +461,9 @@ impl Run {
                     match loaded {
                         Ok(Some(incident)) => {
                             let now = state.clock(replica);
-                            let overdue = owed(&incident).into_iter().find(|o| o.due_at < now);
+                            // What has come due in the last minute may still be under way.
+                            let long_ago = now - TimeDelta::minutes(1);
+                            let overdue = owed(&incident).into_iter().find(|o| o.due_at < long_ago);
                             if let Some(overdue) = overdue {
                                 state.audit.fail(format!("{id}: owed and never done: {overdue:?}"));
                             }
