@@ -6,9 +6,10 @@
 sandbox:
 	cargo run -- sandbox
 
+# One test at a time: many of them start programs and bring a crowd of their own.
 test:
 	tests/tools.sh
-	cargo test --workspace --locked
+	RUST_TEST_THREADS=1 cargo test --workspace --locked
 
 # The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS.
 sim:
