@@ -45,7 +45,7 @@ pub(crate) struct Case {
 }
 
 /// Cases of all tests that are under way at once: each has a program or two, and they mostly wait.
-static AT_ONCE: Semaphore = Semaphore::const_new(16);
+static AT_ONCE: Semaphore = Semaphore::const_new(6);
 
 impl Cases {
     /// With a server that knows the scripts: a command that it would have to be asked for anew is not the one
