@@ -63,11 +63,26 @@ impl Driver {
 
 /// Waits for an element, and gives its text.
 async fn text(browser: &Client, css: &str) -> String {
-    browser.wait().at_most(LIMIT).for_element(Locator::Css(css)).await.expect(css).text().await.unwrap()
+    let started = Instant::now();
+    loop {
+        let element = browser.wait().at_most(LIMIT).for_element(Locator::Css(css)).await.expect(css);
+        match element.text().await {
+            Ok(text) => return text,
+            // The page has drawn it anew meanwhile.
+            Err(error) => assert!(started.elapsed() < LIMIT, "{css}: {error}"),
+        }
+    }
 }
 
 async fn press(browser: &Client, css: &str) {
-    browser.wait().at_most(LIMIT).for_element(Locator::Css(css)).await.expect(css).click().await.unwrap();
+    let started = Instant::now();
+    loop {
+        let element = browser.wait().at_most(LIMIT).for_element(Locator::Css(css)).await.expect(css);
+        match element.click().await {
+            Ok(()) => return,
+            Err(error) => assert!(started.elapsed() < LIMIT, "{css}: {error}"),
+        }
+    }
 }
 
 /// Waits until an element says something.
