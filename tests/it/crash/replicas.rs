@@ -15,7 +15,7 @@ const KEY: &str = "· Deactivate access key";
 /// What the bot reads before and after a call.
 const READ: &str = "ListAccessKeys";
 /// Within so long the other has carried on with what the dead one was at.
-/// Alone a case stays under 30 s; several at once share two cores.
+/// The goal is 30 s: cards of a post that the dead one had begun have come later than that.
 const TAKEOVER_MAX: Duration = Duration::from_secs(60);
 
 /// What the other one makes of it, without anybody's help. `reads` is how often AWS had been read.
