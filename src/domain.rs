@@ -6,6 +6,7 @@ pub mod alert;
 pub mod approval;
 pub mod blast_radius;
 pub mod credential;
+pub mod hunt;
 pub mod id;
 pub mod identification;
 pub mod incident;

@@ -164,6 +164,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::AlertReceived { .. }
         | Event::Identified { .. }
         | Event::BlastRadiusRead { .. }
+        | Event::TrailHunted { .. }
         | Event::IdentificationFailed { .. }
         | Event::IdentificationAsked { .. }
         | Event::PlanUploaded { .. }

@@ -8,6 +8,7 @@ use crate::domain::alert::{Alert, Severity};
 use crate::domain::approval::{CallAnswer, Digest, Plan};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
+use crate::domain::hunt::Hunted;
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::policy::PersonId;
@@ -40,6 +41,11 @@ pub enum Event {
     BlastRadiusRead {
         /// What it shows.
         found: BlastRadius,
+    },
+    /// The trail was searched for what the attacker reached and left behind.
+    TrailHunted {
+        /// What it shows so far.
+        found: Box<Hunted>,
     },
     /// The bot could not find out whose credential it is.
     IdentificationFailed {

@@ -45,6 +45,7 @@ fn open(record: &Record) -> Option<Incident> {
         search: wanted(record.at),
         blast_radius: None,
         reach_wanted_at: None,
+        hunted: None,
         compromise: None,
         lead: None,
         named: [].into(),
@@ -103,6 +104,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.blast_radius = Some((found.clone().over(incident.reach()), at));
             incident.reach_wanted_at = None;
         }
+        Event::TrailHunted { found } => incident.hunted = Some(((**found).clone(), at)),
         Event::IdentificationAsked { .. } => {
             incident.search = wanted(at);
             incident.reach_wanted_at = Some(at);

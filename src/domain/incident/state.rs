@@ -9,6 +9,7 @@ use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Digest, Request};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
+use crate::domain::hunt::Hunted;
 use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::policy::PersonId;
@@ -51,6 +52,8 @@ pub struct Incident {
     pub blast_radius: Option<(BlastRadius, DateTime<Utc>)>,
     /// From when on that is to be read again.
     pub reach_wanted_at: Option<DateTime<Utc>>,
+    /// What the search through the trail has shown, and when it last looked.
+    pub hunted: Option<(Hunted, DateTime<Utc>)>,
     /// Set by a responder.
     pub compromise: Option<CompromiseTime>,
     /// Who leads.

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::attribution::Who;
 use super::classify::{Category, Outcome};
@@ -16,7 +16,7 @@ use super::token::Token;
 const EVIDENCE_MAX: usize = 100;
 
 /// How a resource stands.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It is there: the attacker made it, or only read it.

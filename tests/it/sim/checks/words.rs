@@ -65,6 +65,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::LeadTaken { .. } => "LeadTaken",
         Event::ApprovalRequested { .. } => "ApprovalRequested",
         Event::BlastRadiusRead { .. } => "BlastRadiusRead",
+        Event::TrailHunted { .. } => "TrailHunted",
         Event::ContainmentChecked { .. } => "ContainmentChecked",
         Event::GlassBroken { .. } => "GlassBroken",
         Event::GlassRatified { .. } => "GlassRatified",
