@@ -17,6 +17,7 @@ use crate::domain::incident::decide::{self, Context};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
+use crate::domain::incident::risk;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::open_steps;
 use crate::domain::playbook::Playbook;
@@ -26,6 +27,7 @@ use crate::domain::stored::Record;
 use crate::ports::{AppendError, ChatError, Clock, Cloud, CloudError, Directory, Store, StoreError};
 
 mod effects;
+mod hunt;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.
@@ -260,6 +262,17 @@ impl Engine {
         match decide::may_break_glass(&incident, &actor, request, digest, self.context(&policy)) {
             Ok(_) => Ok(incident.requests[&request].clone()),
             Err(refusal) => Err(self.audit(&incident, &actor, "break the glass", Some(request), refusal).await),
+        }
+    }
+
+    /// Whether somebody may accept the risk of the containment that they have seen, before they are shown the form.
+    pub async fn may_accept_risk(&self, id: IncidentId, by: &UserId, shown: i64) -> Result<(), EngineError> {
+        let actor = self.actor(by).await;
+        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        let policy = self.policy().await;
+        match risk::may_accept(&incident, &actor, shown, self.context(&policy)) {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.audit(&incident, &actor, "accept the risk", None, refusal).await),
         }
     }
 
