@@ -70,7 +70,7 @@ pub struct AccountSettings {
     pub reader_role_arn: Option<String>,
     /// Assumed for each change; the base identity when absent.
     pub contain_role_arn: Option<String>,
-    /// Regions whose trail is read, besides us-east-1.
+    /// Regions whose trail is read and searched, besides us-east-1.
     pub regions: Vec<String>,
 }
 

@@ -46,6 +46,10 @@ const PAGE_WAITS: [Duration; 5] = [
 /// Records of one incident that are kept, and their bytes.
 const RECORDS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 16 << 20;
+/// A trail with less room than this is as good as full.
+const RECORD_ROOM: usize = 64 << 10;
+/// Why no Region counts as covered when something was left out.
+const FOLLOWED_SHORT: &str = "not all that was found could be followed";
 /// Other users whose keys are read after a search.
 const USERS_READ_MAX: usize = 20;
 
@@ -94,7 +98,8 @@ struct Search<'a> {
 struct State {
     trail: Trail,
     bytes: usize,
-    full: bool,
+    /// More was found than fits, or than is followed.
+    short: bool,
     unread: BTreeMap<String, String>,
     not_known: BTreeSet<String>,
 }
@@ -155,6 +160,7 @@ impl<'a> Search<'a> {
         for round in 0..=ROUNDS_MAX {
             let (wanted, cut) = pivots(&self.names, &analysis);
             if cut {
+                self.state().short = true;
                 let why = format!("More can be asked about than is asked ({PIVOTS_MAX} keys, names and resources).");
                 self.state().not_known.insert(why);
             }
@@ -164,6 +170,7 @@ impl<'a> Search<'a> {
                 break;
             }
             if round == ROUNDS_MAX {
+                self.state().short = true;
                 let why = "There may be more: each round of the search has shown something new.";
                 self.state().not_known.insert(why.into());
                 break;
@@ -221,8 +228,11 @@ impl<'a> Search<'a> {
             }
         }
         if let Some((from, until)) = cover.cut {
+            let state = &mut *self.state();
+            // What is left out from before the containment is no gap in its proof.
+            state.short |= self.incident.watch.is_some_and(|watch| until > watch.since);
             let why = format!("{name}: too much of it, so what was from {from} until {until} is not known");
-            self.state().not_known.insert(why);
+            state.not_known.insert(why);
         }
         Ok(())
     }
@@ -263,7 +273,7 @@ impl<'a> Search<'a> {
             records.retain(|id, text| {
                 let known = state.trail.records.contains_key(id);
                 let room = state.trail.records.len() < RECORDS_MAX && state.bytes + text.len() <= BYTES_MAX;
-                state.full |= !known && !room;
+                state.short |= !known && !room;
                 if !known && room {
                     state.bytes += text.len();
                     state.trail.records.insert(id.clone(), text.clone());
@@ -322,7 +332,11 @@ impl<'a> Search<'a> {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => match runtime.spawn_blocking(work).await {
                 Ok(analysis) => analysis,
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The process is ending, and this with it.
+                    Err(_) => std::future::pending().await,
+                },
             },
             // Nobody waits for the thread of a simulation.
             Err(_) => work(),
@@ -332,8 +346,10 @@ impl<'a> Search<'a> {
     async fn finish(self, analysis: &Analysis) -> Result<Sweep, EngineError> {
         let mut found = hunted(analysis, &self.state().trail.records);
         self.read_keys(&mut found).await;
-        let State { trail, full, unread, not_known, .. } =
+        let State { trail, short, unread, not_known, bytes } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let full = trail.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX - RECORD_ROOM;
+        let short = short || full;
         found.not_known.extend(unread.iter().map(|(region, why)| format!("{region} could not be searched: {why}")));
         found.not_known.extend(not_known);
         if full {
@@ -349,7 +365,7 @@ impl<'a> Search<'a> {
                 Some(Mark::Canaries(canaries)) => canaries.seen_until,
                 _ => None,
             };
-            let unread = unread.get(region).cloned();
+            let unread = unread.get(region).cloned().or_else(|| short.then(|| FOLLOWED_SHORT.to_owned()));
             // What was not read through counts only as far as it did before.
             let known = before.get(region.as_str()).and_then(|region| region.covered_until);
             let covered_until = if unread.is_some() { known } else { seen };
