@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::id::AccountId;
@@ -44,10 +44,20 @@ pub struct Hunted {
     pub newest_at: Option<DateTime<Utc>>,
 }
 
+/// So often it is told anew that a credential has been used.
+const USE_NEWS_EVERY: TimeDelta = TimeDelta::minutes(10);
+
 impl Hunted {
-    /// Whether another search has shown the same: how many records it took is no news.
+    /// Whether another search has shown the same. How many records it took is no news, and that a credential is
+    /// still used is news every ten minutes: each that is news is a record of all this in the log.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let said = |hunted: &Self| Self { events_read: 0, newest_at: None, ..hunted.clone() };
+        let said = |hunted: &Self| {
+            let mut said = Self { events_read: 0, newest_at: None, ..hunted.clone() };
+            for reached in &mut said.credentials {
+                reached.last_worked_at = reached.last_worked_at.and_then(|at| at.duration_trunc(USE_NEWS_EVERY).ok());
+            }
+            said
+        };
         said(self) == said(other)
     }
 

@@ -120,7 +120,9 @@ impl<'a> Search<'a> {
             None => found.keys.iter().map(|key| key.id.to_string()).collect(),
         };
         if stolen.is_empty() {
-            return Ok(Err("No access key is known, so the trail could not be searched: report one with /irp open.".into()));
+            return Ok(Err(
+                "No access key is known, so the trail could not be searched: report one with /irp open.".into()
+            ));
         }
         let regions = match engine.ports.cloud.regions(&account).await {
             Ok(regions) => regions,

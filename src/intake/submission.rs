@@ -188,11 +188,9 @@ pub fn parse(
         form::ACCEPT_RISK => {
             let (incident, shown) = context.split_once(' ')?;
             match value(field::REASON) {
-                Some(reason) => Ok(Submission::AcceptRisk {
-                    incident: incident.parse().ok()?,
-                    shown: shown.parse().ok()?,
-                    reason,
-                }),
+                Some(reason) => {
+                    Ok(Submission::AcceptRisk { incident: incident.parse().ok()?, shown: shown.parse().ok()?, reason })
+                }
                 None => wrong(field::REASON, "Say why the risk is worth it."),
             }
         }

@@ -113,10 +113,9 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
                 "request again: {}. The key was still active when they were revoked, so there can be newer ones.",
                 escape(&step.title)
             ),
-            (Missing::GotThrough, _) => format!(
-                ":rotating_light: the attacker got through after it: request again: {}.",
-                escape(&step.title)
-            ),
+            (Missing::GotThrough, _) => {
+                format!(":rotating_light: the attacker got through after it: request again: {}.", escape(&step.title))
+            }
             (Missing::NotInForce, _) if incident.requests_for(&step.id).next().is_some_and(|r| r.lost.is_some()) => {
                 format!(":rotating_light: somebody has undone it: request again: {}.", escape(&step.title))
             }

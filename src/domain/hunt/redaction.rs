@@ -10,8 +10,16 @@ use super::super::trail::record::moment;
 /// Longest record that is kept whole, in bytes.
 const RECORD_BYTES_MAX: usize = 64 << 10;
 /// Members whose values are secrets, in lower case.
-const SECRET: [&str; 8] =
-    ["sessiontoken", "secretaccesskey", "password", "secretstring", "secretbinary", "privatekey", "userdata", "plaintext"];
+const SECRET: [&str; 8] = [
+    "sessiontoken",
+    "secretaccesskey",
+    "password",
+    "secretstring",
+    "secretbinary",
+    "privatekey",
+    "userdata",
+    "plaintext",
+];
 /// What stands where a secret stood.
 const REMOVED: &str = "[removed]";
 

@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::decide::Context;
 use super::event::Event;
 use super::state::Incident;
-use super::verdict::{Judged, judge};
 use super::steps::contained;
+use super::verdict::{Judged, judge};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Swept};
 

@@ -84,7 +84,11 @@ pub fn other_users(incident: &Incident) -> BTreeSet<String> {
 /// Roles that the attacker has sessions of: the account of each, and its name.
 pub fn roles(incident: &Incident) -> BTreeSet<(&str, &str)> {
     let found = incident.hunted.iter().map(|(found, _)| found);
-    found.flat_map(principals).filter_map(|(_, arn)| role_session(arn)).map(|(account, role, _)| (account, role)).collect()
+    found
+        .flat_map(principals)
+        .filter_map(|(_, arn)| role_session(arn))
+        .map(|(account, role, _)| (account, role))
+        .collect()
 }
 
 /// Whether AWS has shown a key, or a user by name, to be of no more use to anybody.

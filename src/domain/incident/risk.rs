@@ -94,8 +94,7 @@ pub(super) fn accept(
     let others = incident.risk.iter().flat_map(|risk| risk.agreed.keys());
     let people: Vec<&PersonId> = others.chain([&actor.person]).filter(counts).collect();
     let accepted = people.len() >= 2 && people.iter().any(|person| cx.policy.is_approver(person));
-    let mut events =
-        vec![Event::RiskAgreed { by: actor.user.clone(), person: actor.person.clone(), reason }];
+    let mut events = vec![Event::RiskAgreed { by: actor.user.clone(), person: actor.person.clone(), reason }];
     events.extend(accepted.then_some(Event::RiskAccepted));
     Ok(events)
 }

@@ -77,7 +77,10 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
         "revoke-user-sessions" => {
             let others = reached::other_users(incident).into_iter();
             let other = |name: String| action(Some(name.clone()), Action::RevokeUserSessions { user_name: name });
-            [action(None, Action::RevokeUserSessions { user_name: name })].into_iter().chain(others.map(other)).collect()
+            [action(None, Action::RevokeUserSessions { user_name: name })]
+                .into_iter()
+                .chain(others.map(other))
+                .collect()
         }
         "revoke-role-sessions" => vec![action(None, Action::RevokeRoleSessions { role_name: name })],
         "revoke-assumed-roles" => assumed_roles(incident, found),
@@ -122,7 +125,9 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
     let (reached_here, reached_elsewhere): (Vec<_>, Vec<_>) = reached::roles(incident)
         .into_iter()
         .partition(|(of, _)| account.as_ref().is_none_or(|account| account.as_str() == *of));
-    names.extend(reached_here.iter().map(|(_, name)| *name).filter(|name| !is_unmodifiable(name)));
+    let (by_hand, revocable): (Vec<&str>, Vec<&str>) =
+        reached_here.iter().map(|(_, name)| *name).partition(|name| is_unmodifiable(name));
+    names.extend(revocable);
     // What was asked for stays, though its sessions have expired since.
     let asked = incident.requests.values().filter_map(|r| match &r.plan.action {
         Action::RevokeRoleSessions { role_name } => Some(role_name.as_str()),
@@ -134,6 +139,18 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
     for name in names {
         let action = Action::RevokeRoleSessions { role_name: name.to_owned() };
         offers.push((Some(name.to_owned()), action.title(), Offer::Action(action)));
+    }
+    for name in by_hand {
+        offers.push((
+            Some(name.to_owned()),
+            format!("End the sessions of role {name}"),
+            Offer::Refused {
+                why: format!("The attacker has a session of {name}, and only AWS itself can change that role (UnmodifiableEntity)."),
+                instead: "For AWSReservedSSO_*: in IAM Identity Center disable the user, end their sessions and remove the \
+                          account assignment. For a service-linked role: stop or isolate what the service acts for."
+                    .into(),
+            },
+        ));
     }
     let elsewhere = roles.iter().filter(|role| !here(role));
     let assumed = elsewhere.map(|role| (role.account.as_ref().map_or("another account", |a| a.as_str()), &*role.name));

@@ -24,7 +24,11 @@ pub(super) async fn a_page_and_how_far_it_was_read_are_kept_together(replicas: &
     let reading = Reading { from: at(0), until: at(90), down_to: at(40), pages: 1 };
     let open = Mark::Cover(Cover { read: None, open: Some(reading), cut: Some((at(0), at(1))) });
     let canaries = Canaries { out: vec![("r".into(), at(5))], last_at: Some(at(5)), seen_until: None };
-    replicas.one.keep_page(ID, &records([("e1", "{\"a\":1}"), ("e2", "ü\n")]), ("us-east-1 access key", &open)).await.unwrap();
+    replicas
+        .one
+        .keep_page(ID, &records([("e1", "{\"a\":1}"), ("e2", "ü\n")]), ("us-east-1 access key", &open))
+        .await
+        .unwrap();
     let canaries = Mark::Canaries(canaries);
     replicas.one.keep_page(ID, &BTreeMap::new(), ("canaries us-east-1", &canaries)).await.unwrap();
     let kept = replicas.other.trail(ID).await.unwrap();
