@@ -41,6 +41,8 @@ const HOME_REGION: &str = "us-east-1";
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
 const READ_ATTEMPT_TIME_MAX: Duration = Duration::from_secs(5);
 const READ_TIME_MAX: Duration = Duration::from_secs(12);
+/// The event history of us-east-1 has been seen to take half a minute.
+const LOOKUP_TIME_MAX: Duration = Duration::from_secs(40);
 const CHANGE_TIME_MAX: Duration = Duration::from_secs(8);
 const READ_ATTEMPTS_MAX: u32 = 3;
 /// Name of the sessions that only read.
@@ -138,7 +140,8 @@ impl AccountClients {
         let trails = regions.into_iter().map(|region| {
             let at = |config: &SdkConfig| config.to_builder().region(aws_config::Region::new(region.clone()));
             // It is tried again in its turn, and not by the SDK.
-            let lookups = at(&config).retry_config(RetryConfig::disabled()).build();
+            let slow = TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(LOOKUP_TIME_MAX);
+            let lookups = at(&config).retry_config(RetryConfig::disabled()).timeout_config(slow.build()).build();
             let canary = aws_sdk_sts::Client::new(&at(&canary).build());
             RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&lookups), canary)
         });
