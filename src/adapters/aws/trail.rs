@@ -14,8 +14,12 @@ use serde_json::Value;
 use super::fault::fault;
 use crate::ports::CloudError;
 
-/// What AWS allows in each Region of an account.
-const LOOKUPS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2).unwrap();
+/// AWS allows two lookups a second in each Region of an account. Counted in hundredths of one, so that a turn that was
+/// taken some milliseconds late does not put off all that come after it.
+const HUNDREDTHS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
+const ONE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+/// One, and as much as may be caught up: 50 ms.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(110).unwrap();
 
 /// The event history of one Region, asked no faster than it may be, whoever asks.
 pub(super) struct RegionTrail {
@@ -45,7 +49,7 @@ pub(super) struct Span {
 
 impl RegionTrail {
     pub(super) fn new(region: String, client: Client, canary: aws_sdk_sts::Client) -> Self {
-        let quota = Quota::per_second(LOOKUPS_PER_SECOND).allow_burst(NonZeroU32::MIN);
+        let quota = Quota::per_second(HUNDREDTHS_PER_SECOND).allow_burst(AT_ONCE);
         Self { region, client, canary, pace: RateLimiter::direct(quota) }
     }
 
@@ -68,7 +72,8 @@ impl RegionTrail {
         let seconds = |at: DateTime<Utc>| aws_smithy_types::DateTime::from_secs(at.timestamp());
         let mut attempt = 1;
         loop {
-            self.pace.until_ready().await;
+            // There is always room for one.
+            let _ = self.pace.until_n_ready(ONE).await;
             let asked = self
                 .client
                 .lookup_events()
