@@ -166,7 +166,7 @@ impl<'a> Search<'a> {
                 let why = format!("More can be asked about than is asked ({PIVOTS_MAX} keys, names and resources).");
                 self.state().not_known.insert(why);
             }
-            let new = self.regions.iter().map(|region| (region, self.questions(region, &wanted, &asked)));
+            let new = self.regions.iter().map(|region| (region, Self::questions(region, &wanted, &asked)));
             let new: Vec<(&String, Vec<Question>)> = new.filter(|(_, questions)| !questions.is_empty()).collect();
             if new.is_empty() {
                 break;
@@ -185,7 +185,7 @@ impl<'a> Search<'a> {
     }
 
     /// What is to be asked in a Region and has not been yet.
-    fn questions(&self, region: &str, wanted: &[Asked], asked: &BTreeSet<Question>) -> Vec<Question> {
+    fn questions(region: &str, wanted: &[Asked], asked: &BTreeSet<Question>) -> Vec<Question> {
         let here = wanted.iter().filter(|(_, only)| only.as_deref().is_none_or(|only| only == region));
         let questions = here.map(|(pivot, _)| Question { region: region.to_owned(), pivot: pivot.clone() });
         questions.filter(|question| !asked.contains(question)).collect()
@@ -330,7 +330,7 @@ impl<'a> Search<'a> {
     /// What the records say by now. It takes a moment where there are many: not on a thread that others wait for.
     async fn analysis(&self) -> Analysis {
         let (records, question) = (self.state().trail.records.clone(), self.question.clone());
-        let work = move || analyse(&question, records.values().map(String::as_str));
+        let work = move || analyse(&question, &records);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => match runtime.spawn_blocking(work).await {
                 Ok(analysis) => analysis,

@@ -31,8 +31,8 @@ const TEXT_CHARS_MAX: usize = 600;
 const ROLE_SESSION_MAX: TimeDelta = TimeDelta::hours(12);
 const USER_SESSION_MAX: TimeDelta = TimeDelta::hours(36);
 
-/// Works out what records say about stolen keys, in whatever order they stand.
-pub fn analyse<'r>(question: &Question, records: impl Iterator<Item = &'r str> + Clone) -> Analysis {
+/// Works out what records, by event id, say about stolen keys.
+pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analysis {
     let mut hunt = Hunt::new(&question.credentials);
     let mut scout = Scout::default();
     let (mut known, mut unreadable) = (0, 0);
@@ -40,7 +40,7 @@ pub fn analyse<'r>(question: &Question, records: impl Iterator<Item = &'r str> +
         if round > 0 {
             scout.again();
         }
-        for (text, number) in records.clone().zip(0_u64..) {
+        for (text, number) in records.values().zip(0_u64..) {
             let Ok(element) = serde_json::from_str::<Record<'_>>(text) else {
                 unreadable += u32::from(round == 0);
                 continue;

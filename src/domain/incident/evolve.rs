@@ -84,7 +84,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     }
     if let Event::TrailSwept { swept } = &record.event {
         // That it was looked is no change of the incident.
-        incident.swept = Some(((**swept).clone(), at));
+        incident.swept = Some((swept.clone(), at));
         return;
     }
     incident.updated_at = at;
@@ -128,10 +128,10 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         }
         Event::VerdictReached { judged } => {
             if let Verdict::Failed { call } = &judged.verdict {
-                incident.breach = Some(call.clone());
+                incident.breach = Some(Box::new(call.clone()));
                 incident.risk = None;
             }
-            incident.verdict = Some(((**judged).clone(), at));
+            incident.verdict = Some((judged.clone(), at));
         }
         Event::RiskAgreed { by, person, reason } => {
             let risk = incident.risk.get_or_insert_default();

@@ -65,7 +65,7 @@ pub(super) fn take(incident: &Incident, sweep: Sweep, cx: Context<'_>) -> Vec<Ev
     let since = after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook));
     if let Some(since) = since {
         let judged = Judged { verdict: judge(since, &calls, &regions), since };
-        if incident.verdict.as_ref().is_none_or(|(last, _)| *last != judged) {
+        if incident.verdict.as_ref().is_none_or(|(last, _)| **last != judged) {
             events.push(Event::VerdictReached { judged: Box::new(judged) });
         }
     }

@@ -59,13 +59,13 @@ pub struct Incident {
     /// When a search last showed a credential or a resource that was not known before.
     pub found_new_at: Option<DateTime<Utc>>,
     /// How far the last search came, and when.
-    pub swept: Option<(Swept, DateTime<Utc>)>,
+    pub swept: Option<(Box<Swept>, DateTime<Utc>)>,
     /// What the evidence says about the containment, and since when.
-    pub verdict: Option<(Judged, DateTime<Utc>)>,
+    pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.
-    pub breach: Option<Call>,
+    pub breach: Option<Box<Call>>,
     /// Who accepts the risk of the containment as it is.
-    pub risk: Option<Risk>,
+    pub risk: Option<Box<Risk>>,
     /// Set by a responder.
     pub compromise: Option<CompromiseTime>,
     /// Who leads.
