@@ -20,8 +20,11 @@ use hyper_util::rt::TokioExecutor;
 use irp::adapters::redis::RedisStore;
 use irp::domain::approval::{Request, RequestState};
 use irp::domain::id::IncidentId;
-use irp::domain::incident::evolve::fold;
-use irp::ports::IncidentLog;
+use irp::domain::incident::event::Event;
+use irp::domain::incident::evolve::{evolve, fold};
+use irp::domain::incident::owed::next_due_at;
+use irp::domain::stored::Record;
+use irp::ports::{AppendError, IncidentLog};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -160,6 +163,26 @@ impl Stand {
         while load().await.is_none_or(|incident| incident.identification().is_none()) {
             assert!(started.elapsed() < LIMIT, "INC-{incident} is not identified");
             tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Writes down that this incident's credential is the first one's: an account has no hundreds of stolen keys.
+    async fn identify_as_the_first(&self, incident: u32) {
+        let load = |n| async move { fold(&self.store.load(IncidentId::new(n)).await.unwrap()).unwrap() };
+        let found = load(1).await.identification().unwrap().clone();
+        loop {
+            let mut now = load(incident).await;
+            if now.identification().is_some() {
+                return;
+            }
+            let record = Record::seal(Some(&now.head), self::now(), Event::Identified { found: found.clone() });
+            let expected = now.version;
+            evolve(&mut now, &record);
+            // The program looks for it too, and writes down that it cannot find it.
+            match self.store.append(now.id, expected, &[record], next_due_at(&now)).await {
+                Ok(()) | Err(AppendError::Conflict) => {}
+                Err(AppendError::Store(error)) => panic!("{error}"),
+            }
         }
     }
 
@@ -417,13 +440,15 @@ async fn approval() {
 async fn decisions() {
     let stand = Stand::start().await;
     let sender = stand.sender();
-    for n in 1..=DECISIONS {
+    sender.alert(&stand.world.finding("delivery", "finding")).await;
+    stand.until_identified(1).await;
+    for n in 2..=DECISIONS {
         sender.alert(&finding(&stand.world, n)).await;
     }
     stand.until_settled(DECISIONS).await;
     let mut buttons = Vec::new();
     for n in 1..=DECISIONS {
-        stand.until_identified(n).await;
+        stand.identify_as_the_first(n).await;
         sender.click(ANA, "irp.request", &format!("INC-{n} revoke-user-sessions")).await;
     }
     for n in 1..=DECISIONS {

@@ -44,13 +44,13 @@ printf '%s\n' '#![allow(clippy::unwrap_used)]' 'mod model;' 'mod sim;' 'mod worl
 only_never='for (name, _) in checker.discoveries() { assert_eq!(checker.discovery_classification(name).to_string(), "example", "{name}"); }'
 sed -e 's/^const DEPTH: usize = .*/const DEPTH: usize = 9;/' -e "s/^    checker.assert_properties();/    $only_never/" \
     tests/it/model.rs > "$package/tests/it/model.rs"
-sed -i 's/^const SEEDS: u64 = .*/const SEEDS: u64 = 50;/' "$package/tests/it/sim.rs"
+sed -i 's/^const SEEDS: u64 = .*/const SEEDS: u64 = 15;/' "$package/tests/it/sim.rs"
 sed -n '/^pub(crate) const [A-Z]*: &str = "/p' tests/it/world.rs > "$package/tests/it/world.rs"
 
 {
     printf '%s\n' '[package]' 'name = "irp"' 'version = "0.0.0"' 'edition = "2024"' 'publish = false' 'autotests = false'
     printf '\n[dependencies]\n'
-    for crate in async-trait chrono futures-util hex rand serde serde_json serde_json_canonicalizer sha2 thiserror tokio toml tracing; do
+    for crate in async-trait chrono futures-util hex memchr rand serde serde_json serde_json_canonicalizer sha2 thiserror tokio toml tracing; do
         echo "$crate.workspace = true"
     done
     printf '\n[dev-dependencies]\nstateright.workspace = true\nproptest.workspace = true\n'

@@ -20,9 +20,9 @@ use crate::ports::{CARDS_LEASE, CardKey, ChatError, Posted, Slot, StoreError, Tu
 use crate::view::{ANNOUNCEMENT, Card, To, cards};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for. Longer
-/// than a post and its record can take, and short enough that whoever takes over a dead process's work need
-/// not wait much for it.
-const POSTING_MAX: TimeDelta = TimeDelta::seconds(20);
+/// than a post (8 s) and the records before and after it (2 s each) can take, and shorter than [`TAKEOVER_AFTER`]:
+/// whoever takes over a dead process's work need not wait for it.
+const POSTING_MAX: TimeDelta = TimeDelta::seconds(14);
 /// A step's card is edited no more often than this, and what only sums up less often still: Slack takes
 /// about 50 edits a minute, and what changes in between is shown with the next one.
 const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);
@@ -61,8 +61,8 @@ enum Unfinished {
     Chat(ChatError),
     /// The store did not.
     Store(StoreError),
-    /// A post that was begun may still arrive.
-    Waiting,
+    /// A post that was begun may still arrive, for so long.
+    Waiting(Duration),
 }
 
 impl From<StoreError> for Unfinished {
@@ -145,7 +145,10 @@ impl Workers {
                     self.metrics.failed("cards");
                     return true;
                 }
-                Err(Unfinished::Waiting) => None,
+                Err(Unfinished::Waiting(left)) => {
+                    tokio::time::sleep(left).await;
+                    continue;
+                }
                 Err(Unfinished::Store(error)) => Some(error.to_string()),
                 Err(Unfinished::Chat(error)) => Some(error.to_string()),
             };
@@ -248,8 +251,9 @@ impl Workers {
         begun: &Posted,
         thread: Option<&str>,
     ) -> Result<(), Unfinished> {
-        if self.wall.now() - begun.at < POSTING_MAX {
-            return Err(Unfinished::Waiting);
+        let left = (begun.at + POSTING_MAX - self.wall.now()).to_std().unwrap_or_default();
+        if !left.is_zero() {
+            return Err(Unfinished::Waiting(left));
         }
         if card.to != To::WarRoom {
             // The bot does not read what it says to one person: said twice is better than not at all.

@@ -83,7 +83,7 @@ impl Workers {
             Ok(()) => Ok(()),
             Err(EngineError::Store(error)) => Err(error.into()),
             // The file is written down: the next look says so again.
-            Err(_) => Err(Unfinished::Waiting),
+            Err(_) => Err(Unfinished::Waiting(super::LOOK_EVERY)),
         }
     }
 }

@@ -15,8 +15,7 @@ const KEY: &str = "· Deactivate access key";
 /// What the bot reads before and after a call.
 const READ: &str = "ListAccessKeys";
 /// Within so long the other has carried on with what the dead one was at.
-/// The goal is 30 s: cards of a post that the dead one had begun have come later than that.
-const TAKEOVER_MAX: Duration = Duration::from_mins(1);
+const TAKEOVER_MAX: Duration = Duration::from_secs(30);
 
 /// What the other one makes of it, without anybody's help. `reads` is how often AWS had been read.
 fn is_taken_over(w: &World, what: &str, reads: usize) -> bool {
