@@ -21,7 +21,7 @@ use crate::engine::{Engine, Ports};
 use crate::http::{App, BODIES_AT_ONCE, alert_key_hash, router};
 use crate::ports::{Clock, Cloud, Store};
 use crate::telemetry::Metrics;
-use crate::workers::{INFORM_AT_ONCE, REACHING_AT_ONCE, Workers, socket};
+use crate::workers::{HUNTING_AT_ONCE, INFORM_AT_ONCE, REACHING_AT_ONCE, Workers, socket};
 
 /// Longest wait for callers, and after that for work under way, when the process is asked to end. Both
 /// together stay under the half minute that most platforms give.
@@ -84,6 +84,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         busy: Arc::default(),
         informing: Arc::new(Semaphore::new(INFORM_AT_ONCE)),
         reaching: Arc::new(Semaphore::new(REACHING_AT_ONCE)),
+        hunting: Arc::new(Semaphore::new(HUNTING_AT_ONCE)),
         shutdown: shutdown.clone(),
     };
     // Without a signing secret nothing over HTTP can be Slack: a secret that nobody knows refuses it all.

@@ -17,6 +17,7 @@ use crate::domain::incident::decide::{self, Context};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
+use crate::domain::incident::risk;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::open_steps;
 use crate::domain::playbook::Playbook;
@@ -26,6 +27,7 @@ use crate::domain::stored::Record;
 use crate::ports::{AppendError, ChatError, Clock, Cloud, CloudError, Directory, Store, StoreError};
 
 mod effects;
+mod hunt;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.
@@ -216,13 +218,13 @@ impl Engine {
 
     /// A responder asks for a step: reads AWS, works the plan out and puts it before the approvers.
     pub async fn request(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Incident, EngineError> {
-        self.request_steps(id, by, |_| vec![step.clone()]).await
+        Box::pin(self.request_steps(id, by, |_| vec![step.clone()])).await
     }
 
     /// A responder asks for all containment that is left, as one thing to decide on.
     pub async fn request_all(&self, id: IncidentId, by: &UserId) -> Result<Incident, EngineError> {
         let left = |incident: &Incident| open_steps(incident, &self.playbook).into_iter().map(|(step, _)| step.id);
-        self.request_steps(id, by, |incident| left(incident).collect()).await
+        Box::pin(self.request_steps(id, by, |incident| left(incident).collect())).await
     }
 
     async fn request_steps(
@@ -248,7 +250,7 @@ impl Engine {
                 Err(refusal) => return Err(self.audit(&incident, &actor, "request", None, refusal).await),
             }
         }
-        self.decide(id, &actor, PersonCommand::Request { parts, nonce: nonce() }).await
+        Box::pin(self.decide(id, &actor, PersonCommand::Request { parts, nonce: nonce() })).await
     }
 
     /// Whether somebody may let a request run alone, before they are shown the form: what they would type there.
@@ -259,14 +261,27 @@ impl Engine {
         let policy = self.policy().await;
         match decide::may_break_glass(&incident, &actor, request, digest, self.context(&policy)) {
             Ok(_) => Ok(incident.requests[&request].clone()),
-            Err(refusal) => Err(self.audit(&incident, &actor, "break the glass", Some(request), refusal).await),
+            Err(refusal) => {
+                Err(Box::pin(self.audit(&incident, &actor, "break the glass", Some(request), refusal)).await)
+            }
+        }
+    }
+
+    /// Whether somebody may accept the risk of the containment that they have seen, before they are shown the form.
+    pub async fn may_accept_risk(&self, id: IncidentId, by: &UserId, shown: i64) -> Result<(), EngineError> {
+        let actor = self.actor(by).await;
+        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        let policy = self.policy().await;
+        match risk::may_accept(&incident, &actor, shown, self.context(&policy)) {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(Box::pin(self.audit(&incident, &actor, "accept the risk", None, refusal)).await),
         }
     }
 
     /// A person's command, other than opening and requesting.
     pub async fn act(&self, id: IncidentId, by: &UserId, command: PersonCommand) -> Result<Incident, EngineError> {
         let actor = self.actor(by).await;
-        self.decide(id, &actor, command).await
+        Box::pin(self.decide(id, &actor, command)).await
     }
 
     async fn decide(&self, id: IncidentId, actor: &Actor, command: PersonCommand) -> Result<Incident, EngineError> {

@@ -19,6 +19,10 @@ use crate::domain::observation::{Observation, Probe};
 use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
 
+pub use trail::{EventHistory, Of, Page, PageRead, Trail, TrailStore};
+
+mod trail;
+
 /// The time that rules go by.
 #[async_trait]
 pub trait Clock: Send + Sync {
@@ -211,7 +215,7 @@ pub trait CardStore: Send + Sync {
 
 /// All that one store gives.
 #[async_trait]
-pub trait Store: IncidentLog + Inbox + WorkQueue + CardStore {
+pub trait Store: IncidentLog + Inbox + WorkQueue + CardStore + TrailStore {
     /// Whether it answers, for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 
@@ -386,7 +390,7 @@ impl CloudError {
 
 /// AWS. There is one method that changes anything, and it takes a [`Warrant`].
 #[async_trait]
-pub trait Cloud: Send + Sync {
+pub trait Cloud: EventHistory {
     /// The ARN of the bot itself: it is never contained.
     async fn caller(&self) -> Result<String, CloudError>;
 

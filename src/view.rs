@@ -15,9 +15,11 @@ pub mod blocks;
 pub mod burst;
 pub mod evidence;
 pub mod forms;
+pub mod hunt;
 pub mod notes;
 pub mod pack;
 pub mod plan_file;
+pub mod proof;
 pub mod receipts;
 pub mod replies;
 pub mod report;
@@ -60,6 +62,8 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     for step in crate::domain::incident::steps::steps(&incident, playbook) {
         cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, policy, &recused)));
     }
+    cards.extend(hunt::message(&incident).map(|message| of("hunt".into(), message)));
+    cards.extend(proof::message(&incident, playbook).map(|message| of("proof".into(), message)));
     cards.extend(notes::notes(&incident, records));
     cards.extend(receipts::receipts(&incident, policy));
     cards

@@ -30,6 +30,8 @@ const HOLD_EVERY: Duration = Duration::from_secs(TAKEOVER_AFTER.as_secs() / 4);
 pub const INFORM_AT_ONCE: usize = 4;
 /// Credentials whose use is read at once: the trail takes two questions a second.
 pub const REACHING_AT_ONCE: usize = 2;
+/// Trails that are searched at once.
+pub const HUNTING_AT_ONCE: usize = 4;
 /// Wait after the store has failed.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
@@ -54,6 +56,8 @@ pub struct Workers {
     pub informing: Arc<Semaphore>,
     /// Limits how many event histories are read at once.
     pub reaching: Arc<Semaphore>,
+    /// Limits how many trails are searched at once: each is kept in memory meanwhile.
+    pub hunting: Arc<Semaphore>,
     /// Ends waits.
     pub shutdown: CancellationToken,
 }
@@ -71,6 +75,8 @@ pub enum Task {
     Inform,
     /// Read what it was used for.
     Reach,
+    /// Search the trail.
+    Hunt,
     /// Read again what was put in place.
     Watch,
 }

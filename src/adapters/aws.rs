@@ -27,6 +27,7 @@ use crate::ports::{Cloud, CloudError};
 mod apply;
 mod check;
 pub(in crate::adapters) mod fault;
+mod history;
 mod identify;
 mod observe;
 mod trail;
@@ -40,10 +41,14 @@ const HOME_REGION: &str = "us-east-1";
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
 const READ_ATTEMPT_TIME_MAX: Duration = Duration::from_secs(5);
 const READ_TIME_MAX: Duration = Duration::from_secs(12);
+/// The event history of us-east-1 has been seen to take half a minute.
+const LOOKUP_TIME_MAX: Duration = Duration::from_secs(40);
 const CHANGE_TIME_MAX: Duration = Duration::from_secs(8);
 const READ_ATTEMPTS_MAX: u32 = 3;
 /// Name of the sessions that only read.
 const READER_SESSION: &str = "irp-reader";
+/// Name of the sessions whose calls are looked for in the trail: of no other calls, so that they are found at once.
+const CANARY_SESSION: &str = "irp-canary";
 
 /// What the adapter is told.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +72,7 @@ pub struct AccountSettings {
     pub reader_role_arn: Option<String>,
     /// Assumed for each change; the base identity when absent.
     pub contain_role_arn: Option<String>,
-    /// Regions whose trail is read, besides us-east-1.
+    /// Regions whose trail is read and searched, besides us-east-1.
     pub regions: Vec<String>,
 }
 
@@ -128,22 +133,27 @@ impl AwsCloud {
 
 impl AccountClients {
     async fn new(base: &SdkConfig, settings: AccountSettings) -> Self {
-        let config = match &settings.reader_role_arn {
-            None => base.clone(),
-            Some(arn) => {
-                let provider =
-                    AssumeRoleProvider::builder(arn).configure(base).session_name(READER_SESSION).build().await;
-                base.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
-            }
-        };
+        let (config, canary) =
+            (session(base, &settings, READER_SESSION).await, session(base, &settings, CANARY_SESSION).await);
         let mut regions = vec![HOME_REGION.to_owned()];
         regions.extend(settings.regions.iter().filter(|r| *r != HOME_REGION).cloned());
         let trails = regions.into_iter().map(|region| {
-            let config = config.to_builder().region(aws_config::Region::new(region.clone())).build();
-            RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&config))
+            let at = |config: &SdkConfig| config.to_builder().region(aws_config::Region::new(region.clone()));
+            // It is tried again in its turn, and not by the SDK.
+            let slow = TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(LOOKUP_TIME_MAX);
+            let lookups = at(&config).retry_config(RetryConfig::disabled()).timeout_config(slow.build()).build();
+            let canary = aws_sdk_sts::Client::new(&at(&canary).build());
+            RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&lookups), canary)
         });
         Self { iam: aws_sdk_iam::Client::new(&config), trails: trails.collect(), settings }
     }
+}
+
+/// The configuration with a session of the account's reader role; the base identity's where there is none.
+async fn session(base: &SdkConfig, settings: &AccountSettings, name: &str) -> SdkConfig {
+    let Some(arn) = &settings.reader_role_arn else { return base.clone() };
+    let provider = AssumeRoleProvider::builder(arn).configure(base).session_name(name).build().await;
+    base.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
 #[async_trait]

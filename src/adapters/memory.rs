@@ -13,8 +13,10 @@ use crate::domain::id::IncidentId;
 use crate::domain::stored::Record;
 use crate::ports::{
     AppendError, CARDS_LEASE, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, Slot, Store, StoreError,
-    TAKEOVER_AFTER, Work, WorkItem, WorkQueue,
+    TAKEOVER_AFTER, Trail, Work, WorkItem, WorkQueue,
 };
+
+mod trail;
 
 /// How long a delivery's key is remembered.
 const DEDUP_FOR: Duration = Duration::from_mins(10);
@@ -36,6 +38,7 @@ struct Inner {
     open: BTreeSet<IncidentId>,
     last_number: u32,
     cards: BTreeMap<IncidentId, BTreeMap<Slot, Posted>>,
+    trails: BTreeMap<IncidentId, Trail>,
     leases: HashMap<IncidentId, (String, Instant)>,
     seen: HashSet<String>,
     seen_order: VecDeque<(Instant, String)>,

@@ -18,6 +18,7 @@ mod keys;
 mod link;
 mod log;
 mod queue;
+mod trail;
 mod work;
 
 /// See the module.

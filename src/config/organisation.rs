@@ -108,7 +108,7 @@ pub struct Account {
     pub reader_role_arn: Option<String>,
     /// Assumed anew for every approved change; the bot's own identity when absent.
     pub contain_role_arn: Option<String>,
-    /// Regions whose trail is read, besides us-east-1.
+    /// Regions whose trail is read and searched, besides us-east-1.
     #[serde(default)]
     pub regions: Vec<String>,
 }

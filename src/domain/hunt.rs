@@ -1,11 +1,18 @@
 //! What the search through the trail has shown of an incident: which credentials the attacker reached, and what
 //! of theirs is left. The trail's own words are kept apart; this is what the incident's log remembers of them.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::id::AccountId;
 use super::trail::footprint::State;
+
+pub mod cover;
+pub mod findings;
+pub mod pivot;
+pub mod redaction;
 
 /// What a search has shown so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +23,107 @@ pub struct Hunted {
     pub footprint: Vec<Trace>,
     /// What could not be read or is cut, a sentence each. While there is any, something can be missing above.
     pub not_known: Vec<String>,
+    /// Secrets and parameters that the attacker has read: they have to be changed.
+    #[serde(default)]
+    pub rotate: Vec<Proved>,
+    /// Calls that switched off logging or detection, or tried to.
+    #[serde(default)]
+    pub tampering: Vec<Proved>,
+    /// Sessions of the attacker's, and until when each can live.
+    #[serde(default)]
+    pub sessions: Vec<Living>,
+    /// Keys above that AWS shows as Inactive or gone, and names of users above that are gone: nothing is left
+    /// to contain of them.
+    #[serde(default)]
+    pub off: BTreeSet<String>,
+    /// Records that this is worked out from.
+    #[serde(default)]
+    pub events_read: u64,
+    /// The time of the newest of them.
+    #[serde(default)]
+    pub newest_at: Option<DateTime<Utc>>,
+}
+
+/// So often it is told anew that a credential has been used.
+const USE_NEWS_EVERY: TimeDelta = TimeDelta::minutes(10);
+
+impl Hunted {
+    /// Whether another search has shown the same. How many records it took is no news, and that a credential is
+    /// still used is news every ten minutes: each that is news is a record of all this in the log.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let said = |hunted: &Self| {
+            let mut said = Self { events_read: 0, newest_at: None, ..hunted.clone() };
+            for reached in &mut said.credentials {
+                reached.last_worked_at = reached.last_worked_at.and_then(|at| at.duration_trunc(USE_NEWS_EVERY).ok());
+            }
+            said
+        };
+        said(self) == said(other)
+    }
+
+    /// The credentials that another search had not shown yet, but for the stolen ones themselves.
+    pub fn new_since<'a>(&'a self, before: Option<&Self>) -> Vec<&'a Reached> {
+        let same = |a: &Reached, b: &Reached| a.access_key_id == b.access_key_id && a.principal == b.principal;
+        let known = |one: &Reached| before.is_some_and(|before| before.credentials.iter().any(|c| same(c, one)));
+        self.credentials.iter().filter(|one| one.how.is_some() && !known(one)).collect()
+    }
+}
+
+/// Something, and the event that proves it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Proved {
+    /// What, for people.
+    pub what: String,
+    /// The event.
+    pub event_id: String,
+}
+
+/// A session of the attacker's.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Living {
+    /// Its access key.
+    pub access_key_id: String,
+    /// Until when it can live: as its request says, else the longest that AWS gives.
+    pub until: DateTime<Utc>,
+}
+
+/// A call of the attacker's that AWS has let through or denied.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// When, by AWS's clock.
+    pub at: DateTime<Utc>,
+    /// Its event.
+    pub event_id: String,
+    /// `iam:CreateUser`
+    pub what: String,
+    /// The key that signed it; absent for the console.
+    pub access_key_id: Option<String>,
+    /// Who called, as an ARN.
+    pub principal: String,
+    /// Where it was recorded.
+    pub region: String,
+    /// Let through, or denied.
+    pub worked: bool,
+}
+
+/// How far the trail of one Region has been read.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Watched {
+    /// The Region.
+    pub region: String,
+    /// The trail shows all calls up to then: a call of the bot's own from then is in it.
+    pub covered_until: Option<DateTime<Utc>>,
+    /// Why it could not be read this time.
+    pub unread: Option<String>,
+}
+
+/// One search through the trail, whatever it found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Swept {
+    /// The Regions, the one of IAM first.
+    pub regions: Vec<Watched>,
+    /// The newest call of the attacker's that AWS denied.
+    pub last_denied: Option<Call>,
 }
 
 /// A credential that the attacker has held.

@@ -7,10 +7,14 @@ pub mod event;
 pub mod evolve;
 pub mod execution;
 mod freeze;
+pub mod hunting;
 pub mod owed;
+pub mod reached;
+pub mod risk;
 pub mod state;
 pub mod steps;
 pub mod together;
+pub mod verdict;
 pub mod watch;
 pub mod whole;
 

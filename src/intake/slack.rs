@@ -42,6 +42,8 @@ pub mod button {
     pub const NOT_ME: &str = "irp.not_me";
     /// Agree to lift a freeze.
     pub const UNFREEZE: &str = "irp.unfreeze";
+    /// Accept the risk of a containment that is not proven.
+    pub const ACCEPT_RISK: &str = "irp.accept_risk";
     /// Name somebody whom the incident is about.
     pub const NAME_SUBJECT: &str = "irp.name_subject";
     /// Find out again whose credential it is.
@@ -72,6 +74,7 @@ pub enum Click {
     Retract { request: RequestId },
     NotMe { request: RequestId },
     Unfreeze { incident: IncidentId },
+    AcceptRisk { incident: IncidentId, shown: i64 },
     NameSubject { incident: IncidentId },
     LookAgain { incident: IncidentId },
     CompromiseTime { incident: IncidentId },
@@ -87,6 +90,7 @@ impl Click {
             | Self::Undo { incident, .. }
             | Self::RequestAll { incident }
             | Self::Unfreeze { incident }
+            | Self::AcceptRisk { incident, .. }
             | Self::NameSubject { incident }
             | Self::LookAgain { incident }
             | Self::CompromiseTime { incident }
@@ -120,6 +124,7 @@ impl Click {
             button::RETRACT => Self::Retract { request: first.parse().ok()? },
             button::NOT_ME => Self::NotMe { request: first.parse().ok()? },
             button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()? },
+            button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
             button::NAME_SUBJECT => Self::NameSubject { incident: first.parse().ok()? },
             button::LOOK_AGAIN => Self::LookAgain { incident: first.parse().ok()? },
             button::COMPROMISE_TIME => Self::CompromiseTime { incident: first.parse().ok()? },

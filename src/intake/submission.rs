@@ -22,6 +22,8 @@ pub mod form {
     pub const BREAK_GLASS: &str = "irp.break_glass";
     /// Asks why it was not right to let it run alone.
     pub const CONTEST: &str = "irp.contest";
+    /// Asks why the response can go on without proof.
+    pub const ACCEPT_RISK: &str = "irp.accept_risk";
     /// Asks for the likely time of compromise.
     pub const COMPROMISE_TIME: &str = "irp.compromise_time";
     /// Names somebody whom the incident is about.
@@ -93,6 +95,15 @@ pub enum Submission {
     Contest {
         /// Which.
         request: RequestId,
+        /// Why.
+        reason: String,
+    },
+    /// Accept the risk of a containment that is not proven.
+    AcceptRisk {
+        /// Of which incident.
+        incident: IncidentId,
+        /// Which containment they have seen.
+        shown: i64,
         /// Why.
         reason: String,
     },
@@ -174,6 +185,15 @@ pub fn parse(
             Some(reason) => Ok(Submission::Contest { request: context.parse().ok()?, reason }),
             None => wrong(field::REASON, "Say why it was not right."),
         },
+        form::ACCEPT_RISK => {
+            let (incident, shown) = context.split_once(' ')?;
+            match value(field::REASON) {
+                Some(reason) => {
+                    Ok(Submission::AcceptRisk { incident: incident.parse().ok()?, shown: shown.parse().ok()?, reason })
+                }
+                None => wrong(field::REASON, "Say why the risk is worth it."),
+            }
+        }
         form::COMPROMISE_TIME => {
             let at = value(field::TIME)
                 .and_then(|t| t.parse::<i64>().ok())

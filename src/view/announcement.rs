@@ -2,12 +2,14 @@
 
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
 use super::burst::TITLE;
+use super::{hunt, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
 use crate::domain::incident::together::{open_steps, together};
+use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -24,14 +26,18 @@ pub fn severity(severity: Severity) -> String {
     format!("{emoji} {}", severity.label())
 }
 
-/// The phase in a word.
+/// The phase in a word. That AWS shows every step in force is one thing, that the attacker is locked out another.
 pub fn phase(incident: &Incident, playbook: &Playbook) -> &'static str {
     if !incident.is_open() {
         "Closed"
     } else if incident.principal_kind() == PrincipalKind::Unknown {
         "Evidence"
     } else if contained(incident, playbook) {
-        "Contained"
+        match gate(incident, playbook) {
+            Gate::Verified => "Contained and verified",
+            Gate::Accepted => "Contained, risk accepted",
+            Gate::Shut => "Contained",
+        }
     } else {
         "Containment"
     }
@@ -107,6 +113,9 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
                 "request again: {}. The key was still active when they were revoked, so there can be newer ones.",
                 escape(&step.title)
             ),
+            (Missing::GotThrough, _) => {
+                format!(":rotating_light: the attacker got through after it: request again: {}.", escape(&step.title))
+            }
             (Missing::NotInForce, _) if incident.requests_for(&step.id).next().is_some_and(|r| r.lost.is_some()) => {
                 format!(":rotating_light: somebody has undone it: request again: {}.", escape(&step.title))
             }
@@ -119,9 +128,19 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     if incident.reach().is_none_or(|reach| !reach.is_whole()) && found.kind != PrincipalKind::AssumedRole {
         return "Which roles it has assumed could not be read, so a session of one may live on: see *Evidence*.".into();
     }
-    "Every containment step of the playbook is in force, and AWS is read again for it while this is open. What the \
-     credential has made is not covered by them: look at what it did before `/irp close`."
-        .into()
+    let held = "Every containment step of the playbook is in force, and AWS is read again for it while this is open.";
+    match (gate(incident, playbook), standing(incident, playbook)) {
+        (Gate::Shut, Some(Verdict::Failed { .. })) => proof::in_words(incident, playbook),
+        (Gate::Shut, _) => format!(
+            "{held} Wait for its proof: see *{}* in the thread. Meanwhile look at what the credential has made: see \
+             *Hunt*.",
+            proof::TITLE
+        ),
+        (Gate::Verified | Gate::Accepted, _) => format!(
+            "{held} Now remove what the credential has made, which is not covered by them: see *Hunt* in the thread, \
+             before `/irp close`."
+        ),
+    }
 }
 
 /// The credential in a headline: its key, else whose it is.
@@ -191,9 +210,10 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
         _ => format!(" · {findings} finding{plural}, seen {count}×"),
     };
     blocks.push(context(&format!(
-        "Raised by {source}{seen} · opened {} · last change {}",
+        "Raised by {source}{seen} · opened {} · last change {}{}",
         time(incident.opened_at),
-        time(incident.updated_at)
+        time(incident.updated_at),
+        hunt::brief(incident).map(|brief| format!(" · {brief}")).unwrap_or_default()
     )));
     let text = summary(&format!(
         "{} {sample}{} severity, {phase}: stolen AWS credential: {}, {}. Next: {next}",

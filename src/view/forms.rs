@@ -106,6 +106,18 @@ pub fn contest(request: RequestId) -> Value {
     )
 }
 
+/// Asks why the response can go on without proof that the containment holds.
+pub fn accept_risk(incident: IncidentId, shown: i64) -> Value {
+    modal(
+        form::ACCEPT_RISK,
+        "Go on without proof",
+        "Accept the risk",
+        &format!("{incident} {shown}"),
+        &[input(field::REASON, "Why is the risk worth it?", false, &text_input("It stays in the report", true, 480))
+            .hinted("It takes two people, one of them an approver. It ends when the containment changes or fails.")],
+    )
+}
+
 /// Asks for the likely time of compromise.
 pub fn compromise_time(incident: IncidentId, now: DateTime<Utc>, known: Option<DateTime<Utc>>) -> Value {
     modal(form::COMPROMISE_TIME, "Compromise time", "Set", &incident.to_string(), &[

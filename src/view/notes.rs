@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::blocks::{code, escape, section, summary, time};
-use super::{Card, To};
+use super::{Card, To, hunt};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::credential::AccessKeyId;
+use crate::domain::hunt::{Call, Hunted};
 use crate::domain::id::RequestId;
 use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, together};
+use crate::domain::incident::verdict::Verdict;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::{Refusal, mention};
 use crate::domain::stored::Record;
@@ -21,11 +23,16 @@ const ASKED_MAX: usize = 20;
 /// One note for each record that people should hear of. Its slot is the record's place in the log, so
 /// that it is posted once.
 pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
+    let mut hunted: Option<&Hunted> = None;
     records
         .iter()
         .enumerate()
         .filter_map(|(i, record)| {
-            let text = summary(&note(incident, &record.event)?);
+            let said = match &record.event {
+                Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
+                event => note(incident, event),
+            };
+            let text = summary(&said?);
             let message = Message { blocks: vec![section(&text)], text };
             Some(Card { slot: format!("note:{}", i + 1), to: To::WarRoom, message })
         })
@@ -112,6 +119,27 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             title(request)
         ),
         Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", title(request)),
+        Event::VerdictReached { judged } => match &judged.verdict {
+            Verdict::Failed { call } => got_through(incident, call),
+            Verdict::Verified => {
+                ":large_green_circle: *Containment is verified:* nothing of the attacker's has worked for 30 minutes, in \
+                 every Region searched."
+                    .to_owned()
+            }
+            Verdict::Attempted | Verdict::Provisional => return None,
+        },
+        Event::RiskAgreed { by, reason, .. } => {
+            format!(
+                ":warning: {} accepts the risk of a containment that is not proven. {}\nIt takes two people, one of them \
+                 an approver.",
+                mention(by),
+                escape(reason)
+            )
+        }
+        Event::RiskAccepted => {
+            ":ballot_box_with_check: *The risk is accepted:* the response goes on without proof that the containment holds."
+                .to_owned()
+        }
         Event::Frozen { by, request } => format!(
             ":rotating_light: *{} says that {request} was not them. Approvals of this incident are frozen:* nothing is \
              approved and nothing runs until the lead and another approver lift it, with the button on the announcement. \
@@ -165,6 +193,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::Identified { .. }
         | Event::BlastRadiusRead { .. }
         | Event::TrailHunted { .. }
+        | Event::TrailSwept { .. }
         | Event::IdentificationFailed { .. }
         | Event::IdentificationAsked { .. }
         | Event::PlanUploaded { .. }
@@ -178,6 +207,28 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
 /// Whether a request is the first of those that are decided together.
 fn speaks_first(incident: &Incident, request: RequestId) -> bool {
     incident.requests.get(&request).is_none_or(|found| found.burst.is_none_or(|first| first == request))
+}
+
+/// Who leads, and those who have asked for or approved what is in place.
+fn called(incident: &Incident) -> String {
+    let requests = incident.requests.values();
+    let people = requests.flat_map(|r| r.approvals.iter().map(|approval| &approval.user).chain([&r.requested_by]));
+    let people: BTreeSet<String> = incident.lead.iter().chain(people).map(mention).collect();
+    people.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// The attacker is still in: everybody who is at work is called.
+fn got_through(incident: &Incident, call: &Call) -> String {
+    let key = call.access_key_id.as_deref().map(|key| format!(" with {}", code(key))).unwrap_or_default();
+    format!(
+        ":rotating_light: *Containment has failed: the attacker got through after it.* {}\n{} by {}{key} worked at {} \
+         (event {}). Contain again before anything else: its step can be asked for again.",
+        called(incident),
+        code(&call.what),
+        code(&call.principal),
+        time(call.at),
+        code(&call.event_id)
+    )
 }
 
 /// What somebody has taken away since, or made: those who put it in place are called.

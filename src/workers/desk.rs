@@ -229,6 +229,10 @@ impl Workers {
                     "You agree to lift the freeze. It takes the lead and another approver."
                 })
             }
+            Click::AcceptRisk { shown, .. } => {
+                self.engine.may_accept_risk(id, user, *shown).await?;
+                return Ok(self.show(inbound, &forms::accept_risk(id, *shown)).await);
+            }
             Click::NameSubject { .. } => {
                 self.engine.may_respond(user).await?;
                 return Ok(self.show(inbound, &forms::name_subject(id)).await);
@@ -294,6 +298,16 @@ impl Workers {
                 let command = PersonCommand::Contest { request: *request, reason: reason.clone() };
                 self.engine.act(request.incident(), user, command).await?;
                 replies::said(&format!("You contested {request}. Its card has *Ask to undo*, where that is possible."))
+            }
+            Submission::AcceptRisk { incident, shown, reason } => {
+                let command = PersonCommand::AcceptRisk { shown: *shown, reason: reason.clone() };
+                let after = self.engine.act(*incident, user, command).await?;
+                let accepted = after.risk.is_some_and(|risk| risk.accepted_at.is_some());
+                replies::said(if accepted {
+                    "The risk is accepted, in your name and that of another."
+                } else {
+                    "Your acceptance is recorded. It takes a second person, and one of the two has to be an approver."
+                })
             }
             Submission::CompromiseTime { incident, at, basis } => {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };

@@ -50,7 +50,7 @@ impl Workers {
             // A hold that fails is noticed by whoever takes over.
             let _ = self.store.hold_work(Work::Effects, &item.token).await;
         };
-        let all = [Task::Act, Task::Watch, Task::Inform, Task::Reach].map(|task| self.effects_of(id, task));
+        let all = [Task::Act, Task::Watch, Task::Inform, Task::Reach, Task::Hunt].map(|task| self.effects_of(id, task));
         let work = futures_util::future::join_all(all);
         let outcome: Result<(), EngineError> = holding(hold, work).await.into_iter().collect();
         if let Err(EngineError::Store(StoreError::Unreadable(error))) = &outcome {
@@ -68,6 +68,16 @@ impl Workers {
         }
     }
 
+    /// A search can take minutes, and what it has read is kept page by page: it ends at the shutdown, and whoever
+    /// finds it due next goes on.
+    async fn hunt(&self, id: IncidentId) -> Result<(), EngineError> {
+        let search = async {
+            let _permit = self.hunting.acquire().await;
+            Box::pin(self.engine.hunt(id)).await
+        };
+        self.shutdown.run_until_cancelled(search).await.unwrap_or(Ok(()))
+    }
+
     /// Whoever is at it already has an item of its own that is not ticked off yet, and looks again.
     async fn effects_of(&self, id: IncidentId, task: Task) -> Result<(), EngineError> {
         let Some(mut guard) = self.busy.enter(id, task) else { return Ok(()) };
@@ -79,6 +89,7 @@ impl Workers {
                     self.engine.reach(id).await
                 }
                 Task::Watch => self.engine.watch(id).await,
+                Task::Hunt => self.hunt(id).await,
                 Task::Inform => {
                     let _permit = self.informing.acquire().await;
                     self.engine.inform(id).await

@@ -22,6 +22,7 @@ mod inbox;
 mod index;
 mod log;
 mod outage;
+mod trail;
 mod vault;
 mod work;
 
@@ -90,6 +91,9 @@ suite! {
     cards: one_at_a_time_holds_an_incidents_cards
         a_lease_does_not_end_while_the_log_has_more
         cards_are_put_and_dropped;
+    trail: a_page_and_how_far_it_was_read_are_kept_together
+        what_is_kept_of_an_event_is_kept_once
+        pages_that_come_at_once_are_all_kept;
 }
 
 fn at(seconds: i64) -> DateTime<Utc> {

@@ -12,6 +12,7 @@ mod crash;
 mod docs;
 mod doors;
 mod faults;
+mod hunt;
 mod long_plans;
 mod model;
 mod pack;

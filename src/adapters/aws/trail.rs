@@ -14,13 +14,19 @@ use serde_json::Value;
 use super::fault::fault;
 use crate::ports::CloudError;
 
-/// What AWS allows in each Region of an account.
-const LOOKUPS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2).unwrap();
+/// AWS allows two lookups a second in each Region of an account. Counted in hundredths of one, so that a turn that was
+/// taken some milliseconds late does not put off all that come after it.
+const HUNDREDTHS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
+const ONE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+/// One, and as much as may be caught up: 50 ms.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(110).unwrap();
 
 /// The event history of one Region, asked no faster than it may be, whoever asks.
 pub(super) struct RegionTrail {
     pub(super) region: String,
     pub(super) client: Client,
+    /// Makes the calls by which it is known how far the trail has come.
+    pub(super) canary: aws_sdk_sts::Client,
     pace: DefaultDirectRateLimiter,
 }
 
@@ -34,10 +40,58 @@ pub(super) struct Looked {
     pub(super) unread: Vec<String>,
 }
 
+/// From when until when is asked, to the second, both included.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) from: DateTime<Utc>,
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
 impl RegionTrail {
-    pub(super) fn new(region: String, client: Client) -> Self {
-        let quota = Quota::per_second(LOOKUPS_PER_SECOND).allow_burst(NonZeroU32::MIN);
-        Self { region, client, pace: RateLimiter::direct(quota) }
+    pub(super) fn new(region: String, client: Client, canary: aws_sdk_sts::Client) -> Self {
+        let quota = Quota::per_second(HUNDREDTHS_PER_SECOND).allow_burst(AT_ONCE);
+        Self { region, client, canary, pace: RateLimiter::direct(quota) }
+    }
+
+    /// One page, newest first, and how to go on. Each attempt waits for its turn: what the SDK tried again by
+    /// itself would be too fast.
+    pub(super) async fn page(
+        &self,
+        key: LookupAttributeKey,
+        value: &str,
+        span: Span,
+        after: Option<&str>,
+    ) -> Result<(Vec<String>, Option<String>), CloudError> {
+        let operation = "cloudtrail:LookupEvents";
+        let attribute = LookupAttribute::builder().attribute_key(key).attribute_value(value).build();
+        let attribute = attribute.map_err(|_| CloudError::Refused {
+            operation: operation.into(),
+            code: "BadRequest".into(),
+            message: "the question could not be built".into(),
+        })?;
+        let seconds = |at: DateTime<Utc>| aws_smithy_types::DateTime::from_secs(at.timestamp());
+        let mut attempt = 1;
+        loop {
+            // There is always room for one.
+            let _ = self.pace.until_n_ready(ONE).await;
+            let asked = self
+                .client
+                .lookup_events()
+                .lookup_attributes(attribute.clone())
+                .start_time(seconds(span.from))
+                .set_end_time(span.until.map(seconds))
+                .set_next_token(after.map(str::to_owned))
+                .send()
+                .await;
+            match asked.map_err(|e| fault(operation, &e)) {
+                Ok(answer) => {
+                    let events = answer.events.unwrap_or_default().into_iter();
+                    return Ok((events.filter_map(|event| event.cloud_trail_event).collect(), answer.next_token));
+                }
+                Err(error) if error.can_retry() && attempt < super::READ_ATTEMPTS_MAX => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Reads up to `pages_max` pages, newest first.
@@ -48,30 +102,13 @@ impl RegionTrail {
         since: DateTime<Utc>,
         pages_max: u32,
     ) -> Result<Looked, CloudError> {
-        let operation = "cloudtrail:LookupEvents";
-        let attribute = LookupAttribute::builder().attribute_key(key).attribute_value(value).build();
-        let attribute = attribute.map_err(|_| CloudError::Refused {
-            operation: operation.into(),
-            code: "BadRequest".into(),
-            message: "the question could not be built".into(),
-        })?;
-        let since = aws_smithy_types::DateTime::from_secs(since.timestamp());
+        let span = Span { from: since, until: None };
         let mut looked = Looked::default();
-        let mut token = None;
+        let mut token: Option<String> = None;
         for _ in 0..pages_max {
-            self.pace.until_ready().await;
-            let asked = self
-                .client
-                .lookup_events()
-                .lookup_attributes(attribute.clone())
-                .start_time(since)
-                .set_next_token(token.take())
-                .send()
-                .await
-                .map_err(|e| fault(operation, &e))?;
-            let texts = asked.events.unwrap_or_default().into_iter().filter_map(|event| event.cloud_trail_event);
-            looked.events.extend(texts.filter_map(|text| serde_json::from_str(&text).ok()));
-            token = asked.next_token;
+            let (texts, next) = self.page(key.clone(), value, span, token.as_deref()).await?;
+            looked.events.extend(texts.iter().filter_map(|text| serde_json::from_str(text).ok()));
+            token = next;
             if token.is_none() {
                 break;
             }

@@ -8,6 +8,8 @@
 //! | `irp:v1:{p3}:work:effects`, `…:cards` | stream | incidents that need attention, field `e` |
 //! | `irp:v1:{p3}:cards:INC-3` | hash | slot to where its message stands, as JSON |
 //! | `irp:v1:{p3}:carding:INC-3` | string | who brings its messages in line; gone after 8 s of silence |
+//! | `irp:v1:{p3}:trail:INC-3` | hash | event id to what is kept of its record; gone a month after the last page |
+//! | `irp:v1:{p3}:marks:INC-3` | hash | question, or Region, to how far its trail has been read, as JSON; likewise |
 //! | `irp:v1:{index}:claimed` | sorted set | correlation key by the number of its incident |
 //! | `irp:v1:{index}:last` | integer | the last incident number handed out |
 //! | `irp:v1:{index}:open` | sorted set | numbers of incidents claimed and not retired, by themselves |
@@ -68,6 +70,16 @@ pub(super) fn carding(id: IncidentId) -> String {
     format!("irp:v1:{{p{}}}:carding:{id}", partition(id))
 }
 
+/// Records that searches have read.
+pub(super) fn trail(id: IncidentId) -> String {
+    format!("irp:v1:{{p{}}}:trail:{id}", partition(id))
+}
+
+/// How far searches have read.
+pub(super) fn marks(id: IncidentId) -> String {
+    format!("irp:v1:{{p{}}}:marks:{id}", partition(id))
+}
+
 /// The deliveries of a lane.
 pub(super) fn inbox(lane: Lane) -> String {
     let lane = match lane {
@@ -92,6 +104,8 @@ mod tests {
         assert_eq!(log(id), "irp:v1:{p3}:log:INC-19");
         assert_eq!(cards(id), "irp:v1:{p3}:cards:INC-19");
         assert_eq!(carding(id), "irp:v1:{p3}:carding:INC-19");
+        assert_eq!(trail(id), "irp:v1:{p3}:trail:INC-19");
+        assert_eq!(marks(id), "irp:v1:{p3}:marks:INC-19");
         assert_eq!(due(partition(id)), "irp:v1:{p3}:due");
         assert_eq!(work(Work::Effects, partition(id)), "irp:v1:{p3}:work:effects");
         assert_eq!(work_streams(Work::Cards)[3], "irp:v1:{p3}:work:cards");

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
+use super::hunting::Sweep;
 use super::watch::Looked;
 use crate::domain::action::ApiCall;
 use crate::domain::alert::Alert;
@@ -85,6 +86,13 @@ pub enum PersonCommand {
     },
     /// Agree to lift the freeze.
     Unfreeze,
+    /// Accept the risk of a containment that is not proven.
+    AcceptRisk {
+        /// What names the containment on the button.
+        shown: i64,
+        /// Why.
+        reason: String,
+    },
     /// Name somebody whom the incident is about.
     NameSubject {
         /// Whom.
@@ -125,6 +133,7 @@ impl PersonCommand {
             Self::Retract { .. } => "retract",
             Self::NotMe { .. } => "say that it was not them",
             Self::Unfreeze => "lift the freeze",
+            Self::AcceptRisk { .. } => "accept the risk",
             Self::NameSubject { .. } => "name somebody",
             Self::LookAgain => "look again",
             Self::SetCompromiseTime { .. } => "set the compromise time",
@@ -159,6 +168,8 @@ pub enum Report {
     Identified(Identification),
     /// What it was used for, and the roles it has taken.
     Reached(BlastRadius),
+    /// What a search through the trail has shown.
+    Hunted(Box<Sweep>),
     /// AWS could not be asked.
     IdentificationFailed {
         /// What it said.

@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{freeze, together, watch, whole};
+use super::{freeze, hunting, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -163,6 +163,10 @@ pub fn decide(
         }
         PersonCommand::NotMe { request } => freeze::not_me(incident, actor, request),
         PersonCommand::Unfreeze => freeze::unfreeze(incident, actor, cx),
+        PersonCommand::AcceptRisk { shown, reason } => {
+            let reason = needed(&reason)?;
+            risk::accept(incident, actor, shown, reason, cx)
+        }
         PersonCommand::NameSubject { user } => {
             check_responder(cx.policy, actor)?;
             // Who may not decide may not choose who else may not.
@@ -339,6 +343,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             let due = reach_at(incident).is_some_and(|at| at <= cx.now);
             if due { vec![Event::BlastRadiusRead { found }] } else { Vec::new() }
         }
+        Report::Hunted(sweep) => hunting::take(incident, *sweep, cx),
         Report::Checked { looked, keys } => watch::check(incident, &looked, keys.as_ref()),
         Report::IdentificationFailed { error, retry } => {
             let Search::Wanted { failed, .. } = incident.search else { return Vec::new() };

@@ -8,11 +8,13 @@ use crate::domain::alert::{Alert, Severity};
 use crate::domain::approval::{CallAnswer, Digest, Plan};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
-use crate::domain::hunt::Hunted;
+use crate::domain::hunt::{Hunted, Swept};
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
+
+use super::verdict::Judged;
 
 /// One thing that happened to an incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,27 @@ pub enum Event {
         /// What it shows so far.
         found: Box<Hunted>,
     },
+    /// A search through the trail has come to its end, whatever it found.
+    TrailSwept {
+        /// How far each Region is known.
+        swept: Box<Swept>,
+    },
+    /// The evidence says something else about the containment than before.
+    VerdictReached {
+        /// What.
+        judged: Box<Judged>,
+    },
+    /// One of the two who have to has accepted the risk of a containment that is not proven.
+    RiskAgreed {
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+        /// Why.
+        reason: String,
+    },
+    /// Two people, one of them an approver, have accepted it.
+    RiskAccepted,
     /// The bot could not find out whose credential it is.
     IdentificationFailed {
         /// How often it has tried.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
+use super::verdict::Verdict;
 use super::watch::looks_anew;
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
@@ -46,6 +47,11 @@ fn open(record: &Record) -> Option<Incident> {
         blast_radius: None,
         reach_wanted_at: None,
         hunted: None,
+        found_new_at: None,
+        swept: None,
+        verdict: None,
+        breach: None,
+        risk: None,
         compromise: None,
         lead: None,
         named: [].into(),
@@ -76,9 +82,17 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         note_check(incident, held, lost, new_keys, at);
         return;
     }
+    if let Event::TrailSwept { swept } = &record.event {
+        // That it was looked is no change of the incident.
+        incident.swept = Some((swept.clone(), at));
+        return;
+    }
     incident.updated_at = at;
     match &record.event {
-        Event::Opened { .. } | Event::AttemptRefused { .. } | Event::ContainmentChecked { .. } => {}
+        Event::Opened { .. }
+        | Event::AttemptRefused { .. }
+        | Event::ContainmentChecked { .. }
+        | Event::TrailSwept { .. } => {}
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
             let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
@@ -104,7 +118,30 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.blast_radius = Some((found.clone().over(incident.reach()), at));
             incident.reach_wanted_at = None;
         }
-        Event::TrailHunted { found } => incident.hunted = Some(((**found).clone(), at)),
+        Event::TrailHunted { found } => {
+            let before = incident.hunted.as_ref().map(|(before, _)| before);
+            let more = found.footprint.len() > before.map_or(0, |before| before.footprint.len());
+            if more || !found.new_since(before).is_empty() {
+                incident.found_new_at = Some(at);
+            }
+            incident.hunted = Some(((**found).clone(), at));
+        }
+        Event::VerdictReached { judged } => {
+            if let Verdict::Failed { call } = &judged.verdict {
+                incident.breach = Some(Box::new(call.clone()));
+                incident.risk = None;
+            }
+            incident.verdict = Some((judged.clone(), at));
+        }
+        Event::RiskAgreed { by, person, reason } => {
+            let risk = incident.risk.get_or_insert_default();
+            risk.agreed.insert(person.clone(), (by.clone(), reason.clone()));
+        }
+        Event::RiskAccepted => {
+            if let Some(risk) = &mut incident.risk {
+                risk.accepted_at.get_or_insert(at);
+            }
+        }
         Event::IdentificationAsked { .. } => {
             incident.search = wanted(at);
             incident.reach_wanted_at = Some(at);
@@ -170,6 +207,8 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     }
     if let Event::Verified { no_op, .. } = record.event {
         incident.watch = Some(Watch { since: at, checks: 0 });
+        // What was accepted was the containment as it stood.
+        incident.risk = None;
         if !no_op {
             // What was read about the credential before the change is out of date.
             incident.search = wanted(at);

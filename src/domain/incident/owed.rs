@@ -4,9 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::state::{Incident, Search};
-use super::watch;
+use super::{hunting, watch};
 use crate::domain::approval::RequestState;
-use crate::domain::credential::PrincipalKind;
 use crate::domain::id::RequestId;
 
 /// When the event history is read again after the opening, in seconds.
@@ -28,6 +27,8 @@ pub enum Effect {
     Identify,
     /// Read what it was used for, and which roles it has taken.
     Reach,
+    /// Search the trail for what the attacker reached and left behind.
+    Hunt,
     /// Read AWS again for what was put in place.
     Watch,
     /// Make the call of an approved request.
@@ -41,7 +42,7 @@ pub enum Effect {
 impl Effect {
     /// Whether it only finds out: it changes nothing, may take long, and never holds up an approved change.
     pub const fn informs(self) -> bool {
-        matches!(self, Self::Identify | Self::Reach | Self::Watch)
+        matches!(self, Self::Identify | Self::Reach | Self::Hunt | Self::Watch)
     }
 
     const fn rank(self) -> u8 {
@@ -52,6 +53,7 @@ impl Effect {
             Self::Watch => 3,
             Self::Identify => 4,
             Self::Reach => 5,
+            Self::Hunt => 6,
         }
     }
 }
@@ -95,6 +97,7 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
         owed.push(Owed { due_at: *not_before, effect: Effect::Identify });
     }
     owed.extend(reach_at(incident).map(|due_at| Owed { due_at, effect: Effect::Reach }));
+    owed.extend(hunting::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Hunt }));
     owed.extend(watch::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Watch }));
     owed.sort_by_key(|o| (o.effect.rank(), o.due_at));
     owed
@@ -103,13 +106,7 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
 /// When it is next read what the credential was used for: once it is known whose it is, when something asks
 /// for it, and again in the first minutes, because CloudTrail shows a call up to fifteen minutes late.
 pub fn reach_at(incident: &Incident) -> Option<DateTime<Utc>> {
-    let identified = incident.identified.as_ref()?;
-    if !matches!(
-        identified.found.kind,
-        PrincipalKind::IamUser | PrincipalKind::FederatedUser | PrincipalKind::AssumedRole
-    ) {
-        return None;
-    }
+    let identified = incident.identified.as_ref().filter(|identified| hunting::is_followed(identified.found.kind))?;
     let Some((_, read_at)) = &incident.blast_radius else { return Some(identified.at) };
     let again = AGAIN_AFTER_S.into_iter().map(|after_s| incident.opened_at + TimeDelta::seconds(after_s));
     again.filter(|at| at > read_at).chain(incident.reach_wanted_at).min()

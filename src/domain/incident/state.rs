@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
+use super::risk::Risk;
+use super::verdict::Judged;
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Digest, Request};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
-use crate::domain::hunt::Hunted;
+use crate::domain::hunt::{Call, Hunted, Swept};
 use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::policy::PersonId;
@@ -54,6 +56,16 @@ pub struct Incident {
     pub reach_wanted_at: Option<DateTime<Utc>>,
     /// What the search through the trail has shown, and when it last looked.
     pub hunted: Option<(Hunted, DateTime<Utc>)>,
+    /// When a search last showed a credential or a resource that was not known before.
+    pub found_new_at: Option<DateTime<Utc>>,
+    /// How far the last search came, and when.
+    pub swept: Option<(Box<Swept>, DateTime<Utc>)>,
+    /// What the evidence says about the containment, and since when.
+    pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
+    /// The last call of the attacker's that has worked in spite of a containment.
+    pub breach: Option<Box<Call>>,
+    /// Who accepts the risk of the containment as it is.
+    pub risk: Option<Box<Risk>>,
     /// Set by a responder.
     pub compromise: Option<CompromiseTime>,
     /// Who leads.

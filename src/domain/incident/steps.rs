@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::reached;
 use super::state::Incident;
 use crate::domain::action::{Action, REACTIVATE_REFUSED};
 use crate::domain::approval::{Request, RequestState};
@@ -14,6 +15,7 @@ use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::Refusal;
+use crate::domain::trail::token::{bare_name, role_session};
 
 /// Prefix of the step that undoes another.
 const UNDO: &str = "undo.";
@@ -72,14 +74,27 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
     let Some(name) = found.name.clone() else { return Vec::new() };
     let action = |suffix: Option<String>, action: Action| (suffix, action.title(), Offer::Action(action));
     match kind {
-        "revoke-user-sessions" => vec![action(None, Action::RevokeUserSessions { user_name: name })],
+        "revoke-user-sessions" => {
+            let others = reached::other_users(incident).into_iter();
+            let other = |name: String| action(Some(name.clone()), Action::RevokeUserSessions { user_name: name });
+            [action(None, Action::RevokeUserSessions { user_name: name })]
+                .into_iter()
+                .chain(others.map(other))
+                .collect()
+        }
         "revoke-role-sessions" => vec![action(None, Action::RevokeRoleSessions { role_name: name })],
         "revoke-assumed-roles" => assumed_roles(incident, found),
         "deactivate-access-key" => {
             let keys = keys(incident, found).into_iter();
             let deactivate =
                 |key: AccessKeyId| Action::DeactivateAccessKey { user_name: name.clone(), access_key_id: key };
-            keys.map(|key| action(Some(key.to_string()), deactivate(key))).collect()
+            let own: Vec<Target> = keys.map(|key| action(Some(key.to_string()), deactivate(key))).collect();
+            let known = |key: &AccessKeyId| own.iter().any(|(suffix, ..)| suffix.as_deref() == Some(key.as_str()));
+            let reached = reached::keys(incident).into_iter().filter(|(_, key)| !known(key)).map(|(user_name, key)| {
+                action(Some(key.to_string()), Action::DeactivateAccessKey { user_name, access_key_id: key })
+            });
+            let reached: Vec<Target> = reached.collect();
+            own.into_iter().chain(reached).collect()
         }
         _ => Vec::new(),
     }
@@ -106,6 +121,13 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
     let here = |role: &&AssumedRole| role.account.is_none() || role.account == incident.account();
     let roles = incident.reach().map_or(&[][..], |reach| &reach.roles);
     let mut names: BTreeSet<&str> = roles.iter().filter(here).map(|role| role.name.as_str()).collect();
+    let account = incident.account();
+    let (reached_here, reached_elsewhere): (Vec<_>, Vec<_>) = reached::roles(incident)
+        .into_iter()
+        .partition(|(of, _)| account.as_ref().is_none_or(|account| account.as_str() == *of));
+    let (by_hand, revocable): (Vec<&str>, Vec<&str>) =
+        reached_here.iter().map(|(_, name)| *name).partition(|name| is_unmodifiable(name));
+    names.extend(revocable);
     // What was asked for stays, though its sessions have expired since.
     let asked = incident.requests.values().filter_map(|r| match &r.plan.action {
         Action::RevokeRoleSessions { role_name } => Some(role_name.as_str()),
@@ -118,22 +140,40 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
         let action = Action::RevokeRoleSessions { role_name: name.to_owned() };
         offers.push((Some(name.to_owned()), action.title(), Offer::Action(action)));
     }
-    for role in roles.iter().filter(|role| !here(role)) {
-        let account = role.account.as_ref().map_or("another account", |a| a.as_str());
+    for name in by_hand {
         offers.push((
-            Some(format!("{account}.{}", role.name)),
-            format!("Revoke all older sessions of role {} in account {account}", role.name),
+            Some(name.to_owned()),
+            format!("End the sessions of role {name}"),
             Offer::Refused {
-                why: format!("The credential has assumed {}, which is in another account.", role.arn),
+                why: format!("The attacker has a session of {name}, and only AWS itself can change that role (UnmodifiableEntity)."),
+                instead: "For AWSReservedSSO_*: in IAM Identity Center disable the user, end their sessions and remove the \
+                          account assignment. For a service-linked role: stop or isolate what the service acts for."
+                    .into(),
+            },
+        ));
+    }
+    let elsewhere = roles.iter().filter(|role| !here(role));
+    let assumed = elsewhere.map(|role| (role.account.as_ref().map_or("another account", |a| a.as_str()), &*role.name));
+    let elsewhere: BTreeSet<(&str, &str)> = assumed.chain(reached_elsewhere).collect();
+    for (account, name) in elsewhere {
+        offers.push((
+            Some(format!("{account}.{name}")),
+            format!("Revoke all older sessions of role {name} in account {account}"),
+            Offer::Refused {
+                why: format!("The credential has assumed {name}, which is in another account."),
                 instead: format!(
-                    "Whoever runs account {account}: IAM console, role {}, Revoke sessions. And take this credential \
-                     out of the role's trust policy.",
-                    role.name
+                    "Whoever runs account {account}: IAM console, role {name}, Revoke sessions. And take this credential \
+                     out of the role's trust policy."
                 ),
             },
         ));
     }
     offers
+}
+
+/// Whether only AWS or IAM Identity Center can change a role, by the beginning of its name.
+fn is_unmodifiable(role: &str) -> bool {
+    role.starts_with("AWSServiceRoleFor") || role.starts_with("AWSReservedSSO_")
 }
 
 fn targets_key(action: &Action, key: &AccessKeyId) -> bool {
@@ -236,6 +276,8 @@ pub enum Missing {
     NotInForce,
     /// A key was still active when the sessions were revoked: it may have minted others since.
     RevokedTooEarly,
+    /// The attacker has got through in spite of it.
+    GotThrough,
     /// It is for people to do by hand.
     ByHand,
 }
@@ -249,17 +291,24 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
     };
     // What a revocation leaves open is what could mint sessions after it: keys, and for a role the user's
     // sessions too.
-    let last = |wanted: fn(&Action) -> bool| {
+    let last = |wanted: &dyn Fn(&Action) -> bool| {
         let of = |step: &&Step| matches!(&step.offer, Offer::Action(action) if wanted(action));
         steps.iter().filter(of).filter_map(|step| done_at(step).or_else(|| off_since(incident, step))).max()
     };
-    let keys_off_at = last(|action| matches!(action, Action::DeactivateAccessKey { .. }));
-    let users_off_at = last(|action| matches!(action, Action::RevokeUserSessions { .. })).max(keys_off_at);
+    let keys_off_at = last(&|action| matches!(action, Action::DeactivateAccessKey { .. }));
+    let users_off_at = last(&|action| matches!(action, Action::RevokeUserSessions { .. })).max(keys_off_at);
+    let own_keys_off_at = |name: &str| {
+        last(&|action| matches!(action, Action::DeactivateAccessKey { user_name, .. } if user_name == name))
+    };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
         (Offer::Refused { .. }, _) => Some(Missing::ByHand),
         (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
+        (Offer::Action(action), None) if reached::is_off(incident, action.target()) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
-        (Offer::Action(Action::RevokeUserSessions { .. }), Some(at)) if keys_off_at.is_some_and(|off| at < off) => {
+        (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
+        (Offer::Action(Action::RevokeUserSessions { user_name }), Some(at))
+            if own_keys_off_at(user_name).is_some_and(|off| at < off) =>
+        {
             Some(Missing::RevokedTooEarly)
         }
         (Offer::Action(Action::RevokeRoleSessions { .. }), Some(at)) if users_off_at.is_some_and(|off| at < off) => {
@@ -268,6 +317,20 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(_), Some(_)) => None,
     };
     steps.iter().filter_map(|step| Some((step.clone(), why(step)?))).collect()
+}
+
+/// Whether a session of this user or role has worked after its revocation: then it is to be revoked again.
+fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> bool {
+    let Some(breach) = incident.breach.as_ref().filter(|breach| breach.at > done_at) else { return false };
+    match action {
+        Action::RevokeRoleSessions { role_name } => {
+            role_session(&breach.principal).is_some_and(|(_, role, _)| role == role_name)
+        }
+        Action::RevokeUserSessions { user_name } => {
+            breach.principal.contains(":user/") && bare_name(&breach.principal) == user_name
+        }
+        _ => false,
+    }
 }
 
 /// Since when AWS has shown a key Inactive, whoever switched it off.

@@ -4,6 +4,7 @@ mod case;
 mod containment;
 mod execution;
 mod glass;
+mod hunt;
 mod together;
 mod watch;
 mod whole;

@@ -153,10 +153,11 @@ pub(super) enum Task {
     Watch,
     Inform,
     Reach,
+    Hunt,
 }
 
 impl Task {
-    pub(super) const ALL: [Self; 4] = [Self::Act, Self::Watch, Self::Inform, Self::Reach];
+    pub(super) const ALL: [Self; 5] = [Self::Act, Self::Watch, Self::Inform, Self::Reach, Self::Hunt];
 }
 
 /// One process.

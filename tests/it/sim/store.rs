@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use irp::domain::hunt::cover::Mark;
 use irp::domain::id::IncidentId;
 use irp::domain::stored::Record;
 use irp::ports::{
     AppendError, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, Slot, Store, StoreError, TAKEOVER_AFTER,
-    Work, WorkItem, WorkQueue,
+    Trail, TrailStore, Work, WorkItem, WorkQueue,
 };
 
 use super::checks::in_words;
@@ -25,6 +26,7 @@ pub(super) struct Logs {
     keys: BTreeMap<String, IncidentId>,
     open: BTreeSet<IncidentId>,
     numbers: u32,
+    trails: BTreeMap<IncidentId, Trail>,
     waiting: VecDeque<IncidentId>,
     taken: BTreeMap<u64, Taken>,
     tokens: u64,
@@ -268,6 +270,27 @@ impl Inbox for Port {
     }
     async fn done(&self, _: Lane, _: &str) -> Result<(), StoreError> {
         not_simulated()
+    }
+}
+
+#[async_trait]
+impl TrailStore for Port {
+    async fn trail(&self, id: IncidentId) -> Result<Trail, StoreError> {
+        self.reach().await?;
+        Ok(self.sim.state().logs.trails.get(&id).cloned().unwrap_or_default())
+    }
+    async fn keep_page(
+        &self,
+        id: IncidentId,
+        records: &BTreeMap<String, String>,
+        (name, mark): (&str, &Mark),
+    ) -> Result<(), StoreError> {
+        self.reach().await?;
+        let trail = &mut self.sim.state().logs.trails;
+        let trail = trail.entry(id).or_default();
+        trail.records.extend(records.clone());
+        trail.marks.insert(name.to_owned(), mark.clone());
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) async fn effects(port: &Port, engine: &Engine, id: IncidentId, task: 
             Task::Watch => engine.watch(id).await,
             Task::Inform => engine.inform(id).await,
             Task::Reach => engine.reach(id).await,
+            Task::Hunt => engine.hunt(id).await,
         };
         let state = &mut *port.sim.state();
         if let Err(error) = &outcome {

@@ -1,0 +1,185 @@
+//! How far a question has been read, so that a crash costs one page at most, and a later search asks only for
+//! what has come since.
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+/// So far back it is asked again: the trail shows calls late.
+pub const OVERLAP: TimeDelta = TimeDelta::minutes(20);
+/// Pages of one reading: two thousand calls.
+pub const PAGES_MAX: u32 = 40;
+
+/// What has been read of one question's answer.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Cover {
+    /// From when until when, the end not included: calls of that second can still come.
+    pub read: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// What is being read.
+    pub open: Option<Reading>,
+    /// What was left out, because there was too much of it.
+    pub cut: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// A part that is being read, the newest first.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Down to when.
+    pub from: DateTime<Utc>,
+    /// From when.
+    pub until: DateTime<Utc>,
+    /// How far it has come. Calls of that second may be among those that are left.
+    pub down_to: DateTime<Utc>,
+    /// Pages so far.
+    pub pages: u32,
+}
+
+impl Reading {
+    fn of(from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        Self { from: from.min(until), until, down_to: until, pages: 0 }
+    }
+}
+
+impl Cover {
+    /// What is to be read next, for all to be known from `since` until `now`; `None` when it is.
+    pub fn next(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<Reading> {
+        let (since, now) = (since.trunc_subsecs(0), now.trunc_subsecs(0));
+        if let Some(open) = &self.open {
+            return Some(open.clone());
+        }
+        match self.read {
+            None => Some(Reading::of(since, now)),
+            Some((from, to)) if to < now => Some(Reading::of((to - OVERLAP).max(from), now)),
+            Some((from, _)) if since < from && self.cut.is_none() => Some(Reading::of(since, from)),
+            Some(_) => None,
+        }
+    }
+
+    /// A page of a reading has come: with its oldest call, and whether it is the last.
+    pub fn page(&mut self, reading: &Reading, oldest: Option<DateTime<Utc>>, last: bool) {
+        let mut open = self.open.take().unwrap_or_else(|| reading.clone());
+        open.pages += 1;
+        open.down_to = oldest.map_or(open.down_to, |oldest| oldest.clamp(open.from, open.down_to));
+        if !last && open.pages < PAGES_MAX {
+            self.open = Some(open);
+            return;
+        }
+        if !last {
+            self.cut = Some((open.from, open.down_to));
+        }
+        let from = if last { open.from } else { open.down_to };
+        self.read = Some(self.read.map_or((from, open.until), |(a, b)| (a.min(from), b.max(open.until))));
+    }
+}
+
+/// Calls of the bot's own in one Region, by which it is known how far the trail has come there.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Canaries {
+    /// Those that the trail has not shown yet: the request's id, and when.
+    pub out: Vec<(String, DateTime<Utc>)>,
+    /// When the last one was made.
+    pub last_at: Option<DateTime<Utc>>,
+    /// The time of the newest one that the trail has shown.
+    pub seen_until: Option<DateTime<Utc>>,
+}
+
+/// Between two of them.
+pub const CANARY_EVERY: TimeDelta = TimeDelta::minutes(5);
+/// Those that are waited for; what is older has got lost.
+const OUT_MAX: usize = 24;
+
+impl Canaries {
+    /// Whether it is time for the next one.
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.last_at.is_none_or(|at| now - at >= CANARY_EVERY)
+    }
+
+    /// One was made.
+    pub fn made(&mut self, request_id: String, at: DateTime<Utc>) {
+        self.out.push((request_id, at));
+        self.last_at = Some(at);
+        if self.out.len() > OUT_MAX {
+            self.out.remove(0);
+        }
+    }
+
+    /// From when on the trail is to be asked for them; `None` when none is out.
+    pub fn look_from(&self) -> Option<DateTime<Utc>> {
+        self.out.iter().map(|(_, at)| *at - TimeDelta::minutes(1)).min()
+    }
+
+    /// The trail shows a call with this request id.
+    pub fn seen(&mut self, request_id: &str, at: DateTime<Utc>) {
+        if !self.out.iter().any(|(id, _)| id == request_id) {
+            return;
+        }
+        self.seen_until = self.seen_until.max(Some(at));
+        // Those before it are of no more use, seen or not.
+        self.out.retain(|(id, made_at)| id != request_id && *made_at >= at);
+    }
+}
+
+/// What is remembered of one question, or of one Region.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// How far a question has been read.
+    Cover(Cover),
+    /// The bot's own calls in a Region.
+    Canaries(Canaries),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    #[test]
+    fn a_reading_goes_on_where_it_was_and_the_next_one_begins_where_it_ended() {
+        let mut cover = Cover::default();
+        let first = cover.next(at(0), at(100)).unwrap();
+        assert_eq!((first.from, first.until), (at(0), at(100)));
+        cover.page(&first, Some(at(80)), false);
+        let again = cover.next(at(0), at(101)).unwrap();
+        assert_eq!((again.from, again.down_to, again.until), (at(0), at(80), at(100)), "after a crash");
+        cover.page(&again, Some(at(3)), true);
+        assert_eq!((cover.read, &cover.open), (Some((at(0), at(100))), &None));
+        assert_eq!(cover.next(at(0), at(100)), None);
+        let later = cover.next(at(0), at(105)).unwrap();
+        assert_eq!((later.from, later.until), (at(80), at(105)), "what came late is read too");
+        cover.page(&later, None, true);
+        assert_eq!(cover.read, Some((at(0), at(105))));
+    }
+
+    #[test]
+    fn an_earlier_beginning_is_read_too_and_what_is_too_much_is_named() {
+        let mut cover = Cover { read: Some((at(50), at(100))), ..Cover::default() };
+        let earlier = cover.next(at(10), at(100)).unwrap();
+        assert_eq!((earlier.from, earlier.until), (at(10), at(50)));
+        for page in 0..PAGES_MAX {
+            assert!(cover.cut.is_none());
+            cover.page(&earlier, Some(at(49 - i64::from(page) / 2)), false);
+        }
+        assert_eq!(cover.cut, Some((at(10), at(30))));
+        assert_eq!(cover.read, Some((at(30), at(100))));
+        assert_eq!(cover.next(at(10), at(100)), None, "it is not tried over and over");
+    }
+
+    #[test]
+    fn the_newest_call_that_is_seen_counts_and_those_before_it_are_not_waited_for() {
+        let mut canaries = Canaries::default();
+        assert!(canaries.is_due(at(0)) && canaries.look_from().is_none());
+        for minute in [0, 5, 10] {
+            assert!(canaries.is_due(at(minute)));
+            canaries.made(format!("r{minute}"), at(minute));
+            assert!(!canaries.is_due(at(minute + 4)));
+        }
+        canaries.seen("another", at(11));
+        assert_eq!(canaries.seen_until, None);
+        canaries.seen("r5", at(5));
+        assert_eq!(canaries.seen_until, Some(at(5)));
+        assert_eq!(canaries.out, [("r10".to_owned(), at(10))]);
+    }
+}

@@ -1,0 +1,104 @@
+//! What the event history is asked: it takes one attribute for each question, in each Region.
+
+use std::fmt;
+
+use super::super::trail::analysis::Analysis;
+use super::super::trail::resource::Effect;
+use super::super::trail::token::{bare_name, role_session};
+
+/// IAM, and STS by its global endpoint, are recorded here only.
+pub const HOME_REGION: &str = "us-east-1";
+/// Attributes that are asked about.
+pub const PIVOTS_MAX: usize = 80;
+
+/// One attribute of `LookupEvents`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Pivot {
+    /// The access key that signed.
+    AccessKey(String),
+    /// The user's name, or the session's.
+    Username(String),
+    /// What the call names: by name, by id or by ARN.
+    Resource(String),
+}
+
+/// One question to the history of one Region.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Question {
+    /// The Region.
+    pub region: String,
+    /// The attribute.
+    pub pivot: Pivot,
+}
+
+impl fmt::Display for Pivot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccessKey(value) => write!(f, "access key {value}"),
+            Self::Username(value) => write!(f, "user name {value}"),
+            Self::Resource(value) => write!(f, "resource {value}"),
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.region, self.pivot)
+    }
+}
+
+/// A pivot, and the one Region in which it says anything; absent for all.
+pub type Asked = (Pivot, Option<String>);
+
+/// What to ask for, given what is known: the first ones matter most. Also says whether some are left out.
+pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
+    let mut asked: Vec<Asked> = Vec::new();
+    let mut add = |pivot: Pivot, region: Option<&str>| {
+        let known = asked.iter().any(|(p, r)| *p == pivot && (r.is_none() || r.as_deref() == region));
+        if !known {
+            asked.push((pivot, region.map(str::to_owned)));
+        }
+    };
+    for key in &analysis.asked.credentials {
+        add(Pivot::AccessKey(key.clone()), None);
+    }
+    for name in names {
+        add(Pivot::Username(name.clone()), None);
+    }
+    for held in &analysis.credentials {
+        if let Some(key) = &held.access_key_id {
+            add(Pivot::AccessKey(key.to_string()), None);
+        }
+    }
+    for held in &analysis.credentials {
+        if let Some(name) = held.principal.as_deref().and_then(name_of) {
+            add(Pivot::Username(name.to_owned()), None);
+        }
+    }
+    for made in analysis.footprint.iter().filter(|found| found.effect != Effect::Read) {
+        let home = made.resource_type.starts_with("AWS::IAM::");
+        let region = if home { HOME_REGION } else { made.region.as_str() };
+        let name = bare_name(&made.id);
+        match made.resource_type.as_str() {
+            "AWS::IAM::User" => add(Pivot::Username(name.to_owned()), None),
+            // Whoever takes it names it by its ARN, in any Region.
+            "AWS::IAM::Role" => {
+                let arn = format!("arn:aws:iam::{}:role/{name}", made.account);
+                add(Pivot::Resource(if made.id.starts_with("arn:") { made.id.clone() } else { arn }), None);
+            }
+            _ => {}
+        }
+        add(Pivot::Resource(name.to_owned()), Some(region));
+    }
+    let cut = asked.len() > PIVOTS_MAX;
+    asked.truncate(PIVOTS_MAX);
+    (asked, cut)
+}
+
+/// What the history calls a principal: a user's name, a session's.
+pub fn name_of(arn: &str) -> Option<&str> {
+    if let Some((_, _, session)) = role_session(arn) {
+        return Some(session);
+    }
+    arn.contains(":user/").then(|| bare_name(arn))
+}

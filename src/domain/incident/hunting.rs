@@ -1,0 +1,73 @@
+//! When the trail is searched for what the attacker reached and left behind, and what follows from a search.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::decide::Context;
+use super::event::Event;
+use super::state::Incident;
+use super::steps::contained;
+use super::verdict::{Judged, judge};
+use crate::domain::credential::PrincipalKind;
+use crate::domain::hunt::{Call, Hunted, Swept};
+
+/// How long after something new, and how often until then.
+const CADENCE_MIN: [(i64, i64); 2] = [(30, 1), (2 * 60, 5)];
+/// And from then on.
+const AT_REST: TimeDelta = TimeDelta::minutes(30);
+/// What containment needs is read first; but not for longer than this.
+const AFTER_REACH: TimeDelta = TimeDelta::seconds(30);
+
+/// Whether what such a principal did can be followed through the trail.
+pub const fn is_followed(kind: PrincipalKind) -> bool {
+    matches!(kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser | PrincipalKind::AssumedRole)
+}
+
+/// When the trail is next searched: once it is known whose credential it is, then every minute in the first half
+/// hour of the incident and after anything new, and ever more rarely for as long as it is open. A containment is
+/// new too: its proof is waited for.
+pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
+    let identified = incident.identified.as_ref().filter(|identified| is_followed(identified.found.kind))?;
+    let Some((_, swept_at)) = &incident.swept else {
+        let wait = if incident.blast_radius.is_some() { TimeDelta::zero() } else { AFTER_REACH };
+        return Some(identified.at + wait);
+    };
+    let contained_at = incident.watch.map(|watch| watch.since);
+    let news_at = [incident.found_new_at, contained_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
+    let age = *swept_at - news_at;
+    let every = CADENCE_MIN.into_iter().find(|(until, _)| age < TimeDelta::minutes(*until));
+    Some(*swept_at + every.map_or(AT_REST, |(_, every)| TimeDelta::minutes(every)))
+}
+
+/// What a search brings back.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// What it shows.
+    pub found: Hunted,
+    /// How far it came.
+    pub swept: Swept,
+    /// The attacker's calls, the earliest first.
+    pub calls: Vec<Call>,
+}
+
+/// What follows from a search. Nothing, when another process was faster.
+pub(super) fn take(incident: &Incident, sweep: Sweep, cx: Context<'_>) -> Vec<Event> {
+    let Sweep { found, swept, calls } = sweep;
+    if !incident.is_open() || due_at(incident).is_none_or(|due| due > cx.now) {
+        return Vec::new();
+    }
+    let mut after = incident.clone();
+    after.hunted = Some((found.clone(), cx.now));
+    let news = incident.hunted.as_ref().is_none_or(|(last, _)| !last.says_the_same(&found));
+    let mut events: Vec<Event> = news.then(|| Event::TrailHunted { found: Box::new(found) }).into_iter().collect();
+    let regions = swept.regions.clone();
+    events.push(Event::TrailSwept { swept: Box::new(swept) });
+    // Containment that is not complete has no verdict.
+    let since = after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook));
+    if let Some(since) = since {
+        let judged = Judged { verdict: judge(since, &calls, &regions), since };
+        if incident.verdict.as_ref().is_none_or(|(last, _)| **last != judged) {
+            events.push(Event::VerdictReached { judged: Box::new(judged) });
+        }
+    }
+    events
+}

@@ -1,0 +1,97 @@
+//! What the search through the trail adds to containment: keys, users and roles that the attacker has reached
+//! beside the stolen credential.
+
+use std::collections::BTreeSet;
+
+use super::state::Incident;
+use crate::domain::action::Action;
+use crate::domain::credential::{AccessKeyId, PrincipalKind};
+use crate::domain::hunt::{Hunted, Reached};
+use crate::domain::id::AccountId;
+use crate::domain::trail::footprint::State;
+use crate::domain::trail::token::{account_of, bare_name, role_session};
+
+/// The user of an ARN, if it is one of this account.
+fn user_in<'a>(arn: &'a str, account: &AccountId) -> Option<&'a str> {
+    (arn.contains(":user/") && account_of(arn) == account.as_str()).then(|| bare_name(arn))
+}
+
+/// The user whose credential the incident is about.
+fn victim(incident: &Incident) -> Option<&str> {
+    let found = incident.identification()?;
+    let user = matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
+    found.name.as_deref().filter(|_| user)
+}
+
+fn principals(found: &Hunted) -> impl Iterator<Item = (&Reached, &str)> {
+    found.credentials.iter().filter_map(|reached| Some((reached, reached.principal.as_deref()?)))
+}
+
+/// Users that the attacker has reached or made, in this account, by name.
+pub fn users<'a>(found: &'a Hunted, account: &AccountId) -> BTreeSet<&'a str> {
+    let reached = principals(found).filter_map(|(_, arn)| user_in(arn, account));
+    let made = found.footprint.iter().filter(|trace| {
+        trace.resource_type == "AWS::IAM::User"
+            && trace.made_by_attacker
+            && trace.state != State::Deleted
+            && trace.account.as_ref() == Some(account)
+    });
+    reached.chain(made.map(|trace| bare_name(&trace.id))).collect()
+}
+
+/// Long-term keys of a user that the attacker has reached.
+pub fn keys_of(found: &Hunted, account: &AccountId, user: &str) -> Vec<String> {
+    let of_user = principals(found).filter(|(_, arn)| user_in(arn, account) == Some(user));
+    let keys = of_user.filter_map(|(reached, _)| reached.access_key_id.clone());
+    keys.filter(|key| key.starts_with("AKIA")).collect()
+}
+
+/// Long-term keys that the attacker has reached, with their users; without those that are off already.
+pub fn keys(incident: &Incident) -> Vec<(String, AccessKeyId)> {
+    let (Some((found, _)), Some(account)) = (&incident.hunted, incident.account()) else { return Vec::new() };
+    let reached = principals(found).filter_map(|(reached, arn)| {
+        let key: AccessKeyId = reached.access_key_id.as_deref()?.parse().ok()?;
+        Some((user_in(arn, &account)?.to_owned(), key))
+    });
+    let reached = reached.filter(|(_, key)| key.is_long_term());
+    reached.filter(|(_, key)| !is_off(incident, key.as_str()) || asked_for_key(incident, key)).collect()
+}
+
+fn asked_for_key(incident: &Incident, key: &AccessKeyId) -> bool {
+    let mut actions = incident.requests.values().map(|request| &request.plan.action);
+    actions.any(|action| matches!(action, Action::DeactivateAccessKey { access_key_id, .. } if access_key_id == key))
+}
+
+/// Other users than the victim whose sessions have to be revoked.
+pub fn other_users(incident: &Incident) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = match (&incident.hunted, incident.account()) {
+        (Some((found, _)), Some(account)) => {
+            let there = users(found, &account).into_iter().filter(|name| !is_off(incident, name));
+            there.map(str::to_owned).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    // What was asked for stays, though there is nobody left.
+    let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
+        Action::RevokeUserSessions { user_name } => Some(user_name.clone()),
+        _ => None,
+    });
+    names.extend(asked);
+    names.retain(|name| victim(incident) != Some(name));
+    names
+}
+
+/// Roles that the attacker has sessions of: the account of each, and its name.
+pub fn roles(incident: &Incident) -> BTreeSet<(&str, &str)> {
+    let found = incident.hunted.iter().map(|(found, _)| found);
+    found
+        .flat_map(principals)
+        .filter_map(|(_, arn)| role_session(arn))
+        .map(|(account, role, _)| (account, role))
+        .collect()
+}
+
+/// Whether AWS has shown a key, or a user by name, to be of no more use to anybody.
+pub fn is_off(incident: &Incident, name: &str) -> bool {
+    incident.hunted.as_ref().is_some_and(|(found, _)| found.off.contains(name))
+}

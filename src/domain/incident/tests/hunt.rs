@@ -1,0 +1,213 @@
+//! What the search through the trail adds to containment, and the verdict on it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::case::{Case, KEY, OTHER_KEY};
+use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
+use crate::domain::incident::command::{PersonCommand, Report};
+use crate::domain::incident::decide::take_report;
+use crate::domain::incident::event::Event;
+use crate::domain::incident::hunting::{Sweep, due_at};
+use crate::domain::incident::risk::containment_shown;
+use crate::domain::incident::steps::{Missing, contained, missing, steps};
+use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
+use crate::domain::refusal::Refusal;
+use crate::domain::trail::footprint::State;
+
+fn reached(key: &str, principal: &str) -> Reached {
+    Reached {
+        access_key_id: Some(key.into()),
+        principal: Some(principal.into()),
+        how: Some("CreateAccessKey".into()),
+        event_id: Some("e".into()),
+        last_worked_at: None,
+    }
+}
+
+fn made(kind: &str, id: &str) -> Trace {
+    Trace {
+        resource_type: kind.into(),
+        id: id.into(),
+        account: "111122223333".parse().ok(),
+        region: "us-east-1".into(),
+        state: State::Present,
+        made_by_attacker: true,
+        evidence: vec!["e".into()],
+    }
+}
+
+fn through(at: DateTime<Utc>, principal: &str) -> Call {
+    Call {
+        at,
+        event_id: "e-9".into(),
+        what: "iam:ListUsers".into(),
+        access_key_id: Some("ASIAIOSFODNN7EXAMPLE".into()),
+        principal: principal.into(),
+        region: "us-east-1".into(),
+        worked: true,
+    }
+}
+
+impl Case {
+    fn found(&mut self, found: Hunted) {
+        self.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
+    }
+
+    /// A search comes to its end, with the trail covered until then.
+    fn sweep(&mut self, covered_until: Option<DateTime<Utc>>, calls: Vec<Call>) -> Vec<Event> {
+        self.now = due_at(&self.incident).unwrap().max(self.now);
+        let found = self.incident.hunted.as_ref().map(|(found, _)| found.clone()).unwrap_or_default();
+        let regions = vec![Watched { region: "us-east-1".into(), covered_until, unread: None }];
+        let sweep = Sweep { found, swept: Swept { regions, last_denied: None }, calls };
+        let events = take_report(&self.incident, Report::Hunted(Box::new(sweep)), self.cx());
+        self.apply(events.clone());
+        events
+    }
+
+    fn contained(&mut self) {
+        self.ask_all("U1").unwrap();
+        self.approve("U2", 1).unwrap();
+        self.run();
+        assert!(contained(&self.incident, &self.playbook));
+    }
+
+    fn accept(&mut self, id: &str) -> Result<(), Refusal> {
+        let shown = containment_shown(&self.incident).unwrap_or_default();
+        self.act(id, PersonCommand::AcceptRisk { shown, reason: "the shop opens".into() })
+    }
+}
+
+fn titles(case: &Case) -> Vec<String> {
+    steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string()).collect()
+}
+
+#[test]
+fn what_was_reached_is_offered_and_what_is_off_is_not() {
+    let mut case = Case::new();
+    let user = |name: &str| format!("arn:aws:iam::111122223333:user/{name}");
+    let credentials = vec![
+        reached(OTHER_KEY, &user("ci")),
+        reached("AKIAI44QH8DHBBACKDOR", &user("path/backdoor")),
+        reached("AKIAI44QH8DHBFARAWAY", "arn:aws:iam::999988887777:user/far"),
+        reached("ASIAI44QH8DHBEXAMPLE", "arn:aws:sts::111122223333:assumed-role/db/s"),
+        reached("ASIAI44QH8DHBEXAMPL2", "arn:aws:sts::999988887777:assumed-role/there/s"),
+        reached("ASIAI44QH8DHBEXAMPL3", "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForSupport/s"),
+    ];
+    let footprint = vec![made("AWS::IAM::User", "second"), made("AWS::S3::Bucket", "loot")];
+    case.found(Hunted { credentials, footprint, ..Hunted::default() });
+    let own = [format!("deactivate-access-key.{KEY}"), format!("deactivate-access-key.{OTHER_KEY}")];
+    assert_eq!(titles(&case)[..2], own);
+    assert_eq!(
+        titles(&case)[2..],
+        [
+            "deactivate-access-key.AKIAI44QH8DHBBACKDOR",
+            "revoke-user-sessions",
+            "revoke-user-sessions.backdoor",
+            "revoke-user-sessions.second",
+            "revoke-assumed-roles.app",
+            "revoke-assumed-roles.db",
+            "revoke-assumed-roles.AWSServiceRoleForSupport",
+            "revoke-assumed-roles.999988887777.there",
+        ]
+    );
+    let (mut found, _) = case.incident.hunted.clone().unwrap();
+    found.off = ["AKIAI44QH8DHBBACKDOR".to_owned(), "second".to_owned()].into();
+    case.found(found);
+    let left = titles(&case);
+    assert!(!left.iter().any(|id| id.ends_with("BACKDOR") || id.ends_with("second")), "{left:?}");
+}
+
+#[test]
+fn searches_come_every_minute_at_first_and_after_anything_new() {
+    let mut case = Case::new();
+    let mut waits = Vec::new();
+    for _ in 0..60 {
+        let before = case.now;
+        case.sweep(None, vec![]);
+        waits.push((case.now - before).num_minutes());
+    }
+    assert!(waits[1..=30].iter().all(|wait| *wait == 1), "{waits:?}");
+    assert!(waits[31..=48].iter().all(|wait| *wait == 5), "{waits:?}");
+    assert!(waits[49..].iter().all(|wait| *wait == 30), "{waits:?}");
+    case.found(Hunted { footprint: vec![made("AWS::S3::Bucket", "loot")], ..Hunted::default() });
+    case.sweep(None, vec![]);
+    assert_eq!(due_at(&case.incident), Some(case.now + TimeDelta::minutes(1)), "something new");
+    case.contained();
+    case.sweep(None, vec![]);
+    assert_eq!(due_at(&case.incident).unwrap() - case.now, TimeDelta::minutes(1), "a proof is waited for");
+}
+
+#[test]
+fn a_verdict_is_recorded_when_it_changes_and_a_late_event_turns_it() {
+    let mut case = Case::new();
+    case.sweep(None, vec![]);
+    assert_eq!(case.incident.verdict, None, "containment that is not complete has none");
+    case.contained();
+    let since = case.now;
+    let says = |events: &[Event]| {
+        events.iter().find_map(|event| match event {
+            Event::VerdictReached { judged } => Some(judged.verdict.clone()),
+            _ => None,
+        })
+    };
+    let events = case.sweep(None, vec![]);
+    assert_eq!(says(&events), Some(Verdict::Provisional));
+    assert_eq!(says(&case.sweep(Some(since + TimeDelta::seconds(1_799)), vec![])), None, "the same again");
+    assert_eq!(says(&case.sweep(Some(since + TimeDelta::minutes(30)), vec![])), Some(Verdict::Verified));
+    assert_eq!(gate(&case.incident, &case.playbook), Gate::Verified);
+
+    let role = "arn:aws:sts::111122223333:assumed-role/app/s";
+    let late = through(since + TimeDelta::seconds(61), role);
+    let events = case.sweep(Some(since + TimeDelta::minutes(35)), vec![late.clone()]);
+    assert_eq!(says(&events), Some(Verdict::Failed { call: late.clone() }));
+    assert_eq!(gate(&case.incident, &case.playbook), Gate::Shut);
+    let lacking = missing(&case.incident, &case.playbook);
+    assert_eq!(lacking.len(), 1, "{lacking:?}");
+    assert_eq!((lacking[0].0.id.as_str(), lacking[0].1), ("revoke-assumed-roles.app", Missing::GotThrough));
+    assert!(matches!(standing(&case.incident, &case.playbook), Some(Verdict::Failed { .. })), "it says why");
+
+    case.ask("U1", &["revoke-assumed"]).unwrap();
+    case.approve("U2", 4).unwrap();
+    case.run();
+    assert!(contained(&case.incident, &case.playbook));
+    assert_eq!(standing(&case.incident, &case.playbook), None, "another containment, not judged yet");
+    let events = case.sweep(None, vec![late]);
+    assert_eq!(says(&events), Some(Verdict::Provisional), "what was before it does not count against it");
+}
+
+#[test]
+fn the_risk_is_accepted_by_two_of_whom_one_approves_and_for_this_containment_only() {
+    let mut case = Case::new();
+    assert!(matches!(case.accept("U1"), Err(Refusal::NotApplicable(why)) if why.contains("Containment is not done")));
+    case.contained();
+    case.policy.responders.users.insert("U5".parse().unwrap());
+    let reasonless =
+        PersonCommand::AcceptRisk { shown: containment_shown(&case.incident).unwrap(), reason: " ".into() };
+    assert_eq!(case.act("U1", reasonless), Err(Refusal::ReasonNeeded));
+    assert!(matches!(case.accept("U4"), Err(Refusal::Recused(_))), "the credential is Kim's");
+    assert_eq!(case.accept("U9"), Err(Refusal::NotAResponder));
+    case.accept("U1").unwrap();
+    assert!(matches!(case.accept("U1"), Err(Refusal::Other(why)) if why.contains("second person")));
+    case.accept("U5").unwrap();
+    assert_eq!(gate(&case.incident, &case.playbook), Gate::Shut, "neither of them approves");
+    case.accept("U3").unwrap();
+    assert_eq!(gate(&case.incident, &case.playbook), Gate::Accepted);
+    assert!(matches!(case.accept("U2"), Err(Refusal::NotApplicable(why)) if why.contains("already")));
+
+    // A call that got through ends it.
+    let late = through(case.now + TimeDelta::seconds(90), "arn:aws:iam::111122223333:user/ci");
+    case.sweep(None, vec![late]);
+    assert_eq!(gate(&case.incident, &case.playbook), Gate::Shut);
+    assert!(matches!(case.accept("U1"), Err(Refusal::NotApplicable(why)) if why.contains("has worked after")));
+}
+
+#[test]
+fn a_press_on_an_older_card_accepts_nothing() {
+    let mut case = Case::new();
+    case.contained();
+    let stale = PersonCommand::AcceptRisk {
+        shown: containment_shown(&case.incident).unwrap() - 1,
+        reason: "the shop opens".into(),
+    };
+    assert!(matches!(case.act("U1", stale), Err(Refusal::NotApplicable(why)) if why.contains("has changed")));
+}

@@ -1,0 +1,412 @@
+//! A search through the trail: ask, keep, work out, and ask for what that has shown, until a round shows nothing
+//! new. All that it knows is in the store, a page at a time: whoever takes it up goes on where it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::{join_all, try_join_all};
+
+use super::{Engine, EngineError};
+use crate::domain::credential::PrincipalKind;
+use crate::domain::hunt::cover::{Canaries, Cover, Mark, Reading};
+use crate::domain::hunt::findings::{analyse, calls, hunted};
+use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, pivots};
+use crate::domain::hunt::redaction::kept;
+use crate::domain::hunt::{Hunted, Swept, Watched};
+use crate::domain::id::{AccountId, IncidentId};
+use crate::domain::incident::command::Report;
+use crate::domain::incident::hunting::Sweep;
+use crate::domain::incident::owed::{Effect, owed};
+use crate::domain::incident::reached;
+use crate::domain::incident::state::Incident;
+use crate::domain::observation::{KeyStatus, Observation, Probe};
+use crate::domain::trail::analysis::Analysis;
+use crate::domain::trail::attribution;
+use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
+
+/// So far back from when it was first seen: what the owner's calls look like is seen from what was before.
+const LOOK_BACK: TimeDelta = TimeDelta::days(14);
+/// The history has no more.
+const HISTORY: TimeDelta = TimeDelta::days(90);
+/// Rounds of one search; each follows what the one before has shown.
+const ROUNDS_MAX: usize = 12;
+/// Questions of one Region that are under way at once: an answer can take seconds, and the pace is kept all the same.
+const QUESTIONS_AT_ONCE: usize = 4;
+/// Waits before a page is asked for again.
+const PAGE_WAITS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+];
+/// Records of one incident that are kept, and their bytes.
+const RECORDS_MAX: usize = 10_000;
+const BYTES_MAX: usize = 16 << 20;
+/// A trail with less room than this is as good as full.
+const RECORD_ROOM: usize = 64 << 10;
+/// Why no Region counts as covered when something was left out.
+const FOLLOWED_SHORT: &str = "not all that was found could be followed";
+/// Other users whose keys are read after a search.
+const USERS_READ_MAX: usize = 20;
+
+impl Engine {
+    /// Searches the trail, if that is due. Apart from all others: it takes minutes where there is much.
+    pub async fn hunt(&self, id: IncidentId) -> Result<(), EngineError> {
+        let Some(incident) = self.load(id).await? else { return Ok(()) };
+        let now = self.now();
+        if !owed(&incident).iter().any(|o| o.due_at <= now && o.effect == Effect::Hunt) {
+            return Ok(());
+        }
+        let sweep = match Search::begin(self, &incident, now).await? {
+            Ok(search) => Box::pin(search.run()).await?,
+            Err(why) => nothing_but(why),
+        };
+        self.report(id, || Report::Hunted(Box::new(sweep.clone()))).await?;
+        Ok(())
+    }
+}
+
+/// What the calls of the bot's own in a Region are kept under.
+fn canaries_of(region: &str) -> String {
+    format!("canaries {region}")
+}
+
+fn nothing_but(why: String) -> Sweep {
+    let found = Hunted { not_known: vec![why], ..Hunted::default() };
+    Sweep { found, swept: Swept::default(), calls: Vec::new() }
+}
+
+/// One search.
+struct Search<'a> {
+    engine: &'a Engine,
+    incident: &'a Incident,
+    account: AccountId,
+    regions: Vec<String>,
+    question: attribution::Question,
+    /// What the history calls the victim.
+    names: Vec<String>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    trail: Trail,
+    bytes: usize,
+    /// More was found than fits, or than is followed.
+    short: bool,
+    unread: BTreeMap<String, String>,
+    not_known: BTreeSet<String>,
+}
+
+impl<'a> Search<'a> {
+    /// Takes up what is kept. The inner error says why there is nothing to search.
+    async fn begin(
+        engine: &'a Engine,
+        incident: &'a Incident,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Self, String>, EngineError> {
+        let (Some(found), Some(account)) = (incident.identification(), incident.account()) else {
+            return Ok(Err("The account of the credential is not known.".into()));
+        };
+        let stolen: Vec<String> = match &incident.subject.access_key {
+            Some(key) => vec![key.to_string()],
+            // Any of them can be the one.
+            None => found.keys.iter().map(|key| key.id.to_string()).collect(),
+        };
+        if stolen.is_empty() {
+            return Ok(Err(
+                "No access key is known, so the trail could not be searched: report one with /irp open.".into()
+            ));
+        }
+        let regions = match engine.ports.cloud.regions(&account).await {
+            Ok(regions) => regions,
+            Err(error) if error.can_retry() => return Err(error.into()),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let name = match found.kind {
+            PrincipalKind::AssumedRole => found.session_name.clone(),
+            _ => found.name.clone(),
+        };
+        let stolen_at = incident.compromise.as_ref().map(|set| set.at);
+        let seen_at = stolen_at.or_else(|| incident.first_seen_at()).unwrap_or(incident.opened_at);
+        let trail = engine.ports.store.trail(incident.id).await?;
+        let bytes = trail.records.values().map(String::len).sum();
+        Ok(Ok(Self {
+            engine,
+            incident,
+            account,
+            regions,
+            question: attribution::Question { credentials: stolen, since: stolen_at, words: Vec::new() },
+            names: name.into_iter().collect(),
+            since: (seen_at.min(now) - LOOK_BACK).max(now - HISTORY),
+            now,
+            state: Mutex::new(State { trail, bytes, ..State::default() }),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(self) -> Result<Sweep, EngineError> {
+        // First how far the trail has come, then what is in it: so that nothing comes in between.
+        try_join_all(self.regions.iter().map(|region| self.canary(region))).await?;
+        let mut asked: BTreeSet<Question> = BTreeSet::new();
+        let mut analysis = self.analysis().await;
+        for round in 0..=ROUNDS_MAX {
+            let (wanted, cut) = pivots(&self.names, &analysis);
+            if cut {
+                self.state().short = true;
+                let why = format!("More can be asked about than is asked ({PIVOTS_MAX} keys, names and resources).");
+                self.state().not_known.insert(why);
+            }
+            let new = self.regions.iter().map(|region| (region, Self::questions(region, &wanted, &asked)));
+            let new: Vec<(&String, Vec<Question>)> = new.filter(|(_, questions)| !questions.is_empty()).collect();
+            if new.is_empty() {
+                break;
+            }
+            if round == ROUNDS_MAX {
+                self.state().short = true;
+                let why = "There may be more: each round of the search has shown something new.";
+                self.state().not_known.insert(why.into());
+                break;
+            }
+            asked.extend(new.iter().flat_map(|(_, questions)| questions.clone()));
+            try_join_all(new.iter().map(|(_, questions)| self.ask_all(questions))).await?;
+            analysis = self.analysis().await;
+        }
+        self.finish(&analysis).await
+    }
+
+    /// What is to be asked in a Region and has not been yet.
+    fn questions(region: &str, wanted: &[Asked], asked: &BTreeSet<Question>) -> Vec<Question> {
+        let here = wanted.iter().filter(|(_, only)| only.as_deref().is_none_or(|only| only == region));
+        let questions = here.map(|(pivot, _)| Question { region: region.to_owned(), pivot: pivot.clone() });
+        questions.filter(|question| !asked.contains(question)).collect()
+    }
+
+    /// Asks so many of them at once.
+    async fn ask_all(&self, questions: &[Question]) -> Result<(), StoreError> {
+        let next = AtomicUsize::new(0);
+        let at_once = (0..QUESTIONS_AT_ONCE).map(|_| async {
+            while let Some(question) = questions.get(next.fetch_add(1, Ordering::Relaxed)) {
+                Box::pin(self.ask(question)).await?;
+            }
+            Ok(())
+        });
+        try_join_all(at_once).await.map(|_| ())
+    }
+
+    /// Reads all that is not known of one question's answer. A Region that does not answer is left to the next
+    /// search, which goes on from here.
+    async fn ask(&self, question: &Question) -> Result<(), StoreError> {
+        let name = question.to_string();
+        let mut cover = match self.state().trail.marks.get(&name) {
+            Some(Mark::Cover(cover)) => cover.clone(),
+            _ => Cover::default(),
+        };
+        while let Some(reading) = cover.next(self.since, self.now) {
+            let mut after: Option<String> = None;
+            loop {
+                if self.state().unread.contains_key(&question.region) {
+                    return Ok(());
+                }
+                let Some(read) = self.page(question, &reading, after.as_deref()).await else { return Ok(()) };
+                let records: Vec<_> = read.records.iter().filter_map(|text| kept(text)).collect();
+                let oldest = records.iter().filter_map(|record| record.at).min();
+                cover.page(&reading, oldest, read.next.is_none());
+                let texts = records.into_iter().map(|record| (record.id, record.text)).collect();
+                self.keep(&name, texts, Mark::Cover(cover.clone())).await?;
+                after = read.next;
+                if cover.open.is_none() {
+                    break;
+                }
+            }
+        }
+        if let Some((from, until)) = cover.cut {
+            let state = &mut *self.state();
+            // What is left out from before the containment is no gap in its proof.
+            state.short |= self.incident.watch.is_some_and(|watch| until > watch.since);
+            let why = format!("{name}: too much of it, so what was from {from} until {until} is not known");
+            state.not_known.insert(why);
+        }
+        Ok(())
+    }
+
+    /// One page; `None` once the Region is given up for this time.
+    async fn page(&self, question: &Question, reading: &Reading, after: Option<&str>) -> Option<PageRead> {
+        // Within one reading its own token goes on; after a crash, the time does.
+        let page = Page {
+            region: &question.region,
+            of: Of::Pivot(&question.pivot),
+            from: reading.from,
+            until: reading.down_to,
+            after,
+        };
+        let read = self.patiently(page).await;
+        read.inspect_err(|error| self.give_up(&question.region, error)).ok()
+    }
+
+    fn give_up(&self, region: &str, error: &CloudError) {
+        self.state().unread.entry(region.to_owned()).or_insert_with(|| error.to_string());
+    }
+
+    /// Asks again for a while: whoever is too fast waits, and is not turned away for it.
+    async fn patiently(&self, page: Page<'_>) -> Result<PageRead, CloudError> {
+        for wait in PAGE_WAITS {
+            match self.engine.ports.cloud.page(&self.account, page).await {
+                Err(error) if error.can_retry() => self.engine.ports.clock.wait(wait).await,
+                other => return other,
+            }
+        }
+        self.engine.ports.cloud.page(&self.account, page).await
+    }
+
+    /// Keeps what fits, and how far it has been read.
+    async fn keep(&self, name: &str, mut records: BTreeMap<String, String>, mark: Mark) -> Result<(), StoreError> {
+        {
+            let state = &mut *self.state();
+            records.retain(|id, text| {
+                let known = state.trail.records.contains_key(id);
+                let room = state.trail.records.len() < RECORDS_MAX && state.bytes + text.len() <= BYTES_MAX;
+                state.short |= !known && !room;
+                if !known && room {
+                    state.bytes += text.len();
+                    state.trail.records.insert(id.clone(), text.clone());
+                }
+                !known && room
+            });
+            state.trail.marks.insert(name.to_owned(), mark.clone());
+        }
+        self.engine.ports.store.keep_page(self.incident.id, &records, (name, &mark)).await
+    }
+
+    /// While a containment waits for its proof: a call of the bot's own now and then, and a look for those before.
+    async fn canary(&self, region: &str) -> Result<(), StoreError> {
+        if self.incident.watch.is_none() {
+            return Ok(());
+        }
+        let name = canaries_of(region);
+        let mut canaries = self.canaries(region);
+        let before = canaries.clone();
+        if canaries.is_due(self.now) {
+            match self.engine.ports.cloud.canary(&self.account, region).await {
+                Ok(request_id) => canaries.made(request_id, self.now),
+                Err(error) => self.give_up(region, &error),
+            }
+        }
+        if let Some(from) = canaries.look_from() {
+            let page = Page { region, of: Of::Canaries, from, until: self.now, after: None };
+            match self.patiently(page).await {
+                Ok(read) => {
+                    for record in read.records.iter().filter_map(|text| kept(text)) {
+                        if let (Some(request_id), Some(at)) = (record.request_id, record.at) {
+                            canaries.seen(&request_id, at);
+                        }
+                    }
+                }
+                Err(error) => self.give_up(region, &error),
+            }
+        }
+        if canaries == before {
+            return Ok(());
+        }
+        self.keep(&name, BTreeMap::new(), Mark::Canaries(canaries)).await
+    }
+
+    fn canaries(&self, region: &str) -> Canaries {
+        match self.state().trail.marks.get(&canaries_of(region)) {
+            Some(Mark::Canaries(canaries)) => canaries.clone(),
+            _ => Canaries::default(),
+        }
+    }
+
+    /// What the records say by now. It takes a moment where there are many: not on a thread that others wait for.
+    async fn analysis(&self) -> Analysis {
+        let (records, question) = (self.state().trail.records.clone(), self.question.clone());
+        let work = move || analyse(&question, &records);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => match runtime.spawn_blocking(work).await {
+                Ok(analysis) => analysis,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The process is ending, and this with it.
+                    Err(_) => std::future::pending().await,
+                },
+            },
+            // Nobody waits for the thread of a simulation.
+            Err(_) => work(),
+        }
+    }
+
+    async fn finish(self, analysis: &Analysis) -> Result<Sweep, EngineError> {
+        let mut found = hunted(analysis, &self.state().trail.records);
+        self.read_keys(&mut found).await;
+        let State { trail, short, unread, not_known, bytes } =
+            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let full = trail.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX - RECORD_ROOM;
+        let short = short || full;
+        found.not_known.extend(unread.iter().map(|(region, why)| format!("{region} could not be searched: {why}")));
+        found.not_known.extend(not_known);
+        if full {
+            found.not_known.push(format!(
+                "The trail has more than is kept ({RECORDS_MAX} records, {} MiB): use irp trail analyze on the logs.",
+                BYTES_MAX >> 20
+            ));
+        }
+        let before = self.incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
+        let before: BTreeMap<&str, &Watched> = before.map(|region| (region.region.as_str(), region)).collect();
+        let regions = self.regions.iter().map(|region| {
+            let seen = match trail.marks.get(&canaries_of(region)) {
+                Some(Mark::Canaries(canaries)) => canaries.seen_until,
+                _ => None,
+            };
+            let unread = unread.get(region).cloned().or_else(|| short.then(|| FOLLOWED_SHORT.to_owned()));
+            // What was not read through counts only as far as it did before.
+            let known = before.get(region.as_str()).and_then(|region| region.covered_until);
+            let covered_until = if unread.is_some() { known } else { seen };
+            Watched { region: region.clone(), covered_until, unread }
+        });
+        let (regions, calls) = (regions.collect(), calls(analysis));
+        let last_denied = calls.iter().rev().find(|call| !call.worked).cloned();
+        Ok(Sweep { found, swept: Swept { regions, last_denied }, calls })
+    }
+
+    /// Whether the keys of other users that were reached can still be used.
+    async fn read_keys(&self, found: &mut Hunted) {
+        let victim = self.names.first().map(String::as_str);
+        let users: Vec<String> = reached::users(found, &self.account)
+            .into_iter()
+            .filter(|name| Some(*name) != victim)
+            .map(str::to_owned)
+            .take(USERS_READ_MAX)
+            .collect();
+        let read = users.into_iter().map(|user_name| async move {
+            let probe = Probe::UserKeys { user_name: user_name.clone() };
+            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (user, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::OwnerMissing) => {
+                    let keys = reached::keys_of(found, &self.account, &user);
+                    found.off.extend(keys.into_iter().chain([user]));
+                }
+                Ok(Observation::UserKeys { keys, .. }) => {
+                    let active = |key: &String| {
+                        keys.iter().any(|(id, status)| id.as_str() == key && *status == KeyStatus::Active)
+                    };
+                    let reached = reached::keys_of(found, &self.account, &user);
+                    found.off.extend(reached.into_iter().filter(|key| !active(key)));
+                }
+                Ok(_) => {}
+                Err(error) => found.not_known.push(format!("keys of user {user}: {error}")),
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The card of the search through the trail: what the attacker reached, and what of theirs is left.
+
+use super::blocks::{code, context, cut, escape, header, section, summary, time};
+use crate::domain::hunt::{Hunted, Proved, Reached, Trace};
+use crate::domain::incident::state::Incident;
+use crate::domain::trail::footprint::State;
+use crate::ports::Message;
+
+/// How many of a list are shown.
+const SHOWN_MAX: usize = 8;
+/// Longest line of a list: with the number of them it keeps a section under what Slack takes.
+const LINE_CHARS_MAX: usize = 340;
+
+/// The card; absent until a search has come to its end.
+pub fn message(incident: &Incident) -> Option<Message> {
+    let (found, _) = incident.hunted.as_ref()?;
+    let mut blocks = vec![header(":mag_right: Hunt: what the attacker reached and left behind")];
+    let reached: Vec<&Reached> = found.credentials.iter().filter(|reached| reached.how.is_some()).collect();
+    blocks.push(section(&match reached.len() {
+        0 => "*Reached:* no other credential, as far as the trail shows.".to_owned(),
+        count => format!("*Reached:* {count} other credential(s)\n{}", list(reached.iter().map(|r| credential(r)))),
+    }));
+    let mut traces: Vec<&Trace> = found.footprint.iter().collect();
+    // What lets somebody back in comes first.
+    traces.sort_by_key(|trace| (trace.state == State::Deleted, !trace.made_by_attacker));
+    blocks.push(section(&match counts(found) {
+        None => "*Left behind:* nothing that the attacker made, changed or deleted.".to_owned(),
+        Some(counts) => format!("*Left behind:* {counts}\n{}", list(traces.into_iter().map(trace))),
+    }));
+    let proved = |title: &str, what: &[Proved]| {
+        let line = |one: &Proved| format!("{} (event {})", code(&one.what), code(&one.event_id));
+        (!what.is_empty()).then(|| section(&format!("{title}\n{}", list(what.iter().map(line)))))
+    };
+    blocks.extend(proved(":key: *To change:* the attacker has read these", &found.rotate));
+    blocks.extend(proved(":rotating_light: *Logging or detection was tampered with*", &found.tampering));
+    if !found.not_known.is_empty() {
+        let lines = list(found.not_known.iter().map(|why| escape(why)));
+        blocks.push(section(&format!(":warning: *Not known*\n{lines}")));
+    }
+    blocks.push(context(&how_far(incident, found)));
+    let left = counts(found).unwrap_or_else(|| "nothing left behind".into());
+    let text = format!("{} hunt: {} other credential(s) reached, {left}", incident.id, reached.len());
+    Some(Message { text: summary(&text), blocks })
+}
+
+/// In a few words, for the announcement; absent until a search has come to its end.
+pub fn brief(incident: &Incident) -> Option<String> {
+    let (found, _) = incident.hunted.as_ref()?;
+    let reached = found.credentials.iter().filter(|reached| reached.how.is_some()).count();
+    Some(format!("hunt: {reached} reached, {} touched", found.footprint.len()))
+}
+
+/// What a note says of credentials that were not known before; `None` when there are none.
+pub fn news(found: &Hunted, before: Option<&Hunted>) -> Option<String> {
+    let new = found.new_since(before);
+    if new.is_empty() {
+        return None;
+    }
+    Some(format!(
+        ":rotating_light: *The attacker has reached {} more credential(s).* Contain them before anything else; their steps \
+         are in the thread.\n{}",
+        new.len(),
+        list(new.iter().map(|reached| credential(reached)))
+    ))
+}
+
+fn credential(reached: &Reached) -> String {
+    let key = reached.access_key_id.as_deref().map_or_else(|| "a console session".to_owned(), code);
+    let whose = reached.principal.as_deref().map(|arn| format!(" of {}", code(arn))).unwrap_or_default();
+    let how = reached.how.as_deref().map(|how| format!(", by {}", escape(how))).unwrap_or_default();
+    let event = reached.event_id.as_deref().map(|id| format!(" (event {})", code(id))).unwrap_or_default();
+    let last = reached.last_worked_at.map(|at| format!(", last worked {}", time(at))).unwrap_or_default();
+    format!("{key}{whose}{how}{event}{last}")
+}
+
+fn trace(trace: &Trace) -> String {
+    let what = match (trace.made_by_attacker, trace.state) {
+        (true, State::Deleted) => "made and deleted",
+        (true, _) => "*made*",
+        (false, State::Deleted) => "deleted",
+        (false, _) => "changed",
+    };
+    let event = trace.evidence.first().map(|id| format!(", event {}", code(id))).unwrap_or_default();
+    format!("{what}: {} {} in {}{event}", escape(&trace.resource_type), code(&trace.id), code(&trace.region))
+}
+
+fn counts(found: &Hunted) -> Option<String> {
+    let count = |of: fn(&Trace) -> bool| found.footprint.iter().filter(|trace| of(trace)).count();
+    let made = count(|trace| trace.made_by_attacker && trace.state != State::Deleted);
+    let changed = count(|trace| !trace.made_by_attacker && trace.state != State::Deleted);
+    let deleted = count(|trace| trace.state == State::Deleted);
+    (made + changed + deleted > 0).then(|| format!("{made} made, {changed} changed, {deleted} gone"))
+}
+
+fn how_far(incident: &Incident, found: &Hunted) -> String {
+    let regions = incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
+    let (read, unread): (Vec<_>, Vec<_>) = regions.partition(|region| region.unread.is_none());
+    let (read, all) = (read.len(), read.len() + unread.len());
+    let only = if all == 1 { " (name the account's other Regions in irp.toml)" } else { "" };
+    let unread: Vec<String> = unread.iter().map(|region| code(&region.region)).collect();
+    let unread = if unread.is_empty() { String::new() } else { format!(", not {}", unread.join(", ")) };
+    let newest = found.newest_at.map(|at| format!(", the newest of {}", time(at))).unwrap_or_default();
+    format!(
+        "{read} of {all} Region(s) searched{unread}{only} · {} events read{newest} · management events only: reads and \
+         writes of data are not in the event history, and a call shows up to 15 minutes late",
+        found.events_read
+    )
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    let mut lines: Vec<String> =
+        items.iter().take(SHOWN_MAX).map(|item| format!("• {}", cut(item, LINE_CHARS_MAX))).collect();
+    if items.len() > SHOWN_MAX {
+        lines.push(format!("and {} more", items.len() - SHOWN_MAX));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,133 @@
+//! The card of the proof: what the evidence says about the containment, and what is still to be seen.
+
+use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
+use crate::domain::hunt::{Call, Watched};
+use crate::domain::incident::risk::containment_shown;
+use crate::domain::incident::state::{Incident, Watch};
+use crate::domain::incident::steps::contained;
+use crate::domain::incident::verdict::{Gate, QUIET, Verdict, gate, minutes_covered, standing};
+use crate::domain::playbook::Playbook;
+use crate::domain::refusal::mention;
+use crate::intake::slack::button as name;
+use crate::ports::Message;
+
+/// Cells of a bar; each stands for so many minutes.
+const CELLS: i64 = 10;
+/// Regions with a bar.
+const REGIONS_MAX: usize = 30;
+const WHY_CHARS_MAX: usize = 200;
+/// Its headline.
+pub const TITLE: &str = "Containment proof";
+
+/// The card; absent until something was put in place and the trail has been searched since.
+pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
+    let (Watch { since, .. }, (swept, _)) = (incident.watch?, incident.swept.as_ref()?);
+    let says = in_words(incident, playbook);
+    let (mark, short) = match (gate(incident, playbook), standing(incident, playbook)) {
+        (Gate::Accepted, _) => (":ballot_box_with_check:", "not proven, the risk is accepted"),
+        (_, Some(Verdict::Verified)) => (":large_green_circle:", "verified"),
+        (_, Some(Verdict::Failed { .. })) => (":rotating_light:", "failed"),
+        (_, Some(Verdict::Attempted)) => (":hourglass_flowing_sand:", "attempted and blocked, not settled yet"),
+        (_, Some(Verdict::Provisional)) => (":hourglass_flowing_sand:", "quiet, not settled yet"),
+        (_, None) => (":white_circle:", "no verdict yet"),
+    };
+    let mut blocks = vec![header(&format!("{mark} {TITLE}")), section(&says)];
+    let bars: Vec<String> = swept.regions.iter().take(REGIONS_MAX).map(|region| bar(incident, region)).collect();
+    if !bars.is_empty() {
+        blocks.push(section(&format!("*Quiet that the trail shows, by Region*\n{}", bars.join("\n"))));
+    }
+    if let Some(call) = swept.last_denied.as_ref().filter(|call| call.at > since) {
+        blocks.push(section(&format!("*Last attempt, denied:* {}", attempt(call))));
+    }
+    let sessions = incident.hunted.iter().flat_map(|(found, _)| &found.sessions);
+    if let Some(longest) = sessions.max_by_key(|session| session.until) {
+        blocks.push(section(&format!(
+            "*The last of the attacker's sessions to expire* is {}, at {} at the latest. Until then only the denies stand \
+             between it and the account.",
+            code(&longest.access_key_id),
+            time(longest.until)
+        )));
+    }
+    blocks.extend(risk(incident, playbook));
+    blocks.push(context(&format!(
+        "Goes by the time of events, from {} on. A Region counts as far as the trail shows a call of the bot's own, made \
+         every 5 minutes; with a key switched off there is often no event at all, so silence alone is no proof.",
+        time(since)
+    )));
+    Some(Message { text: summary(&format!("{} · {TITLE}: {short}", incident.id)), blocks })
+}
+
+/// The verdict as a sentence, and what it asks for.
+pub fn in_words(incident: &Incident, playbook: &Playbook) -> String {
+    let minutes = QUIET.num_minutes();
+    match standing(incident, playbook) {
+        Some(Verdict::Failed { call }) => format!(
+            ":rotating_light: *Failed: the attacker got through after the containment.* {}. Back to containment: revoke \
+             again what it came through, and look for what lets it in.",
+            attempt(call)
+        ),
+        Some(Verdict::Verified) => {
+            format!("*Verified.* Nothing of the attacker's has worked for {minutes} minutes, in every Region searched.")
+        }
+        Some(Verdict::Attempted) => format!(
+            "*Attempted, and blocked.* The attacker has tried since and was denied. Verified after {minutes} minutes in \
+             which nothing worked, in every Region."
+        ),
+        Some(Verdict::Provisional) => format!(
+            "*Quiet so far.* Verified after {minutes} minutes in which nothing worked, in every Region; the trail is up to \
+             15 minutes behind."
+        ),
+        None if contained(incident, playbook) => "*No verdict yet:* the trail is being searched.".to_owned(),
+        None => "*No verdict:* containment is not complete. It is judged from the moment that all steps are in force."
+            .to_owned(),
+    }
+}
+
+/// How much of the quiet is covered, drawn.
+fn bar(incident: &Incident, region: &Watched) -> String {
+    let covered = incident.watch.map_or(0, |watch| minutes_covered(watch.since, region));
+    let needed = QUIET.num_minutes();
+    let full = covered * CELLS / needed;
+    let drawn: String = (0..CELLS).map(|cell| if cell < full { '▓' } else { '░' }).collect();
+    let why = match (&region.unread, region.covered_until) {
+        (Some(why), _) => format!(" :warning: not covered: {}", cut(&escape(why), WHY_CHARS_MAX)),
+        (None, None) => " not covered yet: the trail does not show a call of the bot's own".to_owned(),
+        (None, Some(_)) => String::new(),
+    };
+    format!("{drawn} {} {covered} of {needed} min{why}", code(&region.region))
+}
+
+fn attempt(call: &Call) -> String {
+    let key = call.access_key_id.as_deref().map(|key| format!(" with {}", code(key))).unwrap_or_default();
+    format!(
+        "{} by {}{key} in {}, {} (event {})",
+        code(&call.what),
+        code(&call.principal),
+        code(&call.region),
+        time(call.at),
+        code(&call.event_id)
+    )
+}
+
+/// Who has accepted to go on without proof, and the button for it.
+fn risk(incident: &Incident, playbook: &Playbook) -> Vec<serde_json::Value> {
+    let mut blocks = Vec::new();
+    let agreed = incident.risk.iter().flat_map(|risk| risk.agreed.values());
+    let lines: Vec<String> =
+        agreed.map(|(user, reason)| format!("• {}: {}", mention(user), cut(&escape(reason), WHY_CHARS_MAX))).collect();
+    let accepted = incident.risk.as_ref().and_then(|risk| risk.accepted_at);
+    if !lines.is_empty() {
+        let title = match accepted {
+            Some(at) => format!(":ballot_box_with_check: *The risk is accepted* since {}", time(at)),
+            None => "*The risk is accepted by one;* it takes two people, one of them an approver".to_owned(),
+        };
+        blocks.push(section(&format!("{title}\n{}", lines.join("\n"))));
+    }
+    let open = incident.is_open() && !incident.sample && accepted.is_none() && contained(incident, playbook);
+    let unproven = matches!(standing(incident, playbook), None | Some(Verdict::Attempted | Verdict::Provisional));
+    if let Some(shown) = containment_shown(incident).filter(|_| open && unproven) {
+        let value = format!("{} {shown}", incident.id);
+        blocks.push(actions("proof", &[button(name::ACCEPT_RISK, "Go on without proof…", &value, Look::Plain)]));
+    }
+    blocks
+}

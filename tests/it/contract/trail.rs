@@ -1,0 +1,59 @@
+//! [`irp::ports::TrailStore`].
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use irp::domain::hunt::cover::{Canaries, Cover, Mark, Reading};
+use irp::domain::id::IncidentId;
+use irp::ports::Trail;
+
+use super::{Replicas, at};
+
+const ID: IncidentId = IncidentId::new(11);
+
+fn records<const N: usize>(records: [(&str, &str); N]) -> BTreeMap<String, String> {
+    records.map(|(id, text)| (id.to_owned(), text.to_owned())).into()
+}
+
+fn cover(seconds: i64) -> Mark {
+    Mark::Cover(Cover { read: Some((at(0), at(seconds))), ..Cover::default() })
+}
+
+pub(super) async fn a_page_and_how_far_it_was_read_are_kept_together(replicas: &Replicas) {
+    assert_eq!(replicas.one.trail(ID).await.unwrap(), Trail::default());
+    let reading = Reading { from: at(0), until: at(90), down_to: at(40), pages: 1 };
+    let open = Mark::Cover(Cover { read: None, open: Some(reading), cut: Some((at(0), at(1))) });
+    let canaries = Canaries { out: vec![("r".into(), at(5))], last_at: Some(at(5)), seen_until: None };
+    replicas
+        .one
+        .keep_page(ID, &records([("e1", "{\"a\":1}"), ("e2", "ü\n")]), ("us-east-1 access key", &open))
+        .await
+        .unwrap();
+    let canaries = Mark::Canaries(canaries);
+    replicas.one.keep_page(ID, &BTreeMap::new(), ("canaries us-east-1", &canaries)).await.unwrap();
+    let kept = replicas.other.trail(ID).await.unwrap();
+    assert_eq!(kept.records, records([("e1", "{\"a\":1}"), ("e2", "ü\n")]));
+    let marks = [("us-east-1 access key".to_owned(), open), ("canaries us-east-1".to_owned(), canaries)];
+    assert_eq!(kept.marks, BTreeMap::from(marks));
+    assert_eq!(replicas.other.trail(IncidentId::new(27)).await.unwrap(), Trail::default(), "of the same partition");
+}
+
+pub(super) async fn what_is_kept_of_an_event_is_kept_once(replicas: &Replicas) {
+    replicas.one.keep_page(ID, &records([("e1", "first")]), ("q", &cover(1))).await.unwrap();
+    replicas.other.keep_page(ID, &records([("e1", "again"), ("e2", "new")]), ("q", &cover(2))).await.unwrap();
+    let kept = replicas.one.trail(ID).await.unwrap();
+    assert_eq!(kept.records, records([("e1", "first"), ("e2", "new")]));
+    assert_eq!(kept.marks, BTreeMap::from([("q".to_owned(), cover(2))]));
+}
+
+pub(super) async fn pages_that_come_at_once_are_all_kept(replicas: &Replicas) {
+    let pages = (0..40).map(|page| async move {
+        let store = if page % 2 == 0 { &replicas.one } else { &replicas.other };
+        let ids = [format!("e{page}"), "shared".to_owned()];
+        let records = ids.map(|id| (id, "text".to_owned())).into();
+        store.keep_page(ID, &records, (&format!("q{}", page % 4), &cover(page))).await.unwrap();
+    });
+    join_all(pages).await;
+    let kept = replicas.one.trail(ID).await.unwrap();
+    assert_eq!((kept.records.len(), kept.marks.len()), (41, 4));
+}

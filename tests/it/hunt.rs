@@ -1,0 +1,161 @@
+//! The search through the trail and the proof of containment: conversations against the sandbox's account.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use irp::domain::id::IncidentId;
+use irp::domain::incident::event::Event;
+use irp_sandbox::aws::KeyPair;
+use serde_json::json;
+
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
+
+mod search;
+
+const ALL: &str = "Contain everything at once";
+const HUNT: &str = "INC-1 hunt";
+const PROOF: &str = "Containment proof";
+const ID: IncidentId = IncidentId::new(1);
+
+fn blocks(w: &World, card: &str) -> String {
+    w.card(ANA, card).unwrap_or_else(|| panic!("no card {card}"))["blocks"].to_string()
+}
+
+/// How many searches have come to their end.
+async fn sweeps(w: &World) -> usize {
+    let records = w.store.load(ID).await.unwrap();
+    records.iter().filter(|record| matches!(record.event, Event::TrailSwept { .. })).count()
+}
+
+/// Lets time pass and waits until the trail has been searched since.
+async fn pass(w: &World, minutes: i64) {
+    let before = sweeps(w).await;
+    w.clock.advance(TimeDelta::minutes(minutes) + TimeDelta::seconds(1));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while sweeps(w).await == before {
+        assert!(Instant::now() < deadline, "the trail is not searched: {:#?}", w.texts());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The attacker mints a session, takes a role, and makes a user with a key, whose id this is.
+async fn attacker_settles(w: &World) -> String {
+    let stolen = w.sdk(&w.account.access_keys("deploy-bot")[0]);
+    aws_sdk_sts::Client::new(&stolen).get_session_token().duration_seconds(129_600).send().await.unwrap();
+    let iam = aws_sdk_iam::Client::new(&stolen);
+    iam.create_user().user_name("backdoor").send().await.unwrap();
+    let made = iam.create_access_key().user_name("backdoor").send().await.unwrap();
+    w.attacker_takes("app-deploy").await;
+    made.access_key.unwrap().access_key_id
+}
+
+/// An incident in which all that was found is contained.
+async fn contained() -> (World, String) {
+    let w = World::start().await;
+    let made = attacker_settles(&w).await;
+    w.incident().await;
+    w.until_card(&format!("Deactivate access key {made} of user backdoor"), "not asked for yet").await;
+    w.until_card(ALL, "5 steps, not asked for yet").await;
+    w.click(ANA, ALL, "irp.request_all").await;
+    w.until_card(ALL, "waiting for approval").await;
+    w.click(BEN, ALL, "irp.approve").await;
+    w.until_card(ALL, "5 of 5 in force").await;
+    (w, made)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_attacker_made_is_found_contained_and_proven_to_be() {
+    let (w, made) = contained().await;
+    let card = blocks(&w, HUNT);
+    for part in [&*made, "CreateAccessKey", "AWS::IAM::User", "`backdoor`", "app-deploy", "GetSessionToken"] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    let records = w.store.load(ID).await.unwrap();
+    let made_by = records.iter().find_map(|record| match &record.event {
+        Event::TrailHunted { found } => {
+            let reached = found.credentials.iter().find(|c| c.access_key_id.as_deref() == Some(&made))?;
+            reached.event_id.clone()
+        }
+        _ => None,
+    });
+    let note = w.notes().into_iter().find(|note| note.contains(&made) && note.contains("has reached")).expect("a note");
+    assert!(note.contains(&made_by.expect("an event proves it")), "{note}");
+    assert_eq!(w.account.key_status(&made), Some(irp_sandbox::aws::KeyStatus::Inactive));
+    assert!(w.account.user_inline_policy("backdoor", "AWSRevokeOlderSessions").is_some());
+    // What the store keeps of the trail has no token in it.
+    let kept = w.store.trail(ID).await.unwrap();
+    assert!(kept.records.values().any(|text| text.contains("GetSessionToken")));
+    assert!(kept.records.values().all(|text| !text.contains("sessionToken\":\"") || text.contains("[removed]")));
+
+    pass(&w, 1).await;
+    w.until_card(PROOF, "quiet, not settled yet").await;
+    assert!(w.command(ANA, "/irp status").await.contains("· Contained ·"));
+    pass(&w, 31).await;
+    let bars = blocks(&w, PROOF);
+    assert!(bars.contains("us-east-1") && bars.contains("of 30 min"), "{bars}");
+    pass(&w, 6).await;
+    w.until_card(PROOF, "verified").await;
+    w.until("a note", |w| w.notes().iter().any(|note| note.contains("Containment is verified"))).await;
+    let status = w.command(ANA, "/irp status").await;
+    assert!(status.contains("Contained and verified") && status.contains("see *Hunt*"), "{status}");
+    assert!(!w.offers(PROOF, "irp.accept_risk"), "nothing is left to accept");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gets_through_fails_it_and_leads_back_to_containment() {
+    let (w, _) = contained().await;
+    pass(&w, 2).await;
+    let session: KeyPair = w.account.mint_session("app-deploy/backup-job").unwrap();
+    let iam = aws_sdk_iam::Client::new(&w.sdk(&session));
+    iam.list_roles().send().await.expect("a session from after the cut-off works");
+    pass(&w, 6).await;
+    w.until_card(PROOF, "failed").await;
+    w.until("everybody is called", |w| w.notes().iter().any(|n| n.contains("Containment has failed"))).await;
+    let note = w.notes().into_iter().find(|n| n.contains("Containment has failed")).unwrap();
+    assert!(note.contains("iam:ListRoles") && note.contains(&format!("<@{ANA}>")), "{note}");
+    assert!(note.contains(&format!("<@{BEN}>")) && note.contains(&session.access_key_id), "{note}");
+    let status = w.command(ANA, "/irp status").await;
+    assert!(status.contains("Containment") && status.contains("got through after it"), "{status}");
+    w.carry_out("· Revoke all older sessions of role app-deploy", ANA, BEN).await;
+    let status = w.command(ANA, "/irp status").await;
+    assert!(status.contains("· Contained ·"), "{status}");
+    w.until("it is judged anew", |w| !w.says(PROOF, "failed")).await;
+    assert!(iam.list_roles().send().await.is_err(), "the session is dead");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_can_go_on_without_proof_and_nobody_alone() {
+    let (w, _) = contained().await;
+    w.until("it can be accepted", |w| w.offers(PROOF, "irp.accept_risk")).await;
+    assert!(w.click(DANA, PROOF, "irp.accept_risk").await.contains("Only responders"));
+    assert!(w.click(KIM, PROOF, "irp.accept_risk").await.contains("the credential is theirs"));
+    let accept = async |person: &str| {
+        let before = w.told(person).len();
+        w.press(person, PROOF, "irp.accept_risk").await;
+        let modal = w.modal(person).await;
+        let filled = json!({"reason": {"reason": "the shop opens at six"}});
+        w.slack.submit_view(person, modal["id"].as_str().unwrap(), &filled).await.unwrap();
+        w.next_told(person, before).await
+    };
+    assert!(accept(ANA).await.contains("takes a second person"));
+    w.until("the card says so", |w| blocks(w, PROOF).contains("accepted by one")).await;
+    assert!(w.command(ANA, "/irp status").await.contains("· Contained ·"));
+    assert!(w.click(ANA, PROOF, "irp.accept_risk").await.contains("accepted it already"));
+    assert!(w.forged_click(CHRIS, "irp.accept_risk", "INC-1 12345").await.contains("has changed"));
+    assert!(accept(CHRIS).await.contains("in your name and that of another"));
+    w.until_card(PROOF, "the risk is accepted").await;
+    assert!(w.command(ANA, "/irp status").await.contains("Contained, risk accepted"));
+    w.until("it is in the thread", |w| w.notes().iter().any(|n| n.contains("The risk is accepted"))).await;
+    let records = w.store.load(ID).await.unwrap();
+    let refused = records
+        .iter()
+        .filter(|r| matches!(&r.event, Event::AttemptRefused { attempt, .. } if attempt == "accept the risk"));
+    assert_eq!(refused.count(), 4, "each no is on record");
+
+    // Another containment is another risk.
+    w.carry_out("· Revoke all older sessions of role app-deploy", ANA, BEN).await;
+    assert!(w.command(ANA, "/irp status").await.contains("· Contained ·"));
+    w.end().await;
+}

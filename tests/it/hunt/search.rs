@@ -1,0 +1,331 @@
+//! The search itself: after a crash, at AWS's pace, and where AWS does not answer.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
+use irp::adapters::memory::MemoryStore;
+use irp::config::Organisation;
+use irp::domain::alert::{Alert, AlertSource, Severity};
+use irp::domain::approval::{CallAnswer, Warrant};
+use irp::domain::blast_radius::BlastRadius;
+use irp::domain::credential::{PrincipalKind, Subject};
+use irp::domain::hunt::Hunted;
+use irp::domain::hunt::pivot::Pivot;
+use irp::domain::id::{AccountId, GroupId, IncidentId, UserId};
+use irp::domain::identification::Identification;
+use irp::domain::observation::{Observation, Probe};
+use irp::domain::playbook::{BUILT_IN, Playbook};
+use irp::domain::policy::Standing;
+use irp::engine::{Engine, Ports};
+use irp::ports::{ChatError, Clock, Cloud, CloudError, Directory, EventHistory, Of, Page, PageRead, TrailStore};
+use irp_sandbox::clock::Clock as SandboxClock;
+use serde_json::json;
+
+use crate::world::{ORGANISATION, World};
+
+const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
+const ACCOUNT: &str = "111122223333";
+const PAGE: usize = 50;
+
+/// The sandbox's clock as the engine's. It does not wait.
+struct Shared(SandboxClock);
+
+#[async_trait]
+impl Clock for Shared {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now()
+    }
+    async fn wait(&self, _: Duration) {
+        tokio::task::yield_now().await;
+    }
+}
+
+struct Nobody;
+
+#[async_trait]
+impl Directory for Nobody {
+    async fn standing(&self, _: &UserId) -> Result<Standing, ChatError> {
+        Ok(Standing::Unknown)
+    }
+    async fn members(&self, _: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
+        Ok(BTreeSet::new())
+    }
+}
+
+fn engine(store: Arc<MemoryStore>, cloud: Arc<dyn Cloud>, clock: &SandboxClock) -> Engine {
+    let ports = Ports { store, cloud, directory: Arc::new(Nobody), clock: Arc::new(Shared(clock.clone())) };
+    let policy = Organisation::parse(ORGANISATION, "irp.toml").unwrap().policy(None);
+    Engine::new(ports, policy, Playbook::parse(BUILT_IN).unwrap(), "r", &[Duration::ZERO])
+}
+
+/// An incident about this key, which is known to be a user's.
+async fn identified(engine: &Engine, key: &str, clock: &SandboxClock) -> IncidentId {
+    let alert = Alert {
+        source: AlertSource::GuardDuty,
+        delivery_id: "d".into(),
+        finding_id: None,
+        finding_type: "t".into(),
+        title: "t".into(),
+        severity: Severity::High,
+        subject: Subject { access_key: key.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() },
+        region: None,
+        first_seen_at: Some(clock.now()),
+        last_seen_at: None,
+        count: 1,
+        remote_address: None,
+        api: None,
+        sample: false,
+        note: None,
+    };
+    let id = engine.take_alert(&alert).await.unwrap().incident();
+    engine.inform(id).await.unwrap();
+    clock.advance(TimeDelta::seconds(31));
+    id
+}
+
+/// A history of one key's calls, the newest first, that can stop answering.
+struct Scripted {
+    records: Vec<(DateTime<Utc>, String)>,
+    /// Each page that was asked for: its Region, from where on, and until when.
+    asked: Mutex<Vec<(String, usize, DateTime<Utc>)>>,
+    /// After so many pages nothing is answered any more.
+    hangs_after: AtomicUsize,
+    /// Regions that say no, and Regions that say that it was too fast, so often.
+    refuses: Option<&'static str>,
+    throttles: AtomicUsize,
+}
+
+impl Scripted {
+    fn new(count: i64, now: DateTime<Utc>) -> Self {
+        let record = |number: i64| {
+            // Several in each second, so that a page ends within one; and none so new that it is asked for twice.
+            let at = now - TimeDelta::minutes(30 + number / 7);
+            let record = json!({
+                "eventID": format!("e-{number}"), "eventTime": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+                "eventName": "ListUsers", "eventSource": "iam.amazonaws.com", "awsRegion": "us-east-1", "readOnly": true,
+                "recipientAccountId": ACCOUNT, "sourceIPAddress": "198.51.100.77", "userAgent": "keyhunter",
+                "userIdentity": {"type": "IAMUser", "principalId": "AIDA1", "userName": "ci", "accessKeyId": STOLEN,
+                    "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/ci")},
+            });
+            (at, record.to_string())
+        };
+        Self {
+            records: (0..count).map(record).collect(),
+            asked: Mutex::default(),
+            hangs_after: AtomicUsize::new(usize::MAX),
+            refuses: None,
+            throttles: AtomicUsize::new(0),
+        }
+    }
+}
+
+#[async_trait]
+impl EventHistory for Scripted {
+    async fn regions(&self, _: &AccountId) -> Result<Vec<String>, CloudError> {
+        Ok(vec!["us-east-1".into(), "eu-west-1".into()])
+    }
+
+    async fn page(&self, _: &AccountId, page: Page<'_>) -> Result<PageRead, CloudError> {
+        let operation = || "cloudtrail:LookupEvents".to_owned();
+        if self.refuses == Some(page.region) {
+            let (code, message) = ("AccessDeniedException".into(), "no".into());
+            return Err(CloudError::Refused { operation: operation(), code, message });
+        }
+        if self.throttles.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Err(CloudError::Unavailable { operation: operation(), message: "ThrottlingException".into() });
+        }
+        let stolen = matches!(page.of, Of::Pivot(Pivot::AccessKey(key)) if key == STOLEN);
+        if !stolen || page.region != "us-east-1" {
+            return Ok(PageRead::default());
+        }
+        let start: usize = page.after.map_or(0, |token| token.parse().unwrap());
+        let until = page.until;
+        let count = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push((page.region.to_owned(), start, until));
+            asked.len()
+        };
+        if count > self.hangs_after.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        let span = page.from.timestamp()..=until.timestamp();
+        let matching = self.records.iter().filter(|(at, _)| span.contains(&at.timestamp()));
+        let matching: Vec<String> = matching.map(|(_, text)| text.clone()).collect();
+        let end = (start + PAGE).min(matching.len());
+        let next = (end < matching.len()).then(|| end.to_string());
+        Ok(PageRead { records: matching[start..end].to_vec(), next })
+    }
+
+    async fn canary(&self, _: &AccountId, _: &str) -> Result<String, CloudError> {
+        Ok("r".into())
+    }
+}
+
+#[async_trait]
+impl Cloud for Scripted {
+    async fn caller(&self) -> Result<String, CloudError> {
+        Ok("arn:aws:iam::111122223333:role/irp".into())
+    }
+    async fn identify(&self, _: &Subject, _: DateTime<Utc>) -> Result<Identification, CloudError> {
+        Ok(Identification {
+            kind: PrincipalKind::IamUser,
+            name: Some("ci".into()),
+            arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/ci")),
+            unique_id: Some("AIDA1".into()),
+            session_name: None,
+            account: ACCOUNT.parse().ok(),
+            account_in_key: None,
+            account_from_sts: None,
+            keys: vec![],
+            keys_read: true,
+            owners: vec![],
+            not_known: vec![],
+        })
+    }
+    async fn blast_radius(&self, _: &Subject, _: &Identification, _: DateTime<Utc>) -> Result<BlastRadius, CloudError> {
+        Ok(BlastRadius::default())
+    }
+    async fn observe(&self, _: &AccountId, _: &Probe) -> Result<Observation, CloudError> {
+        Ok(Observation::OwnerMissing)
+    }
+    async fn apply(&self, _: &Warrant) -> CallAnswer {
+        unreachable!("nothing is approved here")
+    }
+}
+
+async fn found(engine: &Engine, id: IncidentId) -> Hunted {
+    let incident = engine.load(id).await.unwrap().unwrap();
+    incident.hunted.expect("a search has come to its end").0
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_loses_nothing_and_costs_one_page() {
+    let clock = SandboxClock::new(1);
+    let (store, cloud) = (Arc::new(MemoryStore::default()), Arc::new(Scripted::new(420, clock.now())));
+    let first = engine(store.clone(), cloud.clone(), &clock);
+    let id = identified(&first, STOLEN, &clock).await;
+    cloud.hangs_after.store(4, Ordering::SeqCst);
+    tokio::select! {
+        done = first.hunt(id) => panic!("it came to its end: {done:?}"),
+        () = async { while cloud.asked.lock().unwrap().len() < 5 { tokio::task::yield_now().await } } => {}
+    }
+    drop(first);
+    let kept = store.trail(id).await.unwrap().records.len();
+    assert_eq!(kept, 4 * PAGE, "four pages were answered");
+
+    cloud.hangs_after.store(usize::MAX, Ordering::SeqCst);
+    let second = engine(store.clone(), cloud.clone(), &clock);
+    second.hunt(id).await.unwrap();
+    assert_eq!(store.trail(id).await.unwrap().records.len(), 420, "none is lost");
+    assert_eq!(found(&second, id).await.events_read, 420);
+    let asked = cloud.asked.lock().unwrap().clone();
+    // 420 records on nine pages, of which the fifth was asked for twice.
+    let (_, _, resumed_until) = &asked[5];
+    assert_eq!(resumed_until.timestamp(), cloud.records[4 * PAGE - 1].0.timestamp(), "it goes on from where it was");
+    let through = asked.iter().rposition(|(_, start, _)| *start > 0).unwrap() + 1;
+    assert_eq!(through, 10, "{asked:?}");
+
+    // The next one asks for what has come since, and twenty minutes more.
+    clock.advance(TimeDelta::minutes(2));
+    let before = cloud.asked.lock().unwrap().len();
+    second.hunt(id).await.unwrap();
+    let again = cloud.asked.lock().unwrap().len() - before;
+    assert_eq!(again, 1);
+    assert_eq!(store.trail(id).await.unwrap().records.len(), 420, "none is kept twice");
+}
+
+#[tokio::test]
+async fn a_region_that_says_no_is_named_and_holds_up_no_other() {
+    let clock = SandboxClock::new(1);
+    let cloud = Arc::new(Scripted { refuses: Some("eu-west-1"), ..Scripted::new(60, clock.now()) });
+    let engine = engine(Arc::default(), cloud, &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    engine.hunt(id).await.unwrap();
+    let found = found(&engine, id).await;
+    assert_eq!(found.events_read, 60);
+    let [why] = &found.not_known[..] else { panic!("{:?}", found.not_known) };
+    assert!(why.contains("eu-west-1 could not be searched") && why.contains("AccessDenied"), "{why}");
+    let (swept, _) = engine.load(id).await.unwrap().unwrap().swept.unwrap();
+    assert_eq!(swept.regions.iter().map(|r| r.unread.is_some()).collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn being_too_fast_fails_no_search() {
+    let clock = SandboxClock::new(1);
+    let cloud = Arc::new(Scripted { throttles: AtomicUsize::new(5), ..Scripted::new(60, clock.now()) });
+    let engine = engine(Arc::default(), cloud, &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    engine.hunt(id).await.unwrap();
+    let found = found(&engine, id).await;
+    assert_eq!((found.events_read, found.not_known), (60, vec![]));
+}
+
+#[tokio::test]
+async fn searches_come_in_their_cadence_and_repeat_nothing_in_the_log() {
+    let clock = SandboxClock::new(1);
+    let engine = engine(Arc::default(), Arc::new(Scripted::new(60, clock.now())), &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    for minutes in [1, 1, 1] {
+        engine.hunt(id).await.unwrap();
+        engine.hunt(id).await.unwrap();
+        clock.advance(TimeDelta::minutes(minutes));
+    }
+    let incident = engine.load(id).await.unwrap().unwrap();
+    // Opened, identified, found once, and three searches: the second call each time came too early.
+    assert_eq!(incident.version, 6);
+}
+
+/// Within a Region AWS takes two questions a second; the sandbox refuses the third.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_region_is_asked_twice_a_second_and_never_faster() {
+    const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+    let w = World::without_bot(false).await;
+    let stolen = w.account.access_keys("deploy-bot")[0].clone();
+    for region in REGIONS {
+        let config = w.sdk(&stolen).to_builder().region(aws_config::Region::new(region)).build();
+        let sts = aws_sdk_sts::Client::new(&config);
+        for _ in 0..12 {
+            let calls = (0..50).map(|_| sts.get_caller_identity().send());
+            assert!(futures_util::future::join_all(calls).await.iter().all(Result::is_ok));
+        }
+    }
+    w.clock.advance(TimeDelta::minutes(6));
+    let key = w.account.principal_credentials("irp-bot").unwrap();
+    let cloud = AwsCloud::new(AwsSettings {
+        endpoint_url: Some(w.aws_url.clone()),
+        accounts: vec![AccountSettings {
+            id: ACCOUNT.parse().unwrap(),
+            name: "sandbox".into(),
+            reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
+            contain_role_arn: None,
+            regions: REGIONS[1..].iter().map(ToString::to_string).collect(),
+        }],
+        credentials: Some(StaticKey {
+            access_key_id: key.access_key_id,
+            secret_access_key: key.secret_access_key.into(),
+        }),
+    });
+    let engine = engine(Arc::default(), Arc::new(cloud.await), &w.clock);
+    let id = identified(&engine, &stolen.access_key_id, &w.clock).await;
+    engine.hunt(id).await.unwrap();
+    assert!(found(&engine, id).await.events_read >= 1_800);
+    let lookups: Vec<_> = w.account.calls().into_iter().filter(|call| call.operation == "LookupEvents").collect();
+    assert!(lookups.iter().all(|call| call.outcome == irp_sandbox::aws::Outcome::Ok), "one was too fast");
+    // The first round: two questions, each with the same pages in every Region but for what the user did before.
+    let first_round = |call: &&irp_sandbox::aws::CallRecord| {
+        let asked = &call.params["LookupAttributes"];
+        asked.contains(&stolen.access_key_id)
+    };
+    let pages: Vec<_> = lookups.iter().filter(first_round).collect();
+    assert!(pages.len() >= 3 * 12, "{}", pages.len());
+    let (from, until) = (pages[0].at, pages[pages.len() - 1].at);
+    let meanwhile = lookups.iter().filter(|call| (from..=until).contains(&call.at)).count();
+    let wanted_ms = (meanwhile - REGIONS.len()) * 500 / REGIONS.len();
+    let took_ms = usize::try_from((until - from).num_milliseconds()).unwrap();
+    assert!(took_ms * 95 <= wanted_ms * 100, "{meanwhile} lookups in {} Regions took {took_ms} ms", REGIONS.len());
+}
