@@ -208,6 +208,12 @@ impl Caller {
                     "mfaAuthenticated": "false",
                 },
             });
+            if let Principal::Role { session_name, .. } = &self.principal
+                && session_name.starts_with("i-")
+            {
+                // An instance has its keys from the second version of its metadata service.
+                identity["sessionContext"]["ec2RoleDelivery"] = json!("2.0");
+            }
             if let Some(source) = &session.source_identity {
                 identity["sessionContext"]["sourceIdentity"] = json!(source);
             }

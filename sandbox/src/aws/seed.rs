@@ -1,5 +1,6 @@
 //! The demo account: who is in it, and two weeks of ordinary work.
 
+mod estate;
 mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,8 @@ pub(super) fn demo(clock: Clock) -> World {
     let arn = |entity: &str| format!("arn:aws:iam::{ACCOUNT}:{entity}");
 
     let deploys = json!([
-        { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:AttachUserPolicy", "s3:*"], "Resource": "*" },
+        { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:CreateLoginProfile", "iam:AttachUserPolicy",
+            "iam:PassRole", "iam:UpdateAssumeRolePolicy", "s3:*", "ec2:*", "lambda:*", "cloudtrail:*", "guardduty:*", "secretsmanager:*"], "Resource": "*" },
         { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") },
     ]);
     let releases = json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") }]);
@@ -55,6 +57,13 @@ pub(super) fn demo(clock: Clock) -> World {
     add_role(&mut world, now, ("ecs-batch", "/", "Runs the nightly batch", 3_600), &tasks, Some(("batch", &batch)));
     if let Some(role) = world.iam.roles.get_mut("ecs-batch") {
         role.instance_profiles.insert("ecs-batch".to_owned());
+    }
+
+    let machines = service_trust("ec2.amazonaws.com");
+    let works = json!([{ "Effect": "Allow", "Action": ["iam:ListRoles", "s3:GetObject", "s3:ListAllMyBuckets"], "Resource": "*" }]);
+    add_role(&mut world, now, ("batch-worker", "/", "Instances of the nightly batch", 3_600), &machines, Some(("work", &works)));
+    if let Some(role) = world.iam.roles.get_mut("batch-worker") {
+        role.instance_profiles.insert("batch-worker".to_owned());
     }
 
     let sso = json!([{
@@ -93,6 +102,7 @@ pub(super) fn demo(clock: Clock) -> World {
         Some(("contain", &contains)),
     );
 
+    estate::add(&mut world, now);
     history::add(&mut world, now);
     world
 }

@@ -1,15 +1,20 @@
-//! What the account holds: principals, sessions, the trail, findings.
+//! What the account holds: principals, sessions, the trail, findings, the estate of each Region.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::ec2::Ec2;
 use super::guardduty::Findings;
+use super::guardduty::detectors::Suspended;
 use super::ids::{self, Entropy};
+use super::lambda::Lambda;
 use super::policy::{Kind, Policy};
 use super::s3::Buckets;
+use super::secrets::Secrets;
 use super::trail::Trail;
+use super::trail::trails::Delivery;
 use super::{CallRecord, Fault};
 use crate::clock::Clock;
 
@@ -167,7 +172,13 @@ pub(super) struct World {
     pub(super) propagation: TimeDelta,
     pub(super) sessions: BTreeMap<String, Session>,
     pub(super) trail: Trail,
+    /// The trails that deliver to a bucket.
+    pub(super) deliveries: Vec<Delivery>,
     pub(super) findings: Findings,
+    pub(super) suspended_detectors: Suspended,
+    pub(super) ec2: Ec2,
+    pub(super) lambda: Lambda,
+    pub(super) secrets: Secrets,
     pub(super) buckets: Buckets,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
@@ -183,7 +194,12 @@ impl World {
             propagation: TimeDelta::zero(),
             sessions: BTreeMap::new(),
             trail: Trail::default(),
+            deliveries: Vec::new(),
             findings: Findings::default(),
+            suspended_detectors: Suspended::new(),
+            ec2: Ec2::new(account),
+            lambda: Lambda::default(),
+            secrets: Secrets::new(),
             buckets: Buckets::new(),
             calls: VecDeque::new(),
             faults: BTreeMap::new(),

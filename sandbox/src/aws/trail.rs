@@ -1,6 +1,7 @@
 //! `CloudTrail`: every management call as an event, and the event history's lookup.
 
 mod lookup;
+pub(super) mod trails;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -120,11 +121,19 @@ impl Trail {
 
 /// The resources that the history lists for an event: what its parameters and answer name.
 fn named_resources(value: &Value, found: &mut Vec<(&'static str, String)>) {
-    let Some(fields) = value.as_object() else { return };
+    let Some(fields) = value.as_object() else {
+        value.as_array().into_iter().flatten().for_each(|value| named_resources(value, found));
+        return;
+    };
     for (key, value) in fields {
         let kind = match key.as_str() {
             "accessKeyId" => "AWS::IAM::AccessKey",
             "userName" => "AWS::IAM::User",
+            "functionName" => "AWS::Lambda::Function",
+            "instanceId" => "AWS::EC2::Instance",
+            "secretId" => "AWS::SecretsManager::Secret",
+            "snapshotId" => "AWS::EC2::Snapshot",
+            "volumeId" => "AWS::EC2::Volume",
             "roleName" | "roleArn" => "AWS::IAM::Role",
             "policyName" | "policyArn" => "AWS::IAM::Policy",
             "assumedRoleId" => "AWS::STS::AssumedRole",

@@ -15,6 +15,8 @@ use super::*;
 use crate::aws::KeyStatus;
 
 const QUICK: Pace = Pace {
+    between_deeds: Duration::from_millis(1),
+    between_runs: Duration::from_millis(5),
     before_finding: Duration::from_millis(1),
     before_repeat: Duration::from_millis(1),
     between_attempts: Duration::from_millis(5),
