@@ -6,7 +6,9 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::state::Session;
+use super::ids::{self, Entropy};
+use super::state::{Outsider, Session};
+use super::iam::trust;
 use super::{Account, KeyPair, ec2, lambda, regions};
 
 /// A function's code, at the address that `GetFunction` hands out.
@@ -28,9 +30,34 @@ fn pair(session: &Session) -> KeyPair {
 }
 
 impl Account {
+    /// The key of a user of another account: what trust policies let in from there is theirs too.
+    pub fn outsider(&self, account: &'static str, name: &str) -> KeyPair {
+        let outsider = Outsider {
+            account,
+            name: name.to_owned(),
+            id: ids::unique_id("AIDA", Entropy::Named(&format!("{account}/{name}"))),
+            secret: ids::secret(),
+        };
+        let access_key_id = ids::access_key_id("AKIA", account, Entropy::Named(&format!("{account}/{name}")));
+        let secret_access_key = outsider.secret.clone();
+        self.world().outsiders.insert(access_key_id.clone(), outsider);
+        KeyPair { access_key_id, secret_access_key, session_token: None }
+    }
+
     /// Regions that can be used without opting in.
     pub fn regions() -> &'static [&'static str] {
         &regions::ENABLED
+    }
+
+    /// Replaces a role's trust policy, outside the journal and the trail.
+    ///
+    /// # Panics
+    /// When the role does not exist or the document is none that IAM would take: a wrong test.
+    pub fn set_trust_directly(&self, role: &str, document: &str) {
+        self.change(|world| {
+            let document = trust::bound(world, document).expect("the document is a trust policy");
+            world.iam.roles.get_mut(role).expect("the role exists").trust = document;
+        });
     }
 
     /// An instance's state, as `pending` or `terminated`; `None` when there is none of this id.

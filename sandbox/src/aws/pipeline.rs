@@ -160,6 +160,11 @@ fn perform(
     let region = request.signed.region;
     let action = format!("{}:{}", request.service.name(), request.operation);
     let context = caller.context(region, now);
+    let comes_in = matches!(request.operation.as_str(), "AssumeRole" | "GetCallerIdentity");
+    if matches!(caller.principal, Principal::Outsider(_)) && !comes_in {
+        let resource = Resource { arn: "*".to_owned(), label: String::new() };
+        return Err(caller.denied(&action, &resource, "because no resource-based policy allows the action"));
+    }
     match (handler, &request.input) {
         (Handler::Query(operation), Input::Form(params)) => {
             match request.service {
@@ -266,13 +271,14 @@ fn record(
         _ => serde_json::Value::Null,
     };
     let error = result.as_ref().err().map(|error| error.in_trail(protocol));
+    let ours = !matches!(caller.principal, Principal::Outsider(_));
     world.trail.record(&Entry {
         at,
         account: world.account,
         region: if request.service == Service::Iam { GLOBAL_REGION } else { request.signed.region },
         identity: caller.trail_identity(world.account),
-        access_key_id: Some(&caller.access_key_id),
-        user_name: Some(caller.name()),
+        access_key_id: ours.then_some(&caller.access_key_id),
+        user_name: ours.then(|| caller.name()),
         source: &format!("{}.amazonaws.com", request.service.name()),
         name,
         read_only: handler.read_only(),

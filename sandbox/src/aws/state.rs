@@ -146,6 +146,17 @@ impl Iam {
 pub(super) enum Principal {
     User { name: String, id: String },
     Role { name: String, id: String, session_name: String },
+    Outsider(Outsider),
+}
+
+/// A user of another account, with the secret of their key.
+#[derive(Clone, Debug)]
+pub(super) struct Outsider {
+    pub(super) account: &'static str,
+    pub(super) name: String,
+    /// `AIDA…`
+    pub(super) id: String,
+    pub(super) secret: String,
 }
 
 /// Temporary credentials.
@@ -171,6 +182,8 @@ pub(super) struct World {
     superseded: VecDeque<(DateTime<Utc>, Arc<Iam>)>,
     pub(super) propagation: TimeDelta,
     pub(super) sessions: BTreeMap<String, Session>,
+    /// People of other accounts, by their key.
+    pub(super) outsiders: BTreeMap<String, Outsider>,
     pub(super) trail: Trail,
     /// The trails that deliver to a bucket.
     pub(super) deliveries: Vec<Delivery>,
@@ -193,6 +206,7 @@ impl World {
             superseded: VecDeque::new(),
             propagation: TimeDelta::zero(),
             sessions: BTreeMap::new(),
+            outsiders: BTreeMap::new(),
             trail: Trail::default(),
             deliveries: Vec::new(),
             findings: Findings::default(),

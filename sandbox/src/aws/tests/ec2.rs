@@ -89,6 +89,7 @@ async fn protection_keeps_an_instance_until_it_is_taken_away() {
     assert_eq!(code(dry), "DryRunOperation");
     assert_eq!(cloud.account.instance_state(WEST, &id), Some("running"));
     ec2.terminate_instances().instance_ids(&id).send().await.unwrap();
+    cloud.clock.advance(TimeDelta::seconds(11));
     assert_eq!(code(protect(true).await.map(|_| ())), "IncorrectInstanceState");
 }
 

