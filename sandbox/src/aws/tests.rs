@@ -1,6 +1,7 @@
 //! The account from outside: the real SDK over a loopback connection.
 
 mod access;
+mod estate;
 mod faults;
 mod guardduty;
 mod iam;
