@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::action::Powers;
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
@@ -25,7 +26,7 @@ use crate::domain::observation::{Observation, Probe};
 use crate::ports::{Cloud, CloudError};
 
 mod apply;
-mod check;
+pub mod check;
 pub(in crate::adapters) mod fault;
 mod identify;
 mod observe;
@@ -67,8 +68,20 @@ pub struct AccountSettings {
     pub reader_role_arn: Option<String>,
     /// Assumed for each change; the base identity when absent.
     pub contain_role_arn: Option<String>,
+    /// Assumed for each removal of what an attacker has made; the base identity when absent.
+    pub eradicate_role_arn: Option<String>,
     /// Regions whose trail is read, besides us-east-1.
     pub regions: Vec<String>,
+}
+
+impl AccountSettings {
+    /// The role that a change of this kind is made with.
+    const fn role_for(&self, powers: Powers) -> Option<&String> {
+        match powers {
+            Powers::Contain => self.contain_role_arn.as_ref(),
+            Powers::Eradicate => self.eradicate_role_arn.as_ref(),
+        }
+    }
 }
 
 /// A key given outright.
@@ -127,6 +140,14 @@ impl AwsCloud {
 }
 
 impl AccountClients {
+    /// The event history in which IAM's events are.
+    fn home_trail(&self) -> Result<&RegionTrail, CloudError> {
+        self.trails.iter().find(|trail| trail.region == HOME_REGION).ok_or_else(|| CloudError::Unavailable {
+            operation: "cloudtrail:LookupEvents".into(),
+            message: format!("there is no client for {HOME_REGION}"),
+        })
+    }
+
     async fn new(base: &SdkConfig, settings: AccountSettings) -> Self {
         let config = match &settings.reader_role_arn {
             None => base.clone(),
@@ -170,7 +191,7 @@ impl Cloud for AwsCloud {
     }
 
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {
-        observe::observe(&self.account(account)?.iam, probe).await
+        observe::observe(self.account(account)?, probe).await
     }
 
     async fn apply(&self, warrant: &Warrant) -> CallAnswer {

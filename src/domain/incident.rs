@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod decide;
+pub mod eradication;
 pub mod event;
 pub mod evolve;
 pub mod execution;

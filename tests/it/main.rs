@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod docs;
 mod doors;
+mod eradication;
 mod faults;
 mod long_plans;
 mod model;

@@ -77,7 +77,7 @@ impl Caller {
             if !key.active {
                 return Err(ApiError::invalid_token());
             }
-            (Principal::User { name: user.name.clone(), id: user.id.clone() }, user.policies.clone())
+            (Principal::User { name: user.name.clone(), id: user.id.clone() }, iam.policies_of_user(user))
         };
         let (principal_arn, arn, user_id) = principal.arns(world, &iam);
         Ok(Self {
@@ -269,11 +269,11 @@ impl Session {
     fn policies(&self, iam: &Iam) -> Option<Policies> {
         match &self.of {
             Principal::User { name, id } => {
-                iam.users.get(name).filter(|user| user.id == *id).map(|user| user.policies.clone())
+                iam.users.get(name).filter(|user| user.id == *id).map(|user| iam.policies_of_user(user))
             }
             Principal::Outsider(_) => None,
             Principal::Role { name, id, .. } => {
-                iam.roles.get(name).filter(|role| role.id == *id).map(|role| role.policies.clone())
+                iam.roles.get(name).filter(|role| role.id == *id).map(|role| iam.policies_of_role(role))
             }
         }
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use super::iam::held::{Held, Profile};
 use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{AccessKey, Policies, Role, User, World};
@@ -31,7 +32,7 @@ pub(super) fn demo(clock: Clock) -> World {
     ]);
     let releases = json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") }]);
     let responds = json!([
-        { "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Resource": [arn("role/irp-reader"), arn("role/irp-contain")] },
+        { "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Resource": [arn("role/irp-reader"), arn("role/irp-contain"), arn("role/irp-eradicate")] },
         { "Effect": "Allow", "Action": ["sts:GetAccessKeyInfo", "sts:GetCallerIdentity"], "Resource": "*" },
     ]);
     add_user(&mut world, now, ("deploy-bot", 400), &[("Owner", "kim@example.com")], ("deploy", &deploys), &[380, 90]);
@@ -57,6 +58,9 @@ pub(super) fn demo(clock: Clock) -> World {
     add_role(&mut world, now, ("ecs-batch", "/", "Runs the nightly batch", 3_600), &tasks, Some(("batch", &batch)));
     if let Some(role) = world.iam.roles.get_mut("ecs-batch") {
         role.instance_profiles.insert("ecs-batch".to_owned());
+        let (name, path, created_at) = ("ecs-batch".to_owned(), "/".to_owned(), role.created_at);
+        let id = ids::unique_id("AIPA", Entropy::Named("ecs-batch"));
+        world.iam.profiles.insert(name.clone(), Profile { name, path, id, created_at });
     }
 
     let machines = service_trust("ec2.amazonaws.com");
@@ -89,7 +93,7 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let contains = json!([{
         "Effect": "Allow",
-        "Action": ["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
+        "Action": ["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
             "iam:GetUser", "iam:ListAccessKeys", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
         "Resource": "*",
     }]);
@@ -100,6 +104,19 @@ pub(super) fn demo(clock: Clock) -> World {
         ("irp-contain", "/", "Contains for incident response", 3_600),
         &bot,
         Some(("contain", &contains)),
+    );
+    let eradicates = json!([{
+        "Effect": "Allow",
+        "Action": ["iam:AddUserToGroup", "iam:Attach*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Put*",
+            "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey"],
+        "Resource": "*",
+    }]);
+    add_role(
+        &mut world,
+        now,
+        ("irp-eradicate", "/", "Removes for incident response", 3_600),
+        &bot,
+        Some(("eradicate", &eradicates)),
     );
 
     estate::add(&mut world, now);
@@ -131,6 +148,8 @@ fn add_user(
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         policies: inline(policy, statements),
         keys: keys.collect(),
+        held: Held::default(),
+        boundary: None,
     };
     world.iam.users.insert(name.to_owned(), user);
 }
@@ -154,6 +173,7 @@ fn add_role(
         trust,
         max_session_seconds,
         instance_profiles: BTreeSet::new(),
+        boundary: None,
         last_used: None,
     };
     world.iam.roles.insert(name.to_owned(), role);

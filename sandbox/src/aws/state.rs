@@ -8,6 +8,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::ec2::Ec2;
 use super::guardduty::Findings;
 use super::guardduty::detectors::Suspended;
+use super::iam::held::{Group, Held, Managed, Profile};
 use super::ids::{self, Entropy};
 use super::lambda::Lambda;
 use super::policy::{Kind, Policy};
@@ -97,6 +98,9 @@ pub(super) struct User {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) policies: Policies,
     pub(super) keys: Vec<AccessKey>,
+    pub(super) held: Held,
+    /// ARN of a managed policy.
+    pub(super) boundary: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +117,8 @@ pub(super) struct Role {
     pub(super) max_session_seconds: i64,
     /// Names of the instance profiles that hold the role.
     pub(super) instance_profiles: BTreeSet<String>,
+    /// ARN of a managed policy.
+    pub(super) boundary: Option<String>,
     pub(super) last_used: Option<LastUsed>,
 }
 
@@ -128,6 +134,12 @@ impl Role {
 pub(super) struct Iam {
     pub(super) users: BTreeMap<String, User>,
     pub(super) roles: BTreeMap<String, Role>,
+    pub(super) groups: BTreeMap<String, Group>,
+    /// The account's own managed policies, by ARN.
+    pub(super) managed: BTreeMap<String, Managed>,
+    pub(super) profiles: BTreeMap<String, Profile>,
+    /// Serial numbers of all virtual MFA devices, in use or not.
+    pub(super) virtual_mfa: BTreeSet<String>,
 }
 
 impl Iam {
@@ -261,6 +273,18 @@ impl World {
 
     pub(super) fn user_arn(&self, user: &User) -> String {
         format!("arn:aws:iam::{}:user{}{}", self.account, user.path, user.name)
+    }
+
+    pub(super) fn group_arn(&self, group: &Group) -> String {
+        format!("arn:aws:iam::{}:group{}{}", self.account, group.path, group.name)
+    }
+
+    pub(super) fn policy_arn(&self, policy: &Managed) -> String {
+        format!("arn:aws:iam::{}:policy{}{}", self.account, policy.path, policy.name)
+    }
+
+    pub(super) fn profile_arn(&self, profile: &Profile) -> String {
+        format!("arn:aws:iam::{}:instance-profile{}{}", self.account, profile.path, profile.name)
     }
 
     pub(super) fn role_arn(&self, role: &Role) -> String {

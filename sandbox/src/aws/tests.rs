@@ -2,6 +2,7 @@
 
 mod access;
 mod ec2;
+mod estate;
 mod faults;
 mod guardduty;
 mod iam;

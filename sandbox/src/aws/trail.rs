@@ -136,6 +136,8 @@ fn named_resources(value: &Value, found: &mut Vec<(&'static str, String)>) {
             "volumeId" => "AWS::EC2::Volume",
             "roleName" | "roleArn" => "AWS::IAM::Role",
             "policyName" | "policyArn" => "AWS::IAM::Policy",
+            "groupName" => "AWS::IAM::Group",
+            "instanceProfileName" => "AWS::IAM::InstanceProfile",
             "assumedRoleId" => "AWS::STS::AssumedRole",
             "arn" if fields.contains_key("assumedRoleId") => "AWS::STS::AssumedRole",
             _ => {

@@ -221,7 +221,7 @@ impl Params {
         let fields: Map<String, Value> = self
             .0
             .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version") && !name.contains('.'))
+            .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version" | "Password") && !name.contains('.'))
             .map(|(name, value)| {
                 let value = match name.as_str() {
                     "DurationSeconds" | "MaxItems" => value.parse::<i64>().map_or_else(|_| json!(value), |n| json!(n)),
@@ -291,7 +291,9 @@ impl Node {
             Self::Fields(fields) if fields.is_empty() => Value::Null,
             Self::Fields(fields) => fields
                 .iter()
-                .filter(|(name, _)| *name != "SecretAccessKey")
+                .filter(|(name, _)| {
+                    !matches!(*name, "SecretAccessKey" | "ServicePassword" | "Base32StringSeed" | "QRCodePNG")
+                })
                 .map(|(name, node)| (decapitalised(name), node.to_trail()))
                 .collect::<Map<_, _>>()
                 .into(),
