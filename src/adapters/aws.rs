@@ -30,10 +30,12 @@ pub mod check;
 pub(in crate::adapters) mod fault;
 mod identify;
 mod observe;
+mod regional;
 mod trail;
 mod usage;
 
 use fault::fault;
+use regional::Regions;
 use trail::RegionTrail;
 
 /// IAM and the global STS events live here.
@@ -104,6 +106,7 @@ struct AccountClients {
     settings: AccountSettings,
     iam: aws_sdk_iam::Client,
     trails: Vec<RegionTrail>,
+    regions: Regions,
 }
 
 impl AwsCloud {
@@ -142,9 +145,14 @@ impl AwsCloud {
 impl AccountClients {
     /// The event history in which IAM's events are.
     fn home_trail(&self) -> Result<&RegionTrail, CloudError> {
-        self.trails.iter().find(|trail| trail.region == HOME_REGION).ok_or_else(|| CloudError::Unavailable {
+        self.trail(HOME_REGION)
+    }
+
+    /// The event history of a Region that is read.
+    fn trail(&self, region: &str) -> Result<&RegionTrail, CloudError> {
+        self.trails.iter().find(|trail| trail.region == region).ok_or_else(|| CloudError::Unavailable {
             operation: "cloudtrail:LookupEvents".into(),
-            message: format!("there is no client for {HOME_REGION}"),
+            message: format!("{region} is not among the account's regions in irp.toml"),
         })
     }
 
@@ -163,7 +171,8 @@ impl AccountClients {
             let config = config.to_builder().region(aws_config::Region::new(region.clone())).build();
             RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&config))
         });
-        Self { iam: aws_sdk_iam::Client::new(&config), trails: trails.collect(), settings }
+        let (iam, trails) = (aws_sdk_iam::Client::new(&config), trails.collect());
+        Self { iam, trails, regions: Regions::new(config), settings }
     }
 }
 

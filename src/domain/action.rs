@@ -14,8 +14,11 @@ use super::policy::ActionClass;
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
+pub use door::{DeleteKeyPair, RevokeIngress, UnshareSnapshot};
+pub use function::DeleteFunction;
 pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
+pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
@@ -24,6 +27,7 @@ pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, Rev
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
+pub use watching::{EnableDetector, StartLogging};
 
 use change::Change;
 use revocation::cut_off_at;
@@ -31,8 +35,11 @@ use revocation::cut_off_at;
 mod call;
 mod change;
 mod credential;
+mod door;
+mod function;
 mod grant;
 mod group;
+mod instance;
 mod key;
 #[cfg(test)]
 mod order;
@@ -43,6 +50,7 @@ mod sessions;
 mod trust;
 mod undo;
 mod user;
+mod watching;
 
 /// A change in AWS, with its exact target.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -67,6 +75,14 @@ pub enum Action {
     DetachPolicy(DetachPolicy),
     DeleteInlinePolicy(DeleteInlinePolicy),
     RemoveFromGroup(RemoveFromGroup),
+    TerminateInstance(TerminateInstance),
+    DeleteFunction(DeleteFunction),
+    DeleteKeyPair(DeleteKeyPair),
+    #[serde(rename = "revoke-security-group-ingress")]
+    RevokeIngress(RevokeIngress),
+    UnshareSnapshot(UnshareSnapshot),
+    StartLogging(StartLogging),
+    EnableDetector(EnableDetector),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -111,6 +127,13 @@ impl Action {
             Self::DetachPolicy(change) => change,
             Self::DeleteInlinePolicy(change) => change,
             Self::RemoveFromGroup(change) => change,
+            Self::TerminateInstance(change) => change,
+            Self::DeleteFunction(change) => change,
+            Self::DeleteKeyPair(change) => change,
+            Self::RevokeIngress(change) => change,
+            Self::UnshareSnapshot(change) => change,
+            Self::StartLogging(change) => change,
+            Self::EnableDetector(change) => change,
         }
     }
 

@@ -4,6 +4,7 @@
 pub mod command;
 pub mod decide;
 pub mod eradication;
+mod estate;
 pub mod event;
 pub mod evolve;
 pub mod execution;

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::credential::AccessKeyId;
 
+pub use estate::{Function, Ingress, Instance, KeyPair, Rule, Sharing, Source, Url, Volume, Watching};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
 
+mod estate;
 mod iam;
 
 /// A question to AWS about one target.
@@ -96,6 +98,59 @@ pub enum Probe {
         /// The profile.
         instance_profile_name: String,
     },
+    /// An instance, its volumes and its protection.
+    Instance {
+        /// Where it runs.
+        region: String,
+        /// `i-…`
+        instance_id: String,
+    },
+    /// A function, what calls it and who may.
+    Function {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        function_name: String,
+    },
+    /// A key pair.
+    KeyPair {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        key_name: String,
+    },
+    /// What some events have added to the rules of a security group, and is still there.
+    Ingress {
+        /// Where it is.
+        region: String,
+        /// `sg-…`
+        group_id: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
+    /// Whom some events have let use a snapshot, and who still may.
+    Sharing {
+        /// Where it is.
+        region: String,
+        /// `snap-…`
+        snapshot_id: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
+    /// Whether a trail delivers.
+    Trail {
+        /// Its home.
+        region: String,
+        /// Its name or ARN.
+        name: String,
+    },
+    /// Whether `GuardDuty` works.
+    Detector {
+        /// Where.
+        region: String,
+        /// The detector.
+        detector_id: String,
+    },
 }
 
 /// Whether a key can sign requests.
@@ -174,6 +229,18 @@ pub enum Observation {
     Policy(PolicyTree),
     /// An instance profile, whole.
     InstanceProfile(ProfileTree),
+    /// An instance.
+    Instance(Instance),
+    /// A function.
+    Function(Function),
+    /// A key pair.
+    KeyPair(KeyPair),
+    /// Rules of a security group.
+    Ingress(Ingress),
+    /// Who may use a snapshot.
+    Sharing(Sharing),
+    /// What watches the account.
+    Watching(Watching),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -195,6 +262,13 @@ impl Observation {
             | Self::InstanceProfile(ProfileTree { identity, .. }) => {
                 Some((&identity.id, &identity.arn, Some(&identity.path)))
             }
+            Self::Instance(instance) => Some((&instance.id, &instance.arn, None)),
+            // Its ARN is all that a function is known by.
+            Self::Function(function) => Some((&function.arn, &function.arn, None)),
+            Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
+            Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
+            Self::Sharing(sharing) => Some((&sharing.snapshot_id, &sharing.arn, None)),
+            Self::Watching(watching) => Some((&watching.arn, &watching.arn, None)),
             Self::OwnerMissing => None,
         }
     }
@@ -225,6 +299,11 @@ impl Observation {
             }
             Self::Role(role) => arns.extend(role.profiles.values().cloned()),
             Self::Policy(policy) => arns.extend(policy.attached_to.iter().map(|(_, arn)| arn.clone())),
+            Self::Instance(instance) if !instance.volumes.is_empty() => {
+                arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
+                arns.push(instance.snapshots_arn.clone());
+            }
+            Self::Function(function) => arns.extend(function.sources.values().map(|source| source.arn.clone())),
             _ => {}
         }
         arns

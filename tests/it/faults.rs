@@ -6,6 +6,7 @@ use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 use crate::world::{ANA, CHRIS, World};
 
 mod actions;
+mod estate;
 mod removals;
 mod store;
 

@@ -12,6 +12,7 @@ mod crash;
 mod docs;
 mod doors;
 mod eradication;
+mod estate;
 mod faults;
 mod long_plans;
 mod model;

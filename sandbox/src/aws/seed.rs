@@ -68,6 +68,9 @@ pub(super) fn demo(clock: Clock) -> World {
     add_role(&mut world, now, ("batch-worker", "/", "Instances of the nightly batch", 3_600), &machines, Some(("work", &works)));
     if let Some(role) = world.iam.roles.get_mut("batch-worker") {
         role.instance_profiles.insert("batch-worker".to_owned());
+        let (name, path, created_at) = ("batch-worker".to_owned(), "/".to_owned(), role.created_at);
+        let id = ids::unique_id("AIPA", Entropy::Named("batch-worker"));
+        world.iam.profiles.insert(name.clone(), Profile { name, path, id, created_at });
     }
 
     let sso = json!([{
@@ -88,12 +91,12 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let reads = json!([{
         "Effect": "Allow",
-        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:LookupEvents", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
+        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
         "Resource": "*",
     }]);
     let contains = json!([{
         "Effect": "Allow",
-        "Action": ["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
+        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
             "iam:GetUser", "iam:ListAccessKeys", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
         "Resource": "*",
     }]);
@@ -108,7 +111,11 @@ pub(super) fn demo(clock: Clock) -> World {
     let eradicates = json!([{
         "Effect": "Allow",
         "Action": ["iam:AddUserToGroup", "iam:Attach*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Put*",
-            "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey"],
+            "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey",
+            "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
+            "ec2:ModifyInstanceAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
+            "ec2:TerminateInstances", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",
+            "lambda:DeleteFunctionUrlConfig"],
         "Resource": "*",
     }]);
     add_role(

@@ -124,6 +124,7 @@ async fn a_key_leaks_is_used_noticed_and_contained() {
         "GetSessionToken",
         "AssumeRole",
         "CreateUser",
+        "CreateLoginProfile",
         "AttachUserPolicy",
         "CreateAccessKey",
         "UpdateAssumeRolePolicy",

@@ -14,13 +14,16 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::json;
 
-use super::fault::{fault, nothing_done};
+use super::fault::{fault, nothing_done, says_missing};
 use super::{AccountSettings, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::ports::CloudError;
 
+mod ec2;
 mod iam;
+mod lambda;
+mod watching;
 
 /// The shortest session that STS gives.
 pub(super) const SESSION_S: i32 = 900;
@@ -36,11 +39,11 @@ pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: 
             };
         }
     };
-    let clients = Clients { iam: aws_sdk_iam::Client::new(&config) };
+    let clients = Clients { config };
     for (done, call) in warrant.calls().iter().enumerate() {
         let answer = clients.make(call).await;
         // What was to go and is not there is gone: another removal of the same decision has taken it along.
-        let gone = matches!(&answer, CallAnswer::Refused { code, .. } if code == "NoSuchEntity" && call.removes());
+        let gone = matches!(&answer, CallAnswer::Refused { code, .. } if says_missing(code) && call.removes());
         if gone || answer == CallAnswer::Accepted {
             continue;
         }
@@ -63,15 +66,19 @@ pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: 
     CallAnswer::Accepted
 }
 
-/// Clients of one session, one for each service that the catalogue changes.
+/// One session's clients, for each service that the catalogue changes: made for the calls that need them.
 struct Clients {
-    iam: aws_sdk_iam::Client,
+    config: SdkConfig,
 }
 
 impl Clients {
     async fn make(&self, call: &ApiCall) -> CallAnswer {
         match call.service() {
-            "iam" => iam::make(&self.iam, call).await,
+            "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
+            "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
+            "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
+            "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
+            "guardduty" => watching::detector(&aws_sdk_guardduty::Client::new(&self.config), call).await,
             _ => unknown(call),
         }
     }
@@ -148,6 +155,10 @@ fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
         // A call on something that was not approved is left out: AWS then refuses it.
         if let Some(target) = call.resource_in(targets) {
             allowed.entry(target).or_default().insert(call.iam_action());
+        }
+        let to_be_made = targets.iter().find(|arn| arn.ends_with("/*"));
+        if let Some(target) = to_be_made.filter(|_| !call.also().is_empty()) {
+            allowed.entry(target).or_default().extend(call.also());
         }
     }
     // Targets with the same calls share a statement: the policy has 2,048 characters.

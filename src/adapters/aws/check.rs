@@ -44,15 +44,36 @@ pub const READS: [Actions; 6] = [
     ("group", &["iam:GetGroup", "iam:GetGroupPolicy", "iam:ListAttachedGroupPolicies", "iam:ListGroupPolicies"]),
     ("policy", &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy", "iam:ListPolicyVersions"]),
     ("instance-profile", &["iam:GetInstanceProfile"]),
-    ("", &["cloudtrail:LookupEvents", "iam:GetAccessKeyLastUsed"]),
+    (
+        "",
+        &[
+            "cloudtrail:GetTrailStatus",
+            "cloudtrail:LookupEvents",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstances",
+            "ec2:DescribeKeyPairs",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSnapshotAttribute",
+            "guardduty:GetDetector",
+            "iam:GetAccessKeyLastUsed",
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunctionUrlConfig",
+            "lambda:GetPolicy",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListVersionsByFunction",
+        ],
+    ),
 ];
 /// Changed by the bot to contain, and to take that back.
-pub const CONTAINS: [Actions; 2] = [
+pub const CONTAINS: [Actions; 3] = [
     ("user", &["iam:DeleteUserPolicy", "iam:PutUserPolicy", "iam:UpdateAccessKey"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
+    // What the attacker has switched off is switched on again.
+    ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
 ];
 /// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
-pub const ERADICATES: [Actions; 6] = [
+pub const ERADICATES: [Actions; 7] = [
     (
         "user",
         &[
@@ -97,6 +118,22 @@ pub const ERADICATES: [Actions; 6] = [
     ("policy", &["iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"]),
     ("instance-profile", &["iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"]),
     ("mfa", &["iam:DeleteVirtualMFADevice"]),
+    (
+        "",
+        &[
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateSnapshot",
+            "ec2:CreateTags",
+            "ec2:DeleteKeyPair",
+            "ec2:ModifyInstanceAttribute",
+            "ec2:ModifySnapshotAttribute",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:TerminateInstances",
+            "lambda:DeleteEventSourceMapping",
+            "lambda:DeleteFunction",
+            "lambda:DeleteFunctionUrlConfig",
+        ],
+    ),
 ];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.
 const AN_APPROVER: &str = "U0IRPCHECK";

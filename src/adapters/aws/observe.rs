@@ -7,6 +7,7 @@ use super::{AccountClients, percent_decoded};
 use crate::domain::observation::{Holder, KeyStatus, Observation, Probe};
 use crate::ports::CloudError;
 
+mod estate;
 mod tree;
 
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
@@ -51,6 +52,17 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Role { role_name } => Box::pin(tree::of_role(iam, role_name)).await,
         Probe::Group { group_name } => Box::pin(tree::of_group(iam, group_name)).await,
         Probe::Policy { policy_arn } => Box::pin(tree::of_policy(iam, policy_arn)).await,
+        Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
+        Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
+        Probe::KeyPair { region, key_name } => Box::pin(estate::key_pair(account, region, key_name)).await,
+        Probe::Ingress { region, group_id, event_ids } => {
+            Box::pin(estate::ingress(account, region, group_id, event_ids)).await
+        }
+        Probe::Sharing { region, snapshot_id, event_ids } => {
+            Box::pin(estate::sharing(account, region, snapshot_id, event_ids)).await
+        }
+        Probe::Trail { region, name } => Box::pin(estate::trail(account, region, name)).await,
+        Probe::Detector { region, detector_id } => Box::pin(estate::detector(account, region, detector_id)).await,
         Probe::InstanceProfile { instance_profile_name } => {
             Box::pin(tree::of_profile(iam, instance_profile_name)).await
         }

@@ -99,6 +99,18 @@ calls! {
     iam "role"(role_name) DeleteRolePermissionsBoundary { role_name: String }
     iam "role"(role_name) DeleteRole { role_name: String }
     iam "group"(group_name) DeleteGroup { group_name: String }
+    ec2 "volume"(volume_id) CreateSnapshot { volume_id: String, description: String, tag_specifications: String }
+    ec2 "instance"(instance_id) ModifyInstanceAttribute { instance_id: String, attribute: String, value: String }
+    ec2 "instance"(instance_ids) TerminateInstances { instance_ids: String }
+    ec2 "key-pair"(key_name) DeleteKeyPair { key_name: String }
+    ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }
+    ec2 "security-group"(group_id) AuthorizeSecurityGroupIngress { group_id: String, ip_permissions: String }
+    ec2 "snapshot"(snapshot_id) ModifySnapshotAttribute { snapshot_id: String, create_volume_permission: String }
+    lambda "event-source-mapping"(uuid) DeleteEventSourceMapping { uuid: String }
+    lambda "function"(function_name) DeleteFunctionUrlConfig { function_name: String }
+    lambda "function"(function_name) DeleteFunction { function_name: String }
+    cloudtrail "trail"(name) StartLogging { name: String }
+    guardduty "detector"(detector_id) UpdateDetector { detector_id: String, enable: String }
 }
 
 /// A parameter's value as people read it and a command line takes it.
@@ -141,11 +153,26 @@ impl ApiCall {
         arns.iter().find(is).map(String::as_str)
     }
 
+    /// What AWS asks the permission for besides: actions on what the call makes, which has no name yet.
+    pub const fn also(&self) -> &'static [&'static str] {
+        match self {
+            Self::CreateSnapshot { .. } => Self::ALSO,
+            _ => &[],
+        }
+    }
+
+    /// All that [`Self::also`] says.
+    pub const ALSO: &'static [&'static str] = &["ec2:CreateSnapshot", "ec2:CreateTags"];
+
     /// The same call for the AWS CLI, quoted for a POSIX shell: what a person runs when the bot cannot.
     pub fn cli(&self, region: &str) -> String {
         let mut command = format!("aws {} {}", self.service(), kebab(self.operation()));
         for (name, value) in self.parts() {
-            command.extend([" --", &name.replace('_', "-"), " ", &shell_quoted(&value)]);
+            command.extend([" --", &name.replace('_', "-")]);
+            // The one flag: it stands by itself.
+            if name != "enable" {
+                command.extend([" ", &shell_quoted(&value)]);
+            }
         }
         if self.service() != "iam" {
             command.extend([" --region ", &shell_quoted(region)]);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
+use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
@@ -49,7 +50,16 @@ impl Removal {
 
     /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait.
     const fn waits(&self) -> bool {
-        !matches!(self.action, Action::DetachPolicy(_) | Action::DeleteInlinePolicy(_) | Action::RemoveFromGroup(_))
+        !matches!(
+            self.action,
+            Action::DetachPolicy(_)
+                | Action::DeleteInlinePolicy(_)
+                | Action::RemoveFromGroup(_)
+                | Action::RevokeIngress(_)
+                | Action::UnshareSnapshot(_)
+                | Action::StartLogging(_)
+                | Action::EnableDetector(_)
+        )
     }
 }
 
@@ -95,6 +105,8 @@ fn is_part(incident: &Incident, trace: &Trace) -> bool {
         "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => {
             traces(incident).any(|other| other.resource_type == "AWS::IAM::User" && is_theirs(other))
         }
+        // A function's address goes with the function.
+        "AWS::Lambda::Url" => made(incident, "AWS::Lambda::Function", bare_name(&trace.id)),
         _ => false,
     }
 }
@@ -118,6 +130,11 @@ fn key_owner(incident: &Incident, trace: &Trace) -> Option<String> {
 fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
     let name = bare_name(&trace.id).to_owned();
     let suffix = format!("{}.{name}", kind(trace));
+    // The same name can stand in several Regions.
+    let regional = |(rank, action)| {
+        let suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        vec![Removal::new(rank, trace, &suffix, action)]
+    };
     let one = |rank, action| vec![Removal::new(rank, trace, &suffix, action)];
     match (trace.resource_type.as_str(), is_theirs(trace)) {
         ("AWS::IAM::AccessKey", true) => {
@@ -135,9 +152,12 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
             Some(policy_arn) => one(7, Action::DeletePolicy(DeletePolicy { policy_arn })),
             None => Vec::new(),
         },
-        (_, true) => Vec::new(),
+        (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
-        (_, false) => put_back(incident, trace, &name),
+        (_, false) => match estate::put_back(trace) {
+            Some(found) => regional(found),
+            None => put_back(incident, trace, &name),
+        },
     }
 }
 

