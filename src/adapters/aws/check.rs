@@ -48,7 +48,7 @@ pub const READS: [Actions; 6] = [
 ];
 /// Changed by the bot to contain, and to take that back.
 pub const CONTAINS: [Actions; 2] = [
-    ("user", &["iam:DeleteUserPolicy", "iam:PutUserPolicy", "iam:UpdateAccessKey"]),
+    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
 ];
 /// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
