@@ -390,4 +390,18 @@ mod tests {
         assert_eq!(policy.person(&"U3A".parse().unwrap()), policy.person(&"U1A".parse().unwrap()));
         assert!(policy.is_responder(&policy.person(&"U3A".parse().unwrap())));
     }
+
+    #[test]
+    fn a_class_that_is_given_in_part_keeps_the_rest_of_its_own() {
+        let rules = |text: &str, class| Organisation::parse(text, "irp.toml").unwrap().policy(None).rules(class);
+        let (contain, eradicate) = (rules(PEOPLE, ActionClass::Contain), rules(PEOPLE, ActionClass::Eradicate));
+        assert_eq!(
+            (contain.approve_within, eradicate.approve_within),
+            (TimeDelta::minutes(15), TimeDelta::minutes(60))
+        );
+        let part = format!("{PEOPLE}[approval.eradicate]\nexecute_within_minutes = 9\n");
+        let given = rules(&part, ActionClass::Eradicate);
+        assert_eq!((given.approve_within, given.execute_within), (TimeDelta::minutes(60), TimeDelta::minutes(9)));
+        assert_eq!(rules(&part, ActionClass::Contain), contain);
+    }
 }

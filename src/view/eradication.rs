@@ -47,6 +47,10 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     if !lines.is_empty() {
         blocks.push(section(&list(&lines)));
     }
+    let more = removals(incident).len().saturating_sub(lines.len());
+    if contained && more > 0 {
+        blocks.push(context(&format!("{more} more get their cards as these are done.")));
+    }
     if !hands.is_empty() {
         let lines: Vec<String> = hands.iter().map(|trace| trace_line(trace)).collect();
         blocks.push(section(&format!("*By hand: the bot has no action for these*\n{}", list(&lines))));

@@ -172,3 +172,24 @@ fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
         .collect();
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_may_do_each_call_on_its_own_target_only() {
+        let targets = ["user/m", "group/g", "group/h"].map(|name| format!("arn:aws:iam::111122223333:{name}"));
+        let remove = |group: &str| ApiCall::RemoveUserFromGroup { group_name: group.into(), user_name: "m".into() };
+        let calls = [remove("g"), remove("h"), ApiCall::DeleteUser { user_name: "m".into() }, remove("other")];
+        let policy: serde_json::Value = serde_json::from_str(&session_policy(&calls, &targets)).unwrap();
+        let allowed = |action: &str, on: &[&String]| json!({"Effect": "Allow", "Action": [action], "Resource": on});
+        assert_eq!(
+            policy["Statement"],
+            json!([
+                allowed("iam:DeleteUser", &[&targets[0]]),
+                allowed("iam:RemoveUserFromGroup", &[&targets[1], &targets[2]]),
+            ])
+        );
+    }
+}

@@ -26,6 +26,8 @@ use crate::domain::trail::token::bare_name;
 /// The trail shows a call up to so much later: what a search shows before that can be from before the removal.
 const TRAIL_DELAY: TimeDelta = TimeDelta::minutes(20);
 
+/// Removals that have a card of their own at a time: as they are done, the next ones get theirs.
+const STEPS_MAX: usize = 30;
 /// Events that a card names.
 const EVIDENCE_SHOWN_MAX: usize = 3;
 
@@ -282,11 +284,14 @@ pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
 pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> Vec<Step> {
     let named = |suffix: &str| format!("{}.{suffix}", of.id).parse::<StepId>();
     let mut steps: Vec<Step> = Vec::new();
+    let mut open = 0;
     for removal in removals(incident) {
         let Ok(id) = named(&removal.suffix) else { continue };
-        if !contained && removal.waits() && incident.requests_for(&id).next().is_none() {
+        let asked = incident.requests_for(&id).next().is_some();
+        if !asked && ((!contained && removal.waits()) || open == STEPS_MAX) {
             continue;
         }
+        open += usize::from(!is_done(incident, &id, &removal.action));
         let evidence = removal.evidence.iter().take(EVIDENCE_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
         steps.push(Step {
             id,
