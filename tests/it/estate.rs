@@ -289,7 +289,11 @@ async fn what_is_not_as_it_was_approved_is_not_touched() {
     let ended = w.account.calls().into_iter().find(by_session).unwrap();
     assert!(ended.caller_arn.unwrap().contains("irp-eradicate/INC-1."), "the session carries the request");
     assert_eq!(ended.params["InstanceId.1"], instance);
-    let sessions: Vec<Value> = w.account.calls().into_iter().filter(|c| c.operation == "AssumeRole")
+    let sessions: Vec<Value> = w
+        .account
+        .calls()
+        .into_iter()
+        .filter(|c| c.operation == "AssumeRole")
         .filter_map(|c| serde_json::from_str(c.params.get("Policy")?).ok())
         .collect();
     let of_end = sessions.iter().find(|policy| policy.to_string().contains("ec2:TerminateInstances")).unwrap();

@@ -172,11 +172,7 @@ impl Call<'_> {
     fn permit(&self, operation: &str, resources: &[String]) -> Result<(), ApiError> {
         for resource in resources {
             let arn = self.arn(resource);
-            self.caller.authorize(
-                &format!("ec2:{operation}"),
-                &Resource { label: arn.clone(), arn },
-                self.context,
-            )?;
+            self.caller.authorize(&format!("ec2:{operation}"), &Resource { label: arn.clone(), arn }, self.context)?;
         }
         Ok(())
     }
@@ -266,7 +262,10 @@ fn create_tags(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let ids: Vec<String> = call.params.items("ResourceId", "").into_iter().map(str::to_owned).collect();
     let tags = pairs(call.params, "Tag");
     if ids.is_empty() || tags.is_empty() {
-        return Err(ApiError::bad_request("MissingParameter", "The request must contain the parameters ResourceId and Tag"));
+        return Err(ApiError::bad_request(
+            "MissingParameter",
+            "The request must contain the parameters ResourceId and Tag",
+        ));
     }
     let kind = |id: &str| match id.split('-').next() {
         Some("i") => Ok("instance"),

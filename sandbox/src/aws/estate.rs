@@ -6,9 +6,9 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{Outsider, Session};
-use super::iam::trust;
 use super::{Account, KeyPair, ec2, lambda, regions};
 
 /// A function's code, at the address that `GetFunction` hands out.

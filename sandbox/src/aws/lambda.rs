@@ -66,7 +66,12 @@ static OPERATIONS: [Operation; 21] = [
     Operation::write("PublishVersion", "PublishVersion20150331", StatusCode::CREATED, functions::publish),
     Operation::read("ListVersionsByFunction", "ListVersionsByFunction20150331", functions::list_versions),
     Operation::write("DeleteFunction", "DeleteFunction20150331", StatusCode::NO_CONTENT, functions::delete),
-    Operation::write("CreateFunctionUrlConfig", "CreateFunctionUrlConfig20211031", StatusCode::CREATED, access::create_url),
+    Operation::write(
+        "CreateFunctionUrlConfig",
+        "CreateFunctionUrlConfig20211031",
+        StatusCode::CREATED,
+        access::create_url,
+    ),
     Operation::read("GetFunctionUrlConfig", "GetFunctionUrlConfig20211031", access::get_url),
     Operation::read("ListFunctionUrlConfigs", "ListFunctionUrlConfigs20211031", access::list_urls),
     Operation::write(
@@ -77,11 +82,26 @@ static OPERATIONS: [Operation; 21] = [
     ),
     Operation::write("AddPermission", "AddPermission20150331v2", StatusCode::CREATED, access::add_permission),
     Operation::read("GetPolicy", "GetPolicy20150331v2", access::get_policy),
-    Operation::write("RemovePermission", "RemovePermission20150331v2", StatusCode::NO_CONTENT, access::remove_permission),
-    Operation::write("CreateEventSourceMapping", "CreateEventSourceMapping20150331", StatusCode::ACCEPTED, mappings::create),
+    Operation::write(
+        "RemovePermission",
+        "RemovePermission20150331v2",
+        StatusCode::NO_CONTENT,
+        access::remove_permission,
+    ),
+    Operation::write(
+        "CreateEventSourceMapping",
+        "CreateEventSourceMapping20150331",
+        StatusCode::ACCEPTED,
+        mappings::create,
+    ),
     Operation::read("GetEventSourceMapping", "GetEventSourceMapping20150331", mappings::get),
     Operation::read("ListEventSourceMappings", "ListEventSourceMappings20150331", mappings::list),
-    Operation::write("DeleteEventSourceMapping", "DeleteEventSourceMapping20150331", StatusCode::ACCEPTED, mappings::delete),
+    Operation::write(
+        "DeleteEventSourceMapping",
+        "DeleteEventSourceMapping20150331",
+        StatusCode::ACCEPTED,
+        mappings::delete,
+    ),
     Operation::read("ListAliases", "ListAliases20150331", functions::list_aliases),
 ];
 
@@ -117,7 +137,10 @@ fn arn(call: &Call<'_>, name: &str) -> String {
 
 /// The function's name: a call may also give its ARN or a part of that.
 fn bare(text: &str) -> &str {
-    text.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(5)).or_else(|| text.rsplit("function:").next()).unwrap_or(text)
+    text.strip_prefix("arn:")
+        .and_then(|rest| rest.split(':').nth(5))
+        .or_else(|| text.rsplit("function:").next())
+        .unwrap_or(text)
 }
 
 /// The name that the call gives, once the caller may do `action` to the function.

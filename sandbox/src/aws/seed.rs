@@ -65,7 +65,13 @@ pub(super) fn demo(clock: Clock) -> World {
 
     let machines = service_trust("ec2.amazonaws.com");
     let works = json!([{ "Effect": "Allow", "Action": ["iam:ListRoles", "s3:GetObject", "s3:ListAllMyBuckets"], "Resource": "*" }]);
-    add_role(&mut world, now, ("batch-worker", "/", "Instances of the nightly batch", 3_600), &machines, Some(("work", &works)));
+    add_role(
+        &mut world,
+        now,
+        ("batch-worker", "/", "Instances of the nightly batch", 3_600),
+        &machines,
+        Some(("work", &works)),
+    );
     if let Some(role) = world.iam.roles.get_mut("batch-worker") {
         role.instance_profiles.insert("batch-worker".to_owned());
         let (name, path, created_at) = ("batch-worker".to_owned(), "/".to_owned(), role.created_at);

@@ -41,7 +41,9 @@ pub(super) fn operation(name: &str) -> Option<&'static Operation> {
 pub(super) fn refuse_session(caller: &Caller, operation: &str) -> Result<(), ApiError> {
     let barred = match (&caller.session, &caller.principal) {
         (None, _) => false,
-        (Some(_), Principal::User { .. } | Principal::Outsider(_)) => !matches!(operation, "AssumeRole" | "GetCallerIdentity"),
+        (Some(_), Principal::User { .. } | Principal::Outsider(_)) => {
+            !matches!(operation, "AssumeRole" | "GetCallerIdentity")
+        }
         (Some(_), Principal::Role { .. }) => operation == "GetSessionToken",
     };
     if barred {

@@ -83,8 +83,10 @@ impl ApiError {
                     "AccessDenied" => "UnauthorizedOperation",
                     "ExpiredToken" => "RequestExpired",
                     "InternalFailure" => "InternalError",
-                    "InvalidClientTokenId" | "IncompleteSignature" | "SignatureDoesNotMatch" => "AuthFailure",
-                    "MissingAuthenticationToken" => "AuthFailure",
+                    "InvalidClientTokenId"
+                    | "IncompleteSignature"
+                    | "MissingAuthenticationToken"
+                    | "SignatureDoesNotMatch" => "AuthFailure",
                     "Throttling" => "RequestLimitExceeded",
                     "ValidationError" => "InvalidParameterValue",
                     code => code,
@@ -145,7 +147,9 @@ impl ApiError {
 /// How a service reads requests and writes answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    Query { namespace: &'static str },
+    Query {
+        namespace: &'static str,
+    },
     Ec2,
     Json,
     RestJson,

@@ -43,15 +43,8 @@ enum Loot {
     Backdoor,
 }
 
-const ALL: [Loot; 7] = [
-    Loot::Key,
-    Loot::UserSession,
-    Loot::RoleSession,
-    Loot::OwnUser,
-    Loot::Instance,
-    Loot::Function,
-    Loot::Backdoor,
-];
+const ALL: [Loot; 7] =
+    [Loot::Key, Loot::UserSession, Loot::RoleSession, Loot::OwnUser, Loot::Instance, Loot::Function, Loot::Backdoor];
 
 pub(super) struct Attacker {
     aws_url: String,
@@ -137,7 +130,9 @@ impl Attacker {
             },
             Loot::Function => match self.of_function() {
                 Some(function) => self.list_roles(&format!("{OWN_FUNCTION}$ "), &function).await,
-                None => self.gone(&format!("{OWN_FUNCTION}$ aws iam list-roles"), "nothing runs at the function's address"),
+                None => {
+                    self.gone(&format!("{OWN_FUNCTION}$ aws iam list-roles"), "nothing runs at the function's address")
+                }
             },
             Loot::Backdoor => self.assume_role("elsewhere$ ", &self.own_account, BACKDOOR).await.is_some(),
         };

@@ -245,10 +245,7 @@ impl UnshareSnapshot {
     fn change(&self, verb: &str, with: &[String]) -> ApiCall {
         let one = |who: &String| if who == EVERYBODY { json!({ "Group": who }) } else { json!({ "UserId": who }) };
         let permission = json!({ verb: with.iter().map(one).collect::<Vec<_>>() }).to_string();
-        ApiCall::ModifySnapshotAttribute {
-            snapshot_id: self.snapshot_id.clone(),
-            create_volume_permission: permission,
-        }
+        ApiCall::ModifySnapshotAttribute { snapshot_id: self.snapshot_id.clone(), create_volume_permission: permission }
     }
 }
 

@@ -163,10 +163,7 @@ mod tests {
     fn volumes_are_kept_before_the_protection_goes_and_the_instance_ends() {
         let work = action().work_out(&Observation::Instance(instance("i-1"))).unwrap();
         let names: Vec<&str> = work.calls.iter().map(ApiCall::operation).collect();
-        assert_eq!(
-            names,
-            ["CreateSnapshot", "CreateSnapshot", "ModifyInstanceAttribute", "TerminateInstances"]
-        );
+        assert_eq!(names, ["CreateSnapshot", "CreateSnapshot", "ModifyInstanceAttribute", "TerminateInstances"]);
         assert!(work.calls[0].cli("us-west-2").contains("irp-incident"));
         assert!(matches!(work.inverse, Inverse::None(_)));
         let open = Instance { protected: false, volumes: BTreeMap::new(), ..instance("i-1") };

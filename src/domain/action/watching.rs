@@ -128,7 +128,8 @@ impl Change for EnableDetector {
     }
 
     fn effect(&self) -> String {
-        "GuardDuty looks at what happens in this Region from then on; at what happened meanwhile it does not.".to_owned()
+        "GuardDuty looks at what happens in this Region from then on; at what happened meanwhile it does not."
+            .to_owned()
     }
 
     fn probe(&self) -> Probe {

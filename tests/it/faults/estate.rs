@@ -60,7 +60,9 @@ impl Change {
                 hands.stops_the_trail().await;
                 changed("CloudTrail::Trail", "management-events", "StopLogging", "e")
             }
-            Self::Detector => changed("GuardDuty::Detector", &hands.suspends_the_detector().await, "UpdateDetector", "e"),
+            Self::Detector => {
+                changed("GuardDuty::Detector", &hands.suspends_the_detector().await, "UpdateDetector", "e")
+            }
         }
     }
 

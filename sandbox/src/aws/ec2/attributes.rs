@@ -15,9 +15,15 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
         "disableApiTermination" => ("disableApiTermination", value(Node::Flag(instance.no_termination))),
         "disableApiStop" => ("disableApiStop", value(Node::Flag(instance.no_stop))),
         "instanceType" => ("instanceType", value(Node::text(&instance.kind))),
-        "userData" => ("userData", instance.user_data.as_ref().map_or_else(Node::empty, |data| value(Node::text(data)))),
+        "userData" => {
+            ("userData", instance.user_data.as_ref().map_or_else(Node::empty, |data| value(Node::text(data))))
+        }
         "instanceInitiatedShutdownBehavior" => ("instanceInitiatedShutdownBehavior", value(Node::text("stop"))),
-        _ => return Err(bad_value(format!("Value ({attribute}) for parameter attribute is invalid. Unknown attribute."))),
+        _ => {
+            return Err(bad_value(format!(
+                "Value ({attribute}) for parameter attribute is invalid. Unknown attribute."
+            )));
+        }
     };
     Ok(Node::Fields(vec![("instanceId", Node::text(&id)), (name, node)]))
 }

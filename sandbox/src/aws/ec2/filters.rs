@@ -22,11 +22,7 @@ impl Filters {
 
     /// Whether a resource is wanted. `values` says what it has for a filter's name, `None` for a filter that there is
     /// not; `tag:…` and `tag-key` are understood for all.
-    pub(super) fn want(
-        &self,
-        tags: &Tags,
-        values: impl Fn(&str) -> Option<Vec<String>>,
-    ) -> Result<bool, ApiError> {
+    pub(super) fn want(&self, tags: &Tags, values: impl Fn(&str) -> Option<Vec<String>>) -> Result<bool, ApiError> {
         for (name, wanted) in &self.0 {
             let has = match name.as_str() {
                 "tag-key" => tags.keys().cloned().collect(),
@@ -48,7 +44,9 @@ pub(super) fn page(params: &Params, list: &'static str, nodes: Vec<Node>) -> Res
     let size = match params.get("MaxResults") {
         None => usize::MAX,
         Some(text) => text.parse().ok().filter(|size| PAGE.contains(size)).ok_or_else(|| {
-            bad_value(format!("Value ( {text} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000."))
+            bad_value(format!(
+                "Value ( {text} ) for parameter maxResults is invalid. Expecting a value between 5 and 1000."
+            ))
         })?,
     };
     let from = match params.get("NextToken").filter(|token| !token.is_empty()) {

@@ -53,9 +53,8 @@ impl Group {
 }
 
 fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Group, ApiError> {
-    let missing = || {
-        ApiError::bad_request("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
-    };
+    let missing =
+        || ApiError::bad_request("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"));
     region.groups.get_mut(id).ok_or_else(missing)
 }
 

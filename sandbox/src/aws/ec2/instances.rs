@@ -79,9 +79,9 @@ impl Instance {
 }
 
 pub(super) fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Instance, ApiError> {
-    let well_formed = id.strip_prefix("i-").is_some_and(|hex| {
-        (hex.len() == 8 || hex.len() == 17) && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-    });
+    let well_formed = id
+        .strip_prefix("i-")
+        .is_some_and(|hex| (hex.len() == 8 || hex.len() == 17) && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
     if !well_formed {
         return Err(ApiError::bad_request("InvalidInstanceID.Malformed", format!("Invalid id: \"{id}\"")));
     }
@@ -137,7 +137,11 @@ fn checked(call: &mut Call<'_>) -> Result<Launch, ApiError> {
     let profile = profile(call)?;
     let (tags, volume_tags) = (call.tags_for("instance")?, call.tags_for("volume")?);
     let number = |name: &'static str| -> Result<i64, ApiError> {
-        call.required(name)?.parse().ok().filter(|count| *count >= 1).ok_or_else(|| bad_value(format!("Value for parameter {name} is invalid.")))
+        call.required(name)?
+            .parse()
+            .ok()
+            .filter(|count| *count >= 1)
+            .ok_or_else(|| bad_value(format!("Value for parameter {name} is invalid.")))
     };
     let (least, most) = (number("MinCount")?, number("MaxCount")?);
     if least > most {
@@ -180,7 +184,9 @@ fn profile(call: &Call<'_>) -> Result<Option<String>, ApiError> {
     let arn = call.params.get("IamInstanceProfile.Arn").and_then(|arn| arn.rsplit('/').next());
     let Some(name) = call.params.get("IamInstanceProfile.Name").or(arn) else { return Ok(None) };
     let role = service_role::of_profile(call.world, name).ok_or_else(|| {
-        bad_value(format!("Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"))
+        bad_value(format!(
+            "Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+        ))
     })?;
     let arn = call.world.role_arn(role);
     let mut context = call.context.clone();
@@ -378,9 +384,11 @@ fn not_permitted(id: &str, verb: &str, attribute: &str) -> ApiError {
 
 pub(super) fn terminate(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let now = call.now;
-    let check = |instance: &Instance, _: State| match instance.no_termination {
-        true => Err(not_permitted(&instance.id, "terminated", "disableApiTermination")),
-        false => Ok(()),
+    let check = |instance: &Instance, _: State| {
+        if instance.no_termination {
+            return Err(not_permitted(&instance.id, "terminated", "disableApiTermination"));
+        }
+        Ok(())
     };
     let end = |instance: &Instance| match instance.phase {
         Phase::Terminated(_) => None,

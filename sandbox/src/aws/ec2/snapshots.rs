@@ -27,9 +27,7 @@ pub(in crate::aws) struct Snapshot {
 }
 
 pub(super) fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Snapshot, ApiError> {
-    let missing = || {
-        ApiError::bad_request("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."))
-    };
+    let missing = || ApiError::bad_request("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist."));
     region.snapshots.get_mut(id).ok_or_else(missing)
 }
 

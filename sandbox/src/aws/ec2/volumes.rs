@@ -21,9 +21,10 @@ pub(in crate::aws) struct Volume {
 }
 
 pub(super) fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Volume, ApiError> {
-    region.volumes.get_mut(id).ok_or_else(|| {
-        ApiError::bad_request("InvalidVolume.NotFound", format!("The volume '{id}' does not exist."))
-    })
+    region
+        .volumes
+        .get_mut(id)
+        .ok_or_else(|| ApiError::bad_request("InvalidVolume.NotFound", format!("The volume '{id}' does not exist.")))
 }
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {

@@ -56,7 +56,9 @@ fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(frequency) = call.text("findingPublishingFrequency")
         && !FREQUENCIES.contains(&frequency)
     {
-        return Err(bad_request("The request is rejected because the parameter findingPublishingFrequency has an invalid value."));
+        return Err(bad_request(
+            "The request is rejected because the parameter findingPublishingFrequency has an invalid value.",
+        ));
     }
     match call.input["enable"].as_bool() {
         Some(true) => _ = call.world.suspended_detectors.remove(call.region),

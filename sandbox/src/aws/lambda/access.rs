@@ -103,7 +103,9 @@ pub(super) fn add_permission(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     let function = known(call, &name)?;
     if function.statements.contains_key(&id) {
-        let sentence = format!("The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement.");
+        let sentence = format!(
+            "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement."
+        );
         return Err(conflict(sentence));
     }
     function.statements.insert(id, statement.clone());

@@ -94,7 +94,9 @@ fn shown(call: &Call<'_>, function: &Function, code: &Code, version: &str) -> Va
 /// The zip that a request brings in `ZipFile`.
 fn zip(text: Option<&str>) -> Result<Bytes, ApiError> {
     let text = text.ok_or_else(|| invalid("Please provide a source for function code."))?;
-    let bytes = BASE64.decode(text).map_err(|_| invalid("Could not unzip uploaded file. Please check your file, then try to upload again."))?;
+    let bytes = BASE64
+        .decode(text)
+        .map_err(|_| invalid("Could not unzip uploaded file. Please check your file, then try to upload again."))?;
     if bytes.len() > ZIP_BYTES_MAX {
         let sentence = "Zipped size must be smaller than 52428800 bytes";
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", sentence));
@@ -293,7 +295,9 @@ fn publish_now(call: &mut Call<'_>, name: &str) -> Result<u32, ApiError> {
     let function = known(call, name)?;
     let latest = function.latest.clone();
     // Publishing what has not changed since gives the same version again.
-    if let Some((number, _)) = function.published.iter().next_back().filter(|(_, code)| code.revision == latest.revision) {
+    if let Some((number, _)) =
+        function.published.iter().next_back().filter(|(_, code)| code.revision == latest.revision)
+    {
         return Ok(*number);
     }
     let number = function.published.keys().next_back().map_or(1, |last| last + 1);

@@ -39,7 +39,9 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let source = call.required("EventSourceArn")?;
     known(call, &function)?;
     if !["sqs", "kinesis", "dynamodb"].iter().any(|service| source.starts_with(&format!("arn:aws:{service}:"))) {
-        return Err(invalid(format!("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source: {source}")));
+        return Err(invalid(format!(
+            "Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source: {source}"
+        )));
     }
     let enabled = call.input["Enabled"].as_bool().unwrap_or(true);
     let same = |mapping: &&Mapping| mapping.function == function && mapping.source == source;

@@ -56,7 +56,8 @@ pub(in crate::aws) fn route(method: &Method, uri: &Uri) -> Option<(&'static str,
         }
         _ => return None,
     };
-    let query: BTreeMap<String, String> = serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
+    let query: BTreeMap<String, String> =
+        serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
     for (name, value) in query {
         fields.entry(name).or_insert(json!(value));
     }

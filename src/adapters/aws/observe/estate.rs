@@ -5,9 +5,9 @@ use aws_sdk_ec2::types::{InstanceAttributeName, SnapshotAttributeName};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
-use super::super::AccountClients;
 use crate::domain::observation::{
     Function, Ingress, Instance, KeyPair, Observation, Rule, Sharing, Source, Url, Volume, Watching,
 };
@@ -81,7 +81,8 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
 
 pub(super) async fn function(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
     let Regional { lambda, .. } = &*account.regions.of(region);
-    let asked = asked!("lambda:GetFunctionConfiguration", lambda.get_function_configuration().function_name(name).send());
+    let asked =
+        asked!("lambda:GetFunctionConfiguration", lambda.get_function_configuration().function_name(name).send());
     let Some(found) = asked? else { return Ok(Observation::OwnerMissing) };
     let (policy, url, sources, versions) = tokio::try_join!(
         async { asked!("lambda:GetPolicy", lambda.get_policy().function_name(name).send()) },
@@ -165,9 +166,8 @@ pub(super) async fn ingress(
     event_ids: &[String],
 ) -> Read<Observation> {
     let Regional { ec2, .. } = &*account.regions.of(region);
-    let group = async {
-        asked!("ec2:DescribeSecurityGroups", ec2.describe_security_groups().group_ids(group_id).send())
-    };
+    let group =
+        async { asked!("ec2:DescribeSecurityGroups", ec2.describe_security_groups().group_ids(group_id).send()) };
     let rules = async {
         let of = aws_sdk_ec2::types::Filter::builder().name("group-id").values(group_id).build();
         asked!(
@@ -180,7 +180,9 @@ pub(super) async fn ingress(
         return Ok(Observation::OwnerMissing);
     }
     let rules: Vec<aws_sdk_ec2::types::SecurityGroupRule> = rules.unwrap_or_default();
-    let added: Vec<Rule> = proof.iter().flat_map(|event| items(&event["responseElements"]["securityGroupRuleSet"]))
+    let added: Vec<Rule> = proof
+        .iter()
+        .flat_map(|event| items(&event["responseElements"]["securityGroupRuleSet"]))
         .filter_map(rule_of_event)
         .collect();
     let there = rules.iter().filter(|rule| rule.is_egress() != Some(true)).filter_map(rule_of_ec2);
@@ -227,7 +229,12 @@ fn rule_of_ec2(rule: &aws_sdk_ec2::types::SecurityGroupRule) -> Option<Rule> {
     })
 }
 
-pub(super) async fn sharing(account: &AccountClients, region: &str, id: &str, event_ids: &[String]) -> Read<Observation> {
+pub(super) async fn sharing(
+    account: &AccountClients,
+    region: &str,
+    id: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
     let Regional { ec2, .. } = &*account.regions.of(region);
     let request = ec2.describe_snapshot_attribute().snapshot_id(id);
     let request = request.attribute(SnapshotAttributeName::CreateVolumePermission);
