@@ -241,7 +241,7 @@ impl Engine {
             .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
         let steps = steps(&incident);
         if steps.is_empty() {
-            return Err(Refusal::NotApplicable("No containment step is left to ask for.".into()).into());
+            return Err(Refusal::NotApplicable("No step is left to ask for.".into()).into());
         }
         let mut parts = Vec::new();
         for step in steps {

@@ -13,6 +13,7 @@ pub mod announcement;
 pub mod blast_radius;
 pub mod blocks;
 pub mod burst;
+pub mod eradication;
 pub mod evidence;
 pub mod forms;
 pub mod hunt;
@@ -59,6 +60,8 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     ];
     let recused = recused(&incident, policy);
     cards.extend(burst::message(&incident, playbook, policy, &recused).map(|message| of("burst".into(), message)));
+    let eradication = eradication::message(&incident, playbook);
+    cards.extend(eradication.map(|message| of("eradication".into(), message)));
     for step in crate::domain::incident::steps::steps(&incident, playbook) {
         cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, policy, &recused)));
     }

@@ -1,20 +1,28 @@
-//! An AWS account at the level of the SDK's HTTP requests: IAM, STS, `CloudTrail`, `GuardDuty` and S3
-//! behind one endpoint, told apart by the service in the signature's credential scope.
+//! An AWS account at the level of the SDK's HTTP requests: IAM, STS, `CloudTrail`, `GuardDuty`, EC2, Lambda, Secrets
+//! Manager and S3 behind one endpoint, told apart by the service in the signature's credential scope; its Region is
+//! where the call goes.
 //!
 //! Signatures, key states, token ages, policies, quotas and delete conflicts are checked as AWS
 //! checks them. Time is the sandbox's clock, but for the age of a signature: the SDK signs with the
 //! machine's time.
 
 mod caller;
+mod ec2;
+mod estate;
 mod guardduty;
 mod iam;
 pub(crate) mod ids;
+mod json_operation;
+mod lambda;
 mod operation;
 mod pipeline;
 mod policy;
+mod regions;
 mod request;
 mod s3;
+mod secrets;
 mod seed;
+mod service_role;
 mod signature;
 mod state;
 mod sts;
@@ -31,6 +39,7 @@ use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -43,6 +52,8 @@ use state::{AccessKey, Policies, Principal, World};
 
 /// Bytes of a request's body; the real services take less, but for S3.
 const BODY_MAX: usize = 1 << 20;
+/// The same for Lambda, whose functions come with their code.
+const CODE_MAX: usize = 70 << 20;
 /// The same for an object. S3 takes 5 GB at once.
 const OBJECT_MAX: usize = 1 << 28;
 
@@ -91,7 +102,7 @@ pub struct CallRecord {
     pub access_key_id: String,
     /// Who called; `None` when the credentials were refused.
     pub caller_arn: Option<String>,
-    /// As in policies: `iam`, `sts`, `cloudtrail`, `guardduty`, `s3`.
+    /// As in policies: `iam`, `sts`, `ec2`.
     pub service: String,
     /// As in the API reference: `UpdateAccessKey`.
     pub operation: String,
@@ -152,7 +163,8 @@ impl Account {
 
     /// Every service at every path; serve it at the root of an endpoint.
     pub fn router(&self) -> Router {
-        Router::new().fallback(serve).with_state(self.clone())
+        // No bucket's name can be that of the first: S3's paths begin with one.
+        Router::new().route("/_code/{token}", get(estate::code)).fallback(serve).with_state(self.clone())
     }
 
     /// Twelve digits.
@@ -365,8 +377,12 @@ fn set_inline(policies: &mut Policies, name: &str, document: Option<&str>) {
 
 async fn serve(State(account): State<Account>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let to_s3 = signature::Signed::read(&parts.headers).is_ok_and(|signed| signed.service == signature::S3);
-    let Ok(body) = to_bytes(body, if to_s3 { OBJECT_MAX } else { BODY_MAX }).await else {
+    let size_max = match signature::Signed::read(&parts.headers).map(|signed| signed.service) {
+        Ok(signature::S3) => OBJECT_MAX,
+        Ok("lambda") => CODE_MAX,
+        _ => BODY_MAX,
+    };
+    let Ok(body) = to_bytes(body, size_max).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let delivery = pipeline::answer(&mut account.world(), &parts, &body);

@@ -1,10 +1,12 @@
-//! The incident that plays by itself: a key leaks, an attacker uses it, `GuardDuty` notices, and the
-//! attacker keeps trying until nothing works any more.
+//! The incident that plays by itself: a key leaks, an attacker uses it and digs in, `GuardDuty` notices, and the
+//! attacker keeps trying until nothing works any more. The key's owner works with it all the while.
 
 mod attacker;
 mod finding;
+mod means;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use crate::aws::Account;
 use crate::clock::Clock;
 use crate::terminal::Terminal;
 use attacker::Attacker;
+use workload::Workload;
 
 /// The user whose first key leaks.
 const VICTIM: &str = "deploy-bot";
@@ -29,7 +32,11 @@ const PROPAGATION: TimeDelta = TimeDelta::seconds(3);
 /// How long things take, in real time.
 #[derive(Clone, Copy)]
 struct Pace {
-    /// Between the attacker's first calls and the finding.
+    /// Between two of the attacker's deeds.
+    between_deeds: Duration,
+    /// Between the owner's runs.
+    between_runs: Duration,
+    /// Between the attacker's last deed and the finding.
     before_finding: Duration,
     /// Between the finding's two deliveries.
     before_repeat: Duration,
@@ -40,7 +47,9 @@ struct Pace {
 }
 
 const PACE: Pace = Pace {
-    before_finding: Duration::from_secs(3),
+    between_deeds: Duration::from_millis(400),
+    between_runs: Duration::from_secs(30),
+    before_finding: Duration::from_secs(1),
     before_repeat: Duration::from_secs(8),
     between_attempts: Duration::from_secs(5),
     between_vain_attempts: Duration::from_secs(20),
@@ -77,8 +86,14 @@ impl Scenario {
         self.account.set_propagation(PROPAGATION);
         let key_id = stolen.access_key_id.clone();
         let first_seen = self.clock.now();
+        let mut workload = Workload::new(&self.aws_url, VICTIM, &self.account)?;
+        workload.run().await;
         let mut attacker = Attacker::new(&self.aws_url, stolen, &self.account, self.clock.clone(), self.terminal)?;
         attacker.break_in().await;
+        for number in 0..Attacker::DEEDS {
+            tokio::time::sleep(pace.between_deeds).await;
+            attacker.deed(number).await;
+        }
         tokio::time::sleep(pace.before_finding).await;
 
         let seen =
@@ -98,7 +113,14 @@ impl Scenario {
                 attacker.try_next().await;
             }
         };
+        let work = async {
+            loop {
+                tokio::time::sleep(pace.between_runs).await;
+                workload.run().await;
+            }
+        };
         tokio::select! {
+            never = work => never,
             never = attempts => never,
             outcome = async { deliveries.await?; std::future::pending().await } => outcome,
         }

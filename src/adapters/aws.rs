@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::action::Powers;
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
@@ -25,15 +26,17 @@ use crate::domain::observation::{Observation, Probe};
 use crate::ports::{Cloud, CloudError};
 
 mod apply;
-mod check;
+pub mod check;
 pub(in crate::adapters) mod fault;
 mod history;
 mod identify;
 mod observe;
+mod regional;
 mod trail;
 mod usage;
 
 use fault::fault;
+use regional::Regions;
 use trail::RegionTrail;
 
 /// IAM and the global STS events live here.
@@ -72,8 +75,20 @@ pub struct AccountSettings {
     pub reader_role_arn: Option<String>,
     /// Assumed for each change; the base identity when absent.
     pub contain_role_arn: Option<String>,
+    /// Assumed for each removal of what an attacker has made; the base identity when absent.
+    pub eradicate_role_arn: Option<String>,
     /// Regions whose trail is read and searched, besides us-east-1.
     pub regions: Vec<String>,
+}
+
+impl AccountSettings {
+    /// The role that a change of this kind is made with.
+    const fn role_for(&self, powers: Powers) -> Option<&String> {
+        match powers {
+            Powers::Contain => self.contain_role_arn.as_ref(),
+            Powers::Eradicate => self.eradicate_role_arn.as_ref(),
+        }
+    }
 }
 
 /// A key given outright.
@@ -96,6 +111,7 @@ struct AccountClients {
     settings: AccountSettings,
     iam: aws_sdk_iam::Client,
     trails: Vec<RegionTrail>,
+    regions: Regions,
 }
 
 impl AwsCloud {
@@ -132,6 +148,20 @@ impl AwsCloud {
 }
 
 impl AccountClients {
+    /// The event history in which IAM's events are.
+    fn home_trail(&self) -> Result<&RegionTrail, CloudError> {
+        self.trail(HOME_REGION)
+    }
+
+    /// The event history of a Region that is read.
+    fn trail(&self, region: &str) -> Result<&RegionTrail, CloudError> {
+        self.trails.iter().find(|trail| trail.region == region).ok_or_else(|| CloudError::Refused {
+            operation: "cloudtrail:LookupEvents".into(),
+            code: "UnknownRegion".into(),
+            message: format!("{region} is not among the Regions of account {} in irp.toml", self.settings.id),
+        })
+    }
+
     async fn new(base: &SdkConfig, settings: AccountSettings) -> Self {
         let (config, canary) =
             (session(base, &settings, READER_SESSION).await, session(base, &settings, CANARY_SESSION).await);
@@ -145,7 +175,8 @@ impl AccountClients {
             let canary = aws_sdk_sts::Client::new(&at(&canary).build());
             RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&lookups), canary)
         });
-        Self { iam: aws_sdk_iam::Client::new(&config), trails: trails.collect(), settings }
+        let (iam, trails) = (aws_sdk_iam::Client::new(&config), trails.collect());
+        Self { iam, trails, regions: Regions::new(config), settings }
     }
 }
 
@@ -180,7 +211,7 @@ impl Cloud for AwsCloud {
     }
 
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {
-        observe::observe(&self.account(account)?.iam, probe).await
+        observe::observe(self.account(account)?, probe).await
     }
 
     async fn apply(&self, warrant: &Warrant) -> CallAnswer {

@@ -83,6 +83,7 @@ pub fn aws_settings(settings: &Settings) -> AwsSettings {
         name: account.name.clone(),
         reader_role_arn: account.reader_role_arn.clone(),
         contain_role_arn: account.contain_role_arn.clone(),
+        eradicate_role_arn: account.eradicate_role_arn.clone(),
         regions: account.regions.clone(),
     });
     AwsSettings { endpoint_url: settings.aws_endpoint_url.clone(), accounts: accounts.collect(), credentials: None }

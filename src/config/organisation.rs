@@ -59,27 +59,44 @@ struct Person {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct Approval {
-    contain: Class,
-    loosen: Class,
+    contain: Asked,
+    loosen: Asked,
+    eradicate: Asked,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+/// What the file says of a class; what it leaves out has a value by the class.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+struct Asked {
+    quorum: Option<u8>,
+    approve_within_minutes: Option<u32>,
+    execute_within_minutes: Option<u32>,
+}
+
 struct Class {
     quorum: u8,
     approve_within_minutes: u32,
     execute_within_minutes: u32,
 }
 
-impl Default for Class {
-    fn default() -> Self {
-        Self { quorum: 1, approve_within_minutes: 15, execute_within_minutes: 5 }
+impl Asked {
+    /// A removal can wait for somebody to read it; an attacker in the account cannot.
+    fn class(self, approve_within_minutes: u32) -> Class {
+        Class {
+            quorum: self.quorum.unwrap_or(1),
+            approve_within_minutes: self.approve_within_minutes.unwrap_or(approve_within_minutes),
+            execute_within_minutes: self.execute_within_minutes.unwrap_or(5),
+        }
     }
 }
 
 impl Approval {
-    const fn classes(&self) -> [(&'static str, ActionClass, Class); 2] {
-        [("contain", ActionClass::Contain, self.contain), ("loosen", ActionClass::Loosen, self.loosen)]
+    fn classes(&self) -> [(&'static str, ActionClass, Class); 3] {
+        [
+            ("contain", ActionClass::Contain, self.contain.class(15)),
+            ("loosen", ActionClass::Loosen, self.loosen.class(15)),
+            ("eradicate", ActionClass::Eradicate, self.eradicate.class(60)),
+        ]
     }
 }
 
@@ -108,6 +125,8 @@ pub struct Account {
     pub reader_role_arn: Option<String>,
     /// Assumed anew for every approved change; the bot's own identity when absent.
     pub contain_role_arn: Option<String>,
+    /// Assumed anew for every approved removal; the bot's own identity when absent.
+    pub eradicate_role_arn: Option<String>,
     /// Regions whose trail is read and searched, besides us-east-1.
     #[serde(default)]
     pub regions: Vec<String>,
@@ -184,9 +203,11 @@ impl Organisation {
             if !ids.insert(&account.id) {
                 faults.push(format!("{path}: account {} is listed twice.", account.id));
             }
-            for (name, arn) in
-                [("reader_role_arn", &account.reader_role_arn), ("contain_role_arn", &account.contain_role_arn)]
-            {
+            for (name, arn) in [
+                ("reader_role_arn", &account.reader_role_arn),
+                ("contain_role_arn", &account.contain_role_arn),
+                ("eradicate_role_arn", &account.eradicate_role_arn),
+            ] {
                 let wanted = format!(":iam::{}:role/", account.id);
                 if let Some(arn) = arn.as_ref().filter(|arn| !arn.starts_with("arn:") || !arn.contains(&wanted)) {
                     faults.push(format!(
@@ -228,6 +249,7 @@ impl Organisation {
         for account in &self.accounts {
             protected_arns.extend(account.reader_role_arn.clone());
             protected_arns.extend(account.contain_role_arn.clone());
+            protected_arns.extend(account.eradicate_role_arn.clone());
         }
         let aliases = self
             .persons
@@ -367,5 +389,19 @@ mod tests {
         let policy = Organisation::parse(&text, "irp.toml").unwrap().policy(None);
         assert_eq!(policy.person(&"U3A".parse().unwrap()), policy.person(&"U1A".parse().unwrap()));
         assert!(policy.is_responder(&policy.person(&"U3A".parse().unwrap())));
+    }
+
+    #[test]
+    fn a_class_that_is_given_in_part_keeps_the_rest_of_its_own() {
+        let rules = |text: &str, class| Organisation::parse(text, "irp.toml").unwrap().policy(None).rules(class);
+        let (contain, eradicate) = (rules(PEOPLE, ActionClass::Contain), rules(PEOPLE, ActionClass::Eradicate));
+        assert_eq!(
+            (contain.approve_within, eradicate.approve_within),
+            (TimeDelta::minutes(15), TimeDelta::minutes(60))
+        );
+        let part = format!("{PEOPLE}[approval.eradicate]\nexecute_within_minutes = 9\n");
+        let given = rules(&part, ActionClass::Eradicate);
+        assert_eq!((given.approve_within, given.execute_within), (TimeDelta::minutes(60), TimeDelta::minutes(9)));
+        assert_eq!(rules(&part, ActionClass::Contain), contain);
     }
 }

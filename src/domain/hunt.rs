@@ -7,6 +7,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::id::AccountId;
+use super::trail::deed::Deed;
 use super::trail::footprint::State;
 
 pub mod cover;
@@ -158,4 +159,7 @@ pub struct Trace {
     pub made_by_attacker: bool,
     /// Events that prove it, in order of time; the first ones and the last.
     pub evidence: Vec<String>,
+    /// What was put there or taken off since the attacker first touched it, in order of time: from it follows what has to be put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deeds: Vec<Deed>,
 }

@@ -3,6 +3,8 @@
 
 pub mod command;
 pub mod decide;
+pub mod eradication;
+mod estate;
 pub mod event;
 pub mod evolve;
 pub mod execution;

@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::credential::AccessKeyId;
 
+pub use estate::{Function, Ingress, Instance, KeyPair, Rule, Sharing, Source, Url, Volume, Watching};
+pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+
+mod estate;
+mod iam;
+
 /// A question to AWS about one target.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "probe", rename_all = "kebab-case")]
@@ -33,6 +39,117 @@ pub enum Probe {
         role_name: String,
         /// The policy's name.
         policy_name: String,
+    },
+    /// One inline policy of a group.
+    GroupPolicy {
+        /// The group.
+        group_name: String,
+        /// The policy's name.
+        policy_name: String,
+    },
+    /// Whether a managed policy is attached.
+    Attachment {
+        /// To whom.
+        holder: Holder,
+        /// The policy.
+        policy_arn: String,
+    },
+    /// Whether a user is in a group.
+    Membership {
+        /// The user.
+        user_name: String,
+        /// The group.
+        group_name: String,
+    },
+    /// Whether a user has a password for the console.
+    LoginProfile {
+        /// The user.
+        user_name: String,
+    },
+    /// A role's trust policy, and what it was before an event.
+    Trust {
+        /// The role.
+        role_name: String,
+        /// The event that changed it.
+        event_id: String,
+    },
+    /// A user and all that hangs on it.
+    User {
+        /// The user.
+        user_name: String,
+    },
+    /// A role and all that hangs on it.
+    Role {
+        /// The role.
+        role_name: String,
+    },
+    /// A group, its members and its policies.
+    Group {
+        /// The group.
+        group_name: String,
+    },
+    /// A managed policy, its versions and what it hangs on.
+    Policy {
+        /// The policy.
+        policy_arn: String,
+    },
+    /// An instance profile and the roles in it.
+    InstanceProfile {
+        /// The profile.
+        instance_profile_name: String,
+    },
+    /// An instance, its volumes and its protection.
+    Instance {
+        /// Where it runs.
+        region: String,
+        /// `i-…`
+        instance_id: String,
+    },
+    /// A function, what calls it and who may.
+    Function {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        function_name: String,
+    },
+    /// A key pair.
+    KeyPair {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        key_name: String,
+    },
+    /// What some events have added to the rules of a security group, and is still there.
+    Ingress {
+        /// Where it is.
+        region: String,
+        /// `sg-…`
+        group_id: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
+    /// Whom some events have let use a snapshot, and who still may.
+    Sharing {
+        /// Where it is.
+        region: String,
+        /// `snap-…`
+        snapshot_id: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
+    /// Whether a trail delivers.
+    Trail {
+        /// Its home.
+        region: String,
+        /// Its name or ARN.
+        name: String,
+    },
+    /// Whether `GuardDuty` works.
+    Detector {
+        /// Where.
+        region: String,
+        /// The detector.
+        detector_id: String,
     },
 }
 
@@ -89,37 +206,107 @@ pub enum Observation {
         /// The policy document, decoded.
         document: Option<String>,
     },
+    /// Whether something hangs on its owner: an attached policy, a password. `other_arn` is the ARN of what a change
+    /// to that is made on as well, such as a group's.
+    Attached {
+        /// The owner.
+        owner: Identity,
+        /// Whether it does.
+        present: bool,
+        /// See there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        other_arn: Option<String>,
+    },
+    /// A trust policy.
+    Trust(Trust),
+    /// A user, whole.
+    User(UserTree),
+    /// A role, whole.
+    Role(RoleTree),
+    /// A group, whole.
+    Group(GroupTree),
+    /// A managed policy, whole.
+    Policy(PolicyTree),
+    /// An instance profile, whole.
+    InstanceProfile(ProfileTree),
+    /// An instance.
+    Instance(Instance),
+    /// A function.
+    Function(Function),
+    /// A key pair.
+    KeyPair(KeyPair),
+    /// Rules of a security group.
+    Ingress(Ingress),
+    /// Who may use a snapshot.
+    Sharing(Sharing),
+    /// What watches the account.
+    Watching(Watching),
     /// The owner itself does not exist.
     OwnerMissing,
 }
 
 impl Observation {
-    /// The unique id of the owner.
-    pub fn owner_id(&self) -> Option<&str> {
+    /// What the owner is known by: unique id, ARN, and the path where it was read.
+    fn owner(&self) -> Option<(&str, &str, Option<&str>)> {
         match self {
-            Self::AccessKey { owner_id, .. }
-            | Self::UserKeys { owner_id, .. }
-            | Self::InlinePolicy { owner_id, .. } => Some(owner_id),
+            Self::AccessKey { owner_id, owner_arn, .. } | Self::UserKeys { owner_id, owner_arn, .. } => {
+                Some((owner_id, owner_arn, None))
+            }
+            Self::InlinePolicy { owner_id, owner_arn, owner_path, .. } => Some((owner_id, owner_arn, Some(owner_path))),
+            Self::Attached { owner: identity, .. }
+            | Self::Trust(Trust { identity, .. })
+            | Self::User(UserTree { identity, .. })
+            | Self::Role(RoleTree { identity, .. })
+            | Self::Group(GroupTree { identity, .. })
+            | Self::Policy(PolicyTree { identity, .. })
+            | Self::InstanceProfile(ProfileTree { identity, .. }) => {
+                Some((&identity.id, &identity.arn, Some(&identity.path)))
+            }
+            Self::Instance(instance) => Some((&instance.id, &instance.arn, None)),
+            // Its ARN is all that a function is known by.
+            Self::Function(function) => Some((&function.arn, &function.arn, None)),
+            Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
+            Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
+            Self::Sharing(sharing) => Some((&sharing.snapshot_id, &sharing.arn, None)),
+            Self::Watching(watching) => Some((&watching.arn, &watching.arn, None)),
             Self::OwnerMissing => None,
         }
+    }
+
+    /// The unique id of the owner.
+    pub fn owner_id(&self) -> Option<&str> {
+        self.owner().map(|(id, ..)| id)
     }
 
     /// The owner's path, where it was read.
     pub fn owner_path(&self) -> Option<&str> {
-        match self {
-            Self::InlinePolicy { owner_path, .. } => Some(owner_path),
-            Self::AccessKey { .. } | Self::UserKeys { .. } | Self::OwnerMissing => None,
-        }
+        self.owner().and_then(|(.., path)| path)
     }
 
     /// The owner's ARN.
     pub fn owner_arn(&self) -> Option<&str> {
+        self.owner().map(|(_, arn, _)| arn)
+    }
+
+    /// ARNs of all that a change to it can be made on, the owner's first.
+    pub fn arns(&self) -> Vec<String> {
+        let mut arns: Vec<String> = self.owner_arn().map(str::to_owned).into_iter().collect();
         match self {
-            Self::AccessKey { owner_arn, .. }
-            | Self::UserKeys { owner_arn, .. }
-            | Self::InlinePolicy { owner_arn, .. } => Some(owner_arn),
-            Self::OwnerMissing => None,
+            Self::Attached { other_arn, .. } => arns.extend(other_arn.clone()),
+            Self::User(user) => {
+                arns.extend(user.groups.values().cloned());
+                arns.extend(user.mfa_devices.iter().filter(|serial| serial.starts_with("arn:")).cloned());
+            }
+            Self::Role(role) => arns.extend(role.profiles.values().cloned()),
+            Self::Policy(policy) => arns.extend(policy.attached_to.iter().map(|(_, arn)| arn.clone())),
+            Self::Instance(instance) if !instance.volumes.is_empty() => {
+                arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
+                arns.push(instance.snapshots_arn.clone());
+            }
+            Self::Function(function) => arns.extend(function.sources.values().map(|source| source.arn.clone())),
+            _ => {}
         }
+        arns
     }
 }
 

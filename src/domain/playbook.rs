@@ -105,14 +105,27 @@ pub enum PlaybookError {
 fn made_for(action: &str) -> &'static [PrincipalKind] {
     match action {
         "revoke-role-sessions" => &[PrincipalKind::AssumedRole],
-        "revoke-assumed-roles" => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser, PrincipalKind::AssumedRole],
+        "revoke-assumed-roles" | RESTORE_TRUST | REMOVE_FOOTPRINT => {
+            &[PrincipalKind::IamUser, PrincipalKind::FederatedUser, PrincipalKind::AssumedRole]
+        }
         _ => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser],
     }
 }
 
+/// Puts trust policies back that the attacker has changed: a step for each role.
+pub const RESTORE_TRUST: &str = "restore-trust";
+/// Removes what the attacker has made and puts back what they have changed: a step for each thing.
+pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
+
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 4] =
-    ["deactivate-access-key", "revoke-user-sessions", "revoke-role-sessions", "revoke-assumed-roles"];
+pub const CATALOGUE: [&str; 6] = [
+    "deactivate-access-key",
+    "revoke-user-sessions",
+    "revoke-role-sessions",
+    "revoke-assumed-roles",
+    RESTORE_TRUST,
+    REMOVE_FOOTPRINT,
+];
 
 impl Playbook {
     /// Reads one, and checks that its actions exist.

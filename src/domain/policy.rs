@@ -14,13 +14,15 @@ use super::recusal::plain;
 pub enum ActionClass {
     /// Tightens, and can be taken back.
     Contain,
-    /// Takes a containment back.
+    /// Takes a containment or a removal back.
     Loosen,
+    /// Removes what an attacker has made, or puts back what they have changed.
+    Eradicate,
 }
 
 impl ActionClass {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Contain, Self::Loosen];
+    pub const ALL: [Self; 3] = [Self::Contain, Self::Loosen, Self::Eradicate];
 }
 
 /// What a class of actions asks for.

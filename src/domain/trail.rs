@@ -8,6 +8,7 @@
 pub mod analysis;
 pub mod attribution;
 pub mod classify;
+pub mod deed;
 pub mod event;
 pub mod footprint;
 pub mod grant;

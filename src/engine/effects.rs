@@ -11,6 +11,7 @@ use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::command::Report;
 use crate::domain::incident::decide;
 use crate::domain::incident::event::Event;
+use crate::domain::incident::execution::call_time_max;
 use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::watch::{keys_probe, watched};
@@ -18,9 +19,6 @@ use crate::domain::observation::Observation;
 use crate::domain::recusal::recused;
 use crate::ports::{AppendError, CloudError};
 
-/// Longest wait for the call itself. Shorter than the execution's lease, so that nobody reads back
-/// while it may still go out.
-const CALL_TIME_MAX: Duration = Duration::from_secs(10);
 /// More effects than this in one go would mean that two undo each other.
 const EFFECTS_MAX: u32 = 1_000;
 
@@ -177,14 +175,16 @@ impl Engine {
             return Ok(());
         };
         // So late that another could take it for dead while the call is still out: it is read back instead.
-        let in_time = self.now() + CALL_TIME_MAX < execution.lease_until;
+        let call_time_max = call_time_max(execution.sent.len());
+        let in_time = self.now() + call_time_max < execution.lease_until;
         let Some(warrant) = warrant.filter(|_| in_time) else { return Ok(()) };
 
         let call = self.ports.cloud.apply(&warrant);
-        let answer = match select(call, self.ports.clock.wait(CALL_TIME_MAX)).await {
+        let wait = call_time_max.to_std().unwrap_or(Duration::ZERO);
+        let answer = match select(call, self.ports.clock.wait(wait)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => {
-                CallAnswer::Unclear { message: format!("AWS did not answer within {} s", CALL_TIME_MAX.as_secs()) }
+                CallAnswer::Unclear { message: format!("AWS did not answer within {} s", wait.as_secs()) }
             }
         };
         self.report(after.id, || Report::CallAnswered { request: id, answer: answer.clone() }).await?;

@@ -1,8 +1,8 @@
 //! The message in the war room: who, what, since when, how bad, who leads, and the one thing to do next.
 
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
-use super::burst::TITLE;
-use super::{hunt, proof};
+use super::burst::title;
+use super::{eradication, hunt, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
@@ -14,6 +14,9 @@ use crate::domain::playbook::Playbook;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
+
+/// Steps that are named in a line.
+const TITLES_MAX: usize = 6;
 
 /// Severity as emoji and word: colour alone says nothing to many.
 pub fn severity(severity: Severity) -> String {
@@ -99,10 +102,13 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     }
     let left = open_steps(incident, playbook);
     if left.len() > 1 {
-        let titles: Vec<String> = left.iter().map(|(step, _)| escape(&step.title)).collect();
+        let titles: Vec<String> = left.iter().take(TITLES_MAX).map(|(step, _)| escape(&step.title)).collect();
+        let more =
+            if left.len() > TITLES_MAX { format!("; and {} more", left.len() - TITLES_MAX) } else { String::new() };
         return format!(
-            "request all {} with one press, on *{TITLE}* in the thread, or one by one: {}.",
+            "request all {} with one press, on *{}* in the thread, or one by one: {}{more}.",
             left.len(),
+            title(left[0].1.class()),
             titles.join("; ")
         );
     }
@@ -122,6 +128,9 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
             _ => format!("request *{}* with the button on its card in the thread.", escape(&step.title)),
         };
     }
+    if let Some((step, _)) = left.first() {
+        return format!("request *{}* with the button on its card in the thread.", escape(&step.title));
+    }
     if !found.keys_read && matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser) {
         return "The user's keys could not be read, so there may be more to switch off: see *Evidence*.".into();
     }
@@ -129,17 +138,17 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         return "Which roles it has assumed could not be read, so a session of one may live on: see *Evidence*.".into();
     }
     let held = "Every containment step of the playbook is in force, and AWS is read again for it while this is open.";
+    let left = if eradication::is_shown(incident) {
+        "see *Eradication* in the thread for what is left of the attacker"
+    } else {
+        "look at what the credential has made: see *Hunt*"
+    };
     match (gate(incident, playbook), standing(incident, playbook)) {
         (Gate::Shut, Some(Verdict::Failed { .. })) => proof::in_words(incident, playbook),
-        (Gate::Shut, _) => format!(
-            "{held} Wait for its proof: see *{}* in the thread. Meanwhile look at what the credential has made: see \
-             *Hunt*.",
-            proof::TITLE
-        ),
-        (Gate::Verified | Gate::Accepted, _) => format!(
-            "{held} Now remove what the credential has made, which is not covered by them: see *Hunt* in the thread, \
-             before `/irp close`."
-        ),
+        (Gate::Shut, _) => {
+            format!("{held} Wait for its proof: see *{}* in the thread. Meanwhile {left}.", proof::TITLE)
+        }
+        (Gate::Verified | Gate::Accepted, _) => format!("{held} Now {left}, before `/irp close`."),
     }
 }
 

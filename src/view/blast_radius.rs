@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::blocks::{code, context, cut, escape, section, time};
-use crate::domain::action::Action;
+use crate::domain::action::{Action, DeactivateAccessKey, RevokeRoleSessions};
 use crate::domain::blast_radius::{BlastRadius, RoleUse, Tally};
 use crate::domain::incident::state::Incident;
 
@@ -45,7 +45,7 @@ pub fn blocks(incident: &Incident, reach: &BlastRadius, read_at: DateTime<Utc>) 
 pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
     let Some(reach) = incident.reach() else { return Vec::new() };
     match action {
-        Action::RevokeRoleSessions { role_name } => {
+        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => {
             let taken = reach.roles.iter().find(|role| role.name == *role_name).and_then(|role| role.role_use.as_ref());
             let role_use = taken.or(reach.role_use.as_ref());
             let warning = |role_use| {
@@ -56,7 +56,7 @@ pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
             };
             role_use.map(warning).into_iter().collect()
         }
-        Action::DeactivateAccessKey { user_name, access_key_id }
+        Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id })
             if Some(access_key_id) == incident.subject.access_key.as_ref() =>
         {
             let mut warnings = vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(reach)))];
@@ -72,13 +72,13 @@ pub fn breaks(incident: &Incident, action: &Action) -> Option<String> {
     let reach = incident.reach()?;
     let names = |tallies: &[Tally]| list(tallies.iter().take(BRIEF_MAX).map(|tally| code(&tally.name)));
     let line = match action {
-        Action::RevokeRoleSessions { role_name } => {
+        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => {
             let taken = reach.roles.iter().find(|role| role.name == *role_name).and_then(|role| role.role_use.as_ref());
             let role_use = taken.or(reach.role_use.as_ref())?;
             let codes = |items: &[String]| list(items.iter().take(BRIEF_MAX).map(|item| code(item)));
             format!("used by {}; runs as it: {}", codes(&role_use.assumed_by), codes(&role_use.runs_as))
         }
-        Action::DeactivateAccessKey { access_key_id, .. }
+        Action::DeactivateAccessKey(DeactivateAccessKey { access_key_id, .. })
             if Some(access_key_id) == incident.subject.access_key.as_ref() =>
         {
             format!("used from {} for {}", names(&reach.usage.addresses), names(&reach.usage.services))

@@ -12,14 +12,19 @@ use crate::domain::incident::steps::is_undo;
 use crate::domain::incident::together::{digest, members, open_steps};
 use crate::domain::incident::whole::{STEPS_MAX, Whole, shown};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{ActionClass, Policy};
 use crate::domain::recusal::Recused;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
-/// Its headline.
-pub const TITLE: &str = "Contain everything at once";
+/// Its headline, by what is asked for.
+pub const fn title(class: ActionClass) -> &'static str {
+    match class {
+        ActionClass::Eradicate => "Remove everything at once",
+        ActionClass::Contain | ActionClass::Loosen => "Contain everything at once",
+    }
+}
 
 /// Whether people decide about a request on this card and not on its own: as long as it has not been started.
 pub fn decided_together(incident: &Incident, request: &Request) -> bool {
@@ -37,21 +42,23 @@ fn newest(incident: &Incident) -> Option<Vec<&Request>> {
 /// The card; absent where there never was more than one thing to ask for.
 pub fn message(incident: &Incident, playbook: &Playbook, policy: &Policy, recused: &Recused) -> Option<Message> {
     let asked = newest(incident);
-    let left: Vec<String> = open_steps(incident, playbook).into_iter().map(|(step, _)| step.title).collect();
+    let open = open_steps(incident, playbook);
+    let class = open.first().map_or(ActionClass::Contain, |(_, action)| action.class());
+    let left: Vec<String> = open.into_iter().map(|(step, _)| step.title).collect();
     let waits = |members: &[&Request]| members.iter().any(|r| r.state.is_open());
     match asked {
         Some(members) if waits(&members) || left.len() < 2 => Some(of_request(incident, &members, policy, recused)),
-        _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left)),
+        _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left, title(class))),
         Some(members) => Some(of_request(incident, &members, policy, recused)),
         None => None,
     }
 }
 
-fn offered(incident: &Incident, left: &[String]) -> Message {
+fn offered(incident: &Incident, left: &[String], title: &str) -> Message {
     let lines: Vec<String> =
         left.iter().enumerate().map(|(i, title)| format!("{}. {}", i + 1, escape(title))).collect();
     let mut blocks = vec![
-        header(&format!(":white_circle: {TITLE}")),
+        header(&format!(":white_circle: {title}")),
         section(&format!(
             "Asks for all of these as one plan with one digest. Approved once, they run in this order; each is read back, and \
              one that fails holds up none of the others.\n{}",
@@ -63,18 +70,19 @@ fn offered(incident: &Incident, left: &[String]) -> Message {
             button(name::REQUEST_ALL, &format!("Request all {}", left.len()), &incident.id.to_string(), Look::Primary);
         blocks.push(actions("burst", &[ask]));
     }
-    Message { text: summary(&format!("{} · {TITLE}: {} steps, not asked for yet", incident.id, left.len())), blocks }
+    Message { text: summary(&format!("{} · {title}: {} steps, not asked for yet", incident.id, left.len())), blocks }
 }
 
 fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recused: &Recused) -> Message {
     let [first, ..] = members else { return Message { text: String::new(), blocks: Vec::new() } };
     let digest = digest(incident, first);
+    let title = title(first.plan.action.class());
     let pending: Vec<&&Request> = members.iter().filter(|r| r.state == RequestState::Pending).collect();
     let lines: Vec<String> = members
         .iter()
         .map(|r| format!("{} *{}* {}: {}", mark(&r.state), r.id, escape(&r.plan.action.title()), r.state.in_words()))
         .collect();
-    let mut blocks = vec![header(&format!("{} {TITLE}", overall(members))), section(&lines.join("\n"))];
+    let mut blocks = vec![header(&format!("{} {title}", overall(members))), section(&lines.join("\n"))];
     let whole = shown(incident, first);
     if !pending.is_empty() {
         for request in members.iter().take(STEPS_MAX) {
@@ -113,7 +121,7 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
         0 => format!("{} of {} in force", members.iter().filter(|r| is_done(r)).count(), members.len()),
         _ => "waiting for approval".to_owned(),
     };
-    Message { text: summary(&format!("{} · {TITLE}: {state}", incident.id)), blocks }
+    Message { text: summary(&format!("{} · {title}: {state}", incident.id)), blocks }
 }
 
 fn is_done(request: &Request) -> bool {
@@ -155,7 +163,8 @@ fn buttons(
         );
         elements.extend(whole.then_some(approve));
         elements.push(button(name::DENY, "Deny…", &value, Look::Danger));
-        elements.extend(whole.then(|| break_glass(policy, &value)).flatten());
+        let contains = first.plan.action.class() == ActionClass::Contain;
+        elements.extend((whole && contains).then(|| break_glass(policy, &value)).flatten());
     }
     if !first.approvals.is_empty() {
         elements.push(button(name::RETRACT, "Take approval back", &id, Look::Plain));

@@ -8,6 +8,7 @@ use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, members};
 use crate::domain::incident::whole::{Whole, calls_text, literal, shown};
+use crate::domain::policy::ActionClass;
 use crate::domain::refusal::moment;
 use crate::ports::TextFile;
 
@@ -33,9 +34,17 @@ fn in_full(request: &Request) -> String {
         Inverse::None(why) => format!("none. {why}"),
         Inverse::Calls(calls) => format!("\n{}", literal(calls)),
     };
+    // What is deleted is made again by hand, if at all: from this.
+    let before = match plan.action.class() {
+        ActionClass::Eradicate => {
+            let whole = serde_json::to_string_pretty(&plan.before).unwrap_or_default();
+            format!("\nAs it is before:\n{whole}\n")
+        }
+        ActionClass::Contain | ActionClass::Loosen => String::new(),
+    };
     format!(
         "\n{}: {}\n{}\n\nTo {} in account {}, Region {}\nUnique id {}, before-image {}\nAsked for by {} at {}, to be decided by \
-         {}\nDigest {}\n\nCalls:\n{}\n\nUndo: {undo}\n",
+         {}\nDigest {}\n\nCalls:\n{}\n\nUndo: {undo}\n{before}",
         request.id,
         plan.action.title(),
         plan.action.effect(),

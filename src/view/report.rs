@@ -74,7 +74,7 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
         _ => &[],
     };
     for call in sent {
-        let _ = writeln!(out, "- sent: `{}`", call.cli().replace('`', "'"));
+        let _ = writeln!(out, "- sent: `{}`", call.cli(&request.plan.region).replace('`', "'"));
     }
     out.push('\n');
 }

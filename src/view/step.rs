@@ -6,14 +6,15 @@ use super::blast_radius::warnings;
 use super::blocks::{
     Look, actions, button, code, confirmed, context, cut, escape, header, preformatted, section, summary, time,
 };
-use super::burst::{TITLE, decided_together};
+use super::burst::{decided_together, title};
 use super::plan_file::where_to_read;
-use crate::domain::action::{ApiCall, Inverse};
+use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
+use crate::domain::incident::eradication::is_done;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
 use crate::domain::incident::whole::{Whole, calls_text, fits, shown, undo_text};
-use crate::domain::policy::{PersonId, Policy};
+use crate::domain::policy::{ActionClass, PersonId, Policy};
 use crate::domain::recusal::{Recused, Why};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -43,10 +44,11 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
             blocks.push(section(&format!("{}\n{}", escape(&step.why), escape(&action.effect()))));
             blocks.extend(warnings(incident, action));
         }
-        (Offer::Action(_), Some(request)) if decided_together(incident, request) => {
+        (Offer::Action(action), Some(request)) if decided_together(incident, request) => {
             blocks.push(section(&format!(
-                "*{}* is asked for together with others. Decide on *{TITLE}*, in this thread.",
-                request.id
+                "*{}* is asked for together with others. Decide on *{}*, in this thread.",
+                request.id,
+                title(action.class())
             )));
         }
         (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, request, recused)),
@@ -207,12 +209,13 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
         [approvals.as_str(), state.as_str()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
     let mut blocks = vec![section(&text)];
     if matches!(request.state, RequestState::Failed { .. } | RequestState::Unknown { .. }) {
-        let late = if sent.iter().any(|call| call.document().is_some()) {
+        let timed = |call: &ApiCall| call.document().is_some_and(|document| document.contains(CUT_OFF));
+        let late = if request.plan.work.calls.iter().any(timed) {
             " Run later, put a later time in: this one misses the sessions that were issued since."
         } else {
             ""
         };
-        let commands = sent.iter().map(ApiCall::cli).collect::<Vec<_>>().join("\n");
+        let commands = sent.iter().map(|call| call.cli(&request.plan.region)).collect::<Vec<_>>().join("\n");
         if fits(&[request]) {
             blocks.push(section(&format!("*By hand:*{late}")));
             blocks.push(preformatted(&commands));
@@ -294,7 +297,8 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             );
             let deny = button(name::DENY, "Deny…", &value, Look::Danger);
             let retract = (!request.approvals.is_empty()).then_some(retract);
-            let alone = (whole && !is_undo).then(|| break_glass(policy, &value)).flatten();
+            let contains = action.class() == ActionClass::Contain;
+            let alone = (whole && contains).then(|| break_glass(policy, &value)).flatten();
             let approve = whole.then_some(approve).into_iter();
             let elements: Vec<Value> = approve.chain([deny, withdraw, cancel]).chain(retract).chain(alone).collect();
             row(&elements)
@@ -302,7 +306,7 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
         RequestState::Pending => row(&[withdraw, cancel]),
         RequestState::Approved { .. } => row(&[retract, withdraw, cancel]),
         RequestState::Executing(_) => None,
-        RequestState::Verified { .. } if in_force(incident, &step.id).is_some() => {
+        RequestState::Verified { .. } if in_force(incident, &step.id).is_some() && !shows_again(incident, step) => {
             let again = action.is_repeatable().then(|| ask("Revoke again", Look::Plain));
             let undo =
                 !is_undo && matches!(request.plan.work.inverse, Inverse::Calls(_)) && !undo_is_open(incident, step);
@@ -337,6 +341,12 @@ fn confirmation(request: &Request) -> String {
         Inverse::Calls(_) => "It can be undone, with two people again.",
     };
     format!("{}, in account {}. It runs at once. {undo}", request.plan.action.title(), request.plan.account)
+}
+
+/// Whether a search has shown what was removed again.
+fn shows_again(incident: &Incident, step: &Step) -> bool {
+    matches!(&step.offer, Offer::Action(action)
+        if action.class() == ActionClass::Eradicate && !is_done(incident, &step.id, action))
 }
 
 fn undo_is_open(incident: &Incident, step: &Step) -> bool {

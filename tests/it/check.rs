@@ -24,9 +24,15 @@ async fn it_tries_everything_and_says_what_is_wrong() {
     let w = World::without_bot(false).await;
     let (well, said) = check(&w, &redis, "").await;
     assert!(well && !said.contains("WRONG"), "{said}");
-    for tried in
-        ["slack scopes", "slack channel", "store", "aws identity", "permissions to read", "permissions to contain"]
-    {
+    for tried in [
+        "slack scopes",
+        "slack channel",
+        "store",
+        "aws identity",
+        "permissions to read",
+        "permissions to contain",
+        "permissions to eradicate",
+    ] {
         assert!(said.lines().any(|l| l.starts_with("ok") && l.contains(tried)), "{tried}: {said}");
     }
 

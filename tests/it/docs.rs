@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use irp::adapters::aws::check::{CONTAINS, ERADICATES, READS};
 use irp::adapters::slack::scopes::SCOPES;
 use irp::config::{Organisation, VARIABLES};
+use irp::domain::action::ApiCall;
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -57,5 +59,43 @@ fn the_slack_manifests_ask_for_the_scopes_that_are_needed() {
         for scope in asked {
             assert!(SCOPES.contains(&scope) || scope.starts_with("groups:"), "{path} asks for {scope}: for what?");
         }
+    }
+}
+
+/// What a role of the template allows, from its name on to the next resource.
+fn allowed(template: &str, role: &str) -> Vec<String> {
+    let from = template.find(&format!("RoleName: {role}")).unwrap_or_else(|| panic!("no role {role}"));
+    let rest = &template[from..];
+    let rest = &rest[..rest.find("\n  # ").or_else(|| rest.find("\nOutputs:")).unwrap_or(rest.len())];
+    let lines = rest.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: "));
+    let is_action = |line: &&str| {
+        let service = line.split_once(':').map_or("", |(service, _)| service);
+        ["iam", "cloudtrail", "ec2", "guardduty", "lambda"].contains(&service) && !line.ends_with('*')
+    };
+    lines.filter(is_action).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_roles_of_an_account_allow_what_the_bot_calls_and_nothing_else() {
+    let template = read("manifests/aws/roles.cloudformation.yaml");
+    for (role, wanted) in [("irp-reader", &READS[..]), ("irp-contain", &CONTAINS), ("irp-eradicate", &ERADICATES)] {
+        let mut wanted: Vec<&str> = wanted.iter().flat_map(|(_, actions)| *actions).copied().collect();
+        // It is asked only by `irp check`.
+        wanted.extend((role == "irp-reader").then_some("iam:SimulatePrincipalPolicy"));
+        let allowed = allowed(&template, role);
+        for action in &wanted {
+            assert!(allowed.iter().any(|a| a == action), "{role} lacks {action}");
+        }
+        for action in &allowed {
+            assert!(wanted.contains(&action.as_str()), "{role} allows {action}: for what?");
+        }
+    }
+    let changes: Vec<&str> = CONTAINS.iter().chain(&ERADICATES).flat_map(|(_, actions)| *actions).copied().collect();
+    for action in ApiCall::ACTIONS {
+        assert!(changes.contains(action), "no role is checked for {action}");
+    }
+    for action in changes {
+        let asked = ApiCall::ACTIONS.contains(&action) || ApiCall::ALSO.contains(&action);
+        assert!(asked, "{action} is never called");
     }
 }

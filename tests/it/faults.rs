@@ -6,6 +6,8 @@ use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 use crate::world::{ANA, CHRIS, World};
 
 mod actions;
+mod estate;
+mod removals;
 mod store;
 
 const KEY: &str = "Deactivate access key";

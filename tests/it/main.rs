@@ -11,6 +11,8 @@ mod contract;
 mod crash;
 mod docs;
 mod doors;
+mod eradication;
+mod estate;
 mod faults;
 mod hunt;
 mod long_plans;

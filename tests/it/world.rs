@@ -57,6 +57,7 @@ id = "111122223333"
 name = "sandbox"
 reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
 contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
+eradicate_role_arn = "arn:aws:iam::111122223333:role/irp-eradicate"
 "#;
 
 /// See the module.
@@ -121,6 +122,7 @@ impl World {
             name: "sandbox".into(),
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
             contain_role_arn: Some("arn:aws:iam::111122223333:role/irp-contain".into()),
+            eradicate_role_arn: Some("arn:aws:iam::111122223333:role/irp-eradicate".into()),
             regions: Vec::new(),
         };
         let cloud = AwsCloud::new(AwsSettings {

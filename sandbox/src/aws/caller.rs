@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::policy::{Context, Decision, Kind, Policy};
 use super::signature::Signed;
-use super::state::{Iam, Policies, Principal, Session, World};
+use super::state::{Iam, Outsider, Policies, Principal, Session, World};
 use super::wire::ApiError;
 
 /// An authenticated caller.
@@ -65,6 +65,9 @@ impl Caller {
                 ));
             }
             (session.of.clone(), session.policies(&iam).ok_or_else(ApiError::invalid_token)?)
+        } else if let Some(outsider) = world.outsiders.get(signed.access_key_id) {
+            verify(&outsider.secret)?;
+            (Principal::Outsider(outsider.clone()), Policies::default())
         } else {
             let (user, key) = iam.key(signed.access_key_id).ok_or_else(ApiError::invalid_token)?;
             if token.is_some() {
@@ -74,7 +77,7 @@ impl Caller {
             if !key.active {
                 return Err(ApiError::invalid_token());
             }
-            (Principal::User { name: user.name.clone(), id: user.id.clone() }, user.policies.clone())
+            (Principal::User { name: user.name.clone(), id: user.id.clone() }, iam.policies_of_user(user))
         };
         let (principal_arn, arn, user_id) = principal.arns(world, &iam);
         Ok(Self {
@@ -93,7 +96,7 @@ impl Caller {
     /// The name in `CloudTrail`'s user name column: the user, or the role session.
     pub(super) fn name(&self) -> &str {
         match &self.principal {
-            Principal::User { name, .. } => name,
+            Principal::User { name, .. } | Principal::Outsider(Outsider { name, .. }) => name,
             Principal::Role { session_name, .. } => session_name,
         }
     }
@@ -101,7 +104,15 @@ impl Caller {
     pub(super) fn user_name(&self) -> Option<&str> {
         match &self.principal {
             Principal::User { name, .. } => Some(name),
-            Principal::Role { .. } => None,
+            Principal::Role { .. } | Principal::Outsider(_) => None,
+        }
+    }
+
+    /// The account that the caller is of.
+    pub(super) fn account<'a>(&'a self, own: &'a str) -> &'a str {
+        match &self.principal {
+            Principal::Outsider(outsider) => outsider.account,
+            Principal::User { .. } | Principal::Role { .. } => own,
         }
     }
 
@@ -124,6 +135,7 @@ impl Caller {
             Principal::Role { .. } => {
                 context.insert("aws:principaltype", "AssumedRole".to_owned());
             }
+            Principal::Outsider(_) => _ = context.insert("aws:principaltype", "User".to_owned()),
         }
         if let Some(session) = &self.session {
             context.insert("aws:tokenissuetime", seconds(session.issued_at));
@@ -137,6 +149,10 @@ impl Caller {
 
     /// What the identity policies alone say.
     pub(super) fn identity_decision(&self, action: &str, resource: &str, context: &Context) -> Decision {
+        // What another account allows its own people is not looked at here.
+        if matches!(self.principal, Principal::Outsider(_)) {
+            return Decision::Allow;
+        }
         decide_all(&self.policies, action, resource, context)
     }
 
@@ -177,6 +193,10 @@ impl Caller {
 
     /// `userIdentity` of a trail event.
     pub(super) fn trail_identity(&self, account: &str) -> Value {
+        // The log of this account says no more of somebody from another one.
+        if let Principal::Outsider(outsider) = &self.principal {
+            return json!({ "type": "AWSAccount", "principalId": outsider.id, "accountId": outsider.account });
+        }
         let mut identity = json!({
             "principalId": self.user_id,
             "arn": self.arn,
@@ -189,10 +209,11 @@ impl Caller {
                 identity["userName"] = json!(name);
             }
             Principal::Role { .. } => identity["type"] = json!("AssumedRole"),
+            Principal::Outsider(_) => {}
         }
         if let Some(session) = &self.session {
             let issuer = match &self.principal {
-                Principal::User { .. } => json!({}),
+                Principal::User { .. } | Principal::Outsider(_) => json!({}),
                 Principal::Role { name, id, .. } => json!({
                     "type": "Role",
                     "principalId": id,
@@ -208,6 +229,12 @@ impl Caller {
                     "mfaAuthenticated": "false",
                 },
             });
+            if let Principal::Role { session_name, .. } = &self.principal
+                && session_name.starts_with("i-")
+            {
+                // An instance has its keys from the second version of its metadata service.
+                identity["sessionContext"]["ec2RoleDelivery"] = json!("2.0");
+            }
             if let Some(source) = &session.source_identity {
                 identity["sessionContext"]["sourceIdentity"] = json!(source);
             }
@@ -229,6 +256,10 @@ impl Principal {
                 format!("arn:aws:sts::{}:assumed-role/{name}/{session_name}", world.account),
                 format!("{id}:{session_name}"),
             ),
+            Self::Outsider(outsider) => {
+                let arn = format!("arn:aws:iam::{}:user/{}", outsider.account, outsider.name);
+                (arn.clone(), arn, outsider.id.clone())
+            }
         }
     }
 }
@@ -238,10 +269,11 @@ impl Session {
     fn policies(&self, iam: &Iam) -> Option<Policies> {
         match &self.of {
             Principal::User { name, id } => {
-                iam.users.get(name).filter(|user| user.id == *id).map(|user| user.policies.clone())
+                iam.users.get(name).filter(|user| user.id == *id).map(|user| iam.policies_of_user(user))
             }
+            Principal::Outsider(_) => None,
             Principal::Role { name, id, .. } => {
-                iam.roles.get(name).filter(|role| role.id == *id).map(|role| role.policies.clone())
+                iam.roles.get(name).filter(|role| role.id == *id).map(|role| iam.policies_of_role(role))
             }
         }
     }

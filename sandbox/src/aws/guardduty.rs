@@ -1,4 +1,6 @@
-//! `GuardDuty`: the detectors and findings of the account, to read.
+//! `GuardDuty`: the detectors of the account and their findings.
+
+pub(super) mod detectors;
 
 use axum::http::{Method, StatusCode};
 use chrono::DateTime;
@@ -27,6 +29,8 @@ pub(super) fn route(method: &Method, path: &str) -> Option<(&'static str, Option
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (method, segments.as_slice()) {
         (&Method::GET, ["detector"]) => Some(("ListDetectors", None)),
+        (&Method::GET, ["detector", id]) => Some(("GetDetector", Some((*id).to_owned()))),
+        (&Method::POST, ["detector", id]) => Some(("UpdateDetector", Some((*id).to_owned()))),
         (&Method::POST, ["detector", id, "findings"]) => Some(("ListFindings", Some((*id).to_owned()))),
         (&Method::POST, ["detector", id, "findings", "get"]) => Some(("GetFindings", Some((*id).to_owned()))),
         _ => None,

@@ -2,9 +2,14 @@
 //!
 //! Names, limits and error codes follow the IAM API reference, version 2010-05-08.
 
+mod credentials;
+mod groups;
+pub(super) mod held;
 mod keys;
+mod managed;
 mod paging;
 mod policies;
+mod profiles;
 mod roles;
 mod simulate;
 pub(super) mod trust;
@@ -27,7 +32,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 37] = [
+const OPERATIONS: [Operation; 83] = [
     read("ListUsers", Target::Users, users::list),
     read("GetUser", Target::User, users::get),
     write("CreateUser", Target::User, users::create),
@@ -51,7 +56,7 @@ const OPERATIONS: [Operation; 37] = [
     write("DeleteRole", Target::Role, roles::delete),
     read("ListRoleTags", Target::Role, roles::list_tags),
     write("UpdateAssumeRolePolicy", Target::Role, roles::update_trust),
-    read("ListInstanceProfilesForRole", Target::Role, roles::list_instance_profiles),
+    read("ListInstanceProfilesForRole", Target::Role, profiles::list_for_role),
     write("PutRolePolicy", Target::Role, |call| policies::put(call, policies::Of::Role)),
     read("GetRolePolicy", Target::Role, |call| policies::get(call, policies::Of::Role)),
     write("DeleteRolePolicy", Target::Role, |call| policies::delete(call, policies::Of::Role)),
@@ -60,12 +65,57 @@ const OPERATIONS: [Operation; 37] = [
     write("DetachRolePolicy", Target::Role, |call| policies::detach(call, policies::Of::Role)),
     read("ListAttachedRolePolicies", Target::Role, |call| policies::list_attached(call, policies::Of::Role)),
     read("SimulatePrincipalPolicy", Target::Everything, simulate::run),
-    // Nothing of these kinds can exist in this account; a survey of a principal asks all the same.
-    read("ListMFADevices", Target::User, |call| users::none_of(call, "MFADevices")),
-    read("ListGroupsForUser", Target::User, |call| users::none_of(call, "Groups")),
-    read("ListSigningCertificates", Target::User, |call| users::none_of(call, "Certificates")),
-    read("ListSSHPublicKeys", Target::User, |call| users::none_of(call, "SSHPublicKeys")),
-    read("ListServiceSpecificCredentials", Target::User, |call| users::none_of(call, "ServiceSpecificCredentials")),
+    write("CreateLoginProfile", Target::User, credentials::create_login),
+    read("GetLoginProfile", Target::User, credentials::get_login),
+    write("UpdateLoginProfile", Target::User, credentials::update_login),
+    write("DeleteLoginProfile", Target::User, credentials::delete_login),
+    write("CreateVirtualMFADevice", Target::Mfa, credentials::create_mfa),
+    write("EnableMFADevice", Target::User, credentials::enable_mfa),
+    read("ListMFADevices", Target::User, credentials::list_mfa),
+    write("DeactivateMFADevice", Target::User, credentials::deactivate_mfa),
+    write("DeleteVirtualMFADevice", Target::Mfa, credentials::delete_mfa),
+    write("UploadSigningCertificate", Target::User, |call| credentials::make(call, credentials::Of::Certificate)),
+    read("ListSigningCertificates", Target::User, |call| credentials::list(call, credentials::Of::Certificate)),
+    write("DeleteSigningCertificate", Target::User, |call| credentials::delete(call, credentials::Of::Certificate)),
+    write("UploadSSHPublicKey", Target::User, |call| credentials::make(call, credentials::Of::SshKey)),
+    read("ListSSHPublicKeys", Target::User, |call| credentials::list(call, credentials::Of::SshKey)),
+    write("DeleteSSHPublicKey", Target::User, |call| credentials::delete(call, credentials::Of::SshKey)),
+    write("CreateServiceSpecificCredential", Target::User, |call| credentials::make(call, credentials::Of::Service)),
+    read("ListServiceSpecificCredentials", Target::User, |call| credentials::list(call, credentials::Of::Service)),
+    write("DeleteServiceSpecificCredential", Target::User, |call| credentials::delete(call, credentials::Of::Service)),
+    write("PutUserPermissionsBoundary", Target::User, credentials::put_boundary),
+    write("DeleteUserPermissionsBoundary", Target::User, credentials::delete_boundary),
+    write("PutRolePermissionsBoundary", Target::Role, credentials::put_boundary),
+    write("DeleteRolePermissionsBoundary", Target::Role, credentials::delete_boundary),
+    write("CreateGroup", Target::Group, groups::create),
+    read("GetGroup", Target::Group, groups::get),
+    read("ListGroups", Target::Everything, groups::list),
+    write("DeleteGroup", Target::Group, groups::delete),
+    write("AddUserToGroup", Target::Group, groups::add_user),
+    write("RemoveUserFromGroup", Target::Group, groups::remove_user),
+    read("ListGroupsForUser", Target::User, groups::list_for_user),
+    write("PutGroupPolicy", Target::Group, |call| policies::put(call, policies::Of::Group)),
+    read("GetGroupPolicy", Target::Group, |call| policies::get(call, policies::Of::Group)),
+    write("DeleteGroupPolicy", Target::Group, |call| policies::delete(call, policies::Of::Group)),
+    read("ListGroupPolicies", Target::Group, |call| policies::list(call, policies::Of::Group)),
+    write("AttachGroupPolicy", Target::Group, |call| policies::attach(call, policies::Of::Group)),
+    write("DetachGroupPolicy", Target::Group, |call| policies::detach(call, policies::Of::Group)),
+    read("ListAttachedGroupPolicies", Target::Group, |call| policies::list_attached(call, policies::Of::Group)),
+    write("CreatePolicy", Target::Policy, managed::create),
+    read("GetPolicy", Target::Policy, managed::get),
+    read("ListPolicies", Target::Everything, managed::list),
+    write("DeletePolicy", Target::Policy, managed::delete),
+    write("CreatePolicyVersion", Target::Policy, managed::create_version),
+    read("GetPolicyVersion", Target::Policy, managed::get_version),
+    read("ListPolicyVersions", Target::Policy, managed::list_versions),
+    write("SetDefaultPolicyVersion", Target::Policy, managed::set_default_version),
+    write("DeletePolicyVersion", Target::Policy, managed::delete_version),
+    read("ListEntitiesForPolicy", Target::Policy, managed::list_entities),
+    write("CreateInstanceProfile", Target::Profile, profiles::create),
+    read("GetInstanceProfile", Target::Profile, profiles::get),
+    write("DeleteInstanceProfile", Target::Profile, profiles::delete),
+    write("AddRoleToInstanceProfile", Target::Profile, profiles::add_role),
+    write("RemoveRoleFromInstanceProfile", Target::Profile, profiles::remove_role),
 ];
 
 /// The operation of this name.

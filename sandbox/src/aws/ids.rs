@@ -75,6 +75,11 @@ pub(super) fn session_token() -> String {
     format!("FwoGZXIvYXdzE{}{}{}", half(), half(), half())
 }
 
+/// An EC2 id such as `i-…` or `vol-…`: 17 hexadecimal digits.
+pub(super) fn resource_id(prefix: &str, entropy: Entropy<'_>) -> String {
+    format!("{prefix}-{}", &hex::encode(entropy.bytes())[..17])
+}
+
 /// A `GuardDuty` detector id, the same for the same name.
 pub(super) fn detector_id(name: &str) -> String {
     hex::encode(&Entropy::Named(name).bytes()[..16])
@@ -82,7 +87,17 @@ pub(super) fn detector_id(name: &str) -> String {
 
 /// A random UUID, version 4, as request and event ids are.
 pub(crate) fn uuid() -> String {
-    let mut bytes: [u8; 16] = rand::random();
+    uuid_from(rand::random())
+}
+
+/// The same UUID for the same text.
+pub(super) fn uuid_of(text: &str) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Entropy::Named(text).bytes()[..16]);
+    uuid_from(bytes)
+}
+
+fn uuid_from(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let text = hex::encode(bytes);

@@ -25,6 +25,11 @@ pub(super) enum Target {
     User,
     Roles,
     Role,
+    Group,
+    /// The managed policy that is named, by ARN or by the name that it gets.
+    Policy,
+    Profile,
+    Mfa,
     /// The user whose access key is named.
     KeyOwner,
 }
@@ -76,6 +81,34 @@ impl Call<'_> {
                     None => whole(format!("arn:aws:iam::{account}:role{}{name}", self.path())),
                 }
             }
+            Target::Group => {
+                let name = self.params.required("GroupName")?;
+                match iam.groups.get(name) {
+                    Some(group) => Resource { arn: self.world.group_arn(group), label: format!("group {name}") },
+                    None => whole(format!("arn:aws:iam::{account}:group{}{name}", self.path())),
+                }
+            }
+            Target::Policy => match self.params.get("PolicyArn") {
+                Some(arn) => Resource { arn: arn.to_owned(), label: format!("policy {arn}") },
+                None => {
+                    let name = self.params.required("PolicyName")?;
+                    whole(format!("arn:aws:iam::{account}:policy{}{name}", self.path()))
+                }
+            },
+            Target::Profile => {
+                let name = self.params.required("InstanceProfileName")?;
+                match iam.profiles.get(name) {
+                    Some(profile) => whole(self.world.profile_arn(profile)),
+                    None => whole(format!("arn:aws:iam::{account}:instance-profile{}{name}", self.path())),
+                }
+            }
+            Target::Mfa => match self.params.get("SerialNumber") {
+                Some(serial) => whole(serial.to_owned()),
+                None => {
+                    let name = self.params.required("VirtualMFADeviceName")?;
+                    whole(format!("arn:aws:iam::{account}:mfa{}{name}", self.path()))
+                }
+            },
             Target::KeyOwner => match iam.key(self.params.required("AccessKeyId")?) {
                 Some((user, _)) => Resource { arn: self.world.user_arn(user), label: format!("user {}", user.name) },
                 None => whole("*".to_owned()),

@@ -1,6 +1,7 @@
 //! The way of a call through the account: who calls, may they, do it, write it down, answer.
 
 use axum::body::Body;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::Bytes;
@@ -9,11 +10,12 @@ use chrono::{DateTime, Utc};
 use super::caller::{Caller, Resource};
 use super::ids;
 use super::operation::{Call, Operation};
-use super::request::{Input, Request, Service};
+use super::regions;
+use super::request::{self, Input, Request, Service};
 use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
-use super::{CallRecord, Fault, Outcome, iam, s3, sts};
+use super::{CallRecord, Fault, Outcome, ec2, guardduty, iam, json_operation, lambda, s3, secrets, sts};
 
 /// IAM's events are all in this Region.
 const GLOBAL_REGION: &str = "us-east-1";
@@ -34,6 +36,8 @@ pub(super) enum Delivery {
 #[derive(Clone, Copy)]
 enum Handler {
     Query(&'static Operation),
+    Ec2(&'static ec2::Operation),
+    Json(&'static json_operation::Operation),
     LookupEvents,
     Findings,
     S3,
@@ -44,8 +48,14 @@ impl Handler {
         match service {
             Service::Iam => iam::operation(operation).map(Self::Query),
             Service::Sts => sts::operation(operation).map(Self::Query),
-            Service::CloudTrail => (operation == "LookupEvents").then_some(Self::LookupEvents),
-            Service::GuardDuty => (!operation.is_empty()).then_some(Self::Findings),
+            Service::Ec2 => ec2::operation(operation).map(Self::Ec2),
+            Service::Lambda => lambda::operation(operation).map(Self::Json),
+            Service::SecretsManager => secrets::operation(operation).map(Self::Json),
+            Service::CloudTrail if operation == "LookupEvents" => Some(Self::LookupEvents),
+            Service::CloudTrail => trail::trails::operation(operation).map(Self::Json),
+            Service::GuardDuty => guardduty::detectors::operation(operation)
+                .map(Self::Json)
+                .or_else(|| (!operation.is_empty()).then_some(Self::Findings)),
             Service::S3 => (!operation.is_empty()).then_some(Self::S3),
         }
     }
@@ -53,6 +63,8 @@ impl Handler {
     fn read_only(self) -> bool {
         match self {
             Self::Query(operation) => operation.read_only,
+            Self::Ec2(operation) => operation.read_only,
+            Self::Json(operation) => operation.read_only,
             // Its changes are data events, which the history does not have.
             Self::LookupEvents | Self::Findings | Self::S3 => true,
         }
@@ -77,6 +89,7 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
         }
     };
     note_use(world, &caller, &request, now);
+    let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
 
     let fault = world.faults.get_mut(&request.operation).and_then(std::collections::VecDeque::pop_front);
     if matches!(fault, Some(Fault::HangBefore)) {
@@ -93,7 +106,7 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
             let resource = Resource { arn: "*".to_owned(), label: String::new() };
             Err(caller.denied(&action, &resource, "with an explicit deny in a service control policy"))
         }
-        (Some(handler), _) => perform(world, &caller, &request, handler, now),
+        (Some(handler), _) => perform(world, &caller, &request, handler, &host, now),
     };
     let outcome = match &result {
         Ok(_) => Outcome::Ok,
@@ -125,11 +138,11 @@ pub(super) fn dropped() -> Response {
 
 fn unknown(request: &Request<'_>) -> ApiError {
     match request.service {
-        Service::Iam | Service::Sts => {
+        Service::Iam | Service::Sts | Service::Ec2 => {
             let sentence = format!("Could not find operation {} for this version", request.operation);
             ApiError::bad_request("InvalidAction", sentence)
         }
-        Service::CloudTrail | Service::GuardDuty => {
+        Service::CloudTrail | Service::GuardDuty | Service::Lambda | Service::SecretsManager => {
             ApiError::bad_request("UnknownOperationException", "The requested operation is not known.")
         }
         Service::S3 => s3::not_implemented("the operation"),
@@ -141,11 +154,17 @@ fn perform(
     caller: &Caller,
     request: &Request<'_>,
     handler: Handler,
+    host: &str,
     now: DateTime<Utc>,
 ) -> Result<Reply, ApiError> {
     let region = request.signed.region;
     let action = format!("{}:{}", request.service.name(), request.operation);
     let context = caller.context(region, now);
+    let comes_in = matches!(request.operation.as_str(), "AssumeRole" | "GetCallerIdentity");
+    if matches!(caller.principal, Principal::Outsider(_)) && !comes_in {
+        let resource = Resource { arn: "*".to_owned(), label: String::new() };
+        return Err(caller.denied(&action, &resource, "because no resource-based policy allows the action"));
+    }
     match (handler, &request.input) {
         (Handler::Query(operation), Input::Form(params)) => {
             match request.service {
@@ -165,14 +184,23 @@ fn perform(
             }
             (operation.run)(&mut call).map(Reply::Xml)
         }
+        (Handler::Ec2(operation), Input::Form(params)) => {
+            ec2::Call { world, caller, params, context: &context, region, now }.run(operation).map(Reply::Xml)
+        }
+        (Handler::Json(operation), Input::Json(input)) => {
+            // Keys are not valid in a Region that the account has not opted in to.
+            regions::enabled(region).ok_or_else(ApiError::invalid_token)?;
+            let mut call = json_operation::Call { world, caller, input, context: &context, region, host, now };
+            (operation.run)(&mut call).map(|value| Reply::Json(operation.status, value))
+        }
         (Handler::LookupEvents, Input::Json(input)) => {
             caller.authorize(&action, &Resource { arn: "*".to_owned(), label: String::new() }, &context)?;
-            trail::lookup_events(&mut world.trail, region, input, now).map(Reply::Json)
+            trail::lookup_events(&mut world.trail, region, input, now).map(ok)
         }
         (Handler::Findings, Input::Json(input)) => {
             let arn = format!("arn:aws:guardduty:{region}:{}:detector/*", world.account);
             caller.authorize(&action, &Resource { label: arn.clone(), arn }, &context)?;
-            world.findings.run(world.account, region, &request.operation, input).map(Reply::Json)
+            world.findings.run(world.account, region, &request.operation, input).map(ok)
         }
         (Handler::S3, Input::S3(asked)) => {
             let (buckets, account) = (&mut world.buckets, world.account);
@@ -180,6 +208,10 @@ fn perform(
         }
         _ => Err(unknown(request)),
     }
+}
+
+fn ok(value: serde_json::Value) -> Reply {
+    Reply::Json(StatusCode::OK, value)
 }
 
 /// Remembers when a key or a role was last used, and on what.
@@ -221,30 +253,40 @@ fn record(
 ) {
     let protocol = request.service.protocol();
     let operation = request.operation.as_str();
-    let name = if request.service == Service::S3 { s3::event_name(operation) } else { Some(operation) };
+    let name = match handler {
+        Handler::S3 => s3::event_name(operation),
+        Handler::Json(operation) => Some(operation.event),
+        _ => Some(operation),
+    };
     let Some(name) = name else { return };
     // Reads have no response elements in the trail, but for those that hand out credentials.
     let response = match result {
+        Ok(Reply::Xml(node)) if request.service == Service::Ec2 && !handler.read_only() => {
+            ec2::response_in_trail(node, request_id)
+        }
         Ok(Reply::Xml(node)) if !handler.read_only() || matches!(operation, "AssumeRole" | "GetSessionToken") => {
             node.to_trail()
         }
+        Ok(Reply::Json(_, value)) if !handler.read_only() => request::shown(value, request.service),
         _ => serde_json::Value::Null,
     };
+    let error = result.as_ref().err().map(|error| error.in_trail(protocol));
+    let ours = !matches!(caller.principal, Principal::Outsider(_));
     world.trail.record(&Entry {
         at,
         account: world.account,
         region: if request.service == Service::Iam { GLOBAL_REGION } else { request.signed.region },
         identity: caller.trail_identity(world.account),
-        access_key_id: Some(&caller.access_key_id),
-        user_name: Some(caller.name()),
+        access_key_id: ours.then_some(&caller.access_key_id),
+        user_name: ours.then(|| caller.name()),
         source: &format!("{}.amazonaws.com", request.service.name()),
         name,
         read_only: handler.read_only(),
         source_ip: &caller.source_ip,
         user_agent: &caller.user_agent,
-        request: request.input.to_trail(),
+        request: request.input.to_trail(request.service, operation),
         response,
-        error: result.as_ref().err().map(|error| (error.code_in(protocol), error.message.as_str())),
+        error: error.as_ref().map(|(code, message)| (code.as_str(), message.as_str())),
         request_id,
     });
 }

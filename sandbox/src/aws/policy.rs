@@ -203,7 +203,7 @@ fn strings(value: &Value) -> Result<Vec<String>, String> {
 }
 
 /// `*` for any run of characters, `?` for exactly one. Linear in time but for the last `*`.
-fn wildcard(pattern: &str, subject: &str) -> bool {
+pub(super) fn wildcard(pattern: &str, subject: &str) -> bool {
     let (pattern, subject) = (pattern.as_bytes(), subject.as_bytes());
     let (mut p, mut s) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;

@@ -8,22 +8,34 @@ use serde_json::{Map, Value, json};
 
 use super::signature::Signed;
 use super::wire::{ApiError, Params, Protocol, decapitalised};
-use super::{guardduty, iam, s3, sts};
+use super::{ec2, guardduty, iam, lambda, s3, sts};
 
 /// The services that the account answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     CloudTrail,
+    Ec2,
     GuardDuty,
     Iam,
+    Lambda,
     S3,
+    SecretsManager,
     Sts,
 }
 
 impl Service {
     /// By its name in the credential scope of a signature.
     fn signed_for(scope: &str) -> Option<Self> {
-        let all = [Self::CloudTrail, Self::GuardDuty, Self::Iam, Self::S3, Self::Sts];
+        let all = [
+            Self::CloudTrail,
+            Self::Ec2,
+            Self::GuardDuty,
+            Self::Iam,
+            Self::Lambda,
+            Self::S3,
+            Self::SecretsManager,
+            Self::Sts,
+        ];
         all.into_iter().find(|service| service.name() == scope)
     }
 
@@ -31,17 +43,22 @@ impl Service {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::CloudTrail => "cloudtrail",
+            Self::Ec2 => "ec2",
             Self::GuardDuty => "guardduty",
             Self::Iam => "iam",
+            Self::Lambda => "lambda",
             Self::S3 => "s3",
+            Self::SecretsManager => "secretsmanager",
             Self::Sts => "sts",
         }
     }
 
     pub(super) fn protocol(self) -> Protocol {
         match self {
-            Self::CloudTrail => Protocol::Json,
+            Self::CloudTrail | Self::SecretsManager => Protocol::Json,
+            Self::Ec2 => Protocol::Ec2,
             Self::GuardDuty => Protocol::RestJson,
+            Self::Lambda => Protocol::Lambda,
             Self::Iam => Protocol::Query { namespace: iam::NAMESPACE },
             Self::S3 => Protocol::RestXml,
             Self::Sts => Protocol::Query { namespace: sts::NAMESPACE },
@@ -58,10 +75,11 @@ pub(super) enum Input {
 
 impl Input {
     /// As the trail has them.
-    pub(super) fn to_trail(&self) -> Value {
+    pub(super) fn to_trail(&self, service: Service, operation: &str) -> Value {
         match self {
+            Self::Form(params) if service == Service::Ec2 => ec2::request_in_trail(operation, params),
             Self::Form(params) => params.to_trail(),
-            Self::Json(value) => lower_camel(value),
+            Self::Json(value) => shown(value, service),
             Self::S3(asked) => asked.to_trail(),
         }
     }
@@ -80,7 +98,9 @@ impl Input {
         };
         let secret = |name: &str| {
             let name = name.to_ascii_lowercase();
-            name.contains("secret") || name.contains("password") || name == "sessiontoken"
+            name.contains("password")
+                || (name.contains("secret") && name != "secretid")
+                || matches!(name.as_str(), "sessiontoken" | "userdata" | "zipfile" | "code")
         };
         fields
             .into_iter()
@@ -115,7 +135,7 @@ impl<'a> Request<'a> {
         let protocol = service.protocol();
         let unreadable = |_| (protocol, ApiError::bad_request("SerializationException", "The body cannot be read."));
         let (operation, input) = match protocol {
-            Protocol::Query { .. } => {
+            Protocol::Query { .. } | Protocol::Ec2 => {
                 let form = if body.is_empty() { parts.uri.query().unwrap_or_default().as_bytes() } else { body };
                 let params: BTreeMap<String, String> = serde_urlencoded::from_bytes(form)
                     .map_err(|_| (protocol, ApiError::bad_request("MalformedInput", "The body is no form.")))?;
@@ -126,6 +146,13 @@ impl<'a> Request<'a> {
                     parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
                 let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
                 (operation, Input::Json(serde_json::from_slice(body).map_err(unreadable)?))
+            }
+            Protocol::Lambda => {
+                let (operation, named) = lambda::route(&parts.method, &parts.uri).unwrap_or_default();
+                let mut fields: Map<String, Value> =
+                    if body.is_empty() { Map::new() } else { serde_json::from_slice(body).map_err(unreadable)? };
+                fields.extend(named);
+                (operation.to_owned(), Input::Json(Value::Object(fields)))
             }
             Protocol::RestJson => {
                 let (operation, detector) = guardduty::route(&parts.method, parts.uri.path()).unwrap_or_default();
@@ -143,6 +170,11 @@ impl<'a> Request<'a> {
         };
         Ok(Self { signed, service, operation, input })
     }
+}
+
+/// What JSON services took or gave, as the trail has it.
+pub(super) fn shown(value: &Value, service: Service) -> Value {
+    if service == Service::Lambda { lower_camel(&lambda::without_code(value)) } else { lower_camel(value) }
 }
 
 fn lower_camel(value: &Value) -> Value {

@@ -1,5 +1,6 @@
 //! The demo account: who is in it, and two weeks of ordinary work.
 
+mod estate;
 mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use super::iam::held::{Held, Profile};
 use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{AccessKey, Policies, Role, User, World};
@@ -24,12 +26,13 @@ pub(super) fn demo(clock: Clock) -> World {
     let arn = |entity: &str| format!("arn:aws:iam::{ACCOUNT}:{entity}");
 
     let deploys = json!([
-        { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:AttachUserPolicy", "s3:*"], "Resource": "*" },
+        { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:CreateLoginProfile", "iam:AttachUserPolicy",
+            "iam:PassRole", "iam:UpdateAssumeRolePolicy", "s3:*", "ec2:*", "lambda:*", "cloudtrail:StopLogging", "guardduty:UpdateDetector", "secretsmanager:*"], "Resource": "*" },
         { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") },
     ]);
     let releases = json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") }]);
     let responds = json!([
-        { "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Resource": [arn("role/irp-reader"), arn("role/irp-contain")] },
+        { "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Resource": [arn("role/irp-reader"), arn("role/irp-contain"), arn("role/irp-eradicate")] },
         { "Effect": "Allow", "Action": ["sts:GetAccessKeyInfo", "sts:GetCallerIdentity"], "Resource": "*" },
     ]);
     add_user(&mut world, now, ("deploy-bot", 400), &[("Owner", "kim@example.com")], ("deploy", &deploys), &[380, 90]);
@@ -55,6 +58,25 @@ pub(super) fn demo(clock: Clock) -> World {
     add_role(&mut world, now, ("ecs-batch", "/", "Runs the nightly batch", 3_600), &tasks, Some(("batch", &batch)));
     if let Some(role) = world.iam.roles.get_mut("ecs-batch") {
         role.instance_profiles.insert("ecs-batch".to_owned());
+        let (name, path, created_at) = ("ecs-batch".to_owned(), "/".to_owned(), role.created_at);
+        let id = ids::unique_id("AIPA", Entropy::Named("ecs-batch"));
+        world.iam.profiles.insert(name.clone(), Profile { name, path, id, created_at });
+    }
+
+    let machines = service_trust("ec2.amazonaws.com");
+    let works = json!([{ "Effect": "Allow", "Action": ["iam:ListRoles", "s3:GetObject", "s3:ListAllMyBuckets"], "Resource": "*" }]);
+    add_role(
+        &mut world,
+        now,
+        ("batch-worker", "/", "Instances of the nightly batch", 3_600),
+        &machines,
+        Some(("work", &works)),
+    );
+    if let Some(role) = world.iam.roles.get_mut("batch-worker") {
+        role.instance_profiles.insert("batch-worker".to_owned());
+        let (name, path, created_at) = ("batch-worker".to_owned(), "/".to_owned(), role.created_at);
+        let id = ids::unique_id("AIPA", Entropy::Named("batch-worker"));
+        world.iam.profiles.insert(name.clone(), Profile { name, path, id, created_at });
     }
 
     let sso = json!([{
@@ -75,12 +97,12 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let reads = json!([{
         "Effect": "Allow",
-        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:LookupEvents", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
+        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
         "Resource": "*",
     }]);
     let contains = json!([{
         "Effect": "Allow",
-        "Action": ["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
+        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
             "iam:GetUser", "iam:ListAccessKeys", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
         "Resource": "*",
     }]);
@@ -92,7 +114,25 @@ pub(super) fn demo(clock: Clock) -> World {
         &bot,
         Some(("contain", &contains)),
     );
+    let eradicates = json!([{
+        "Effect": "Allow",
+        "Action": ["iam:AddUserToGroup", "iam:Attach*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Put*",
+            "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey",
+            "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
+            "ec2:ModifyInstanceAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
+            "ec2:TerminateInstances", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",
+            "lambda:DeleteFunctionUrlConfig"],
+        "Resource": "*",
+    }]);
+    add_role(
+        &mut world,
+        now,
+        ("irp-eradicate", "/", "Removes for incident response", 3_600),
+        &bot,
+        Some(("eradicate", &eradicates)),
+    );
 
+    estate::add(&mut world, now);
     history::add(&mut world, now);
     world
 }
@@ -121,6 +161,8 @@ fn add_user(
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         policies: inline(policy, statements),
         keys: keys.collect(),
+        held: Held::default(),
+        boundary: None,
     };
     world.iam.users.insert(name.to_owned(), user);
 }
@@ -144,6 +186,7 @@ fn add_role(
         trust,
         max_session_seconds,
         instance_profiles: BTreeSet::new(),
+        boundary: None,
         last_used: None,
     };
     world.iam.roles.insert(name.to_owned(), role);

@@ -1,15 +1,21 @@
-//! What the account holds: principals, sessions, the trail, findings.
+//! What the account holds: principals, sessions, the trail, findings, the estate of each Region.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::ec2::Ec2;
 use super::guardduty::Findings;
+use super::guardduty::detectors::Suspended;
+use super::iam::held::{Group, Held, Managed, Profile};
 use super::ids::{self, Entropy};
+use super::lambda::Lambda;
 use super::policy::{Kind, Policy};
 use super::s3::Buckets;
+use super::secrets::Secrets;
 use super::trail::Trail;
+use super::trail::trails::Delivery;
 use super::{CallRecord, Fault};
 use crate::clock::Clock;
 
@@ -92,6 +98,9 @@ pub(super) struct User {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) policies: Policies,
     pub(super) keys: Vec<AccessKey>,
+    pub(super) held: Held,
+    /// ARN of a managed policy.
+    pub(super) boundary: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +117,8 @@ pub(super) struct Role {
     pub(super) max_session_seconds: i64,
     /// Names of the instance profiles that hold the role.
     pub(super) instance_profiles: BTreeSet<String>,
+    /// ARN of a managed policy.
+    pub(super) boundary: Option<String>,
     pub(super) last_used: Option<LastUsed>,
 }
 
@@ -123,6 +134,12 @@ impl Role {
 pub(super) struct Iam {
     pub(super) users: BTreeMap<String, User>,
     pub(super) roles: BTreeMap<String, Role>,
+    pub(super) groups: BTreeMap<String, Group>,
+    /// The account's own managed policies, by ARN.
+    pub(super) managed: BTreeMap<String, Managed>,
+    pub(super) profiles: BTreeMap<String, Profile>,
+    /// Serial numbers of all virtual MFA devices, in use or not.
+    pub(super) virtual_mfa: BTreeSet<String>,
 }
 
 impl Iam {
@@ -141,6 +158,17 @@ impl Iam {
 pub(super) enum Principal {
     User { name: String, id: String },
     Role { name: String, id: String, session_name: String },
+    Outsider(Outsider),
+}
+
+/// A user of another account, with the secret of their key.
+#[derive(Clone, Debug)]
+pub(super) struct Outsider {
+    pub(super) account: &'static str,
+    pub(super) name: String,
+    /// `AIDA…`
+    pub(super) id: String,
+    pub(super) secret: String,
 }
 
 /// Temporary credentials.
@@ -166,8 +194,16 @@ pub(super) struct World {
     superseded: VecDeque<(DateTime<Utc>, Arc<Iam>)>,
     pub(super) propagation: TimeDelta,
     pub(super) sessions: BTreeMap<String, Session>,
+    /// People of other accounts, by their key.
+    pub(super) outsiders: BTreeMap<String, Outsider>,
     pub(super) trail: Trail,
+    /// The trails that deliver to a bucket.
+    pub(super) deliveries: Vec<Delivery>,
     pub(super) findings: Findings,
+    pub(super) suspended_detectors: Suspended,
+    pub(super) ec2: Ec2,
+    pub(super) lambda: Lambda,
+    pub(super) secrets: Secrets,
     pub(super) buckets: Buckets,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
@@ -182,8 +218,14 @@ impl World {
             superseded: VecDeque::new(),
             propagation: TimeDelta::zero(),
             sessions: BTreeMap::new(),
+            outsiders: BTreeMap::new(),
             trail: Trail::default(),
+            deliveries: Vec::new(),
             findings: Findings::default(),
+            suspended_detectors: Suspended::new(),
+            ec2: Ec2::new(account),
+            lambda: Lambda::default(),
+            secrets: Secrets::new(),
             buckets: Buckets::new(),
             calls: VecDeque::new(),
             faults: BTreeMap::new(),
@@ -231,6 +273,18 @@ impl World {
 
     pub(super) fn user_arn(&self, user: &User) -> String {
         format!("arn:aws:iam::{}:user{}{}", self.account, user.path, user.name)
+    }
+
+    pub(super) fn group_arn(&self, group: &Group) -> String {
+        format!("arn:aws:iam::{}:group{}{}", self.account, group.path, group.name)
+    }
+
+    pub(super) fn policy_arn(&self, policy: &Managed) -> String {
+        format!("arn:aws:iam::{}:policy{}{}", self.account, policy.path, policy.name)
+    }
+
+    pub(super) fn profile_arn(&self, profile: &Profile) -> String {
+        format!("arn:aws:iam::{}:instance-profile{}{}", self.account, profile.path, profile.name)
     }
 
     pub(super) fn role_arn(&self, role: &Role) -> String {

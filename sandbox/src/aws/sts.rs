@@ -41,7 +41,9 @@ pub(super) fn operation(name: &str) -> Option<&'static Operation> {
 pub(super) fn refuse_session(caller: &Caller, operation: &str) -> Result<(), ApiError> {
     let barred = match (&caller.session, &caller.principal) {
         (None, _) => false,
-        (Some(_), Principal::User { .. }) => !matches!(operation, "AssumeRole" | "GetCallerIdentity"),
+        (Some(_), Principal::User { .. } | Principal::Outsider(_)) => {
+            !matches!(operation, "AssumeRole" | "GetCallerIdentity")
+        }
         (Some(_), Principal::Role { .. }) => operation == "GetSessionToken",
     };
     if barred {
@@ -54,7 +56,7 @@ fn caller_identity(call: &Call<'_>) -> Node {
     Node::Fields(vec![
         ("Arn", Node::text(&call.caller.arn)),
         ("UserId", Node::text(&call.caller.user_id)),
-        ("Account", Node::text(call.world.account)),
+        ("Account", Node::text(call.caller.account(call.world.account))),
     ])
 }
 
@@ -133,7 +135,7 @@ fn permit(call: &Call<'_>, role: &Role, action: &str, resource: &Resource, conte
     let unique_id = caller.user_id.split(':').next().unwrap_or_default();
     let identity = caller.identity_decision(action, &resource.arn, context);
     let session = caller.session_decision(action, &resource.arn, context);
-    let trust = trust::decision(role, call.world.account, (unique_id, &caller.arn), action, context);
+    let trust = trust::decision(role, caller.account(call.world.account), (unique_id, &caller.arn), action, context);
     let reason = match (identity, session, trust) {
         (Decision::ExplicitDeny, _, _) => "with an explicit deny in an identity-based policy".to_owned(),
         (_, Decision::ExplicitDeny, _) => "with an explicit deny in a session policy".to_owned(),

@@ -1,6 +1,7 @@
 //! `CloudTrail`: every management call as an event, and the event history's lookup.
 
 mod lookup;
+pub(super) mod trails;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -95,8 +96,8 @@ impl Trail {
             event["resources"] = json!([{ "accountId": entry.account, "type": "AWS::IAM::Role", "ARN": role }]);
         }
         let mut resources = Vec::new();
-        named_resources(&entry.request, &mut resources);
-        named_resources(&entry.response, &mut resources);
+        named_resources(entry.source, &entry.request, &mut resources);
+        named_resources(entry.source, &entry.response, &mut resources);
         resources.dedup();
         if self.events.len() == EVENTS_MAX {
             self.events.pop_front();
@@ -119,18 +120,30 @@ impl Trail {
 }
 
 /// The resources that the history lists for an event: what its parameters and answer name.
-fn named_resources(value: &Value, found: &mut Vec<(&'static str, String)>) {
-    let Some(fields) = value.as_object() else { return };
+fn named_resources(source: &str, value: &Value, found: &mut Vec<(&'static str, String)>) {
+    let Some(fields) = value.as_object() else {
+        value.as_array().into_iter().flatten().for_each(|value| named_resources(source, value, found));
+        return;
+    };
     for (key, value) in fields {
         let kind = match key.as_str() {
             "accessKeyId" => "AWS::IAM::AccessKey",
             "userName" => "AWS::IAM::User",
+            "functionName" => "AWS::Lambda::Function",
+            "instanceId" => "AWS::EC2::Instance",
+            "secretId" => "AWS::SecretsManager::Secret",
+            "snapshotId" => "AWS::EC2::Snapshot",
+            "volumeId" => "AWS::EC2::Volume",
             "roleName" | "roleArn" => "AWS::IAM::Role",
             "policyName" | "policyArn" => "AWS::IAM::Policy",
+            "groupName" if source == "iam.amazonaws.com" => "AWS::IAM::Group",
+            "groupId" if source == "ec2.amazonaws.com" => "AWS::EC2::SecurityGroup",
+            "keyName" => "AWS::EC2::KeyPair",
+            "instanceProfileName" => "AWS::IAM::InstanceProfile",
             "assumedRoleId" => "AWS::STS::AssumedRole",
             "arn" if fields.contains_key("assumedRoleId") => "AWS::STS::AssumedRole",
             _ => {
-                named_resources(value, found);
+                named_resources(source, value, found);
                 continue;
             }
         };

@@ -1,5 +1,5 @@
-//! The four wire protocols: AWS Query with XML answers (IAM, STS), JSON 1.1 (`CloudTrail`), REST with
-//! JSON (`GuardDuty`) and REST with XML (S3).
+//! The wire protocols: AWS Query with XML answers (IAM, STS) and EC2's own kind of it, JSON 1.1
+//! (`CloudTrail`, Secrets Manager), REST with JSON (`GuardDuty`, Lambda) and REST with XML (S3).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -78,7 +78,23 @@ impl ApiError {
                     code => code,
                 };
             }
-            Protocol::Json | Protocol::RestJson => {}
+            Protocol::Ec2 => {
+                return match self.code {
+                    "AccessDenied" => "UnauthorizedOperation",
+                    "ExpiredToken" => "RequestExpired",
+                    "InternalFailure" => "InternalError",
+                    "InvalidClientTokenId"
+                    | "IncompleteSignature"
+                    | "MissingAuthenticationToken"
+                    | "SignatureDoesNotMatch" => "AuthFailure",
+                    "Throttling" => "RequestLimitExceeded",
+                    "ValidationError" => "InvalidParameterValue",
+                    code => code,
+                };
+            }
+            Protocol::Lambda if self.code == "InternalFailure" => return "ServiceException",
+            Protocol::Lambda if self.code == "Throttling" => return "TooManyRequestsException",
+            Protocol::Json | Protocol::RestJson | Protocol::Lambda => {}
         }
         match self.code {
             "AccessDenied" => "AccessDeniedException",
@@ -94,11 +110,35 @@ impl ApiError {
         }
     }
 
+    /// The message in the wording of `protocol`.
+    fn message_in(&self, protocol: Protocol) -> Cow<'_, str> {
+        match (protocol, self.code) {
+            (Protocol::Ec2, "AccessDenied") => {
+                format!("You are not authorized to perform this operation. {}", self.message).into()
+            }
+            (Protocol::Ec2, "InvalidClientTokenId") => {
+                "AWS was not able to validate the provided access credentials".into()
+            }
+            _ => self.message.as_str().into(),
+        }
+    }
+
+    /// Code and message as the trail has them: EC2's codes say whose fault it was.
+    pub(super) fn in_trail(&self, protocol: Protocol) -> (String, String) {
+        let code = self.code_in(protocol);
+        let side = if self.status.is_server_error() { "Server" } else { "Client" };
+        let code = if protocol == Protocol::Ec2 { format!("{side}.{code}") } else { code.to_owned() };
+        (code, self.message_in(protocol).into_owned())
+    }
+
     /// The status that `protocol` says it with.
     fn status_in(&self, protocol: Protocol) -> StatusCode {
         match (protocol, self.code) {
             (Protocol::RestXml, "Throttling") => StatusCode::SERVICE_UNAVAILABLE,
             (Protocol::RestXml, "ExpiredToken") => StatusCode::BAD_REQUEST,
+            (Protocol::Ec2, "Throttling") => StatusCode::SERVICE_UNAVAILABLE,
+            (Protocol::Ec2, "InvalidClientTokenId" | "SignatureDoesNotMatch") => StatusCode::UNAUTHORIZED,
+            (Protocol::Lambda, "Throttling") => StatusCode::TOO_MANY_REQUESTS,
             _ => self.status,
         }
     }
@@ -107,9 +147,14 @@ impl ApiError {
 /// How a service reads requests and writes answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    Query { namespace: &'static str },
+    Query {
+        namespace: &'static str,
+    },
+    Ec2,
     Json,
     RestJson,
+    /// REST with JSON, with errors of its own.
+    Lambda,
     RestXml,
 }
 
@@ -117,8 +162,14 @@ impl Protocol {
     fn namespace(self) -> &'static str {
         match self {
             Self::Query { namespace } => namespace,
-            Self::Json | Self::RestJson | Self::RestXml => "",
+            Self::Ec2 => super::ec2::NAMESPACE,
+            Self::Json | Self::RestJson | Self::Lambda | Self::RestXml => "",
         }
+    }
+
+    /// What an element of a list is called.
+    fn element(self) -> &'static str {
+        if self == Self::Ec2 { "item" } else { "member" }
     }
 }
 
@@ -164,12 +215,17 @@ impl Params {
         (1..).map_while(|index| self.get(&format!("{name}.member.{index}{suffix}"))).collect()
     }
 
+    /// The values of `name.1`, `name.2`, … with `suffix`: EC2's lists.
+    pub(super) fn items(&self, name: &str, suffix: &str) -> Vec<&str> {
+        (1..).map_while(|index| self.get(&format!("{name}.{index}{suffix}"))).collect()
+    }
+
     /// As `CloudTrail` writes them: names in lower camel case, numbers as numbers, `null` for none.
     pub(super) fn to_trail(&self) -> Value {
         let fields: Map<String, Value> = self
             .0
             .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version") && !name.contains('.'))
+            .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version" | "Password") && !name.contains('.'))
             .map(|(name, value)| {
                 let value = match name.as_str() {
                     "DurationSeconds" | "MaxItems" => value.parse::<i64>().map_or_else(|_| json!(value), |n| json!(n)),
@@ -203,7 +259,8 @@ impl Node {
         Self::Fields(Vec::new())
     }
 
-    fn write_xml(&self, out: &mut String) {
+    /// As XML, with `element` around each entry of a list.
+    fn write_xml(&self, element: &str, out: &mut String) {
         match self {
             Self::Text(text) => out.push_str(&escaped(text)),
             Self::Flag(flag) => _ = write!(out, "{flag}"),
@@ -211,15 +268,15 @@ impl Node {
             Self::Time(at) => out.push_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true)),
             Self::Members(nodes) => {
                 for node in nodes {
-                    out.push_str("<member>");
-                    node.write_xml(out);
-                    out.push_str("</member>");
+                    _ = write!(out, "<{element}>");
+                    node.write_xml(element, out);
+                    _ = write!(out, "</{element}>");
                 }
             }
             Self::Fields(fields) => {
                 for (name, node) in fields {
                     _ = write!(out, "<{name}>");
-                    node.write_xml(out);
+                    node.write_xml(element, out);
                     _ = write!(out, "</{name}>");
                 }
             }
@@ -238,7 +295,9 @@ impl Node {
             Self::Fields(fields) if fields.is_empty() => Value::Null,
             Self::Fields(fields) => fields
                 .iter()
-                .filter(|(name, _)| *name != "SecretAccessKey")
+                .filter(|(name, _)| {
+                    !matches!(*name, "SecretAccessKey" | "ServicePassword" | "Base32StringSeed" | "QRCodePNG")
+                })
                 .map(|(name, node)| (decapitalised(name), node.to_trail()))
                 .collect::<Map<_, _>>()
                 .into(),
@@ -261,7 +320,7 @@ pub(super) fn decapitalised(name: &str) -> String {
 #[derive(Debug)]
 pub(super) enum Reply {
     Xml(Node),
-    Json(Value),
+    Json(StatusCode, Value),
     Rest(Answer),
 }
 
@@ -269,10 +328,13 @@ pub(super) enum Reply {
 pub(super) fn success(protocol: Protocol, operation: &str, reply: &Reply, request_id: &str) -> Response {
     match reply {
         Reply::Xml(node) => {
+            if protocol == Protocol::Ec2 {
+                return ec2_success(operation, node, request_id);
+            }
             let mut body = format!("<{operation}Response xmlns=\"{}\">", protocol.namespace());
             if !matches!(node, Node::Fields(fields) if fields.is_empty()) {
                 _ = write!(body, "<{operation}Result>");
-                node.write_xml(&mut body);
+                node.write_xml(protocol.element(), &mut body);
                 _ = write!(body, "</{operation}Result>");
             }
             _ = write!(
@@ -281,12 +343,15 @@ pub(super) fn success(protocol: Protocol, operation: &str, reply: &Reply, reques
             );
             response(StatusCode::OK, "text/xml", body, request_id)
         }
-        Reply::Json(value) => {
+        Reply::Json(status, value) => {
             let content_type = match protocol {
-                Protocol::RestJson => "application/json",
-                Protocol::Json | Protocol::Query { .. } | Protocol::RestXml => "application/x-amz-json-1.1",
+                Protocol::RestJson | Protocol::Lambda => "application/json",
+                Protocol::Json | Protocol::Query { .. } | Protocol::Ec2 | Protocol::RestXml => {
+                    "application/x-amz-json-1.1"
+                }
             };
-            response(StatusCode::OK, content_type, value.to_string(), request_id)
+            let body = if *status == StatusCode::NO_CONTENT { String::new() } else { value.to_string() };
+            response(*status, content_type, body, request_id)
         }
         Reply::Rest(answer) => {
             let mut response = Response::new(Body::from(answer.body.clone()));
@@ -304,6 +369,14 @@ pub(super) fn success(protocol: Protocol, operation: &str, reply: &Reply, reques
     }
 }
 
+fn ec2_success(operation: &str, node: &Node, request_id: &str) -> Response {
+    let namespace = Protocol::Ec2.namespace();
+    let mut body = format!("<{operation}Response xmlns=\"{namespace}\"><requestId>{request_id}</requestId>");
+    node.write_xml(Protocol::Ec2.element(), &mut body);
+    _ = write!(body, "</{operation}Response>");
+    response(StatusCode::OK, "text/xml;charset=UTF-8", body, request_id)
+}
+
 /// The HTTP response for a refusal.
 pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) -> Response {
     let code = error.code_in(protocol);
@@ -316,6 +389,21 @@ pub(super) fn failure(protocol: Protocol, error: &ApiError, request_id: &str) ->
                 escaped(&error.message)
             );
             response(error.status, "text/xml", body, request_id)
+        }
+        Protocol::Ec2 => {
+            let body = format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
+                 <Message>{}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>",
+                escaped(&error.message_in(protocol))
+            );
+            response(error.status_in(protocol), "text/xml;charset=UTF-8", body, request_id)
+        }
+        Protocol::Lambda => {
+            let side = if error.status.is_server_error() { "Service" } else { "User" };
+            let body = json!({ "Type": side, "Message": error.message, "message": error.message }).to_string();
+            let mut response = response(error.status_in(protocol), "application/json", body, request_id);
+            response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
+            response
         }
         Protocol::RestXml => {
             let body = format!(

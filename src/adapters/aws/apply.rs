@@ -3,6 +3,8 @@
 //! enforces the approval too, and its trail shows who approved. Follows `AssumeRole` in the STS API
 //! reference. One attempt each: what happens after an unclear answer is decided by reading back.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -12,12 +14,16 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::json;
 
-use super::fault::{fault, nothing_done};
+use super::fault::{fault, nothing_done, says_missing};
 use super::{AccountSettings, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
-use crate::domain::action::ApiCall;
+use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
-use crate::domain::observation::KeyStatus;
 use crate::ports::CloudError;
+
+mod ec2;
+mod iam;
+mod lambda;
+mod watching;
 
 /// The shortest session that STS gives.
 pub(super) const SESSION_S: i32 = 900;
@@ -33,18 +39,26 @@ pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: 
             };
         }
     };
-    let iam = aws_sdk_iam::Client::new(&config);
+    let clients = Clients { config };
     for (done, call) in warrant.calls().iter().enumerate() {
-        let answer = make(&iam, call).await;
-        if answer == CallAnswer::Accepted {
+        let answer = clients.make(call).await;
+        // What was to go and is not there is gone: another removal of the same decision has taken it along.
+        let gone = matches!(&answer, CallAnswer::Refused { code, .. } if says_missing(code) && call.removes());
+        if gone || answer == CallAnswer::Accepted {
             continue;
         }
         return match answer {
-            CallAnswer::Refused { code, message } if done > 0 => CallAnswer::Unclear {
-                message: format!(
-                    "{done} call(s) were accepted, then {} was refused: {code}: {message}",
-                    call.iam_action()
-                ),
+            CallAnswer::Refused { code, message } if done > 0 => {
+                let advice = advice(&code).map(|advice| format!(" {advice}")).unwrap_or_default();
+                CallAnswer::Unclear {
+                    message: format!(
+                        "{done} call(s) were accepted, then {} was refused: {code}: {message}{advice}",
+                        call.iam_action()
+                    ),
+                }
+            }
+            CallAnswer::Unclear { message } if done > 0 => CallAnswer::Unclear {
+                message: format!("{done} call(s) were accepted, then {}: {message}", call.iam_action()),
             },
             other => other,
         };
@@ -52,38 +66,41 @@ pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: 
     CallAnswer::Accepted
 }
 
-async fn make(iam: &aws_sdk_iam::Client, call: &ApiCall) -> CallAnswer {
-    let operation = call.iam_action();
-    let asked = match call {
-        ApiCall::UpdateAccessKey { user_name, access_key_id, status } => {
-            let status = match status {
-                KeyStatus::Active => aws_sdk_iam::types::StatusType::Active,
-                KeyStatus::Inactive => aws_sdk_iam::types::StatusType::Inactive,
-            };
-            let request =
-                iam.update_access_key().user_name(user_name).access_key_id(access_key_id.as_str()).status(status);
-            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
+/// One session's clients, for each service that the catalogue changes: made for the calls that need them.
+struct Clients {
+    config: SdkConfig,
+}
+
+impl Clients {
+    async fn make(&self, call: &ApiCall) -> CallAnswer {
+        match call.service() {
+            "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
+            "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
+            "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
+            "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
+            "guardduty" => watching::detector(&aws_sdk_guardduty::Client::new(&self.config), call).await,
+            _ => unknown(call),
         }
-        ApiCall::PutUserPolicy { user_name, policy_name, policy_document } => {
-            let request =
-                iam.put_user_policy().user_name(user_name).policy_name(policy_name).policy_document(policy_document);
-            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
-        }
-        ApiCall::DeleteUserPolicy { user_name, policy_name } => {
-            let request = iam.delete_user_policy().user_name(user_name).policy_name(policy_name);
-            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
-        }
-        ApiCall::PutRolePolicy { role_name, policy_name, policy_document } => {
-            let request =
-                iam.put_role_policy().role_name(role_name).policy_name(policy_name).policy_document(policy_document);
-            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
-        }
-        ApiCall::DeleteRolePolicy { role_name, policy_name } => {
-            let request = iam.delete_role_policy().role_name(role_name).policy_name(policy_name);
-            request.send().await.map(|_| ()).map_err(|e| failed(operation, &e))
-        }
-    };
-    asked.err().unwrap_or(CallAnswer::Accepted)
+    }
+}
+
+/// A call of the catalogue that nothing here makes: a fault of this program, and certainly not done.
+fn unknown(call: &ApiCall) -> CallAnswer {
+    CallAnswer::Refused { code: "NoClient".into(), message: format!("{} is not called from here", call.iam_action()) }
+}
+
+/// Waits for a call, and says how it ended. The SDK's futures are large.
+async fn sent<T, E>(
+    call: &ApiCall,
+    answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+) -> CallAnswer
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match Box::pin(answer).await {
+        Ok(_) => CallAnswer::Accepted,
+        Err(error) => failed(call.iam_action(), &error),
+    }
 }
 
 /// A refusal only when it is certain that nothing was done; otherwise AWS has to be read back.
@@ -104,8 +121,12 @@ where
 async fn session(base: &SdkConfig, account: &AccountSettings, warrant: &Warrant) -> Result<SdkConfig, CloudError> {
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(CHANGE_TIME_MAX).build();
-    let one_attempt = base.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-    let Some(role) = &account.contain_role_arn else { return Ok(one_attempt.build()) };
+    let one_attempt = base
+        .to_builder()
+        .region(aws_config::Region::new(warrant.region().to_owned()))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    let Some(role) = account.role_for(warrant.powers()) else { return Ok(one_attempt.build()) };
     let policy = session_policy(warrant.calls(), warrant.targets());
     let answer = aws_sdk_sts::Client::new(base)
         .assume_role()
@@ -127,11 +148,48 @@ async fn session(base: &SdkConfig, account: &AccountSettings, warrant: &Warrant)
     Ok(one_attempt.credentials_provider(SharedCredentialsProvider::new(credentials)).build())
 }
 
-/// Allows just these calls on just these targets.
+/// Allows just these calls, each on just its target.
 fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
-    let mut actions: Vec<&str> = calls.iter().map(ApiCall::iam_action).collect();
-    actions.sort_unstable();
-    actions.dedup();
-    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": targets}]})
-        .to_string()
+    let mut allowed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for call in calls {
+        // A call on something that was not approved is left out: AWS then refuses it.
+        if let Some(target) = call.resource_in(targets) {
+            allowed.entry(target).or_default().insert(call.iam_action());
+        }
+        let to_be_made = targets.iter().find(|arn| arn.ends_with("/*"));
+        if let Some(target) = to_be_made.filter(|_| !call.also().is_empty()) {
+            allowed.entry(target).or_default().extend(call.also());
+        }
+    }
+    // Targets with the same calls share a statement: the policy has 2,048 characters.
+    let mut statements: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    for (target, actions) in allowed {
+        statements.entry(actions).or_default().push(target);
+    }
+    let statements: Vec<_> = statements
+        .into_iter()
+        .map(|(actions, targets)| json!({"Effect": "Allow", "Action": actions, "Resource": targets}))
+        .collect();
+    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_may_do_each_call_on_its_own_target_only() {
+        let targets = ["user/m", "group/g", "group/h"].map(|name| format!("arn:aws:iam::111122223333:{name}"));
+        let remove = |group: &str| ApiCall::RemoveUserFromGroup { group_name: group.into(), user_name: "m".into() };
+        let calls = [remove("g"), remove("h"), ApiCall::DeleteUser { user_name: "m".into() }, remove("other")];
+        let policy: serde_json::Value = serde_json::from_str(&session_policy(&calls, &targets)).unwrap();
+        let allowed = |action: &str, on: &[&String]| json!({"Effect": "Allow", "Action": [action], "Resource": on});
+        assert_eq!(
+            policy["Statement"],
+            json!([
+                allowed("iam:DeleteUser", &[&targets[0]]),
+                allowed("iam:RemoveUserFromGroup", &[&targets[1], &targets[2]]),
+            ])
+        );
+    }
 }

@@ -6,17 +6,135 @@ use serde_json::json;
 
 use super::fault::{fault, is_missing};
 use super::trail::RegionTrail;
-use super::{AccountClients, AccountSettings, AwsCloud};
+use super::{AccountClients, AwsCloud};
 use crate::domain::id::AccountId;
 use crate::ports::CloudError;
 
-/// Read by the bot: on users, on roles, and on everything.
-const READS_OF_USERS: [&str; 3] = ["iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys"];
-const READS_OF_ROLES: [&str; 3] = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListInstanceProfilesForRole"];
-const READS: [&str; 2] = ["cloudtrail:LookupEvents", "iam:GetAccessKeyLastUsed"];
-/// Changed by the bot.
-const CHANGES_OF_USERS: [&str; 3] = ["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy"];
-const CHANGES_OF_ROLES: [&str; 2] = ["iam:PutRolePolicy", "iam:DeleteRolePolicy"];
+/// Actions, and the kind of resource that they are on; on everything, when it is empty.
+type Actions = (&'static str, &'static [&'static str]);
+
+/// Read by the bot.
+pub const READS: [Actions; 6] = [
+    (
+        "user",
+        &[
+            "iam:GetLoginProfile",
+            "iam:GetUser",
+            "iam:GetUserPolicy",
+            "iam:ListAccessKeys",
+            "iam:ListAttachedUserPolicies",
+            "iam:ListGroupsForUser",
+            "iam:ListMFADevices",
+            "iam:ListSSHPublicKeys",
+            "iam:ListServiceSpecificCredentials",
+            "iam:ListSigningCertificates",
+            "iam:ListUserPolicies",
+        ],
+    ),
+    (
+        "role",
+        &[
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListInstanceProfilesForRole",
+            "iam:ListRolePolicies",
+        ],
+    ),
+    ("group", &["iam:GetGroup", "iam:GetGroupPolicy", "iam:ListAttachedGroupPolicies", "iam:ListGroupPolicies"]),
+    ("policy", &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy", "iam:ListPolicyVersions"]),
+    ("instance-profile", &["iam:GetInstanceProfile"]),
+    (
+        "",
+        &[
+            "cloudtrail:GetTrailStatus",
+            "cloudtrail:LookupEvents",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeInstances",
+            "ec2:DescribeKeyPairs",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSnapshotAttribute",
+            "guardduty:GetDetector",
+            "iam:GetAccessKeyLastUsed",
+            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunctionUrlConfig",
+            "lambda:GetPolicy",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListVersionsByFunction",
+        ],
+    ),
+];
+/// Changed by the bot to contain, and to take that back.
+pub const CONTAINS: [Actions; 3] = [
+    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy"]),
+    ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
+    // What the attacker has switched off is switched on again.
+    ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
+];
+/// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
+pub const ERADICATES: [Actions; 7] = [
+    (
+        "user",
+        &[
+            "iam:AttachUserPolicy",
+            "iam:DeactivateMFADevice",
+            "iam:DeleteAccessKey",
+            "iam:DeleteLoginProfile",
+            "iam:DeleteSSHPublicKey",
+            "iam:DeleteServiceSpecificCredential",
+            "iam:DeleteSigningCertificate",
+            "iam:DeleteUser",
+            "iam:DeleteUserPermissionsBoundary",
+            "iam:DeleteUserPolicy",
+            "iam:DetachUserPolicy",
+            "iam:PutUserPolicy",
+            "iam:UpdateAccessKey",
+        ],
+    ),
+    (
+        "role",
+        &[
+            "iam:AttachRolePolicy",
+            "iam:DeleteRole",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:DeleteRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:PutRolePolicy",
+        ],
+    ),
+    (
+        "group",
+        &[
+            "iam:AddUserToGroup",
+            "iam:AttachGroupPolicy",
+            "iam:DeleteGroup",
+            "iam:DeleteGroupPolicy",
+            "iam:DetachGroupPolicy",
+            "iam:PutGroupPolicy",
+            "iam:RemoveUserFromGroup",
+        ],
+    ),
+    ("policy", &["iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"]),
+    ("instance-profile", &["iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"]),
+    ("mfa", &["iam:DeleteVirtualMFADevice"]),
+    (
+        "",
+        &[
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateSnapshot",
+            "ec2:CreateTags",
+            "ec2:DeleteKeyPair",
+            "ec2:ModifyInstanceAttribute",
+            "ec2:ModifySnapshotAttribute",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:TerminateInstances",
+            "lambda:DeleteEventSourceMapping",
+            "lambda:DeleteFunction",
+            "lambda:DeleteFunctionUrlConfig",
+        ],
+    ),
+];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.
 const AN_APPROVER: &str = "U0IRPCHECK";
 
@@ -33,15 +151,24 @@ impl AwsCloud {
                 outcome.map_err(|e| fault("cloudtrail:LookupEvents", &e).to_string()),
             ));
         }
-        lines.push(("changing".to_owned(), changing(&self.base, &account.settings).await));
-        let (user, role) = (format!("arn:aws:iam::{id}:user/somebody"), format!("arn:aws:iam::{id}:role/some-role"));
-        if let Some(arn) = &account.settings.reader_role_arn {
-            let wanted = [(&READS_OF_USERS[..], user.as_str()), (&READS_OF_ROLES, &role), (&READS, "*")];
-            lines.push(("permissions to read".to_owned(), simulated(account, arn, &wanted).await));
-        }
-        if let Some(arn) = &account.settings.contain_role_arn {
-            let wanted = [(&CHANGES_OF_USERS[..], user.as_str()), (&CHANGES_OF_ROLES, &role)];
-            lines.push(("permissions to contain".to_owned(), simulated(account, arn, &wanted).await));
+        let settings = &account.settings;
+        lines.push((
+            "changing".to_owned(),
+            changing(&self.base, "contain_role_arn", settings.contain_role_arn.as_deref()).await,
+        ));
+        lines.push((
+            "removing".to_owned(),
+            changing(&self.base, "eradicate_role_arn", settings.eradicate_role_arn.as_deref()).await,
+        ));
+        let roles: [(&str, &Option<String>, &[Actions]); 3] = [
+            ("permissions to read", &settings.reader_role_arn, &READS),
+            ("permissions to contain", &settings.contain_role_arn, &CONTAINS),
+            ("permissions to eradicate", &settings.eradicate_role_arn, &ERADICATES),
+        ];
+        for (what, role, wanted) in roles {
+            if let Some(arn) = role {
+                lines.push((what.to_owned(), simulated(account, arn, wanted).await));
+            }
         }
         lines
     }
@@ -57,12 +184,10 @@ async fn reading(account: &AccountClients) -> Result<String, String> {
     }
 }
 
-/// Whether the role for changes can be assumed, with a session that may do nothing.
-async fn changing(base: &SdkConfig, account: &AccountSettings) -> Result<String, String> {
-    let Some(role) = &account.contain_role_arn else {
-        return Err(
-            "no contain_role_arn: changes are made with the bot's own identity, which AWS cannot confine".into()
-        );
+/// Whether a role for changes can be assumed, with a session that may do nothing.
+async fn changing(base: &SdkConfig, setting: &str, role: Option<&str>) -> Result<String, String> {
+    let Some(role) = role else {
+        return Err(format!("no {setting}: changes are made with the bot's own identity, which AWS cannot confine"));
     };
     let nothing = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
     let asked = aws_sdk_sts::Client::new(base)
@@ -81,10 +206,12 @@ async fn changing(base: &SdkConfig, account: &AccountSettings) -> Result<String,
 }
 
 /// What the role's own policies say, asked of IAM. Service control policies are not part of the answer.
-async fn simulated(account: &AccountClients, role: &str, wanted: &[(&[&str], &str)]) -> Result<String, String> {
+async fn simulated(account: &AccountClients, role: &str, wanted: &[Actions]) -> Result<String, String> {
     let mut denied = Vec::new();
     let mut allowed = 0;
-    for (actions, resource) in wanted {
+    for (kind, actions) in wanted {
+        let some = format!("arn:aws:iam::{}:{kind}/some-{kind}", account.settings.id);
+        let resource = if kind.is_empty() { "*".to_owned() } else { some };
         let approver = ContextEntry::builder()
             .context_key_name("aws:SourceIdentity")
             .context_key_type(ContextKeyTypeEnum::String)
@@ -95,7 +222,7 @@ async fn simulated(account: &AccountClients, role: &str, wanted: &[(&[&str], &st
             .simulate_principal_policy()
             .policy_source_arn(role)
             .set_action_names(Some(actions.iter().map(ToString::to_string).collect()))
-            .resource_arns(*resource)
+            .resource_arns(resource)
             .context_entries(approver)
             .send()
             .await;

@@ -20,6 +20,9 @@ const THROTTLED: [&str; 6] = [
     "TooManyRequestsException",
 ];
 
+/// AWS's error codes for what is not there; EC2's end in `.NotFound`.
+const MISSING: [&str; 3] = ["NoSuchEntity", "ResourceNotFoundException", "TrailNotFoundException"];
+
 /// An SDK error in the port's words.
 pub(in crate::adapters) fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError
 where
@@ -71,9 +74,14 @@ where
     }
 }
 
+/// Whether an error code says that there is no such thing.
+pub(super) fn says_missing(code: &str) -> bool {
+    MISSING.contains(&code) || code.ends_with(".NotFound")
+}
+
 /// Whether AWS knows no such thing.
 pub(super) fn is_missing(error: &CloudError) -> bool {
-    matches!(error, CloudError::Refused { code, .. } if code == "NoSuchEntity")
+    matches!(error, CloudError::Refused { code, .. } if says_missing(code))
 }
 
 /// The call was not signed: it has not gone out.

@@ -5,21 +5,11 @@ use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_sts::operation::RequestId;
 
 use super::fault::fault;
-use super::trail::{RegionTrail, Span};
-use super::{AccountClients, AwsCloud, CANARY_SESSION};
+use super::trail::Span;
+use super::{AwsCloud, CANARY_SESSION};
 use crate::domain::hunt::pivot::Pivot;
 use crate::domain::id::AccountId;
 use crate::ports::{CloudError, EventHistory, Of, Page, PageRead};
-
-impl AccountClients {
-    fn trail(&self, region: &str) -> Result<&RegionTrail, CloudError> {
-        self.trails.iter().find(|trail| trail.region == region).ok_or_else(|| CloudError::Refused {
-            operation: "cloudtrail:LookupEvents".into(),
-            code: "UnknownRegion".into(),
-            message: format!("{region} is not among the Regions of account {} in irp.toml", self.settings.id),
-        })
-    }
-}
 
 #[async_trait]
 impl EventHistory for AwsCloud {

@@ -3,11 +3,15 @@
 use aws_sdk_iam::Client;
 
 use super::fault::{fault, is_missing};
-use super::percent_decoded;
-use crate::domain::observation::{KeyStatus, Observation, Probe};
+use super::{AccountClients, percent_decoded};
+use crate::domain::observation::{Holder, KeyStatus, Observation, Probe};
 use crate::ports::CloudError;
 
-pub(super) async fn observe(iam: &Client, probe: &Probe) -> Result<Observation, CloudError> {
+mod estate;
+mod tree;
+
+pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
+    let iam = &account.iam;
     match probe {
         Probe::AccessKey { user_name, access_key_id } => {
             let (owner, keys) = tokio::join!(user(iam, user_name), keys(iam, user_name));
@@ -22,20 +26,45 @@ pub(super) async fn observe(iam: &Client, probe: &Probe) -> Result<Observation, 
             Ok(Observation::UserKeys { owner_id: owner.id, owner_arn: owner.arn, keys: keys.collect() })
         }
         Probe::UserPolicy { user_name, policy_name } => {
-            let document = async {
-                let asked = iam.get_user_policy().user_name(user_name).policy_name(policy_name).send().await;
-                present(asked.map_err(|e| fault("iam:GetUserPolicy", &e)).map(|p| percent_decoded(p.policy_document())))
-            };
-            let (owner, document) = tokio::join!(user(iam, user_name), document);
+            let holder = Holder::User(user_name.clone());
+            let (owner, document) = tokio::join!(user(iam, user_name), tree::document(iam, &holder, policy_name));
             inline_policy(owner?, document)
         }
         Probe::RolePolicy { role_name, policy_name } => {
-            let document = async {
-                let asked = iam.get_role_policy().role_name(role_name).policy_name(policy_name).send().await;
-                present(asked.map_err(|e| fault("iam:GetRolePolicy", &e)).map(|p| percent_decoded(p.policy_document())))
-            };
-            let (owner, document) = tokio::join!(role(iam, role_name), document);
+            let holder = Holder::Role(role_name.clone());
+            let (owner, document) = tokio::join!(role(iam, role_name), tree::document(iam, &holder, policy_name));
             inline_policy(owner?, document)
+        }
+        Probe::GroupPolicy { group_name, policy_name } => {
+            let holder = Holder::Group(group_name.clone());
+            let (owner, document) =
+                tokio::join!(tree::group(iam, group_name), tree::document(iam, &holder, policy_name));
+            let owner = owner?.map(|group| Owner { id: group.id, arn: group.arn, path: group.path });
+            inline_policy(owner, document)
+        }
+        Probe::Attachment { holder, policy_arn } => tree::of_attachment(iam, holder, policy_arn).await,
+        Probe::Membership { user_name, group_name } => tree::of_membership(iam, user_name, group_name).await,
+        Probe::LoginProfile { user_name } => tree::of_login(iam, user_name).await,
+        Probe::Trust { role_name, event_id } => {
+            Box::pin(tree::of_trust(iam, account.home_trail()?, role_name, event_id)).await
+        }
+        Probe::User { user_name } => Box::pin(tree::of_user(iam, user_name)).await,
+        Probe::Role { role_name } => Box::pin(tree::of_role(iam, role_name)).await,
+        Probe::Group { group_name } => Box::pin(tree::of_group(iam, group_name)).await,
+        Probe::Policy { policy_arn } => Box::pin(tree::of_policy(iam, policy_arn)).await,
+        Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
+        Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
+        Probe::KeyPair { region, key_name } => Box::pin(estate::key_pair(account, region, key_name)).await,
+        Probe::Ingress { region, group_id, event_ids } => {
+            Box::pin(estate::ingress(account, region, group_id, event_ids)).await
+        }
+        Probe::Sharing { region, snapshot_id, event_ids } => {
+            Box::pin(estate::sharing(account, region, snapshot_id, event_ids)).await
+        }
+        Probe::Trail { region, name } => Box::pin(estate::trail(account, region, name)).await,
+        Probe::Detector { region, detector_id } => Box::pin(estate::detector(account, region, detector_id)).await,
+        Probe::InstanceProfile { instance_profile_name } => {
+            Box::pin(tree::of_profile(iam, instance_profile_name)).await
         }
     }
 }

@@ -7,69 +7,184 @@ use super::CUT_OFF;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::observation::KeyStatus;
 
-/// One AWS API call with all its parameters.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "operation")]
-#[allow(missing_docs, reason = "the fields are the API's own parameters")]
-pub enum ApiCall {
-    /// `iam:UpdateAccessKey`
-    UpdateAccessKey { user_name: String, access_key_id: AccessKeyId, status: KeyStatus },
-    /// `iam:PutUserPolicy`
-    PutUserPolicy { user_name: String, policy_name: String, policy_document: String },
-    /// `iam:DeleteUserPolicy`
-    DeleteUserPolicy { user_name: String, policy_name: String },
-    /// `iam:PutRolePolicy`
-    PutRolePolicy { role_name: String, policy_name: String, policy_document: String },
-    /// `iam:DeleteRolePolicy`
-    DeleteRolePolicy { role_name: String, policy_name: String },
+/// Where IAM is called. Calls of services that are in every Region name theirs.
+pub const HOME_REGION: &str = "us-east-1";
+
+/// Makes [`ApiCall`] from a line for each call: service, kind of resource that AWS asks the permission for, the
+/// parameter that names it (by name or ARN), operation, parameters in AWS's order. A parameter `user_name` is AWS's
+/// `UserName` and the command line's `--user-name`.
+macro_rules! calls {
+    ($($service:ident $resource:literal($named:ident) $operation:ident { $($parameter:ident: $kind:ty),+ })+) => {
+        /// One AWS API call with all its parameters.
+        #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "operation")]
+        #[allow(missing_docs, reason = "the fields are the API's own parameters")]
+        pub enum ApiCall {
+            $(#[doc = concat!("`", stringify!($service), ":", stringify!($operation), "`")]
+            $operation { $($parameter: $kind),+ },)+
+        }
+
+        impl ApiCall {
+            /// The actions of policies that allow all there are.
+            pub const ACTIONS: &'static [&'static str] =
+                &[$(concat!(stringify!($service), ":", stringify!($operation))),+];
+
+            /// The service, as policies and the command line call it.
+            pub const fn service(&self) -> &'static str {
+                match self { $(Self::$operation { .. } => stringify!($service),)+ }
+            }
+
+            /// The operation, as the API reference calls it.
+            pub const fn operation(&self) -> &'static str {
+                match self { $(Self::$operation { .. } => stringify!($operation),)+ }
+            }
+
+            /// The action of a policy that allows exactly this call.
+            pub const fn iam_action(&self) -> &'static str {
+                match self {
+                    $(Self::$operation { .. } => concat!(stringify!($service), ":", stringify!($operation)),)+
+                }
+            }
+
+            /// The parameters in AWS's order, in this program's spelling.
+            fn parts(&self) -> Vec<(&'static str, String)> {
+                match self {
+                    $(Self::$operation { $($parameter),+ } => {
+                        vec![$((stringify!($parameter), Parameter::text($parameter))),+]
+                    })+
+                }
+            }
+
+            /// The kind of resource that the permission is asked for, and its name or ARN.
+            const fn resource(&self) -> (&'static str, &String) {
+                match self { $(Self::$operation { $named, .. } => ($resource, $named),)+ }
+            }
+        }
+    };
+}
+
+calls! {
+    iam "user"(user_name) UpdateAccessKey { user_name: String, access_key_id: AccessKeyId, status: KeyStatus }
+    iam "user"(user_name) PutUserPolicy { user_name: String, policy_name: String, policy_document: String }
+    iam "user"(user_name) DeleteUserPolicy { user_name: String, policy_name: String }
+    iam "role"(role_name) PutRolePolicy { role_name: String, policy_name: String, policy_document: String }
+    iam "role"(role_name) DeleteRolePolicy { role_name: String, policy_name: String }
+    iam "group"(group_name) PutGroupPolicy { group_name: String, policy_name: String, policy_document: String }
+    iam "group"(group_name) DeleteGroupPolicy { group_name: String, policy_name: String }
+    iam "user"(user_name) AttachUserPolicy { user_name: String, policy_arn: String }
+    iam "user"(user_name) DetachUserPolicy { user_name: String, policy_arn: String }
+    iam "role"(role_name) AttachRolePolicy { role_name: String, policy_arn: String }
+    iam "role"(role_name) DetachRolePolicy { role_name: String, policy_arn: String }
+    iam "group"(group_name) AttachGroupPolicy { group_name: String, policy_arn: String }
+    iam "group"(group_name) DetachGroupPolicy { group_name: String, policy_arn: String }
+    iam "group"(group_name) AddUserToGroup { group_name: String, user_name: String }
+    iam "group"(group_name) RemoveUserFromGroup { group_name: String, user_name: String }
+    iam "role"(role_name) UpdateAssumeRolePolicy { role_name: String, policy_document: String }
+    iam "policy"(policy_arn) SetDefaultPolicyVersion { policy_arn: String, version_id: String }
+    iam "policy"(policy_arn) DeletePolicyVersion { policy_arn: String, version_id: String }
+    iam "policy"(policy_arn) DeletePolicy { policy_arn: String }
+    iam "user"(user_name) DeleteAccessKey { user_name: String, access_key_id: AccessKeyId }
+    iam "user"(user_name) DeleteLoginProfile { user_name: String }
+    iam "user"(user_name) DeactivateMFADevice { user_name: String, serial_number: String }
+    iam "mfa"(serial_number) DeleteVirtualMFADevice { serial_number: String }
+    iam "user"(user_name) DeleteSigningCertificate { user_name: String, certificate_id: String }
+    iam "user"(user_name) DeleteSSHPublicKey { user_name: String, ssh_public_key_id: String }
+    iam "user"(user_name) DeleteServiceSpecificCredential { user_name: String, service_specific_credential_id: String }
+    iam "user"(user_name) DeleteUserPermissionsBoundary { user_name: String }
+    iam "user"(user_name) DeleteUser { user_name: String }
+    iam "instance-profile"(instance_profile_name) RemoveRoleFromInstanceProfile {
+        instance_profile_name: String, role_name: String
+    }
+    iam "instance-profile"(instance_profile_name) DeleteInstanceProfile { instance_profile_name: String }
+    iam "role"(role_name) DeleteRolePermissionsBoundary { role_name: String }
+    iam "role"(role_name) DeleteRole { role_name: String }
+    iam "group"(group_name) DeleteGroup { group_name: String }
+    ec2 "volume"(volume_id) CreateSnapshot { volume_id: String, description: String, tag_specifications: String }
+    ec2 "instance"(instance_id) ModifyInstanceAttribute { instance_id: String, attribute: String, value: String }
+    ec2 "instance"(instance_ids) TerminateInstances { instance_ids: String }
+    ec2 "key-pair"(key_name) DeleteKeyPair { key_name: String }
+    ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }
+    ec2 "security-group"(group_id) AuthorizeSecurityGroupIngress { group_id: String, ip_permissions: String }
+    ec2 "snapshot"(snapshot_id) ModifySnapshotAttribute { snapshot_id: String, create_volume_permission: String }
+    lambda "event-source-mapping"(uuid) DeleteEventSourceMapping { uuid: String }
+    lambda "function"(function_name) DeleteFunctionUrlConfig { function_name: String }
+    lambda "function"(function_name) DeleteFunction { function_name: String }
+    cloudtrail "trail"(name) StartLogging { name: String }
+    guardduty "detector"(detector_id) UpdateDetector { detector_id: String, enable: String }
+}
+
+/// A parameter's value as people read it and a command line takes it.
+trait Parameter {
+    fn text(&self) -> String;
+}
+
+impl Parameter for String {
+    fn text(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Parameter for AccessKeyId {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Parameter for KeyStatus {
+    fn text(&self) -> String {
+        self.as_str().to_owned()
+    }
 }
 
 impl ApiCall {
-    /// The IAM action that allows exactly this call.
-    pub const fn iam_action(&self) -> &'static str {
+    /// The parameters as AWS names them, in AWS's order.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        self.parts().into_iter().map(|(name, value)| (pascal(name), value)).collect()
+    }
+
+    /// Which of these ARNs the call is made on; none, when it is on none of them.
+    pub fn resource_in<'a>(&self, arns: &'a [String]) -> Option<&'a str> {
+        let (kind, named) = self.resource();
+        let is = |arn: &&String| {
+            let mut parts = arn.splitn(6, ':').skip(5);
+            let name = parts.next().and_then(|resource| resource.strip_prefix(kind)?.strip_prefix(['/', ':']));
+            *arn == named || name.is_some_and(|name| name.rsplit('/').next() == Some(named))
+        };
+        arns.iter().find(is).map(String::as_str)
+    }
+
+    /// What AWS asks the permission for besides: actions on what the call makes, which has no name yet.
+    pub const fn also(&self) -> &'static [&'static str] {
         match self {
-            Self::UpdateAccessKey { .. } => "iam:UpdateAccessKey",
-            Self::PutUserPolicy { .. } => "iam:PutUserPolicy",
-            Self::DeleteUserPolicy { .. } => "iam:DeleteUserPolicy",
-            Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
-            Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
+            Self::CreateSnapshot { .. } => Self::ALSO,
+            _ => &[],
         }
     }
 
-    /// The parameters as AWS names them, in AWS's order.
-    pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::UpdateAccessKey { user_name, access_key_id, status } => vec![
-                ("UserName", user_name.clone()),
-                ("AccessKeyId", access_key_id.to_string()),
-                ("Status", status.as_str().to_owned()),
-            ],
-            Self::PutUserPolicy { user_name, policy_name, policy_document } => vec![
-                ("UserName", user_name.clone()),
-                ("PolicyName", policy_name.clone()),
-                ("PolicyDocument", policy_document.clone()),
-            ],
-            Self::DeleteUserPolicy { user_name, policy_name } => {
-                vec![("UserName", user_name.clone()), ("PolicyName", policy_name.clone())]
-            }
-            Self::PutRolePolicy { role_name, policy_name, policy_document } => vec![
-                ("RoleName", role_name.clone()),
-                ("PolicyName", policy_name.clone()),
-                ("PolicyDocument", policy_document.clone()),
-            ],
-            Self::DeleteRolePolicy { role_name, policy_name } => {
-                vec![("RoleName", role_name.clone()), ("PolicyName", policy_name.clone())]
-            }
-        }
-    }
+    /// All that [`Self::also`] says.
+    pub const ALSO: &'static [&'static str] = &["ec2:CreateSnapshot", "ec2:CreateTags"];
 
     /// The same call for the AWS CLI, quoted for a POSIX shell: what a person runs when the bot cannot.
-    pub fn cli(&self) -> String {
-        let mut command = format!("aws iam {}", kebab(self.iam_action().trim_start_matches("iam:")));
-        for (name, value) in self.parameters() {
-            command.extend([" --", &kebab(name), " ", &shell_quoted(&value)]);
+    pub fn cli(&self, region: &str) -> String {
+        let mut command = format!("aws {} {}", self.service(), kebab(self.operation()));
+        for (name, value) in self.parts() {
+            command.extend([" --", &name.replace('_', "-")]);
+            // The one flag: it stands by itself.
+            if name != "enable" {
+                command.extend([" ", &shell_quoted(&value)]);
+            }
+        }
+        if self.service() != "iam" {
+            command.extend([" --region ", &shell_quoted(region)]);
         }
         command
+    }
+
+    /// Whether it is done when what it names is not there.
+    pub fn removes(&self) -> bool {
+        let taking_off = ["Delete", "Detach", "Remove", "Deactivate"];
+        taking_off.iter().any(|verb| self.operation().starts_with(verb))
+            || matches!(self, Self::UpdateAccessKey { status: KeyStatus::Inactive, .. })
     }
 
     /// The call with the cut-off filled in.
@@ -84,18 +199,52 @@ impl ApiCall {
     /// The policy document that it puts, if it puts one.
     pub fn document(&self) -> Option<&str> {
         match self {
-            Self::PutUserPolicy { policy_document, .. } | Self::PutRolePolicy { policy_document, .. } => {
-                Some(policy_document)
-            }
+            Self::PutUserPolicy { policy_document, .. }
+            | Self::PutRolePolicy { policy_document, .. }
+            | Self::PutGroupPolicy { policy_document, .. }
+            | Self::UpdateAssumeRolePolicy { policy_document, .. } => Some(policy_document),
             _ => None,
         }
     }
 }
 
-fn kebab(camel: &str) -> String {
+/// What to do about an error of AWS's, where its own message does not say.
+pub fn advice(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "DeleteConflict" => "Something was put there after AWS was read: ask again, so that the plan has it too.",
+        "EntityTemporarilyUnmodifiable" => {
+            "It was made or changed a moment ago and AWS is still at it: ask again in a minute."
+        }
+        "NoSuchEntity" => "Somebody has removed it meanwhile: ask again, so that the plan is over what is left.",
+        "LimitExceeded" => "There is no room for it under the account's quota: make room, or put it there by hand.",
+        "UnmodifiableEntity" => "Only AWS changes this one.",
+        "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
+        "PackedPolicyTooLarge" => "The plan is on more resources than one session can be confined to: do it by hand.",
+        _ => return None,
+    })
+}
+
+/// Words that AWS writes in capitals.
+const CAPITALS: [&str; 2] = ["ssh", "uuid"];
+
+/// `user_name` to `UserName`.
+fn pascal(snake: &str) -> String {
+    let word = |word: &str| match word.split_at_checked(1) {
+        _ if CAPITALS.contains(&word) => word.to_ascii_uppercase(),
+        Some((first, rest)) => first.to_ascii_uppercase() + rest,
+        None => String::new(),
+    };
+    snake.split('_').map(word).collect()
+}
+
+/// `DeactivateMFADevice` to `deactivate-mfa-device`.
+fn kebab(pascal: &str) -> String {
+    let letters: Vec<char> = pascal.chars().collect();
     let mut out = String::new();
-    for (i, c) in camel.char_indices() {
-        if c.is_ascii_uppercase() && i > 0 {
+    for (i, c) in letters.iter().enumerate() {
+        let is_upper = |i: usize| letters.get(i).is_some_and(char::is_ascii_uppercase);
+        let is_lower = |i: usize| letters.get(i).is_some_and(char::is_ascii_lowercase);
+        if i > 0 && is_upper(i) && (!is_upper(i - 1) || is_lower(i + 1)) {
             out.push('-');
         }
         out.push(c.to_ascii_lowercase());
@@ -124,8 +273,35 @@ mod tests {
             policy_document: r#"{"a": 1}"#.into(),
         };
         assert_eq!(
-            call.cli(),
+            call.cli(HOME_REGION),
             r#"aws iam put-user-policy --user-name 'o'\''brien' --policy-name p --policy-document '{"a": 1}'"#
         );
+    }
+
+    #[test]
+    fn names_are_spelt_as_aws_spells_them() {
+        for (name, spelt) in [("user_name", "UserName"), ("ssh_public_key_id", "SSHPublicKeyId"), ("uuid", "UUID")] {
+            assert_eq!(pascal(name), spelt);
+        }
+        for (name, spelt) in [
+            ("DeactivateMFADevice", "deactivate-mfa-device"),
+            ("DeleteSSHPublicKey", "delete-ssh-public-key"),
+            ("DeleteFunctionUrlConfig", "delete-function-url-config"),
+        ] {
+            assert_eq!(kebab(name), spelt);
+        }
+    }
+
+    #[test]
+    fn a_call_finds_its_resource_whatever_the_path_and_no_other() {
+        let call = ApiCall::DeleteRolePolicy { role_name: "app".into(), policy_name: "p".into() };
+        let arns = [
+            "arn:aws:iam::111122223333:user/app",
+            "arn:aws:iam::111122223333:role/an-app",
+            "arn:aws:iam::111122223333:role/team/app",
+        ]
+        .map(str::to_owned);
+        assert_eq!(call.resource_in(&arns), Some(arns[2].as_str()));
+        assert_eq!(call.resource_in(&arns[..2]), None);
     }
 }

@@ -97,6 +97,7 @@ impl Plan {
     /// Works an action out against AWS as it is. Refuses what cannot or must not be done.
     pub fn make(action: Action, before: Observation, asked: &Asked<'_>, policy: &Policy) -> Result<Self, Refusal> {
         let work = action.work_out(&before).map_err(Refusal::NotApplicable)?;
+        let targets = before.arns();
         let target = before.owner_arn().unwrap_or_default().to_owned();
         if let Some(path) = before.owner_path().filter(|p| RESERVED_PATHS.iter().any(|r| p.starts_with(r))) {
             return Err(Refusal::Protected(
@@ -104,18 +105,20 @@ impl Plan {
                 format!("roles under {path} are changed only by AWS itself (UnmodifiableEntity)."),
             ));
         }
-        if policy.protected_arns.contains(&target) {
+        let others = action.takes_access_from(&before);
+        if let Some(protected) = targets.iter().chain(&others).find(|arn| policy.protected_arns.contains(*arn)) {
             return Err(Refusal::Protected(
-                target,
+                protected.clone(),
                 "the bot, its roles and the principals listed in irp.toml are never contained by the bot. Do it by hand, with somebody beside you.".into(),
             ));
         }
-        if let (Action::RevokeRoleSessions { .. }, Some(person)) = (&action, policy.works_through(&target)) {
+        let is_role = target.contains(":role/");
+        if let Some(person) = policy.works_through(&target).filter(|_| is_role && action.undoes().is_none()) {
             return Err(Refusal::Protected(
                 target,
                 format!(
-                    "it is the role that {} works through, by irp.toml, and revoking it would lock them out in the middle of \
-                     this. Have them sign in another way, and revoke it by hand (IAM console, the role, Revoke sessions).",
+                    "it is the role that {} works through, by irp.toml, and changing it could lock them out in the middle of \
+                     this. Have them sign in another way, and do it by hand (IAM console, the role; for its sessions, Revoke sessions).",
                     mention(&person.0)
                 ),
             ));
@@ -125,8 +128,8 @@ impl Plan {
             incident: asked.incident,
             step: asked.step.clone(),
             account: asked.account.clone(),
-            region: "us-east-1".to_owned(),
-            targets: vec![target],
+            region: action.region().to_owned(),
+            targets,
             before_hash: Digest::of(&before),
             work,
             before,

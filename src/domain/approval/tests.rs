@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
+use crate::domain::action::DeactivateAccessKey;
 use crate::domain::id::IncidentId;
 use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::policy::{ActionClass, List, Rules};
@@ -40,8 +41,10 @@ fn now() -> DateTime<Utc> {
 }
 
 fn plan(policy: &Policy, name: &str) -> Result<Plan, Refusal> {
-    let action =
-        Action::DeactivateAccessKey { user_name: name.into(), access_key_id: "AKIAIOSFODNN7EXAMPLE".parse().unwrap() };
+    let action = Action::DeactivateAccessKey(DeactivateAccessKey {
+        user_name: name.into(),
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".parse().unwrap(),
+    });
     let before = Observation::AccessKey {
         owner_id: "AIDA1".into(),
         owner_arn: format!("arn:aws:iam::111122223333:user/{name}"),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::glass::may_break;
 use super::{Request, RequestState, check_responder, eligible_approver};
-use crate::domain::action::ApiCall;
+use crate::domain::action::{ApiCall, Powers};
 use crate::domain::id::{AccountId, RequestId, UserId};
 use crate::domain::policy::{Actor, Policy};
 use crate::domain::recusal::Recused;
@@ -33,6 +33,8 @@ pub enum NoWarrant {
 pub struct Warrant {
     request: RequestId,
     account: AccountId,
+    region: String,
+    powers: Powers,
     calls: Vec<ApiCall>,
     targets: Vec<String>,
     approver: UserId,
@@ -93,6 +95,8 @@ impl Warrant {
         Self {
             request: request.id,
             account: request.plan.account.clone(),
+            region: request.plan.region.clone(),
+            powers: request.plan.action.powers(),
             calls: request.plan.work.calls_at(now),
             targets: request.plan.targets.clone(),
             approver: approver.clone(),
@@ -130,6 +134,16 @@ impl Warrant {
     /// The account that the calls go to.
     pub const fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// The Region that the calls go to.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Which of the account's roles they are made with.
+    pub const fn powers(&self) -> Powers {
+        self.powers
     }
 
     /// The literal calls, in order.

@@ -134,6 +134,7 @@ fn trace(resource: &Resource) -> Trace {
         state: resource.state,
         made_by_attacker: resource.made_by_attacker,
         evidence,
+        deeds: resource.deeds.clone(),
     }
 }
 

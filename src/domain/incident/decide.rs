@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{freeze, hunting, risk, together, watch, whole};
+use super::{eradication, freeze, hunting, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -17,7 +17,7 @@ use crate::domain::approval::{
 };
 use crate::domain::id::{IncidentId, RequestId, StepId};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::{Actor, Policy};
+use crate::domain::policy::{ActionClass, Actor, Policy};
 use crate::domain::recusal::recused;
 use crate::domain::refusal::{Refusal, mention, moment};
 
@@ -219,7 +219,10 @@ pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Contex
     if let Some(open) = incident.requests_for(step).find(under_way) {
         return Err(Refusal::UnderWay(open.id));
     }
-    if let Some(done) = in_force(incident, step).filter(|_| !action.is_repeatable() && !is_undo(step)) {
+    let again = action.is_repeatable()
+        || is_undo(step)
+        || (action.class() == ActionClass::Eradicate && !eradication::is_done(incident, step, &action));
+    if let Some(done) = in_force(incident, step).filter(|_| !again) {
         return Err(Refusal::AlreadyDone(done.id));
     }
     Ok(action)

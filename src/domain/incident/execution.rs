@@ -5,14 +5,23 @@ use chrono::TimeDelta;
 use super::decide::Context;
 use super::event::Event;
 use super::state::Incident;
-use crate::domain::action::{ApiCall, Freshness};
+use crate::domain::action::{ApiCall, Freshness, advice};
 use crate::domain::approval::{CallAnswer, Execution, NoWarrant, RequestState};
 use crate::domain::id::RequestId;
 use crate::domain::observation::Observation;
 
-/// How long a process may be at one execution before others read back what it did. Longer than the
-/// call and its read-back can take, so that two never work on one request.
-pub const EXECUTION_LEASE: TimeDelta = TimeDelta::seconds(20);
+/// Longest wait for one call; each further one of the same plan gets a second more.
+const FIRST_CALL_TIME_MAX_S: i64 = 10;
+/// How long a process may be at one execution before others read back what it did, besides its calls. Longer than
+/// reading back can take, so that two never work on one request.
+const LEASE_BESIDES_CALLS: TimeDelta = TimeDelta::seconds(10);
+
+/// Longest wait for all calls of one plan.
+pub fn call_time_max(calls: usize) -> TimeDelta {
+    let further = i64::try_from(calls.saturating_sub(1)).unwrap_or(0).min(60);
+    TimeDelta::seconds(FIRST_CALL_TIME_MAX_S + further)
+}
+
 pub(super) fn start(
     incident: &Incident,
     request: RequestId,
@@ -35,14 +44,18 @@ pub(super) fn start(
         Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
         Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
         Freshness::AsApproved => {
-            vec![Event::ExecutionStarted { request, replica, lease_until: cx.now + EXECUTION_LEASE, sent }]
+            let lease_until = cx.now + call_time_max(sent.len()) + LEASE_BESIDES_CALLS;
+            vec![Event::ExecutionStarted { request, replica, lease_until, sent }]
         }
     }
 }
 
 pub(super) fn answered(request: RequestId, answer: CallAnswer) -> Vec<Event> {
     let why = match &answer {
-        CallAnswer::Refused { code, message } => Some(format!("AWS refused the call: {code}: {message}")),
+        CallAnswer::Refused { code, message } => {
+            let advice = advice(code).map(|advice| format!(" {advice}")).unwrap_or_default();
+            Some(format!("AWS refused the call: {code}: {message}{advice}"))
+        }
         CallAnswer::Accepted | CallAnswer::Unclear { .. } => None,
     };
     let mut events = vec![Event::CallAnswered { request, answer }];
@@ -53,29 +66,31 @@ pub(super) fn answered(request: RequestId, answer: CallAnswer) -> Vec<Event> {
 pub(super) fn read_back(incident: &Incident, request: RequestId, now: &Observation, last: bool) -> Vec<Event> {
     let Some(execution) = executing(incident, request) else { return Vec::new() };
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
-    // Made again under the same name it is another user or role, and shows nothing about this change.
-    let same = found.plan.before.owner_id() == now.owner_id();
-    if same && found.plan.action.holds(&execution.sent, now) {
+    if found.plan.action.holds(&found.plan.before, &execution.sent, now) {
         return vec![Event::Verified { request, no_op: false }];
     }
     if !last {
         return Vec::new();
     }
+    // Of several calls, some can have been made.
+    let left = found.plan.action.left(&found.plan.before, now);
+    let shows = match &left[..] {
+        [] => "AWS shows no change".to_owned(),
+        left => format!("AWS shows that these are left: {}", left.join(", ")),
+    };
     // Accepted and not to be seen yet: IAM can take longer than was waited. Nobody knows.
     let event = match &execution.answer {
         Some(CallAnswer::Accepted) => Event::ExecutionUnknown {
             request,
-            why: "AWS accepted the call, but reading back does not show it yet.".into(),
+            why: format!("AWS accepted the call, but reading back does not show it yet: {shows}."),
         },
         Some(CallAnswer::Unclear { message }) => Event::ExecutionFailed {
             request,
-            why: format!(
-                "The call ended in doubt ({message}), and AWS shows no change. Nothing was repeated: ask again."
-            ),
+            why: format!("The call ended in doubt ({message}), and {shows}. Nothing was repeated: ask again."),
         },
         Some(CallAnswer::Refused { .. }) | None => Event::ExecutionFailed {
             request,
-            why: "The call was interrupted and AWS shows no change. Nothing was repeated: ask again.".into(),
+            why: format!("The call was interrupted and {shows}. Nothing was repeated: ask again."),
         },
     };
     vec![event]

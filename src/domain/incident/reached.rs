@@ -59,7 +59,7 @@ pub fn keys(incident: &Incident) -> Vec<(String, AccessKeyId)> {
 
 fn asked_for_key(incident: &Incident, key: &AccessKeyId) -> bool {
     let mut actions = incident.requests.values().map(|request| &request.plan.action);
-    actions.any(|action| matches!(action, Action::DeactivateAccessKey { access_key_id, .. } if access_key_id == key))
+    actions.any(|action| matches!(action, Action::DeactivateAccessKey(of) if of.access_key_id == *key))
 }
 
 /// Other users than the victim whose sessions have to be revoked.
@@ -73,7 +73,7 @@ pub fn other_users(incident: &Incident) -> BTreeSet<String> {
     };
     // What was asked for stays, though there is nobody left.
     let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
-        Action::RevokeUserSessions { user_name } => Some(user_name.clone()),
+        Action::RevokeUserSessions(of) => Some(of.user_name.clone()),
         _ => None,
     });
     names.extend(asked);

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::reached;
 use super::state::Incident;
-use crate::domain::action::{Action, REACTIVATE_REFUSED};
+use super::{eradication, reached};
+use crate::domain::action::{Action, DeactivateAccessKey, NOTHING_TO_UNDO, RevokeRoleSessions, RevokeUserSessions};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
-use crate::domain::observation::{KeyStatus, Observation};
-use crate::domain::playbook::Playbook;
+use crate::domain::observation::KeyStatus;
+use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
 
@@ -50,12 +50,34 @@ pub enum Offer {
 /// The steps that the incident shows, in order: the playbook's for its kind of principal, and the
 /// undoing of what has been asked to be undone.
 pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
+    let mut steps = containment(incident, playbook);
+    let Some(found) = incident.identification() else { return steps };
+    let contained = contained(incident, playbook);
+    for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
+        steps.extend(with_undo(incident, eradication::steps(incident, step, contained)));
+    }
+    steps
+}
+
+/// Each step, and what undoes it once that has been asked for.
+fn with_undo(incident: &Incident, steps: Vec<Step>) -> impl Iterator<Item = Step> {
+    steps.into_iter().flat_map(|step| {
+        let undo = undo_step(incident, &step.id);
+        [step].into_iter().chain(undo)
+    })
+}
+
+/// The steps that contain.
+fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let Some(found) = incident.identification() else { return Vec::new() };
     if let Some(refused) = refusal_for(found.kind) {
         return vec![refused];
     }
     let mut steps = Vec::new();
     for step in playbook.actions_for(found.kind) {
+        if step.action.as_deref() == Some(RESTORE_TRUST) {
+            steps.extend(with_undo(incident, eradication::door_steps(incident, step)));
+        }
         for (suffix, title, offer) in offers(incident, found, step.action.as_deref().unwrap_or_default()) {
             let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));
             let Ok(id) = text.parse::<StepId>() else { continue };
@@ -76,25 +98,23 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
     match kind {
         "revoke-user-sessions" => {
             let others = reached::other_users(incident).into_iter();
-            let other = |name: String| action(Some(name.clone()), Action::RevokeUserSessions { user_name: name });
-            [action(None, Action::RevokeUserSessions { user_name: name })]
-                .into_iter()
-                .chain(others.map(other))
-                .collect()
+            let revoke = |user_name: String| Action::RevokeUserSessions(RevokeUserSessions { user_name });
+            let others = others.map(|other| action(Some(other.clone()), revoke(other)));
+            [action(None, revoke(name))].into_iter().chain(others).collect()
         }
-        "revoke-role-sessions" => vec![action(None, Action::RevokeRoleSessions { role_name: name })],
+        "revoke-role-sessions" => {
+            vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
+        }
         "revoke-assumed-roles" => assumed_roles(incident, found),
         "deactivate-access-key" => {
-            let keys = keys(incident, found).into_iter();
-            let deactivate =
-                |key: AccessKeyId| Action::DeactivateAccessKey { user_name: name.clone(), access_key_id: key };
-            let own: Vec<Target> = keys.map(|key| action(Some(key.to_string()), deactivate(key))).collect();
-            let known = |key: &AccessKeyId| own.iter().any(|(suffix, ..)| suffix.as_deref() == Some(key.as_str()));
-            let reached = reached::keys(incident).into_iter().filter(|(_, key)| !known(key)).map(|(user_name, key)| {
-                action(Some(key.to_string()), Action::DeactivateAccessKey { user_name, access_key_id: key })
-            });
-            let reached: Vec<Target> = reached.collect();
-            own.into_iter().chain(reached).collect()
+            let deactivate = |user_name: String, access_key_id: AccessKeyId| {
+                let suffix = Some(access_key_id.to_string());
+                action(suffix, Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id }))
+            };
+            let own: BTreeSet<AccessKeyId> = keys(incident, found).into_iter().collect();
+            let reached = reached::keys(incident).into_iter().filter(|(_, key)| !own.contains(key));
+            let reached: Vec<Target> = reached.map(|(user, key)| deactivate(user, key)).collect();
+            keys(incident, found).into_iter().map(|key| deactivate(name.clone(), key)).chain(reached).collect()
         }
         _ => Vec::new(),
     }
@@ -128,16 +148,19 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
     let (by_hand, revocable): (Vec<&str>, Vec<&str>) =
         reached_here.iter().map(|(_, name)| *name).partition(|name| is_unmodifiable(name));
     names.extend(revocable);
+    // Through a door that stood open others can have come.
+    let doors = eradication::opened_doors(incident);
+    names.extend(doors.iter().map(|door| door.role_name.as_str()));
     // What was asked for stays, though its sessions have expired since.
     let asked = incident.requests.values().filter_map(|r| match &r.plan.action {
-        Action::RevokeRoleSessions { role_name } => Some(role_name.as_str()),
+        Action::RevokeRoleSessions(revoke) => Some(revoke.role_name.as_str()),
         _ => None,
     });
     names.extend(asked);
     names.retain(|name| !own || found.name.as_deref() != Some(*name));
     let mut offers: Vec<Target> = Vec::new();
     for name in names {
-        let action = Action::RevokeRoleSessions { role_name: name.to_owned() };
+        let action = Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name.to_owned() });
         offers.push((Some(name.to_owned()), action.title(), Offer::Action(action)));
     }
     for name in by_hand {
@@ -177,7 +200,7 @@ fn is_unmodifiable(role: &str) -> bool {
 }
 
 fn targets_key(action: &Action, key: &AccessKeyId) -> bool {
-    matches!(action, Action::DeactivateAccessKey { access_key_id, .. } if access_key_id == key)
+    matches!(action, Action::DeactivateAccessKey(deactivate) if deactivate.access_key_id == *key)
 }
 
 /// The undo of a step, shown once it has been asked for.
@@ -226,30 +249,14 @@ pub fn undo_of(step: &StepId) -> Option<StepId> {
 }
 
 fn undo_action(incident: &Incident, of: &str) -> Result<Action, Refusal> {
-    let nothing = || Refusal::NotApplicable("There is nothing to undo: the step has not been carried out.".into());
+    let nothing = || Refusal::NotApplicable(NOTHING_TO_UNDO.into());
     let of: StepId = of.parse().map_err(|_| nothing())?;
     let done = in_force(incident, &of).ok_or_else(nothing)?;
-    let previous = match &done.plan.before {
-        Observation::InlinePolicy { document, .. } => document.clone(),
-        Observation::AccessKey { .. } | Observation::UserKeys { .. } | Observation::OwnerMissing => None,
+    let sent = match &done.state {
+        RequestState::Verified { sent, .. } => &sent[..],
+        _ => &[],
     };
-    let put = match &done.state {
-        RequestState::Verified { sent, .. } => sent.iter().find_map(|call| call.document()).map(str::to_owned),
-        _ => None,
-    };
-    let put = || put.ok_or_else(nothing);
-    match &done.plan.action {
-        Action::DeactivateAccessKey { .. } => Err(Refusal::NotApplicable(REACTIVATE_REFUSED.into())),
-        Action::RevokeUserSessions { user_name } => {
-            Ok(Action::RestoreUserPolicy { user_name: user_name.clone(), previous, put: put()?, undoes: done.id })
-        }
-        Action::RevokeRoleSessions { role_name } => {
-            Ok(Action::RestoreRolePolicy { role_name: role_name.clone(), previous, put: put()?, undoes: done.id })
-        }
-        Action::RestoreUserPolicy { .. } | Action::RestoreRolePolicy { .. } => {
-            Err(Refusal::NotApplicable("Ask for the containment step again instead.".into()))
-        }
-    }
+    done.plan.action.undo(&done.plan.before, sent, done.id).map_err(Refusal::NotApplicable)
 }
 
 /// The newest request that has carried a step out and has not been undone since.
@@ -262,11 +269,10 @@ pub fn in_force<'a>(incident: &'a Incident, step: &'a StepId) -> Option<&'a Requ
 
 /// The request that has undone this one.
 pub fn undone_by(incident: &Incident, request: RequestId) -> Option<&Request> {
-    incident.requests.values().find(|r| {
-        matches!(r.state, RequestState::Verified { .. })
-            && matches!(&r.plan.action,
-                Action::RestoreUserPolicy { undoes, .. } | Action::RestoreRolePolicy { undoes, .. } if *undoes == request)
-    })
+    incident
+        .requests
+        .values()
+        .find(|r| matches!(r.state, RequestState::Verified { .. }) && r.plan.action.undoes() == Some(request))
 }
 
 /// Why a containment step does not count as done.
@@ -274,7 +280,7 @@ pub fn undone_by(incident: &Incident, request: RequestId) -> Option<&Request> {
 pub enum Missing {
     /// It has not been carried out, or has been undone.
     NotInForce,
-    /// A key was still active when the sessions were revoked: it may have minted others since.
+    /// A key was still active, or a door still open, when the sessions were revoked: there may be others since.
     RevokedTooEarly,
     /// The attacker has got through in spite of it.
     GotThrough,
@@ -284,7 +290,7 @@ pub enum Missing {
 
 /// The containment steps that are not done, in order, and why.
 pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)> {
-    let steps: Vec<Step> = steps(incident, playbook).into_iter().filter(|s| !is_undo(&s.id)).collect();
+    let steps: Vec<Step> = containment(incident, playbook).into_iter().filter(|s| !is_undo(&s.id)).collect();
     let done_at = |step: &Step| match in_force(incident, &step.id).map(|r| &r.state) {
         Some(RequestState::Verified { at, .. }) => Some(*at),
         _ => None,
@@ -297,8 +303,12 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
     };
     let keys_off_at = last(&|action| matches!(action, Action::DeactivateAccessKey { .. }));
     let users_off_at = last(&|action| matches!(action, Action::RevokeUserSessions { .. })).max(keys_off_at);
-    let own_keys_off_at = |name: &str| {
-        last(&|action| matches!(action, Action::DeactivateAccessKey { user_name, .. } if user_name == name))
+    let own_keys_off_at =
+        |name: &str| last(&|action| matches!(action, Action::DeactivateAccessKey(of) if of.user_name == name));
+    let door_closed_at = |role: &str| {
+        let is =
+            |step: &&Step| matches!(&step.offer, Offer::Action(Action::RestoreTrustPolicy(of)) if of.role_name == role);
+        steps.iter().filter(is).filter_map(done_at).max()
     };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
         (Offer::Refused { .. }, _) => Some(Missing::ByHand),
@@ -306,12 +316,14 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(action), None) if reached::is_off(incident, action.target()) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
-        (Offer::Action(Action::RevokeUserSessions { user_name }), Some(at))
-            if own_keys_off_at(user_name).is_some_and(|off| at < off) =>
+        (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
+            if own_keys_off_at(&of.user_name).is_some_and(|off| at < off) =>
         {
             Some(Missing::RevokedTooEarly)
         }
-        (Offer::Action(Action::RevokeRoleSessions { .. }), Some(at)) if users_off_at.is_some_and(|off| at < off) => {
+        (Offer::Action(Action::RevokeRoleSessions(of)), Some(at))
+            if users_off_at.max(door_closed_at(&of.role_name)).is_some_and(|off| at < off) =>
+        {
             Some(Missing::RevokedTooEarly)
         }
         (Offer::Action(_), Some(_)) => None,
@@ -323,10 +335,10 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
 fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> bool {
     let Some(breach) = incident.breach.as_ref().filter(|breach| breach.at > done_at) else { return false };
     match action {
-        Action::RevokeRoleSessions { role_name } => {
+        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => {
             role_session(&breach.principal).is_some_and(|(_, role, _)| role == role_name)
         }
-        Action::RevokeUserSessions { user_name } => {
+        Action::RevokeUserSessions(RevokeUserSessions { user_name }) => {
             breach.principal.contains(":user/") && bare_name(&breach.principal) == user_name
         }
         _ => false,
@@ -336,8 +348,8 @@ fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> 
 /// Since when AWS has shown a key Inactive, whoever switched it off.
 fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match &step.offer {
-        Offer::Action(Action::DeactivateAccessKey { access_key_id, .. }) => {
-            incident.inactive_since.get(access_key_id).copied()
+        Offer::Action(Action::DeactivateAccessKey(deactivate)) => {
+            incident.inactive_since.get(&deactivate.access_key_id).copied()
         }
         _ => None,
     }
@@ -348,7 +360,7 @@ pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
     let Some(found) = incident.identification() else { return false };
     let user = matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
     let steps_known = !user || (found.keys_read && incident.reach().is_some_and(BlastRadius::is_whole));
-    steps_known && !steps(incident, playbook).is_empty() && missing(incident, playbook).is_empty()
+    steps_known && !containment(incident, playbook).is_empty() && missing(incident, playbook).is_empty()
 }
 
 fn refusal_for(kind: PrincipalKind) -> Option<Step> {

@@ -2,6 +2,7 @@
 
 mod case;
 mod containment;
+mod eradication;
 mod execution;
 mod glass;
 mod hunt;

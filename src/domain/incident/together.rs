@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::decide::Context;
+use super::eradication::left;
 use super::event::Event;
 use super::state::Incident;
-use super::steps::{Offer, Step, is_undo, missing};
+use super::steps::{Offer, Step, contained, is_undo, missing};
 use crate::domain::action::Action;
 use crate::domain::approval::{Asked, Digest, Plan, Request, RequestState, shared_digest};
 use crate::domain::id::{RequestId, StepId};
@@ -16,6 +17,9 @@ use crate::domain::playbook::Playbook;
 use crate::domain::policy::Actor;
 use crate::domain::recusal::recused;
 use crate::domain::refusal::Refusal;
+
+/// Most removals that are asked for with one press: what follows is asked for after them.
+const TOGETHER_MAX: usize = 20;
 
 /// Everything that was asked for together with a request, itself too, in order. Alone, it is all there is.
 pub fn together(incident: &Incident, request: &Request) -> Vec<RequestId> {
@@ -35,13 +39,18 @@ pub fn digest(incident: &Incident, request: &Request) -> Digest {
     shared_digest(members(incident, request))
 }
 
-/// The steps that can be asked for in one go, in order: containment that is not in force and not under way.
+/// The steps that can be asked for in one go, in order: containment that is not in force and not under way; once
+/// all of it is in force, what is to be removed.
 pub fn open_steps(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
     let under_way = |step: &StepId| {
         incident
             .requests_for(step)
             .any(|r| matches!(r.state, RequestState::Approved { .. } | RequestState::Executing(_)))
     };
+    if contained(incident, playbook) {
+        let left = left(incident, playbook).into_iter().filter(|(step, _)| !under_way(&step.id));
+        return left.take(TOGETHER_MAX).collect();
+    }
     let steps =
         missing(incident, playbook).into_iter().map(|(step, _)| step).filter(|s| !is_undo(&s.id) && !under_way(&s.id));
     steps
@@ -102,7 +111,7 @@ pub(super) fn ask(
     let mut events: Vec<Event> =
         ended.into_iter().map(|request| Event::RequestSuperseded { request, by: first }).collect();
     if plans.is_empty() {
-        return Err(first_no.unwrap_or_else(|| Refusal::NotApplicable("Nothing is left to contain.".into())));
+        return Err(first_no.unwrap_or_else(|| Refusal::NotApplicable("Nothing is left to ask for.".into())));
     }
     let mut next = first;
     for plan in plans {

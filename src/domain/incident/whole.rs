@@ -105,7 +105,7 @@ pub fn literal(calls: &[ApiCall]) -> String {
                 Ok(document @ serde_json::Value::Object(_)) => document.to_string(),
                 _ => value,
             };
-            text.extend(["\n  ", name, " = ", &value.replace('\n', "\n  ")]);
+            text.extend(["\n  ", &name, " = ", &value.replace('\n', "\n  ")]);
         }
     }
     text

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chrono::{DateTime, Utc};
 
 use super::classify::{Meaning, Outcome, by_name, changes};
+use super::deed;
 use super::grant::{Grant, grants, may_grant, opened_by};
 use super::parameters::with_parameters;
 use super::record::{Record, moment};
@@ -97,6 +98,8 @@ pub struct Event {
     pub grants: Box<[Grant]>,
     /// Which resources it has touched.
     pub touches: Box<[Touch]>,
+    /// What it has put there or taken off; absent where that is nothing that can be taken back.
+    pub deed: Option<Box<str>>,
 }
 
 /// A record's tokens and what it does, worked out once and used both for following and for keeping it.
@@ -110,6 +113,8 @@ pub struct Traits {
     pub grants: Vec<Grant>,
     /// What it touches.
     pub touches: Vec<Touch>,
+    /// What it puts there or takes off.
+    pub deed: Option<Box<str>>,
 }
 
 impl Traits {
@@ -133,6 +138,7 @@ impl Traits {
                 traits.grants = grants(record, &request, &response);
             }
             traits.touches = touches(record, changing, &request, &response);
+            traits.deed = deed::what(record, &request, &response).map(Into::into);
         }
         traits
     }
@@ -195,6 +201,7 @@ impl Event {
             opened_by: traits.opened_by.into(),
             grants: traits.grants.into(),
             touches: traits.touches.into(),
+            deed: traits.deed,
         }
     }
 

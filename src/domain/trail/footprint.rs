@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attribution::Who;
 use super::classify::{Category, Outcome};
+use super::deed::Deed;
 use super::event::Event;
 use super::lineage::Lineage;
 use super::resource::Effect;
@@ -14,6 +15,8 @@ use super::token::Token;
 
 /// Events that are named for one resource: the first ones, and those that decide about its state.
 const EVIDENCE_MAX: usize = 100;
+/// What the attacker did to one resource, as far as it is kept: the first and the newest.
+const DEEDS_MAX: usize = 50;
 
 /// How a resource stands.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -50,6 +53,9 @@ pub struct Resource {
     pub evidence: Vec<String>,
     /// More events touched it than are named.
     pub evidence_cut: bool,
+    /// What was put there or taken off since the attacker first touched it, in order of time.
+    #[serde(skip)]
+    pub deeds: Vec<Deed>,
 }
 
 /// Works out the footprint. Events are in order of time.
@@ -79,6 +85,7 @@ pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
                     state_by: who,
                     evidence: Vec::new(),
                     evidence_cut: false,
+                    deeds: Vec::new(),
                 });
                 resources.len() - 1
             });
@@ -106,6 +113,17 @@ impl Resource {
         }
         if who.is_attacker() {
             self.effect = self.effect.max(effect);
+        }
+        if let Some(what) = event.deed.as_deref().filter(|_| effect != Effect::Read) {
+            if self.deeds.len() == DEEDS_MAX {
+                self.deeds.remove(DEEDS_MAX / 2);
+            }
+            self.deeds.push(Deed {
+                operation: event.name.to_string(),
+                what: what.to_owned(),
+                event_id: event.id.to_string(),
+                by_attacker: who.is_attacker(),
+            });
         }
         if self.state != before || effect != Effect::Read {
             self.state_by = who;

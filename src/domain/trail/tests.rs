@@ -434,3 +434,28 @@ fn both_records_of_a_call_across_accounts_are_one_call() {
     assert_eq!(analysis.actions[0].twin_event_id.as_deref(), Some("a2"));
     assert_eq!(&*analysis.actions[0].event_id, "a1");
 }
+
+#[test]
+fn what_was_put_on_others_is_known_with_who_has_taken_it_off_again() {
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let with = |parameters: Value| json!({ "requestParameters": parameters });
+    let attach = with(json!({"userName": "victim", "policyArn": admin}));
+    let defender = |minute, id, call, parameters| {
+        let mut record = by_user(minute, id, "AKIADEFENDER00000001", "kim", ("iam", call), with(parameters));
+        record["sourceIPAddress"] = json!(OFFICE);
+        record
+    };
+    let analysis = analyze(&[
+        by_user(600, "e1", STOLEN, "deploy", ("iam", "AttachUserPolicy"), attach.clone()),
+        by_user(601, "e2", STOLEN, "deploy", ("iam", "CreateUser"), with(json!({"userName": "mallory"}))),
+        by_user(602, "e3", STOLEN, "deploy", ("iam", "CreateAccessKey"), create_key("victim", "AKIAVICTIM0000000001")),
+        defender(603, "e4", "DetachUserPolicy", json!({"userName": "victim", "policyArn": admin})),
+    ]);
+    let of = |id: &str| analysis.footprint.iter().find(|r| r.id == id).unwrap();
+    let deeds: Vec<_> =
+        of("victim").deeds.iter().map(|d| (&*d.operation, &*d.what, &*d.event_id, d.by_attacker)).collect();
+    assert_eq!(deeds, [("AttachUserPolicy", admin, "e1", true), ("DetachUserPolicy", admin, "e4", false)]);
+    assert_eq!(of("AKIAVICTIM0000000001").deeds[0].what, "victim");
+    assert!(of("mallory").deeds.is_empty());
+    assert!(!serde_json::to_string(&analysis).unwrap().contains("deeds"), "the files of an analysis stay as they are");
+}

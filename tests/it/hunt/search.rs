@@ -303,6 +303,7 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
             name: "sandbox".into(),
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
             contain_role_arn: None,
+            eradicate_role_arn: None,
             regions: REGIONS[1..].iter().map(ToString::to_string).collect(),
         }],
         credentials: Some(StaticKey {

@@ -72,7 +72,10 @@ impl Aws {
         | ApiCall::PutUserPolicy { user_name: name, .. }
         | ApiCall::DeleteUserPolicy { user_name: name, .. }
         | ApiCall::PutRolePolicy { role_name: name, .. }
-        | ApiCall::DeleteRolePolicy { role_name: name, .. }) = call;
+        | ApiCall::DeleteRolePolicy { role_name: name, .. }) = call
+        else {
+            panic!("nobody asks for {} here", call.iam_action())
+        };
         let Some((_, principal)) = self.principal(name) else { return missing() };
         match call {
             ApiCall::UpdateAccessKey { access_key_id, status, .. } => match principal.keys.get_mut(access_key_id) {
@@ -87,6 +90,7 @@ impl Aws {
                     return missing();
                 }
             }
+            other => panic!("nobody asks for {} here", other.iam_action()),
         }
         CallAnswer::Accepted
     }
@@ -165,6 +169,7 @@ impl Aws {
             | Probe::UserKeys { user_name }
             | Probe::UserPolicy { user_name, .. } => ("user", user_name),
             Probe::RolePolicy { role_name, .. } => ("role", role_name),
+            other => panic!("nobody asks about {other:?} here"),
         };
         let Some(seen) = self.seen(name, now_ms) else { return Observation::OwnerMissing };
         let (owner_id, owner_arn) = (seen.id.clone(), arn(kind, name));
@@ -180,6 +185,7 @@ impl Aws {
                 let document = seen.policy.clone().filter(|_| policy_name == REVOKE_POLICY);
                 Observation::InlinePolicy { owner_id, owner_arn, owner_path: "/".into(), document }
             }
+            other => panic!("nobody asks about {other:?} here"),
         }
     }
 

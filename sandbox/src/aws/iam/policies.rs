@@ -1,10 +1,10 @@
 //! Inline and attached policies of users and roles.
 
 use super::paging::page;
-use super::{checked_name, roles, users};
+use super::{checked_name, groups, roles, users};
 use crate::aws::operation::Call;
 use crate::aws::policy::{Kind, Policy};
-use crate::aws::state::{Policies, managed_policy};
+use crate::aws::state::Policies;
 use crate::aws::wire::{ApiError, Node, percent_encoded};
 
 /// All inline policies of one user together, white space not counted.
@@ -12,6 +12,9 @@ const USER_CHARS_MAX: usize = 2_048;
 
 /// All inline policies of one role together, white space not counted.
 const ROLE_CHARS_MAX: usize = 10_240;
+
+/// The same of one group.
+const GROUP_CHARS_MAX: usize = 5_120;
 
 /// `AttachedPoliciesPerUser` and `AttachedPoliciesPerRole`, as they are unless raised.
 const ATTACHED_MAX: usize = 10;
@@ -21,6 +24,7 @@ const ATTACHED_MAX: usize = 10;
 pub(super) enum Of {
     User,
     Role,
+    Group,
 }
 
 impl Of {
@@ -28,6 +32,7 @@ impl Of {
         match self {
             Self::User => "user",
             Self::Role => "role",
+            Self::Group => "group",
         }
     }
 
@@ -35,6 +40,7 @@ impl Of {
         match self {
             Self::User => "UserName",
             Self::Role => "RoleName",
+            Self::Group => "GroupName",
         }
     }
 }
@@ -45,6 +51,7 @@ fn owner<'a>(call: &'a mut Call<'_>, of: Of) -> Result<(String, &'a mut Policies
     let policies = match of {
         Of::User => &mut users::named(call.world, &name)?.policies,
         Of::Role => &mut roles::named(call.world, &name)?.policies,
+        Of::Group => &mut groups::named(call.world, &name)?.policies,
     };
     Ok((name, policies))
 }
@@ -74,6 +81,7 @@ pub(super) fn put(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {
     let max = match of {
         Of::User => USER_CHARS_MAX,
         Of::Role => ROLE_CHARS_MAX,
+        Of::Group => GROUP_CHARS_MAX,
     };
     if length > max {
         let message = format!("Maximum policy size of {max} bytes exceeded for {} {name}", of.word());
@@ -115,12 +123,14 @@ pub(super) fn list(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {
 
 pub(super) fn attach(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {
     let arn = call.params.required("PolicyArn")?;
+    let known = call.world.iam.document(arn).is_some();
     let (_, policies) = owner_to_change(call, of)?;
-    if managed_policy(arn).is_none() {
+    if !known {
         return Err(ApiError::no_such_entity(format!("Policy {arn} does not exist or is not attachable.")));
     }
     if !policies.attached.contains(arn) && policies.attached.len() >= ATTACHED_MAX {
-        let message = format!("Cannot exceed quota for PoliciesPer{}: {ATTACHED_MAX}", &of.name_field()[..4]);
+        let message =
+            format!("Cannot exceed quota for PoliciesPer{}: {ATTACHED_MAX}", of.name_field().trim_end_matches("Name"));
         return Err(ApiError::conflict("LimitExceeded", message));
     }
     policies.attached.insert(arn.to_owned());

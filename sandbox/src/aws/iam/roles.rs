@@ -31,7 +31,7 @@ pub(super) fn modifiable(world: &mut World, name: &str) -> Result<(), ApiError> 
     Ok(())
 }
 
-fn described(world: &World, role: &Role) -> Vec<(&'static str, Node)> {
+pub(super) fn described(world: &World, role: &Role) -> Vec<(&'static str, Node)> {
     let mut fields = vec![
         ("Path", Node::text(&role.path)),
         ("RoleName", Node::text(&role.name)),
@@ -41,6 +41,9 @@ fn described(world: &World, role: &Role) -> Vec<(&'static str, Node)> {
         ("AssumeRolePolicyDocument", Node::text(percent_encoded(&trust::shown(world, &role.trust)))),
         ("MaxSessionDuration", Node::Number(role.max_session_seconds)),
     ];
+    if let Some(arn) = &role.boundary {
+        fields.push(("PermissionsBoundary", super::users::boundary(arn)));
+    }
     if !role.description.is_empty() {
         fields.push(("Description", Node::text(&role.description)));
     }
@@ -87,6 +90,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
         trust: trust::bound(call.world, call.params.required("AssumeRolePolicyDocument")?)?,
         max_session_seconds: call.params.number("MaxSessionDuration", 3_600..=43_200)?.unwrap_or(3_600),
         instance_profiles: BTreeSet::new(),
+        boundary: call.params.get("PermissionsBoundary").map(str::to_owned),
         last_used: None,
     };
     let node = Node::Fields(vec![("Role", Node::Fields(described(call.world, &role)))]);
@@ -123,23 +127,4 @@ pub(super) fn update_trust(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let document = trust::bound(call.world, call.params.required("PolicyDocument")?)?;
     named(call.world, &name)?.trust = document;
     Ok(Node::empty())
-}
-
-pub(super) fn list_instance_profiles(call: &mut Call<'_>) -> Result<Node, ApiError> {
-    let role = named(call.world, &call.role_name()?)?.clone();
-    let account = call.world.account;
-    let member = Node::Fields(described(call.world, &role));
-    let profiles = role.instance_profiles.iter().map(|name| {
-        let node = Node::Fields(vec![
-            ("Path", Node::text("/")),
-            ("InstanceProfileName", Node::text(name)),
-            ("InstanceProfileId", Node::text(ids::unique_id("AIPA", Entropy::Named(name)))),
-            ("Arn", Node::text(format!("arn:aws:iam::{account}:instance-profile/{name}"))),
-            ("CreateDate", Node::Time(role.created_at)),
-            ("Roles", Node::Members(vec![member.clone()])),
-        ]);
-        (name.clone(), node)
-    });
-    let profiles = profiles.collect();
-    page(call.params, "InstanceProfiles", profiles).map(Node::Fields)
 }

@@ -22,8 +22,14 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let entity = arn.rsplit(':').next().unwrap_or_default();
     let name = entity.rsplit('/').next().unwrap_or_default();
     let policies = match entity.split('/').next() {
-        Some("user") => users::named(call.world, name)?.policies.clone(),
-        Some("role") => roles::named(call.world, name)?.policies.clone(),
+        Some("user") => {
+            let user = users::named(call.world, name)?.clone();
+            call.world.iam.policies_of_user(&user)
+        }
+        Some("role") => {
+            let role = roles::named(call.world, name)?.clone();
+            call.world.iam.policies_of_role(&role)
+        }
         _ => return Err(ApiError::bad_request("InvalidInput", "The policy source must be a user or a role.")),
     };
     let names = call.params.members("ContextEntries", ".ContextKeyName");

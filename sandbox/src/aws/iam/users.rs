@@ -2,6 +2,7 @@
 
 use super::paging::page;
 use super::{checked_name, path, tags, tags_from};
+use crate::aws::iam::held::Held;
 use crate::aws::ids::{self, Entropy};
 use crate::aws::operation::Call;
 use crate::aws::state::{Policies, User, World};
@@ -16,7 +17,7 @@ pub(super) fn named<'a>(world: &'a mut World, name: &str) -> Result<&'a mut User
         .ok_or_else(|| ApiError::no_such_entity(format!("The user with name {name} cannot be found.")))
 }
 
-fn described(world: &World, user: &User) -> Vec<(&'static str, Node)> {
+pub(super) fn described(world: &World, user: &User) -> Vec<(&'static str, Node)> {
     vec![
         ("Path", Node::text(&user.path)),
         ("UserName", Node::text(&user.name)),
@@ -26,8 +27,16 @@ fn described(world: &World, user: &User) -> Vec<(&'static str, Node)> {
     ]
 }
 
+/// A boundary, as the calls that get a user or role show it.
+pub(super) fn boundary(arn: &str) -> Node {
+    Node::Fields(vec![("PermissionsBoundaryType", Node::text("Policy")), ("PermissionsBoundaryArn", Node::text(arn))])
+}
+
 fn with_tags(world: &World, user: &User) -> Node {
     let mut fields = described(world, user);
+    if let Some(arn) = &user.boundary {
+        fields.push(("PermissionsBoundary", boundary(arn)));
+    }
     if !user.tags.is_empty() {
         fields.push(("Tags", Node::Members(tags(&user.tags))));
     }
@@ -59,6 +68,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
         tags: tags_from(call.params),
         policies: Policies::default(),
         keys: Vec::new(),
+        held: Held::default(),
+        boundary: call.params.get("PermissionsBoundary").map(str::to_owned),
     };
     let node = with_tags(call.world, &user);
     call.world.iam.users.insert(name, user);
@@ -68,8 +79,21 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
 pub(super) fn delete(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let name = call.params.required("UserName")?.to_owned();
     let user = named(call.world, &name)?;
-    let obstacle = if !user.keys.is_empty() {
+    let held = &user.held;
+    let obstacle = if held.login_profile.is_some() {
+        "delete login profile"
+    } else if !user.keys.is_empty() {
         "delete access keys"
+    } else if !held.mfa.is_empty() {
+        "delete MFA device"
+    } else if !held.certificates.is_empty() {
+        "delete signing certificates"
+    } else if !held.ssh_keys.is_empty() {
+        "delete SSH public keys"
+    } else if !held.service_credentials.is_empty() {
+        "delete service specific credentials"
+    } else if !held.groups.is_empty() {
+        "remove users from group"
     } else if !user.policies.inline.is_empty() {
         "delete policies"
     } else if !user.policies.attached.is_empty() {
@@ -85,10 +109,4 @@ pub(super) fn list_tags(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let user = named(call.world, &call.user_name()?)?.clone();
     let tags = user.tags.keys().cloned().zip(tags(&user.tags)).collect();
     page(call.params, "Tags", tags).map(Node::Fields)
-}
-
-/// The empty list of something that no user here has.
-pub(super) fn none_of(call: &mut Call<'_>, list: &'static str) -> Result<Node, ApiError> {
-    named(call.world, &call.user_name()?)?;
-    page(call.params, list, Vec::new()).map(Node::Fields)
 }

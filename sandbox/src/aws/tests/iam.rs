@@ -157,7 +157,7 @@ async fn a_simulation_decides_as_the_real_call_would() {
         .simulate_principal_policy()
         .policy_source_arn("arn:aws:iam::111122223333:user/deploy-bot")
         .action_names("s3:GetObject")
-        .action_names("ec2:RunInstances");
+        .action_names("dynamodb:GetItem");
     let decisions = |out: aws_sdk_iam::operation::simulate_principal_policy::SimulatePrincipalPolicyOutput| {
         out.evaluation_results().iter().map(|result| result.eval_decision().as_str().to_owned()).collect::<Vec<_>>()
     };
@@ -176,5 +176,5 @@ async fn an_operation_that_is_not_here_is_refused() {
     let iam = cloud.iam(cloud.admin());
     assert_eq!(code(iam.list_virtual_mfa_devices().send().await), "InvalidAction");
     let trail = cloud.trail(cloud.admin(), "us-east-1");
-    assert_eq!(code(trail.describe_trails().send().await), "UnknownOperationException");
+    assert_eq!(code(trail.list_trails().send().await), "UnknownOperationException");
 }

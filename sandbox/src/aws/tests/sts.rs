@@ -105,3 +105,31 @@ async fn a_key_id_tells_its_account() {
     let info = sts.get_access_key_info().access_key_id(key).send().await.unwrap();
     assert_eq!(info.account(), Some("111122223333"));
 }
+
+#[tokio::test]
+async fn somebody_from_another_account_gets_in_where_the_trust_policy_lets_them() {
+    let cloud = Cloud::start().await;
+    let outsider = cloud.account.outsider("444455556666", "mallory");
+    let sts = cloud.sts(outsider.clone());
+    let assume = || sts.assume_role().role_arn(DEPLOY).role_session_name("job").send();
+    assert_eq!(code(assume().await), "AccessDenied");
+    let who = sts.get_caller_identity().send().await.unwrap();
+    assert_eq!(who.account(), Some("444455556666"));
+    assert_eq!(code(cloud.iam(outsider).list_users().send().await), "AccessDenied");
+
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"sts:AssumeRole"}]}"#;
+    let admin = cloud.iam(cloud.admin());
+    admin.update_assume_role_policy().role_name("app-deploy").policy_document(trust).send().await.unwrap();
+    let session = assume().await.unwrap().credentials.unwrap();
+    let inside = crate::aws::KeyPair {
+        access_key_id: session.access_key_id,
+        secret_access_key: session.secret_access_key,
+        session_token: Some(session.session_token),
+    };
+    assert!(cloud.iam(inside).list_roles().send().await.is_ok());
+    cloud.clock.advance(chrono::TimeDelta::minutes(6));
+    let event = cloud.event("us-east-1", "AssumeRole").await;
+    assert_eq!(event["userIdentity"]["type"], "AWSAccount");
+    assert_eq!(event["userIdentity"]["accountId"], "444455556666");
+    assert!(event["userIdentity"].get("accessKeyId").is_none());
+}

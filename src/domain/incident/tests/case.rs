@@ -178,6 +178,7 @@ impl Case {
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => {
                 policy("role/app", "AROA1", &self.role_policy)
             }
+            other => panic!("this case has no {}", other.kind()),
         }
     }
 
@@ -251,6 +252,7 @@ impl Case {
             Action::DeactivateAccessKey { .. } => self.key = KeyStatus::Inactive,
             Action::RevokeUserSessions { .. } | Action::RestoreUserPolicy { .. } => self.user_policy = document,
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => self.role_policy = document,
+            other => panic!("this case has no {}", other.kind()),
         }
     }
 

@@ -33,6 +33,7 @@ fn made(kind: &str, id: &str) -> Trace {
         state: State::Present,
         made_by_attacker: true,
         evidence: vec!["e".into()],
+        deeds: Vec::new(),
     }
 }
 

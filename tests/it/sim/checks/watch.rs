@@ -70,11 +70,8 @@ impl Held {
         matches!(self.phase, Phase::Ended(how) if matches!(how.as_bytes(), b"verified" | b"no-op"))
     }
 
-    const fn undoes(&self) -> Option<RequestId> {
-        match &self.plan.action {
-            Action::RestoreUserPolicy { undoes, .. } | Action::RestoreRolePolicy { undoes, .. } => Some(*undoes),
-            _ => None,
-        }
+    fn undoes(&self) -> Option<RequestId> {
+        self.plan.action.undoes()
     }
 
     /// Whether this is still as good as what was put in place.
@@ -87,7 +84,7 @@ impl Held {
                 let is = document.as_deref().and_then(denied_before);
                 is.is_some() && is >= put
             }
-            Observation::UserKeys { .. } | Observation::OwnerMissing => false,
+            _ => false,
         }
     }
 }

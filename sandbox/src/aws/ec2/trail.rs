@@ -1,0 +1,179 @@
+//! EC2's calls as `CloudTrail` writes them: lists as sets of items, times in milliseconds, secrets cut.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::super::wire::{Node, Params, decapitalised};
+
+/// What stands for a secret.
+const REMOVED: &str = "<sensitiveDataRemoved>";
+
+/// Lists: the parameter, the set's name, and the name of a plain value in it.
+const SETS: [(&str, &str, &str); 21] = [
+    ("Add", "add", ""),
+    ("BlockDeviceMapping", "blockDeviceMapping", ""),
+    ("Filter", "filterSet", ""),
+    ("GroupId", "securityGroupIdSet", "groupId"),
+    ("InstanceId", "instancesSet", "instanceId"),
+    ("IpPermissions", "ipPermissions", ""),
+    ("IpRanges", "ipRanges", ""),
+    ("Ipv6Ranges", "ipv6Ranges", ""),
+    ("KeyName", "keySet", "keyName"),
+    ("KeyPairId", "keyPairIdSet", "keyPairId"),
+    ("Owner", "ownersSet", "owner"),
+    ("RegionName", "regionSet", "regionName"),
+    ("Remove", "remove", ""),
+    ("ResourceId", "resourcesSet", "resourceId"),
+    ("SecurityGroupId", "groupSet", "groupId"),
+    ("SecurityGroupRuleId", "securityGroupRuleIds", "securityGroupRuleId"),
+    ("SnapshotId", "snapshotSet", "snapshotId"),
+    ("Tag", "tagSet", ""),
+    ("TagSpecification", "tagSpecificationSet", ""),
+    ("Value", "valueSet", "value"),
+    ("VolumeId", "volumeSet", "volumeId"),
+];
+
+/// Parameters that are numbers.
+const NUMBERS: [&str; 5] = ["FromPort", "ToPort", "MinCount", "MaxCount", "MaxResults"];
+/// What a launch says of each instance stands in the set of instances.
+const OF_EACH_INSTANCE: [&str; 4] = ["imageId", "minCount", "maxCount", "keyName"];
+
+#[derive(Default)]
+struct Tree(BTreeMap<String, Tree>, Option<String>);
+
+/// A call's parameters.
+pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
+    let mut tree = Tree::default();
+    for (name, value) in params.0.iter().filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version")) {
+        let place = name.split('.').fold(&mut tree, |tree, part| tree.0.entry(part.to_owned()).or_default());
+        place.1 = Some(value.clone());
+    }
+    let mut fields = members(&tree);
+    if let Some(secret) = fields.get_mut("userData") {
+        *secret = json!(REMOVED);
+    }
+    match operation {
+        "RunInstances" => {
+            let each: Map<String, Value> =
+                OF_EACH_INSTANCE.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?))).collect();
+            fields.insert("instancesSet".to_owned(), json!({ "items": [each] }));
+        }
+        "ModifySnapshotAttribute" => {
+            fields.insert("attributeType".to_owned(), json!("CREATE_VOLUME_PERMISSION"));
+        }
+        _ => {}
+    }
+    if fields.is_empty() { Value::Null } else { Value::Object(fields) }
+}
+
+fn members(tree: &Tree) -> Map<String, Value> {
+    tree.0.iter().map(|(name, branch)| field(name, branch)).collect()
+}
+
+fn field(name: &str, branch: &Tree) -> (String, Value) {
+    if let Some(value) = &branch.1 {
+        return (decapitalised(name), scalar(name, value));
+    }
+    let mut numbered: Vec<(usize, &Tree)> =
+        branch.0.iter().filter_map(|(index, item)| Some((index.parse().ok()?, item))).collect();
+    if numbered.is_empty() {
+        return (decapitalised(name), Value::Object(members(branch)));
+    }
+    numbered.sort_by_key(|(index, _)| *index);
+    let known = SETS.iter().find(|(parameter, _, _)| *parameter == name);
+    let own = decapitalised(name);
+    let (set, plain) = known.map_or((own.as_str(), own.as_str()), |(_, set, plain)| (*set, *plain));
+    let item = |(_, item): (usize, &Tree)| match &item.1 {
+        Some(value) => json!({ plain: scalar(name, value) }),
+        None => Value::Object(members(item)),
+    };
+    let items: Vec<Value> = numbered.into_iter().map(item).collect();
+    (set.to_owned(), json!({ "items": items }))
+}
+
+fn scalar(name: &str, value: &str) -> Value {
+    match value {
+        "true" => json!(true),
+        "false" => json!(false),
+        text if NUMBERS.contains(&name) => text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number)),
+        text => json!(text),
+    }
+}
+
+/// What a call answered, with its request id.
+pub(in crate::aws) fn response(node: &Node, request_id: &str) -> Value {
+    let mut value = answered(node);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("requestId".to_owned(), json!(request_id));
+        if let Some(flag) = fields.remove("return") {
+            fields.insert("_return".to_owned(), flag);
+        }
+        if let Some(secret) = fields.get_mut("keyMaterial") {
+            *secret = json!(REMOVED);
+        }
+    }
+    value
+}
+
+fn answered(node: &Node) -> Value {
+    match node {
+        Node::Text(text) => json!(text),
+        Node::Flag(flag) => json!(flag),
+        Node::Number(number) => json!(number),
+        Node::Time(at) => json!(at.timestamp_millis()),
+        Node::Members(nodes) if nodes.is_empty() => json!({}),
+        Node::Members(nodes) => json!({ "items": nodes.iter().map(answered).collect::<Vec<_>>() }),
+        Node::Fields(fields) => {
+            fields.iter().map(|(name, node)| ((*name).to_owned(), answered(node))).collect::<Map<_, _>>().into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(operation: &str, fields: &[(&str, &str)]) -> Value {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        request(operation, &Params(fields))
+    }
+
+    #[test]
+    fn a_launch_has_its_instances_in_a_set_and_its_user_data_cut() {
+        let fields = [
+            ("Action", "RunInstances"),
+            ("ImageId", "ami-1"),
+            ("MaxCount", "1"),
+            ("MinCount", "1"),
+            ("InstanceType", "c5.4xlarge"),
+            ("UserData", "IyEvYmluL3No"),
+            ("IamInstanceProfile.Name", "batch"),
+            ("TagSpecification.1.ResourceType", "instance"),
+            ("TagSpecification.1.Tag.1.Key", "Name"),
+            ("TagSpecification.1.Tag.1.Value", "n1"),
+        ];
+        let wanted = json!({
+            "instancesSet": { "items": [{ "imageId": "ami-1", "minCount": 1, "maxCount": 1 }] },
+            "instanceType": "c5.4xlarge",
+            "userData": "<sensitiveDataRemoved>",
+            "iamInstanceProfile": { "name": "batch" },
+            "tagSpecificationSet": { "items": [{ "resourceType": "instance", "tagSet": { "items": [{ "key": "Name", "value": "n1" }] } }] },
+        });
+        assert_eq!(of("RunInstances", &fields), wanted);
+    }
+
+    #[test]
+    fn lists_of_plain_values_name_each() {
+        let ids = [("InstanceId.1", "i-1"), ("InstanceId.2", "i-2")];
+        let wanted = json!({ "instancesSet": { "items": [{ "instanceId": "i-1" }, { "instanceId": "i-2" }] } });
+        assert_eq!(of("TerminateInstances", &ids), wanted);
+        let shared = [("SnapshotId", "snap-1"), ("CreateVolumePermission.Add.1.UserId", "444455556666")];
+        let wanted = json!({
+            "snapshotId": "snap-1",
+            "attributeType": "CREATE_VOLUME_PERMISSION",
+            "createVolumePermission": { "add": { "items": [{ "userId": "444455556666" }] } },
+        });
+        assert_eq!(of("ModifySnapshotAttribute", &shared), wanted);
+    }
+}

@@ -1,0 +1,139 @@
+//! What a test or the scenario looks at and does in the estate, outside the journal and the trail.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::iam::trust;
+use super::ids::{self, Entropy};
+use super::state::{Outsider, Session};
+use super::{Account, KeyPair, ec2, lambda, regions};
+
+/// A function's code, at the address that `GetFunction` hands out.
+pub(super) async fn code(State(account): State<Account>, Path(token): Path<String>) -> Response {
+    let mut world = account.world();
+    let now = world.clock.now();
+    match world.lambda.code_at(&token, now) {
+        Some(code) => ([(header::CONTENT_TYPE, "application/zip")], code).into_response(),
+        None => (StatusCode::FORBIDDEN, "<Error><Code>AccessDenied</Code></Error>").into_response(),
+    }
+}
+
+fn pair(session: &Session) -> KeyPair {
+    KeyPair {
+        access_key_id: session.access_key_id.clone(),
+        secret_access_key: session.secret.clone(),
+        session_token: Some(session.token.clone()),
+    }
+}
+
+impl Account {
+    /// The key of a user of another account: what trust policies let in from there is theirs too.
+    pub fn outsider(&self, account: &'static str, name: &str) -> KeyPair {
+        let outsider = Outsider {
+            account,
+            name: name.to_owned(),
+            id: ids::unique_id("AIDA", Entropy::Named(&format!("{account}/{name}"))),
+            secret: ids::secret(),
+        };
+        let access_key_id = ids::access_key_id("AKIA", account, Entropy::Named(&format!("{account}/{name}")));
+        let secret_access_key = outsider.secret.clone();
+        self.world().outsiders.insert(access_key_id.clone(), outsider);
+        KeyPair { access_key_id, secret_access_key, session_token: None }
+    }
+
+    /// Regions that can be used without opting in.
+    pub fn regions() -> &'static [&'static str] {
+        &regions::ENABLED
+    }
+
+    /// Replaces a role's trust policy, outside the journal and the trail.
+    ///
+    /// # Panics
+    /// When the role does not exist or the document is none that IAM would take: a wrong test.
+    pub fn set_trust_directly(&self, role: &str, document: &str) {
+        self.change(|world| {
+            let document = trust::bound(world, document).expect("the document is a trust policy");
+            world.iam.roles.get_mut(role).expect("the role exists").trust = document;
+        });
+    }
+
+    /// An instance's state, as `pending` or `terminated`; `None` when there is none of this id.
+    pub fn instance_state(&self, region: &str, id: &str) -> Option<&'static str> {
+        let world = self.world();
+        let instance = world.ec2.region(region)?.instances.get(id)?;
+        Some(instance.state(world.clock.now()).1)
+    }
+
+    /// The ids of a Region's instances, those that have ended not long ago included.
+    pub fn instances(&self, region: &str) -> Vec<String> {
+        self.world().ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// What the metadata service of a running instance hands out for its role.
+    pub fn instance_credentials(&self, region: &str, id: &str) -> Option<KeyPair> {
+        let mut world = self.world();
+        let now = world.clock.now();
+        let instance = world.ec2.region(region)?.instances.get(id)?;
+        if instance.state(now).1 != "running" {
+            return None;
+        }
+        let held = instance.session.clone().filter(|session| session.expires_at > now);
+        let session = held.or_else(|| ec2::take_role(&mut world, region, id, now))?;
+        Some(pair(&session))
+    }
+
+    /// What a function acts with: Lambda takes its role anew, as for a function that has not run for a while.
+    pub fn function_credentials(&self, region: &str, name: &str) -> Option<KeyPair> {
+        let mut world = self.world();
+        let now = world.clock.now();
+        lambda::take_role(&mut world, region, name, now).map(|session| pair(&session))
+    }
+
+    /// Whether a Region has a function of this name.
+    pub fn has_function(&self, region: &str, name: &str) -> bool {
+        self.world().lambda.functions.contains_key(&(region.to_owned(), name.to_owned()))
+    }
+
+    /// The snapshots of a Region by their id, each with the accounts that may use it (`all` for everybody).
+    pub fn snapshots(&self, region: &str) -> Vec<(String, BTreeSet<String>)> {
+        let world = self.world();
+        let snapshots = world.ec2.region(region).into_iter().flat_map(|region| region.snapshots.values());
+        snapshots.map(|snapshot| (snapshot.id.clone(), snapshot.shared_with.clone())).collect()
+    }
+
+    /// The names of a Region's key pairs.
+    pub fn key_pairs(&self, region: &str) -> Vec<String> {
+        let world = self.world();
+        let pairs = world.ec2.region(region).into_iter().flat_map(|region| region.pairs.values());
+        pairs.map(|pair| pair.name.clone()).collect()
+    }
+
+    /// The id of the security group of this name.
+    pub fn security_group(&self, region: &str, name: &str) -> Option<String> {
+        let world = self.world();
+        let group = world.ec2.region(region)?.groups.values().find(|group| group.name == name)?;
+        Some(group.id.clone())
+    }
+
+    /// Where the rules of a security group let traffic in from.
+    pub fn ingress(&self, region: &str, group: &str) -> Vec<String> {
+        let world = self.world();
+        let group = world.ec2.region(region).and_then(|region| region.groups.get(group));
+        group.into_iter().flat_map(|group| &group.rules).map(|rule| rule.from.clone()).collect()
+    }
+
+    /// Whether a trail delivers; `None` when there is none of this name.
+    pub fn is_logging(&self, trail: &str) -> Option<bool> {
+        let world = self.world();
+        let trail = world.deliveries.iter().find(|known| known.name == trail)?;
+        Some(trail.stopped_at.is_none())
+    }
+
+    /// Whether the detector of a Region works; `None` where there is none.
+    pub fn detector_works(&self, region: &str) -> Option<bool> {
+        self.detector_id(region).map(|_| !self.world().suspended_detectors.contains_key(region))
+    }
+}

@@ -1,0 +1,156 @@
+//! Lambda.
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, FunctionUrlAuthType, Runtime};
+use chrono::TimeDelta;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+use super::{Cloud, code, refusal};
+
+const REGION: &str = "us-east-1";
+const ROLE: &str = "arn:aws:iam::111122223333:role/app-deploy";
+
+fn zip(letter: u8) -> Blob {
+    let mut bytes = vec![b'P', b'K', 5, 6];
+    bytes.extend([0; 18]);
+    bytes.push(letter);
+    Blob::new(bytes)
+}
+
+fn client(cloud: &Cloud) -> aws_sdk_lambda::Client {
+    aws_sdk_lambda::Client::new(&cloud.config(cloud.admin(), REGION))
+}
+
+async fn made(cloud: &Cloud, lambda: &aws_sdk_lambda::Client) {
+    let code = FunctionCode::builder().zip_file(zip(1)).build();
+    let asked = lambda.create_function().function_name("f").role(ROLE).runtime(Runtime::Python312).handler("m.f");
+    asked.code(code).send().await.unwrap();
+    cloud.clock.advance(TimeDelta::seconds(3));
+}
+
+#[tokio::test]
+async fn a_function_is_made_read_with_its_code_and_deleted() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    let get = || lambda.get_function().function_name("f").send();
+    assert_eq!(code(get().await), "ResourceNotFoundException");
+    made(&cloud, &lambda).await;
+    let found = get().await.unwrap();
+    let configuration = found.configuration().unwrap();
+    assert_eq!(configuration.state().map(|state| state.as_str()), Some("Active"));
+    let location = found.code().and_then(|code| code.location()).unwrap().to_owned();
+    let http = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
+    let fetched = http.get(location.parse().unwrap()).await.unwrap();
+    assert_eq!(fetched.into_body().collect().await.unwrap().to_bytes(), zip(1).into_inner());
+    cloud.clock.advance(TimeDelta::minutes(11));
+    assert_eq!(http.get(location.parse().unwrap()).await.unwrap().status(), 403, "an address does not work for long");
+
+    assert_eq!(lambda.list_functions().send().await.unwrap().functions().len(), 1);
+    let elsewhere = aws_sdk_lambda::Client::new(&cloud.config(cloud.admin(), "eu-west-1"));
+    assert!(elsewhere.list_functions().send().await.unwrap().functions().is_empty());
+    lambda.delete_function().function_name("f").send().await.unwrap();
+    assert_eq!(code(lambda.delete_function().function_name("f").send().await), "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn what_lambda_refuses() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    let code_of = |bytes: Blob| FunctionCode::builder().zip_file(bytes).build();
+    let ask = |role: &str, bytes: Blob| {
+        let asked = lambda.create_function().function_name("f").role(role).runtime(Runtime::Python312).handler("m.f");
+        asked.code(code_of(bytes)).send()
+    };
+    assert_eq!(code(ask(ROLE, Blob::new("no zip")).await), "InvalidParameterValueException");
+    let untrusted = "arn:aws:iam::111122223333:role/ecs-batch";
+    let (code_, message) = refusal(ask(untrusted, zip(1)).await);
+    assert_eq!(code_, "InvalidParameterValueException");
+    assert!(message.contains("cannot be assumed by Lambda"), "{message}");
+    ask(ROLE, zip(1)).await.unwrap();
+    assert_eq!(code(ask(ROLE, zip(1)).await), "ResourceConflictException");
+    let early = lambda.update_function_code().function_name("f").zip_file(zip(2)).send().await;
+    assert_eq!(code(early), "ResourceConflictException", "it is still being made");
+    let denied = aws_sdk_lambda::Client::new(&cloud.config(cloud.keys("irp-bot"), REGION));
+    assert_eq!(code(denied.delete_function().function_name("f").send().await), "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn code_changes_and_versions_stay() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    made(&cloud, &lambda).await;
+    let first = lambda.publish_version().function_name("f").send().await.unwrap();
+    assert_eq!(first.version(), Some("1"));
+    assert_eq!(lambda.publish_version().function_name("f").send().await.unwrap().version(), Some("1"));
+    let changed = lambda.update_function_code().function_name("f").zip_file(zip(2)).send().await.unwrap();
+    assert_ne!(changed.code_sha256(), first.code_sha256());
+    let old = lambda.get_function().function_name("f").qualifier("1").send().await.unwrap();
+    assert_eq!(old.configuration().and_then(|c| c.code_sha256()), first.code_sha256());
+    let stale = lambda.update_function_code().function_name("f").zip_file(zip(3));
+    let stale = stale.revision_id(first.revision_id().unwrap()).send().await;
+    assert_eq!(code(stale), "PreconditionFailedException");
+    let set = lambda.update_function_configuration().function_name("f").timeout(30).send().await.unwrap();
+    assert_eq!(set.timeout(), Some(30));
+    let versions = lambda.list_versions_by_function().function_name("f").send().await.unwrap();
+    assert_eq!(versions.versions().len(), 2);
+}
+
+#[tokio::test]
+async fn who_may_call_it_and_what_calls_it_can_be_taken_away() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    made(&cloud, &lambda).await;
+    let add = || {
+        let asked = lambda.add_permission().function_name("f").statement_id("url").principal("*");
+        asked.action("lambda:InvokeFunctionUrl").function_url_auth_type(FunctionUrlAuthType::None).send()
+    };
+    assert_eq!(code(lambda.get_policy().function_name("f").send().await), "ResourceNotFoundException");
+    add().await.unwrap();
+    assert_eq!(code(add().await), "ResourceConflictException");
+    let policy = lambda.get_policy().function_name("f").send().await.unwrap();
+    assert!(policy.policy().is_some_and(|text| text.contains(r#""Principal":"*""#)));
+    lambda.remove_permission().function_name("f").statement_id("url").send().await.unwrap();
+    let again = lambda.remove_permission().function_name("f").statement_id("url").send().await;
+    assert_eq!(code(again), "ResourceNotFoundException");
+
+    let none = FunctionUrlAuthType::None;
+    let create = || lambda.create_function_url_config().function_name("f").auth_type(none.clone()).send();
+    let url = create().await.unwrap();
+    assert!(url.function_url().ends_with(".lambda-url.us-east-1.on.aws/"));
+    assert_eq!(code(create().await), "ResourceConflictException");
+    lambda.delete_function_url_config().function_name("f").send().await.unwrap();
+    assert_eq!(code(lambda.get_function_url_config().function_name("f").send().await), "ResourceNotFoundException");
+
+    let queue = "arn:aws:sqs:us-east-1:111122223333:orders";
+    let map = || lambda.create_event_source_mapping().function_name("f").event_source_arn(queue).send();
+    let mapping = map().await.unwrap().uuid.unwrap();
+    assert_eq!(code(map().await), "ResourceConflictException");
+    let listed = || lambda.list_event_source_mappings().function_name("f").send();
+    assert_eq!(listed().await.unwrap().event_source_mappings()[0].event_source_arn(), Some(queue));
+    lambda.delete_event_source_mapping().uuid(&mapping).send().await.unwrap();
+    assert!(listed().await.unwrap().event_source_mappings().is_empty());
+}
+
+#[tokio::test]
+async fn the_trail_has_the_dated_names_and_no_code() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    made(&cloud, &lambda).await;
+    let none = FunctionUrlAuthType::None;
+    lambda.create_function_url_config().function_name("f").auth_type(none).send().await.unwrap();
+    let keys = cloud.account.function_credentials(REGION, "f").unwrap();
+    assert!(cloud.iam(keys).list_roles().send().await.is_ok());
+    cloud.clock.advance(TimeDelta::minutes(6));
+    let event = cloud.event(REGION, "CreateFunction20150331").await;
+    assert_eq!(event["eventSource"], "lambda.amazonaws.com");
+    assert_eq!(event["requestParameters"]["functionName"], "f");
+    assert_eq!(event["requestParameters"]["role"], ROLE);
+    assert!(!event.to_string().contains("zipFile"), "{event}");
+    assert_eq!(event["responseElements"]["functionName"], "f");
+    cloud.event(REGION, "CreateFunctionUrlConfig20211031").await;
+    let taken = cloud.events(REGION, "AssumeRole").await;
+    let by_lambda = |event: &&serde_json::Value| event["requestParameters"]["roleSessionName"] == "f";
+    assert!(taken.iter().find(by_lambda).is_some_and(|e| e["userIdentity"]["invokedBy"] == "lambda.amazonaws.com"));
+}

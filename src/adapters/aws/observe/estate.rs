@@ -1,0 +1,279 @@
+//! Reads machines, functions, doors and what watches the account, in the Region that each is in.
+
+use aws_sdk_cloudtrail::types::LookupAttributeKey;
+use aws_sdk_ec2::types::{InstanceAttributeName, SnapshotAttributeName};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::super::AccountClients;
+use super::super::fault::{fault, is_missing};
+use super::super::regional::Regional;
+use crate::domain::observation::{
+    Function, Ingress, Instance, KeyPair, Observation, Rule, Sharing, Source, Url, Volume, Watching,
+};
+use crate::ports::CloudError;
+
+/// Events that are looked up for one question; each takes half a second.
+const EVENTS_MAX: usize = 6;
+
+type Read<T> = Result<T, CloudError>;
+
+/// What is not there is an answer, not an error. The SDK's futures are large.
+macro_rules! asked {
+    ($operation:literal, $call:expr) => {
+        match Box::pin($call).await.map_err(|e| fault($operation, &e)) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+}
+
+fn arn(account: &AccountClients, service: &str, region: &str, resource: &str) -> String {
+    format!("arn:aws:{service}:{region}:{}:{resource}", account.settings.id)
+}
+
+pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -> Read<Observation> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let asked = asked!("ec2:DescribeInstances", ec2.describe_instances().instance_ids(id).send())?;
+    let reservations = asked.and_then(|answer| answer.reservations).unwrap_or_default();
+    let found = reservations.into_iter().flat_map(|held| held.instances.unwrap_or_default()).next();
+    let state = |found: &aws_sdk_ec2::types::Instance| {
+        found.state().and_then(|state| state.name()).map(|name| name.as_str().to_owned()).unwrap_or_default()
+    };
+    // Nothing runs any more in one that is shutting down.
+    let found = found.filter(|found| !matches!(state(found).as_str(), "shutting-down" | "terminated"));
+    let Some(found) = found else { return Ok(Observation::OwnerMissing) };
+    let attribute = |name| ec2.describe_instance_attribute().instance_id(id).attribute(name).send();
+    let (protection, user_data) = tokio::try_join!(
+        async { asked!("ec2:DescribeInstanceAttribute", attribute(InstanceAttributeName::DisableApiTermination)) },
+        async { asked!("ec2:DescribeInstanceAttribute", attribute(InstanceAttributeName::UserData)) },
+    )?;
+    let protected = protection.and_then(|answer| answer.disable_api_termination?.value).unwrap_or_default();
+    let user_data = user_data.and_then(|answer| answer.user_data?.value);
+    let volumes = found.block_device_mappings().iter().filter_map(|mapping| {
+        let ebs = mapping.ebs()?;
+        let id = ebs.volume_id()?.to_owned();
+        let volume = Volume {
+            arn: arn(account, "ec2", region, &format!("volume/{id}")),
+            device: mapping.device_name().unwrap_or_default().to_owned(),
+            deleted_with_instance: ebs.delete_on_termination().unwrap_or_default(),
+        };
+        Some((id, volume))
+    });
+    Ok(Observation::Instance(Instance {
+        id: id.to_owned(),
+        arn: arn(account, "ec2", region, &format!("instance/{id}")),
+        launched_at: found.launch_time().map(ToString::to_string).unwrap_or_default(),
+        state: state(&found),
+        instance_type: found.instance_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        image_id: found.image_id().unwrap_or_default().to_owned(),
+        key_name: found.key_name().map(str::to_owned),
+        profile: found.iam_instance_profile().and_then(|profile| profile.arn()).map(str::to_owned),
+        protected,
+        user_data,
+        groups: found.security_groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
+        volumes: volumes.collect(),
+        snapshots_arn: format!("arn:aws:ec2:{region}::snapshot/*"),
+        tags: found.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect(),
+    }))
+}
+
+pub(super) async fn function(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
+    let Regional { lambda, .. } = &*account.regions.of(region);
+    let asked =
+        asked!("lambda:GetFunctionConfiguration", lambda.get_function_configuration().function_name(name).send());
+    let Some(found) = asked? else { return Ok(Observation::OwnerMissing) };
+    let (policy, url, sources, versions) = tokio::try_join!(
+        async { asked!("lambda:GetPolicy", lambda.get_policy().function_name(name).send()) },
+        async { asked!("lambda:GetFunctionUrlConfig", lambda.get_function_url_config().function_name(name).send()) },
+        async {
+            asked!(
+                "lambda:ListEventSourceMappings",
+                lambda.list_event_source_mappings().function_name(name).into_paginator().items().send().try_collect()
+            )
+        },
+        async {
+            asked!(
+                "lambda:ListVersionsByFunction",
+                lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect()
+            )
+        },
+    )?;
+    let sources: Vec<aws_sdk_lambda::types::EventSourceMappingConfiguration> = sources.unwrap_or_default();
+    let versions: Vec<aws_sdk_lambda::types::FunctionConfiguration> = versions.unwrap_or_default();
+    let source = |mapping: aws_sdk_lambda::types::EventSourceMappingConfiguration| {
+        let id = mapping.uuid?;
+        let own = arn(account, "lambda", region, &format!("event-source-mapping:{id}"));
+        Some((id, Source { arn: own, from: mapping.event_source_arn.unwrap_or_default() }))
+    };
+    let variables = found.environment().and_then(|environment| environment.variables());
+    let mut variables: Vec<String> = variables.into_iter().flat_map(|named| named.keys().cloned()).collect();
+    variables.sort();
+    Ok(Observation::Function(Function {
+        name: name.to_owned(),
+        arn: arn(account, "lambda", region, &format!("function:{name}")),
+        role: found.role.unwrap_or_default(),
+        runtime: found.runtime.map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
+        handler: found.handler.unwrap_or_default(),
+        code_sha256: found.code_sha256.unwrap_or_default(),
+        revision: found.revision_id.unwrap_or_default(),
+        changed_at: found.last_modified.unwrap_or_default(),
+        variables,
+        policy: policy.and_then(|answer| answer.policy),
+        url: url.map(|url| Url { address: url.function_url, auth: url.auth_type.as_str().to_owned() }),
+        sources: sources.into_iter().filter_map(source).collect(),
+        versions: versions
+            .into_iter()
+            .filter(|version| version.version.as_deref() != Some("$LATEST"))
+            .filter_map(|version| Some((version.version?, version.code_sha256?)))
+            .collect(),
+    }))
+}
+
+pub(super) async fn key_pair(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let request = ec2.describe_key_pairs().key_names(name).include_public_key(true);
+    let asked = asked!("ec2:DescribeKeyPairs", request.send())?;
+    let found = asked.and_then(|answer| answer.key_pairs).and_then(|pairs| pairs.into_iter().next());
+    let Some(found) = found else { return Ok(Observation::OwnerMissing) };
+    Ok(Observation::KeyPair(KeyPair {
+        id: found.key_pair_id.unwrap_or_default(),
+        arn: arn(account, "ec2", region, &format!("key-pair/{name}")),
+        name: name.to_owned(),
+        fingerprint: found.key_fingerprint.unwrap_or_default(),
+        public_key: found.public_key,
+    }))
+}
+
+/// Those of these events that the history of the Region still shows.
+async fn events(account: &AccountClients, region: &str, event_ids: &[String]) -> Read<Vec<Value>> {
+    let trail = account.trail(region)?;
+    let mut found = Vec::new();
+    for id in event_ids.iter().take(EVENTS_MAX) {
+        // Further back than the history goes, wherever the clocks stand.
+        let looked = trail.look_up(LookupAttributeKey::EventId, id, DateTime::<Utc>::UNIX_EPOCH, 1).await?;
+        let worked = |event: &Value| event["eventID"] == id.as_str() && event["errorCode"].is_null();
+        found.extend(looked.events.into_iter().filter(worked));
+    }
+    Ok(found)
+}
+
+pub(super) async fn ingress(
+    account: &AccountClients,
+    region: &str,
+    group_id: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let group =
+        async { asked!("ec2:DescribeSecurityGroups", ec2.describe_security_groups().group_ids(group_id).send()) };
+    let rules = async {
+        let of = aws_sdk_ec2::types::Filter::builder().name("group-id").values(group_id).build();
+        asked!(
+            "ec2:DescribeSecurityGroupRules",
+            ec2.describe_security_group_rules().filters(of).into_paginator().items().send().try_collect()
+        )
+    };
+    let (group, rules, proof) = tokio::try_join!(group, rules, events(account, region, event_ids))?;
+    if group.is_none_or(|answer| answer.security_groups().is_empty()) {
+        return Ok(Observation::OwnerMissing);
+    }
+    let rules: Vec<aws_sdk_ec2::types::SecurityGroupRule> = rules.unwrap_or_default();
+    let added: Vec<Rule> = proof
+        .iter()
+        .flat_map(|event| items(&event["responseElements"]["securityGroupRuleSet"]))
+        .filter_map(rule_of_event)
+        .collect();
+    let there = rules.iter().filter(|rule| rule.is_egress() != Some(true)).filter_map(rule_of_ec2);
+    let same = |rule: &Rule, other: &Rule| {
+        (&rule.protocol, rule.from_port, rule.to_port, &rule.source)
+            == (&other.protocol, other.from_port, other.to_port, &other.source)
+    };
+    let mut rules: Vec<Rule> = there.filter(|rule| added.iter().any(|other| same(rule, other))).collect();
+    rules.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(Observation::Ingress(Ingress {
+        group_id: group_id.to_owned(),
+        arn: arn(account, "ec2", region, &format!("security-group/{group_id}")),
+        rules,
+        proven: !added.is_empty(),
+    }))
+}
+
+fn items(set: &Value) -> Vec<&Value> {
+    set["items"].as_array().into_iter().flatten().collect()
+}
+
+fn rule_of_event(item: &Value) -> Option<Rule> {
+    let port = |name: &str| item[name].as_i64().and_then(|port| i32::try_from(port).ok()).unwrap_or(-1);
+    let source = ["cidrIpv4", "cidrIpv6", "prefixListId"].iter().find_map(|name| item[*name].as_str());
+    let source = source.or_else(|| item["referencedGroupInfo"]["groupId"].as_str())?;
+    (item["isEgress"] != true).then(|| Rule {
+        id: item["securityGroupRuleId"].as_str().unwrap_or_default().to_owned(),
+        protocol: item["ipProtocol"].as_str().unwrap_or_default().to_owned(),
+        from_port: port("fromPort"),
+        to_port: port("toPort"),
+        source: source.to_owned(),
+    })
+}
+
+fn rule_of_ec2(rule: &aws_sdk_ec2::types::SecurityGroupRule) -> Option<Rule> {
+    let group = rule.referenced_group_info().and_then(|group| group.group_id());
+    let source = rule.cidr_ipv4().or(rule.cidr_ipv6()).or(rule.prefix_list_id()).or(group)?;
+    Some(Rule {
+        id: rule.security_group_rule_id()?.to_owned(),
+        protocol: rule.ip_protocol().unwrap_or_default().to_owned(),
+        from_port: rule.from_port().unwrap_or(-1),
+        to_port: rule.to_port().unwrap_or(-1),
+        source: source.to_owned(),
+    })
+}
+
+pub(super) async fn sharing(
+    account: &AccountClients,
+    region: &str,
+    id: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let request = ec2.describe_snapshot_attribute().snapshot_id(id);
+    let request = request.attribute(SnapshotAttributeName::CreateVolumePermission);
+    let shared = async { asked!("ec2:DescribeSnapshotAttribute", request.send()) };
+    let (shared, proof) = tokio::try_join!(shared, events(account, region, event_ids))?;
+    let Some(shared) = shared else { return Ok(Observation::OwnerMissing) };
+    let added = proof.iter().flat_map(|event| {
+        items(&event["requestParameters"]["createVolumePermission"]["add"])
+            .into_iter()
+            .filter_map(|item| item["userId"].as_str().or_else(|| item["group"].as_str()))
+    });
+    let added: Vec<&str> = added.collect();
+    let now = shared.create_volume_permissions().iter();
+    let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(|group| group.as_str())));
+    let mut with: Vec<String> = now.filter(|who| added.contains(who)).map(str::to_owned).collect();
+    with.sort();
+    Ok(Observation::Sharing(Sharing {
+        snapshot_id: id.to_owned(),
+        arn: format!("arn:aws:ec2:{region}::snapshot/{id}"),
+        with,
+        proven: !added.is_empty(),
+    }))
+}
+
+pub(super) async fn trail(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
+    let Regional { cloudtrail, .. } = &*account.regions.of(region);
+    let own = arn(account, "cloudtrail", region, &format!("trail/{name}"));
+    let own = if name.starts_with("arn:") { name.to_owned() } else { own };
+    let asked = asked!("cloudtrail:GetTrailStatus", cloudtrail.get_trail_status().name(&own).send())?;
+    Ok(asked.map_or(Observation::OwnerMissing, |status| {
+        Observation::Watching(Watching { arn: own, on: status.is_logging().unwrap_or_default() })
+    }))
+}
+
+pub(super) async fn detector(account: &AccountClients, region: &str, id: &str) -> Read<Observation> {
+    let Regional { guardduty, .. } = &*account.regions.of(region);
+    let asked = asked!("guardduty:GetDetector", guardduty.get_detector().detector_id(id).send())?;
+    Ok(asked.map_or(Observation::OwnerMissing, |found| {
+        let on = found.status().is_some_and(|status| status.as_str() == "ENABLED");
+        Observation::Watching(Watching { arn: arn(account, "guardduty", region, &format!("detector/{id}")), on })
+    }))
+}

@@ -1,0 +1,386 @@
+//! Doors that the attacker has opened: a key pair, a rule of a security group, a snapshot that others may use.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::change::{Change, Freshness};
+use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
+use crate::domain::observation::{Ingress, KeyPair, Observation, Probe, Rule, Sharing};
+use crate::domain::policy::ActionClass;
+
+/// Stands in a snapshot's permissions for everybody.
+const EVERYBODY: &str = "all";
+
+/// Deletes a key pair that the attacker has made.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct DeleteKeyPair {
+    /// Where it is.
+    pub region: String,
+    /// Its name.
+    pub key_name: String,
+}
+
+/// Takes the rules away that the attacker has put into a security group.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RevokeIngress {
+    /// Where it is.
+    pub region: String,
+    /// `sg-…`
+    pub group_id: String,
+    /// The attacker's calls.
+    pub event_ids: Vec<String>,
+}
+
+/// Takes a snapshot away from those whom the attacker has let use it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct UnshareSnapshot {
+    /// Where it is.
+    pub region: String,
+    /// `snap-…`
+    pub snapshot_id: String,
+    /// The attacker's calls.
+    pub event_ids: Vec<String>,
+}
+
+fn something_else() -> Freshness {
+    Freshness::Changed("AWS answered about something else".to_owned())
+}
+
+impl DeleteKeyPair {
+    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a KeyPair> {
+        match seen {
+            Observation::KeyPair(pair) if pair.name == self.key_name => Some(pair),
+            _ => None,
+        }
+    }
+}
+
+impl Change for DeleteKeyPair {
+    fn kind(&self) -> &'static str {
+        "delete-key-pair"
+    }
+
+    fn class(&self) -> ActionClass {
+        ActionClass::Eradicate
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn target(&self) -> &str {
+        &self.key_name
+    }
+
+    fn title(&self) -> String {
+        format!("Delete key pair {} in {}", self.key_name, self.region)
+    }
+
+    fn effect(&self) -> String {
+        "No new instance can be started with it. Instances that already have it let its holder in as before: they need \
+         their own removal."
+            .to_owned()
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::KeyPair { region: self.region.clone(), key_name: self.key_name.clone() }
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let Some(pair) = self.observed(before) else { return wrong_answer() };
+        let calls = vec![ApiCall::DeleteKeyPair { key_name: pair.name.clone() }];
+        let by_hand = "The public key stands in the plan: whoever needs it can import it again, under a new id.";
+        Ok(WorkedOut::plain(calls, Inverse::None(by_hand.to_owned())))
+    }
+
+    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
+        match (self.observed(before), self.observed(now)) {
+            (Some(was), Some(is)) if was.fingerprint == is.fingerprint => Freshness::AsApproved,
+            _ => something_else(),
+        }
+    }
+
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], _now: &Observation) -> bool {
+        false
+    }
+
+    fn removes_target(&self) -> bool {
+        true
+    }
+}
+
+impl RevokeIngress {
+    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a Ingress> {
+        match seen {
+            Observation::Ingress(group) if group.group_id == self.group_id => Some(group),
+            _ => None,
+        }
+    }
+}
+
+impl Rule {
+    /// The same for people.
+    fn in_words(&self) -> String {
+        let ports = match (self.from_port, self.to_port) {
+            (-1, _) => "all ports".to_owned(),
+            (from, to) if from == to => format!("port {from}"),
+            (from, to) => format!("ports {from} to {to}"),
+        };
+        let protocol = if self.protocol == "-1" { "anything" } else { &self.protocol };
+        format!("{protocol} on {ports} from {}", self.source)
+    }
+
+    /// Whether it lets the same in: put back, a rule has another id.
+    fn lets_in_the_same(&self, other: &Self) -> bool {
+        let said = |rule: &Self| (rule.protocol.clone(), rule.from_port, rule.to_port, rule.source.clone());
+        said(self) == said(other)
+    }
+
+    fn permission(&self) -> String {
+        let source = match self.source.split_once('-') {
+            Some(("sg", _)) => json!({ "UserIdGroupPairs": [{ "GroupId": self.source }] }),
+            Some(("pl", _)) => json!({ "PrefixListIds": [{ "PrefixListId": self.source }] }),
+            _ if self.source.contains(':') => json!({ "Ipv6Ranges": [{ "CidrIpv6": self.source }] }),
+            _ => json!({ "IpRanges": [{ "CidrIp": self.source }] }),
+        };
+        let mut permission = json!({ "IpProtocol": self.protocol });
+        if self.protocol != "-1" {
+            permission["FromPort"] = json!(self.from_port);
+            permission["ToPort"] = json!(self.to_port);
+        }
+        if let (Some(all), Some(more)) = (permission.as_object_mut(), source.as_object()) {
+            all.extend(more.clone());
+        }
+        json!([permission]).to_string()
+    }
+}
+
+impl Change for RevokeIngress {
+    fn kind(&self) -> &'static str {
+        "revoke-security-group-ingress"
+    }
+
+    fn class(&self) -> ActionClass {
+        ActionClass::Eradicate
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn target(&self) -> &str {
+        &self.group_id
+    }
+
+    fn title(&self) -> String {
+        format!("Close what the attacker opened in security group {} in {}", self.group_id, self.region)
+    }
+
+    fn effect(&self) -> String {
+        "Only the rules that the attacker's calls have added go. Connections that are open stay open until they end."
+            .to_owned()
+    }
+
+    fn probe(&self) -> Probe {
+        let (region, group_id) = (self.region.clone(), self.group_id.clone());
+        Probe::Ingress { region, group_id, event_ids: self.event_ids.clone() }
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let Some(group) = self.observed(before) else { return wrong_answer() };
+        if !group.proven {
+            return Err(format!(
+                "The event history of {} shows no rule that the attacker's calls ({}) added. Look at {} in EC2.",
+                self.region,
+                self.event_ids.join(", "),
+                self.group_id
+            ));
+        }
+        if group.rules.is_empty() {
+            return Err(format!("Security group {} has none of the rules that the attacker added.", self.group_id));
+        }
+        let group_id = || self.group_id.clone();
+        let close = |rule: &Rule| ApiCall::RevokeSecurityGroupIngress {
+            group_id: group_id(),
+            security_group_rule_ids: rule.id.clone(),
+        };
+        let open = |rule: &Rule| ApiCall::AuthorizeSecurityGroupIngress {
+            group_id: group_id(),
+            ip_permissions: rule.permission(),
+        };
+        let back = Inverse::Calls(group.rules.iter().map(open).collect());
+        Ok(WorkedOut::plain(group.rules.iter().map(close).collect(), back))
+    }
+
+    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
+        let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return something_else() };
+        let same = was.rules.len() == is.rules.len()
+            && was.rules.iter().all(|rule| is.rules.iter().any(|other| other.lets_in_the_same(rule)));
+        if same {
+            Freshness::AsApproved
+        } else if is.proven && is.rules.is_empty() {
+            Freshness::AlreadyDone
+        } else {
+            Freshness::Changed("the group's rules have been changed since".to_owned())
+        }
+    }
+
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
+        self.observed(now).is_some_and(|group| group.proven && group.rules.is_empty())
+    }
+
+    fn left(&self, now: &Observation) -> Vec<String> {
+        self.observed(now).into_iter().flat_map(|group| &group.rules).map(Rule::in_words).collect()
+    }
+}
+
+impl UnshareSnapshot {
+    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a Sharing> {
+        match seen {
+            Observation::Sharing(sharing) if sharing.snapshot_id == self.snapshot_id => Some(sharing),
+            _ => None,
+        }
+    }
+
+    fn change(&self, verb: &str, with: &[String]) -> ApiCall {
+        let one = |who: &String| if who == EVERYBODY { json!({ "Group": who }) } else { json!({ "UserId": who }) };
+        let permission = json!({ verb: with.iter().map(one).collect::<Vec<_>>() }).to_string();
+        ApiCall::ModifySnapshotAttribute { snapshot_id: self.snapshot_id.clone(), create_volume_permission: permission }
+    }
+}
+
+impl Change for UnshareSnapshot {
+    fn kind(&self) -> &'static str {
+        "unshare-snapshot"
+    }
+
+    fn class(&self) -> ActionClass {
+        ActionClass::Eradicate
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn target(&self) -> &str {
+        &self.snapshot_id
+    }
+
+    fn title(&self) -> String {
+        format!("Take snapshot {} in {} away from whom the attacker gave it to", self.snapshot_id, self.region)
+    }
+
+    fn effect(&self) -> String {
+        "Nobody whom the attacker's calls let in can copy it from then on. What was copied before stays copied: treat \
+         the data as taken."
+            .to_owned()
+    }
+
+    fn probe(&self) -> Probe {
+        let (region, snapshot_id) = (self.region.clone(), self.snapshot_id.clone());
+        Probe::Sharing { region, snapshot_id, event_ids: self.event_ids.clone() }
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let Some(sharing) = self.observed(before) else { return wrong_answer() };
+        if !sharing.proven {
+            return Err(format!(
+                "The event history of {} shows nobody whom the attacker's calls ({}) let in. Look at {} in EC2.",
+                self.region,
+                self.event_ids.join(", "),
+                self.snapshot_id
+            ));
+        }
+        if sharing.with.is_empty() {
+            return Err(format!("Snapshot {} is not shared with those any more.", self.snapshot_id));
+        }
+        let back = Inverse::Calls(vec![self.change("Add", &sharing.with)]);
+        Ok(WorkedOut::plain(vec![self.change("Remove", &sharing.with)], back))
+    }
+
+    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
+        let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return something_else() };
+        if was == is {
+            Freshness::AsApproved
+        } else if is.proven && is.with.is_empty() {
+            Freshness::AlreadyDone
+        } else {
+            Freshness::Changed("who may use the snapshot has been changed since".to_owned())
+        }
+    }
+
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
+        self.observed(now).is_some_and(|sharing| sharing.proven && sharing.with.is_empty())
+    }
+
+    fn left(&self, now: &Observation) -> Vec<String> {
+        self.observed(now).into_iter().flat_map(|sharing| sharing.with.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::Action;
+
+    fn rule(id: &str, source: &str) -> Rule {
+        Rule { id: id.into(), protocol: "tcp".into(), from_port: 22, to_port: 22, source: source.into() }
+    }
+
+    fn ingress(rules: Vec<Rule>) -> Observation {
+        let arn = "arn:aws:ec2:us-west-2:111122223333:security-group/sg-1".to_owned();
+        Observation::Ingress(Ingress { group_id: "sg-1".into(), arn, rules, proven: true })
+    }
+
+    fn revoke() -> RevokeIngress {
+        RevokeIngress { region: "us-west-2".into(), group_id: "sg-1".into(), event_ids: vec!["e".into()] }
+    }
+
+    #[test]
+    fn the_attackers_rules_go_by_their_ids_and_come_back_by_what_they_say() {
+        let action = Action::RevokeIngress(revoke());
+        let before = ingress(vec![rule("sgr-1", "198.51.100.77/32"), rule("sgr-2", "2001:db8::/32")]);
+        let work = action.work_out(&before).unwrap();
+        assert_eq!(work.calls.len(), 2);
+        let Inverse::Calls(back) = &work.inverse else { panic!() };
+        assert!(back[0].cli("us-west-2").contains(r#""IpRanges":[{"CidrIp":"198.51.100.77/32"}]"#), "{back:?}");
+        assert!(back[1].cli("us-west-2").contains("CidrIpv6"));
+        assert!(action.holds(&before, &work.calls, &ingress(Vec::new())));
+        assert_eq!(action.freshness(&before, &ingress(Vec::new())), Freshness::AlreadyDone);
+        let again = ingress(vec![rule("sgr-8", "198.51.100.77/32"), rule("sgr-9", "2001:db8::/32")]);
+        assert_eq!(action.freshness(&before, &again), Freshness::AsApproved, "the same rules with new ids");
+        let half = ingress(vec![rule("sgr-1", "198.51.100.77/32")]);
+        assert!(matches!(action.freshness(&before, &half), Freshness::Changed(_)));
+        assert_eq!(action.left(&before, &half), ["tcp on port 22 from 198.51.100.77/32"]);
+    }
+
+    #[test]
+    fn without_the_event_nobody_guesses() {
+        let Observation::Ingress(group) = ingress(vec![rule("sgr-1", "0.0.0.0/0")]) else { panic!() };
+        let unproven = Observation::Ingress(Ingress { proven: false, ..group });
+        assert!(revoke().work_out(&unproven).unwrap_err().contains("shows no rule"));
+    }
+
+    #[test]
+    fn a_snapshot_is_taken_back_from_those_and_no_others() {
+        let unshare =
+            UnshareSnapshot { region: "us-east-1".into(), snapshot_id: "snap-1".into(), event_ids: vec!["e".into()] };
+        let sharing = |with: &[&str]| {
+            Observation::Sharing(Sharing {
+                snapshot_id: "snap-1".into(),
+                arn: "arn:aws:ec2:us-east-1::snapshot/snap-1".into(),
+                with: with.iter().map(|who| (*who).to_owned()).collect(),
+                proven: true,
+            })
+        };
+        let action = Action::UnshareSnapshot(unshare);
+        let before = sharing(&["444455556666", "all"]);
+        let work = action.work_out(&before).unwrap();
+        let asked = work.calls[0].cli("us-east-1");
+        assert!(asked.contains(r#"{"Remove":[{"UserId":"444455556666"},{"Group":"all"}]}"#), "{asked}");
+        assert!(matches!(&work.inverse, Inverse::Calls(back) if back.len() == 1));
+        assert!(action.holds(&before, &work.calls, &sharing(&[])));
+        assert!(!action.holds(&before, &work.calls, &sharing(&["all"])));
+        assert!(action.work_out(&sharing(&[])).is_err());
+    }
+}

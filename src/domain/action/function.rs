@@ -1,0 +1,160 @@
+//! A function that the attacker has made.
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{Change, Freshness};
+use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
+use crate::domain::observation::{Function, Observation, Probe};
+use crate::domain::policy::ActionClass;
+
+/// Cuts a function off from what calls it, and deletes it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct DeleteFunction {
+    /// Where it is.
+    pub region: String,
+    /// Its name.
+    pub function_name: String,
+}
+
+impl DeleteFunction {
+    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a Function> {
+        match seen {
+            Observation::Function(function) if function.name == self.function_name => Some(function),
+            _ => None,
+        }
+    }
+}
+
+impl Change for DeleteFunction {
+    fn kind(&self) -> &'static str {
+        "delete-function"
+    }
+
+    fn class(&self) -> ActionClass {
+        ActionClass::Eradicate
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn target(&self) -> &str {
+        &self.function_name
+    }
+
+    fn title(&self) -> String {
+        format!("Delete function {} in {}", self.function_name, self.region)
+    }
+
+    fn effect(&self) -> String {
+        "Its event sources and its URL go first, then the function with all its versions. The plan keeps its \
+         configuration, its policy and the SHA-256 of its code, but not the code: whoever wants that as evidence \
+         fetches it before approving, at the address that aws lambda get-function gives."
+            .to_owned()
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::Function { region: self.region.clone(), function_name: self.function_name.clone() }
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let Some(function) = self.observed(before) else { return wrong_answer() };
+        let name = || self.function_name.clone();
+        let sources = function.sources.keys().map(|id| ApiCall::DeleteEventSourceMapping { uuid: id.clone() });
+        let url = function.url.as_ref().map(|_| ApiCall::DeleteFunctionUrlConfig { function_name: name() });
+        let itself = ApiCall::DeleteFunction { function_name: name() };
+        let calls = sources.chain(url).chain([itself]).collect();
+        let lost = "A deleted function cannot be brought back: AWS keeps neither its code nor its URL.";
+        Ok(WorkedOut::plain(calls, Inverse::None(lost.to_owned())))
+    }
+
+    /// A function has no unique id: one that was made again under its name has another revision.
+    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
+        let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
+            return Freshness::Changed("AWS answered about something else".to_owned());
+        };
+        if was.code_sha256 != is.code_sha256 {
+            return Freshness::Changed(format!(
+                "its code has been changed since: SHA-256 was {} and is {}",
+                was.code_sha256, is.code_sha256
+            ));
+        }
+        if was.revision != is.revision {
+            return Freshness::Changed("it has been changed or made again since".to_owned());
+        }
+        if was != is {
+            return Freshness::Changed("what calls it, or who may, has been changed since".to_owned());
+        }
+        Freshness::AsApproved
+    }
+
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], _now: &Observation) -> bool {
+        false
+    }
+
+    fn removes_target(&self) -> bool {
+        true
+    }
+
+    fn left(&self, now: &Observation) -> Vec<String> {
+        let Some(function) = self.observed(now) else { return Vec::new() };
+        let sources = (!function.sources.is_empty()).then(|| format!("{} event source(s)", function.sources.len()));
+        let url = function.url.as_ref().map(|_| "its URL".to_owned());
+        sources.into_iter().chain(url).chain(["the function".to_owned()]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::action::Action;
+    use crate::domain::observation::{Source, Url};
+
+    fn action() -> DeleteFunction {
+        DeleteFunction { region: "us-east-1".into(), function_name: "f".into() }
+    }
+
+    fn function() -> Function {
+        let source = Source { arn: "arn:aws:lambda:us-east-1:1:event-source-mapping:u".into(), from: "q".into() };
+        Function {
+            name: "f".into(),
+            arn: "arn:aws:lambda:us-east-1:111122223333:function:f".into(),
+            role: "r".into(),
+            runtime: "python3.12".into(),
+            handler: "m.f".into(),
+            code_sha256: "abc".into(),
+            revision: "1".into(),
+            changed_at: "2026-01-01".into(),
+            variables: Vec::new(),
+            policy: None,
+            url: Some(Url { address: "https://x".into(), auth: "NONE".into() }),
+            sources: BTreeMap::from([("u".to_owned(), source)]),
+            versions: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_calls_it_goes_before_it() {
+        let work = action().work_out(&Observation::Function(function())).unwrap();
+        let names: Vec<&str> = work.calls.iter().map(ApiCall::operation).collect();
+        assert_eq!(names, ["DeleteEventSourceMapping", "DeleteFunctionUrlConfig", "DeleteFunction"]);
+        let command = work.calls[0].cli("us-east-1");
+        assert_eq!(command, "aws lambda delete-event-source-mapping --uuid u --region us-east-1");
+    }
+
+    #[test]
+    fn a_function_with_other_code_is_not_what_was_approved() {
+        let action = Action::DeleteFunction(action());
+        let before = Observation::Function(function());
+        let fresh = |now: Function| action.freshness(&before, &Observation::Function(now));
+        assert_eq!(fresh(function()), Freshness::AsApproved);
+        assert!(matches!(fresh(Function { code_sha256: "x".into(), ..function() }), Freshness::Changed(_)));
+        assert!(matches!(fresh(Function { revision: "2".into(), ..function() }), Freshness::Changed(_)));
+        assert!(matches!(fresh(Function { url: None, ..function() }), Freshness::Changed(_)));
+        assert_eq!(action.freshness(&before, &Observation::OwnerMissing), Freshness::AlreadyDone);
+        assert!(action.holds(&before, &[], &Observation::OwnerMissing));
+        assert_eq!(action.left(&before, &before), ["1 event source(s)", "its URL", "the function"]);
+    }
+}

@@ -1,0 +1,158 @@
+//! Policies that the attacker has put on users, roles and groups that are not theirs.
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{Change, Freshness};
+use super::policy::detach;
+use super::revocation::same_documents;
+use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
+use crate::domain::observation::{Holder, Observation, Probe};
+use crate::domain::policy::ActionClass;
+use crate::domain::trail::parameters::is_quarantine;
+
+/// Takes a managed policy off.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct DetachPolicy {
+    /// Off whom.
+    pub holder: Holder,
+    /// The policy.
+    pub policy_arn: String,
+}
+
+/// Deletes an inline policy.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct DeleteInlinePolicy {
+    /// Whose.
+    pub holder: Holder,
+    /// The policy.
+    pub policy_name: String,
+}
+
+impl Change for DetachPolicy {
+    fn kind(&self) -> &'static str {
+        "detach-policy"
+    }
+
+    fn class(&self) -> ActionClass {
+        ActionClass::Eradicate
+    }
+
+    fn target(&self) -> &str {
+        self.holder.name()
+    }
+
+    fn title(&self) -> String {
+        let policy = self.policy_arn.rsplit('/').next().unwrap_or(&self.policy_arn);
+        format!("Detach policy {policy} from {}", self.holder.in_words())
+    }
+
+    fn effect(&self) -> String {
+        "The attacker has attached it. What it lets its holder do, the holder cannot do from then on, unless another policy \
+         lets it."
+            .to_owned()
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::Attachment { holder: self.holder.clone(), policy_arn: self.policy_arn.clone() }
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let Observation::Attached { present, .. } = before else { return wrong_answer() };
+        if is_quarantine(&self.policy_arn) {
+            return Err("This policy takes rights away from a leaked credential: it stays.".to_owned());
+        }
+        if !present {
+            return Err(format!("The policy is no longer attached to {}.", self.holder.in_words()));
+        }
+        let policy_arn = self.policy_arn.clone();
+        let attach = match self.holder.clone() {
+            Holder::User(user_name) => ApiCall::AttachUserPolicy { user_name, policy_arn },
+            Holder::Role(role_name) => ApiCall::AttachRolePolicy { role_name, policy_arn },
+            Holder::Group(group_name) => ApiCall::AttachGroupPolicy { group_name, policy_arn },
+        };
+        Ok(WorkedOut::plain(vec![detach(&self.holder, &self.policy_arn)], Inverse::Calls(vec![attach])))
+    }
+
+    fn freshness(&self, _before: &Observation, now: &Observation) -> Freshness {
+        match now {
+            Observation::Attached { present: true, .. } => Freshness::AsApproved,
+            _ => Freshness::AlreadyDone,
+        }
+    }
+
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
+        matches!(now, Observation::Attached { present: false, .. })
+    }
+}
+
+impl Change for DeleteInlinePolicy {
+    fn kind(&self) -> &'static str {
+        "delete-inline-policy"
+    }
+
+    fn class(&self) -> ActionClass {
+        ActionClass::Eradicate
+    }
+
+    fn target(&self) -> &str {
+        self.holder.name()
+    }
+
+    fn title(&self) -> String {
+        format!("Delete inline policy {} of {}", self.policy_name, self.holder.in_words())
+    }
+
+    fn effect(&self) -> String {
+        "The attacker has written it. If there was another of this name before, that is lost already: only the attacker's \
+         document can be put back."
+            .to_owned()
+    }
+
+    fn probe(&self) -> Probe {
+        let policy_name = self.policy_name.clone();
+        match self.holder.clone() {
+            Holder::User(user_name) => Probe::UserPolicy { user_name, policy_name },
+            Holder::Role(role_name) => Probe::RolePolicy { role_name, policy_name },
+            Holder::Group(group_name) => Probe::GroupPolicy { group_name, policy_name },
+        }
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let Observation::InlinePolicy { document, .. } = before else { return wrong_answer() };
+        let Some(policy_document) = document.clone() else {
+            return Err(format!("{} has no policy {} any more.", self.holder.in_words(), self.policy_name));
+        };
+        let policy_name = self.policy_name.clone();
+        let (delete, put) = match self.holder.clone() {
+            Holder::User(user_name) => (
+                ApiCall::DeleteUserPolicy { user_name: user_name.clone(), policy_name: policy_name.clone() },
+                ApiCall::PutUserPolicy { user_name, policy_name, policy_document },
+            ),
+            Holder::Role(role_name) => (
+                ApiCall::DeleteRolePolicy { role_name: role_name.clone(), policy_name: policy_name.clone() },
+                ApiCall::PutRolePolicy { role_name, policy_name, policy_document },
+            ),
+            Holder::Group(group_name) => (
+                ApiCall::DeleteGroupPolicy { group_name: group_name.clone(), policy_name: policy_name.clone() },
+                ApiCall::PutGroupPolicy { group_name, policy_name, policy_document },
+            ),
+        };
+        Ok(WorkedOut::plain(vec![delete], Inverse::Calls(vec![put])))
+    }
+
+    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
+        match (before, now) {
+            (_, Observation::InlinePolicy { document: None, .. }) => Freshness::AlreadyDone,
+            (Observation::InlinePolicy { document: was, .. }, Observation::InlinePolicy { document: is, .. })
+                if same_documents(was.as_deref(), is.as_deref()) =>
+            {
+                Freshness::AsApproved
+            }
+            _ => Freshness::Changed(format!("policy {} has been changed since", self.policy_name)),
+        }
+    }
+
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
+        matches!(now, Observation::InlinePolicy { document: None, .. })
+    }
+}

@@ -1,0 +1,189 @@
+//! An instance that the attacker has made.
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{Change, Freshness};
+use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
+use crate::domain::id::IncidentId;
+use crate::domain::observation::{Instance, Observation, Probe};
+use crate::domain::policy::ActionClass;
+
+/// Keeps an instance's volumes as snapshots, and terminates it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct TerminateInstance {
+    /// Where it runs.
+    pub region: String,
+    /// `i-…`
+    pub instance_id: String,
+    /// The snapshots are marked with it.
+    pub incident: IncidentId,
+}
+
+impl TerminateInstance {
+    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a Instance> {
+        match seen {
+            Observation::Instance(instance) if instance.id == self.instance_id => Some(instance),
+            _ => None,
+        }
+    }
+
+    fn snapshot(&self, volume_id: &str) -> ApiCall {
+        let tags = [("irp-incident", self.incident.to_string()), ("irp-instance", self.instance_id.clone())];
+        let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{{Key={key},Value={value}}}")).collect();
+        ApiCall::CreateSnapshot {
+            volume_id: volume_id.to_owned(),
+            description: format!("Evidence of {}: before the end of {}", self.incident, self.instance_id),
+            tag_specifications: format!("ResourceType=snapshot,Tags=[{}]", tags.join(",")),
+        }
+    }
+}
+
+impl Change for TerminateInstance {
+    fn kind(&self) -> &'static str {
+        "terminate-instance"
+    }
+
+    fn class(&self) -> ActionClass {
+        ActionClass::Eradicate
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn target(&self) -> &str {
+        &self.instance_id
+    }
+
+    fn title(&self) -> String {
+        format!("Terminate instance {} in {}", self.instance_id, self.region)
+    }
+
+    fn effect(&self) -> String {
+        "Its volumes are kept as snapshots first; what is in its memory is lost. Whatever its role's session was used \
+         for elsewhere goes on until that role's sessions are revoked."
+            .to_owned()
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::Instance { region: self.region.clone(), instance_id: self.instance_id.clone() }
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let Some(instance) = self.observed(before) else { return wrong_answer() };
+        let mut calls: Vec<ApiCall> = instance.volumes.keys().map(|volume| self.snapshot(volume)).collect();
+        if instance.protected {
+            calls.push(ApiCall::ModifyInstanceAttribute {
+                instance_id: self.instance_id.clone(),
+                attribute: "disableApiTermination".to_owned(),
+                value: "false".to_owned(),
+            });
+        }
+        calls.push(ApiCall::TerminateInstances { instance_ids: self.instance_id.clone() });
+        let kept = format!(
+            "An instance cannot be brought back. Its volumes are kept as snapshots tagged irp-instance={}: a new \
+             instance can be made from those.",
+            self.instance_id
+        );
+        Ok(WorkedOut::plain(calls, Inverse::None(kept)))
+    }
+
+    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
+        let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
+            return Freshness::Changed("AWS answered about something else".to_owned());
+        };
+        let changed = |what: &str, was: &str, is: &str| Freshness::Changed(format!("its {what} was {was} and is {is}"));
+        if was.launched_at != is.launched_at {
+            return changed("launch time", &was.launched_at, &is.launched_at);
+        }
+        // One that is only coming up is on its way to the state that was approved, or has reached it.
+        let settled = |state: &str| if state == "pending" { "running".to_owned() } else { state.to_owned() };
+        if settled(&was.state) != settled(&is.state) {
+            return changed("state", &was.state, &is.state);
+        }
+        if was.protected != is.protected || was.volumes != is.volumes {
+            return Freshness::Changed("its volumes or its protection have been changed since".to_owned());
+        }
+        Freshness::AsApproved
+    }
+
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], _now: &Observation) -> bool {
+        false
+    }
+
+    fn removes_target(&self) -> bool {
+        true
+    }
+
+    fn left(&self, now: &Observation) -> Vec<String> {
+        let Some(instance) = self.observed(now) else { return Vec::new() };
+        let protection = instance.protected.then(|| "its protection from termination".to_owned());
+        let state = format!("the instance, {}", instance.state);
+        protection.into_iter().chain([state]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::action::Action;
+    use crate::domain::observation::Volume;
+
+    fn action() -> TerminateInstance {
+        let incident = "INC-7".parse().unwrap();
+        TerminateInstance { region: "us-west-2".into(), instance_id: "i-1".into(), incident }
+    }
+
+    fn instance(id: &str) -> Instance {
+        let volume = |id: &str| {
+            let arn = format!("arn:aws:ec2:us-west-2:111122223333:volume/{id}");
+            (id.to_owned(), Volume { arn, device: "/dev/xvda".into(), deleted_with_instance: true })
+        };
+        Instance {
+            id: id.into(),
+            arn: format!("arn:aws:ec2:us-west-2:111122223333:instance/{id}"),
+            launched_at: "2026-01-01T00:00:00Z".into(),
+            state: "running".into(),
+            instance_type: "c5.4xlarge".into(),
+            image_id: "ami-1".into(),
+            key_name: None,
+            profile: None,
+            protected: true,
+            user_data: None,
+            groups: Vec::new(),
+            volumes: BTreeMap::from([volume("vol-1"), volume("vol-2")]),
+            snapshots_arn: "arn:aws:ec2:us-west-2::snapshot/*".into(),
+            tags: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn volumes_are_kept_before_the_protection_goes_and_the_instance_ends() {
+        let work = action().work_out(&Observation::Instance(instance("i-1"))).unwrap();
+        let names: Vec<&str> = work.calls.iter().map(ApiCall::operation).collect();
+        assert_eq!(names, ["CreateSnapshot", "CreateSnapshot", "ModifyInstanceAttribute", "TerminateInstances"]);
+        assert!(work.calls[0].cli("us-west-2").contains("irp-incident"));
+        assert!(matches!(work.inverse, Inverse::None(_)));
+        let open = Instance { protected: false, volumes: BTreeMap::new(), ..instance("i-1") };
+        assert_eq!(action().work_out(&Observation::Instance(open)).unwrap().calls.len(), 1);
+    }
+
+    #[test]
+    fn another_launch_or_state_is_another_approval() {
+        let before = Observation::Instance(instance("i-1"));
+        let action = Action::TerminateInstance(action());
+        let fresh = |now: Instance| action.freshness(&before, &Observation::Instance(now));
+        assert_eq!(fresh(instance("i-1")), Freshness::AsApproved);
+        let stopped = Instance { state: "stopped".into(), ..instance("i-1") };
+        assert!(matches!(fresh(stopped), Freshness::Changed(why) if why.contains("stopped")));
+        let again = Instance { launched_at: "2026-01-02T00:00:00Z".into(), ..instance("i-1") };
+        assert!(matches!(fresh(again), Freshness::Changed(_)));
+        assert_eq!(action.freshness(&before, &Observation::OwnerMissing), Freshness::AlreadyDone);
+        assert!(action.holds(&before, &[], &Observation::OwnerMissing));
+        assert!(!action.holds(&before, &[], &before));
+        assert_eq!(action.left(&before, &before).len(), 2);
+        assert!(action.work_out(&Observation::OwnerMissing).is_err());
+    }
+}

@@ -1,0 +1,351 @@
+//! What is to be removed and put back: from the footprint that the search has shown, in the order in which it goes. Only
+//! what the attacker has made is deleted; what was there before is put back; everything else is for people.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use super::estate;
+use super::state::Incident;
+use super::steps::{Offer, Step, in_force, steps as all_steps};
+use crate::domain::action::{
+    Action, DeleteAccessKey, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeleteLoginProfile, DeletePolicy,
+    DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy,
+};
+use crate::domain::approval::RequestState;
+use crate::domain::hunt::Trace;
+use crate::domain::id::StepId;
+use crate::domain::observation::Holder;
+use crate::domain::playbook::{Playbook, PlaybookStep};
+use crate::domain::policy::ActionClass;
+use crate::domain::trail::deed::Deed;
+use crate::domain::trail::footprint::State;
+use crate::domain::trail::parameters::is_quarantine;
+use crate::domain::trail::token::bare_name;
+
+/// The trail shows a call up to so much later: what a search shows before that can be from before the removal.
+const TRAIL_DELAY: TimeDelta = TimeDelta::minutes(20);
+
+/// Removals that have a card of their own at a time: as they are done, the next ones get theirs.
+const STEPS_MAX: usize = 30;
+/// Events that a card names.
+const EVIDENCE_SHOWN_MAX: usize = 3;
+
+/// One thing to remove or put back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removal {
+    /// When it is its turn: what lets somebody in goes before what it lets in, and a policy after what it hangs on.
+    rank: u8,
+    /// What tells it from the others in its step's name.
+    suffix: String,
+    /// What is done.
+    pub action: Action,
+    /// Events that prove it is the attacker's.
+    pub evidence: Vec<String>,
+}
+
+impl Removal {
+    fn new(rank: u8, trace: &Trace, suffix: &str, action: Action) -> Self {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-._@+=,".contains(c) { c } else { '-' };
+        Self { rank, suffix: suffix.chars().map(plain).collect(), action, evidence: trace.evidence.clone() }
+    }
+
+    /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait.
+    const fn waits(&self) -> bool {
+        !matches!(
+            self.action,
+            Action::DetachPolicy(_)
+                | Action::DeleteInlinePolicy(_)
+                | Action::RemoveFromGroup(_)
+                | Action::RevokeIngress(_)
+                | Action::UnshareSnapshot(_)
+                | Action::StartLogging(_)
+                | Action::EnableDetector(_)
+        )
+    }
+}
+
+/// What the search has shown that is in the incident's account.
+fn traces(incident: &Incident) -> impl Iterator<Item = &Trace> {
+    let account = incident.account();
+    let hunted = incident.hunted.as_ref().map_or(&[][..], |(hunted, _)| &hunted.footprint);
+    hunted.iter().filter(move |trace| trace.account.is_none() || trace.account == account)
+}
+
+/// Whether it is there, and the attacker's alone.
+fn is_theirs(trace: &Trace) -> bool {
+    trace.made_by_attacker && trace.state == State::Present
+}
+
+/// Everything to remove or put back, in order.
+pub fn removals(incident: &Incident) -> Vec<Removal> {
+    let mut found: Vec<Removal> = traces(incident).flat_map(|trace| of_trace(incident, trace)).collect();
+    found.sort_by(|a, b| (a.rank, &a.suffix).cmp(&(b.rank, &b.suffix)));
+    found.dedup_by(|a, b| a.suffix == b.suffix);
+    found
+}
+
+/// What the attacker has made or changed that the bot has no action for: type and id.
+pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
+    let none = |trace: &&Trace| {
+        let touched = is_theirs(trace) || (trace.state == State::Modified && !trace.made_by_attacker);
+        let open = if trace.deeds.is_empty() || trace.made_by_attacker {
+            of_trace(incident, trace).is_empty() && !is_part(incident, trace)
+        } else {
+            is_unanswered(incident, trace)
+        };
+        touched && open
+    };
+    traces(incident).filter(none).collect()
+}
+
+/// Whether it goes with something else that is removed: a key or device of a user that the attacker has made.
+fn is_part(incident: &Incident, trace: &Trace) -> bool {
+    match trace.resource_type.as_str() {
+        "AWS::IAM::AccessKey" => key_owner(incident, trace).is_some_and(|user| made(incident, "AWS::IAM::User", &user)),
+        // It hangs on a user or on nobody: in the first case it goes with the user.
+        "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => {
+            traces(incident).any(|other| other.resource_type == "AWS::IAM::User" && is_theirs(other))
+        }
+        // A function's address goes with the function.
+        "AWS::Lambda::Url" => made(incident, "AWS::Lambda::Function", bare_name(&trace.id)),
+        _ => false,
+    }
+}
+
+/// Whether the attacker has made this and it is there.
+fn made(incident: &Incident, resource_type: &str, name: &str) -> bool {
+    traces(incident).any(|t| t.resource_type == resource_type && bare_name(&t.id) == name && is_theirs(t))
+}
+
+/// Whose a key is: what the call that made it says, else what the search says of the key.
+fn key_owner(incident: &Incident, trace: &Trace) -> Option<String> {
+    let made = trace.deeds.iter().find(|deed| deed.operation == "CreateAccessKey").map(|deed| deed.what.clone());
+    made.or_else(|| {
+        let (hunted, _) = incident.hunted.as_ref()?;
+        let reached = hunted.credentials.iter().find(|of| of.access_key_id.as_deref() == Some(&trace.id))?;
+        let arn = reached.principal.as_deref().filter(|arn| arn.contains(":user/"))?;
+        Some(bare_name(arn).to_owned())
+    })
+}
+
+fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
+    let name = bare_name(&trace.id).to_owned();
+    let suffix = format!("{}.{name}", kind(trace));
+    // The same name can stand in several Regions.
+    let regional = |(rank, action)| {
+        let suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        vec![Removal::new(rank, trace, &suffix, action)]
+    };
+    let one = |rank, action| vec![Removal::new(rank, trace, &suffix, action)];
+    match (trace.resource_type.as_str(), is_theirs(trace)) {
+        ("AWS::IAM::AccessKey", true) => {
+            let owner = key_owner(incident, trace).filter(|user| !made(incident, "AWS::IAM::User", user));
+            let (Some(user_name), Ok(access_key_id)) = (owner, trace.id.parse()) else { return Vec::new() };
+            one(0, Action::DeleteAccessKey(DeleteAccessKey { user_name, access_key_id }))
+        }
+        ("AWS::IAM::User", true) => one(2, Action::DeleteUser(DeleteUser { user_name: name })),
+        ("AWS::IAM::Role", true) => one(5, Action::DeleteRole(DeleteRole { role_name: name })),
+        ("AWS::IAM::InstanceProfile", true) => {
+            one(6, Action::DeleteInstanceProfile(DeleteInstanceProfile { instance_profile_name: name }))
+        }
+        ("AWS::IAM::Group", true) => one(6, Action::DeleteGroup(DeleteGroup { group_name: name })),
+        ("AWS::IAM::ManagedPolicy", true) => match policy_arn(incident, trace) {
+            Some(policy_arn) => one(7, Action::DeletePolicy(DeletePolicy { policy_arn })),
+            None => Vec::new(),
+        },
+        (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
+        (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
+        (_, false) => match estate::put_back(trace) {
+            Some(found) => regional(found),
+            None => put_back(incident, trace, &name),
+        },
+    }
+}
+
+/// The last part of the type: `User`.
+fn kind(trace: &Trace) -> String {
+    trace.resource_type.rsplit("::").next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn policy_arn(incident: &Incident, trace: &Trace) -> Option<String> {
+    if trace.id.starts_with("arn:") {
+        return Some(trace.id.clone());
+    }
+    incident.account().map(|account| format!("arn:aws:iam::{account}:policy/{}", trace.id))
+}
+
+/// What undoes the attacker's deeds on something that was there before. What they have taken back themselves is left.
+fn put_back(incident: &Incident, trace: &Trace, name: &str) -> Vec<Removal> {
+    let holder = holder(trace, name);
+    let mut found = Vec::new();
+    for (at, deed) in trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker) {
+        let Some((rank, action)) = undoing(incident, trace, holder.as_ref(), deed) else { continue };
+        if trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later)) {
+            continue;
+        }
+        let suffix = [kind(trace), name.to_owned(), action.kind().to_owned(), bare_name(&deed.what).to_owned()];
+        found.push(Removal::new(rank, trace, suffix.join(".").trim_end_matches('.'), action));
+    }
+    found
+}
+
+/// Whether the attacker has done something to it that nothing here takes back.
+fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
+    let name = bare_name(&trace.id);
+    let holder = holder(trace, name);
+    trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker).any(|(at, deed)| {
+        // A membership goes with the user or is taken back at the group; a trust policy is containment.
+        let elsewhere = matches!(deed.operation.as_str(), "AddUserToGroup" | "UpdateAssumeRolePolicy");
+        let settled = elsewhere
+            || is_quarantine(&deed.what)
+            || undoing(incident, trace, holder.as_ref(), deed).is_some()
+            || trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later))
+            || trace.deeds[..at].iter().any(|earlier| earlier.by_attacker && takes_back(earlier, deed));
+        !settled
+    })
+}
+
+fn holder(trace: &Trace, name: &str) -> Option<Holder> {
+    match trace.resource_type.as_str() {
+        "AWS::IAM::User" => Some(Holder::User(name.to_owned())),
+        "AWS::IAM::Role" => Some(Holder::Role(name.to_owned())),
+        "AWS::IAM::Group" => Some(Holder::Group(name.to_owned())),
+        _ => None,
+    }
+}
+
+fn undoing(incident: &Incident, trace: &Trace, holder: Option<&Holder>, deed: &Deed) -> Option<(u8, Action)> {
+    let what = || deed.what.clone();
+    Some(match (deed.operation.as_str(), holder) {
+        ("AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy", Some(holder)) if !is_quarantine(&deed.what) => {
+            (1, Action::DetachPolicy(DetachPolicy { holder: holder.clone(), policy_arn: what() }))
+        }
+        ("PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy", Some(holder)) => {
+            (1, Action::DeleteInlinePolicy(DeleteInlinePolicy { holder: holder.clone(), policy_name: what() }))
+        }
+        ("AddUserToGroup", Some(Holder::Group(group))) if !made(incident, "AWS::IAM::User", &deed.what) => {
+            (1, Action::RemoveFromGroup(RemoveFromGroup { user_name: what(), group_name: group.clone() }))
+        }
+        ("CreateLoginProfile", Some(Holder::User(user))) => {
+            (0, Action::DeleteLoginProfile(DeleteLoginProfile { user_name: user.clone() }))
+        }
+        ("CreatePolicyVersion", None) if trace.resource_type == "AWS::IAM::ManagedPolicy" => {
+            let policy_arn = policy_arn(incident, trace)?;
+            (1, Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn, version_id: what() }))
+        }
+        // A trust policy is put back as containment: it is a door that stands open.
+        _ => return None,
+    })
+}
+
+/// Whether a later deed takes this one back.
+fn takes_back(deed: &Deed, later: &Deed) -> bool {
+    let opposite = match deed.operation.as_str() {
+        "AttachUserPolicy" => "DetachUserPolicy",
+        "AttachRolePolicy" => "DetachRolePolicy",
+        "AttachGroupPolicy" => "DetachGroupPolicy",
+        "PutUserPolicy" => "DeleteUserPolicy",
+        "PutRolePolicy" => "DeleteRolePolicy",
+        "PutGroupPolicy" => "DeleteGroupPolicy",
+        "CreatePolicyVersion" => "DeletePolicyVersion",
+        "AddUserToGroup" => "RemoveUserFromGroup",
+        "CreateLoginProfile" => "DeleteLoginProfile",
+        _ => return false,
+    };
+    // The same again by the attacker is undone once.
+    let again = deed.operation == later.operation && later.by_attacker;
+    (later.operation == opposite || again) && (later.what == deed.what || deed.operation == "CreateLoginProfile")
+}
+
+/// Trust policies of roles that were there before and that the attacker has changed: doors that stand open.
+pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
+    let theirs = |trace: &&Trace| {
+        trace.made_by_attacker && matches!(trace.resource_type.as_str(), "AWS::IAM::User" | "AWS::IAM::Role")
+    };
+    let attackers: BTreeSet<String> =
+        traces(incident).filter(theirs).map(|trace| bare_name(&trace.id).to_owned()).collect();
+    let door = |trace: &Trace| {
+        let changed =
+            trace.resource_type == "AWS::IAM::Role" && !trace.made_by_attacker && trace.state != State::Deleted;
+        let newest = trace.deeds.iter().rev().find(|deed| deed.operation == "UpdateAssumeRolePolicy")?;
+        // Whoever has changed it after the attacker has seen to it.
+        let newest = Some(newest).filter(|deed| changed && deed.by_attacker)?;
+        Some(RestoreTrustPolicy {
+            role_name: bare_name(&trace.id).to_owned(),
+            event_id: newest.event_id.clone(),
+            attackers: attackers.clone(),
+        })
+    };
+    traces(incident).filter_map(door).collect()
+}
+
+/// The steps of the playbook's step `of`, as far as their turn has come; and those that were ever asked for.
+pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> Vec<Step> {
+    let named = |suffix: &str| format!("{}.{suffix}", of.id).parse::<StepId>();
+    let mut steps: Vec<Step> = Vec::new();
+    let mut open = 0;
+    for removal in removals(incident) {
+        let Ok(id) = named(&removal.suffix) else { continue };
+        let asked = incident.requests_for(&id).next().is_some();
+        if !asked && ((!contained && removal.waits()) || open == STEPS_MAX) {
+            continue;
+        }
+        open += usize::from(!is_done(incident, &id, &removal.action));
+        let evidence = removal.evidence.iter().take(EVIDENCE_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+        steps.push(Step {
+            id,
+            title: removal.action.title(),
+            why: format!("{} Events that show that it is the attacker's: {evidence}.", of.why),
+            offer: Offer::Action(removal.action),
+        });
+    }
+    keep_asked(incident, of, &mut steps);
+    steps
+}
+
+/// The same of the doors that the attacker has opened.
+pub(super) fn door_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for door in opened_doors(incident) {
+        let Ok(id) = format!("{}.{}", of.id, door.role_name).parse() else { continue };
+        let why = format!("{} Event that shows that the attacker has changed it: {}.", of.why, door.event_id);
+        let action = Action::RestoreTrustPolicy(door);
+        steps.push(Step { id, title: action.title(), why, offer: Offer::Action(action) });
+    }
+    keep_asked(incident, of, &mut steps);
+    steps
+}
+
+/// What was asked for stays, though the trail shows by now that it is gone.
+fn keep_asked(incident: &Incident, of: &PlaybookStep, steps: &mut Vec<Step>) {
+    let is_of = |id: &StepId| id.as_str().strip_prefix(of.id.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    for request in incident.requests.values().filter(|request| is_of(&request.plan.step)) {
+        if steps.iter().any(|step| step.id == request.plan.step) {
+            continue;
+        }
+        let action = request.plan.action.clone();
+        let (id, why) = (request.plan.step.clone(), of.why.clone());
+        steps.push(Step { id, title: action.title(), why, offer: Offer::Action(action) });
+    }
+}
+
+/// The removals that are not done, in order.
+pub fn left(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
+    let removal = |step: Step| match step.offer.clone() {
+        Offer::Action(action) if action.class() == ActionClass::Eradicate => Some((step, action)),
+        _ => None,
+    };
+    let steps = all_steps(incident, playbook).into_iter().filter_map(removal);
+    let open = |(step, action): &(Step, Action)| {
+        !is_done(incident, &step.id, action) && removals(incident).iter().any(|removal| removal.action == *action)
+    };
+    steps.filter(open).collect()
+}
+
+/// Whether a removal has been carried out, and no search since that is late enough shows the same again.
+pub fn is_done(incident: &Incident, step: &StepId, action: &Action) -> bool {
+    let Some(RequestState::Verified { at, .. }) = in_force(incident, step).map(|r| &r.state) else { return false };
+    let seen_since = incident.hunted.as_ref().is_some_and(|(_, hunted_at)| *hunted_at > *at + TRAIL_DELAY);
+    !(seen_since && removals(incident).iter().any(|removal| removal.action == *action))
+}

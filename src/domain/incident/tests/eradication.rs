@@ -1,0 +1,203 @@
+//! What is offered for removal, when and in which order.
+
+use super::case::{Case, KEY, OTHER_KEY, role};
+use crate::domain::action::{Action, DeactivateAccessKey};
+use crate::domain::hunt::{Hunted, Trace};
+use crate::domain::incident::eradication::{by_hand, left, removals};
+use crate::domain::incident::event::Event;
+use crate::domain::incident::steps::{Missing, contained, missing, steps};
+use crate::domain::incident::together::open_steps;
+use crate::domain::trail::deed::Deed;
+use crate::domain::trail::footprint::State;
+
+const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+fn made(kind: &str, id: &str) -> Trace {
+    Trace {
+        resource_type: format!("AWS::IAM::{kind}"),
+        id: id.into(),
+        account: "111122223333".parse().ok(),
+        region: "us-east-1".into(),
+        state: State::Present,
+        made_by_attacker: true,
+        evidence: vec![format!("made-{id}")],
+        deeds: Vec::new(),
+    }
+}
+
+fn changed(kind: &str, id: &str, deeds: &[(&str, &str, bool)]) -> Trace {
+    let deeds = deeds.iter().enumerate().map(|(n, (operation, what, by_attacker))| Deed {
+        operation: (*operation).into(),
+        what: (*what).into(),
+        event_id: format!("e{n}"),
+        by_attacker: *by_attacker,
+    });
+    Trace { state: State::Modified, made_by_attacker: false, deeds: deeds.collect(), ..made(kind, id) }
+}
+
+fn key_of(user: &str, key: &str) -> Trace {
+    let deeds = changed("AccessKey", key, &[("CreateAccessKey", user, true)]).deeds;
+    Trace { deeds, ..made("AccessKey", key) }
+}
+
+fn hunted(case: &mut Case, footprint: Vec<Trace>) {
+    case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, ..Hunted::default() }) }]);
+}
+
+fn kinds(case: &Case) -> Vec<(&'static str, String)> {
+    removals(&case.incident).iter().map(|r| (r.action.kind(), r.action.target().to_owned())).collect()
+}
+
+fn contain(case: &mut Case) {
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(contained(&case.incident, &case.playbook));
+}
+
+#[test]
+fn only_what_the_attacker_made_is_deleted_and_credentials_go_first() {
+    let mut case = Case::new();
+    let gone = Trace { state: State::Deleted, ..made("User", "gone") };
+    let elsewhere = Trace { account: "999988887777".parse().ok(), ..made("User", "far") };
+    hunted(
+        &mut case,
+        vec![
+            made("ManagedPolicy", "arn:aws:iam::111122223333:policy/loot"),
+            made("Role", "backdoor"),
+            made("User", "mallory"),
+            key_of("mallory", "AKIAMALLORY000000001"),
+            key_of("victim", "AKIAVICTIM0000000001"),
+            made("Group", "cabal"),
+            made("InstanceProfile", "backdoor"),
+            changed("User", "ci", &[]),
+            changed("Role", "app", &[("PutRolePolicy", "door", true)]),
+            gone,
+            elsewhere,
+            Trace { resource_type: "AWS::Lambda::Function".into(), ..made("User", "miner") },
+        ],
+    );
+    let expected = [
+        ("delete-access-key", "AKIAVICTIM0000000001"),
+        ("delete-inline-policy", "app"),
+        ("delete-user", "mallory"),
+        ("delete-role", "backdoor"),
+        ("delete-group", "cabal"),
+        ("delete-instance-profile", "backdoor"),
+        ("delete-policy", "loot"),
+    ];
+    assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
+    let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.resource_type.as_str()).collect();
+    assert_eq!(
+        hands,
+        ["AWS::IAM::User", "AWS::Lambda::Function"],
+        "a user with a change that has no name, and a function"
+    );
+}
+
+#[test]
+fn removal_waits_for_containment_but_what_tightens_does_not() {
+    let mut case = Case::new();
+    hunted(&mut case, vec![made("User", "mallory"), changed("User", "ci", &[("AttachUserPolicy", ADMIN, true)])]);
+    let shown = |case: &Case| -> Vec<String> {
+        let all = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
+        all.filter(|id| id.starts_with("remove")).collect()
+    };
+    let detach = "remove.user.ci.detach-policy.AdministratorAccess".to_owned();
+    assert_eq!(shown(&case), std::slice::from_ref(&detach));
+    // What is left of the attacker is no missing containment.
+    assert_eq!(missing(&case.incident, &case.playbook).len(), 3);
+    assert_eq!(open_steps(&case.incident, &case.playbook).len(), 3);
+    contain(&mut case);
+    assert_eq!(shown(&case), [detach, "remove.user.mallory".to_owned()]);
+    let together = open_steps(&case.incident, &case.playbook);
+    assert_eq!(together.iter().map(|(_, action)| action.kind()).collect::<Vec<_>>(), ["detach-policy", "delete-user"]);
+    assert!(together.iter().all(|(step, _)| step.why.contains("Events that show")));
+    // Containment that is taken away closes it again.
+    case.apply(vec![Event::ContainmentChecked {
+        held: vec![],
+        lost: vec![crate::domain::incident::event::Lost { request: super::case::request(1), why: "x".into() }],
+        new_keys: vec![],
+        unread: vec![],
+    }]);
+    assert_eq!(shown(&case).len(), 1);
+}
+
+#[test]
+fn what_was_taken_back_or_takes_rights_away_is_left_alone() {
+    let mut case = Case::new();
+    let quarantine = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3";
+    hunted(
+        &mut case,
+        vec![
+            changed(
+                "User",
+                "ci",
+                &[
+                    ("AttachUserPolicy", ADMIN, true),
+                    ("AttachUserPolicy", quarantine, true),
+                    ("PutUserPolicy", "p", true),
+                    ("PutUserPolicy", "p", true),
+                    ("DetachUserPolicy", ADMIN, false),
+                    ("PutUserPolicy", "ours", false),
+                    ("CreateLoginProfile", "", true),
+                ],
+            ),
+            changed("ManagedPolicy", "arn:aws:iam::111122223333:policy/ops", &[("CreatePolicyVersion", "v3", true)]),
+            changed("Group", "admins", &[("AddUserToGroup", "ci", true), ("AddUserToGroup", "mallory", true)]),
+            made("User", "mallory"),
+        ],
+    );
+    let expected = [
+        ("delete-login-profile", "ci"),
+        ("remove-from-group", "ci"),
+        ("restore-policy-version", "ops"),
+        ("delete-inline-policy", "ci"),
+        ("delete-user", "mallory"),
+    ];
+    assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
+    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+}
+
+#[test]
+fn a_trust_policy_that_stands_open_is_missing_containment_and_the_role_is_revoked_after_it() {
+    let mut case = Case::new();
+    case.reached(vec![role("app", "111122223333")]);
+    contain(&mut case);
+    let open = || changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true)]);
+    hunted(&mut case, vec![open(), made("User", "mallory")]);
+    let lacking = |case: &Case| -> Vec<String> {
+        missing(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect()
+    };
+    assert_eq!(lacking(&case), ["restore-trust.web", "revoke-assumed-roles.web"]);
+    assert!(missing(&case.incident, &case.playbook).iter().all(|(_, why)| *why == Missing::NotInForce));
+    assert!(left(&case.incident, &case.playbook).is_empty(), "removal waits for it");
+    // Whoever has put it back by hand since has closed it.
+    let closed = changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true), ("UpdateAssumeRolePolicy", "", false)]);
+    hunted(&mut case, vec![closed, made("User", "mallory")]);
+    assert!(contained(&case.incident, &case.playbook));
+    assert_eq!(left(&case.incident, &case.playbook).len(), 1);
+}
+
+#[test]
+fn a_victim_is_never_offered_for_deletion() {
+    for state in [State::Present, State::Modified, State::Deleted] {
+        let mut case = Case::new();
+        let victim = Trace { state, ..changed("User", "ci", &[("UpdateLoginProfile", "", true)]) };
+        hunted(&mut case, vec![victim]);
+        contain(&mut case);
+        assert!(kinds(&case).is_empty(), "{state:?}");
+        // That its password was changed is for people to see to.
+        assert_eq!(by_hand(&case.incident).len(), usize::from(state == State::Modified), "{state:?}");
+    }
+    // Nor is its key, which others had made.
+    let mut case = Case::new();
+    let key = Trace { made_by_attacker: false, state: State::Modified, ..key_of("ci", OTHER_KEY) };
+    hunted(&mut case, vec![key]);
+    assert!(kinds(&case).is_empty());
+    let off = Action::DeactivateAccessKey(DeactivateAccessKey {
+        user_name: "ci".into(),
+        access_key_id: KEY.parse().unwrap(),
+    });
+    assert_eq!(off.kind(), "deactivate-access-key");
+}

@@ -1,0 +1,164 @@
+//! What AWS says of machines, functions, doors and what watches the account: as much as is needed to remove them in
+//! order, to put back what an attacker has changed, and to know after the fact what was there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// `i-…`: never given twice.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// When it was launched or started last.
+    pub launched_at: String,
+    /// AWS's word: `running`, `stopped`.
+    pub state: String,
+    /// For example `c5.4xlarge`.
+    pub instance_type: String,
+    /// What it was made from.
+    pub image_id: String,
+    /// The key pair that lets people in.
+    pub key_name: Option<String>,
+    /// ARN of its instance profile.
+    pub profile: Option<String>,
+    /// Whether AWS refuses to terminate it until that is switched off.
+    pub protected: bool,
+    /// Its user data, as AWS gives it: base64.
+    pub user_data: Option<String>,
+    /// Security groups.
+    pub groups: Vec<String>,
+    /// Its volumes with their ARNs, by id.
+    pub volumes: BTreeMap<String, Volume>,
+    /// ARN under which AWS asks whether a snapshot may be made.
+    pub snapshots_arn: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A volume of an instance.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its ARN.
+    pub arn: String,
+    /// Where the instance has it.
+    pub device: String,
+    /// Whether it ends with the instance.
+    pub deleted_with_instance: bool,
+}
+
+/// A function, who may call it and what does.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The role that it acts with.
+    pub role: String,
+    /// For example `python3.12`.
+    pub runtime: String,
+    /// Where its code begins.
+    pub handler: String,
+    /// SHA-256 of the code, in base64 as AWS gives it.
+    pub code_sha256: String,
+    /// AWS gives another with every change.
+    pub revision: String,
+    /// When it was changed last, as AWS gives it.
+    pub changed_at: String,
+    /// Names of the variables in its environment; what they hold stays in AWS.
+    pub variables: Vec<String>,
+    /// Who may call it, a policy document.
+    pub policy: Option<String>,
+    /// The address at which it can be called from anywhere.
+    pub url: Option<Url>,
+    /// Event sources, by id.
+    pub sources: BTreeMap<String, Source>,
+    /// Published versions with the SHA-256 of their code.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// A function's own address.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Url {
+    /// Where.
+    pub address: String,
+    /// `NONE` or `AWS_IAM`.
+    pub auth: String,
+}
+
+/// What a function is called for.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The mapping's ARN.
+    pub arn: String,
+    /// The queue's or stream's ARN.
+    pub from: String,
+}
+
+/// A key pair. The private key is with whoever made it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct KeyPair {
+    /// `key-…`: never given twice.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// The public key, where AWS has it.
+    pub public_key: Option<String>,
+}
+
+/// A security group with the rules that some events have added and that are still there.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Ingress {
+    /// `sg-…`
+    pub group_id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// What the events have added and AWS still has.
+    pub rules: Vec<Rule>,
+    /// Whether the event history shows that they added any.
+    pub proven: bool,
+}
+
+/// Who may come in, to which ports.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// `sgr-…`
+    pub id: String,
+    /// `tcp`, `udp`, `icmp`, or `-1` for all.
+    pub protocol: String,
+    /// The first port; -1 for all.
+    pub from_port: i32,
+    /// The last port; -1 for all.
+    pub to_port: i32,
+    /// A network in CIDR notation, or a group or prefix list by its id.
+    pub source: String,
+}
+
+/// Who may use a snapshot by some events.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Sharing {
+    /// `snap-…`
+    pub snapshot_id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Those whom the events have let in and who still are: account ids, and `all` for everybody.
+    pub with: Vec<String>,
+    /// Whether the event history shows that they let anybody in.
+    pub proven: bool,
+}
+
+/// Something that watches the account: a trail, or `GuardDuty`'s detector.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Watching {
+    /// Its ARN.
+    pub arn: String,
+    /// Whether it does.
+    pub on: bool,
+}

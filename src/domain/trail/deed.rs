@@ -1,0 +1,75 @@
+//! What a call has put on a resource that was there before: as much as is needed to take it off again. A document is
+//! never part of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::record::Record;
+use super::resource::{at, cut};
+
+/// Longest text that is kept, in bytes.
+const TEXT_BYTES_MAX: usize = 512;
+
+/// One thing that was done to a resource that the attacker has touched.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Deed {
+    /// The call: `AttachUserPolicy`.
+    pub operation: String,
+    /// What was put there or taken off: a policy's ARN or name, a version, a user, as the call has it. Empty where the
+    /// call says all.
+    pub what: String,
+    /// The event that proves it.
+    pub event_id: String,
+    /// Whether the attacker did it: others take back what they did.
+    pub by_attacker: bool,
+}
+
+/// What a call that worked has put there or taken off; none where that is nothing that can be taken back.
+pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String> {
+    match (record.source(), record.name()) {
+        ("iam", _) => {}
+        ("ec2", "AuthorizeSecurityGroupIngress" | "ModifySnapshotAttribute") => return Some(String::new()),
+        _ => return None,
+    }
+    let (tree, path) = match record.name() {
+        "AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy" | "DetachUserPolicy" | "DetachRolePolicy"
+        | "DetachGroupPolicy" => (request, "policyArn"),
+        "PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy" | "DeleteUserPolicy" | "DeleteRolePolicy"
+        | "DeleteGroupPolicy" => (request, "policyName"),
+        "CreatePolicyVersion" => (response, "policyVersion.versionId"),
+        "DeletePolicyVersion" => (request, "versionId"),
+        "AddUserToGroup" | "RemoveUserFromGroup" => (request, "userName"),
+        "CreateAccessKey" => (response, "accessKey.userName"),
+        "CreateLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" | "UpdateAssumeRolePolicy" => {
+            return Some(String::new());
+        }
+        _ => return None,
+    };
+    let mut text = at(tree, path).into_iter().next()?;
+    cut(&mut text, TEXT_BYTES_MAX);
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Option<String> {
+        let record: Record<'_> = serde_json::from_str(json).unwrap();
+        what(&record, &record.request(), &record.response())
+    }
+
+    #[test]
+    fn what_was_put_there_is_kept_and_no_document() {
+        let put = r#"{"eventSource":"iam.amazonaws.com","eventName":"PutUserPolicy",
+            "requestParameters":{"userName":"ci","policyName":"p","policyDocument":"{}"}}"#;
+        assert_eq!(of(put).as_deref(), Some("p"));
+        let version = r#"{"eventSource":"iam.amazonaws.com","eventName":"CreatePolicyVersion",
+            "responseElements":{"policyVersion":{"versionId":"v3"}}}"#;
+        assert_eq!(of(version).as_deref(), Some("v3"));
+        let trust = r#"{"eventSource":"iam.amazonaws.com","eventName":"UpdateAssumeRolePolicy"}"#;
+        assert_eq!(of(trust).as_deref(), Some(""));
+        assert_eq!(of(&version.replace("iam.", "ec2.")), None);
+        assert_eq!(of(r#"{"eventSource":"iam.amazonaws.com","eventName":"CreateUser"}"#), None);
+    }
+}

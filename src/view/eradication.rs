@@ -1,0 +1,104 @@
+//! The card of the third phase: what is left of the attacker, and who removes it.
+
+use super::blocks::{code, context, cut, escape, header, section, summary, time};
+use super::step::mark;
+use crate::domain::hunt::Trace;
+use crate::domain::incident::eradication::{by_hand, left, opened_doors, removals};
+use crate::domain::incident::state::Incident;
+use crate::domain::incident::steps::{Offer, contained, is_undo, steps};
+use crate::domain::playbook::Playbook;
+use crate::domain::policy::ActionClass;
+use crate::ports::Message;
+
+/// How many of a list are shown.
+const SHOWN_MAX: usize = 12;
+const LINE_CHARS_MAX: usize = 200;
+
+/// Whether the search has found anything of the attacker's to remove.
+pub fn is_shown(incident: &Incident) -> bool {
+    !removals(incident).is_empty() || !by_hand(incident).is_empty() || !opened_doors(incident).is_empty()
+}
+
+/// The card; absent while the search has found nothing.
+pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
+    let (hunted, at) = incident.hunted.as_ref()?;
+    if incident.sample || !(is_shown(incident) || any_asked(incident)) {
+        return None;
+    }
+    let (left, hands) = (left(incident, playbook), by_hand(incident));
+    let waiting = removals(incident).len();
+    let contained = contained(incident, playbook);
+    let gone = contained && left.is_empty();
+    let (emoji, state) = match (contained, left.len(), hands.len()) {
+        (false, ..) => (":white_circle:", "containment comes first".to_owned()),
+        (true, 0, 0) => (":large_green_circle:", "nothing is left that the search has found".to_owned()),
+        (true, 0, hands) => (":warning:", format!("{hands} left to do by hand")),
+        (true, left, _) => (":white_circle:", format!("{left} left")),
+    };
+    let mut blocks = vec![header(&format!("{emoji} Eradication: {state}"))];
+    if !contained {
+        blocks.push(section(&format!(
+            "*{waiting} thing(s) to remove or put back.* Each gets its card here once every containment step is in force: while \
+             the attacker can still act, they would make them again. What was put on users and roles that are not theirs can \
+             be taken off at once."
+        )));
+    }
+    let lines = lines_of_steps(incident, playbook);
+    if !lines.is_empty() {
+        blocks.push(section(&list(&lines)));
+    }
+    let more = removals(incident).len().saturating_sub(lines.len());
+    if contained && more > 0 {
+        blocks.push(context(&format!("{more} more get their cards as these are done.")));
+    }
+    if !hands.is_empty() {
+        let lines: Vec<String> = hands.iter().map(|trace| trace_line(trace)).collect();
+        blocks.push(section(&format!("*By hand: the bot has no action for these*\n{}", list(&lines))));
+    }
+    if !hunted.not_known.is_empty() {
+        let lines: Vec<String> = hunted.not_known.iter().map(|why| format!("• {}", escape(why))).collect();
+        blocks
+            .push(section(&format!(":warning: *There can be more: what the search could not read*\n{}", list(&lines))));
+    }
+    let gate = playbook.phases.iter().find(|phase| phase.id == "eradicate").map_or("", |phase| phase.gate.as_str());
+    let again = if gone { "A later search that finds more opens it again. " } else { "" };
+    blocks.push(context(&format!("Done when: {} {again}Searched {}.", escape(gate), time(*at))));
+    Some(Message { text: summary(&format!("{} · Eradication: {state}", incident.id)), blocks })
+}
+
+/// Each removal and how it stands.
+fn lines_of_steps(incident: &Incident, playbook: &Playbook) -> Vec<String> {
+    let removal = |offer: &Offer| matches!(offer, Offer::Action(action) if action.class() == ActionClass::Eradicate);
+    let steps = steps(incident, playbook).into_iter().filter(|step| removal(&step.offer) && !is_undo(&step.id));
+    let line = |step: crate::domain::incident::steps::Step| match incident.requests_for(&step.id).next() {
+        Some(request) => {
+            format!("{} *{}* {}: {}", mark(&request.state), request.id, escape(&step.title), request.state.in_words())
+        }
+        None => format!(":white_circle: {}", escape(&step.title)),
+    };
+    steps.map(line).collect()
+}
+
+fn any_asked(incident: &Incident) -> bool {
+    incident.requests.values().any(|request| request.plan.action.class() == ActionClass::Eradicate)
+}
+
+fn trace_line(trace: &Trace) -> String {
+    let what = if trace.made_by_attacker { "made" } else { "changed" };
+    let evidence = trace.evidence.first().map(|id| format!(", event {}", code(id))).unwrap_or_default();
+    format!(
+        "• {} {} in {}: {what} by the attacker{evidence}",
+        code(&trace.resource_type),
+        code(&trace.id),
+        escape(&trace.region)
+    )
+}
+
+/// So many of them, each of bounded length, and how many more there are.
+fn list(lines: &[String]) -> String {
+    let mut shown: Vec<String> = lines.iter().take(SHOWN_MAX).map(|line| cut(line, LINE_CHARS_MAX)).collect();
+    if lines.len() > SHOWN_MAX {
+        shown.push(format!("and {} more", lines.len() - SHOWN_MAX));
+    }
+    shown.join("\n")
+}

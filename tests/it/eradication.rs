@@ -1,0 +1,366 @@
+//! What the attacker has made is removed and what they have changed put back: approved like every other change.
+
+use aws_sdk_iam::Client;
+use irp::domain::hunt::{Hunted, Trace};
+use irp::domain::incident::event::Event;
+use irp::domain::incident::evolve::fold;
+use irp::domain::stored::Record;
+use irp::domain::trail::deed::Deed;
+use irp::domain::trail::footprint::State;
+use irp::ports::AppendError;
+use irp_sandbox::aws::Fault;
+
+use crate::world::{ANA, BEN, CHRIS, World};
+
+const CONTAIN: &str = "Contain everything at once";
+const REMOVE: &str = "Remove everything at once";
+const USER: &str = "· Delete user mallory";
+const DETACH: &str = "· Detach policy AdministratorAccess from user deploy-bot";
+const TRUST: &str = "· Put the trust policy of role app-deploy back";
+const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+/// What the search through the trail would say.
+pub(crate) fn made(kind: &str, id: &str) -> Trace {
+    Trace {
+        resource_type: format!("AWS::IAM::{kind}"),
+        id: id.into(),
+        account: "111122223333".parse().ok(),
+        region: "us-east-1".into(),
+        state: State::Present,
+        made_by_attacker: true,
+        evidence: vec![format!("event-of-{}", id.rsplit('/').next().unwrap())],
+        deeds: Vec::new(),
+    }
+}
+
+/// Something that was there before, and what the attacker did to it.
+pub(crate) fn changed(kind: &str, id: &str, operation: &str, what: &str, event_id: &str) -> Trace {
+    let deed = Deed { operation: operation.into(), what: what.into(), event_id: event_id.into(), by_attacker: true };
+    Trace { state: State::Modified, made_by_attacker: false, deeds: vec![deed], ..made(kind, id) }
+}
+
+impl World {
+    /// The attacker has got hold of somebody who may do everything.
+    pub(crate) fn attacker(&self) -> Client {
+        self.account.put_user_policy_directly("release-bot", "release", Some(EVERYTHING));
+        Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]))
+    }
+
+    /// The search has shown this.
+    pub(crate) async fn hunted(&self, footprint: Vec<Trace>) {
+        let id = "INC-1".parse().unwrap();
+        loop {
+            let records = self.store.load(id).await.unwrap();
+            let incident = fold(&records).unwrap();
+            let found = Box::new(Hunted { footprint: footprint.clone(), ..Hunted::default() });
+            let record = Record::seal(Some(&incident.head), self.clock.now(), Event::TrailHunted { found });
+            match self.store.append(id, incident.version, &[record], None).await {
+                Ok(()) => return,
+                Err(AppendError::Conflict) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    pub(crate) async fn contained(&self) {
+        self.until("containment is offered", |w| w.offers(CONTAIN, "irp.request_all")).await;
+        self.click(ANA, CONTAIN, "irp.request_all").await;
+        self.until_card(CONTAIN, "waiting for approval").await;
+        self.click(BEN, CONTAIN, "irp.approve").await;
+        self.until_card(CONTAIN, "in force").await;
+    }
+}
+
+/// A user with all that can hang on one.
+async fn makes_mallory(iam: &Client) -> String {
+    iam.create_user().user_name("mallory").send().await.unwrap();
+    let key = iam.create_access_key().user_name("mallory").send().await.unwrap().access_key.unwrap();
+    iam.create_login_profile().user_name("mallory").password("hunter2-hunter2").send().await.unwrap();
+    let device = iam.create_virtual_mfa_device().virtual_mfa_device_name("mallory").send().await.unwrap();
+    let serial = device.virtual_mfa_device.unwrap().serial_number;
+    let enable = iam.enable_mfa_device().user_name("mallory").serial_number(serial);
+    enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
+    iam.upload_ssh_public_key().user_name("mallory").ssh_public_key_body("ssh-rsa AAAA").send().await.unwrap();
+    iam.create_service_specific_credential()
+        .user_name("mallory")
+        .service_name("bedrock.amazonaws.com")
+        .send()
+        .await
+        .unwrap();
+    iam.create_group().group_name("cabal").send().await.unwrap();
+    iam.attach_group_policy().group_name("cabal").policy_arn(ADMIN).send().await.unwrap();
+    iam.add_user_to_group().group_name("cabal").user_name("mallory").send().await.unwrap();
+    iam.put_user_policy().user_name("mallory").policy_name("p").policy_document(EVERYTHING).send().await.unwrap();
+    iam.attach_user_policy().user_name("mallory").policy_arn(ADMIN).send().await.unwrap();
+    key.access_key_id
+}
+
+fn blocks(w: &World, card: &str) -> String {
+    w.card(ANA, card).unwrap()["blocks"].to_string()
+}
+
+/// All calls of the bot that change something, in order.
+fn changes(w: &World) -> Vec<String> {
+    let of_bot = |arn: &Option<String>| arn.as_deref().is_some_and(|arn| arn.contains("assumed-role/irp-"));
+    let reads = ["Get", "List", "Lookup", "Simulate"];
+    let calls = w.account.calls().into_iter().filter(|call| of_bot(&call.caller_arn));
+    calls.map(|call| call.operation).filter(|name| !reads.iter().any(|read| name.starts_with(read))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_the_attackers_goes_with_all_that_hangs_on_it_and_nothing_else_does() {
+    let w = World::start().await;
+    let attacker = w.attacker();
+    let key = makes_mallory(&attacker).await;
+    attacker.attach_user_policy().user_name("deploy-bot").policy_arn(ADMIN).send().await.unwrap();
+    w.incident().await;
+    w.hunted(vec![
+        made("User", "mallory"),
+        Trace { deeds: changed("AccessKey", &key, "CreateAccessKey", "mallory", "e").deeds, ..made("AccessKey", &key) },
+        made("Group", "cabal"),
+        changed("User", "deploy-bot", "AttachUserPolicy", ADMIN, "event-9"),
+    ])
+    .await;
+    w.until_card("Eradication", "containment comes first").await;
+    assert!(w.card(ANA, USER).is_none(), "containment comes first");
+    let early = w.forged_click(ANA, "irp.request", "INC-1 remove.user.mallory").await;
+    assert!(early.starts_with(":no_entry:"), "{early}");
+    w.contained().await;
+    w.until_card(REMOVE, "3 steps, not asked for yet").await;
+    assert!(blocks(&w, USER).contains("event-of-mallory"), "{}", blocks(&w, USER));
+
+    let before = changes(&w).len();
+    w.click(ANA, REMOVE, "irp.request_all").await;
+    w.until_card(REMOVE, "waiting for approval").await;
+    let card = blocks(&w, REMOVE);
+    for part in [
+        "iam:DeleteAccessKey",
+        &key,
+        "iam:DeleteLoginProfile",
+        "iam:DeleteVirtualMFADevice",
+        "iam:DeleteSSHPublicKey",
+        "iam:DeleteServiceSpecificCredential",
+        "iam:RemoveUserFromGroup",
+        "iam:DeleteUser",
+        "group/cabal",
+        "Cannot be undone",
+    ] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    assert!(!w.offers(REMOVE, "irp.break_glass"));
+    assert!(w.click(ANA, REMOVE, "irp.approve").await.contains("You asked for this yourself"));
+    assert_eq!(changes(&w).len(), before);
+    w.click(CHRIS, REMOVE, "irp.approve").await;
+    w.until_card(REMOVE, "3 of 3 in force").await;
+    assert_eq!(
+        changes(&w)[before..],
+        [
+            "DetachUserPolicy",
+            "UpdateAccessKey",
+            "DeleteAccessKey",
+            "DeleteLoginProfile",
+            "DeleteServiceSpecificCredential",
+            "DeleteSSHPublicKey",
+            "DeactivateMFADevice",
+            "DeleteVirtualMFADevice",
+            "RemoveUserFromGroup",
+            "DetachUserPolicy",
+            "DeleteUserPolicy",
+            "DeleteUser",
+            "RemoveUserFromGroup",
+            "DetachGroupPolicy",
+            "DeleteGroup",
+        ]
+    );
+    assert_eq!(w.account.user_id("mallory"), None);
+    assert!(w.account.user_id("deploy-bot").is_some() && w.account.user_id("release-bot").is_some());
+    w.until_card("Eradication", "nothing is left").await;
+    let receipt = w.account.calls().into_iter().rev().find(|call| call.operation == "DeleteGroup").unwrap();
+    assert!(receipt.caller_arn.unwrap().contains("irp-eradicate/INC-1."), "the session carries the request");
+    // What was taken off can be put on again, approved like everything else; what is gone cannot.
+    w.until("it can be undone", |w| w.offers(DETACH, "irp.undo")).await;
+    assert!(!w.offers(USER, "irp.undo"));
+    w.click(ANA, DETACH, "irp.undo").await;
+    w.until_card("Undo INC-1.3: Detach", "waiting for approval").await;
+    w.click(CHRIS, "Undo INC-1.3: Detach", "irp.approve").await;
+    w.until_card("Undo INC-1.3: Detach", "carried out and verified").await;
+    assert_eq!(changes(&w).last().unwrap(), "AttachUserPolicy");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_again_under_the_same_name_is_not_what_was_approved() {
+    let w = World::start().await;
+    makes_mallory(&w.attacker()).await;
+    w.incident().await;
+    w.hunted(vec![made("User", "mallory")]).await;
+    w.contained().await;
+    w.click(ANA, USER, "irp.request").await;
+    w.until_card(USER, "waiting for approval").await;
+    w.account.delete_and_recreate_user("mallory");
+    w.click(CHRIS, USER, "irp.approve").await;
+    w.until_card(USER, "stale").await;
+    assert!(blocks(&w, USER).contains("deleted and made again"), "{}", blocks(&w, USER));
+    assert_eq!(w.account.count("DeleteUser"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_off_in_the_middle_says_what_is_left_and_is_finished_by_asking_again() {
+    for fault in [Fault::Throttle, Fault::AccessDenied] {
+        let w = World::start().await;
+        makes_mallory(&w.attacker()).await;
+        w.incident().await;
+        w.hunted(vec![made("User", "mallory")]).await;
+        w.contained().await;
+        w.account.fail_next("DeleteSSHPublicKey", fault);
+        w.click(ANA, USER, "irp.request").await;
+        w.until_card(USER, "waiting for approval").await;
+        w.click(CHRIS, USER, "irp.approve").await;
+        let limit = std::time::Duration::from_secs(60);
+        w.until_within(limit, "it says that it failed", |w| w.says(USER, "it failed")).await;
+        let card = blocks(&w, USER);
+        for part in
+            ["4 call(s) were accepted, then iam:DeleteSSHPublicKey", "1 SSH key(s)", "the user itself", "ask again"]
+        {
+            assert!(card.contains(part), "{part}: {card}");
+        }
+        assert!(!card.contains("password,"), "what is gone is not left: {card}");
+        w.until("it can be asked for again", |w| w.offers(USER, "irp.request")).await;
+        w.carry_out(USER, ANA, CHRIS).await;
+        assert_eq!(w.account.count("DeleteLoginProfile"), 1, "what is gone is not deleted again");
+        assert_eq!(w.account.user_id("mallory"), None);
+        w.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_got_lost_at_the_end_is_read_back() {
+    let w = World::start().await;
+    makes_mallory(&w.attacker()).await;
+    w.incident().await;
+    w.hunted(vec![made("User", "mallory")]).await;
+    w.contained().await;
+    w.account.fail_next("DeleteUser", Fault::HangAfter);
+    w.click(ANA, USER, "irp.request").await;
+    w.until_card(USER, "waiting for approval").await;
+    w.click(CHRIS, USER, "irp.approve").await;
+    let limit = std::time::Duration::from_secs(60);
+    w.until_within(limit, "it is read back", |w| w.says(USER, "carried out and verified")).await;
+    assert_eq!(w.account.count("DeleteUser"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_a_profile_and_a_policy_of_the_attackers_go_and_a_version_of_another_makes_way() {
+    let w = World::start().await;
+    let attacker = w.attacker();
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ec2.amazonaws.com"}}]}"#;
+    attacker.create_role().role_name("backdoor").assume_role_policy_document(trust).send().await.unwrap();
+    attacker.create_instance_profile().instance_profile_name("backdoor").send().await.unwrap();
+    let add = attacker.add_role_to_instance_profile().instance_profile_name("backdoor").role_name("backdoor");
+    add.send().await.unwrap();
+    let policy = |name: &str| attacker.create_policy().policy_name(name).policy_document(EVERYTHING).send();
+    let loot = policy("loot").await.unwrap().policy.unwrap().arn.unwrap();
+    let ops = policy("ops").await.unwrap().policy.unwrap().arn.unwrap();
+    attacker.attach_role_policy().role_name("backdoor").policy_arn(&loot).send().await.unwrap();
+    attacker.attach_user_policy().user_name("deploy-bot").policy_arn(&loot).send().await.unwrap();
+    let version = attacker.create_policy_version().policy_arn(&ops).policy_document(EVERYTHING).set_as_default(true);
+    version.send().await.unwrap();
+    w.incident().await;
+    w.hunted(vec![
+        made("Role", "backdoor"),
+        made("InstanceProfile", "backdoor"),
+        made("ManagedPolicy", &loot),
+        changed("ManagedPolicy", &ops, "CreatePolicyVersion", "v2", "event-7"),
+    ])
+    .await;
+    w.contained().await;
+    w.until_card(REMOVE, "4 steps, not asked for yet").await;
+    let before = changes(&w).len();
+    w.click(ANA, REMOVE, "irp.request_all").await;
+    w.until_card(REMOVE, "waiting for approval").await;
+    w.click(CHRIS, REMOVE, "irp.approve").await;
+    w.until_card(REMOVE, "4 of 4 in force").await;
+    assert_eq!(
+        changes(&w)[before..],
+        [
+            "SetDefaultPolicyVersion",
+            "DeletePolicyVersion",
+            "PutRolePolicy",
+            "RemoveRoleFromInstanceProfile",
+            "DetachRolePolicy",
+            "DeleteRolePolicy",
+            "DeleteRole",
+            "RemoveRoleFromInstanceProfile",
+            "DeleteInstanceProfile",
+            "DetachUserPolicy",
+            "DetachRolePolicy",
+            "DeletePolicy",
+        ]
+    );
+    assert_eq!(w.account.role_id("backdoor"), None);
+    let ops = attacker.get_policy().policy_arn(&ops).send().await.unwrap().policy.unwrap();
+    assert_eq!(ops.default_version_id.as_deref(), Some("v1"));
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trust_policy_is_put_back_before_the_roles_sessions_are_revoked_and_can_be_undone() {
+    let w = World::start().await;
+    let iam = w.attacker();
+    let trusting = |principal: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"AWS":"{principal}"}}}}]}}"#
+        )
+    };
+    let update = async |document: &str| {
+        iam.update_assume_role_policy().role_name("app-deploy").policy_document(document).send().await.unwrap();
+    };
+    let before = trusting("arn:aws:iam::111122223333:user/deploy-bot");
+    update(&before).await;
+    w.clock.advance(chrono::TimeDelta::minutes(1));
+    update(&trusting("999988887777")).await;
+    w.clock.advance(chrono::TimeDelta::minutes(20));
+    let events = w.trail_of("UpdateAssumeRolePolicy").await;
+    assert_eq!(events.len(), 2);
+    w.incident().await;
+    w.hunted(vec![changed("Role", "app-deploy", "UpdateAssumeRolePolicy", "", &events[0])]).await;
+    w.until_card(CONTAIN, "4 steps, not asked for yet").await;
+    assert!(blocks(&w, TRUST).contains(&events[0]));
+    w.click(ANA, CONTAIN, "irp.request_all").await;
+    w.until_card(CONTAIN, "waiting for approval").await;
+    let card = blocks(&w, CONTAIN);
+    assert!(card.contains("999988887777") && card.contains("user/deploy-bot"), "before and after: {card}");
+    w.click(BEN, CONTAIN, "irp.approve").await;
+    w.until_card(CONTAIN, "4 of 4 in force").await;
+    let order: Vec<String> = changes(&w);
+    let place = |name: &str| order.iter().position(|call| call == name).unwrap();
+    assert!(place("UpdateAssumeRolePolicy") < place("PutRolePolicy"), "{order:?}");
+    assert!(w.trust_of("app-deploy").await.contains("deploy-bot"));
+
+    w.until("it can be undone", |w| w.offers(TRUST, "irp.undo")).await;
+    w.click(ANA, TRUST, "irp.undo").await;
+    w.until_card("Undo INC-1.3: Put the trust", "waiting for approval").await;
+    w.click(CHRIS, "Undo INC-1.3: Put the trust", "irp.approve").await;
+    w.until_card("Undo INC-1.3: Put the trust", "carried out and verified").await;
+    assert!(w.trust_of("app-deploy").await.contains("999988887777"));
+    w.end().await;
+}
+
+impl World {
+    /// Ids of the events of this name in the history, newest first.
+    async fn trail_of(&self, name: &str) -> Vec<String> {
+        use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
+        let client = aws_sdk_cloudtrail::Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]));
+        let named = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(name);
+        let events = client.lookup_events().lookup_attributes(named.build().unwrap()).send().await.unwrap();
+        events.events.unwrap_or_default().into_iter().filter_map(|event| event.event_id).collect()
+    }
+
+    async fn trust_of(&self, role: &str) -> String {
+        let role = self.attacker().get_role().role_name(role).send().await.unwrap().role.unwrap();
+        role.assume_role_policy_document.unwrap()
+    }
+}

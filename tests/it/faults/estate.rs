@@ -1,0 +1,142 @@
+//! Every change outside IAM, and what can go wrong with its last call.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use irp::domain::hunt::Trace;
+use irp_sandbox::aws::Fault;
+
+use crate::estate::{Hands, changed, made};
+use crate::world::{ANA, CHRIS, World};
+
+/// A hung call is given up after 8 s and read back for 16 more.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Worlds at once: each is a bot, a workspace and an account.
+const AT_ONCE: usize = 6;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Change {
+    Instance,
+    Function,
+    KeyPair,
+    Ingress,
+    Snapshot,
+    Trail,
+    Detector,
+}
+
+const CHANGES: [Change; 7] = [
+    Change::Instance,
+    Change::Function,
+    Change::KeyPair,
+    Change::Ingress,
+    Change::Snapshot,
+    Change::Trail,
+    Change::Detector,
+];
+
+impl Change {
+    /// What the attacker does; what the search says of it.
+    async fn is_needed(self, hands: &Hands<'_>) -> Trace {
+        match self {
+            Self::Instance => made("EC2::Instance", &hands.runs_an_instance(true).await, "us-west-2"),
+            Self::Function => {
+                hands.makes_a_function().await;
+                made("Lambda::Function", "sync", "us-east-1")
+            }
+            Self::KeyPair => {
+                hands.makes_a_key_pair().await;
+                made("EC2::KeyPair", "k", "us-west-2")
+            }
+            Self::Ingress => {
+                let (group, event) = hands.opens_a_group().await;
+                changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupIngress", &event)
+            }
+            Self::Snapshot => {
+                let (snapshot, event) = hands.shares_a_snapshot().await;
+                changed("EC2::Snapshot", &snapshot, "ModifySnapshotAttribute", &event)
+            }
+            Self::Trail => {
+                hands.stops_the_trail().await;
+                changed("CloudTrail::Trail", "management-events", "StopLogging", "e")
+            }
+            Self::Detector => {
+                changed("GuardDuty::Detector", &hands.suspends_the_detector().await, "UpdateDetector", "e")
+            }
+        }
+    }
+
+    /// The words of its card, and its last call.
+    const fn card_and_call(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Instance => ("· Terminate instance", "TerminateInstances"),
+            Self::Function => ("· Delete function", "DeleteFunction"),
+            Self::KeyPair => ("· Delete key pair", "DeleteKeyPair"),
+            Self::Ingress => ("· Close what the attacker opened", "RevokeSecurityGroupIngress"),
+            Self::Snapshot => ("· Take snapshot", "ModifySnapshotAttribute"),
+            Self::Trail => ("· Start trail", "StartLogging"),
+            Self::Detector => ("· Switch GuardDuty", "UpdateDetector"),
+        }
+    }
+
+    fn is_done(self, w: &World, trace: &Trace) -> bool {
+        match self {
+            Self::Instance => {
+                matches!(w.account.instance_state(&trace.region, &trace.id), Some("shutting-down" | "terminated"))
+            }
+            Self::Function => !w.account.has_function(&trace.region, &trace.id),
+            Self::KeyPair => w.account.key_pairs(&trace.region).is_empty(),
+            Self::Ingress => w.account.ingress(&trace.region, &trace.id).len() == 1,
+            Self::Snapshot => {
+                w.account.snapshots(&trace.region).into_iter().find(|(id, _)| *id == trace.id).unwrap().1.len() == 1
+            }
+            Self::Trail => w.account.is_logging("management-events") == Some(true),
+            Self::Detector => w.account.detector_works(&trace.region) == Some(true),
+        }
+    }
+}
+
+async fn approved(w: &World, card: &str) {
+    w.click(ANA, card, "irp.request").await;
+    w.until_card(card, "waiting for approval").await;
+    w.click(CHRIS, card, "irp.approve").await;
+}
+
+async fn goes_wrong(change: Change, fault: Fault) {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    let hands = w.hands();
+    let trace = change.is_needed(&hands).await;
+    w.incident().await;
+    w.hunted(vec![trace.clone()]).await;
+    w.contained().await;
+    let (card, call) = change.card_and_call();
+    w.until_within(LIMIT, &format!("{change:?} is offered"), |w| w.offers(card, "irp.request")).await;
+    let before = w.account.count(call);
+    w.account.fail_next(call, fault);
+    approved(&w, card).await;
+    let done = matches!(fault, Fault::DropAfter);
+    let says = if done { "carried out and verified" } else { "it failed" };
+    w.until_within(LIMIT, &format!("{change:?}, {fault:?}: {says}"), |w| w.says(card, says)).await;
+    assert_eq!(w.account.count(call), before + 1, "{change:?}, {fault:?}: calls of {call}");
+    assert_eq!(change.is_done(&w, &trace), done, "{change:?}, {fault:?}: in AWS");
+    if !done {
+        // What has gone wrong is asked for again, over what is left, and finished.
+        w.until_within(LIMIT, "it can be asked for again", |w| w.offers(card, "irp.request")).await;
+        approved(&w, card).await;
+        let finished = format!("{change:?}, {fault:?}: finished");
+        w.until_within(LIMIT, &finished, |w| w.says(card, "carried out and verified")).await;
+        assert!(change.is_done(&w, &trace), "{change:?}, {fault:?}: in AWS at last");
+    }
+    drop(hands);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_goes_wrong_outside_iam_the_card_says_how_it_stands_and_it_can_be_finished() {
+    let cases = [Fault::AccessDenied, Fault::HangBefore, Fault::DropAfter];
+    let cases: Vec<_> = cases.iter().flat_map(|fault| CHANGES.map(|change| (change, *fault))).collect();
+    for some in cases.chunks(AT_ONCE) {
+        join_all(some.iter().map(|(change, fault)| goes_wrong(*change, *fault))).await;
+    }
+}

@@ -1,0 +1,193 @@
+//! Every removal and every putting back, and what can go wrong with its last call.
+
+use std::time::Duration;
+
+use aws_sdk_iam::Client;
+use futures_util::future::join_all;
+use irp::domain::hunt::Trace;
+use irp_sandbox::aws::Fault;
+
+use crate::eradication::{changed, made};
+use crate::world::{ANA, CHRIS, World};
+
+/// A hung call is given up after 8 s and read back for 16 more.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Worlds at once: each is a bot, a workspace and an account.
+const AT_ONCE: usize = 6;
+const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ec2.amazonaws.com"}}]}"#;
+const POLICY: &str = "arn:aws:iam::111122223333:policy/p";
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Removal {
+    User,
+    AccessKey,
+    LoginProfile,
+    Role,
+    InstanceProfile,
+    Group,
+    Policy,
+    PolicyVersion,
+    Attachment,
+    InlinePolicy,
+    Membership,
+}
+
+const REMOVALS: [Removal; 11] = [
+    Removal::User,
+    Removal::AccessKey,
+    Removal::LoginProfile,
+    Removal::Role,
+    Removal::InstanceProfile,
+    Removal::Group,
+    Removal::Policy,
+    Removal::PolicyVersion,
+    Removal::Attachment,
+    Removal::InlinePolicy,
+    Removal::Membership,
+];
+
+impl Removal {
+    /// The attacker makes it; what the search says of it.
+    async fn is_made(self, iam: &Client) -> Trace {
+        match self {
+            Self::User => {
+                iam.create_user().user_name("m").send().await.unwrap();
+                iam.create_access_key().user_name("m").send().await.unwrap();
+                made("User", "m")
+            }
+            Self::AccessKey => {
+                iam.create_user().user_name("victim").send().await.unwrap();
+                let made_key = iam.create_access_key().user_name("victim").send().await.unwrap().access_key.unwrap();
+                let by = changed("AccessKey", &made_key.access_key_id, "CreateAccessKey", "victim", "e");
+                Trace { deeds: by.deeds, ..made("AccessKey", &made_key.access_key_id) }
+            }
+            Self::LoginProfile => {
+                iam.create_login_profile().user_name("deploy-bot").password("hunter2-hunter2").send().await.unwrap();
+                changed("User", "deploy-bot", "CreateLoginProfile", "", "e")
+            }
+            Self::Role => {
+                iam.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap();
+                iam.attach_role_policy().role_name("r").policy_arn(ADMIN).send().await.unwrap();
+                made("Role", "r")
+            }
+            Self::InstanceProfile => {
+                iam.create_instance_profile().instance_profile_name("ip").send().await.unwrap();
+                made("InstanceProfile", "ip")
+            }
+            Self::Group => {
+                iam.create_group().group_name("g").send().await.unwrap();
+                iam.add_user_to_group().group_name("g").user_name("deploy-bot").send().await.unwrap();
+                made("Group", "g")
+            }
+            Self::Policy | Self::PolicyVersion => {
+                iam.create_policy().policy_name("p").policy_document(ALLOW).send().await.unwrap();
+                if self == Self::Policy {
+                    return made("ManagedPolicy", POLICY);
+                }
+                let version =
+                    iam.create_policy_version().policy_arn(POLICY).policy_document(ALLOW).set_as_default(true);
+                version.send().await.unwrap();
+                changed("ManagedPolicy", POLICY, "CreatePolicyVersion", "v2", "e")
+            }
+            Self::Attachment => {
+                iam.attach_user_policy().user_name("deploy-bot").policy_arn(ADMIN).send().await.unwrap();
+                changed("User", "deploy-bot", "AttachUserPolicy", ADMIN, "e")
+            }
+            Self::InlinePolicy => {
+                let put = iam.put_role_policy().role_name("app-deploy").policy_name("door").policy_document(ALLOW);
+                put.send().await.unwrap();
+                changed("Role", "app-deploy", "PutRolePolicy", "door", "e")
+            }
+            Self::Membership => {
+                iam.create_group().group_name("admins").send().await.unwrap();
+                iam.add_user_to_group().group_name("admins").user_name("deploy-bot").send().await.unwrap();
+                changed("Group", "admins", "AddUserToGroup", "deploy-bot", "e")
+            }
+        }
+    }
+
+    /// The words of its card, and its last call.
+    const fn card_and_call(self) -> (&'static str, &'static str) {
+        match self {
+            Self::User => ("· Delete user m", "DeleteUser"),
+            Self::AccessKey => ("· Delete access key", "DeleteAccessKey"),
+            Self::LoginProfile => ("· Delete the console password", "DeleteLoginProfile"),
+            Self::Role => ("· Delete role r", "DeleteRole"),
+            Self::InstanceProfile => ("· Delete instance profile ip", "DeleteInstanceProfile"),
+            Self::Group => ("· Delete group g", "DeleteGroup"),
+            Self::Policy => ("· Delete policy p", "DeletePolicy"),
+            Self::PolicyVersion => ("· Put policy p back", "DeletePolicyVersion"),
+            Self::Attachment => ("· Detach policy", "DetachUserPolicy"),
+            Self::InlinePolicy => ("· Delete inline policy door", "DeleteRolePolicy"),
+            Self::Membership => ("· Take user deploy-bot out", "RemoveUserFromGroup"),
+        }
+    }
+
+    async fn is_gone(self, w: &World, iam: &Client) -> bool {
+        match self {
+            Self::User => w.account.user_id("m").is_none(),
+            Self::AccessKey => w.account.access_keys("victim").is_empty(),
+            Self::LoginProfile => iam.get_login_profile().user_name("deploy-bot").send().await.is_err(),
+            Self::Role => w.account.role_id("r").is_none(),
+            Self::InstanceProfile => iam.get_instance_profile().instance_profile_name("ip").send().await.is_err(),
+            Self::Group => iam.get_group().group_name("g").send().await.is_err(),
+            Self::Policy => iam.get_policy().policy_arn(POLICY).send().await.is_err(),
+            Self::PolicyVersion => iam.get_policy_version().policy_arn(POLICY).version_id("v2").send().await.is_err(),
+            Self::Attachment => {
+                let listed = iam.list_attached_user_policies().user_name("deploy-bot").send().await.unwrap();
+                listed.attached_policies().is_empty()
+            }
+            Self::InlinePolicy => w.account.role_inline_policy("app-deploy", "door").is_none(),
+            Self::Membership => {
+                let listed = iam.list_groups_for_user().user_name("deploy-bot").send().await.unwrap();
+                listed.groups().is_empty()
+            }
+        }
+    }
+}
+
+async fn goes_wrong(removal: Removal, fault: Fault) {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    let iam = w.attacker();
+    let trace = removal.is_made(&iam).await;
+    w.incident().await;
+    w.hunted(vec![trace]).await;
+    w.contained().await;
+    let (card, call) = removal.card_and_call();
+    w.until_within(LIMIT, &format!("{removal:?} is offered"), |w| w.offers(card, "irp.request")).await;
+    let before = w.account.count(call);
+    w.account.fail_next(call, fault);
+    w.click(ANA, card, "irp.request").await;
+    w.until_card(card, "waiting for approval").await;
+    w.click(CHRIS, card, "irp.approve").await;
+    let done = matches!(fault, Fault::DropAfter);
+    let says = if done { "carried out and verified" } else { "it failed" };
+    w.until_within(LIMIT, &format!("{removal:?}, {fault:?}: {says}"), |w| w.says(card, says)).await;
+    assert_eq!(w.account.count(call), before + 1, "{removal:?}, {fault:?}: calls of {call}");
+    assert_eq!(removal.is_gone(&w, &iam).await, done, "{removal:?}, {fault:?}: in AWS");
+    if !done {
+        // What has gone wrong is asked for again, over what is left, and finished.
+        w.until_within(LIMIT, "it can be asked for again", |w| w.offers(card, "irp.request")).await;
+        w.click(ANA, card, "irp.request").await;
+        w.until_card(card, "waiting for approval").await;
+        w.click(CHRIS, card, "irp.approve").await;
+        w.until_within(LIMIT, &format!("{removal:?}, {fault:?}: finished"), |w| {
+            w.says(card, "carried out and verified")
+        })
+        .await;
+        assert!(removal.is_gone(&w, &iam).await, "{removal:?}, {fault:?}: in AWS at last");
+    }
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_goes_wrong_with_a_removal_the_card_says_how_it_stands_and_it_can_be_finished() {
+    let cases = [Fault::AccessDenied, Fault::HangBefore, Fault::DropAfter];
+    let cases: Vec<_> = cases.iter().flat_map(|fault| REMOVALS.map(|removal| (removal, *fault))).collect();
+    for some in cases.chunks(AT_ONCE) {
+        join_all(some.iter().map(|(removal, fault)| goes_wrong(*removal, *fault))).await;
+    }
+}
