@@ -4,6 +4,7 @@ use aws_sdk_iam::Client;
 use irp::domain::hunt::{Hunted, Trace};
 use irp::domain::incident::event::Event;
 use irp::domain::incident::evolve::fold;
+use irp::domain::incident::owed::next_due_at;
 use irp::domain::stored::Record;
 use irp::domain::trail::deed::Deed;
 use irp::domain::trail::footprint::State;
@@ -55,7 +56,7 @@ impl World {
             let incident = fold(&records).unwrap();
             let found = Box::new(Hunted { footprint: footprint.clone(), ..Hunted::default() });
             let record = Record::seal(Some(&incident.head), self.clock.now(), Event::TrailHunted { found });
-            match self.store.append(id, incident.version, &[record], None).await {
+            match self.store.append(id, incident.version, &[record], next_due_at(&incident)).await {
                 Ok(()) => return,
                 Err(AppendError::Conflict) => {}
                 Err(error) => panic!("{error}"),
@@ -68,7 +69,7 @@ impl World {
         self.click(ANA, CONTAIN, "irp.request_all").await;
         self.until_card(CONTAIN, "waiting for approval").await;
         self.click(BEN, CONTAIN, "irp.approve").await;
-        self.until_card(CONTAIN, "in force").await;
+        self.until("it is contained", |w| w.card(ANA, "severity, Contained").is_some()).await;
     }
 }
 
@@ -128,6 +129,7 @@ async fn a_user_of_the_attackers_goes_with_all_that_hangs_on_it_and_nothing_else
     assert!(early.starts_with(":no_entry:"), "{early}");
     w.contained().await;
     w.until_card(REMOVE, "3 steps, not asked for yet").await;
+    w.until_card(USER, "not asked for yet").await;
     assert!(blocks(&w, USER).contains("event-of-mallory"), "{}", blocks(&w, USER));
 
     let before = changes(&w).len();
@@ -196,6 +198,7 @@ async fn what_comes_again_under_the_same_name_is_not_what_was_approved() {
     w.incident().await;
     w.hunted(vec![made("User", "mallory")]).await;
     w.contained().await;
+    w.until_card(USER, "not asked for yet").await;
     w.click(ANA, USER, "irp.request").await;
     w.until_card(USER, "waiting for approval").await;
     w.account.delete_and_recreate_user("mallory");
@@ -214,6 +217,7 @@ async fn what_breaks_off_in_the_middle_says_what_is_left_and_is_finished_by_aski
         w.incident().await;
         w.hunted(vec![made("User", "mallory")]).await;
         w.contained().await;
+        w.until_card(USER, "not asked for yet").await;
         w.account.fail_next("DeleteSSHPublicKey", fault);
         w.click(ANA, USER, "irp.request").await;
         w.until_card(USER, "waiting for approval").await;
@@ -242,6 +246,7 @@ async fn an_answer_that_got_lost_at_the_end_is_read_back() {
     w.incident().await;
     w.hunted(vec![made("User", "mallory")]).await;
     w.contained().await;
+    w.until_card(USER, "not asked for yet").await;
     w.account.fail_next("DeleteUser", Fault::HangAfter);
     w.click(ANA, USER, "irp.request").await;
     w.until_card(USER, "waiting for approval").await;
@@ -328,6 +333,7 @@ async fn a_trust_policy_is_put_back_before_the_roles_sessions_are_revoked_and_ca
     w.incident().await;
     w.hunted(vec![changed("Role", "app-deploy", "UpdateAssumeRolePolicy", "", &events[0])]).await;
     w.until_card(CONTAIN, "4 steps, not asked for yet").await;
+    w.until_card(TRUST, "not asked for yet").await;
     assert!(blocks(&w, TRUST).contains(&events[0]));
     w.click(ANA, CONTAIN, "irp.request_all").await;
     w.until_card(CONTAIN, "waiting for approval").await;

@@ -51,7 +51,6 @@ approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]
 name = "Kim"
 slack = ["U0KEYOWNR1"]
 aws = ["kim@example.com"]
-
 [[account]]
 id = "111122223333"
 name = "sandbox"

@@ -51,7 +51,8 @@ pub enum Offer {
 /// undoing of what has been asked to be undone.
 pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let mut steps = containment(incident, playbook);
-    let Some(found) = incident.identification() else { return steps };
+    // Without a search there is nothing to remove.
+    let Some(found) = incident.identification().filter(|_| incident.hunted.is_some()) else { return steps };
     let contained = contained(incident, playbook);
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
         steps.extend(with_undo(incident, eradication::steps(incident, step, contained)));

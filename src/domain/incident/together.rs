@@ -47,7 +47,7 @@ pub fn open_steps(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action
             .requests_for(step)
             .any(|r| matches!(r.state, RequestState::Approved { .. } | RequestState::Executing(_)))
     };
-    if contained(incident, playbook) {
+    if incident.hunted.is_some() && contained(incident, playbook) {
         let left = left(incident, playbook).into_iter().filter(|(step, _)| !under_way(&step.id));
         return left.take(TOGETHER_MAX).collect();
     }
