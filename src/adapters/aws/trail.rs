@@ -15,11 +15,11 @@ use super::fault::fault;
 use crate::ports::CloudError;
 
 /// AWS allows two lookups a second in each Region of an account. Counted in hundredths of one, so that a turn that was
-/// taken some milliseconds late does not put off all that come after it.
+/// taken late does not put off all that come after it.
 const HUNDREDTHS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const ONE: NonZeroU32 = NonZeroU32::new(100).unwrap();
-/// One, and as much as may be caught up: 50 ms.
-const AT_ONCE: NonZeroU32 = NonZeroU32::new(110).unwrap();
+/// One, and as much as may be caught up: a quarter of a second.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(150).unwrap();
 
 /// The event history of one Region, asked no faster than it may be, whoever asks.
 pub(super) struct RegionTrail {
