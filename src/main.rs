@@ -37,7 +37,7 @@ fn main() -> ExitCode {
             Command::Verify(options) => verify::verify(&options),
             Command::Trail(options) => trail::trail(options),
             #[cfg(feature = "sandbox")]
-            Command::Sandbox(options) => irp::cli::sandbox::sandbox(options).await,
+            Command::Sandbox(options) => Box::pin(irp::cli::sandbox::sandbox(options)).await,
         }
     });
     match outcome {

@@ -1,9 +1,10 @@
 //! What the attacker has made is removed and what they have changed put back: approved like every other change.
 
 use aws_sdk_iam::Client;
+use chrono::TimeDelta;
 use irp::domain::hunt::{Hunted, Trace};
 use irp::domain::incident::event::Event;
-use irp::domain::incident::evolve::fold;
+use irp::domain::incident::evolve::{evolve, fold};
 use irp::domain::incident::owed::next_due_at;
 use irp::domain::stored::Record;
 use irp::domain::trail::deed::Deed;
@@ -48,15 +49,19 @@ impl World {
         Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]))
     }
 
-    /// The search has shown this.
+    /// The search has shown this, and the bot's own does not look again before tomorrow.
     pub(crate) async fn hunted(&self, footprint: Vec<Trace>) {
         let id = "INC-1".parse().unwrap();
         loop {
-            let records = self.store.load(id).await.unwrap();
-            let incident = fold(&records).unwrap();
+            let mut incident = fold(&self.store.load(id).await.unwrap()).unwrap();
+            let (version, now) = (incident.version, self.clock.now());
             let found = Box::new(Hunted { footprint: footprint.clone(), ..Hunted::default() });
-            let record = Record::seal(Some(&incident.head), self.clock.now(), Event::TrailHunted { found });
-            match self.store.append(id, incident.version, &[record], next_due_at(&incident)).await {
+            let hunted = Record::seal(Some(&incident.head), now, Event::TrailHunted { found });
+            let swept = Event::TrailSwept { swept: Box::default() };
+            let swept = Record::seal(Some(hunted.hash()), now + TimeDelta::days(1), swept);
+            evolve(&mut incident, &hunted);
+            evolve(&mut incident, &swept);
+            match self.store.append(id, version, &[hunted, swept], next_due_at(&incident)).await {
                 Ok(()) => return,
                 Err(AppendError::Conflict) => {}
                 Err(error) => panic!("{error}"),
@@ -222,7 +227,7 @@ async fn what_breaks_off_in_the_middle_says_what_is_left_and_is_finished_by_aski
         w.click(ANA, USER, "irp.request").await;
         w.until_card(USER, "waiting for approval").await;
         w.click(CHRIS, USER, "irp.approve").await;
-        let limit = std::time::Duration::from_secs(60);
+        let limit = std::time::Duration::from_mins(1);
         w.until_within(limit, "it says that it failed", |w| w.says(USER, "it failed")).await;
         let card = blocks(&w, USER);
         for part in
@@ -251,7 +256,7 @@ async fn an_answer_that_got_lost_at_the_end_is_read_back() {
     w.click(ANA, USER, "irp.request").await;
     w.until_card(USER, "waiting for approval").await;
     w.click(CHRIS, USER, "irp.approve").await;
-    let limit = std::time::Duration::from_secs(60);
+    let limit = std::time::Duration::from_mins(1);
     w.until_within(limit, "it is read back", |w| w.says(USER, "carried out and verified")).await;
     assert_eq!(w.account.count("DeleteUser"), 1);
     w.end().await;

@@ -97,8 +97,11 @@ async fn what_the_attacker_made_is_found_contained_and_proven_to_be() {
     w.until_card(PROOF, "verified").await;
     w.until("a note", |w| w.notes().iter().any(|note| note.contains("Containment is verified"))).await;
     let status = w.command(ANA, "/irp status").await;
-    assert!(status.contains("Contained and verified") && status.contains("see *Hunt*"), "{status}");
+    assert!(status.contains("Contained and verified") && status.contains("Delete user backdoor"), "{status}");
     assert!(!w.offers(PROOF, "irp.accept_risk"), "nothing is left to accept");
+    w.carry_out("· Delete user backdoor", ANA, BEN).await;
+    assert_eq!(w.account.key_status(&made), None, "the user is gone, and its key with it");
+    assert!(w.account.key_status(&w.stolen_key()).is_some(), "the victim is not");
     w.end().await;
 }
 

@@ -45,6 +45,8 @@ mod worker;
 const SEEDS: u64 = 300;
 /// With so many, everything below has happened.
 const SEEDS_FOR_ALL: u64 = 300;
+/// With so many, something has: a bot that does nothing breaks no rule either.
+const SEEDS_FOR_SOME: u64 = 10;
 /// What has to happen in a simulation that is worth its name.
 const HAPPENS: [&str; 35] = [
     "AWS calls",
@@ -137,6 +139,7 @@ fn no_seed_breaks_an_invariant() {
     println!("{seeds} seeds in {:.1} s: {seen:#?}", started.elapsed().as_secs_f64());
     let missing: Vec<_> = HAPPENS.into_iter().filter(|what| !seen.contains_key(what)).collect();
     assert!(seeds < SEEDS_FOR_ALL || missing.is_empty(), "the simulation never had: {missing:?}");
+    assert!(seeds < SEEDS_FOR_SOME || seen.contains_key("Verified"), "nothing was ever carried out");
 }
 
 #[test]

@@ -88,13 +88,14 @@ impl Call<'_> {
                     None => whole(format!("arn:aws:iam::{account}:group{}{name}", self.path())),
                 }
             }
-            Target::Policy => match self.params.get("PolicyArn") {
-                Some(arn) => Resource { arn: arn.to_owned(), label: format!("policy {arn}") },
-                None => {
+            Target::Policy => {
+                if let Some(arn) = self.params.get("PolicyArn") {
+                    Resource { arn: arn.to_owned(), label: format!("policy {arn}") }
+                } else {
                     let name = self.params.required("PolicyName")?;
                     whole(format!("arn:aws:iam::{account}:policy{}{name}", self.path()))
                 }
-            },
+            }
             Target::Profile => {
                 let name = self.params.required("InstanceProfileName")?;
                 match iam.profiles.get(name) {
@@ -102,13 +103,14 @@ impl Call<'_> {
                     None => whole(format!("arn:aws:iam::{account}:instance-profile{}{name}", self.path())),
                 }
             }
-            Target::Mfa => match self.params.get("SerialNumber") {
-                Some(serial) => whole(serial.to_owned()),
-                None => {
+            Target::Mfa => {
+                if let Some(serial) = self.params.get("SerialNumber") {
+                    whole(serial.to_owned())
+                } else {
                     let name = self.params.required("VirtualMFADeviceName")?;
                     whole(format!("arn:aws:iam::{account}:mfa{}{name}", self.path()))
                 }
-            },
+            }
             Target::KeyOwner => match iam.key(self.params.required("AccessKeyId")?) {
                 Some((user, _)) => Resource { arn: self.world.user_arn(user), label: format!("user {}", user.name) },
                 None => whole("*".to_owned()),

@@ -134,9 +134,8 @@ impl ApiError {
     /// The status that `protocol` says it with.
     fn status_in(&self, protocol: Protocol) -> StatusCode {
         match (protocol, self.code) {
-            (Protocol::RestXml, "Throttling") => StatusCode::SERVICE_UNAVAILABLE,
+            (Protocol::RestXml | Protocol::Ec2, "Throttling") => StatusCode::SERVICE_UNAVAILABLE,
             (Protocol::RestXml, "ExpiredToken") => StatusCode::BAD_REQUEST,
-            (Protocol::Ec2, "Throttling") => StatusCode::SERVICE_UNAVAILABLE,
             (Protocol::Ec2, "InvalidClientTokenId" | "SignatureDoesNotMatch") => StatusCode::UNAUTHORIZED,
             (Protocol::Lambda, "Throttling") => StatusCode::TOO_MANY_REQUESTS,
             _ => self.status,

@@ -286,7 +286,10 @@ fn restored(previous: Option<&str>) -> String {
     }
 }
 
-fn document_of(of: &Observation) -> Option<Option<&str>> {
+/// A policy's document; absent when there is no such policy.
+type Document<'d> = Option<&'d str>;
+
+fn document_of(of: &Observation) -> Option<Document<'_>> {
     match of {
         Observation::InlinePolicy { document, .. } => Some(document.as_deref()),
         _ => None,
@@ -303,7 +306,7 @@ fn revoked(before: &Observation, call: impl Fn(Option<String>) -> ApiCall) -> Re
 }
 
 /// With `wanted` for the document that a restoring puts back: it may be there already.
-fn compared(before: &Observation, now: &Observation, wanted: Option<Option<&str>>) -> Freshness {
+fn compared(before: &Observation, now: &Observation, wanted: Option<Document<'_>>) -> Freshness {
     let (Some(was), Some(is)) = (document_of(before), document_of(now)) else {
         return Freshness::Changed("AWS answered about something else".to_owned());
     };

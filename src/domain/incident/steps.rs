@@ -314,7 +314,11 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
     let why = |step: &Step| match (&step.offer, done_at(step)) {
         (Offer::Refused { .. }, _) => Some(Missing::ByHand),
         (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
-        (Offer::Action(action), None) if reached::is_off(incident, action.target()) => None,
+        (Offer::Action(action @ (Action::DeactivateAccessKey(_) | Action::RevokeUserSessions(_))), None)
+            if reached::is_off(incident, action.target()) =>
+        {
+            None
+        }
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))

@@ -11,7 +11,7 @@ use crate::eradication::{changed, made};
 use crate::world::{ANA, CHRIS, World};
 
 /// A hung call is given up after 8 s and read back for 16 more.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 /// Worlds at once: each is a bot, a workspace and an account.
 const AT_ONCE: usize = 6;
 const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";

@@ -55,8 +55,8 @@ async fn an_instance_comes_up_and_ends_with_the_clock() {
     assert_eq!(volumes().await, 1);
     let ended = ec2.terminate_instances().instance_ids(&id).send().await.unwrap();
     let change = &ended.terminating_instances()[0];
-    assert_eq!(change.current_state().and_then(|s| s.code()), Some(32));
-    assert_eq!(change.previous_state().and_then(|s| s.code()), Some(16));
+    assert_eq!(change.current_state().and_then(aws_sdk_ec2::types::InstanceState::code), Some(32));
+    assert_eq!(change.previous_state().and_then(aws_sdk_ec2::types::InstanceState::code), Some(16));
     cloud.clock.advance(TimeDelta::seconds(11));
     assert_eq!(state().await, "terminated");
     assert_eq!(volumes().await, 0);
@@ -78,7 +78,7 @@ async fn protection_keeps_an_instance_until_it_is_taken_away() {
     protect(true).await.unwrap();
     let asked = ec2.describe_instance_attribute().instance_id(&id);
     let asked = asked.attribute(InstanceAttributeName::DisableApiTermination).send().await.unwrap();
-    assert_eq!(asked.disable_api_termination().and_then(|flag| flag.value()), Some(true));
+    assert_eq!(asked.disable_api_termination().and_then(aws_sdk_ec2::types::AttributeBooleanValue::value), Some(true));
     let (code_, message) = refusal(ec2.terminate_instances().instance_ids(&id).send().await);
     assert_eq!(code_, "OperationNotPermitted");
     assert!(message.contains("disableApiTermination"), "{message}");
@@ -175,18 +175,21 @@ async fn a_snapshot_is_made_shared_and_taken_back() {
         .build();
     let made = ec2.create_snapshot().volume_id(&volume).tag_specifications(tags).send().await.unwrap();
     let id = made.snapshot_id().unwrap();
-    assert_eq!(made.state().map(|state| state.as_str()), Some("pending"));
+    assert_eq!(made.state().map(aws_sdk_ec2::types::SnapshotState::as_str), Some("pending"));
     cloud.clock.advance(TimeDelta::seconds(30));
     let tagged = Filter::builder().name("tag:incident").values("INC-*").build();
     let found = ec2.describe_snapshots().owner_ids("self").filters(tagged).send().await.unwrap();
     assert_eq!(found.snapshots().len(), 1);
-    assert_eq!(found.snapshots()[0].state().map(|state| state.as_str()), Some("completed"));
+    assert_eq!(found.snapshots()[0].state().map(aws_sdk_ec2::types::SnapshotState::as_str), Some("completed"));
 
     let shared = || async {
         let asked = ec2.describe_snapshot_attribute().snapshot_id(id);
         let asked = asked.attribute(SnapshotAttributeName::CreateVolumePermission).send().await.unwrap();
         let who = asked.create_volume_permissions().iter();
-        who.map(|p| p.user_id().or_else(|| p.group().map(|g| g.as_str())).unwrap().to_owned()).collect::<Vec<_>>()
+        who.map(|p| {
+            p.user_id().or_else(|| p.group().map(aws_sdk_ec2::types::PermissionGroup::as_str)).unwrap().to_owned()
+        })
+        .collect::<Vec<_>>()
     };
     let with = CreateVolumePermission::builder().user_id("444455556666").build();
     let all = CreateVolumePermission::builder().group(aws_sdk_ec2::types::PermissionGroup::All).build();

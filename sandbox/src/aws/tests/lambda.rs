@@ -39,7 +39,7 @@ async fn a_function_is_made_read_with_its_code_and_deleted() {
     made(&cloud, &lambda).await;
     let found = get().await.unwrap();
     let configuration = found.configuration().unwrap();
-    assert_eq!(configuration.state().map(|state| state.as_str()), Some("Active"));
+    assert_eq!(configuration.state().map(aws_sdk_lambda::types::State::as_str), Some("Active"));
     let location = found.code().and_then(|code| code.location()).unwrap().to_owned();
     let http = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
     let fetched = http.get(location.parse().unwrap()).await.unwrap();

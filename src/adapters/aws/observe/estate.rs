@@ -248,7 +248,8 @@ pub(super) async fn sharing(
     });
     let added: Vec<&str> = added.collect();
     let now = shared.create_volume_permissions().iter();
-    let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(|group| group.as_str())));
+    let now =
+        now.filter_map(|one| one.user_id().or_else(|| one.group().map(aws_sdk_ec2::types::PermissionGroup::as_str)));
     let mut with: Vec<String> = now.filter(|who| added.contains(who)).map(str::to_owned).collect();
     with.sort();
     Ok(Observation::Sharing(Sharing {

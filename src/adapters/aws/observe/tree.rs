@@ -186,13 +186,13 @@ pub(super) async fn of_trust(iam: &Client, trail: &RegionTrail, name: &str, even
     // Further back than the history goes, wherever the clocks stand.
     let since = DateTime::<Utc>::UNIX_EPOCH;
     let looked = trail.look_up(LookupAttributeKey::ResourceName, name, since, TRUST_PAGES_MAX).await?;
-    let mut changes = looked.events.iter().skip_while(|event| event["eventID"] != event_id);
-    let changed = changes.next().and_then(|event| trust_in(event, name));
-    let previous = changes.find_map(|event| trust_in(event, name));
+    let mut earlier = looked.events.iter().skip_while(|event| event["eventID"] != event_id);
+    let put = earlier.next().and_then(|event| trust_in(event, name));
+    let previous = earlier.find_map(|event| trust_in(event, name));
     Ok(Observation::Trust(Trust {
         identity: Identity { id: found.role_id, arn: found.arn, path: found.path },
         document: percent_decoded(found.assume_role_policy_document.as_deref().unwrap_or_default()),
-        put: changed.map(|changed| changed.document),
+        put: put.map(|put| put.document),
         previous,
     }))
 }
