@@ -173,6 +173,8 @@ async fn a_user_of_the_attackers_goes_with_all_that_hangs_on_it_and_nothing_else
             "DeleteVirtualMFADevice",
             "RemoveUserFromGroup",
             "DetachUserPolicy",
+            // Theirs, and the deny of the containment.
+            "DeleteUserPolicy",
             "DeleteUserPolicy",
             "DeleteUser",
             "RemoveUserFromGroup",

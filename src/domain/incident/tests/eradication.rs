@@ -74,7 +74,7 @@ fn only_what_the_attacker_made_is_deleted_and_credentials_go_first() {
             changed("Role", "app", &[("PutRolePolicy", "door", true)]),
             gone,
             elsewhere,
-            Trace { resource_type: "AWS::Lambda::Function".into(), ..made("User", "miner") },
+            Trace { resource_type: "AWS::SNS::Topic".into(), ..made("User", "miner") },
         ],
     );
     let expected = [
@@ -88,17 +88,13 @@ fn only_what_the_attacker_made_is_deleted_and_credentials_go_first() {
     ];
     assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
     let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.resource_type.as_str()).collect();
-    assert_eq!(
-        hands,
-        ["AWS::IAM::User", "AWS::Lambda::Function"],
-        "a user with a change that has no name, and a function"
-    );
+    assert_eq!(hands, ["AWS::IAM::User", "AWS::SNS::Topic"], "a user with a change that has no name, and a topic");
 }
 
 #[test]
 fn removal_waits_for_containment_but_what_tightens_does_not() {
     let mut case = Case::new();
-    hunted(&mut case, vec![made("User", "mallory"), changed("User", "ci", &[("AttachUserPolicy", ADMIN, true)])]);
+    hunted(&mut case, vec![made("Group", "cabal"), changed("User", "ci", &[("AttachUserPolicy", ADMIN, true)])]);
     let shown = |case: &Case| -> Vec<String> {
         let all = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
         all.filter(|id| id.starts_with("remove")).collect()
@@ -109,9 +105,9 @@ fn removal_waits_for_containment_but_what_tightens_does_not() {
     assert_eq!(missing(&case.incident, &case.playbook).len(), 3);
     assert_eq!(open_steps(&case.incident, &case.playbook).len(), 3);
     contain(&mut case);
-    assert_eq!(shown(&case), [detach, "remove.user.mallory".to_owned()]);
+    assert_eq!(shown(&case), [detach, "remove.group.cabal".to_owned()]);
     let together = open_steps(&case.incident, &case.playbook);
-    assert_eq!(together.iter().map(|(_, action)| action.kind()).collect::<Vec<_>>(), ["detach-policy", "delete-user"]);
+    assert_eq!(together.iter().map(|(_, action)| action.kind()).collect::<Vec<_>>(), ["detach-policy", "delete-group"]);
     assert!(together.iter().all(|(step, _)| step.why.contains("Events that show")));
     // Containment that is taken away closes it again.
     case.apply(vec![Event::ContainmentChecked {
@@ -165,7 +161,7 @@ fn a_trust_policy_that_stands_open_is_missing_containment_and_the_role_is_revoke
     case.reached(vec![role("app", "111122223333")]);
     contain(&mut case);
     let open = || changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true)]);
-    hunted(&mut case, vec![open(), made("User", "mallory")]);
+    hunted(&mut case, vec![open(), made("Group", "cabal")]);
     let lacking = |case: &Case| -> Vec<String> {
         missing(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect()
     };
@@ -174,7 +170,7 @@ fn a_trust_policy_that_stands_open_is_missing_containment_and_the_role_is_revoke
     assert!(left(&case.incident, &case.playbook).is_empty(), "removal waits for it");
     // Whoever has put it back by hand since has closed it.
     let closed = changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true), ("UpdateAssumeRolePolicy", "", false)]);
-    hunted(&mut case, vec![closed, made("User", "mallory")]);
+    hunted(&mut case, vec![closed, made("Group", "cabal")]);
     assert!(contained(&case.incident, &case.playbook));
     assert_eq!(left(&case.incident, &case.playbook).len(), 1);
 }
