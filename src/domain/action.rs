@@ -1,8 +1,8 @@
 //! The catalogue: each change in AWS with its literal calls, its inverse, and how to tell from AWS
 //! that it holds. What is here is what an approver reads, what is executed and what is verified.
 //!
-//! A change is a type of its own that says all of it ([`Change`]), in a file by its subject. A new one is that
-//! type, a line in [`Action`] and a line in [`Action::change`].
+//! A change is a type of its own that says all of it (`Change`), in a file by its subject. A new one is that
+//! type, a line in [`Action`] and a line in `Action::change`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

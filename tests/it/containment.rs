@@ -144,6 +144,8 @@ async fn the_card_says_what_the_credential_was_used_for() {
     w.until("the evidence has it", |w| blocks(w, "evidence").contains("Has assumed")).await;
     let evidence = blocks(&w, "evidence");
     assert!(evidence.contains("role/app-deploy") && evidence.contains("backup-job"), "{evidence}");
+    // The search can have offered the role before its use was read.
+    w.until("the role's card has it", |w| blocks(w, ROLE).contains("Lambda function")).await;
     let role = blocks(&w, ROLE);
     assert!(role.contains("Lambda function app-worker") && role.contains("user/release-bot"), "{role}");
     let key = blocks(&w, KEY);
