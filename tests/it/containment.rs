@@ -145,7 +145,8 @@ async fn the_card_says_what_the_credential_was_used_for() {
     let evidence = blocks(&w, "evidence");
     assert!(evidence.contains("role/app-deploy") && evidence.contains("backup-job"), "{evidence}");
     // The search can have offered the role before its use was read.
-    w.until("the role's card has it", |w| blocks(w, ROLE).contains("Lambda function")).await;
+    let shows = |w: &World| w.card(ANA, ROLE).is_some_and(|card| card.to_string().contains("Lambda function"));
+    w.until("the role's card has it", shows).await;
     let role = blocks(&w, ROLE);
     assert!(role.contains("Lambda function app-worker") && role.contains("user/release-bot"), "{role}");
     let key = blocks(&w, KEY);

@@ -191,9 +191,9 @@ async fn a_user_of_the_attackers_goes_with_all_that_hangs_on_it_and_nothing_else
     w.until("it can be undone", |w| w.offers(DETACH, "irp.undo")).await;
     assert!(!w.offers(USER, "irp.undo"));
     w.click(ANA, DETACH, "irp.undo").await;
-    w.until_card("Undo INC-1.3: Detach", "waiting for approval").await;
-    w.click(CHRIS, "Undo INC-1.3: Detach", "irp.approve").await;
-    w.until_card("Undo INC-1.3: Detach", "carried out and verified").await;
+    w.until_card("Undo INC-1.4: Detach", "waiting for approval").await;
+    w.click(CHRIS, "Undo INC-1.4: Detach", "irp.approve").await;
+    w.until_card("Undo INC-1.4: Detach", "carried out and verified").await;
     assert_eq!(changes(&w).last().unwrap(), "AttachUserPolicy");
     w.end().await;
 }
