@@ -29,6 +29,9 @@ use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
 
 /// So far back from when it was first seen: what the owner's calls look like is seen from what was before.
 const LOOK_BACK: TimeDelta = TimeDelta::days(14);
+/// A finding comes after the deed. What the credential did longer before it is taken for its owner's, until a responder
+/// sets the time of compromise: without any time, all that it ever did would be the thief's.
+const SEEN_LATE: TimeDelta = TimeDelta::hours(1);
 /// The history has no more.
 const HISTORY: TimeDelta = TimeDelta::days(90);
 /// Rounds of one search; each follows what the one before has shown.
@@ -142,7 +145,11 @@ impl<'a> Search<'a> {
             incident,
             account,
             regions,
-            question: attribution::Question { credentials: stolen, since: stolen_at, words: Vec::new() },
+            question: attribution::Question {
+                credentials: stolen,
+                since: stolen_at.or_else(|| incident.first_seen_at().map(|seen_at| seen_at - SEEN_LATE)),
+                words: Vec::new(),
+            },
             names: name.into_iter().collect(),
             since: (seen_at.min(now) - LOOK_BACK).max(now - HISTORY),
             now,

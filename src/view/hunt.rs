@@ -99,10 +99,16 @@ fn how_far(incident: &Incident, found: &Hunted) -> String {
     let only = if all == 1 { " (name the account's other Regions in irp.toml)" } else { "" };
     let unread: Vec<String> = unread.iter().map(|region| code(&region.region)).collect();
     let unread = if unread.is_empty() { String::new() } else { format!(", not {}", unread.join(", ")) };
+    let since = if incident.compromise.is_some() {
+        ""
+    } else {
+        " · what the credential did more than an hour before it was first seen counts as its owner's, until the \
+         compromise time is set"
+    };
     let newest = found.newest_at.map(|at| format!(", the newest of {}", time(at))).unwrap_or_default();
     format!(
         "{read} of {all} Region(s) searched{unread}{only} · {} events read{newest} · management events only: reads and \
-         writes of data are not in the event history, and a call shows up to 15 minutes late",
+         writes of data are not in the event history, and a call shows up to 15 minutes late{since}",
         found.events_read
     )
 }
