@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::id::AccountId;
 use super::trail::deed::Deed;
 use super::trail::footprint::State;
+use super::trail::token::role_session;
 
 pub mod cover;
 pub mod findings;
@@ -62,9 +63,13 @@ impl Hunted {
         said(self) == said(other)
     }
 
-    /// The credentials that another search had not shown yet, but for the stolen ones themselves.
+    /// The credentials that another search had not shown yet, but for the stolen ones themselves. One more session of
+    /// the same role or user is no news: the same step contains all of them.
     pub fn new_since<'a>(&'a self, before: Option<&Self>) -> Vec<&'a Reached> {
-        let same = |a: &Reached, b: &Reached| a.access_key_id == b.access_key_id && a.principal == b.principal;
+        let same = |a: &Reached, b: &Reached| {
+            (a.access_key_id == b.access_key_id && a.principal == b.principal)
+                || (a.is_session() && b.is_session() && a.whose() == b.whose())
+        };
         let known = |one: &Reached| before.is_some_and(|before| before.credentials.iter().any(|c| same(c, one)));
         self.credentials.iter().filter(|one| one.how.is_some() && !known(one)).collect()
     }
@@ -140,6 +145,18 @@ pub struct Reached {
     pub event_id: Option<String>,
     /// Its last call that worked.
     pub last_worked_at: Option<DateTime<Utc>>,
+}
+
+impl Reached {
+    fn is_session(&self) -> bool {
+        self.access_key_id.as_deref().is_some_and(|key| key.starts_with("ASIA"))
+    }
+
+    /// The user or role, without the session's name.
+    fn whose(&self) -> Option<(&str, &str)> {
+        let arn = self.principal.as_deref()?;
+        Some(role_session(arn).map_or((arn, ""), |(account, role, _)| (account, role)))
+    }
 }
 
 /// A resource that the attacker has touched.
