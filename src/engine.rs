@@ -19,7 +19,8 @@ use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
 use crate::domain::incident::risk;
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::together::open_steps;
+use crate::domain::incident::steps::Step;
+use crate::domain::incident::together::{left_out, open_steps};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
@@ -225,6 +226,11 @@ impl Engine {
     pub async fn request_all(&self, id: IncidentId, by: &UserId) -> Result<Incident, EngineError> {
         let left = |incident: &Incident| open_steps(incident, &self.playbook).into_iter().map(|(step, _)| step.id);
         Box::pin(self.request_steps(id, by, |incident| left(incident).collect())).await
+    }
+
+    /// What of an incident could not be asked for with the rest.
+    pub fn left_out(&self, incident: &Incident) -> Vec<Step> {
+        left_out(incident, &self.playbook)
     }
 
     async fn request_steps(

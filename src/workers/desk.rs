@@ -171,8 +171,20 @@ impl Workers {
             Click::RequestAll { .. } => {
                 let after = self.engine.request_all(id, user).await?;
                 let asked = open_burst(&after).map_or(1, |members| members.len());
+                let left_out: Vec<String> =
+                    self.engine.left_out(&after).iter().map(|step| format!("\n• {}", escape(&step.title))).collect();
+                let left_out = if left_out.is_empty() {
+                    String::new()
+                } else {
+                    format!(
+                        "\n:warning: *Left out*, because it cannot be done as AWS is now; *Request* on its own card says \
+                         why:{}",
+                        left_out.concat()
+                    )
+                };
                 replies::said(&format!(
-                    "{asked} step(s) are asked for in your name, as one thing to decide on. Somebody else has to approve them."
+                    "{asked} step(s) are asked for in your name, as one thing to decide on. Somebody else has to approve \
+                     them.{left_out}"
                 ))
             }
             Click::BreakGlass { request, digest } => {
@@ -236,6 +248,10 @@ impl Workers {
             Click::NameSubject { .. } => {
                 self.engine.may_respond(user).await?;
                 return Ok(self.show(inbound, &forms::name_subject(id)).await);
+            }
+            Click::Overrule { .. } => {
+                self.engine.may_respond(user).await?;
+                return Ok(self.show(inbound, &forms::overrule(id)).await);
             }
             Click::LookAgain { .. } => {
                 self.engine.act(id, user, PersonCommand::LookAgain).await?;
@@ -313,6 +329,11 @@ impl Workers {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };
                 self.engine.act(*incident, user, command).await?;
                 replies::said(&format!("The likely compromise time of {incident} is set."))
+            }
+            Submission::Overrule { incident, word, reason } => {
+                let command = PersonCommand::Overrule { word: word.clone(), reason: reason.clone() };
+                self.engine.act(*incident, user, command).await?;
+                replies::said("It is recorded in your name, and the trail is searched anew with it.")
             }
             Submission::NameSubject { incident, user: named } => {
                 self.engine.act(*incident, user, PersonCommand::NameSubject { user: named.clone() }).await?;

@@ -137,6 +137,12 @@ fn waits(request: &Request) -> bool {
     matches!(request.state, RequestState::Pending | RequestState::Approved { .. })
 }
 
+/// What is to be done and was not asked for with the rest: as AWS is now it cannot be, or must not be.
+pub fn left_out(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
+    let asked = |step: &Step| incident.requests_for(&step.id).any(|request| request.state.is_open());
+    open_steps(incident, playbook).into_iter().map(|(step, _)| step).filter(|step| !asked(step)).collect()
+}
+
 /// The burst that people have to look at now: the newest of those with a request that is still open.
 pub fn open_burst(incident: &Incident) -> Option<Vec<&Request>> {
     let open = incident.requests.values().rev().find(|r| r.burst.is_some() && r.state.is_open())?;
