@@ -29,6 +29,7 @@ mod sts;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod unlogged;
 mod wire;
 
 use std::collections::BTreeMap;

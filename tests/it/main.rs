@@ -15,6 +15,7 @@ mod eradication;
 mod estate;
 mod faults;
 mod hunt;
+mod inventory;
 mod long_plans;
 mod model;
 mod pack;

@@ -46,7 +46,6 @@ pub(crate) const ORGANISATION: &str = r#"
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
 approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]
-
 [[person]]
 name = "Kim"
 slack = ["U0KEYOWNR1"]
@@ -57,6 +56,7 @@ name = "sandbox"
 reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
 contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
 eradicate_role_arn = "arn:aws:iam::111122223333:role/irp-eradicate"
+regions = []
 "#;
 
 /// See the module.
@@ -122,7 +122,7 @@ impl World {
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
             contain_role_arn: Some("arn:aws:iam::111122223333:role/irp-contain".into()),
             eradicate_role_arn: Some("arn:aws:iam::111122223333:role/irp-eradicate".into()),
-            regions: Vec::new(),
+            regions: Some(Vec::new()),
         };
         let cloud = AwsCloud::new(AwsSettings {
             endpoint_url: Some(world.aws_url.clone()),

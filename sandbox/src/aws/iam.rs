@@ -3,6 +3,7 @@
 //! Names, limits and error codes follow the IAM API reference, version 2010-05-08.
 
 mod credentials;
+mod details;
 mod groups;
 pub(super) mod held;
 mod keys;
@@ -32,7 +33,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 83] = [
+const OPERATIONS: [Operation; 85] = [
     read("ListUsers", Target::Users, users::list),
     read("GetUser", Target::User, users::get),
     write("CreateUser", Target::User, users::create),
@@ -64,6 +65,7 @@ const OPERATIONS: [Operation; 83] = [
     write("AttachRolePolicy", Target::Role, |call| policies::attach(call, policies::Of::Role)),
     write("DetachRolePolicy", Target::Role, |call| policies::detach(call, policies::Of::Role)),
     read("ListAttachedRolePolicies", Target::Role, |call| policies::list_attached(call, policies::Of::Role)),
+    read("GetAccountAuthorizationDetails", Target::Everything, details::all),
     read("SimulatePrincipalPolicy", Target::Everything, simulate::run),
     write("CreateLoginProfile", Target::User, credentials::create_login),
     read("GetLoginProfile", Target::User, credentials::get_login),
@@ -72,6 +74,7 @@ const OPERATIONS: [Operation; 83] = [
     write("CreateVirtualMFADevice", Target::Mfa, credentials::create_mfa),
     write("EnableMFADevice", Target::User, credentials::enable_mfa),
     read("ListMFADevices", Target::User, credentials::list_mfa),
+    read("ListVirtualMFADevices", Target::Everything, credentials::list_virtual_mfa),
     write("DeactivateMFADevice", Target::User, credentials::deactivate_mfa),
     write("DeleteVirtualMFADevice", Target::Mfa, credentials::delete_mfa),
     write("UploadSigningCertificate", Target::User, |call| credentials::make(call, credentials::Of::Certificate)),

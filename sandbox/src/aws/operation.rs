@@ -67,6 +67,8 @@ impl Call<'_> {
             Target::Everything => whole("*".to_owned()),
             Target::Users => whole(format!("arn:aws:iam::{account}:user/")),
             Target::Roles => whole(format!("arn:aws:iam::{account}:role/")),
+            // One call for the whole account.
+            Target::User if self.params.get("AllUsers") == Some("true") => whole("*".to_owned()),
             Target::User => {
                 let name = self.user_name()?;
                 match iam.users.get(&name) {

@@ -5,7 +5,6 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecis
 use serde_json::json;
 
 use super::fault::{fault, is_missing};
-use super::trail::RegionTrail;
 use super::{AccountClients, AwsCloud};
 use crate::domain::id::AccountId;
 use crate::ports::CloudError;
@@ -52,15 +51,20 @@ pub const READS: [Actions; 6] = [
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
+            "ec2:DescribeRegions",
             "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSnapshotAttribute",
             "guardduty:GetDetector",
             "iam:GetAccessKeyLastUsed",
+            "iam:GetAccountAuthorizationDetails",
+            "iam:ListServiceSpecificCredentials",
+            "iam:ListVirtualMFADevices",
             "lambda:GetFunctionConfiguration",
             "lambda:GetFunctionUrlConfig",
             "lambda:GetPolicy",
             "lambda:ListEventSourceMappings",
+            "lambda:ListFunctions",
             "lambda:ListVersionsByFunction",
         ],
     ),
@@ -143,8 +147,12 @@ impl AwsCloud {
     pub async fn check_account(&self, id: &AccountId) -> Vec<(String, Result<String, String>)> {
         let Ok(account) = self.account(id) else { return Vec::new() };
         let mut lines = vec![("reading".to_owned(), reading(account).await)];
-        for RegionTrail { region, client, .. } in &account.trails {
-            let asked = client.lookup_events().max_results(1).send().await;
+        let searched = account.searched().await;
+        let named = format!("{} are looked at: {}", searched.regions.len(), searched.regions.join(", "));
+        lines.push(("Regions".to_owned(), searched.gap.map_or(Ok(named), Err)));
+        for trail in account.trails().await {
+            let region = &trail.region;
+            let asked = trail.client.lookup_events().max_results(1).send().await;
             let outcome = asked.map(|_| "cloudtrail:LookupEvents is allowed".to_owned());
             lines.push((
                 format!("trail in {region}"),

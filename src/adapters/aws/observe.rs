@@ -46,7 +46,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Membership { user_name, group_name } => tree::of_membership(iam, user_name, group_name).await,
         Probe::LoginProfile { user_name } => tree::of_login(iam, user_name).await,
         Probe::Trust { role_name, event_id } => {
-            Box::pin(tree::of_trust(iam, account.home_trail()?, role_name, event_id)).await
+            Box::pin(tree::of_trust(iam, &account.home_trail(), role_name, event_id)).await
         }
         Probe::User { user_name } => Box::pin(tree::of_user(iam, user_name)).await,
         Probe::Role { role_name } => Box::pin(tree::of_role(iam, role_name)).await,
