@@ -108,6 +108,11 @@ impl Account {
         self.world().roles_anywhere.anchors(region)
     }
 
+    /// The names of a Region's profiles of Roles Anywhere.
+    pub fn roles_anywhere_profiles(&self, region: &str) -> Vec<String> {
+        self.world().roles_anywhere.profiles(region)
+    }
+
     /// The names of a Region's rules, each with the ids of its targets.
     pub fn rules(&self, region: &str) -> Vec<(String, Vec<String>)> {
         let world = self.world();

@@ -70,6 +70,12 @@ impl RolesAnywhere {
         }
     }
 
+    /// The names of a Region's profiles.
+    pub(super) fn profiles(&self, region: &str) -> Vec<String> {
+        let here = self.profiles.iter().filter(|((of, _), _)| of == region);
+        here.map(|(_, profile)| profile.name.clone()).collect()
+    }
+
     /// The names of a Region's trust anchors, with whether each lets anybody in.
     pub(super) fn anchors(&self, region: &str) -> Vec<(String, bool)> {
         let here = self.anchors.iter().filter(|((of, _), _)| of == region);

@@ -58,6 +58,7 @@ async fn a_profile_is_made_listed_page_by_page_and_deleted() {
     create("two").await.unwrap();
     assert_eq!(made.duration_seconds(), Some(3_600));
     assert_eq!(made.role_arns(), [ROLE]);
+    assert_eq!(cloud.account.roles_anywhere_profiles("us-east-2").len(), 2);
     let first = anywhere.list_profiles().page_size(1).send().await.unwrap();
     let rest = anywhere.list_profiles().page_size(1).next_token(first.next_token().unwrap()).send().await.unwrap();
     assert_eq!((first.profiles().len(), rest.profiles().len(), rest.next_token()), (1, 1, None));
