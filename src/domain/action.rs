@@ -11,6 +11,7 @@ use super::id::RequestId;
 use super::observation::{Observation, Probe};
 use super::policy::ActionClass;
 
+pub use anywhere::{DeleteAnywhereProfile, DeleteTrustAnchor};
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
@@ -21,8 +22,10 @@ pub use group::{DeleteGroup, RemoveFromGroup};
 pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use policy::{DeletePolicy, RestorePolicyVersion};
+pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
+pub use rule::RemoveRule;
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
@@ -32,6 +35,7 @@ pub use watching::{EnableDetector, StartLogging};
 use change::Change;
 use revocation::cut_off_at;
 
+mod anywhere;
 mod call;
 mod change;
 mod credential;
@@ -44,8 +48,10 @@ mod key;
 #[cfg(test)]
 mod order;
 mod policy;
+mod provider;
 mod revocation;
 mod role;
+mod rule;
 mod sessions;
 mod trust;
 mod undo;
@@ -83,6 +89,12 @@ pub enum Action {
     UnshareSnapshot(UnshareSnapshot),
     StartLogging(StartLogging),
     EnableDetector(EnableDetector),
+    DeleteIdentityProvider(DeleteIdentityProvider),
+    DeleteTrustAnchor(DeleteTrustAnchor),
+    #[serde(rename = "delete-roles-anywhere-profile")]
+    DeleteAnywhereProfile(DeleteAnywhereProfile),
+    #[serde(rename = "remove-event-rule")]
+    RemoveRule(RemoveRule),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -134,6 +146,10 @@ impl Action {
             Self::UnshareSnapshot(change) => change,
             Self::StartLogging(change) => change,
             Self::EnableDetector(change) => change,
+            Self::DeleteIdentityProvider(change) => change,
+            Self::DeleteTrustAnchor(change) => change,
+            Self::DeleteAnywhereProfile(change) => change,
+            Self::RemoveRule(change) => change,
         }
     }
 

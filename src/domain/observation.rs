@@ -4,10 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::credential::AccessKeyId;
 
-pub use estate::{Function, Ingress, Instance, KeyPair, Rule, Sharing, Source, Url, Volume, Watching};
+pub use estate::{
+    EventRule, Function, Ingress, Instance, KeyPair, Rule, RuleDefinition, Sharing, Source, Url, Volume, Watching,
+};
+pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
 
 mod estate;
+mod federation;
 mod iam;
 
 /// A question to AWS about one target.
@@ -151,6 +155,32 @@ pub enum Probe {
         /// The detector.
         detector_id: String,
     },
+    /// An identity provider, SAML or `OpenID` Connect.
+    IdentityProvider {
+        /// Which.
+        provider_arn: String,
+    },
+    /// A trust anchor of Roles Anywhere.
+    TrustAnchor {
+        /// Where it is.
+        region: String,
+        /// A UUID.
+        trust_anchor_id: String,
+    },
+    /// A profile of Roles Anywhere.
+    AnywhereProfile {
+        /// Where it is.
+        region: String,
+        /// A UUID.
+        profile_id: String,
+    },
+    /// A rule of `EventBridge` on the default bus, and what it calls.
+    EventRule {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        rule_name: String,
+    },
 }
 
 /// Whether a key can sign requests.
@@ -241,6 +271,12 @@ pub enum Observation {
     Sharing(Sharing),
     /// What watches the account.
     Watching(Watching),
+    /// An identity provider.
+    IdentityProvider(IdentityProvider),
+    /// A trust anchor or profile of Roles Anywhere.
+    Anywhere(Anywhere),
+    /// A rule of `EventBridge`.
+    EventRule(EventRule),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -269,6 +305,10 @@ impl Observation {
             Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
             Self::Sharing(sharing) => Some((&sharing.snapshot_id, &sharing.arn, None)),
             Self::Watching(watching) => Some((&watching.arn, &watching.arn, None)),
+            // Their ARN is all that these are known by.
+            Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
+            Self::EventRule(rule) => Some((&rule.arn, &rule.arn, None)),
+            Self::Anywhere(found) => Some((&found.id, &found.arn, None)),
             Self::OwnerMissing => None,
         }
     }

@@ -138,6 +138,9 @@ async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
     enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
     let bedrock = iam.create_service_specific_credential().user_name("mallory").service_name("bedrock.amazonaws.com");
     let bedrock = bedrock.send().await.unwrap().service_specific_credential.unwrap().service_specific_credential_id;
+    let metadata = format!("<EntityDescriptor entityID=\"{}\"/>", "a".repeat(1_000));
+    let saml = iam.create_saml_provider().name("sso").saml_metadata_document(metadata).send().await.unwrap();
+    let saml = saml.saml_provider_arn.unwrap();
     let policy = iam.create_policy().policy_name("p").policy_document(EVERYTHING).send().await.unwrap();
     let arn = policy.policy.unwrap().arn.unwrap();
     iam.create_policy_version().policy_arn(&arn).policy_document(EVERYTHING).set_as_default(true).send().await.unwrap();
@@ -148,6 +151,7 @@ async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
         ("AWS::IAM::VirtualMFADevice", &serial),
         ("AWS::IAM::ServiceSpecificCredential", &bedrock),
         ("AWS::IAM::ManagedPolicy", &arn),
+        ("AWS::IAM::SAMLProvider", &saml),
     ] {
         assert!(has(&stock, kind, id), "{kind} {id}: {:#?}", stock.things);
     }
@@ -187,7 +191,13 @@ async fn a_region_that_is_switched_off_or_says_no_is_named_and_holds_up_no_other
     let of = |region: &str| -> Vec<&str> {
         stock.gaps.iter().filter(|gap| gap.region == region).flat_map(|gap| &gap.resource_types).map(|t| &**t).collect()
     };
-    for kind in ["AWS::EC2::Instance", "AWS::EC2::KeyPair", "AWS::Lambda::Function"] {
+    for kind in [
+        "AWS::EC2::Instance",
+        "AWS::EC2::KeyPair",
+        "AWS::Lambda::Function",
+        "AWS::Events::Rule",
+        "AWS::RolesAnywhere::TrustAnchor",
+    ] {
         assert!(of("af-south-1").contains(&kind), "{:?}", stock.gaps);
     }
     assert_eq!(of(HOME), ["AWS::IAM::VirtualMFADevice"]);

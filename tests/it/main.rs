@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod docs;
 mod doors;
+mod entrances;
 mod eradication;
 mod estate;
 mod faults;

@@ -97,6 +97,29 @@ impl Account {
         self.world().lambda.functions.contains_key(&(region.to_owned(), name.to_owned()))
     }
 
+    /// The ARNs of all identity providers, SAML and `OpenID` Connect.
+    pub fn identity_providers(&self) -> Vec<String> {
+        let world = self.world();
+        world.iam.saml.keys().chain(world.iam.oidc.keys()).cloned().collect()
+    }
+
+    /// The names of a Region's trust anchors, with whether each lets anybody in.
+    pub fn trust_anchors(&self, region: &str) -> Vec<(String, bool)> {
+        self.world().roles_anywhere.anchors(region)
+    }
+
+    /// The names of a Region's profiles of Roles Anywhere.
+    pub fn roles_anywhere_profiles(&self, region: &str) -> Vec<String> {
+        self.world().roles_anywhere.profiles(region)
+    }
+
+    /// The names of a Region's rules, each with the ids of its targets.
+    pub fn rules(&self, region: &str) -> Vec<(String, Vec<String>)> {
+        let world = self.world();
+        let here = world.rules.iter().filter(|((of, _), _)| of == region);
+        here.map(|(_, rule)| (rule.name.clone(), rule.targets.keys().cloned().collect())).collect()
+    }
+
     /// The snapshots of a Region by their id, each with the accounts that may use it (`all` for everybody).
     pub fn snapshots(&self, region: &str) -> Vec<(String, BTreeSet<String>)> {
         let world = self.world();

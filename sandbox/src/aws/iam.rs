@@ -11,6 +11,7 @@ mod managed;
 mod paging;
 mod policies;
 mod profiles;
+pub(super) mod providers;
 mod roles;
 mod simulate;
 pub(super) mod trust;
@@ -33,7 +34,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 85] = [
+const OPERATIONS: [Operation; 97] = [
     read("ListUsers", Target::Users, users::list),
     read("GetUser", Target::User, users::get),
     write("CreateUser", Target::User, users::create),
@@ -119,6 +120,18 @@ const OPERATIONS: [Operation; 85] = [
     write("DeleteInstanceProfile", Target::Profile, profiles::delete),
     write("AddRoleToInstanceProfile", Target::Profile, profiles::add_role),
     write("RemoveRoleFromInstanceProfile", Target::Profile, profiles::remove_role),
+    write("CreateSAMLProvider", Target::Saml, providers::create_saml),
+    read("GetSAMLProvider", Target::Saml, providers::get_saml),
+    read("ListSAMLProviders", Target::Everything, providers::list_saml),
+    write("UpdateSAMLProvider", Target::Saml, providers::update_saml),
+    write("DeleteSAMLProvider", Target::Saml, providers::delete_saml),
+    write("CreateOpenIDConnectProvider", Target::Oidc, providers::create_oidc),
+    read("GetOpenIDConnectProvider", Target::Oidc, providers::get_oidc),
+    read("ListOpenIDConnectProviders", Target::Everything, providers::list_oidc),
+    write("UpdateOpenIDConnectProviderThumbprint", Target::Oidc, providers::update_thumbprints),
+    write("AddClientIDToOpenIDConnectProvider", Target::Oidc, providers::add_client),
+    write("RemoveClientIDFromOpenIDConnectProvider", Target::Oidc, providers::remove_client),
+    write("DeleteOpenIDConnectProvider", Target::Oidc, providers::delete_oidc),
 ];
 
 /// The operation of this name.

@@ -20,7 +20,9 @@ use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::ports::CloudError;
 
+mod anywhere;
 mod ec2;
+mod events;
 mod iam;
 mod lambda;
 mod watching;
@@ -76,6 +78,8 @@ impl Clients {
         match call.service() {
             "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
             "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
+            "events" => events::make(&aws_sdk_eventbridge::Client::new(&self.config), call).await,
+            "rolesanywhere" => anywhere::make(&aws_sdk_rolesanywhere::Client::new(&self.config), call).await,
             "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
             "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
             "guardduty" => watching::detector(&aws_sdk_guardduty::Client::new(&self.config), call).await,

@@ -13,7 +13,7 @@ use crate::ports::CloudError;
 type Actions = (&'static str, &'static [&'static str]);
 
 /// Read by the bot.
-pub const READS: [Actions; 6] = [
+pub const READS: [Actions; 8] = [
     (
         "user",
         &[
@@ -43,6 +43,8 @@ pub const READS: [Actions; 6] = [
     ("group", &["iam:GetGroup", "iam:GetGroupPolicy", "iam:ListAttachedGroupPolicies", "iam:ListGroupPolicies"]),
     ("policy", &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy", "iam:ListPolicyVersions"]),
     ("instance-profile", &["iam:GetInstanceProfile"]),
+    ("oidc-provider", &["iam:GetOpenIDConnectProvider"]),
+    ("saml-provider", &["iam:GetSAMLProvider"]),
     (
         "",
         &[
@@ -55,9 +57,14 @@ pub const READS: [Actions; 6] = [
             "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSnapshotAttribute",
+            "events:DescribeRule",
+            "events:ListRules",
+            "events:ListTargetsByRule",
             "guardduty:GetDetector",
             "iam:GetAccessKeyLastUsed",
             "iam:GetAccountAuthorizationDetails",
+            "iam:ListOpenIDConnectProviders",
+            "iam:ListSAMLProviders",
             "iam:ListServiceSpecificCredentials",
             "iam:ListVirtualMFADevices",
             "lambda:GetFunctionConfiguration",
@@ -66,6 +73,9 @@ pub const READS: [Actions; 6] = [
             "lambda:ListEventSourceMappings",
             "lambda:ListFunctions",
             "lambda:ListVersionsByFunction",
+            "rolesanywhere:GetProfile",
+            "rolesanywhere:GetTrustAnchor",
+            "rolesanywhere:ListTrustAnchors",
         ],
     ),
 ];
@@ -77,7 +87,7 @@ pub const CONTAINS: [Actions; 3] = [
     ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
 ];
 /// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
-pub const ERADICATES: [Actions; 7] = [
+pub const ERADICATES: [Actions; 9] = [
     (
         "user",
         &[
@@ -122,6 +132,8 @@ pub const ERADICATES: [Actions; 7] = [
     ("policy", &["iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"]),
     ("instance-profile", &["iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"]),
     ("mfa", &["iam:DeleteVirtualMFADevice"]),
+    ("oidc-provider", &["iam:DeleteOpenIDConnectProvider"]),
+    ("saml-provider", &["iam:DeleteSAMLProvider"]),
     (
         "",
         &[
@@ -133,9 +145,15 @@ pub const ERADICATES: [Actions; 7] = [
             "ec2:ModifySnapshotAttribute",
             "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances",
+            "events:DeleteRule",
+            "events:RemoveTargets",
             "lambda:DeleteEventSourceMapping",
             "lambda:DeleteFunction",
             "lambda:DeleteFunctionUrlConfig",
+            "rolesanywhere:DeleteProfile",
+            "rolesanywhere:DeleteTrustAnchor",
+            "rolesanywhere:DisableProfile",
+            "rolesanywhere:DisableTrustAnchor",
         ],
     ),
 ];

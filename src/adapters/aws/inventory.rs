@@ -10,6 +10,7 @@ use crate::domain::inventory::Stock;
 use crate::ports::{CloudError, Look, Stocktaking};
 
 mod credentials;
+mod federation;
 mod principals;
 mod regional;
 
@@ -32,7 +33,12 @@ impl Stocktaking for AwsCloud {
 
 async fn of_iam(account: &AccountClients, look: Look<'_>) -> Stock {
     let (mut stock, users) = Box::pin(principals::read(&account.iam, look)).await;
-    stock.take(Box::pin(credentials::read(&account.iam, look, users)).await);
+    let (credentials, providers) = tokio::join!(
+        Box::pin(credentials::read(&account.iam, look, users)),
+        Box::pin(federation::providers(&account.iam, look))
+    );
+    stock.take(credentials);
+    stock.take(providers);
     stock
 }
 

@@ -8,6 +8,8 @@ use crate::domain::observation::{Holder, KeyStatus, Observation, Probe};
 use crate::ports::CloudError;
 
 mod estate;
+mod federation;
+mod rules;
 mod tree;
 
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
@@ -63,6 +65,14 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         }
         Probe::Trail { region, name } => Box::pin(estate::trail(account, region, name)).await,
         Probe::Detector { region, detector_id } => Box::pin(estate::detector(account, region, detector_id)).await,
+        Probe::IdentityProvider { provider_arn } => Box::pin(federation::identity_provider(iam, provider_arn)).await,
+        Probe::TrustAnchor { region, trust_anchor_id: id } => {
+            Box::pin(federation::trust_anchor(account, region, id)).await
+        }
+        Probe::AnywhereProfile { region, profile_id } => {
+            Box::pin(federation::profile(account, region, profile_id)).await
+        }
+        Probe::EventRule { region, rule_name } => Box::pin(rules::event_rule(account, region, rule_name)).await,
         Probe::InstanceProfile { instance_profile_name } => {
             Box::pin(tree::of_profile(iam, instance_profile_name)).await
         }

@@ -9,8 +9,9 @@ use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
-    Action, DeleteAccessKey, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeleteLoginProfile, DeletePolicy,
-    DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy,
+    Action, DeleteAccessKey, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy, DeleteInstanceProfile,
+    DeleteLoginProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
+    RestorePolicyVersion, RestoreTrustPolicy,
 };
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;
@@ -61,6 +62,7 @@ impl Removal {
                 | Action::UnshareSnapshot(_)
                 | Action::StartLogging(_)
                 | Action::EnableDetector(_)
+                | Action::RemoveRule(RemoveRule { put: false, .. })
         )
     }
 }
@@ -92,7 +94,7 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
         let open = if trace.deeds.is_empty() || trace.made_by_attacker {
             of_trace(incident, trace).is_empty() && !is_part(incident, trace)
         } else {
-            is_unanswered(incident, trace)
+            estate::put_back(trace).is_none() && is_unanswered(incident, trace)
         };
         touched && open
     };
@@ -154,6 +156,11 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
             Some(policy_arn) => one(7, Action::DeletePolicy(DeletePolicy { policy_arn })),
             None => Vec::new(),
         },
+        ("AWS::IAM::SAMLProvider" | "AWS::IAM::OIDCProvider", true) if trace.id.starts_with("arn:") => {
+            let provider = DeleteIdentityProvider { provider_arn: trace.id.clone() };
+            let suffix = format!("{}.{}", kind(trace), provider.name());
+            vec![Removal::new(1, trace, &suffix, Action::DeleteIdentityProvider(provider))]
+        }
         (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
         (_, false) => match estate::put_back(trace) {

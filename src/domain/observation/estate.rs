@@ -162,3 +162,31 @@ pub struct Watching {
     /// Whether it does.
     pub on: bool,
 }
+
+/// A rule of `EventBridge`. One that is not there has no definition and no targets.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct EventRule {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// What it is; absent for one that is not there.
+    pub definition: Option<RuleDefinition>,
+    /// What it calls: ARNs, by the targets' ids.
+    pub targets: BTreeMap<String, String>,
+}
+
+/// When a rule calls its targets.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RuleDefinition {
+    /// For which events.
+    pub pattern: Option<String>,
+    /// At which times.
+    pub schedule: Option<String>,
+    /// The role that it acts with.
+    pub role: Option<String>,
+    /// Whether it does.
+    pub enabled: bool,
+    /// The service of AWS that has made it and keeps it.
+    pub managed_by: Option<String>,
+}

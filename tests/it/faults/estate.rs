@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
+use crate::entrances::put;
 use crate::estate::{Hands, changed, made};
 use crate::world::{ANA, CHRIS, World};
 
@@ -23,9 +24,13 @@ enum Change {
     Snapshot,
     Trail,
     Detector,
+    Provider,
+    Anchor,
+    Profile,
+    Rule,
 }
 
-const CHANGES: [Change; 7] = [
+const CHANGES: [Change; 11] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -33,6 +38,10 @@ const CHANGES: [Change; 7] = [
     Change::Snapshot,
     Change::Trail,
     Change::Detector,
+    Change::Provider,
+    Change::Anchor,
+    Change::Profile,
+    Change::Rule,
 ];
 
 impl Change {
@@ -63,6 +72,13 @@ impl Change {
             Self::Detector => {
                 changed("GuardDuty::Detector", &hands.suspends_the_detector().await, "UpdateDetector", "e")
             }
+            Self::Provider => made("IAM::OIDCProvider", &hands.makes_a_provider().await, "us-east-1"),
+            Self::Anchor => made("RolesAnywhere::TrustAnchor", &hands.makes_an_anchor().await, "eu-west-1"),
+            Self::Profile => made("RolesAnywhere::Profile", &hands.makes_a_profile().await, "eu-west-1"),
+            Self::Rule => {
+                hands.puts_a_rule("tick", "metrics").await;
+                put("tick", "us-east-1", "metrics")
+            }
         }
     }
 
@@ -76,6 +92,10 @@ impl Change {
             Self::Snapshot => ("· Take snapshot", "ModifySnapshotAttribute"),
             Self::Trail => ("· Start trail", "StartLogging"),
             Self::Detector => ("· Switch GuardDuty", "UpdateDetector"),
+            Self::Provider => ("· Delete identity provider", "DeleteOpenIDConnectProvider"),
+            Self::Anchor => ("· Delete trust anchor", "DeleteTrustAnchor"),
+            Self::Profile => ("· Delete profile", "DeleteProfile"),
+            Self::Rule => ("· Remove EventBridge rule", "DeleteRule"),
         }
     }
 
@@ -92,6 +112,10 @@ impl Change {
             }
             Self::Trail => w.account.is_logging("management-events") == Some(true),
             Self::Detector => w.account.detector_works(&trace.region) == Some(true),
+            Self::Provider => !w.account.identity_providers().contains(&trace.id),
+            Self::Anchor => w.account.trust_anchors(&trace.region).is_empty(),
+            Self::Profile => w.account.roles_anywhere_profiles(&trace.region).is_empty(),
+            Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What runs in a Region and what lets somebody in there: instances, key pairs, functions.
+//! What runs in a Region and what lets somebody in there: instances, key pairs, functions, rules.
 
 use aws_sdk_ec2::types::Instance;
 use aws_sdk_lambda::types::{FunctionConfiguration, FunctionUrlAuthType};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::fault::{fault, is_missing};
 use super::super::instant;
 use super::super::regional::Regional;
-use super::{AT_ONCE, cut_short, paged};
+use super::{AT_ONCE, PAGES_MAX, cut_short, federation, paged};
 use crate::domain::inventory::{Stock, Thing};
 use crate::ports::Look;
 
@@ -20,15 +20,17 @@ const PAIR: &str = "AWS::EC2::KeyPair";
 const FUNCTION: &str = "AWS::Lambda::Function";
 const URL: &str = "AWS::Lambda::Url";
 const PERMISSION: &str = "AWS::Lambda::Permission";
+const RULE: &str = "AWS::Events::Rule";
 
 pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: Look<'_>) -> Stock {
-    let (mut stock, pairs, functions) = tokio::join!(
+    let (mut stock, pairs, functions, rules, anchors) = tokio::join!(
         Box::pin(instances(clients, region, look)),
         Box::pin(pairs(clients, region, look)),
-        Box::pin(functions(clients, account, region, look))
+        Box::pin(functions(clients, account, region, look)),
+        Box::pin(rules(clients, region, look)),
+        Box::pin(federation::anchors(clients, region, look))
     );
-    stock.take(pairs);
-    stock.take(functions);
+    [pairs, functions, rules, anchors].into_iter().for_each(|part| stock.take(part));
     stock
 }
 
@@ -76,6 +78,34 @@ async fn pairs(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
             }
         }
         Err(error) => stock.gap(region, &[PAIR], error.to_string()),
+    }
+    stock
+}
+
+/// Rules of the Region's own bus. AWS does not say when they were made, so they are counted.
+async fn rules(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let mut token: Option<String> = None;
+    for page in 0.. {
+        if page == PAGES_MAX {
+            stock.limits.insert(cut_short(&format!("rules in {region}")));
+            break;
+        }
+        let asked = Box::pin(clients.events.list_rules().set_next_token(token.take()).send()).await;
+        let answer = match asked.map_err(|e| fault("events:ListRules", &e)) {
+            Ok(answer) => answer,
+            Err(error) => {
+                stock.gap(region, &[RULE], error.to_string());
+                break;
+            }
+        };
+        for rule in answer.rules.unwrap_or_default() {
+            stock.add(Thing::regional(RULE, &rule.name.unwrap_or_default(), region, None), look.since);
+        }
+        token = answer.next_token;
+        if token.is_none() {
+            break;
+        }
     }
     stock
 }
