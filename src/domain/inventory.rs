@@ -146,8 +146,8 @@ pub struct Stock {
     pub things: Vec<Thing>,
     /// How many there are in all, by type.
     pub counts: BTreeMap<String, u64>,
-    /// Of which AWS does not say when they were made, by type.
-    pub undated: BTreeMap<String, u64>,
+    /// Of which AWS does not say when they were made.
+    pub undated: Vec<Thing>,
     /// What could not be looked at.
     pub gaps: Vec<Gap>,
     /// What was left out, a sentence each.
@@ -161,9 +161,12 @@ impl Stock {
             *self.counts.entry(thing.resource_type.clone()).or_default() += 1;
         }
         match thing.created_at {
-            None => *self.undated.entry(thing.resource_type).or_default() += 1,
             Some(at) if at < since => {}
+            None if self.undated.len() < THINGS_MAX => self.undated.push(thing),
             Some(_) if self.things.len() < THINGS_MAX => self.things.push(thing),
+            None => {
+                self.limits.insert(format!("More than {THINGS_MAX} things have no time of making."));
+            }
             Some(_) => {
                 self.limits
                     .insert(format!("More than {THINGS_MAX} things were made since: the rest is not looked at."));
@@ -185,11 +188,11 @@ impl Stock {
             self.limits.insert(format!("More than {THINGS_MAX} things were made since: the rest is not looked at."));
         }
         self.things.extend(things.into_iter().take(room));
-        for (sums, more) in [(&mut self.counts, counts), (&mut self.undated, undated)] {
-            for (resource_type, count) in more {
-                *sums.entry(resource_type).or_default() += count;
-            }
+        for (resource_type, count) in counts {
+            *self.counts.entry(resource_type).or_default() += count;
         }
+        self.undated.extend(undated);
+        self.undated.truncate(THINGS_MAX);
         self.gaps.extend(gaps);
         self.limits.extend(limits);
     }
@@ -239,7 +242,10 @@ impl Inventory {
         events: &BTreeMap<String, Result<Evidence, String>>,
     ) -> Self {
         let touched: BTreeSet<&str> = footprint.iter().map(|trace| trace.resource_type.as_str()).collect();
-        let undated = stock.undated.into_iter().filter(|(kind, _)| touched.contains(kind.as_str())).collect();
+        let mut undated: BTreeMap<String, u64> = BTreeMap::new();
+        for thing in stock.undated.iter().filter(|thing| is_touched(&touched, thing) && !thing.is_in(footprint)) {
+            *undated.entry(thing.resource_type.clone()).or_default() += 1;
+        }
         let mut found =
             Self { since, counts: stock.counts, undated, gaps: stock.gaps, limits: stock.limits, ..Self::default() };
         for thing in stock.things {
@@ -295,6 +301,12 @@ impl Inventory {
             && self.limits == other.limits
             && gaps(self) == gaps(other)
     }
+}
+
+/// Whether the attacker has touched such a thing.
+fn is_touched(touched: &BTreeSet<&str>, thing: &Thing) -> bool {
+    let of = thing.of.as_ref().map(|(resource_type, _)| resource_type.as_str());
+    touched.contains(thing.resource_type.as_str()) || of.is_some_and(|of| touched.contains(of))
 }
 
 /// What lets somebody in comes first, and what comes and goes by itself last.

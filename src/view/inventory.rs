@@ -17,7 +17,7 @@ use crate::ports::Message;
 /// How many of each other list are shown.
 const LISTED_MAX: usize = 5;
 /// Longest line: with [`SHOWN_MAX`] of them a section stays under what Slack takes.
-const LINE_CHARS_MAX: usize = 280;
+const LINE_CHARS_MAX: usize = 260;
 /// Its headline.
 pub const TITLE: &str = "Inventory";
 

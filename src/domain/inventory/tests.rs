@@ -136,12 +136,11 @@ fn the_trail_is_asked_by_every_name_in_the_minutes_of_its_making() {
 fn undated_kinds_are_counted_and_only_where_the_attacker_was() {
     let rule = |n: i64| Thing::regional("AWS::Events::Rule", &format!("r{n}"), "us-east-1", None);
     let rules: Vec<Thing> = (0..200).map(rule).collect();
-    assert_eq!(inventory(rules.clone(), &[], &[]), inventory(rules.clone(), &[], &[]));
     let quiet = inventory(rules.clone(), &[], &[]);
     assert!(quiet.unexplained.is_empty() && quiet.undated.is_empty(), "nobody is shown 200 innocent rules");
     let touched = inventory(rules, &[trace("AWS::Events::Rule", "r7", "us-east-1", true)], &[]);
     assert!(touched.unexplained.is_empty());
-    assert_eq!(touched.undated["AWS::Events::Rule"], 200);
+    assert_eq!(touched.undated["AWS::Events::Rule"], 199, "theirs is in the footprint");
 }
 
 #[test]

@@ -187,7 +187,8 @@ async fn access(
     let mut thing = of_function(function, region, function.last_modified().and_then(moment));
     for (statement, whom) in strangers {
         thing = thing.fact(format!("lets in {whom}"));
-        stock.add(Thing::regional(PERMISSION, name, region, None).part(&statement), look.since);
+        stock
+            .add(Thing::regional(PERMISSION, name, region, None).part(&statement).owned_by(FUNCTION, name), look.since);
     }
     stock.add(thing, look.since);
     stock
