@@ -39,7 +39,7 @@ async fn targets(events: &Client, rule: &str) -> Result<BTreeMap<String, String>
     let mut all = BTreeMap::new();
     let mut next = None;
     for _ in 0..PAGES_MAX {
-        let asked = Box::pin(events.list_targets_by_rule().rule(rule).set_next_token(next).send()).await;
+        let asked = Box::pin(events.list_targets_by_rule().rule(rule).set_next_token(next.take()).send()).await;
         let Some(page) = present(asked.map_err(|e| fault("events:ListTargetsByRule", &e)))? else { break };
         all.extend(page.targets.unwrap_or_default().into_iter().map(|target| (target.id, target.arn)));
         next = page.next_token;
