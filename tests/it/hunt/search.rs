@@ -293,8 +293,8 @@ async fn searches_come_in_their_cadence_and_repeat_nothing_in_the_log() {
         clock.advance(TimeDelta::minutes(minutes));
     }
     let incident = engine.load(id).await.unwrap().unwrap();
-    // Opened, identified, found once, and three searches: the second call each time came too early.
-    assert_eq!(incident.version, 6);
+    // Opened, identified, found once, three searches and an inventory: the second call each time came too early.
+    assert_eq!(incident.version, 7);
 }
 
 /// Within a Region AWS takes two questions a second; the sandbox refuses the third.

@@ -231,7 +231,7 @@ async fn devices_and_service_credentials_of_all_users_are_listed_at_once() {
     enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
     let list = |status: AssignmentStatusType| iam.list_virtual_mfa_devices().assignment_status(status).send();
     let on = list(AssignmentStatusType::Assigned).await.unwrap().virtual_mfa_devices;
-    assert_eq!(on[0].user().map(|user| user.user_name()), Some("deploy-bot"));
+    assert_eq!(on[0].user().map(aws_sdk_iam::types::User::user_name), Some("deploy-bot"));
     assert!(on.len() == 1 && on[0].enable_date().is_some());
     let off = list(AssignmentStatusType::Unassigned).await.unwrap().virtual_mfa_devices;
     assert!(off.len() == 1 && off[0].user().is_none() && off[0].enable_date().is_none());
