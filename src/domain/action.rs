@@ -11,11 +11,12 @@ use super::id::RequestId;
 use super::observation::{Observation, Probe};
 use super::policy::ActionClass;
 
+pub use access::{DeleteFunctionUrl, RemovePermissions};
 pub use anywhere::{DeleteAnywhereProfile, DeleteTrustAnchor};
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
-pub use door::{DeleteKeyPair, RevokeIngress, UnshareSnapshot};
+pub use door::{DeleteKeyPair, RevokeIngress};
 pub use function::DeleteFunction;
 pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
@@ -27,6 +28,7 @@ pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
+pub use sharing::{UnshareImage, UnshareSnapshot};
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
@@ -35,6 +37,7 @@ pub use watching::{EnableDetector, StartLogging};
 use change::Change;
 use revocation::cut_off_at;
 
+mod access;
 mod anywhere;
 mod call;
 mod change;
@@ -53,6 +56,7 @@ mod revocation;
 mod role;
 mod rule;
 mod sessions;
+mod sharing;
 mod trust;
 mod undo;
 mod user;
@@ -95,6 +99,10 @@ pub enum Action {
     DeleteAnywhereProfile(DeleteAnywhereProfile),
     #[serde(rename = "remove-event-rule")]
     RemoveRule(RemoveRule),
+    #[serde(rename = "remove-function-permission")]
+    RemovePermissions(RemovePermissions),
+    DeleteFunctionUrl(DeleteFunctionUrl),
+    UnshareImage(UnshareImage),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -150,6 +158,9 @@ impl Action {
             Self::DeleteTrustAnchor(change) => change,
             Self::DeleteAnywhereProfile(change) => change,
             Self::RemoveRule(change) => change,
+            Self::RemovePermissions(change) => change,
+            Self::DeleteFunctionUrl(change) => change,
+            Self::UnshareImage(change) => change,
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::credential::AccessKeyId;
 
 pub use estate::{
-    EventRule, Function, Ingress, Instance, KeyPair, Rule, RuleDefinition, Sharing, Source, Url, Volume, Watching,
+    CalledBy, EventRule, Function, Ingress, Instance, KeyPair, Rule, RuleDefinition, Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
@@ -141,6 +141,15 @@ pub enum Probe {
         /// The events.
         event_ids: Vec<String>,
     },
+    /// Whom some events have let use an image, and who still may.
+    ImageSharing {
+        /// Where it is.
+        region: String,
+        /// `ami-…`
+        image_id: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
     /// Whether a trail delivers.
     Trail {
         /// Its home.
@@ -267,7 +276,7 @@ pub enum Observation {
     KeyPair(KeyPair),
     /// Rules of a security group.
     Ingress(Ingress),
-    /// Who may use a snapshot.
+    /// Who may use a snapshot or an image.
     Sharing(Sharing),
     /// What watches the account.
     Watching(Watching),
@@ -303,7 +312,7 @@ impl Observation {
             Self::Function(function) => Some((&function.arn, &function.arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
             Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
-            Self::Sharing(sharing) => Some((&sharing.snapshot_id, &sharing.arn, None)),
+            Self::Sharing(sharing) => Some((&sharing.id, &sharing.arn, None)),
             Self::Watching(watching) => Some((&watching.arn, &watching.arn, None)),
             // Their ARN is all that these are known by.
             Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
@@ -343,7 +352,10 @@ impl Observation {
                 arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
                 arns.push(instance.snapshots_arn.clone());
             }
-            Self::Function(function) => arns.extend(function.sources.values().map(|source| source.arn.clone())),
+            Self::Function(function) => {
+                arns.extend(function.sources.values().map(|source| source.arn.clone()));
+                arns.extend(function.rules.values().map(|rule| rule.arn.clone()));
+            }
             _ => {}
         }
         arns

@@ -7,7 +7,7 @@ use super::{AccountClients, percent_decoded};
 use crate::domain::observation::{Holder, KeyStatus, Observation, Probe};
 use crate::ports::CloudError;
 
-mod estate;
+pub(super) mod estate;
 mod federation;
 mod rules;
 mod tree;
@@ -62,6 +62,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         }
         Probe::Sharing { region, snapshot_id, event_ids } => {
             Box::pin(estate::sharing(account, region, snapshot_id, event_ids)).await
+        }
+        Probe::ImageSharing { region, image_id, event_ids } => {
+            Box::pin(estate::image_sharing(account, region, image_id, event_ids)).await
         }
         Probe::Trail { region, name } => Box::pin(estate::trail(account, region, name)).await,
         Probe::Detector { region, detector_id } => Box::pin(estate::detector(account, region, detector_id)).await,

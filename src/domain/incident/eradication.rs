@@ -9,7 +9,7 @@ use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
-    Action, DeleteAccessKey, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy, DeleteInstanceProfile,
+    Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy, DeleteInstanceProfile,
     DeleteLoginProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
     RestorePolicyVersion, RestoreTrustPolicy,
 };
@@ -62,6 +62,9 @@ impl Removal {
                 | Action::UnshareSnapshot(_)
                 | Action::StartLogging(_)
                 | Action::EnableDetector(_)
+                | Action::UnshareImage(_)
+                | Action::RemovePermissions(_)
+                | Action::DeleteFunctionUrl(_)
                 | Action::RemoveRule(RemoveRule { put: false, .. })
         )
     }
@@ -94,7 +97,10 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
         let open = if trace.deeds.is_empty() || trace.made_by_attacker {
             of_trace(incident, trace).is_empty() && !is_part(incident, trace)
         } else {
-            estate::put_back(trace).is_none() && is_unanswered(incident, trace)
+            match estate::put_back(trace) {
+                Some(_) => estate::leaves_more(trace),
+                None => is_unanswered(incident, trace),
+            }
         };
         touched && open
     };
@@ -160,6 +166,11 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
             let provider = DeleteIdentityProvider { provider_arn: trace.id.clone() };
             let suffix = format!("{}.{}", kind(trace), provider.name());
             vec![Removal::new(1, trace, &suffix, Action::DeleteIdentityProvider(provider))]
+        }
+        // Of a function that was there before; an address goes with a function that goes.
+        ("AWS::Lambda::Url", true) if !made(incident, "AWS::Lambda::Function", &name) => {
+            let region = trace.region.clone();
+            regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name: name })))
         }
         (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),

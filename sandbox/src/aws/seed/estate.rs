@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use crate::aws::ec2::{self, Instance, Pair, Phase, Region, Rule, Snapshot, Tags, Volume};
+use crate::aws::ec2::{self, Image, Instance, Pair, Phase, Region, Rule, Snapshot, Tags, Volume};
 use crate::aws::events::Rule as EventRule;
 use crate::aws::iam::providers::{Oidc, Saml};
 use crate::aws::ids::{self, Entropy};
@@ -152,6 +152,14 @@ fn machine(region: &mut Region, now: DateTime<Utc>) {
         shared_with: BTreeSet::new(),
         tags: tagged("batch-1"),
     };
+    let image = Image {
+        id: named("ami", "batch"),
+        name: "batch".to_owned(),
+        created_at: ec2::ago(now, 95),
+        shared_with: BTreeSet::new(),
+        tags: tagged("batch"),
+    };
+    region.images.insert(image.id.clone(), image);
     region.snapshots.insert(snapshot.id.clone(), snapshot);
     let instance = Instance {
         id: id.clone(),

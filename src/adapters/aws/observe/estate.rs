@@ -1,7 +1,7 @@
 //! Reads machines, functions, doors and what watches the account, in the Region that each is in.
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
-use aws_sdk_ec2::types::{InstanceAttributeName, SnapshotAttributeName};
+use aws_sdk_ec2::types::{ImageAttributeName, InstanceAttributeName, PermissionGroup, SnapshotAttributeName};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -79,12 +79,13 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
     }))
 }
 
-pub(super) async fn function(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
+pub(in crate::adapters::aws) async fn function(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
     let Regional { lambda, .. } = &*account.regions.of(region);
     let asked =
         asked!("lambda:GetFunctionConfiguration", lambda.get_function_configuration().function_name(name).send());
     let Some(found) = asked? else { return Ok(Observation::OwnerMissing) };
-    let (policy, url, sources, versions) = tokio::try_join!(
+    let own = arn(account, "lambda", region, &format!("function:{name}"));
+    let (policy, url, sources, versions, rules) = tokio::try_join!(
         async { asked!("lambda:GetPolicy", lambda.get_policy().function_name(name).send()) },
         async { asked!("lambda:GetFunctionUrlConfig", lambda.get_function_url_config().function_name(name).send()) },
         async {
@@ -99,6 +100,7 @@ pub(super) async fn function(account: &AccountClients, region: &str, name: &str)
                 lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect()
             )
         },
+        super::rules::calling(account, region, &own),
     )?;
     let sources: Vec<aws_sdk_lambda::types::EventSourceMappingConfiguration> = sources.unwrap_or_default();
     let versions: Vec<aws_sdk_lambda::types::FunctionConfiguration> = versions.unwrap_or_default();
@@ -112,7 +114,7 @@ pub(super) async fn function(account: &AccountClients, region: &str, name: &str)
     variables.sort();
     Ok(Observation::Function(Function {
         name: name.to_owned(),
-        arn: arn(account, "lambda", region, &format!("function:{name}")),
+        arn: own,
         role: found.role.unwrap_or_default(),
         runtime: found.runtime.map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
         handler: found.handler.unwrap_or_default(),
@@ -128,6 +130,7 @@ pub(super) async fn function(account: &AccountClients, region: &str, name: &str)
             .filter(|version| version.version.as_deref() != Some("$LATEST"))
             .filter_map(|version| Some((version.version?, version.code_sha256?)))
             .collect(),
+        rules,
     }))
 }
 
@@ -241,23 +244,43 @@ pub(super) async fn sharing(
     let shared = async { asked!("ec2:DescribeSnapshotAttribute", request.send()) };
     let (shared, proof) = tokio::try_join!(shared, events(account, region, event_ids))?;
     let Some(shared) = shared else { return Ok(Observation::OwnerMissing) };
-    let added = proof.iter().flat_map(|event| {
-        items(&event["requestParameters"]["createVolumePermission"]["add"])
-            .into_iter()
-            .filter_map(|item| item["userId"].as_str().or_else(|| item["group"].as_str()))
-    });
-    let added: Vec<&str> = added.collect();
     let now = shared.create_volume_permissions().iter();
-    let now =
-        now.filter_map(|one| one.user_id().or_else(|| one.group().map(aws_sdk_ec2::types::PermissionGroup::as_str)));
+    let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(PermissionGroup::as_str)));
+    let arn = format!("arn:aws:ec2:{region}::snapshot/{id}");
+    Ok(shared_by(&proof, "createVolumePermission", id, arn, now))
+}
+
+pub(super) async fn image_sharing(
+    account: &AccountClients,
+    region: &str,
+    id: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let request = ec2.describe_image_attribute().image_id(id).attribute(ImageAttributeName::LaunchPermission);
+    let shared = async { asked!("ec2:DescribeImageAttribute", request.send()) };
+    let (shared, proof) = tokio::try_join!(shared, events(account, region, event_ids))?;
+    let Some(shared) = shared else { return Ok(Observation::OwnerMissing) };
+    let now = shared.launch_permissions().iter();
+    let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(PermissionGroup::as_str)));
+    let arn = format!("arn:aws:ec2:{region}::image/{id}");
+    Ok(shared_by(&proof, "launchPermission", id, arn, now))
+}
+
+/// Those of `now` whom the events have let in.
+fn shared_by<'a>(
+    proof: &[Value],
+    permission: &str,
+    id: &str,
+    arn: String,
+    now: impl Iterator<Item = &'a str>,
+) -> Observation {
+    let added = proof.iter().flat_map(|event| items(&event["requestParameters"][permission]["add"]));
+    let added: Vec<&str> =
+        added.filter_map(|item| item["userId"].as_str().or_else(|| item["group"].as_str())).collect();
     let mut with: Vec<String> = now.filter(|who| added.contains(who)).map(str::to_owned).collect();
     with.sort();
-    Ok(Observation::Sharing(Sharing {
-        snapshot_id: id.to_owned(),
-        arn: format!("arn:aws:ec2:{region}::snapshot/{id}"),
-        with,
-        proven: !added.is_empty(),
-    }))
+    Observation::Sharing(Sharing { id: id.to_owned(), arn, with, proven: !added.is_empty() })
 }
 
 pub(super) async fn trail(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
