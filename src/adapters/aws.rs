@@ -230,14 +230,19 @@ impl Cloud for AwsCloud {
         action: &Action,
         now: DateTime<Utc>,
     ) -> Result<(), CloudError> {
-        let (Some(vault), Action::DeleteFunction(of)) = (&self.vault, action) else { return Ok(()) };
+        let of = match action {
+            Action::DeleteFunction(of) => (&*of.region, &*of.function_name),
+            Action::RestoreFunctionCode(of) => (&*of.region, &*of.function_name),
+            _ => return Ok(()),
+        };
+        let Some(vault) = &self.vault else { return Ok(()) };
         let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
-        Box::pin(keep::function(account, endpoint, &**vault, (request, now), (&of.region, &of.function_name))).await
+        Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
     }
 
     async fn apply(&self, warrant: &Warrant) -> CallAnswer {
         match self.account(warrant.account()) {
-            Ok(account) => apply::apply(&self.base, &account.settings, warrant).await,
+            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant).await,
             Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
         }
     }

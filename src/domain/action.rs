@@ -15,6 +15,7 @@ pub use access::{DeleteFunctionUrl, RemovePermissions};
 pub use anywhere::{DeleteAnywhereProfile, DeleteTrustAnchor};
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
+pub use code::RestoreFunctionCode;
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
 pub use door::{DeleteKeyPair, RevokeIngress};
 pub use function::DeleteFunction;
@@ -41,6 +42,7 @@ mod access;
 mod anywhere;
 mod call;
 mod change;
+mod code;
 mod credential;
 mod door;
 mod function;
@@ -103,6 +105,7 @@ pub enum Action {
     RemovePermissions(RemovePermissions),
     DeleteFunctionUrl(DeleteFunctionUrl),
     UnshareImage(UnshareImage),
+    RestoreFunctionCode(RestoreFunctionCode),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -161,6 +164,7 @@ impl Action {
             Self::RemovePermissions(change) => change,
             Self::DeleteFunctionUrl(change) => change,
             Self::UnshareImage(change) => change,
+            Self::RestoreFunctionCode(change) => change,
         }
     }
 

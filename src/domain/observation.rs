@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::credential::AccessKeyId;
 
 pub use estate::{
-    CalledBy, EventRule, Function, Ingress, Instance, KeyPair, Rule, RuleDefinition, Sharing, Source, Url, Volume, Watching,
+    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, PublishedCode, Rule, RuleDefinition, Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
@@ -115,6 +115,15 @@ pub enum Probe {
         region: String,
         /// Its name.
         function_name: String,
+    },
+    /// A function that some events have changed, and what it was before.
+    FunctionCode {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        function_name: String,
+        /// The events.
+        event_ids: Vec<String>,
     },
     /// A key pair.
     KeyPair {
@@ -272,6 +281,8 @@ pub enum Observation {
     Instance(Instance),
     /// A function.
     Function(Function),
+    /// A function that was changed.
+    ChangedFunction(ChangedFunction),
     /// A key pair.
     KeyPair(KeyPair),
     /// Rules of a security group.
@@ -309,7 +320,9 @@ impl Observation {
             }
             Self::Instance(instance) => Some((&instance.id, &instance.arn, None)),
             // Its ARN is all that a function is known by.
-            Self::Function(function) => Some((&function.arn, &function.arn, None)),
+            Self::Function(function) | Self::ChangedFunction(ChangedFunction { function, .. }) => {
+                Some((&function.arn, &function.arn, None))
+            }
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
             Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
             Self::Sharing(sharing) => Some((&sharing.id, &sharing.arn, None)),

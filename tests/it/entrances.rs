@@ -327,3 +327,35 @@ async fn a_function_whose_code_cannot_be_kept_is_not_deleted() {
     assert!(!w.account.has_function(HOME, "loot") && kept(&zip).is_some());
     w.end().await;
 }
+
+impl Hands<'_> {
+    /// Changes the code of a function that has a published version; the event.
+    pub(crate) async fn changes_code(&self) -> String {
+        self.makes_a_function().await;
+        let client = self.lambda();
+        client.publish_version().function_name("sync").send().await.unwrap();
+        self.account_clock().advance(chrono::TimeDelta::minutes(1));
+        let other = [b"PK\x05\x06".to_vec(), vec![7; 19]].concat();
+        client.update_function_code().function_name("sync").zip_file(Blob::new(other)).send().await.unwrap();
+        self.event("UpdateFunctionCode20150331v2").await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_runs_the_code_again_that_was_published_before_the_attacker() {
+    let w = World::start().await;
+    let attacker = w.hands();
+    let event = attacker.changes_code().await;
+    w.incident().await;
+    w.hunted(vec![changed("Lambda::Function", "sync", "UpdateFunctionCode", &event)]).await;
+    w.contained().await;
+    let hash = |version: &'static str| {
+        let asked = attacker.lambda().get_function_configuration().function_name("sync").qualifier(version);
+        async move { asked.send().await.unwrap().code_sha256.unwrap() }
+    };
+    assert_ne!(hash("$LATEST").await, hash("1").await);
+    w.carried_out_again("· Put the code of function sync").await;
+    assert_eq!(hash("$LATEST").await, hash("1").await);
+    assert_eq!(changes(&w), ["UpdateFunctionCode"]);
+    w.end().await;
+}

@@ -47,6 +47,10 @@ pub(crate) struct Hands<'w> {
 }
 
 impl Hands<'_> {
+    pub(crate) fn account_clock(&self) -> &irp_sandbox::clock::Clock {
+        &self.w.clock
+    }
+
     pub(crate) fn account(&self) -> &irp_sandbox::aws::Account {
         &self.w.account
     }

@@ -104,6 +104,16 @@ impl Account {
         found.into_iter().flat_map(|function| function.statements.keys().cloned()).collect()
     }
 
+    /// Whether a function's newest published version has the code that it runs.
+    pub fn runs_published_code(&self, region: &str, function: &str) -> bool {
+        let world = self.world();
+        let found = world.lambda.functions.get(&(region.to_owned(), function.to_owned()));
+        let same = |function: &lambda::Function| {
+            function.published.values().next_back().is_some_and(|code| code.zip == function.latest.zip)
+        };
+        found.is_some_and(same)
+    }
+
     /// Whether a function can be called at an address of its own.
     pub fn has_function_url(&self, region: &str, function: &str) -> bool {
         let world = self.world();

@@ -123,7 +123,8 @@ pub(super) fn demo(clock: Clock) -> World {
             "ec2:ModifyInstanceAttribute", "ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances", "events:DeleteRule", "events:RemoveTargets", "rolesanywhere:Delete*",
             "rolesanywhere:Disable*", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",
-            "lambda:DeleteFunctionUrlConfig", "lambda:RemovePermission"],
+            "lambda:DeleteFunctionUrlConfig", "lambda:RemovePermission",
+            "lambda:UpdateFunctionCode"],
         "Resource": "*",
     }]);
     add_role(

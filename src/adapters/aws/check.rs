@@ -147,6 +147,7 @@ pub const ERADICATES: [Actions; 9] = [
             "lambda:DeleteFunction",
             "lambda:DeleteFunctionUrlConfig",
             "lambda:RemovePermission",
+            "lambda:UpdateFunctionCode",
             "rolesanywhere:DeleteProfile",
             "rolesanywhere:DeleteTrustAnchor",
             "rolesanywhere:DisableProfile",

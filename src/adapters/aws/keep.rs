@@ -1,4 +1,4 @@
-//! Keeps the code of a function that is to be deleted: AWS does not keep it. What AWS hands out is checked against the
+//! Keeps the code of a function that is to be deleted or put back: AWS does not keep it. What AWS hands out is checked against the
 //! hash that it says, and put into the vault with the configuration that an approver saw.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ const AWS_HOSTS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
 const MANIFEST: &str = "manifest.json";
 
 fn refused(message: impl Into<String>) -> CloudError {
-    let message = format!("the function's code could not be kept, so nothing is deleted: {}", message.into());
+    let message = format!("the function's code could not be kept, so nothing is changed: {}", message.into());
     CloudError::Refused { operation: "lambda:GetFunction".into(), code: "NotKept".into(), message }
 }
 
@@ -85,6 +85,26 @@ pub(super) async fn function(
         Err(VaultError::Refused(why) | VaultError::Exists(why)) => Err(refused(why)),
         Err(VaultError::Unavailable(why)) => Err(unavailable(format!("the vault: {why}"))),
     }
+}
+
+/// The code of a published version, as it was published.
+pub(super) async fn code_of(
+    account: &AccountClients,
+    endpoint: Option<&str>,
+    region: &str,
+    (name, version): (&str, &str),
+) -> Result<Bytes, CloudError> {
+    let Regional { lambda, .. } = &*account.regions.of(region);
+    let asked = Box::pin(lambda.get_function().function_name(name).qualifier(version).send()).await;
+    let found = asked.map_err(|e| fault("lambda:GetFunction", &e))?;
+    let address = found.code().and_then(|code| code.location());
+    let address = address.ok_or_else(|| unavailable(format!("AWS says no address for version {version}")))?;
+    let zip = Box::pin(fetch(address, endpoint)).await?;
+    let said = found.configuration().and_then(|configuration| configuration.code_sha256());
+    if said == Some(base64::encode(Sha256::digest(&zip)).as_str()) {
+        return Ok(zip);
+    }
+    Err(unavailable(format!("the code of version {version} is not what AWS says that it is")))
 }
 
 /// Whether an address is one that AWS, or what stands for it, hands code out at.

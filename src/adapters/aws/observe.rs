@@ -56,6 +56,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Policy { policy_arn } => Box::pin(tree::of_policy(iam, policy_arn)).await,
         Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
+        Probe::FunctionCode { region, function_name, event_ids } => {
+            Box::pin(estate::changed_function(account, region, function_name, event_ids)).await
+        }
         Probe::KeyPair { region, key_name } => Box::pin(estate::key_pair(account, region, key_name)).await,
         Probe::Ingress { region, group_id, event_ids } => {
             Box::pin(estate::ingress(account, region, group_id, event_ids)).await

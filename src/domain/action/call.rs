@@ -117,6 +117,7 @@ calls! {
     ec2 "image"(image_id) ModifyImageAttribute { image_id: String, launch_permission: String }
     lambda "event-source-mapping"(uuid) DeleteEventSourceMapping { uuid: String }
     lambda "function"(function_name) DeleteFunctionUrlConfig { function_name: String }
+    lambda "function"(function_name) UpdateFunctionCode { function_name: String, zip_file: String, revision_id: String }
     lambda "function"(function_name) RemovePermission { function_name: String, statement_id: String }
     lambda "function"(function_name) DeleteFunction { function_name: String }
     cloudtrail "trail"(name) StartLogging { name: String }

@@ -97,9 +97,9 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
         let open = if trace.deeds.is_empty() || trace.made_by_attacker {
             of_trace(incident, trace).is_empty() && !is_part(incident, trace)
         } else {
-            match estate::put_back(trace) {
-                Some(_) => estate::leaves_more(trace),
-                None => is_unanswered(incident, trace),
+            match (estate::put_back(trace), estate::code(trace)) {
+                (None, None) => is_unanswered(incident, trace),
+                _ => estate::leaves_more(trace),
             }
         };
         touched && open
@@ -174,9 +174,15 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
         }
         (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
-        (_, false) => match estate::put_back(trace) {
-            Some(found) => regional(found),
-            None => put_back(incident, trace, &name),
+        (_, false) => match (estate::put_back(trace), estate::code(trace)) {
+            (None, None) => put_back(incident, trace, &name),
+            (found, code) => {
+                let code = code.map(|action| {
+                    let suffix = format!("{}.{}.{name}.{}", kind(trace), trace.region, action.kind());
+                    Removal::new(3, trace, &suffix, action)
+                });
+                found.into_iter().flat_map(regional).chain(code).collect()
+            }
         },
     }
 }

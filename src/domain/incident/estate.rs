@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::state::Incident;
 use crate::domain::action::{
     Action, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteTrustAnchor, EnableDetector, RemovePermissions,
-    RemoveRule, RevokeIngress, StartLogging, TerminateInstance, UnshareImage, UnshareSnapshot,
+    RemoveRule, RestoreFunctionCode, RevokeIngress, StartLogging, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
 use crate::domain::hunt::Trace;
 use crate::domain::trail::footprint::State;
@@ -48,10 +48,24 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
     there
 }
 
-/// Whether the attacker has done more to it than what is put back: what a function does is for people to put back.
+/// Whether the attacker has done more to it than what is put back: a function's configuration is for people.
 pub(super) fn leaves_more(trace: &Trace) -> bool {
-    let code = |operation: &str| matches!(operation, "UpdateFunctionCode" | "UpdateFunctionConfiguration");
-    trace.deeds.iter().any(|deed| deed.by_attacker && code(&deed.operation))
+    trace.deeds.iter().any(|deed| deed.by_attacker && deed.operation == "UpdateFunctionConfiguration")
+}
+
+/// The code of a function that was there before, where the attacker has changed it.
+pub(super) fn code(trace: &Trace) -> Option<Action> {
+    let function = trace.resource_type == "AWS::Lambda::Function" && trace.state == State::Modified;
+    let event_ids = calls(trace, "UpdateFunctionCode").filter(|_| function)?;
+    let (region, function_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
+    Some(Action::RestoreFunctionCode(RestoreFunctionCode { region, function_name, event_ids }))
+}
+
+/// The attacker's calls of this name.
+fn calls(trace: &Trace, operation: &str) -> Option<Vec<String>> {
+    let deeds = trace.deeds.iter().filter(|deed| deed.by_attacker && deed.operation == operation);
+    let events: Vec<String> = deeds.map(|deed| deed.event_id.clone()).collect();
+    (!events.is_empty()).then_some(events)
 }
 
 /// What the attacker has put on a rule, unless that was before somebody else took it off or put it anew.
@@ -69,11 +83,7 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
         return None;
     }
     let region = trace.region.clone();
-    let opened = |operation: &str| -> Option<Vec<String>> {
-        let deeds = trace.deeds.iter().filter(|deed| deed.by_attacker && deed.operation == operation);
-        let events: Vec<String> = deeds.map(|deed| deed.event_id.clone()).collect();
-        (!events.is_empty()).then_some(events)
-    };
+    let opened = |operation: &str| calls(trace, operation);
     Some(match trace.resource_type.as_str() {
         "AWS::CloudTrail::Trail" => (0, Action::StartLogging(StartLogging { region, name: trace.id.clone() })),
         "AWS::GuardDuty::Detector" => {

@@ -93,6 +93,28 @@ impl Function {
     }
 }
 
+/// A function that some events have changed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ChangedFunction {
+    /// As it is now.
+    pub function: Function,
+    /// When the first of the events was, where the event history shows one.
+    pub first_changed_at: Option<String>,
+    /// The newest version that was published before.
+    pub previous: Option<PublishedCode>,
+}
+
+/// A published version of a function: its code never changes.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PublishedCode {
+    /// Its number.
+    pub version: String,
+    /// SHA-256 of its code, in base64 as AWS gives it.
+    pub code_sha256: String,
+    /// When what was published was changed last, as AWS gives it.
+    pub changed_at: String,
+}
+
 /// A rule that calls a function.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct CalledBy {

@@ -31,9 +31,10 @@ enum Change {
     Permissions,
     Url,
     Image,
+    Code,
 }
 
-const CHANGES: [Change; 14] = [
+const CHANGES: [Change; 15] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -48,6 +49,7 @@ const CHANGES: [Change; 14] = [
     Change::Permissions,
     Change::Url,
     Change::Image,
+    Change::Code,
 ];
 
 impl Change {
@@ -93,6 +95,7 @@ impl Change {
                 hands.opens_a_function().await;
                 made("Lambda::Url", "sync", "us-east-1")
             }
+            Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
             Self::Image => {
                 let (image, event) = hands.shares_an_image().await;
                 changed("EC2::Image", &image, "ModifyImageAttribute", &event)
@@ -117,6 +120,7 @@ impl Change {
             Self::Permissions => ("· Take the attacker's permissions off", "RemovePermission"),
             Self::Url => ("· Delete the URL", "DeleteFunctionUrlConfig"),
             Self::Image => ("· Take image", "ModifyImageAttribute"),
+            Self::Code => ("· Put the code of function", "UpdateFunctionCode"),
         }
     }
 
@@ -138,6 +142,7 @@ impl Change {
             Self::Profile => w.account.roles_anywhere_profiles(&trace.region).is_empty(),
             Self::Permissions => w.account.statements(&trace.region, &trace.id) == ["api"],
             Self::Url => !w.account.has_function_url(&trace.region, &trace.id),
+            Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
         }

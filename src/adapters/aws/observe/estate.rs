@@ -2,19 +2,23 @@
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_ec2::types::{ImageAttributeName, InstanceAttributeName, PermissionGroup, SnapshotAttributeName};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    Function, Ingress, Instance, KeyPair, Observation, Rule, Sharing, Source, Url, Volume, Watching,
+    ChangedFunction, Function, Ingress, Instance, KeyPair, Observation, PublishedCode, Rule, Sharing, Source, Url, Volume,
+    Watching,
 };
 use crate::ports::CloudError;
 
 /// Events that are looked up for one question; each takes half a second.
 const EVENTS_MAX: usize = 6;
+
+/// How Lambda writes times.
+const LAST_MODIFIED: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
 
 type Read<T> = Result<T, CloudError>;
 
@@ -132,6 +136,35 @@ pub(in crate::adapters::aws) async fn function(account: &AccountClients, region:
             .collect(),
         rules,
     }))
+}
+
+pub(super) async fn changed_function(
+    account: &AccountClients,
+    region: &str,
+    name: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Regional { lambda, .. } = &*account.regions.of(region);
+    let versions = async {
+        let asked = lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect();
+        asked!("lambda:ListVersionsByFunction", asked)
+    };
+    let (function, versions, proof) =
+        tokio::try_join!(function(account, region, name), versions, events(account, region, event_ids))?;
+    let Observation::Function(function) = function else { return Ok(Observation::OwnerMissing) };
+    let times = proof.iter().filter_map(|event| event["eventTime"].as_str()?.parse::<DateTime<Utc>>().ok());
+    let first_changed_at = times.min();
+    let versions: Vec<aws_sdk_lambda::types::FunctionConfiguration> = versions.unwrap_or_default();
+    let published = versions.into_iter().filter_map(|version| {
+        let changed_at = version.last_modified?;
+        let at = DateTime::parse_from_str(&changed_at, LAST_MODIFIED).ok()?;
+        let number: u64 = version.version?.parse().ok()?;
+        let (version, code_sha256) = (number.to_string(), version.code_sha256?);
+        (at < first_changed_at?).then_some((number, PublishedCode { version, code_sha256, changed_at }))
+    });
+    let previous = published.max_by_key(|(number, _)| *number).map(|(_, published)| published);
+    let first_changed_at = first_changed_at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    Ok(Observation::ChangedFunction(ChangedFunction { function, first_changed_at, previous }))
 }
 
 pub(super) async fn key_pair(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {

@@ -204,6 +204,7 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
     let id = "5e2b0a1c-0000-4000-8000-000000000001";
     let function = [("AddPermission", "open", true), ("AddPermission", "api", false)];
     let code = [("AddPermission", "open", true), ("UpdateFunctionCode", "", true)];
+    let settings = [("UpdateFunctionConfiguration", "", true), ("UpdateFunctionCode", "", true)];
     let taken_off = [("PutTargets", "a b", true), ("RemoveTargets", "a", true), ("PutTargets", "b", false)];
     let mut case = Case::new();
     hunted(
@@ -217,6 +218,7 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
             of("Events::Rule", changed("Rule", "nightly", &taken_off)),
             of("Lambda::Function", changed("Function", "orders", &function)),
             of("Lambda::Function", changed("Function", "mail", &code)),
+            of("Lambda::Function", changed("Function", "bills", &settings)),
             of("Lambda::Url", made("Url", "orders")),
         ],
     );
@@ -228,8 +230,10 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
         ("delete-function-url", "orders"),
         ("delete-roles-anywhere-profile", id),
         ("remove-event-rule", "tick"),
+        ("restore-function-code", "bills"),
+        ("restore-function-code", "mail"),
     ];
     assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
     let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
-    assert_eq!(hands, ["by its name only", "nightly", "mail"], "code that was changed is for people to put back");
+    assert_eq!(hands, ["by its name only", "nightly", "bills"], "configuration is for people to put back");
 }
