@@ -286,7 +286,8 @@ async fn makes_its_own_function(attacker: &Hands<'_>, name: &str) -> Vec<u8> {
 fn kept(zip: &[u8]) -> Option<(Value, Value)> {
     let packs = fs::read_dir(KEPT).unwrap().filter_map(Result::ok).map(|entry| entry.path());
     let mut packs = packs.filter(|pack| fs::read(pack.join("code.zip")).is_ok_and(|bytes| bytes == zip));
-    let read = |pack: &std::path::Path, name: &str| serde_json::from_slice(&fs::read(pack.join(name)).unwrap()).unwrap();
+    let read =
+        |pack: &std::path::Path, name: &str| serde_json::from_slice(&fs::read(pack.join(name)).unwrap()).unwrap();
     packs.next().map(|pack| (read(&pack, "configuration.json"), read(&pack, "manifest.json")))
 }
 

@@ -64,7 +64,10 @@ pub(super) async fn function(
         let hash = base64::encode(Sha256::digest(&zip));
         let said = found.configuration.as_ref().and_then(|configuration| configuration.code_sha256());
         if said != Some(hash.as_str()) {
-            return Err(unavailable(format!("the code that came has SHA-256 {hash}, and AWS says {}", said.unwrap_or("none"))));
+            return Err(unavailable(format!(
+                "the code that came has SHA-256 {hash}, and AWS says {}",
+                said.unwrap_or("none")
+            )));
         }
         files.insert("code.zip".to_owned(), zip.to_vec());
     }

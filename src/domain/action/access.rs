@@ -73,7 +73,8 @@ impl Change for RemovePermissions {
     }
 
     fn effect(&self) -> String {
-        "Whoever the attacker has let call the function cannot call it any more; everybody else can as before.".to_owned()
+        "Whoever the attacker has let call the function cannot call it any more; everybody else can as before."
+            .to_owned()
     }
 
     fn probe(&self) -> Probe {

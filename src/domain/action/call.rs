@@ -293,8 +293,13 @@ mod tests {
 
     #[test]
     fn names_are_spelt_as_aws_spells_them() {
-        for (name, spelt) in [("user_name", "UserName"), ("ssh_public_key_id", "SSHPublicKeyId"), ("uuid", "UUID"),
-            ("open_id_connect_provider_arn", "OpenIDConnectProviderArn"), ("saml_provider_arn", "SAMLProviderArn")] {
+        for (name, spelt) in [
+            ("user_name", "UserName"),
+            ("ssh_public_key_id", "SSHPublicKeyId"),
+            ("uuid", "UUID"),
+            ("open_id_connect_provider_arn", "OpenIDConnectProviderArn"),
+            ("saml_provider_arn", "SAMLProviderArn"),
+        ] {
             assert_eq!(pascal(name), spelt);
         }
         for (name, spelt) in [

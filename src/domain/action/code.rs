@@ -81,7 +81,9 @@ impl Change for RestoreFunctionCode {
             )));
         };
         let Some(previous) = &changed.previous else {
-            return Err(self.by_hand(&format!("No version of {name} was published before the attacker changed it at {at}.")));
+            return Err(
+                self.by_hand(&format!("No version of {name} was published before the attacker changed it at {at}."))
+            );
         };
         if previous.code_sha256 == changed.function.code_sha256 {
             return Err(format!("Function {name} has the code of version {} already.", previous.version));
@@ -152,7 +154,11 @@ mod tests {
 
     fn action() -> Action {
         let event_ids = vec!["e-1".to_owned()];
-        Action::RestoreFunctionCode(RestoreFunctionCode { region: "us-east-1".into(), function_name: "f".into(), event_ids })
+        Action::RestoreFunctionCode(RestoreFunctionCode {
+            region: "us-east-1".into(),
+            function_name: "f".into(),
+            event_ids,
+        })
     }
 
     #[test]

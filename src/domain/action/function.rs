@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn whoever_may_call_it_and_the_rules_that_do_are_taken_off_it() {
-        let by = CalledBy { arn: "arn:aws:events:us-east-1:111122223333:rule/tick".into(), target_ids: vec!["1".into()] };
+        let by =
+            CalledBy { arn: "arn:aws:events:us-east-1:111122223333:rule/tick".into(), target_ids: vec!["1".into()] };
         let called = Function {
             policy: Some(r#"{"Statement":[{"Sid":"url","Effect":"Allow","Principal":"*"}]}"#.into()),
             rules: BTreeMap::from([("tick".to_owned(), by)]),

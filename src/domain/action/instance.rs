@@ -191,7 +191,10 @@ mod tests {
     fn one_that_would_come_back_is_taken_out_of_its_group_first() {
         let tags = BTreeMap::from([(SCALED_BY.to_owned(), "miners".to_owned())]);
         let why = action().work_out(&Observation::Instance(Instance { tags, ..instance("i-1") })).unwrap_err();
-        assert!(why.contains("Auto Scaling group miners") && why.contains("detach-instances --region us-west-2"), "{why}");
+        assert!(
+            why.contains("Auto Scaling group miners") && why.contains("detach-instances --region us-west-2"),
+            "{why}"
+        );
     }
 
     #[test]

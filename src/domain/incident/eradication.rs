@@ -9,9 +9,9 @@ use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
-    Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy, DeleteInstanceProfile,
-    DeleteLoginProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
-    RestorePolicyVersion, RestoreTrustPolicy,
+    Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
+    DeleteInstanceProfile, DeleteLoginProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup,
+    RemoveRule, RestorePolicyVersion, RestoreTrustPolicy,
 };
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;

@@ -73,7 +73,8 @@ fn rule(trace: &Trace) -> Option<(u8, Action)> {
     let target_ids = added(trace, "PutTargets", "RemoveTargets");
     let put = trace.deeds.iter().rev().find(|deed| deed.operation == "PutRule").is_some_and(|deed| deed.by_attacker);
     let (region, rule_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
-    (put || !target_ids.is_empty()).then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
+    (put || !target_ids.is_empty())
+        .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
 }
 
 /// What takes back a change to what was there before. A trail or detector that the attacker has switched off tightens

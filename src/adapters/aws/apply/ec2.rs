@@ -3,7 +3,8 @@
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, InstanceAttributeName, IpPermission, IpRange,
-    Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
+    Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType, Tag,
+    TagSpecification, UserIdGroupPair,
 };
 use serde_json::Value;
 

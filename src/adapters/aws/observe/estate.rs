@@ -9,8 +9,8 @@ use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    ChangedFunction, Function, Ingress, Instance, KeyPair, Observation, PublishedCode, Rule, Sharing, Source, Url, Volume,
-    Watching,
+    ChangedFunction, Function, Ingress, Instance, KeyPair, Observation, PublishedCode, Rule, Sharing, Source, Url,
+    Volume, Watching,
 };
 use crate::ports::CloudError;
 
@@ -83,7 +83,11 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
     }))
 }
 
-pub(in crate::adapters::aws) async fn function(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
+pub(in crate::adapters::aws) async fn function(
+    account: &AccountClients,
+    region: &str,
+    name: &str,
+) -> Read<Observation> {
     let Regional { lambda, .. } = &*account.regions.of(region);
     let asked =
         asked!("lambda:GetFunctionConfiguration", lambda.get_function_configuration().function_name(name).send());
@@ -146,7 +150,8 @@ pub(super) async fn changed_function(
 ) -> Read<Observation> {
     let Regional { lambda, .. } = &*account.regions.of(region);
     let versions = async {
-        let asked = lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect();
+        let asked =
+            lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect();
         asked!("lambda:ListVersionsByFunction", asked)
     };
     let (function, versions, proof) =
