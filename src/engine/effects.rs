@@ -149,19 +149,19 @@ impl Engine {
         }
         let plan = &request.plan;
         let kept = self.ports.cloud.keep(&plan.account, id, &plan.action, self.now()).await;
-        let now = match kept {
-            Ok(()) => self.ports.cloud.observe(&plan.account, &plan.action.probe()).await,
-            Err(error) => Err(error),
+        let (now, not_done) = match kept {
+            Ok(()) => {
+                let now = self.ports.cloud.observe(&plan.account, &plan.action.probe()).await;
+                (now, "AWS could not be read just before the call")
+            }
+            Err(error) => (Err(error), "what AWS does not keep of it could not be put into the vault"),
         };
         let now = match now {
             Ok(now) => now,
             // Waits for its clock: within the time to execute it is tried again, after that it lapses.
             Err(error) if error.can_retry() => return Err(error.into()),
             Err(error) => {
-                let lapsed = Event::RequestLapsed {
-                    request: id,
-                    why: format!("AWS could not be read just before the call: {error}"),
-                };
+                let lapsed = Event::RequestLapsed { request: id, why: format!("{not_done}: {error}") };
                 return self.append_or_leave(incident, vec![lapsed]).await.map(|_| ());
             }
         };

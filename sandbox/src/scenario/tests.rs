@@ -159,7 +159,7 @@ struct History<'a> {
 }
 
 impl History<'_> {
-    /// The newest page.
+    /// All pages.
     async fn all(&self, region: &'static str) -> Vec<Value> {
         use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
         let origin = means::Origin { app: "test", ip: "127.0.0.1" };
@@ -167,8 +167,20 @@ impl History<'_> {
         let trail = means::Means::new(self.url, reader, origin).unwrap().trail(region);
         let by_key = LookupAttribute::builder().attribute_key(LookupAttributeKey::AccessKeyId);
         let asked = trail.lookup_events().lookup_attributes(by_key.attribute_value(self.key).build().unwrap());
-        let found = asked.send().await.unwrap();
-        found.events().iter().map(|event| serde_json::from_str(event.cloud_trail_event().unwrap()).unwrap()).collect()
+        let (mut all, mut next) = (Vec::new(), None);
+        loop {
+            let Ok(found) = asked.clone().set_next_token(next.clone()).send().await else {
+                // Two lookups a second are allowed.
+                tokio::time::sleep(Duration::from_millis(600)).await;
+                continue;
+            };
+            let events = found.events().iter().filter_map(|event| event.cloud_trail_event());
+            all.extend(events.map(|event| serde_json::from_str::<Value>(event).unwrap()));
+            next = found.next_token;
+            if next.is_none() {
+                return all;
+            }
+        }
     }
 
     async fn by_the_attacker(&self, region: &'static str) -> Vec<Value> {
