@@ -37,7 +37,7 @@ async fn until(terminal: &Terminal, what: &str, holds: impl Fn(&[crate::terminal
         }
     };
     assert!(
-        tokio::time::timeout(Duration::from_secs(10), waiting).await.is_ok(),
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(),
         "{what}: {:#?}",
         terminal.lines().iter().rev().take(6).collect::<Vec<_>>()
     );
