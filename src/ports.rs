@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::domain::action::Action;
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
-use crate::domain::id::{AccountId, ChannelId, GroupId, IncidentId, UserId};
+use crate::domain::id::{AccountId, ChannelId, GroupId, IncidentId, RequestId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
 use crate::domain::policy::Standing;
@@ -411,6 +412,18 @@ pub trait Cloud: EventHistory + Stocktaking {
 
     /// Reads one target.
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError>;
+
+    /// Puts into safety what AWS does not keep of what a change deletes, before its first call. An error says that it
+    /// could not be, and that nothing may be deleted.
+    async fn keep(
+        &self,
+        _account: &AccountId,
+        _request: RequestId,
+        _action: &Action,
+        _now: DateTime<Utc>,
+    ) -> Result<(), CloudError> {
+        Ok(())
+    }
 
     /// Makes the calls of a warrant, once, in order, without retries.
     async fn apply(&self, warrant: &Warrant) -> CallAnswer;

@@ -16,14 +16,14 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::action::Powers;
+use crate::domain::action::{Action, Powers};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, RequestId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
-use crate::ports::{Cloud, CloudError};
+use crate::ports::{Cloud, CloudError, Vault};
 
 mod apply;
 pub mod check;
@@ -32,6 +32,7 @@ pub(in crate::adapters) mod fault;
 mod history;
 mod identify;
 mod inventory;
+mod keep;
 mod observe;
 mod regional;
 mod trail;
@@ -106,6 +107,8 @@ pub struct StaticKey {
 /// See the module.
 pub struct AwsCloud {
     base: SdkConfig,
+    endpoint_url: Option<String>,
+    vault: Option<Arc<dyn Vault>>,
     accounts: Vec<Arc<AccountClients>>,
 }
 
@@ -143,7 +146,13 @@ impl AwsCloud {
         for account in settings.accounts {
             accounts.push(Arc::new(AccountClients::new(&base, account).await));
         }
-        Self { base, accounts }
+        Self { base, endpoint_url: settings.endpoint_url, vault: None, accounts }
+    }
+
+    /// With a vault, into which goes what AWS does not keep of what is deleted.
+    #[must_use]
+    pub fn keeping_in(self, vault: Option<Arc<dyn Vault>>) -> Self {
+        Self { vault, ..self }
     }
 
     fn account(&self, id: &AccountId) -> Result<&Arc<AccountClients>, CloudError> {
@@ -194,9 +203,26 @@ impl Cloud for AwsCloud {
         observe::observe(self.account(account)?, probe).await
     }
 
+    async fn keep(
+        &self,
+        account: &AccountId,
+        request: RequestId,
+        action: &Action,
+        now: DateTime<Utc>,
+    ) -> Result<(), CloudError> {
+        let of = match action {
+            Action::DeleteFunction(of) => (&*of.region, &*of.function_name),
+            Action::RestoreFunctionCode(of) => (&*of.region, &*of.function_name),
+            _ => return Ok(()),
+        };
+        let Some(vault) = &self.vault else { return Ok(()) };
+        let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
+        Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
+    }
+
     async fn apply(&self, warrant: &Warrant) -> CallAnswer {
         match self.account(warrant.account()) {
-            Ok(account) => apply::apply(&self.base, &account.settings, warrant).await,
+            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant).await,
             Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
         }
     }

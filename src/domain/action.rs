@@ -11,11 +11,13 @@ use super::id::RequestId;
 use super::observation::{Observation, Probe};
 use super::policy::ActionClass;
 
+pub use access::{DeleteFunctionUrl, RemovePermissions};
 pub use anywhere::{DeleteAnywhereProfile, DeleteTrustAnchor};
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
+pub use code::RestoreFunctionCode;
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
-pub use door::{DeleteKeyPair, RevokeIngress, UnshareSnapshot};
+pub use door::{DeleteKeyPair, RevokeIngress};
 pub use function::DeleteFunction;
 pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
@@ -27,6 +29,7 @@ pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
+pub use sharing::{UnshareImage, UnshareSnapshot};
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
@@ -35,9 +38,11 @@ pub use watching::{EnableDetector, StartLogging};
 use change::Change;
 use revocation::cut_off_at;
 
+mod access;
 mod anywhere;
 mod call;
 mod change;
+mod code;
 mod credential;
 mod door;
 mod function;
@@ -53,6 +58,7 @@ mod revocation;
 mod role;
 mod rule;
 mod sessions;
+mod sharing;
 mod trust;
 mod undo;
 mod user;
@@ -95,6 +101,11 @@ pub enum Action {
     DeleteAnywhereProfile(DeleteAnywhereProfile),
     #[serde(rename = "remove-event-rule")]
     RemoveRule(RemoveRule),
+    #[serde(rename = "remove-function-permission")]
+    RemovePermissions(RemovePermissions),
+    DeleteFunctionUrl(DeleteFunctionUrl),
+    UnshareImage(UnshareImage),
+    RestoreFunctionCode(RestoreFunctionCode),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -150,6 +161,10 @@ impl Action {
             Self::DeleteTrustAnchor(change) => change,
             Self::DeleteAnywhereProfile(change) => change,
             Self::RemoveRule(change) => change,
+            Self::RemovePermissions(change) => change,
+            Self::DeleteFunctionUrl(change) => change,
+            Self::UnshareImage(change) => change,
+            Self::RestoreFunctionCode(change) => change,
         }
     }
 

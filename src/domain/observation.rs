@@ -1,11 +1,14 @@
 //! What AWS says about a target, in the form that decisions compare: before, just before, and after.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::credential::AccessKeyId;
 
 pub use estate::{
-    EventRule, Function, Ingress, Instance, KeyPair, Rule, RuleDefinition, Sharing, Source, Url, Volume, Watching,
+    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, PublishedCode, Rule, RuleDefinition,
+    Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
@@ -74,8 +77,10 @@ pub enum Probe {
     Trust {
         /// The role.
         role_name: String,
-        /// The event that changed it.
+        /// The attacker's event that changed it.
         event_id: String,
+        /// Others of theirs: none of them shows how it was before.
+        earlier_event_ids: BTreeSet<String>,
     },
     /// A user and all that hangs on it.
     User {
@@ -116,6 +121,15 @@ pub enum Probe {
         /// Its name.
         function_name: String,
     },
+    /// A function that some events have changed, and what it was before.
+    FunctionCode {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        function_name: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
     /// A key pair.
     KeyPair {
         /// Where it is.
@@ -138,6 +152,15 @@ pub enum Probe {
         region: String,
         /// `snap-…`
         snapshot_id: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
+    /// Whom some events have let use an image, and who still may.
+    ImageSharing {
+        /// Where it is.
+        region: String,
+        /// `ami-…`
+        image_id: String,
         /// The events.
         event_ids: Vec<String>,
     },
@@ -263,11 +286,13 @@ pub enum Observation {
     Instance(Instance),
     /// A function.
     Function(Function),
+    /// A function that was changed.
+    ChangedFunction(ChangedFunction),
     /// A key pair.
     KeyPair(KeyPair),
     /// Rules of a security group.
     Ingress(Ingress),
-    /// Who may use a snapshot.
+    /// Who may use a snapshot or an image.
     Sharing(Sharing),
     /// What watches the account.
     Watching(Watching),
@@ -300,10 +325,12 @@ impl Observation {
             }
             Self::Instance(instance) => Some((&instance.id, &instance.arn, None)),
             // Its ARN is all that a function is known by.
-            Self::Function(function) => Some((&function.arn, &function.arn, None)),
+            Self::Function(function) | Self::ChangedFunction(ChangedFunction { function, .. }) => {
+                Some((&function.arn, &function.arn, None))
+            }
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
             Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
-            Self::Sharing(sharing) => Some((&sharing.snapshot_id, &sharing.arn, None)),
+            Self::Sharing(sharing) => Some((&sharing.id, &sharing.arn, None)),
             Self::Watching(watching) => Some((&watching.arn, &watching.arn, None)),
             // Their ARN is all that these are known by.
             Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
@@ -343,7 +370,10 @@ impl Observation {
                 arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
                 arns.push(instance.snapshots_arn.clone());
             }
-            Self::Function(function) => arns.extend(function.sources.values().map(|source| source.arn.clone())),
+            Self::Function(function) => {
+                arns.extend(function.sources.values().map(|source| source.arn.clone()));
+                arns.extend(function.rules.values().map(|rule| rule.arn.clone()));
+            }
             _ => {}
         }
         arns

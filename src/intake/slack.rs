@@ -48,6 +48,8 @@ pub mod button {
     pub const LOOK_AT: &str = "irp.look_at";
     /// Name somebody whom the incident is about.
     pub const NAME_SUBJECT: &str = "irp.name_subject";
+    /// Say who it was that made a call.
+    pub const OVERRULE: &str = "irp.overrule";
     /// Find out again whose credential it is.
     pub const LOOK_AGAIN: &str = "irp.look_again";
     /// Set the likely time of compromise.
@@ -79,6 +81,7 @@ pub enum Click {
     AcceptRisk { incident: IncidentId, shown: i64 },
     LookAt { incident: IncidentId, shown: String },
     NameSubject { incident: IncidentId },
+    Overrule { incident: IncidentId },
     LookAgain { incident: IncidentId },
     CompromiseTime { incident: IncidentId },
     Lead { incident: IncidentId },
@@ -96,6 +99,7 @@ impl Click {
             | Self::AcceptRisk { incident, .. }
             | Self::LookAt { incident, .. }
             | Self::NameSubject { incident }
+            | Self::Overrule { incident }
             | Self::LookAgain { incident }
             | Self::CompromiseTime { incident }
             | Self::Lead { incident }
@@ -131,6 +135,7 @@ impl Click {
             button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
             button::LOOK_AT => Self::LookAt { incident: first.parse().ok()?, shown: second.to_owned() },
             button::NAME_SUBJECT => Self::NameSubject { incident: first.parse().ok()? },
+            button::OVERRULE => Self::Overrule { incident: first.parse().ok()? },
             button::LOOK_AGAIN => Self::LookAgain { incident: first.parse().ok()? },
             button::COMPROMISE_TIME => Self::CompromiseTime { incident: first.parse().ok()? },
             button::LEAD => Self::Lead { incident: first.parse().ok()? },

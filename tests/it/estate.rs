@@ -47,6 +47,14 @@ pub(crate) struct Hands<'w> {
 }
 
 impl Hands<'_> {
+    pub(crate) fn account_clock(&self) -> &irp_sandbox::clock::Clock {
+        &self.w.clock
+    }
+
+    pub(crate) fn account(&self) -> &irp_sandbox::aws::Account {
+        &self.w.account
+    }
+
     pub(crate) fn config(&self, region: &'static str) -> aws_config::SdkConfig {
         self.w.sdk(&self.keys).to_builder().region(aws_config::Region::from_static(region)).build()
     }

@@ -13,8 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
-use irp::adapters::clock::SystemClock;
-use irp::adapters::memory::MemoryStore;
+use irp::adapters::{clock::SystemClock, memory::MemoryStore, vault::directory::DirectoryVault};
 use irp::boot::{Parts, run};
 use irp::config::{Organisation, Settings, Slack};
 use irp::domain::incident::evolve::fold;
@@ -132,6 +131,7 @@ impl World {
                 secret_access_key: key.secret_access_key.into(),
             }),
         });
+        let vault = DirectoryVault::new(env!("CARGO_TARGET_TMPDIR"));
         let (sender, reloads) = tokio::sync::mpsc::channel(1);
         world.reloads = Some(sender);
         let parts = Parts {
@@ -153,7 +153,7 @@ impl World {
             },
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
-            cloud: Arc::new(cloud.await),
+            cloud: Arc::new(cloud.await.keeping_in(Some(Arc::new(vault)))),
             listener,
             reloads,
         };

@@ -138,8 +138,7 @@ fn put_rule(call: &mut Call<'_>) -> Result<Value, ApiError> {
     unless_managed(call, &name)?;
     // What the call does not say is gone afterwards; the targets stay.
     let targets = known(call, &name).map(|rule| rule.targets.clone()).unwrap_or_default();
-    let rule =
-        Rule { name: name.clone(), pattern, schedule, description, role, enabled, managed_by: None, targets };
+    let rule = Rule { name: name.clone(), pattern, schedule, description, role, enabled, managed_by: None, targets };
     let arn = arn(call, &name);
     call.world.rules.insert((call.region.to_owned(), name), rule);
     Ok(json!({ "RuleArn": arn }))
@@ -242,7 +241,8 @@ fn put_targets(call: &mut Call<'_>) -> Result<Value, ApiError> {
     for target in &given {
         let text = |field: &str| target[field].as_str().unwrap_or_default();
         if text("Id").is_empty() || !text("Arn").starts_with("arn:") {
-            let sentence = format!("Parameter {} is not valid. Reason: Provided Arn is not in correct format.", text("Arn"));
+            let sentence =
+                format!("Parameter {} is not valid. Reason: Provided Arn is not in correct format.", text("Arn"));
             return Err(ApiError::validation(sentence));
         }
         pass_role(call, target["RoleArn"].as_str())?;
@@ -279,7 +279,9 @@ fn remove_targets(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let ids: Vec<String> =
         call.input["Ids"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     if ids.is_empty() {
-        return Err(ApiError::validation("1 validation error detected: Value '[]' at 'ids' failed to satisfy constraint: Member must have length greater than or equal to 1"));
+        return Err(ApiError::validation(
+            "1 validation error detected: Value '[]' at 'ids' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ));
     }
     known(call, &name)?;
     unless_managed(call, &name)?;

@@ -15,7 +15,9 @@ use super::request::{self, Input, Request, Service};
 use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
-use super::{CallRecord, Fault, Outcome, ec2, events, guardduty, iam, json_operation, lambda, roles_anywhere, s3, secrets, sts};
+use super::{
+    CallRecord, Fault, Outcome, ec2, events, guardduty, iam, json_operation, lambda, roles_anywhere, s3, secrets, sts,
+};
 
 /// IAM's events are all in this Region.
 const GLOBAL_REGION: &str = "us-east-1";

@@ -189,7 +189,9 @@ fn checked_name(call: &Call<'_>) -> Result<String, ApiError> {
     if name.len() <= 255 && name.chars().all(|letter| letter.is_ascii_alphanumeric() || " -_".contains(letter)) {
         return Ok(name);
     }
-    Err(ApiError::validation("Value at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [ a-zA-Z0-9-_]*"))
+    Err(ApiError::validation(
+        "Value at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: [ a-zA-Z0-9-_]*",
+    ))
 }
 
 fn add(call: &mut Call<'_>, kind: Kind, name: String, own: Map<String, Value>) -> Result<Value, ApiError> {
@@ -213,13 +215,17 @@ fn source(call: &Call<'_>) -> Result<Option<Value>, ApiError> {
         "AWS_ACM_PCA" => given("/sourceData/acmPcaArn").starts_with("arn:aws:acm-pca:"),
         _ => false,
     };
-    valid.then(|| Some(source.clone())).ok_or_else(|| ApiError::validation("Incorrect basic constraints for CA certificate"))
+    valid
+        .then(|| Some(source.clone()))
+        .ok_or_else(|| ApiError::validation("Incorrect basic constraints for CA certificate"))
 }
 
 fn create_anchor(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.permit("rolesanywhere:CreateTrustAnchor", "*")?;
     let name = checked_name(call)?;
-    let source = source(call)?.ok_or_else(|| ApiError::validation("Value null at 'source' failed to satisfy constraint: Member must not be null"))?;
+    let source = source(call)?.ok_or_else(|| {
+        ApiError::validation("Value null at 'source' failed to satisfy constraint: Member must not be null")
+    })?;
     add(call, Kind::Anchor, name, Map::from_iter([("source".to_owned(), source)]))
 }
 
@@ -251,10 +257,14 @@ fn roles(call: &Call<'_>) -> Result<Option<Value>, ApiError> {
 fn create_profile(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.permit("rolesanywhere:CreateProfile", "*")?;
     let name = checked_name(call)?;
-    let roles = roles(call)?.ok_or_else(|| ApiError::validation("Value null at 'roleArns' failed to satisfy constraint: Member must not be null"))?;
+    let roles = roles(call)?.ok_or_else(|| {
+        ApiError::validation("Value null at 'roleArns' failed to satisfy constraint: Member must not be null")
+    })?;
     let seconds = call.input["durationSeconds"].as_i64().unwrap_or(SESSION_SECONDS);
     if !(900..=43_200).contains(&seconds) {
-        return Err(ApiError::validation("Value at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200"));
+        return Err(ApiError::validation(
+            "Value at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200",
+        ));
     }
     let own = [("roleArns".to_owned(), roles), ("durationSeconds".to_owned(), json!(seconds))];
     add(call, Kind::Profile, name, Map::from_iter(own))

@@ -27,6 +27,7 @@ pub(super) fn demo(clock: Clock) -> World {
 
     let deploys = json!([
         { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:CreateLoginProfile", "iam:AttachUserPolicy",
+            "iam:CreateOpenIDConnectProvider", "iam:CreateRole", "iam:AttachRolePolicy", "events:*",
             "iam:PassRole", "iam:UpdateAssumeRolePolicy", "s3:*", "ec2:*", "lambda:*", "cloudtrail:StopLogging", "guardduty:UpdateDetector", "secretsmanager:*"], "Resource": "*" },
         { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") },
     ]);
@@ -102,7 +103,7 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let contains = json!([{
         "Effect": "Allow",
-        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
+        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "iam:UpdateAccessKey", "iam:DeleteLoginProfile", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
             "iam:GetUser", "iam:ListAccessKeys", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
         "Resource": "*",
     }]);
@@ -119,10 +120,11 @@ pub(super) fn demo(clock: Clock) -> World {
         "Action": ["iam:AddUserToGroup", "iam:Attach*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Put*",
             "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey",
             "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
-            "ec2:ModifyInstanceAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
+            "ec2:ModifyInstanceAttribute", "ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances", "events:DeleteRule", "events:RemoveTargets", "rolesanywhere:Delete*",
             "rolesanywhere:Disable*", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",
-            "lambda:DeleteFunctionUrlConfig"],
+            "lambda:DeleteFunctionUrlConfig", "lambda:RemovePermission",
+            "lambda:UpdateFunctionCode"],
         "Resource": "*",
     }]);
     add_role(

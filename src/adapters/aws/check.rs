@@ -50,6 +50,7 @@ pub const READS: [Actions; 8] = [
         &[
             "cloudtrail:GetTrailStatus",
             "cloudtrail:LookupEvents",
+            "ec2:DescribeImageAttribute",
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
@@ -58,6 +59,7 @@ pub const READS: [Actions; 8] = [
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSnapshotAttribute",
             "events:DescribeRule",
+            "events:ListRuleNamesByTarget",
             "events:ListRules",
             "events:ListTargetsByRule",
             "guardduty:GetDetector",
@@ -67,6 +69,7 @@ pub const READS: [Actions; 8] = [
             "iam:ListSAMLProviders",
             "iam:ListServiceSpecificCredentials",
             "iam:ListVirtualMFADevices",
+            "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",
             "lambda:GetFunctionUrlConfig",
             "lambda:GetPolicy",
@@ -81,7 +84,7 @@ pub const READS: [Actions; 8] = [
 ];
 /// Changed by the bot to contain, and to take that back.
 pub const CONTAINS: [Actions; 3] = [
-    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy"]),
+    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:DeleteLoginProfile"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
     // What the attacker has switched off is switched on again.
     ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
@@ -141,6 +144,7 @@ pub const ERADICATES: [Actions; 9] = [
             "ec2:CreateSnapshot",
             "ec2:CreateTags",
             "ec2:DeleteKeyPair",
+            "ec2:ModifyImageAttribute",
             "ec2:ModifyInstanceAttribute",
             "ec2:ModifySnapshotAttribute",
             "ec2:RevokeSecurityGroupIngress",
@@ -150,6 +154,8 @@ pub const ERADICATES: [Actions; 9] = [
             "lambda:DeleteEventSourceMapping",
             "lambda:DeleteFunction",
             "lambda:DeleteFunctionUrlConfig",
+            "lambda:RemovePermission",
+            "lambda:UpdateFunctionCode",
             "rolesanywhere:DeleteProfile",
             "rolesanywhere:DeleteTrustAnchor",
             "rolesanywhere:DisableProfile",

@@ -203,10 +203,8 @@ mod tests {
 
     #[test]
     fn a_profile_goes_the_same_way() {
-        let profile = Action::DeleteAnywhereProfile(DeleteAnywhereProfile {
-            region: "eu-west-1".into(),
-            profile_id: ID.into(),
-        });
+        let profile =
+            Action::DeleteAnywhereProfile(DeleteAnywhereProfile { region: "eu-west-1".into(), profile_id: ID.into() });
         let Observation::Anywhere(found) = anchor(true, "a") else { panic!() };
         let arn = found.arn.replace("trust-anchor", "profile");
         let before = Observation::Anywhere(Anywhere { arn, source: None, roles: vec!["r".into()], ..found });

@@ -114,8 +114,11 @@ calls! {
     ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }
     ec2 "security-group"(group_id) AuthorizeSecurityGroupIngress { group_id: String, ip_permissions: String }
     ec2 "snapshot"(snapshot_id) ModifySnapshotAttribute { snapshot_id: String, create_volume_permission: String }
+    ec2 "image"(image_id) ModifyImageAttribute { image_id: String, launch_permission: String }
     lambda "event-source-mapping"(uuid) DeleteEventSourceMapping { uuid: String }
     lambda "function"(function_name) DeleteFunctionUrlConfig { function_name: String }
+    lambda "function"(function_name) UpdateFunctionCode { function_name: String, zip_file: String, revision_id: String }
+    lambda "function"(function_name) RemovePermission { function_name: String, statement_id: String }
     lambda "function"(function_name) DeleteFunction { function_name: String }
     cloudtrail "trail"(name) StartLogging { name: String }
     guardduty "detector"(detector_id) UpdateDetector { detector_id: String, enable: String }
@@ -290,8 +293,13 @@ mod tests {
 
     #[test]
     fn names_are_spelt_as_aws_spells_them() {
-        for (name, spelt) in [("user_name", "UserName"), ("ssh_public_key_id", "SSHPublicKeyId"), ("uuid", "UUID"),
-            ("open_id_connect_provider_arn", "OpenIDConnectProviderArn"), ("saml_provider_arn", "SAMLProviderArn")] {
+        for (name, spelt) in [
+            ("user_name", "UserName"),
+            ("ssh_public_key_id", "SSHPublicKeyId"),
+            ("uuid", "UUID"),
+            ("open_id_connect_provider_arn", "OpenIDConnectProviderArn"),
+            ("saml_provider_arn", "SAMLProviderArn"),
+        ] {
             assert_eq!(pascal(name), spelt);
         }
         for (name, spelt) in [

@@ -102,7 +102,8 @@ impl Change for RemoveRule {
         let off = |id: &&String| ApiCall::RemoveTargets { rule: name.clone(), ids: (*id).clone() };
         let itself = goes.then(|| ApiCall::DeleteRule { name: name.clone() });
         let calls = theirs.iter().map(off).chain(itself).collect();
-        let by_hand = "What it was and what it called stands in the plan: aws events put-rule and put-targets make it again.";
+        let by_hand =
+            "What it was and what it called stands in the plan: aws events put-rule and put-targets make it again.";
         Ok(WorkedOut::plain(calls, Inverse::None(by_hand.to_owned())))
     }
 
@@ -198,6 +199,8 @@ mod tests {
     fn what_a_service_of_aws_keeps_stays() {
         let Observation::EventRule(mut kept) = rule(&["a"]) else { panic!() };
         kept.definition.as_mut().unwrap().managed_by = Some("autoscaling.amazonaws.com".into());
-        assert!(action(true).work_out(&Observation::EventRule(kept)).unwrap_err().contains("autoscaling.amazonaws.com"));
+        assert!(
+            action(true).work_out(&Observation::EventRule(kept)).unwrap_err().contains("autoscaling.amazonaws.com")
+        );
     }
 }

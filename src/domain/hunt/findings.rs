@@ -107,6 +107,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted
         tampering: tampering.collect(),
         sessions: analysis.credentials.iter().filter_map(|held| living(held, records)).take(LISTED_MAX).collect(),
         off: [].into(),
+        without_password: [].into(),
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),
     }

@@ -9,8 +9,8 @@ use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
-    Action, DeleteAccessKey, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy, DeleteInstanceProfile,
-    DeleteLoginProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
+    Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
+    DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
     RestorePolicyVersion, RestoreTrustPolicy,
 };
 use crate::domain::approval::RequestState;
@@ -62,6 +62,9 @@ impl Removal {
                 | Action::UnshareSnapshot(_)
                 | Action::StartLogging(_)
                 | Action::EnableDetector(_)
+                | Action::UnshareImage(_)
+                | Action::RemovePermissions(_)
+                | Action::DeleteFunctionUrl(_)
                 | Action::RemoveRule(RemoveRule { put: false, .. })
         )
     }
@@ -94,7 +97,10 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
         let open = if trace.deeds.is_empty() || trace.made_by_attacker {
             of_trace(incident, trace).is_empty() && !is_part(incident, trace)
         } else {
-            estate::put_back(trace).is_none() && is_unanswered(incident, trace)
+            match (estate::put_back(trace), estate::code(trace)) {
+                (None, None) => is_unanswered(incident, trace),
+                _ => estate::leaves_more(trace),
+            }
         };
         touched && open
     };
@@ -161,11 +167,22 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
             let suffix = format!("{}.{}", kind(trace), provider.name());
             vec![Removal::new(1, trace, &suffix, Action::DeleteIdentityProvider(provider))]
         }
+        // Of a function that was there before; an address goes with a function that goes.
+        ("AWS::Lambda::Url", true) if !made(incident, "AWS::Lambda::Function", &name) => {
+            let region = trace.region.clone();
+            regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name: name })))
+        }
         (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
-        (_, false) => match estate::put_back(trace) {
-            Some(found) => regional(found),
-            None => put_back(incident, trace, &name),
+        (_, false) => match (estate::put_back(trace), estate::code(trace)) {
+            (None, None) => put_back(incident, trace, &name),
+            (found, code) => {
+                let code = code.map(|action| {
+                    let suffix = format!("{}.{}.{name}.{}", kind(trace), trace.region, action.kind());
+                    Removal::new(3, trace, &suffix, action)
+                });
+                found.into_iter().flat_map(regional).chain(code).collect()
+            }
         },
     }
 }
@@ -202,8 +219,11 @@ fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
     let name = bare_name(&trace.id);
     let holder = holder(trace, name);
     trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker).any(|(at, deed)| {
-        // A membership goes with the user or is taken back at the group; a trust policy is containment.
-        let elsewhere = matches!(deed.operation.as_str(), "AddUserToGroup" | "UpdateAssumeRolePolicy");
+        // A membership goes with the user or is taken back at the group; trust policies and passwords are containment.
+        let elsewhere = matches!(
+            deed.operation.as_str(),
+            "AddUserToGroup" | "UpdateAssumeRolePolicy" | "CreateLoginProfile" | "UpdateLoginProfile"
+        );
         let settled = elsewhere
             || is_quarantine(&deed.what)
             || undoing(incident, trace, holder.as_ref(), deed).is_some()
@@ -234,16 +254,20 @@ fn undoing(incident: &Incident, trace: &Trace, holder: Option<&Holder>, deed: &D
         ("AddUserToGroup", Some(Holder::Group(group))) if !made(incident, "AWS::IAM::User", &deed.what) => {
             (1, Action::RemoveFromGroup(RemoveFromGroup { user_name: what(), group_name: group.clone() }))
         }
-        ("CreateLoginProfile", Some(Holder::User(user))) => {
-            (0, Action::DeleteLoginProfile(DeleteLoginProfile { user_name: user.clone() }))
-        }
         ("CreatePolicyVersion", None) if trace.resource_type == "AWS::IAM::ManagedPolicy" => {
             let policy_arn = policy_arn(incident, trace)?;
-            (1, Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn, version_id: what() }))
+            let theirs = done_by_attacker(trace, "CreatePolicyVersion").map(|deed| deed.what.clone());
+            let also_theirs = theirs.filter(|version| *version != deed.what).collect();
+            (1, Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn, version_id: what(), also_theirs }))
         }
-        // A trust policy is put back as containment: it is a door that stands open.
+        // A trust policy is put back as containment, and a password taken away: they are doors that stand open.
         _ => return None,
     })
+}
+
+/// The attacker's calls of one kind on a resource.
+fn done_by_attacker<'a>(trace: &'a Trace, operation: &'a str) -> impl Iterator<Item = &'a Deed> {
+    trace.deeds.iter().filter(move |deed| deed.by_attacker && deed.operation == operation)
 }
 
 /// Whether a later deed takes this one back.
@@ -257,12 +281,11 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
         "PutGroupPolicy" => "DeleteGroupPolicy",
         "CreatePolicyVersion" => "DeletePolicyVersion",
         "AddUserToGroup" => "RemoveUserFromGroup",
-        "CreateLoginProfile" => "DeleteLoginProfile",
         _ => return false,
     };
     // The same again by the attacker is undone once.
     let again = deed.operation == later.operation && later.by_attacker;
-    (later.operation == opposite || again) && (later.what == deed.what || deed.operation == "CreateLoginProfile")
+    (later.operation == opposite || again) && later.what == deed.what
 }
 
 /// Trust policies of roles that were there before and that the attacker has changed: doors that stand open.
@@ -278,9 +301,14 @@ pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
         let newest = trace.deeds.iter().rev().find(|deed| deed.operation == "UpdateAssumeRolePolicy")?;
         // Whoever has changed it after the attacker has seen to it.
         let newest = Some(newest).filter(|deed| changed && deed.by_attacker)?;
+        let theirs = done_by_attacker(trace, "UpdateAssumeRolePolicy");
         Some(RestoreTrustPolicy {
             role_name: bare_name(&trace.id).to_owned(),
             event_id: newest.event_id.clone(),
+            earlier_event_ids: theirs
+                .map(|deed| deed.event_id.clone())
+                .filter(|event_id| *event_id != newest.event_id)
+                .collect(),
             attackers: attackers.clone(),
         })
     };

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::state::Incident;
 use crate::domain::action::{
-    Action, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteTrustAnchor, EnableDetector, RemoveRule,
-    RevokeIngress, StartLogging, TerminateInstance, UnshareSnapshot,
+    Action, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteTrustAnchor, EnableDetector, RemovePermissions,
+    RemoveRule, RestoreFunctionCode, RevokeIngress, StartLogging, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
 use crate::domain::hunt::Trace;
 use crate::domain::trail::footprint::State;
@@ -34,21 +34,47 @@ pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)
     })
 }
 
-/// What the attacker has put on a rule, unless that was before somebody else took it off or put it anew.
-fn rule(trace: &Trace) -> Option<(u8, Action)> {
-    let mut target_ids = BTreeSet::new();
-    let mut put = false;
-    for deed in &trace.deeds {
+/// What calls of one name have added for the attacker, and no other call has added again or taken off since.
+fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
+    let mut there = BTreeSet::new();
+    for deed in trace.deeds.iter().filter(|deed| deed.operation == adds || deed.operation == takes_off) {
         let ids = deed.what.split(' ').filter(|id| !id.is_empty()).map(str::to_owned);
-        match (deed.operation.as_str(), deed.by_attacker) {
-            ("PutTargets", true) => target_ids.extend(ids),
-            ("PutTargets", false) | ("RemoveTargets", _) => ids.for_each(|id| _ = target_ids.remove(&id)),
-            ("PutRule", by_attacker) => put = by_attacker,
-            _ => {}
+        if deed.operation == adds && deed.by_attacker {
+            there.extend(ids);
+        } else {
+            ids.for_each(|id| _ = there.remove(&id));
         }
     }
+    there
+}
+
+/// Whether the attacker has done more to it than what is put back: a function's configuration is for people.
+pub(super) fn leaves_more(trace: &Trace) -> bool {
+    trace.deeds.iter().any(|deed| deed.by_attacker && deed.operation == "UpdateFunctionConfiguration")
+}
+
+/// The code of a function that was there before, where the attacker has changed it.
+pub(super) fn code(trace: &Trace) -> Option<Action> {
+    let function = trace.resource_type == "AWS::Lambda::Function" && trace.state == State::Modified;
+    let event_ids = calls(trace, "UpdateFunctionCode").filter(|_| function)?;
+    let (region, function_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
+    Some(Action::RestoreFunctionCode(RestoreFunctionCode { region, function_name, event_ids }))
+}
+
+/// The attacker's calls of this name.
+fn calls(trace: &Trace, operation: &str) -> Option<Vec<String>> {
+    let deeds = trace.deeds.iter().filter(|deed| deed.by_attacker && deed.operation == operation);
+    let events: Vec<String> = deeds.map(|deed| deed.event_id.clone()).collect();
+    (!events.is_empty()).then_some(events)
+}
+
+/// What the attacker has put on a rule, unless that was before somebody else took it off or put it anew.
+fn rule(trace: &Trace) -> Option<(u8, Action)> {
+    let target_ids = added(trace, "PutTargets", "RemoveTargets");
+    let put = trace.deeds.iter().rev().find(|deed| deed.operation == "PutRule").is_some_and(|deed| deed.by_attacker);
     let (region, rule_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
-    (put || !target_ids.is_empty()).then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
+    (put || !target_ids.is_empty())
+        .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
 }
 
 /// What takes back a change to what was there before. A trail or detector that the attacker has switched off tightens
@@ -58,11 +84,7 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
         return None;
     }
     let region = trace.region.clone();
-    let opened = |operation: &str| -> Option<Vec<String>> {
-        let deeds = trace.deeds.iter().filter(|deed| deed.by_attacker && deed.operation == operation);
-        let events: Vec<String> = deeds.map(|deed| deed.event_id.clone()).collect();
-        (!events.is_empty()).then_some(events)
-    };
+    let opened = |operation: &str| calls(trace, operation);
     Some(match trace.resource_type.as_str() {
         "AWS::CloudTrail::Trail" => (0, Action::StartLogging(StartLogging { region, name: trace.id.clone() })),
         "AWS::GuardDuty::Detector" => {
@@ -71,6 +93,16 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
         "AWS::EC2::Snapshot" => {
             let event_ids = opened("ModifySnapshotAttribute")?;
             (1, Action::UnshareSnapshot(UnshareSnapshot { region, snapshot_id: trace.id.clone(), event_ids }))
+        }
+        "AWS::EC2::Image" => {
+            let event_ids = opened("ModifyImageAttribute")?;
+            (1, Action::UnshareImage(UnshareImage { region, image_id: trace.id.clone(), event_ids }))
+        }
+        "AWS::Lambda::Function" => {
+            let statement_ids = added(trace, "AddPermission", "RemovePermission");
+            let function_name = bare_name(&trace.id).to_owned();
+            let removed = RemovePermissions { region, function_name, statement_ids };
+            (!removed.statement_ids.is_empty()).then_some((1, Action::RemovePermissions(removed)))?
         }
         "AWS::EC2::SecurityGroup" => {
             let event_ids = opened("AuthorizeSecurityGroupIngress")?;

@@ -29,7 +29,13 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
     match (record.source(), record.name()) {
         ("iam", _) => {}
         ("events", name) => return of_rule(name, request),
-        ("ec2", "AuthorizeSecurityGroupIngress" | "ModifySnapshotAttribute") => return Some(String::new()),
+        ("ec2", "AuthorizeSecurityGroupIngress" | "ModifySnapshotAttribute" | "ModifyImageAttribute")
+        | ("lambda", "UpdateFunctionCode" | "UpdateFunctionConfiguration") => return Some(String::new()),
+        ("lambda", "AddPermission" | "RemovePermission") => {
+            let mut id = at(request, "statementId").into_iter().next()?;
+            cut(&mut id, TEXT_BYTES_MAX);
+            return Some(id);
+        }
         _ => return None,
     }
     let (tree, path) = match record.name() {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
-use crate::entrances::put;
+use crate::entrances::{opened, put};
 use crate::estate::{Hands, changed, made};
 use crate::world::{ANA, CHRIS, World};
 
@@ -28,9 +28,13 @@ enum Change {
     Anchor,
     Profile,
     Rule,
+    Permissions,
+    Url,
+    Image,
+    Code,
 }
 
-const CHANGES: [Change; 11] = [
+const CHANGES: [Change; 15] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -42,6 +46,10 @@ const CHANGES: [Change; 11] = [
     Change::Anchor,
     Change::Profile,
     Change::Rule,
+    Change::Permissions,
+    Change::Url,
+    Change::Image,
+    Change::Code,
 ];
 
 impl Change {
@@ -79,6 +87,19 @@ impl Change {
                 hands.puts_a_rule("tick", "metrics").await;
                 put("tick", "us-east-1", "metrics")
             }
+            Self::Permissions => {
+                hands.opens_a_function().await;
+                opened("sync")
+            }
+            Self::Url => {
+                hands.opens_a_function().await;
+                made("Lambda::Url", "sync", "us-east-1")
+            }
+            Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
+            Self::Image => {
+                let (image, event) = hands.shares_an_image().await;
+                changed("EC2::Image", &image, "ModifyImageAttribute", &event)
+            }
         }
     }
 
@@ -96,6 +117,10 @@ impl Change {
             Self::Anchor => ("· Delete trust anchor", "DeleteTrustAnchor"),
             Self::Profile => ("· Delete profile", "DeleteProfile"),
             Self::Rule => ("· Remove EventBridge rule", "DeleteRule"),
+            Self::Permissions => ("· Take the attacker's permissions off", "RemovePermission"),
+            Self::Url => ("· Delete the URL", "DeleteFunctionUrlConfig"),
+            Self::Image => ("· Take image", "ModifyImageAttribute"),
+            Self::Code => ("· Put the code of function", "UpdateFunctionCode"),
         }
     }
 
@@ -115,6 +140,10 @@ impl Change {
             Self::Provider => !w.account.identity_providers().contains(&trace.id),
             Self::Anchor => w.account.trust_anchors(&trace.region).is_empty(),
             Self::Profile => w.account.roles_anywhere_profiles(&trace.region).is_empty(),
+            Self::Permissions => w.account.statements(&trace.region, &trace.id) == ["api"],
+            Self::Url => !w.account.has_function_url(&trace.region, &trace.id),
+            Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
+            Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
         }
     }

@@ -1,4 +1,4 @@
-//! Identity providers: SAML and OpenID Connect. Whoever one vouches for can take the roles that trust it.
+//! Identity providers: SAML and `OpenID` Connect. Whoever one vouches for can take the roles that trust it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ pub(in crate::aws) struct Saml {
     pub(in crate::aws) tags: BTreeMap<String, String>,
 }
 
-/// One that speaks OpenID Connect.
+/// One that speaks `OpenID` Connect.
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Oidc {
     /// Without `https://`, as IAM shows it.

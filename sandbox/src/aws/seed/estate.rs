@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use crate::aws::ec2::{self, Instance, Pair, Phase, Region, Rule, Snapshot, Tags, Volume};
+use crate::aws::ec2::{self, Image, Instance, Pair, Phase, Region, Rule, Snapshot, Tags, Volume};
 use crate::aws::events::Rule as EventRule;
 use crate::aws::iam::providers::{Oidc, Saml};
 use crate::aws::ids::{self, Entropy};
@@ -68,7 +68,10 @@ fn providers(world: &mut World, now: DateTime<Utc>) {
         created_at: ec2::ago(now, 350),
         tags: BTreeMap::new(),
     };
-    world.iam.saml.insert(format!("arn:aws:iam::{account}:saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE"), people);
+    world
+        .iam
+        .saml
+        .insert(format!("arn:aws:iam::{account}:saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE"), people);
     let url = "token.actions.githubusercontent.com";
     let builds = Oidc {
         url: url.to_owned(),
@@ -97,7 +100,9 @@ fn rules(world: &mut World) {
     };
     let managed = EventRule {
         name: "AutoScalingManagedRule".to_owned(),
-        pattern: Some(json!({ "source": ["aws.ec2"], "detail-type": ["EC2 Instance Rebalance Recommendation"] }).to_string()),
+        pattern: Some(
+            json!({ "source": ["aws.ec2"], "detail-type": ["EC2 Instance Rebalance Recommendation"] }).to_string(),
+        ),
         schedule: None,
         description: Some("This rule is used to route Instance notifications to EC2 Auto Scaling".to_owned()),
         managed_by: Some("autoscaling.amazonaws.com"),
@@ -152,6 +157,14 @@ fn machine(region: &mut Region, now: DateTime<Utc>) {
         shared_with: BTreeSet::new(),
         tags: tagged("batch-1"),
     };
+    let image = Image {
+        id: named("ami", "batch"),
+        name: "batch".to_owned(),
+        created_at: ec2::ago(now, 95),
+        shared_with: BTreeSet::new(),
+        tags: tagged("batch"),
+    };
+    region.images.insert(image.id.clone(), image);
     region.snapshots.insert(snapshot.id.clone(), snapshot);
     let instance = Instance {
         id: id.clone(),

@@ -36,7 +36,10 @@ async fn a_rule_goes_once_its_targets_have() {
     assert_eq!(describe().await.unwrap().state(), Some(&RuleState::Disabled));
 
     let (code_, message) = refusal(events.delete_rule().name("r").send().await);
-    assert_eq!((code_.as_str(), message.as_str()), ("ValidationException", "Rule can't be deleted since it has targets."));
+    assert_eq!(
+        (code_.as_str(), message.as_str()),
+        ("ValidationException", "Rule can't be deleted since it has targets.")
+    );
     let removed = events.remove_targets().rule("r").ids("1").ids("9").send().await.unwrap();
     assert_eq!(removed.failed_entry_count(), 1);
     assert_eq!(removed.failed_entries()[0].target_id(), Some("9"));
@@ -61,7 +64,10 @@ async fn what_eventbridge_refuses() {
     assert_eq!(code(events.put_rule().name("r").send().await), "ValidationException");
     let pattern = events.put_rule().name("r").event_pattern("[]").send().await;
     assert_eq!(code(pattern), "InvalidEventPatternException");
-    assert_eq!(code(events.put_rule().name("a b").schedule_expression("rate(1 day)").send().await), "ValidationException");
+    assert_eq!(
+        code(events.put_rule().name("a b").schedule_expression("rate(1 day)").send().await),
+        "ValidationException"
+    );
     assert_eq!(code(events.put_rule().name("r").schedule_expression("daily").send().await), "ValidationException");
     let bus = events.list_rules().event_bus_name("other").send().await;
     assert_eq!(code(bus), "ResourceNotFoundException");

@@ -1,6 +1,6 @@
 //! Roles Anywhere.
 
-use aws_sdk_rolesanywhere::types::{Source, SourceData, TrustAnchorType};
+use aws_sdk_rolesanywhere::types::{ProfileDetail, Source, SourceData, TrustAnchorDetail, TrustAnchorType};
 use chrono::TimeDelta;
 
 use super::{Cloud, code};
@@ -33,7 +33,7 @@ async fn an_anchor_is_made_disabled_and_deleted() {
     assert!(client(&cloud, "us-east-1").list_trust_anchors().send().await.unwrap().trust_anchors().is_empty());
 
     let off = anywhere.disable_trust_anchor().trust_anchor_id(&id).send().await.unwrap();
-    assert_eq!(off.trust_anchor().and_then(|anchor| anchor.enabled()), Some(false));
+    assert_eq!(off.trust_anchor().and_then(TrustAnchorDetail::enabled), Some(false));
     let shown = anywhere.get_trust_anchor().trust_anchor_id(&id).send().await.unwrap().trust_anchor.unwrap();
     assert_eq!((shown.name(), shown.enabled()), (Some("ca"), Some(false)));
     assert_eq!(shown.source().and_then(|s| s.source_type()), Some(&TrustAnchorType::CertificateBundle));
@@ -65,7 +65,7 @@ async fn a_profile_is_made_listed_page_by_page_and_deleted() {
     let id = made.profile_id().unwrap();
     anywhere.disable_profile().profile_id(id).send().await.unwrap();
     let shown = anywhere.get_profile().profile_id(id).send().await.unwrap();
-    assert_eq!(shown.profile().and_then(|profile| profile.enabled()), Some(false));
+    assert_eq!(shown.profile().and_then(ProfileDetail::enabled), Some(false));
     anywhere.delete_profile().profile_id(id).send().await.unwrap();
     assert_eq!(code(anywhere.get_profile().profile_id(id).send().await), "ResourceNotFoundException");
     let denied = aws_sdk_rolesanywhere::Client::new(&cloud.config(cloud.keys("irp-bot"), "us-east-2"));

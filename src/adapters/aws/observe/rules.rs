@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::Client;
 use super::{fault, present};
 use crate::adapters::aws::AccountClients;
 use crate::adapters::aws::regional::Regional;
-use crate::domain::observation::{EventRule, Observation, RuleDefinition};
+use crate::domain::observation::{CalledBy, EventRule, Observation, RuleDefinition};
 use crate::ports::CloudError;
 
 /// Pages of targets: a rule has five, unless AWS was asked for more.
@@ -32,6 +32,34 @@ pub(super) async fn event_rule(account: &AccountClients, region: &str, name: &st
     });
     let arn = format!("arn:aws:events:{region}:{}:rule/{name}", account.settings.id);
     Ok(Observation::EventRule(EventRule { arn, name: name.to_owned(), definition, targets }))
+}
+
+/// The rules that call this function, by name.
+pub(super) async fn calling(
+    account: &AccountClients,
+    region: &str,
+    function_arn: &str,
+) -> Result<BTreeMap<String, CalledBy>, CloudError> {
+    let Regional { events, .. } = &*account.regions.of(region);
+    let mut names = Vec::new();
+    let mut next = None;
+    for _ in 0..PAGES_MAX {
+        let asked = events.list_rule_names_by_target().target_arn(function_arn).set_next_token(next.take()).send();
+        let page = Box::pin(asked).await.map_err(|e| fault("events:ListRuleNamesByTarget", &e))?;
+        names.extend(page.rule_names.unwrap_or_default());
+        next = page.next_token;
+        if next.is_none() {
+            break;
+        }
+    }
+    let mut rules = BTreeMap::new();
+    for name in names {
+        let targets = targets(events, &name).await?;
+        let target_ids = targets.into_iter().filter(|(_, arn)| arn == function_arn).map(|(id, _)| id).collect();
+        let arn = format!("arn:aws:events:{region}:{}:rule/{name}", account.settings.id);
+        rules.insert(name, CalledBy { arn, target_ids });
+    }
+    Ok(rules)
 }
 
 /// Each target's ARN by its id.
