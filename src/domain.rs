@@ -10,6 +10,7 @@ pub mod hunt;
 pub mod id;
 pub mod identification;
 pub mod incident;
+pub mod inventory;
 pub mod observation;
 pub mod playbook;
 pub mod policy;

@@ -10,17 +10,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::domain::action::Action;
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
-use crate::domain::id::{AccountId, ChannelId, GroupId, IncidentId, UserId};
+use crate::domain::id::{AccountId, ChannelId, GroupId, IncidentId, RequestId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
 use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
 
-pub use trail::{EventHistory, Of, Page, PageRead, Trail, TrailStore};
+pub use inventory::{Look, Stocktaking};
+pub use trail::{EventHistory, Of, Page, PageRead, Searched, Trail, TrailStore};
 
+mod inventory;
 mod trail;
 
 /// The time that rules go by.
@@ -390,7 +393,7 @@ impl CloudError {
 
 /// AWS. There is one method that changes anything, and it takes a [`Warrant`].
 #[async_trait]
-pub trait Cloud: EventHistory {
+pub trait Cloud: EventHistory + Stocktaking {
     /// The ARN of the bot itself: it is never contained.
     async fn caller(&self) -> Result<String, CloudError>;
 
@@ -409,6 +412,18 @@ pub trait Cloud: EventHistory {
 
     /// Reads one target.
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError>;
+
+    /// Puts into safety what AWS does not keep of what a change deletes, before its first call. An error says that it
+    /// could not be, and that nothing may be deleted.
+    async fn keep(
+        &self,
+        _account: &AccountId,
+        _request: RequestId,
+        _action: &Action,
+        _now: DateTime<Utc>,
+    ) -> Result<(), CloudError> {
+        Ok(())
+    }
 
     /// Makes the calls of a warrant, once, in order, without retries.
     async fn apply(&self, warrant: &Warrant) -> CallAnswer;

@@ -1,6 +1,6 @@
-//! An AWS account at the level of the SDK's HTTP requests: IAM, STS, `CloudTrail`, `GuardDuty`, EC2, Lambda, Secrets
-//! Manager and S3 behind one endpoint, told apart by the service in the signature's credential scope; its Region is
-//! where the call goes.
+//! An AWS account at the level of the SDK's HTTP requests: IAM, Roles Anywhere, STS, `CloudTrail`, `GuardDuty`, EC2,
+//! Lambda, `EventBridge`, Secrets Manager and S3 behind one endpoint, told apart by the service in the signature's
+//! credential scope; its Region is where the call goes.
 //!
 //! Signatures, key states, token ages, policies, quotas and delete conflicts are checked as AWS
 //! checks them. Time is the sandbox's clock, but for the age of a signature: the SDK signs with the
@@ -9,6 +9,7 @@
 mod caller;
 mod ec2;
 mod estate;
+mod events;
 mod guardduty;
 mod iam;
 pub(crate) mod ids;
@@ -19,6 +20,7 @@ mod pipeline;
 mod policy;
 mod regions;
 mod request;
+mod roles_anywhere;
 mod s3;
 mod secrets;
 mod seed;
@@ -29,6 +31,7 @@ mod sts;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod unlogged;
 mod wire;
 
 use std::collections::BTreeMap;

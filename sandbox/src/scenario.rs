@@ -26,6 +26,11 @@ const VICTIM: &str = "deploy-bot";
 /// Where the attacker's calls come from.
 const ATTACKER_IP: &str = "198.51.100.77";
 
+/// A key pair of which the trail says nothing, and how long before the key's first use it was made.
+const UNTOLD_REGION: &str = "eu-central-1";
+const UNTOLD_PAIR: &str = "debug";
+const UNTOLD_BEFORE: TimeDelta = TimeDelta::minutes(25);
+
 /// How long changes in IAM take to count, by the sandbox's clock.
 const PROPAGATION: TimeDelta = TimeDelta::seconds(3);
 
@@ -81,11 +86,17 @@ impl Scenario {
         shutdown.run_until_cancelled(Box::pin(self.play(PACE))).await.unwrap_or(Ok(()))
     }
 
+    /// What no event shows: somebody has made it in a Region whose log has a gap.
+    fn leave_untold(&self) {
+        self.account.make_key_pair_unlogged(UNTOLD_REGION, UNTOLD_PAIR, self.clock.now() - UNTOLD_BEFORE);
+    }
+
     async fn play(self, pace: Pace) -> anyhow::Result<()> {
         let stolen = self.account.principal_credentials(VICTIM).context("the victim has no key")?;
         self.account.set_propagation(PROPAGATION);
         let key_id = stolen.access_key_id.clone();
         let first_seen = self.clock.now();
+        self.leave_untold();
         let mut workload = Workload::new(&self.aws_url, VICTIM, &self.account)?;
         workload.run().await;
         let mut attacker = Attacker::new(&self.aws_url, stolen, &self.account, self.clock.clone(), self.terminal)?;

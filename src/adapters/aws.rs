@@ -16,28 +16,32 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::action::Powers;
+use crate::domain::action::{Action, Powers};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, RequestId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
-use crate::ports::{Cloud, CloudError};
+use crate::ports::{Cloud, CloudError, Vault};
 
 mod apply;
 pub mod check;
+mod enabled;
 pub(in crate::adapters) mod fault;
 mod history;
 mod identify;
+mod inventory;
+mod keep;
 mod observe;
 mod regional;
 mod trail;
 mod usage;
 
+use enabled::Enabled;
 use fault::fault;
 use regional::Regions;
-use trail::RegionTrail;
+use trail::Trails;
 
 /// IAM and the global STS events live here.
 const HOME_REGION: &str = "us-east-1";
@@ -77,8 +81,8 @@ pub struct AccountSettings {
     pub contain_role_arn: Option<String>,
     /// Assumed for each removal of what an attacker has made; the base identity when absent.
     pub eradicate_role_arn: Option<String>,
-    /// Regions whose trail is read and searched, besides us-east-1.
-    pub regions: Vec<String>,
+    /// Regions that are looked at and searched, besides us-east-1; all that are enabled when absent.
+    pub regions: Option<Vec<String>>,
 }
 
 impl AccountSettings {
@@ -103,6 +107,8 @@ pub struct StaticKey {
 /// See the module.
 pub struct AwsCloud {
     base: SdkConfig,
+    endpoint_url: Option<String>,
+    vault: Option<Arc<dyn Vault>>,
     accounts: Vec<Arc<AccountClients>>,
 }
 
@@ -110,8 +116,9 @@ pub struct AwsCloud {
 struct AccountClients {
     settings: AccountSettings,
     iam: aws_sdk_iam::Client,
-    trails: Vec<RegionTrail>,
+    trails: Trails,
     regions: Regions,
+    enabled: Enabled,
 }
 
 impl AwsCloud {
@@ -139,7 +146,13 @@ impl AwsCloud {
         for account in settings.accounts {
             accounts.push(Arc::new(AccountClients::new(&base, account).await));
         }
-        Self { base, accounts }
+        Self { base, endpoint_url: settings.endpoint_url, vault: None, accounts }
+    }
+
+    /// With a vault, into which goes what AWS does not keep of what is deleted.
+    #[must_use]
+    pub fn keeping_in(self, vault: Option<Arc<dyn Vault>>) -> Self {
+        Self { vault, ..self }
     }
 
     fn account(&self, id: &AccountId) -> Result<&Arc<AccountClients>, CloudError> {
@@ -148,35 +161,11 @@ impl AwsCloud {
 }
 
 impl AccountClients {
-    /// The event history in which IAM's events are.
-    fn home_trail(&self) -> Result<&RegionTrail, CloudError> {
-        self.trail(HOME_REGION)
-    }
-
-    /// The event history of a Region that is read.
-    fn trail(&self, region: &str) -> Result<&RegionTrail, CloudError> {
-        self.trails.iter().find(|trail| trail.region == region).ok_or_else(|| CloudError::Refused {
-            operation: "cloudtrail:LookupEvents".into(),
-            code: "UnknownRegion".into(),
-            message: format!("{region} is not among the Regions of account {} in irp.toml", self.settings.id),
-        })
-    }
-
     async fn new(base: &SdkConfig, settings: AccountSettings) -> Self {
         let (config, canary) =
             (session(base, &settings, READER_SESSION).await, session(base, &settings, CANARY_SESSION).await);
-        let mut regions = vec![HOME_REGION.to_owned()];
-        regions.extend(settings.regions.iter().filter(|r| *r != HOME_REGION).cloned());
-        let trails = regions.into_iter().map(|region| {
-            let at = |config: &SdkConfig| config.to_builder().region(aws_config::Region::new(region.clone()));
-            // It is tried again in its turn, and not by the SDK.
-            let slow = TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(LOOKUP_TIME_MAX);
-            let lookups = at(&config).retry_config(RetryConfig::disabled()).timeout_config(slow.build()).build();
-            let canary = aws_sdk_sts::Client::new(&at(&canary).build());
-            RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&lookups), canary)
-        });
-        let (iam, trails) = (aws_sdk_iam::Client::new(&config), trails.collect());
-        Self { iam, trails, regions: Regions::new(config), settings }
+        let (iam, trails) = (aws_sdk_iam::Client::new(&config), Trails::new(&config, canary));
+        Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), settings }
     }
 }
 
@@ -214,9 +203,26 @@ impl Cloud for AwsCloud {
         observe::observe(self.account(account)?, probe).await
     }
 
+    async fn keep(
+        &self,
+        account: &AccountId,
+        request: RequestId,
+        action: &Action,
+        now: DateTime<Utc>,
+    ) -> Result<(), CloudError> {
+        let of = match action {
+            Action::DeleteFunction(of) => (&*of.region, &*of.function_name),
+            Action::RestoreFunctionCode(of) => (&*of.region, &*of.function_name),
+            _ => return Ok(()),
+        };
+        let Some(vault) = &self.vault else { return Ok(()) };
+        let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
+        Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
+    }
+
     async fn apply(&self, warrant: &Warrant) -> CallAnswer {
         match self.account(warrant.account()) {
-            Ok(account) => apply::apply(&self.base, &account.settings, warrant).await,
+            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant).await,
             Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
         }
     }

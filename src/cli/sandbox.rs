@@ -44,7 +44,6 @@ name = "sandbox"
 reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
 contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
 eradicate_role_arn = "arn:aws:iam::111122223333:role/irp-eradicate"
-regions = ["eu-west-1", "us-west-2"]
 "#;
 /// The channel of the demonstration workspace.
 const WAR_ROOM: &str = "C0WARROOM1";

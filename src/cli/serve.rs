@@ -31,7 +31,11 @@ pub async fn serve() -> anyhow::Result<()> {
         }
         Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
     }
-    let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await);
+    let vault = match &settings.vault {
+        Some(place) => Some(super::export::open_vault(place, &settings).await),
+        None => None,
+    };
+    let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await.keeping_in(vault));
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("IRP_LISTEN: cannot listen on {}", settings.listen))?;

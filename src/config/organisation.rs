@@ -127,9 +127,8 @@ pub struct Account {
     pub contain_role_arn: Option<String>,
     /// Assumed anew for every approved removal; the bot's own identity when absent.
     pub eradicate_role_arn: Option<String>,
-    /// Regions whose trail is read and searched, besides us-east-1.
-    #[serde(default)]
-    pub regions: Vec<String>,
+    /// Regions that are looked at and searched, besides us-east-1; all that are enabled when absent.
+    pub regions: Option<Vec<String>>,
 }
 
 impl Organisation {
@@ -216,7 +215,7 @@ impl Organisation {
                     ));
                 }
             }
-            for region in account.regions.iter().filter(|r| !is_region(r)) {
+            for region in account.regions.iter().flatten().filter(|r| !is_region(r)) {
                 faults.push(format!("{path}: account {}: “{region}” is not a Region such as eu-west-1.", account.id));
             }
         }

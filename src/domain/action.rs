@@ -11,19 +11,25 @@ use super::id::RequestId;
 use super::observation::{Observation, Probe};
 use super::policy::ActionClass;
 
+pub use access::{DeleteFunctionUrl, RemovePermissions};
+pub use anywhere::{DeleteAnywhereProfile, DeleteTrustAnchor};
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
+pub use code::RestoreFunctionCode;
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
-pub use door::{DeleteKeyPair, RevokeIngress, UnshareSnapshot};
+pub use door::{DeleteKeyPair, RevokeIngress};
 pub use function::DeleteFunction;
 pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
 pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use policy::{DeletePolicy, RestorePolicyVersion};
+pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
+pub use rule::RemoveRule;
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
+pub use sharing::{UnshareImage, UnshareSnapshot};
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
@@ -32,8 +38,11 @@ pub use watching::{EnableDetector, StartLogging};
 use change::Change;
 use revocation::cut_off_at;
 
+mod access;
+mod anywhere;
 mod call;
 mod change;
+mod code;
 mod credential;
 mod door;
 mod function;
@@ -44,9 +53,12 @@ mod key;
 #[cfg(test)]
 mod order;
 mod policy;
+mod provider;
 mod revocation;
 mod role;
+mod rule;
 mod sessions;
+mod sharing;
 mod trust;
 mod undo;
 mod user;
@@ -83,6 +95,17 @@ pub enum Action {
     UnshareSnapshot(UnshareSnapshot),
     StartLogging(StartLogging),
     EnableDetector(EnableDetector),
+    DeleteIdentityProvider(DeleteIdentityProvider),
+    DeleteTrustAnchor(DeleteTrustAnchor),
+    #[serde(rename = "delete-roles-anywhere-profile")]
+    DeleteAnywhereProfile(DeleteAnywhereProfile),
+    #[serde(rename = "remove-event-rule")]
+    RemoveRule(RemoveRule),
+    #[serde(rename = "remove-function-permission")]
+    RemovePermissions(RemovePermissions),
+    DeleteFunctionUrl(DeleteFunctionUrl),
+    UnshareImage(UnshareImage),
+    RestoreFunctionCode(RestoreFunctionCode),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -134,6 +157,14 @@ impl Action {
             Self::UnshareSnapshot(change) => change,
             Self::StartLogging(change) => change,
             Self::EnableDetector(change) => change,
+            Self::DeleteIdentityProvider(change) => change,
+            Self::DeleteTrustAnchor(change) => change,
+            Self::DeleteAnywhereProfile(change) => change,
+            Self::RemoveRule(change) => change,
+            Self::RemovePermissions(change) => change,
+            Self::DeleteFunctionUrl(change) => change,
+            Self::UnshareImage(change) => change,
+            Self::RestoreFunctionCode(change) => change,
         }
     }
 

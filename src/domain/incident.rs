@@ -10,6 +10,7 @@ pub mod evolve;
 pub mod execution;
 mod freeze;
 pub mod hunting;
+pub mod inventory;
 pub mod overruling;
 pub mod owed;
 pub mod reached;

@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::credential::AccessKeyId;
 
-pub use estate::{Function, Ingress, Instance, KeyPair, Rule, Sharing, Source, Url, Volume, Watching};
+pub use estate::{
+    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, PublishedCode, Rule, RuleDefinition,
+    Sharing, Source, Url, Volume, Watching,
+};
+pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
 
 mod estate;
+mod federation;
 mod iam;
 
 /// A question to AWS about one target.
@@ -116,6 +121,15 @@ pub enum Probe {
         /// Its name.
         function_name: String,
     },
+    /// A function that some events have changed, and what it was before.
+    FunctionCode {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        function_name: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
     /// A key pair.
     KeyPair {
         /// Where it is.
@@ -141,6 +155,15 @@ pub enum Probe {
         /// The events.
         event_ids: Vec<String>,
     },
+    /// Whom some events have let use an image, and who still may.
+    ImageSharing {
+        /// Where it is.
+        region: String,
+        /// `ami-…`
+        image_id: String,
+        /// The events.
+        event_ids: Vec<String>,
+    },
     /// Whether a trail delivers.
     Trail {
         /// Its home.
@@ -154,6 +177,32 @@ pub enum Probe {
         region: String,
         /// The detector.
         detector_id: String,
+    },
+    /// An identity provider, SAML or `OpenID` Connect.
+    IdentityProvider {
+        /// Which.
+        provider_arn: String,
+    },
+    /// A trust anchor of Roles Anywhere.
+    TrustAnchor {
+        /// Where it is.
+        region: String,
+        /// A UUID.
+        trust_anchor_id: String,
+    },
+    /// A profile of Roles Anywhere.
+    AnywhereProfile {
+        /// Where it is.
+        region: String,
+        /// A UUID.
+        profile_id: String,
+    },
+    /// A rule of `EventBridge` on the default bus, and what it calls.
+    EventRule {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        rule_name: String,
     },
 }
 
@@ -237,14 +286,22 @@ pub enum Observation {
     Instance(Instance),
     /// A function.
     Function(Function),
+    /// A function that was changed.
+    ChangedFunction(ChangedFunction),
     /// A key pair.
     KeyPair(KeyPair),
     /// Rules of a security group.
     Ingress(Ingress),
-    /// Who may use a snapshot.
+    /// Who may use a snapshot or an image.
     Sharing(Sharing),
     /// What watches the account.
     Watching(Watching),
+    /// An identity provider.
+    IdentityProvider(IdentityProvider),
+    /// A trust anchor or profile of Roles Anywhere.
+    Anywhere(Anywhere),
+    /// A rule of `EventBridge`.
+    EventRule(EventRule),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -268,11 +325,17 @@ impl Observation {
             }
             Self::Instance(instance) => Some((&instance.id, &instance.arn, None)),
             // Its ARN is all that a function is known by.
-            Self::Function(function) => Some((&function.arn, &function.arn, None)),
+            Self::Function(function) | Self::ChangedFunction(ChangedFunction { function, .. }) => {
+                Some((&function.arn, &function.arn, None))
+            }
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
             Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
-            Self::Sharing(sharing) => Some((&sharing.snapshot_id, &sharing.arn, None)),
+            Self::Sharing(sharing) => Some((&sharing.id, &sharing.arn, None)),
             Self::Watching(watching) => Some((&watching.arn, &watching.arn, None)),
+            // Their ARN is all that these are known by.
+            Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
+            Self::EventRule(rule) => Some((&rule.arn, &rule.arn, None)),
+            Self::Anywhere(found) => Some((&found.id, &found.arn, None)),
             Self::OwnerMissing => None,
         }
     }
@@ -307,7 +370,10 @@ impl Observation {
                 arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
                 arns.push(instance.snapshots_arn.clone());
             }
-            Self::Function(function) => arns.extend(function.sources.values().map(|source| source.arn.clone())),
+            Self::Function(function) => {
+                arns.extend(function.sources.values().map(|source| source.arn.clone()));
+                arns.extend(function.rules.values().map(|rule| rule.arn.clone()));
+            }
             _ => {}
         }
         arns

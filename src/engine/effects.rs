@@ -36,7 +36,7 @@ impl Engine {
                 .find(|o| o.due_at <= now && !o.effect.informs() && !failed.contains(&o.effect));
             let Some(due) = due else { return first_error.map_or(Ok(()), Err) };
             let outcome = match due.effect {
-                Effect::Identify | Effect::Reach | Effect::Hunt | Effect::Watch => Ok(()),
+                Effect::Identify | Effect::Reach | Effect::Hunt | Effect::Inventory | Effect::Watch => Ok(()),
                 Effect::Execute(request) => Box::pin(self.execute(incident, request)).await,
                 Effect::ReadBack(request) => self.read_back(&incident, request).await,
                 Effect::Clock(request) => self.report(id, || Report::ClockPassed { request }).await.map(|_| ()),
@@ -137,18 +137,6 @@ impl Engine {
         let approvers = request.approvals.iter().map(|approval| &approval.user).chain(alone);
         let approvers = approvers.map(|user| self.known_actor(user));
         let approvers = try_join_all(approvers).await.map_err(EngineError::Directory)?;
-        let now = match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
-            Ok(now) => now,
-            // Waits for its clock: within the time to execute it is tried again, after that it lapses.
-            Err(error) if error.can_retry() => return Err(error.into()),
-            Err(error) => {
-                let lapsed = Event::RequestLapsed {
-                    request: id,
-                    why: format!("AWS could not be read just before the call: {error}"),
-                };
-                return self.append_or_leave(incident, vec![lapsed]).await.map(|_| ());
-            }
-        };
         let policy = self.policy().await;
         if request.plan.policy_version != policy.version {
             // This process has not read the newest rules, or has read newer ones and is about to end what was
@@ -159,6 +147,24 @@ impl Engine {
             // Nobody loses a right because a question has no answer; it is asked again.
             return Err(EngineError::GroupsUnread);
         }
+        let plan = &request.plan;
+        let kept = self.ports.cloud.keep(&plan.account, id, &plan.action, self.now()).await;
+        let (now, not_done) = match kept {
+            Ok(()) => {
+                let now = self.ports.cloud.observe(&plan.account, &plan.action.probe()).await;
+                (now, "AWS could not be read just before the call")
+            }
+            Err(error) => (Err(error), "what AWS does not keep of it could not be put into the vault"),
+        };
+        let now = match now {
+            Ok(now) => now,
+            // Waits for its clock: within the time to execute it is tried again, after that it lapses.
+            Err(error) if error.can_retry() => return Err(error.into()),
+            Err(error) => {
+                let lapsed = Event::RequestLapsed { request: id, why: format!("{not_done}: {error}") };
+                return self.append_or_leave(incident, vec![lapsed]).await.map(|_| ());
+            }
+        };
         let recused = recused(&incident, &policy);
         let warrant = Warrant::issue(request, &policy, &recused, &requester, &approvers, self.now());
         let (warrant, warranted) = match warrant {

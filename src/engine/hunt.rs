@@ -18,7 +18,7 @@ use crate::domain::hunt::redaction::kept;
 use crate::domain::hunt::{Hunted, Swept, Watched};
 use crate::domain::id::{AccountId, IncidentId};
 use crate::domain::incident::command::Report;
-use crate::domain::incident::hunting::Sweep;
+use crate::domain::incident::hunting::{self, Sweep};
 use crate::domain::incident::overruling;
 use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::reached;
@@ -30,9 +30,6 @@ use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
 
 /// So far back from when it was first seen: what the owner's calls look like is seen from what was before.
 const LOOK_BACK: TimeDelta = TimeDelta::days(14);
-/// A finding comes after the deed. What the credential did longer before it is taken for its owner's, until a responder
-/// sets the time of compromise: without any time, all that it ever did would be the thief's.
-const SEEN_LATE: TimeDelta = TimeDelta::hours(1);
 /// The history has no more.
 const HISTORY: TimeDelta = TimeDelta::days(90);
 /// Rounds of one search; each follows what the one before has shown.
@@ -54,22 +51,38 @@ const BYTES_MAX: usize = 16 << 20;
 const RECORD_ROOM: usize = 64 << 10;
 /// Why no Region counts as covered when something was left out.
 const FOLLOWED_SHORT: &str = "not all that was found could be followed";
+/// Stands for the Regions that nobody knows of: they are covered by nothing.
+const OTHER_REGIONS: &str = "other Regions";
 /// Other users whose keys are read after a search.
 const USERS_READ_MAX: usize = 20;
 
 impl Engine {
-    /// Searches the trail, if that is due. Apart from all others: it takes minutes where there is much.
+    /// Searches the trail and takes the account's inventory, if that is due. Apart from all others: it takes minutes
+    /// where there is much.
     pub async fn hunt(&self, id: IncidentId) -> Result<(), EngineError> {
-        let Some(incident) = self.load(id).await? else { return Ok(()) };
-        let now = self.now();
-        if !owed(&incident).iter().any(|o| o.due_at <= now && o.effect == Effect::Hunt) {
-            return Ok(());
+        if let Some((incident, now)) = self.due(id, Effect::Hunt).await? {
+            Box::pin(self.search(&incident, now)).await?;
         }
-        let sweep = match Search::begin(self, &incident, now).await? {
+        if let Some((incident, now)) = self.due(id, Effect::Inventory).await? {
+            Box::pin(self.take_inventory(&incident, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// The incident, if that is owed by now.
+    async fn due(&self, id: IncidentId, effect: Effect) -> Result<Option<(Incident, DateTime<Utc>)>, StoreError> {
+        let now = self.now();
+        let incident = self.load(id).await?;
+        let due = |incident: &Incident| owed(incident).iter().any(|o| o.due_at <= now && o.effect == effect);
+        Ok(incident.filter(due).map(|incident| (incident, now)))
+    }
+
+    async fn search(&self, incident: &Incident, now: DateTime<Utc>) -> Result<(), EngineError> {
+        let sweep = match Search::begin(self, incident, now).await? {
             Ok(search) => Box::pin(search.run()).await?,
             Err(why) => nothing_but(&incident, why),
         };
-        self.report(id, || Report::Hunted(Box::new(sweep.clone()))).await?;
+        self.report(incident.id, || Report::Hunted(Box::new(sweep.clone()))).await?;
         Ok(())
     }
 }
@@ -91,6 +104,8 @@ struct Search<'a> {
     incident: &'a Incident,
     account: AccountId,
     regions: Vec<String>,
+    /// Why there can be Regions that are not searched.
+    gap: Option<String>,
     question: attribution::Question,
     /// What the history calls the victim.
     names: Vec<String>,
@@ -129,8 +144,8 @@ impl<'a> Search<'a> {
                 "No access key is known, so the trail could not be searched: report one with /irp open.".into()
             ));
         }
-        let regions = match engine.ports.cloud.regions(&account).await {
-            Ok(regions) => regions,
+        let searched = match engine.ports.cloud.regions(&account).await {
+            Ok(searched) => searched,
             Err(error) if error.can_retry() => return Err(error.into()),
             Err(error) => return Ok(Err(error.to_string())),
         };
@@ -146,10 +161,11 @@ impl<'a> Search<'a> {
             engine,
             incident,
             account,
-            regions,
+            regions: searched.regions,
+            gap: searched.gap,
             question: attribution::Question {
                 credentials: stolen,
-                since: stolen_at.or_else(|| incident.first_seen_at().map(|seen_at| seen_at - SEEN_LATE)),
+                since: hunting::since(incident),
                 words: overruling::words(incident),
             },
             names: name.into_iter().collect(),
@@ -383,7 +399,13 @@ impl<'a> Search<'a> {
             let covered_until = if unread.is_some() { known } else { seen };
             Watched { region: region.clone(), covered_until, unread }
         });
-        let (regions, calls) = (regions.collect(), calls(analysis));
+        let mut regions: Vec<Watched> = regions.collect();
+        if let Some(why) = &self.gap {
+            found.not_known.push(format!("Other Regions were not searched: {why}"));
+            let region = OTHER_REGIONS.to_owned();
+            regions.push(Watched { region, covered_until: None, unread: Some(why.clone()) });
+        }
+        let calls = calls(analysis);
         let last_denied = calls.iter().rev().find(|call| !call.worked).cloned();
         let swept = Swept { regions, last_denied, told_at: self.incident.told_at };
         Ok(Sweep { found, swept, calls })

@@ -44,6 +44,8 @@ pub mod button {
     pub const UNFREEZE: &str = "irp.unfreeze";
     /// Accept the risk of a containment that is not proven.
     pub const ACCEPT_RISK: &str = "irp.accept_risk";
+    /// Say that one has looked at what no event explains.
+    pub const LOOK_AT: &str = "irp.look_at";
     /// Name somebody whom the incident is about.
     pub const NAME_SUBJECT: &str = "irp.name_subject";
     /// Say who it was that made a call.
@@ -77,6 +79,7 @@ pub enum Click {
     NotMe { request: RequestId },
     Unfreeze { incident: IncidentId },
     AcceptRisk { incident: IncidentId, shown: i64 },
+    LookAt { incident: IncidentId, shown: String },
     NameSubject { incident: IncidentId },
     Overrule { incident: IncidentId },
     LookAgain { incident: IncidentId },
@@ -94,6 +97,7 @@ impl Click {
             | Self::RequestAll { incident }
             | Self::Unfreeze { incident }
             | Self::AcceptRisk { incident, .. }
+            | Self::LookAt { incident, .. }
             | Self::NameSubject { incident }
             | Self::Overrule { incident }
             | Self::LookAgain { incident }
@@ -129,6 +133,7 @@ impl Click {
             button::NOT_ME => Self::NotMe { request: first.parse().ok()? },
             button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()? },
             button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
+            button::LOOK_AT => Self::LookAt { incident: first.parse().ok()?, shown: second.to_owned() },
             button::NAME_SUBJECT => Self::NameSubject { incident: first.parse().ok()? },
             button::OVERRULE => Self::Overrule { incident: first.parse().ok()? },
             button::LOOK_AGAIN => Self::LookAgain { incident: first.parse().ok()? },

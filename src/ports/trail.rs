@@ -43,12 +43,21 @@ pub struct PageRead {
     pub next: Option<String>,
 }
 
+/// Where an account is looked at.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Searched {
+    /// The Regions, the one of IAM first.
+    pub regions: Vec<String>,
+    /// Why there can be others, as the end of a sentence.
+    pub gap: Option<String>,
+}
+
 /// CloudTrail's event history: management events of 90 days, Region by Region, minutes late. Each question waits
 /// for its turn, because AWS takes two a second in each Region of an account, whoever asks.
 #[async_trait]
 pub trait EventHistory: Send + Sync {
-    /// The Regions of an account that are searched, the one of IAM first.
-    async fn regions(&self, account: &AccountId) -> Result<Vec<String>, CloudError>;
+    /// The Regions of an account that are searched.
+    async fn regions(&self, account: &AccountId) -> Result<Searched, CloudError>;
 
     /// Reads one page.
     async fn page(&self, account: &AccountId, page: Page<'_>) -> Result<PageRead, CloudError>;

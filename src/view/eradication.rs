@@ -4,6 +4,7 @@ use super::blocks::{code, context, cut, escape, header, section, summary, time};
 use super::step::mark;
 use crate::domain::hunt::Trace;
 use crate::domain::incident::eradication::{by_hand, left, opened_doors, removals};
+use crate::domain::incident::inventory::to_look_at;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, contained, is_undo, steps};
 use crate::domain::playbook::Playbook;
@@ -16,7 +17,10 @@ const LINE_CHARS_MAX: usize = 200;
 
 /// Whether the search has found anything of the attacker's to remove.
 pub fn is_shown(incident: &Incident) -> bool {
-    !removals(incident).is_empty() || !by_hand(incident).is_empty() || !opened_doors(incident).is_empty()
+    !removals(incident).is_empty()
+        || !by_hand(incident).is_empty()
+        || !opened_doors(incident).is_empty()
+        || !to_look_at(incident).is_empty()
 }
 
 /// The card; absent while the search has found nothing.
@@ -25,15 +29,20 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     if incident.sample || !(is_shown(incident) || any_asked(incident)) {
         return None;
     }
-    let (left, hands) = (left(incident, playbook), by_hand(incident));
+    let (left, hands, unexplained) = (left(incident, playbook), by_hand(incident), to_look_at(incident).len());
     let waiting = removals(incident).len();
     let contained = contained(incident, playbook);
     let gone = contained && left.is_empty();
-    let (emoji, state) = match (contained, left.len(), hands.len()) {
+    let (emoji, state) = match (contained, left.len(), hands.len(), unexplained) {
         (false, ..) => (":white_circle:", "containment comes first".to_owned()),
-        (true, 0, 0) => (":large_green_circle:", "nothing is left that the search has found".to_owned()),
-        (true, 0, hands) => (":warning:", format!("{hands} left to do by hand")),
-        (true, left, _) => (":white_circle:", format!("{left} left")),
+        (true, 0, 0, 0) if incident.inventory.found.is_none() => (
+            ":hourglass_flowing_sand:",
+            "nothing is left that the search has found, and the inventory is to come".to_owned(),
+        ),
+        (true, 0, 0, 0) => (":large_green_circle:", "nothing is left that the search has found".to_owned()),
+        (true, 0, 0, unexplained) => (":warning:", format!("{unexplained} left to look at")),
+        (true, 0, hands, _) => (":warning:", format!("{hands} left to do by hand")),
+        (true, left, ..) => (":white_circle:", format!("{left} left")),
     };
     let mut blocks = vec![header(&format!("{emoji} Eradication: {state}"))];
     if !contained {
@@ -54,6 +63,13 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     if !hands.is_empty() {
         let lines: Vec<String> = hands.iter().map(|trace| trace_line(trace)).collect();
         blocks.push(section(&format!("*By hand: the bot has no action for these*\n{}", list(&lines))));
+    }
+    if unexplained > 0 {
+        blocks.push(section(&format!(
+            "*To look at: {unexplained} thing(s) exist that no event explains.* Somebody has to say whose they are: see \
+             *{}* in the thread. The bot deletes none of them.",
+            super::inventory::TITLE
+        )));
     }
     if !hunted.not_known.is_empty() {
         let lines: Vec<String> = hunted.not_known.iter().map(|why| format!("• {}", escape(why))).collect();

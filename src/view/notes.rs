@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::blocks::{code, escape, section, summary, time};
-use super::{Card, To, hunt};
+use super::{Card, To, hunt, inventory};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::{Call, Hunted};
@@ -12,6 +12,7 @@ use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, together};
 use crate::domain::incident::verdict::Verdict;
+use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::{Refusal, mention};
 use crate::domain::stored::Record;
@@ -24,12 +25,14 @@ const ASKED_MAX: usize = 20;
 /// that it is posted once.
 pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
     let mut hunted: Option<&Hunted> = None;
+    let mut taken: Option<&Inventory> = None;
     records
         .iter()
         .enumerate()
         .filter_map(|(i, record)| {
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
+                Event::InventoryTaken { found: Some(found) } => inventory::news(found, taken.replace(found)),
                 event => note(incident, event),
             };
             let text = summary(&said?);
@@ -148,6 +151,14 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         ),
         Event::UnfreezeAgreed { by, .. } => format!("{} agrees to lift the freeze.", mention(by)),
         Event::Unfrozen => ":white_check_mark: The freeze is lifted: approvals go on.".to_owned(),
+        Event::ThingsLookedAt { by, things } => {
+            format!(
+                ":eyes: {} has looked at {} thing(s) that no event explains: see *{}*.",
+                mention(by),
+                things.len(),
+                inventory::TITLE
+            )
+        }
         Event::SubjectNamed { user, by } => {
             format!(
                 "{} named {} as somebody whom this incident is about: they cannot decide in it.",
@@ -201,6 +212,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::BlastRadiusRead { .. }
         | Event::TrailHunted { .. }
         | Event::TrailSwept { .. }
+        | Event::InventoryTaken { .. }
         | Event::IdentificationFailed { .. }
         | Event::IdentificationAsked { .. }
         | Event::PlanUploaded { .. }

@@ -245,6 +245,10 @@ impl Workers {
                 self.engine.may_accept_risk(id, user, *shown).await?;
                 return Ok(self.show(inbound, &forms::accept_risk(id, *shown)).await);
             }
+            Click::LookAt { shown, .. } => {
+                self.engine.act(id, user, PersonCommand::LookAt { shown: shown.clone() }).await?;
+                replies::said("It is on record in your name that you have looked at these. Nothing was changed in AWS.")
+            }
             Click::NameSubject { .. } => {
                 self.engine.may_respond(user).await?;
                 return Ok(self.show(inbound, &forms::name_subject(id)).await);

@@ -47,7 +47,15 @@ pub(crate) struct Hands<'w> {
 }
 
 impl Hands<'_> {
-    fn config(&self, region: &'static str) -> aws_config::SdkConfig {
+    pub(crate) fn account_clock(&self) -> &irp_sandbox::clock::Clock {
+        &self.w.clock
+    }
+
+    pub(crate) fn account(&self) -> &irp_sandbox::aws::Account {
+        &self.w.account
+    }
+
+    pub(crate) fn config(&self, region: &'static str) -> aws_config::SdkConfig {
         self.w.sdk(&self.keys).to_builder().region(aws_config::Region::from_static(region)).build()
     }
 
@@ -125,7 +133,7 @@ impl Hands<'_> {
     }
 
     /// The newest event of a name, once the history shows it.
-    async fn event(&self, name: &str) -> String {
+    pub(crate) async fn event(&self, name: &str) -> String {
         use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
         self.w.clock.advance(TimeDelta::minutes(6));
         let trails = aws_sdk_cloudtrail::Client::new(&self.config(HOME));
@@ -141,18 +149,18 @@ impl World {
         Hands { w: self, keys: self.account.access_keys("release-bot").remove(0) }
     }
 
-    async fn carried_out_again(&self, card: &str) {
+    pub(crate) async fn carried_out_again(&self, card: &str) {
         self.until(&format!("{card} is offered"), |w| w.offers(card, "irp.request")).await;
         self.carry_out(card, ANA, CHRIS).await;
     }
 
-    fn blocks(&self, card: &str) -> String {
+    pub(crate) fn blocks(&self, card: &str) -> String {
         self.card(ANA, card).unwrap()["blocks"].to_string()
     }
 }
 
 /// The bot's own changes in EC2 and Lambda, in order.
-fn changes(w: &World) -> Vec<String> {
+pub(crate) fn changes(w: &World) -> Vec<String> {
     let of_bot = |arn: &Option<String>| arn.as_deref().is_some_and(|arn| arn.contains("assumed-role/irp-eradicate"));
     w.account.calls().into_iter().filter(|call| of_bot(&call.caller_arn)).map(|call| call.operation).collect()
 }

@@ -13,8 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
-use irp::adapters::clock::SystemClock;
-use irp::adapters::memory::MemoryStore;
+use irp::adapters::{clock::SystemClock, memory::MemoryStore, vault::directory::DirectoryVault};
 use irp::boot::{Parts, run};
 use irp::config::{Organisation, Settings, Slack};
 use irp::domain::incident::evolve::fold;
@@ -46,7 +45,6 @@ pub(crate) const ORGANISATION: &str = r#"
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
 approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]
-
 [[person]]
 name = "Kim"
 slack = ["U0KEYOWNR1"]
@@ -57,6 +55,7 @@ name = "sandbox"
 reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
 contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
 eradicate_role_arn = "arn:aws:iam::111122223333:role/irp-eradicate"
+regions = []
 "#;
 
 /// See the module.
@@ -122,7 +121,7 @@ impl World {
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
             contain_role_arn: Some("arn:aws:iam::111122223333:role/irp-contain".into()),
             eradicate_role_arn: Some("arn:aws:iam::111122223333:role/irp-eradicate".into()),
-            regions: Vec::new(),
+            regions: Some(Vec::new()),
         };
         let cloud = AwsCloud::new(AwsSettings {
             endpoint_url: Some(world.aws_url.clone()),
@@ -132,6 +131,7 @@ impl World {
                 secret_access_key: key.secret_access_key.into(),
             }),
         });
+        let vault = DirectoryVault::new(env!("CARGO_TARGET_TMPDIR"));
         let (sender, reloads) = tokio::sync::mpsc::channel(1);
         world.reloads = Some(sender);
         let parts = Parts {
@@ -153,7 +153,7 @@ impl World {
             },
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
-            cloud: Arc::new(cloud.await),
+            cloud: Arc::new(cloud.await.keeping_in(Some(Arc::new(vault)))),
             listener,
             reloads,
         };

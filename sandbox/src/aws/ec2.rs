@@ -1,10 +1,11 @@
-//! EC2: instances with their volumes, snapshots, key pairs and security groups, in each enabled Region.
+//! EC2: instances with their volumes, snapshots, images, key pairs and security groups, in each enabled Region.
 //!
 //! Names, states and error codes follow the EC2 API reference, version 2016-11-15.
 
 mod attributes;
 mod filters;
 mod groups;
+mod images;
 mod instances;
 mod keys;
 mod snapshots;
@@ -24,6 +25,7 @@ use super::state::World;
 use super::wire::{ApiError, Node, Params};
 
 pub(super) use groups::{Group, Rule};
+pub(super) use images::Image;
 pub(super) use instances::{Instance, Phase, take_role};
 pub(super) use keys::Pair;
 pub(super) use snapshots::Snapshot;
@@ -41,6 +43,7 @@ pub(super) struct Region {
     pub(super) instances: BTreeMap<String, Instance>,
     pub(super) volumes: BTreeMap<String, Volume>,
     pub(super) snapshots: BTreeMap<String, Snapshot>,
+    pub(super) images: BTreeMap<String, Image>,
     pub(super) pairs: BTreeMap<String, Pair>,
     pub(super) groups: BTreeMap<String, Group>,
     /// Instances of each launch by its client token: the same token starts nothing anew.
@@ -104,7 +107,7 @@ const fn write(name: &'static str, run: Run) -> Operation {
     Operation { name, read_only: false, run }
 }
 
-static OPERATIONS: [Operation; 23] = [
+static OPERATIONS: [Operation; 26] = [
     read("DescribeRegions", describe_regions),
     write("RunInstances", instances::run),
     read("DescribeInstances", instances::describe),
@@ -119,6 +122,9 @@ static OPERATIONS: [Operation; 23] = [
     read("DescribeSnapshotAttribute", snapshots::describe_attribute),
     write("ModifySnapshotAttribute", snapshots::modify_attribute),
     write("DeleteSnapshot", snapshots::delete),
+    read("DescribeImages", images::describe),
+    read("DescribeImageAttribute", images::describe_attribute),
+    write("ModifyImageAttribute", images::modify_attribute),
     write("CreateTags", create_tags),
     write("CreateKeyPair", keys::create),
     write("ImportKeyPair", keys::import),

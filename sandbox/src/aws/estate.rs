@@ -138,11 +138,65 @@ impl Account {
         self.world().lambda.functions.contains_key(&(region.to_owned(), name.to_owned()))
     }
 
+    /// The ids of the statements of a function's policy.
+    pub fn statements(&self, region: &str, function: &str) -> Vec<String> {
+        let world = self.world();
+        let found = world.lambda.functions.get(&(region.to_owned(), function.to_owned()));
+        found.into_iter().flat_map(|function| function.statements.keys().cloned()).collect()
+    }
+
+    /// Whether a function's newest published version has the code that it runs.
+    pub fn runs_published_code(&self, region: &str, function: &str) -> bool {
+        let world = self.world();
+        let found = world.lambda.functions.get(&(region.to_owned(), function.to_owned()));
+        let same = |function: &lambda::Function| {
+            function.published.values().next_back().is_some_and(|code| code.zip == function.latest.zip)
+        };
+        found.is_some_and(same)
+    }
+
+    /// Whether a function can be called at an address of its own.
+    pub fn has_function_url(&self, region: &str, function: &str) -> bool {
+        let world = self.world();
+        let found = world.lambda.functions.get(&(region.to_owned(), function.to_owned()));
+        found.is_some_and(|function| function.url.is_some())
+    }
+
+    /// The ARNs of all identity providers, SAML and `OpenID` Connect.
+    pub fn identity_providers(&self) -> Vec<String> {
+        let world = self.world();
+        world.iam.saml.keys().chain(world.iam.oidc.keys()).cloned().collect()
+    }
+
+    /// The names of a Region's trust anchors, with whether each lets anybody in.
+    pub fn trust_anchors(&self, region: &str) -> Vec<(String, bool)> {
+        self.world().roles_anywhere.anchors(region)
+    }
+
+    /// The names of a Region's profiles of Roles Anywhere.
+    pub fn roles_anywhere_profiles(&self, region: &str) -> Vec<String> {
+        self.world().roles_anywhere.profiles(region)
+    }
+
+    /// The names of a Region's rules, each with the ids of its targets.
+    pub fn rules(&self, region: &str) -> Vec<(String, Vec<String>)> {
+        let world = self.world();
+        let here = world.rules.iter().filter(|((of, _), _)| of == region);
+        here.map(|(_, rule)| (rule.name.clone(), rule.targets.keys().cloned().collect())).collect()
+    }
+
     /// The snapshots of a Region by their id, each with the accounts that may use it (`all` for everybody).
     pub fn snapshots(&self, region: &str) -> Vec<(String, BTreeSet<String>)> {
         let world = self.world();
         let snapshots = world.ec2.region(region).into_iter().flat_map(|region| region.snapshots.values());
         snapshots.map(|snapshot| (snapshot.id.clone(), snapshot.shared_with.clone())).collect()
+    }
+
+    /// The images of a Region by their id, each with the accounts that may use it (`all` for everybody).
+    pub fn images(&self, region: &str) -> Vec<(String, BTreeSet<String>)> {
+        let world = self.world();
+        let images = world.ec2.region(region).into_iter().flat_map(|region| region.images.values());
+        images.map(|image| (image.id.clone(), image.shared_with.clone())).collect()
     }
 
     /// The names of a Region's key pairs.

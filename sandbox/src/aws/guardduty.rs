@@ -25,14 +25,15 @@ pub(super) fn detector_id(account: &str, region: &str) -> Option<String> {
 }
 
 /// The operation behind a method and path, with the path's detector.
-pub(super) fn route(method: &Method, path: &str) -> Option<(&'static str, Option<String>)> {
+pub(super) fn route(method: &Method, path: &str) -> Option<(&'static str, Map<String, Value>)> {
+    let of = |id: &str| Map::from_iter([("detectorId".to_owned(), json!(id))]);
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (method, segments.as_slice()) {
-        (&Method::GET, ["detector"]) => Some(("ListDetectors", None)),
-        (&Method::GET, ["detector", id]) => Some(("GetDetector", Some((*id).to_owned()))),
-        (&Method::POST, ["detector", id]) => Some(("UpdateDetector", Some((*id).to_owned()))),
-        (&Method::POST, ["detector", id, "findings"]) => Some(("ListFindings", Some((*id).to_owned()))),
-        (&Method::POST, ["detector", id, "findings", "get"]) => Some(("GetFindings", Some((*id).to_owned()))),
+        (&Method::GET, ["detector"]) => Some(("ListDetectors", Map::new())),
+        (&Method::GET, ["detector", id]) => Some(("GetDetector", of(id))),
+        (&Method::POST, ["detector", id]) => Some(("UpdateDetector", of(id))),
+        (&Method::POST, ["detector", id, "findings"]) => Some(("ListFindings", of(id))),
+        (&Method::POST, ["detector", id, "findings", "get"]) => Some(("GetFindings", of(id))),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 //! Names, limits and error codes follow the IAM API reference, version 2010-05-08.
 
 mod credentials;
+mod details;
 mod groups;
 pub(super) mod held;
 mod keys;
@@ -10,6 +11,7 @@ mod managed;
 mod paging;
 mod policies;
 mod profiles;
+pub(super) mod providers;
 mod roles;
 mod simulate;
 pub(super) mod trust;
@@ -32,7 +34,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 83] = [
+const OPERATIONS: [Operation; 97] = [
     read("ListUsers", Target::Users, users::list),
     read("GetUser", Target::User, users::get),
     write("CreateUser", Target::User, users::create),
@@ -64,6 +66,7 @@ const OPERATIONS: [Operation; 83] = [
     write("AttachRolePolicy", Target::Role, |call| policies::attach(call, policies::Of::Role)),
     write("DetachRolePolicy", Target::Role, |call| policies::detach(call, policies::Of::Role)),
     read("ListAttachedRolePolicies", Target::Role, |call| policies::list_attached(call, policies::Of::Role)),
+    read("GetAccountAuthorizationDetails", Target::Everything, details::all),
     read("SimulatePrincipalPolicy", Target::Everything, simulate::run),
     write("CreateLoginProfile", Target::User, credentials::create_login),
     read("GetLoginProfile", Target::User, credentials::get_login),
@@ -72,6 +75,7 @@ const OPERATIONS: [Operation; 83] = [
     write("CreateVirtualMFADevice", Target::Mfa, credentials::create_mfa),
     write("EnableMFADevice", Target::User, credentials::enable_mfa),
     read("ListMFADevices", Target::User, credentials::list_mfa),
+    read("ListVirtualMFADevices", Target::Everything, credentials::list_virtual_mfa),
     write("DeactivateMFADevice", Target::User, credentials::deactivate_mfa),
     write("DeleteVirtualMFADevice", Target::Mfa, credentials::delete_mfa),
     write("UploadSigningCertificate", Target::User, |call| credentials::make(call, credentials::Of::Certificate)),
@@ -116,6 +120,18 @@ const OPERATIONS: [Operation; 83] = [
     write("DeleteInstanceProfile", Target::Profile, profiles::delete),
     write("AddRoleToInstanceProfile", Target::Profile, profiles::add_role),
     write("RemoveRoleFromInstanceProfile", Target::Profile, profiles::remove_role),
+    write("CreateSAMLProvider", Target::Saml, providers::create_saml),
+    read("GetSAMLProvider", Target::Saml, providers::get_saml),
+    read("ListSAMLProviders", Target::Everything, providers::list_saml),
+    write("UpdateSAMLProvider", Target::Saml, providers::update_saml),
+    write("DeleteSAMLProvider", Target::Saml, providers::delete_saml),
+    write("CreateOpenIDConnectProvider", Target::Oidc, providers::create_oidc),
+    read("GetOpenIDConnectProvider", Target::Oidc, providers::get_oidc),
+    read("ListOpenIDConnectProviders", Target::Everything, providers::list_oidc),
+    write("UpdateOpenIDConnectProviderThumbprint", Target::Oidc, providers::update_thumbprints),
+    write("AddClientIDToOpenIDConnectProvider", Target::Oidc, providers::add_client),
+    write("RemoveClientIDFromOpenIDConnectProvider", Target::Oidc, providers::remove_client),
+    write("DeleteOpenIDConnectProvider", Target::Oidc, providers::delete_oidc),
 ];
 
 /// The operation of this name.

@@ -30,6 +30,8 @@ pub(super) enum Target {
     Policy,
     Profile,
     Mfa,
+    Saml,
+    Oidc,
     /// The user whose access key is named.
     KeyOwner,
 }
@@ -67,6 +69,8 @@ impl Call<'_> {
             Target::Everything => whole("*".to_owned()),
             Target::Users => whole(format!("arn:aws:iam::{account}:user/")),
             Target::Roles => whole(format!("arn:aws:iam::{account}:role/")),
+            // One call for the whole account.
+            Target::User if self.params.get("AllUsers") == Some("true") => whole("*".to_owned()),
             Target::User => {
                 let name = self.user_name()?;
                 match iam.users.get(&name) {
@@ -109,6 +113,18 @@ impl Call<'_> {
                 } else {
                     let name = self.params.required("VirtualMFADeviceName")?;
                     whole(format!("arn:aws:iam::{account}:mfa{}{name}", self.path()))
+                }
+            }
+            Target::Saml => match self.params.get("SAMLProviderArn") {
+                Some(arn) => whole(arn.to_owned()),
+                None => whole(format!("arn:aws:iam::{account}:saml-provider/{}", self.params.required("Name")?)),
+            },
+            Target::Oidc => {
+                if let Some(arn) = self.params.get("OpenIDConnectProviderArn") {
+                    whole(arn.to_owned())
+                } else {
+                    let url = self.params.required("Url")?.trim_start_matches("https://").trim_end_matches('/');
+                    whole(format!("arn:aws:iam::{account}:oidc-provider/{url}"))
                 }
             }
             Target::KeyOwner => match iam.key(self.params.required("AccessKeyId")?) {

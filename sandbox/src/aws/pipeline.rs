@@ -15,7 +15,9 @@ use super::request::{self, Input, Request, Service};
 use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
-use super::{CallRecord, Fault, Outcome, ec2, guardduty, iam, json_operation, lambda, s3, secrets, sts};
+use super::{
+    CallRecord, Fault, Outcome, ec2, events, guardduty, iam, json_operation, lambda, roles_anywhere, s3, secrets, sts,
+};
 
 /// IAM's events are all in this Region.
 const GLOBAL_REGION: &str = "us-east-1";
@@ -49,7 +51,9 @@ impl Handler {
             Service::Iam => iam::operation(operation).map(Self::Query),
             Service::Sts => sts::operation(operation).map(Self::Query),
             Service::Ec2 => ec2::operation(operation).map(Self::Ec2),
+            Service::Events => events::operation(operation).map(Self::Json),
             Service::Lambda => lambda::operation(operation).map(Self::Json),
+            Service::RolesAnywhere => roles_anywhere::operation(operation).map(Self::Json),
             Service::SecretsManager => secrets::operation(operation).map(Self::Json),
             Service::CloudTrail if operation == "LookupEvents" => Some(Self::LookupEvents),
             Service::CloudTrail => trail::trails::operation(operation).map(Self::Json),
@@ -142,7 +146,12 @@ fn unknown(request: &Request<'_>) -> ApiError {
             let sentence = format!("Could not find operation {} for this version", request.operation);
             ApiError::bad_request("InvalidAction", sentence)
         }
-        Service::CloudTrail | Service::GuardDuty | Service::Lambda | Service::SecretsManager => {
+        Service::CloudTrail
+        | Service::Events
+        | Service::GuardDuty
+        | Service::Lambda
+        | Service::RolesAnywhere
+        | Service::SecretsManager => {
             ApiError::bad_request("UnknownOperationException", "The requested operation is not known.")
         }
         Service::S3 => s3::not_implemented("the operation"),

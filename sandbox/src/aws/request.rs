@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use axum::http::request::Parts;
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::signature::Signed;
 use super::wire::{ApiError, Params, Protocol, decapitalised};
-use super::{ec2, guardduty, iam, lambda, s3, sts};
+use super::{ec2, guardduty, iam, lambda, roles_anywhere, s3, sts};
 
 /// The services that the account answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     CloudTrail,
     Ec2,
+    Events,
     GuardDuty,
     Iam,
     Lambda,
+    RolesAnywhere,
     S3,
     SecretsManager,
     Sts,
@@ -29,9 +31,11 @@ impl Service {
         let all = [
             Self::CloudTrail,
             Self::Ec2,
+            Self::Events,
             Self::GuardDuty,
             Self::Iam,
             Self::Lambda,
+            Self::RolesAnywhere,
             Self::S3,
             Self::SecretsManager,
             Self::Sts,
@@ -44,9 +48,11 @@ impl Service {
         match self {
             Self::CloudTrail => "cloudtrail",
             Self::Ec2 => "ec2",
+            Self::Events => "events",
             Self::GuardDuty => "guardduty",
             Self::Iam => "iam",
             Self::Lambda => "lambda",
+            Self::RolesAnywhere => "rolesanywhere",
             Self::S3 => "s3",
             Self::SecretsManager => "secretsmanager",
             Self::Sts => "sts",
@@ -55,9 +61,9 @@ impl Service {
 
     pub(super) fn protocol(self) -> Protocol {
         match self {
-            Self::CloudTrail | Self::SecretsManager => Protocol::Json,
+            Self::CloudTrail | Self::Events | Self::SecretsManager => Protocol::Json,
             Self::Ec2 => Protocol::Ec2,
-            Self::GuardDuty => Protocol::RestJson,
+            Self::GuardDuty | Self::RolesAnywhere => Protocol::RestJson,
             Self::Lambda => Protocol::Lambda,
             Self::Iam => Protocol::Query { namespace: iam::NAMESPACE },
             Self::S3 => Protocol::RestXml,
@@ -155,12 +161,14 @@ impl<'a> Request<'a> {
                 (operation.to_owned(), Input::Json(Value::Object(fields)))
             }
             Protocol::RestJson => {
-                let (operation, detector) = guardduty::route(&parts.method, parts.uri.path()).unwrap_or_default();
+                let routed = match service {
+                    Service::RolesAnywhere => roles_anywhere::route(&parts.method, &parts.uri),
+                    _ => guardduty::route(&parts.method, parts.uri.path()),
+                };
+                let (operation, named) = routed.unwrap_or_default();
                 let mut fields: Map<String, Value> =
                     if body.is_empty() { Map::new() } else { serde_json::from_slice(body).map_err(unreadable)? };
-                if let Some(id) = detector {
-                    fields.insert("detectorId".to_owned(), json!(id));
-                }
+                fields.extend(named);
                 (operation.to_owned(), Input::Json(Value::Object(fields)))
             }
             Protocol::RestXml => {

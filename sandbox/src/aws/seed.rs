@@ -27,6 +27,7 @@ pub(super) fn demo(clock: Clock) -> World {
 
     let deploys = json!([
         { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:CreateLoginProfile", "iam:AttachUserPolicy",
+            "iam:CreateOpenIDConnectProvider", "iam:CreateRole", "iam:AttachRolePolicy", "events:*",
             "iam:PassRole", "iam:UpdateAssumeRolePolicy", "s3:*", "ec2:*", "lambda:*", "cloudtrail:StopLogging", "guardduty:UpdateDetector", "secretsmanager:*"], "Resource": "*" },
         { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") },
     ]);
@@ -97,7 +98,7 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let reads = json!([{
         "Effect": "Allow",
-        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
+        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "events:Describe*", "events:List*", "rolesanywhere:Get*", "rolesanywhere:List*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
         "Resource": "*",
     }]);
     let contains = json!([{
@@ -119,9 +120,11 @@ pub(super) fn demo(clock: Clock) -> World {
         "Action": ["iam:AddUserToGroup", "iam:Attach*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Put*",
             "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey",
             "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
-            "ec2:ModifyInstanceAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
-            "ec2:TerminateInstances", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",
-            "lambda:DeleteFunctionUrlConfig"],
+            "ec2:ModifyInstanceAttribute", "ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
+            "ec2:TerminateInstances", "events:DeleteRule", "events:RemoveTargets", "rolesanywhere:Delete*",
+            "rolesanywhere:Disable*", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",
+            "lambda:DeleteFunctionUrlConfig", "lambda:RemovePermission",
+            "lambda:UpdateFunctionCode"],
         "Resource": "*",
     }]);
     add_role(

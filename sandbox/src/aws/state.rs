@@ -6,12 +6,15 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::ec2::Ec2;
+use super::events::Rules;
 use super::guardduty::Findings;
 use super::guardduty::detectors::Suspended;
 use super::iam::held::{Group, Held, Managed, Profile};
+use super::iam::providers::{Oidc, Saml};
 use super::ids::{self, Entropy};
 use super::lambda::Lambda;
 use super::policy::{Kind, Policy};
+use super::roles_anywhere::RolesAnywhere;
 use super::s3::Buckets;
 use super::secrets::Secrets;
 use super::trail::Trail;
@@ -140,6 +143,9 @@ pub(super) struct Iam {
     pub(super) profiles: BTreeMap<String, Profile>,
     /// Serial numbers of all virtual MFA devices, in use or not.
     pub(super) virtual_mfa: BTreeSet<String>,
+    /// Identity providers, by ARN.
+    pub(super) saml: BTreeMap<String, Saml>,
+    pub(super) oidc: BTreeMap<String, Oidc>,
 }
 
 impl Iam {
@@ -203,6 +209,8 @@ pub(super) struct World {
     pub(super) suspended_detectors: Suspended,
     pub(super) ec2: Ec2,
     pub(super) lambda: Lambda,
+    pub(super) rules: Rules,
+    pub(super) roles_anywhere: RolesAnywhere,
     pub(super) secrets: Secrets,
     pub(super) buckets: Buckets,
     pub(super) calls: VecDeque<CallRecord>,
@@ -225,6 +233,8 @@ impl World {
             suspended_detectors: Suspended::new(),
             ec2: Ec2::new(account),
             lambda: Lambda::default(),
+            rules: Rules::new(),
+            roles_anywhere: RolesAnywhere::default(),
             secrets: Secrets::new(),
             buckets: Buckets::new(),
             calls: VecDeque::new(),

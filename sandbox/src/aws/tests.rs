@@ -3,10 +3,13 @@
 mod access;
 mod ec2;
 mod estate;
+mod events;
 mod faults;
 mod guardduty;
 mod iam;
 mod lambda;
+mod providers;
+mod roles_anywhere;
 mod s3;
 mod sts;
 mod trail;

@@ -1,5 +1,5 @@
 //! The wire protocols: AWS Query with XML answers (IAM, STS) and EC2's own kind of it, JSON 1.1
-//! (`CloudTrail`, Secrets Manager), REST with JSON (`GuardDuty`, Lambda) and REST with XML (S3).
+//! (`CloudTrail`, `EventBridge`, Secrets Manager), REST with JSON (`GuardDuty`, Roles Anywhere, Lambda) and REST with XML (S3).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -221,7 +221,7 @@ impl Params {
 
     /// As `CloudTrail` writes them: names in lower camel case, numbers as numbers, `null` for none.
     pub(super) fn to_trail(&self) -> Value {
-        let fields: Map<String, Value> = self
+        let mut fields: Map<String, Value> = self
             .0
             .iter()
             .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version" | "Password") && !name.contains('.'))
@@ -233,6 +233,10 @@ impl Params {
                 (decapitalised(name), value)
             })
             .collect();
+        // Plain lists too, but not those of structures.
+        for name in self.0.keys().filter_map(|name| name.strip_suffix(".member.1")) {
+            fields.insert(decapitalised(name), json!(self.members(name, "")));
+        }
         if fields.is_empty() { Value::Null } else { Value::Object(fields) }
     }
 }

@@ -26,6 +26,10 @@ const FAR_REGION: &str = "us-west-2";
 const OWN_USER: &str = "svc-backup";
 /// The function that the attacker makes.
 const OWN_FUNCTION: &str = "metrics-sync";
+/// The rule that calls it again and again.
+const OWN_RULE: &str = "metrics-tick";
+/// The role that the attacker makes for whoever their own identity provider vouches for.
+const OWN_ROLE: &str = "build-sync";
 /// The role whose trust the attacker changes.
 const BACKDOOR: &str = "ecs-batch";
 

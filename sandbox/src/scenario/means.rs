@@ -69,6 +69,7 @@ impl Means {
     client!(iam_in, aws_sdk_iam);
     client!(sts_in, aws_sdk_sts);
     client!(ec2, aws_sdk_ec2);
+    client!(events, aws_sdk_eventbridge);
     client!(guardduty, aws_sdk_guardduty);
     client!(lambda, aws_sdk_lambda);
     client!(secrets, aws_sdk_secretsmanager);

@@ -37,7 +37,7 @@ async fn until(terminal: &Terminal, what: &str, holds: impl Fn(&[crate::terminal
         }
     };
     assert!(
-        tokio::time::timeout(Duration::from_secs(10), waiting).await.is_ok(),
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(),
         "{what}: {:#?}",
         terminal.lines().iter().rev().take(6).collect::<Vec<_>>()
     );
@@ -133,6 +133,10 @@ async fn a_key_leaks_is_used_noticed_and_contained() {
         "CreateFunction20150331",
         "AddPermission20150331v2",
         "CreateFunctionUrlConfig20211031",
+        "PutRule",
+        "PutTargets",
+        "CreateOpenIDConnectProvider",
+        "CreateRole",
         "GetSecretValue",
         "ModifySnapshotAttribute",
         "StopLogging",
@@ -157,7 +161,7 @@ struct History<'a> {
 }
 
 impl History<'_> {
-    /// The newest page.
+    /// All pages.
     async fn all(&self, region: &'static str) -> Vec<Value> {
         use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
         let origin = means::Origin { app: "test", ip: "127.0.0.1" };
@@ -165,8 +169,20 @@ impl History<'_> {
         let trail = means::Means::new(self.url, reader, origin).unwrap().trail(region);
         let by_key = LookupAttribute::builder().attribute_key(LookupAttributeKey::AccessKeyId);
         let asked = trail.lookup_events().lookup_attributes(by_key.attribute_value(self.key).build().unwrap());
-        let found = asked.send().await.unwrap();
-        found.events().iter().map(|event| serde_json::from_str(event.cloud_trail_event().unwrap()).unwrap()).collect()
+        let (mut all, mut next) = (Vec::new(), None);
+        loop {
+            let Ok(found) = asked.clone().set_next_token(next.clone()).send().await else {
+                // Two lookups a second are allowed.
+                tokio::time::sleep(Duration::from_millis(600)).await;
+                continue;
+            };
+            let events = found.events().iter().filter_map(|event| event.cloud_trail_event());
+            all.extend(events.map(|event| serde_json::from_str::<Value>(event).unwrap()));
+            next = found.next_token;
+            if next.is_none() {
+                return all;
+            }
+        }
     }
 
     async fn by_the_attacker(&self, region: &'static str) -> Vec<Value> {

@@ -15,12 +15,14 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::json;
 
 use super::fault::{fault, nothing_done, says_missing};
-use super::{AccountSettings, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
+use super::{AccountClients, AccountSettings, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::ports::CloudError;
 
+mod anywhere;
 mod ec2;
+mod events;
 mod iam;
 mod lambda;
 mod watching;
@@ -28,8 +30,13 @@ mod watching;
 /// The shortest session that STS gives.
 pub(super) const SESSION_S: i32 = 900;
 
-pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: &Warrant) -> CallAnswer {
-    let config = match session(base, account, warrant).await {
+pub(super) async fn apply(
+    base: &SdkConfig,
+    account: &AccountClients,
+    endpoint: Option<&str>,
+    warrant: &Warrant,
+) -> CallAnswer {
+    let config = match session(base, &account.settings, warrant).await {
         Ok(config) => config,
         // No call has gone out: whatever the reason, nothing was changed.
         Err(error) => {
@@ -39,7 +46,7 @@ pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: 
             };
         }
     };
-    let clients = Clients { config };
+    let clients = Clients { config, account, endpoint, region: warrant.region() };
     for (done, call) in warrant.calls().iter().enumerate() {
         let answer = clients.make(call).await;
         // What was to go and is not there is gone: another removal of the same decision has taken it along.
@@ -67,19 +74,41 @@ pub(super) async fn apply(base: &SdkConfig, account: &AccountSettings, warrant: 
 }
 
 /// One session's clients, for each service that the catalogue changes: made for the calls that need them.
-struct Clients {
+struct Clients<'a> {
     config: SdkConfig,
+    /// For what a call takes from AWS itself.
+    account: &'a AccountClients,
+    endpoint: Option<&'a str>,
+    region: &'a str,
 }
 
-impl Clients {
+impl Clients<'_> {
     async fn make(&self, call: &ApiCall) -> CallAnswer {
         match call.service() {
             "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
             "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
+            "events" => events::make(&aws_sdk_eventbridge::Client::new(&self.config), call).await,
+            "rolesanywhere" => anywhere::make(&aws_sdk_rolesanywhere::Client::new(&self.config), call).await,
+            "lambda" if matches!(call, ApiCall::UpdateFunctionCode { .. }) => self.put_code_back(call).await,
             "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
             "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
             "guardduty" => watching::detector(&aws_sdk_guardduty::Client::new(&self.config), call).await,
             _ => unknown(call),
+        }
+    }
+
+    /// The file that the call names is the code of a published version: AWS has it.
+    async fn put_code_back(&self, call: &ApiCall) -> CallAnswer {
+        let ApiCall::UpdateFunctionCode { function_name, zip_file, revision_id } = call else { return unknown(call) };
+        let version = zip_file.strip_suffix(".zip").and_then(|file| file.rsplit('.').next()).unwrap_or_default();
+        let code = super::keep::code_of(self.account, self.endpoint, self.region, (function_name, version)).await;
+        match code {
+            Ok(zip) => {
+                let lambda = aws_sdk_lambda::Client::new(&self.config);
+                let request = lambda.update_function_code().function_name(function_name).revision_id(revision_id);
+                sent(call, request.zip_file(zip.to_vec().into()).send()).await
+            }
+            Err(error) => CallAnswer::Refused { code: "NoCode".into(), message: error.to_string() },
         }
     }
 }

@@ -5,7 +5,6 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecis
 use serde_json::json;
 
 use super::fault::{fault, is_missing};
-use super::trail::RegionTrail;
 use super::{AccountClients, AwsCloud};
 use crate::domain::id::AccountId;
 use crate::ports::CloudError;
@@ -14,7 +13,7 @@ use crate::ports::CloudError;
 type Actions = (&'static str, &'static [&'static str]);
 
 /// Read by the bot.
-pub const READS: [Actions; 6] = [
+pub const READS: [Actions; 8] = [
     (
         "user",
         &[
@@ -44,24 +43,42 @@ pub const READS: [Actions; 6] = [
     ("group", &["iam:GetGroup", "iam:GetGroupPolicy", "iam:ListAttachedGroupPolicies", "iam:ListGroupPolicies"]),
     ("policy", &["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListEntitiesForPolicy", "iam:ListPolicyVersions"]),
     ("instance-profile", &["iam:GetInstanceProfile"]),
+    ("oidc-provider", &["iam:GetOpenIDConnectProvider"]),
+    ("saml-provider", &["iam:GetSAMLProvider"]),
     (
         "",
         &[
             "cloudtrail:GetTrailStatus",
             "cloudtrail:LookupEvents",
+            "ec2:DescribeImageAttribute",
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
+            "ec2:DescribeRegions",
             "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSnapshotAttribute",
+            "events:DescribeRule",
+            "events:ListRuleNamesByTarget",
+            "events:ListRules",
+            "events:ListTargetsByRule",
             "guardduty:GetDetector",
             "iam:GetAccessKeyLastUsed",
+            "iam:GetAccountAuthorizationDetails",
+            "iam:ListOpenIDConnectProviders",
+            "iam:ListSAMLProviders",
+            "iam:ListServiceSpecificCredentials",
+            "iam:ListVirtualMFADevices",
+            "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",
             "lambda:GetFunctionUrlConfig",
             "lambda:GetPolicy",
             "lambda:ListEventSourceMappings",
+            "lambda:ListFunctions",
             "lambda:ListVersionsByFunction",
+            "rolesanywhere:GetProfile",
+            "rolesanywhere:GetTrustAnchor",
+            "rolesanywhere:ListTrustAnchors",
         ],
     ),
 ];
@@ -73,7 +90,7 @@ pub const CONTAINS: [Actions; 3] = [
     ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
 ];
 /// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
-pub const ERADICATES: [Actions; 7] = [
+pub const ERADICATES: [Actions; 9] = [
     (
         "user",
         &[
@@ -118,6 +135,8 @@ pub const ERADICATES: [Actions; 7] = [
     ("policy", &["iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"]),
     ("instance-profile", &["iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"]),
     ("mfa", &["iam:DeleteVirtualMFADevice"]),
+    ("oidc-provider", &["iam:DeleteOpenIDConnectProvider"]),
+    ("saml-provider", &["iam:DeleteSAMLProvider"]),
     (
         "",
         &[
@@ -125,13 +144,22 @@ pub const ERADICATES: [Actions; 7] = [
             "ec2:CreateSnapshot",
             "ec2:CreateTags",
             "ec2:DeleteKeyPair",
+            "ec2:ModifyImageAttribute",
             "ec2:ModifyInstanceAttribute",
             "ec2:ModifySnapshotAttribute",
             "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances",
+            "events:DeleteRule",
+            "events:RemoveTargets",
             "lambda:DeleteEventSourceMapping",
             "lambda:DeleteFunction",
             "lambda:DeleteFunctionUrlConfig",
+            "lambda:RemovePermission",
+            "lambda:UpdateFunctionCode",
+            "rolesanywhere:DeleteProfile",
+            "rolesanywhere:DeleteTrustAnchor",
+            "rolesanywhere:DisableProfile",
+            "rolesanywhere:DisableTrustAnchor",
         ],
     ),
 ];
@@ -143,8 +171,12 @@ impl AwsCloud {
     pub async fn check_account(&self, id: &AccountId) -> Vec<(String, Result<String, String>)> {
         let Ok(account) = self.account(id) else { return Vec::new() };
         let mut lines = vec![("reading".to_owned(), reading(account).await)];
-        for RegionTrail { region, client, .. } in &account.trails {
-            let asked = client.lookup_events().max_results(1).send().await;
+        let searched = account.searched().await;
+        let named = format!("{} are looked at: {}", searched.regions.len(), searched.regions.join(", "));
+        lines.push(("Regions".to_owned(), searched.gap.map_or(Ok(named), Err)));
+        for trail in account.trails().await {
+            let region = &trail.region;
+            let asked = trail.client.lookup_events().max_results(1).send().await;
             let outcome = asked.map(|_| "cloudtrail:LookupEvents is allowed".to_owned());
             lines.push((
                 format!("trail in {region}"),

@@ -9,12 +9,12 @@ use super::trail::Span;
 use super::{AwsCloud, CANARY_SESSION};
 use crate::domain::hunt::pivot::Pivot;
 use crate::domain::id::AccountId;
-use crate::ports::{CloudError, EventHistory, Of, Page, PageRead};
+use crate::ports::{CloudError, EventHistory, Of, Page, PageRead, Searched};
 
 #[async_trait]
 impl EventHistory for AwsCloud {
-    async fn regions(&self, account: &AccountId) -> Result<Vec<String>, CloudError> {
-        Ok(self.account(account)?.trails.iter().map(|trail| trail.region.clone()).collect())
+    async fn regions(&self, account: &AccountId) -> Result<Searched, CloudError> {
+        Ok(self.account(account)?.searched().await)
     }
 
     async fn page(&self, account: &AccountId, page: Page<'_>) -> Result<PageRead, CloudError> {

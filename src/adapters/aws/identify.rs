@@ -116,7 +116,7 @@ async fn session(
 ) -> Result<(), CloudError> {
     let mut unavailable = None;
     let since = now - TimeDelta::days(SESSION_DAYS);
-    for trail in &account.trails {
+    for trail in account.trails().await {
         match trail.look_up(LookupAttributeKey::AccessKeyId, key.as_str(), since, 1).await {
             Ok(looked) => {
                 if let Some(identity) = looked.events.first().map(|e| &e["userIdentity"]) {

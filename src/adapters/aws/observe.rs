@@ -7,7 +7,9 @@ use super::{AccountClients, percent_decoded};
 use crate::domain::observation::{Holder, KeyStatus, Observation, Probe};
 use crate::ports::CloudError;
 
-mod estate;
+pub(super) mod estate;
+mod federation;
+mod rules;
 mod tree;
 
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
@@ -46,7 +48,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Membership { user_name, group_name } => tree::of_membership(iam, user_name, group_name).await,
         Probe::LoginProfile { user_name } => tree::of_login(iam, user_name).await,
         Probe::Trust { role_name, event_id, earlier_event_ids } => {
-            Box::pin(tree::of_trust(iam, account.home_trail()?, role_name, event_id, earlier_event_ids)).await
+            Box::pin(tree::of_trust(iam, &account.home_trail(), role_name, event_id, earlier_event_ids)).await
         }
         Probe::User { user_name } => Box::pin(tree::of_user(iam, user_name)).await,
         Probe::Role { role_name } => Box::pin(tree::of_role(iam, role_name)).await,
@@ -54,6 +56,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Policy { policy_arn } => Box::pin(tree::of_policy(iam, policy_arn)).await,
         Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
+        Probe::FunctionCode { region, function_name, event_ids } => {
+            Box::pin(estate::changed_function(account, region, function_name, event_ids)).await
+        }
         Probe::KeyPair { region, key_name } => Box::pin(estate::key_pair(account, region, key_name)).await,
         Probe::Ingress { region, group_id, event_ids } => {
             Box::pin(estate::ingress(account, region, group_id, event_ids)).await
@@ -61,8 +66,19 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Sharing { region, snapshot_id, event_ids } => {
             Box::pin(estate::sharing(account, region, snapshot_id, event_ids)).await
         }
+        Probe::ImageSharing { region, image_id, event_ids } => {
+            Box::pin(estate::image_sharing(account, region, image_id, event_ids)).await
+        }
         Probe::Trail { region, name } => Box::pin(estate::trail(account, region, name)).await,
         Probe::Detector { region, detector_id } => Box::pin(estate::detector(account, region, detector_id)).await,
+        Probe::IdentityProvider { provider_arn } => Box::pin(federation::identity_provider(iam, provider_arn)).await,
+        Probe::TrustAnchor { region, trust_anchor_id: id } => {
+            Box::pin(federation::trust_anchor(account, region, id)).await
+        }
+        Probe::AnywhereProfile { region, profile_id } => {
+            Box::pin(federation::profile(account, region, profile_id)).await
+        }
+        Probe::EventRule { region, rule_name } => Box::pin(rules::event_rule(account, region, rule_name)).await,
         Probe::InstanceProfile { instance_profile_name } => {
             Box::pin(tree::of_profile(iam, instance_profile_name)).await
         }

@@ -10,8 +10,10 @@ use aws_config::{Region, SdkConfig};
 pub(super) struct Regional {
     pub(super) cloudtrail: aws_sdk_cloudtrail::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) events: aws_sdk_eventbridge::Client,
     pub(super) guardduty: aws_sdk_guardduty::Client,
     pub(super) lambda: aws_sdk_lambda::Client,
+    pub(super) rolesanywhere: aws_sdk_rolesanywhere::Client,
 }
 
 /// All that have been asked for so far.
@@ -32,8 +34,10 @@ impl Regions {
             Arc::new(Regional {
                 cloudtrail: aws_sdk_cloudtrail::Client::new(&config),
                 ec2: aws_sdk_ec2::Client::new(&config),
+                events: aws_sdk_eventbridge::Client::new(&config),
                 guardduty: aws_sdk_guardduty::Client::new(&config),
                 lambda: aws_sdk_lambda::Client::new(&config),
+                rolesanywhere: aws_sdk_rolesanywhere::Client::new(&config),
             })
         });
         Arc::clone(made)

@@ -2,8 +2,13 @@
 //! newest first, for 90 days, twice a second for each account and Region, and shows a call up to fifteen
 //! minutes late; IAM and global STS events are in us-east-1 only.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +17,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
 
 use super::fault::fault;
+use super::{CONNECT_TIME_MAX, LOOKUP_TIME_MAX};
 use crate::ports::CloudError;
 
 /// AWS allows two lookups a second in each Region of an account. Counted in hundredths of one, so that a turn that was
@@ -28,6 +34,33 @@ pub(super) struct RegionTrail {
     /// Makes the calls by which it is known how far the trail has come.
     pub(super) canary: aws_sdk_sts::Client,
     pace: DefaultDirectRateLimiter,
+}
+
+/// The event histories of an account, each built when it is asked for first, and kept: its pace is counted from then.
+pub(super) struct Trails {
+    lookups: SdkConfig,
+    canary: SdkConfig,
+    built: Mutex<BTreeMap<String, Arc<RegionTrail>>>,
+}
+
+impl Trails {
+    /// `config` is for the lookups.
+    pub(super) fn new(config: &SdkConfig, canary: SdkConfig) -> Self {
+        let slow = TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(LOOKUP_TIME_MAX);
+        // It is tried again in its turn, and not by the SDK.
+        let lookups = config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(slow.build()).build();
+        Self { lookups, canary, built: Mutex::default() }
+    }
+
+    pub(super) fn of(&self, region: &str) -> Arc<RegionTrail> {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = built.entry(region.to_owned()).or_insert_with(|| {
+            let at = |config: &SdkConfig| config.to_builder().region(Region::new(region.to_owned())).build();
+            let canary = aws_sdk_sts::Client::new(&at(&self.canary));
+            Arc::new(RegionTrail::new(region.to_owned(), Client::new(&at(&self.lookups)), canary))
+        });
+        Arc::clone(made)
+    }
 }
 
 /// Events of some Regions, as the JSON that CloudTrail recorded.
@@ -48,7 +81,7 @@ pub(super) struct Span {
 }
 
 impl RegionTrail {
-    pub(super) fn new(region: String, client: Client, canary: aws_sdk_sts::Client) -> Self {
+    fn new(region: String, client: Client, canary: aws_sdk_sts::Client) -> Self {
         let quota = Quota::per_second(HUNDREDTHS_PER_SECOND).allow_burst(AT_ONCE);
         Self { region, client, canary, pace: RateLimiter::direct(quota) }
     }
@@ -120,7 +153,7 @@ impl RegionTrail {
 
 /// Reads the same in all Regions at once. A Region that does not answer is named, and costs no other.
 pub(super) async fn look_up_everywhere(
-    trails: &[RegionTrail],
+    trails: &[Arc<RegionTrail>],
     key: LookupAttributeKey,
     value: &str,
     now: DateTime<Utc>,

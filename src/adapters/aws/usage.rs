@@ -67,7 +67,7 @@ async fn of_user(
 ) -> (BlastRadius, Vec<Value>) {
     let name = found.name.as_deref().unwrap_or_default();
     let key = LookupAttributeKey::Username;
-    let looked = look_up_everywhere(&account.trails, key, name, now, USE_DAYS, USER_PAGES_MAX).await;
+    let looked = look_up_everywhere(&account.trails().await, key, name, now, USE_DAYS, USER_PAGES_MAX).await;
     let reach = begun(&looked);
     let stolen = subject.access_key.as_ref().filter(|key| key.is_long_term());
     // A session does not say which key has minted it, so all of them count.
@@ -87,9 +87,10 @@ async fn of_role(account: &AccountClients, found: &Identification, now: DateTime
     sessions.extend(newest.into_iter().filter(|session| Some(session) != found.session_name.as_ref()));
     let more = sessions.len() > SESSIONS_READ_MAX;
     let mut all = Looked { cut: more, unread: not_known, ..Looked::default() };
+    let trails = account.trails().await;
     for session in sessions.iter().take(SESSIONS_READ_MAX) {
         let key = LookupAttributeKey::Username;
-        let looked = look_up_everywhere(&account.trails, key, session, now, USE_DAYS, ROLE_PAGES_MAX).await;
+        let looked = look_up_everywhere(&trails, key, session, now, USE_DAYS, ROLE_PAGES_MAX).await;
         all.cut |= looked.cut;
         all.events.extend(looked.events);
         looked.unread.into_iter().for_each(|why| note(&mut all.unread, why));
@@ -145,11 +146,11 @@ async fn role_use(
         days_read: USE_DAYS,
         cut: false,
     };
-    let iam = &account.iam;
+    let (iam, trails) = (&account.iam, account.trails().await);
     let (role, profiles, looked) = tokio::join!(
         iam.get_role().role_name(name).send(),
         iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send().try_collect(),
-        look_up_everywhere(&account.trails, LookupAttributeKey::ResourceName, arn, now, USE_DAYS, ROLE_PAGES_MAX),
+        look_up_everywhere(&trails, LookupAttributeKey::ResourceName, arn, now, USE_DAYS, ROLE_PAGES_MAX),
     );
     match role.map_err(|e| fault("iam:GetRole", &e)) {
         Ok(answer) => {
@@ -221,7 +222,7 @@ fn moment(event: &Value) -> Option<DateTime<Utc>> {
 }
 
 /// The principals that a trust policy lets in.
-fn trusted(policy: &str) -> Vec<String> {
+pub(super) fn trusted(policy: &str) -> Vec<String> {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else { return Vec::new() };
     let one_or_many = |value: &Value| match value {
         Value::Array(items) => items.clone(),

@@ -99,6 +99,14 @@ calls! {
     iam "role"(role_name) DeleteRolePermissionsBoundary { role_name: String }
     iam "role"(role_name) DeleteRole { role_name: String }
     iam "group"(group_name) DeleteGroup { group_name: String }
+    iam "saml-provider"(saml_provider_arn) DeleteSAMLProvider { saml_provider_arn: String }
+    iam "oidc-provider"(open_id_connect_provider_arn) DeleteOpenIDConnectProvider { open_id_connect_provider_arn: String }
+    rolesanywhere "trust-anchor"(trust_anchor_id) DisableTrustAnchor { trust_anchor_id: String }
+    rolesanywhere "trust-anchor"(trust_anchor_id) DeleteTrustAnchor { trust_anchor_id: String }
+    rolesanywhere "profile"(profile_id) DisableProfile { profile_id: String }
+    rolesanywhere "profile"(profile_id) DeleteProfile { profile_id: String }
+    events "rule"(rule) RemoveTargets { rule: String, ids: String }
+    events "rule"(name) DeleteRule { name: String }
     ec2 "volume"(volume_id) CreateSnapshot { volume_id: String, description: String, tag_specifications: String }
     ec2 "instance"(instance_id) ModifyInstanceAttribute { instance_id: String, attribute: String, value: String }
     ec2 "instance"(instance_ids) TerminateInstances { instance_ids: String }
@@ -106,8 +114,11 @@ calls! {
     ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }
     ec2 "security-group"(group_id) AuthorizeSecurityGroupIngress { group_id: String, ip_permissions: String }
     ec2 "snapshot"(snapshot_id) ModifySnapshotAttribute { snapshot_id: String, create_volume_permission: String }
+    ec2 "image"(image_id) ModifyImageAttribute { image_id: String, launch_permission: String }
     lambda "event-source-mapping"(uuid) DeleteEventSourceMapping { uuid: String }
     lambda "function"(function_name) DeleteFunctionUrlConfig { function_name: String }
+    lambda "function"(function_name) UpdateFunctionCode { function_name: String, zip_file: String, revision_id: String }
+    lambda "function"(function_name) RemovePermission { function_name: String, statement_id: String }
     lambda "function"(function_name) DeleteFunction { function_name: String }
     cloudtrail "trail"(name) StartLogging { name: String }
     guardduty "detector"(detector_id) UpdateDetector { detector_id: String, enable: String }
@@ -182,7 +193,7 @@ impl ApiCall {
 
     /// Whether it is done when what it names is not there.
     pub fn removes(&self) -> bool {
-        let taking_off = ["Delete", "Detach", "Remove", "Deactivate"];
+        let taking_off = ["Delete", "Detach", "Remove", "Deactivate", "Disable"];
         taking_off.iter().any(|verb| self.operation().starts_with(verb))
             || matches!(self, Self::UpdateAccessKey { status: KeyStatus::Inactive, .. })
     }
@@ -225,7 +236,7 @@ pub fn advice(code: &str) -> Option<&'static str> {
 }
 
 /// Words that AWS writes in capitals.
-const CAPITALS: [&str; 2] = ["ssh", "uuid"];
+const CAPITALS: [&str; 3] = ["saml", "ssh", "uuid"];
 
 /// `user_name` to `UserName`.
 fn pascal(snake: &str) -> String {
@@ -234,7 +245,9 @@ fn pascal(snake: &str) -> String {
         Some((first, rest)) => first.to_ascii_uppercase() + rest,
         None => String::new(),
     };
-    snake.split('_').map(word).collect()
+    // Only here is an id one in capitals.
+    let spelt: String = snake.split('_').map(word).collect();
+    spelt.replace("OpenIdConnect", "OpenIDConnect")
 }
 
 /// `DeactivateMFADevice` to `deactivate-mfa-device`.
@@ -280,7 +293,13 @@ mod tests {
 
     #[test]
     fn names_are_spelt_as_aws_spells_them() {
-        for (name, spelt) in [("user_name", "UserName"), ("ssh_public_key_id", "SSHPublicKeyId"), ("uuid", "UUID")] {
+        for (name, spelt) in [
+            ("user_name", "UserName"),
+            ("ssh_public_key_id", "SSHPublicKeyId"),
+            ("uuid", "UUID"),
+            ("open_id_connect_provider_arn", "OpenIDConnectProviderArn"),
+            ("saml_provider_arn", "SAMLProviderArn"),
+        ] {
             assert_eq!(pascal(name), spelt);
         }
         for (name, spelt) in [

@@ -1,15 +1,12 @@
-//! Doors that the attacker has opened: a key pair, a rule of a security group, a snapshot that others may use.
+//! Doors that the attacker has opened: a key pair, a rule of a security group.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::change::{Change, Freshness};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
-use crate::domain::observation::{Ingress, KeyPair, Observation, Probe, Rule, Sharing};
+use crate::domain::observation::{Ingress, KeyPair, Observation, Probe, Rule};
 use crate::domain::policy::ActionClass;
-
-/// Stands in a snapshot's permissions for everybody.
-const EVERYBODY: &str = "all";
 
 /// Deletes a key pair that the attacker has made.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -27,17 +24,6 @@ pub struct RevokeIngress {
     pub region: String,
     /// `sg-…`
     pub group_id: String,
-    /// The attacker's calls.
-    pub event_ids: Vec<String>,
-}
-
-/// Takes a snapshot away from those whom the attacker has let use it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct UnshareSnapshot {
-    /// Where it is.
-    pub region: String,
-    /// `snap-…`
-    pub snapshot_id: String,
     /// The attacker's calls.
     pub event_ids: Vec<String>,
 }
@@ -234,90 +220,6 @@ impl Change for RevokeIngress {
     }
 }
 
-impl UnshareSnapshot {
-    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a Sharing> {
-        match seen {
-            Observation::Sharing(sharing) if sharing.snapshot_id == self.snapshot_id => Some(sharing),
-            _ => None,
-        }
-    }
-
-    fn change(&self, verb: &str, with: &[String]) -> ApiCall {
-        let one = |who: &String| if who == EVERYBODY { json!({ "Group": who }) } else { json!({ "UserId": who }) };
-        let permission = json!({ verb: with.iter().map(one).collect::<Vec<_>>() }).to_string();
-        ApiCall::ModifySnapshotAttribute { snapshot_id: self.snapshot_id.clone(), create_volume_permission: permission }
-    }
-}
-
-impl Change for UnshareSnapshot {
-    fn kind(&self) -> &'static str {
-        "unshare-snapshot"
-    }
-
-    fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
-    }
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn target(&self) -> &str {
-        &self.snapshot_id
-    }
-
-    fn title(&self) -> String {
-        format!("Take snapshot {} in {} away from whom the attacker gave it to", self.snapshot_id, self.region)
-    }
-
-    fn effect(&self) -> String {
-        "Nobody whom the attacker's calls let in can copy it from then on. What was copied before stays copied: treat \
-         the data as taken."
-            .to_owned()
-    }
-
-    fn probe(&self) -> Probe {
-        let (region, snapshot_id) = (self.region.clone(), self.snapshot_id.clone());
-        Probe::Sharing { region, snapshot_id, event_ids: self.event_ids.clone() }
-    }
-
-    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
-        let Some(sharing) = self.observed(before) else { return wrong_answer() };
-        if !sharing.proven {
-            return Err(format!(
-                "The event history of {} shows nobody whom the attacker's calls ({}) let in. Look at {} in EC2.",
-                self.region,
-                self.event_ids.join(", "),
-                self.snapshot_id
-            ));
-        }
-        if sharing.with.is_empty() {
-            return Err(format!("Snapshot {} is not shared with those any more.", self.snapshot_id));
-        }
-        let back = Inverse::Calls(vec![self.change("Add", &sharing.with)]);
-        Ok(WorkedOut::plain(vec![self.change("Remove", &sharing.with)], back))
-    }
-
-    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
-        let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return something_else() };
-        if was == is {
-            Freshness::AsApproved
-        } else if is.proven && is.with.is_empty() {
-            Freshness::AlreadyDone
-        } else {
-            Freshness::Changed("who may use the snapshot has been changed since".to_owned())
-        }
-    }
-
-    fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
-        self.observed(now).is_some_and(|sharing| sharing.proven && sharing.with.is_empty())
-    }
-
-    fn left(&self, now: &Observation) -> Vec<String> {
-        self.observed(now).into_iter().flat_map(|sharing| sharing.with.clone()).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,28 +261,5 @@ mod tests {
         let Observation::Ingress(group) = ingress(vec![rule("sgr-1", "0.0.0.0/0")]) else { panic!() };
         let unproven = Observation::Ingress(Ingress { proven: false, ..group });
         assert!(revoke().work_out(&unproven).unwrap_err().contains("shows no rule"));
-    }
-
-    #[test]
-    fn a_snapshot_is_taken_back_from_those_and_no_others() {
-        let unshare =
-            UnshareSnapshot { region: "us-east-1".into(), snapshot_id: "snap-1".into(), event_ids: vec!["e".into()] };
-        let sharing = |with: &[&str]| {
-            Observation::Sharing(Sharing {
-                snapshot_id: "snap-1".into(),
-                arn: "arn:aws:ec2:us-east-1::snapshot/snap-1".into(),
-                with: with.iter().map(|who| (*who).to_owned()).collect(),
-                proven: true,
-            })
-        };
-        let action = Action::UnshareSnapshot(unshare);
-        let before = sharing(&["444455556666", "all"]);
-        let work = action.work_out(&before).unwrap();
-        let asked = work.calls[0].cli("us-east-1");
-        assert!(asked.contains(r#"{"Remove":[{"UserId":"444455556666"},{"Group":"all"}]}"#), "{asked}");
-        assert!(matches!(&work.inverse, Inverse::Calls(back) if back.len() == 1));
-        assert!(action.holds(&before, &work.calls, &sharing(&[])));
-        assert!(!action.holds(&before, &work.calls, &sharing(&["all"])));
-        assert!(action.work_out(&sharing(&[])).is_err());
     }
 }

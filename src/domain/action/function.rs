@@ -47,9 +47,10 @@ impl Change for DeleteFunction {
     }
 
     fn effect(&self) -> String {
-        "Its event sources and its URL go first, then the function with all its versions. The plan keeps its \
-         configuration, its policy and the SHA-256 of its code, but not the code: whoever wants that as evidence \
-         fetches it before approving, at the address that aws lambda get-function gives."
+        "What calls it and who may is taken off first, then the function goes with all its versions. The plan has its \
+         configuration, its policy and the SHA-256 of its code. Where IRP_VAULT is set, the code goes there first, and \
+         nothing is called if that fails. Without a vault the code is lost: fetch it before approving, at the address \
+         that aws lambda get-function gives."
             .to_owned()
     }
 
@@ -62,8 +63,12 @@ impl Change for DeleteFunction {
         let name = || self.function_name.clone();
         let sources = function.sources.keys().map(|id| ApiCall::DeleteEventSourceMapping { uuid: id.clone() });
         let url = function.url.as_ref().map(|_| ApiCall::DeleteFunctionUrlConfig { function_name: name() });
+        let allowed = function.statements().into_keys();
+        let allowed = allowed.map(|statement_id| ApiCall::RemovePermission { function_name: name(), statement_id });
+        let rules = function.rules.iter().flat_map(|(rule, by)| by.target_ids.iter().map(move |id| (rule, id)));
+        let rules = rules.map(|(rule, id)| ApiCall::RemoveTargets { rule: rule.clone(), ids: id.clone() });
         let itself = ApiCall::DeleteFunction { function_name: name() };
-        let calls = sources.chain(url).chain([itself]).collect();
+        let calls = sources.chain(url).chain(allowed).chain(rules).chain([itself]).collect();
         let lost = "A deleted function cannot be brought back: AWS keeps neither its code nor its URL.";
         Ok(WorkedOut::plain(calls, Inverse::None(lost.to_owned())))
     }
@@ -100,7 +105,8 @@ impl Change for DeleteFunction {
         let Some(function) = self.observed(now) else { return Vec::new() };
         let sources = (!function.sources.is_empty()).then(|| format!("{} event source(s)", function.sources.len()));
         let url = function.url.as_ref().map(|_| "its URL".to_owned());
-        sources.into_iter().chain(url).chain(["the function".to_owned()]).collect()
+        let rules = (!function.rules.is_empty()).then(|| format!("{} rule(s) that call it", function.rules.len()));
+        sources.into_iter().chain(url).chain(rules).chain(["the function".to_owned()]).collect()
     }
 }
 
@@ -110,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::{Source, Url};
+    use crate::domain::observation::{CalledBy, Source, Url};
 
     fn action() -> DeleteFunction {
         DeleteFunction { region: "us-east-1".into(), function_name: "f".into() }
@@ -132,6 +138,7 @@ mod tests {
             url: Some(Url { address: "https://x".into(), auth: "NONE".into() }),
             sources: BTreeMap::from([("u".to_owned(), source)]),
             versions: BTreeMap::new(),
+            rules: BTreeMap::new(),
         }
     }
 
@@ -142,6 +149,25 @@ mod tests {
         assert_eq!(names, ["DeleteEventSourceMapping", "DeleteFunctionUrlConfig", "DeleteFunction"]);
         let command = work.calls[0].cli("us-east-1");
         assert_eq!(command, "aws lambda delete-event-source-mapping --uuid u --region us-east-1");
+    }
+
+    #[test]
+    fn whoever_may_call_it_and_the_rules_that_do_are_taken_off_it() {
+        let by =
+            CalledBy { arn: "arn:aws:events:us-east-1:111122223333:rule/tick".into(), target_ids: vec!["1".into()] };
+        let called = Function {
+            policy: Some(r#"{"Statement":[{"Sid":"url","Effect":"Allow","Principal":"*"}]}"#.into()),
+            rules: BTreeMap::from([("tick".to_owned(), by)]),
+            url: None,
+            sources: BTreeMap::new(),
+            ..function()
+        };
+        let before = Observation::Function(called);
+        let work = action().work_out(&before).unwrap();
+        let names: Vec<&str> = work.calls.iter().map(ApiCall::operation).collect();
+        assert_eq!(names, ["RemovePermission", "RemoveTargets", "DeleteFunction"]);
+        assert!(work.calls.iter().all(|call| call.removes() && call.resource_in(&before.arns()).is_some()));
+        assert_eq!(action().left(&before), ["1 rule(s) that call it", "the function"]);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::domain::id::IncidentId;
 use crate::domain::observation::{Instance, Observation, Probe};
 use crate::domain::policy::ActionClass;
 
+/// The tag that AWS gives to an instance of an Auto Scaling group, and takes off one that leaves it: the group's name.
+const SCALED_BY: &str = "aws:autoscaling:groupName";
+
 /// Keeps an instance's volumes as snapshots, and terminates it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct TerminateInstance {
@@ -25,6 +28,17 @@ impl TerminateInstance {
             Observation::Instance(instance) if instance.id == self.instance_id => Some(instance),
             _ => None,
         }
+    }
+
+    fn comes_back(&self, group: &str) -> String {
+        let Self { region, instance_id, .. } = self;
+        format!(
+            "{instance_id} belongs to Auto Scaling group {group}, which starts another one when it ends. Ask whoever owns \
+             the group; if that is the attacker, have it start nothing more: aws autoscaling update-auto-scaling-group \
+             --region {region} --auto-scaling-group-name {group} --min-size 0. Then take the instance out of it: aws \
+             autoscaling detach-instances --region {region} --auto-scaling-group-name {group} --instance-ids \
+             {instance_id} --should-decrement-desired-capacity. After that ask for this again."
+        )
     }
 
     fn snapshot(&self, volume_id: &str) -> ApiCall {
@@ -71,6 +85,9 @@ impl Change for TerminateInstance {
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
         let Some(instance) = self.observed(before) else { return wrong_answer() };
+        if let Some(group) = instance.tags.get(SCALED_BY) {
+            return Err(self.comes_back(group));
+        }
         let mut calls: Vec<ApiCall> = instance.volumes.keys().map(|volume| self.snapshot(volume)).collect();
         if instance.protected {
             calls.push(ApiCall::ModifyInstanceAttribute {
@@ -168,6 +185,16 @@ mod tests {
         assert!(matches!(work.inverse, Inverse::None(_)));
         let open = Instance { protected: false, volumes: BTreeMap::new(), ..instance("i-1") };
         assert_eq!(action().work_out(&Observation::Instance(open)).unwrap().calls.len(), 1);
+    }
+
+    #[test]
+    fn one_that_would_come_back_is_taken_out_of_its_group_first() {
+        let tags = BTreeMap::from([(SCALED_BY.to_owned(), "miners".to_owned())]);
+        let why = action().work_out(&Observation::Instance(Instance { tags, ..instance("i-1") })).unwrap_err();
+        assert!(
+            why.contains("Auto Scaling group miners") && why.contains("detach-instances --region us-west-2"),
+            "{why}"
+        );
     }
 
     #[test]

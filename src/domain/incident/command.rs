@@ -11,6 +11,7 @@ use crate::domain::approval::{CallAnswer, Digest, NoWarrant};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::id::{RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
+use crate::domain::inventory::Inventory;
 use crate::domain::observation::Observation;
 use crate::domain::trail::attribution::Word;
 
@@ -94,6 +95,11 @@ pub enum PersonCommand {
         /// Why.
         reason: String,
     },
+    /// Say that one has looked at things that no event explains.
+    LookAt {
+        /// What names them on the button.
+        shown: String,
+    },
     /// Name somebody whom the incident is about.
     NameSubject {
         /// Whom.
@@ -142,6 +148,7 @@ impl PersonCommand {
             Self::NotMe { .. } => "say that it was not them",
             Self::Unfreeze => "lift the freeze",
             Self::AcceptRisk { .. } => "accept the risk",
+            Self::LookAt { .. } => "look at what no event explains",
             Self::NameSubject { .. } => "name somebody",
             Self::Overrule { .. } => "say who it was",
             Self::LookAgain => "look again",
@@ -179,6 +186,8 @@ pub enum Report {
     Reached(BlastRadius),
     /// What a search through the trail has shown.
     Hunted(Box<Sweep>),
+    /// What exists in the account, set against what a search has shown.
+    Inventory(Box<Inventory>),
     /// AWS could not be asked.
     IdentificationFailed {
         /// What it said.

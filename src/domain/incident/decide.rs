@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{eradication, freeze, hunting, overruling, risk, together, watch, whole};
+use super::{eradication, freeze, hunting, inventory, overruling, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -167,6 +167,7 @@ pub fn decide(
             let reason = needed(&reason)?;
             risk::accept(incident, actor, shown, reason, cx)
         }
+        PersonCommand::LookAt { shown } => inventory::look(incident, actor, &shown, cx),
         PersonCommand::NameSubject { user } => {
             check_responder(cx.policy, actor)?;
             // Who may not decide may not choose who else may not.
@@ -351,6 +352,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             if due { vec![Event::BlastRadiusRead { found }] } else { Vec::new() }
         }
         Report::Hunted(sweep) => hunting::take(incident, *sweep, cx),
+        Report::Inventory(found) => inventory::take(incident, *found, cx),
         Report::Checked { looked, keys } => watch::check(incident, &looked, keys.as_ref()),
         Report::IdentificationFailed { error, retry } => {
             let Search::Wanted { failed, .. } = incident.search else { return Vec::new() };

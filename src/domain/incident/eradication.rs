@@ -9,8 +9,9 @@ use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
-    Action, DeleteAccessKey, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeletePolicy, DeleteRole,
-    DeleteUser, DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy,
+    Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
+    DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
+    RestorePolicyVersion, RestoreTrustPolicy,
 };
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;
@@ -61,6 +62,10 @@ impl Removal {
                 | Action::UnshareSnapshot(_)
                 | Action::StartLogging(_)
                 | Action::EnableDetector(_)
+                | Action::UnshareImage(_)
+                | Action::RemovePermissions(_)
+                | Action::DeleteFunctionUrl(_)
+                | Action::RemoveRule(RemoveRule { put: false, .. })
         )
     }
 }
@@ -89,12 +94,13 @@ pub fn removals(incident: &Incident) -> Vec<Removal> {
 pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
     let none = |trace: &&Trace| {
         let touched = is_theirs(trace) || (trace.state == State::Modified && !trace.made_by_attacker);
-        let open = if estate::put_back(trace).is_some() {
-            false
-        } else if trace.deeds.is_empty() || trace.made_by_attacker {
+        let open = if trace.deeds.is_empty() || trace.made_by_attacker {
             of_trace(incident, trace).is_empty() && !is_part(incident, trace)
         } else {
-            is_unanswered(incident, trace)
+            match (estate::put_back(trace), estate::code(trace)) {
+                (None, None) => is_unanswered(incident, trace),
+                _ => estate::leaves_more(trace),
+            }
         };
         touched && open
     };
@@ -156,11 +162,27 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
             Some(policy_arn) => one(7, Action::DeletePolicy(DeletePolicy { policy_arn })),
             None => Vec::new(),
         },
+        ("AWS::IAM::SAMLProvider" | "AWS::IAM::OIDCProvider", true) if trace.id.starts_with("arn:") => {
+            let provider = DeleteIdentityProvider { provider_arn: trace.id.clone() };
+            let suffix = format!("{}.{}", kind(trace), provider.name());
+            vec![Removal::new(1, trace, &suffix, Action::DeleteIdentityProvider(provider))]
+        }
+        // Of a function that was there before; an address goes with a function that goes.
+        ("AWS::Lambda::Url", true) if !made(incident, "AWS::Lambda::Function", &name) => {
+            let region = trace.region.clone();
+            regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name: name })))
+        }
         (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
-        (_, false) => match estate::put_back(trace) {
-            Some(found) => regional(found),
-            None => put_back(incident, trace, &name),
+        (_, false) => match (estate::put_back(trace), estate::code(trace)) {
+            (None, None) => put_back(incident, trace, &name),
+            (found, code) => {
+                let code = code.map(|action| {
+                    let suffix = format!("{}.{}.{name}.{}", kind(trace), trace.region, action.kind());
+                    Removal::new(3, trace, &suffix, action)
+                });
+                found.into_iter().flat_map(regional).chain(code).collect()
+            }
         },
     }
 }

@@ -1,16 +1,21 @@
 //! What the attacker has made and changed outside IAM, and what the bot can do about it.
 
+use std::collections::BTreeSet;
+
 use super::state::Incident;
 use crate::domain::action::{
-    Action, DeleteFunction, DeleteKeyPair, EnableDetector, RevokeIngress, StartLogging, TerminateInstance,
-    UnshareSnapshot,
+    Action, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteTrustAnchor, EnableDetector, RemovePermissions,
+    RemoveRule, RestoreFunctionCode, RevokeIngress, StartLogging, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
 use crate::domain::hunt::Trace;
 use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::bare_name;
 
-/// The removal of what the attacker has made, with its turn: instances act by themselves, functions are called,
-/// key pairs only let in.
+/// Characters of an id in Roles Anywhere. A name stands in its place where the trail does not show the id.
+const UUID_CHARS: usize = 36;
+
+/// The removal of what the attacker has made, with its turn: an anchor lets in, and a profile only says whom to; instances
+/// act by themselves, functions are called, key pairs only let in.
 pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)> {
     let (region, name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
     Some(match trace.resource_type.as_str() {
@@ -19,8 +24,57 @@ pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)
         }
         "AWS::Lambda::Function" => (3, Action::DeleteFunction(DeleteFunction { region, function_name: name })),
         "AWS::EC2::KeyPair" => (4, Action::DeleteKeyPair(DeleteKeyPair { region, key_name: name })),
+        "AWS::RolesAnywhere::TrustAnchor" if name.len() == UUID_CHARS => {
+            (1, Action::DeleteTrustAnchor(DeleteTrustAnchor { region, trust_anchor_id: name }))
+        }
+        "AWS::RolesAnywhere::Profile" if name.len() == UUID_CHARS => {
+            (2, Action::DeleteAnywhereProfile(DeleteAnywhereProfile { region, profile_id: name }))
+        }
         _ => return None,
     })
+}
+
+/// What calls of one name have added for the attacker, and no other call has added again or taken off since.
+fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
+    let mut there = BTreeSet::new();
+    for deed in trace.deeds.iter().filter(|deed| deed.operation == adds || deed.operation == takes_off) {
+        let ids = deed.what.split(' ').filter(|id| !id.is_empty()).map(str::to_owned);
+        if deed.operation == adds && deed.by_attacker {
+            there.extend(ids);
+        } else {
+            ids.for_each(|id| _ = there.remove(&id));
+        }
+    }
+    there
+}
+
+/// Whether the attacker has done more to it than what is put back: a function's configuration is for people.
+pub(super) fn leaves_more(trace: &Trace) -> bool {
+    trace.deeds.iter().any(|deed| deed.by_attacker && deed.operation == "UpdateFunctionConfiguration")
+}
+
+/// The code of a function that was there before, where the attacker has changed it.
+pub(super) fn code(trace: &Trace) -> Option<Action> {
+    let function = trace.resource_type == "AWS::Lambda::Function" && trace.state == State::Modified;
+    let event_ids = calls(trace, "UpdateFunctionCode").filter(|_| function)?;
+    let (region, function_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
+    Some(Action::RestoreFunctionCode(RestoreFunctionCode { region, function_name, event_ids }))
+}
+
+/// The attacker's calls of this name.
+fn calls(trace: &Trace, operation: &str) -> Option<Vec<String>> {
+    let deeds = trace.deeds.iter().filter(|deed| deed.by_attacker && deed.operation == operation);
+    let events: Vec<String> = deeds.map(|deed| deed.event_id.clone()).collect();
+    (!events.is_empty()).then_some(events)
+}
+
+/// What the attacker has put on a rule, unless that was before somebody else took it off or put it anew.
+fn rule(trace: &Trace) -> Option<(u8, Action)> {
+    let target_ids = added(trace, "PutTargets", "RemoveTargets");
+    let put = trace.deeds.iter().rev().find(|deed| deed.operation == "PutRule").is_some_and(|deed| deed.by_attacker);
+    let (region, rule_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
+    (put || !target_ids.is_empty())
+        .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
 }
 
 /// What takes back a change to what was there before. A trail or detector that the attacker has switched off tightens
@@ -30,11 +84,7 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
         return None;
     }
     let region = trace.region.clone();
-    let opened = |operation: &str| -> Option<Vec<String>> {
-        let deeds = trace.deeds.iter().filter(|deed| deed.by_attacker && deed.operation == operation);
-        let events: Vec<String> = deeds.map(|deed| deed.event_id.clone()).collect();
-        (!events.is_empty()).then_some(events)
-    };
+    let opened = |operation: &str| calls(trace, operation);
     Some(match trace.resource_type.as_str() {
         "AWS::CloudTrail::Trail" => (0, Action::StartLogging(StartLogging { region, name: trace.id.clone() })),
         "AWS::GuardDuty::Detector" => {
@@ -44,10 +94,21 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
             let event_ids = opened("ModifySnapshotAttribute")?;
             (1, Action::UnshareSnapshot(UnshareSnapshot { region, snapshot_id: trace.id.clone(), event_ids }))
         }
+        "AWS::EC2::Image" => {
+            let event_ids = opened("ModifyImageAttribute")?;
+            (1, Action::UnshareImage(UnshareImage { region, image_id: trace.id.clone(), event_ids }))
+        }
+        "AWS::Lambda::Function" => {
+            let statement_ids = added(trace, "AddPermission", "RemovePermission");
+            let function_name = bare_name(&trace.id).to_owned();
+            let removed = RemovePermissions { region, function_name, statement_ids };
+            (!removed.statement_ids.is_empty()).then_some((1, Action::RemovePermissions(removed)))?
+        }
         "AWS::EC2::SecurityGroup" => {
             let event_ids = opened("AuthorizeSecurityGroupIngress")?;
             (1, Action::RevokeIngress(RevokeIngress { region, group_id: trace.id.clone(), event_ids }))
         }
+        "AWS::Events::Rule" => rule(trace)?,
         _ => return None,
     })
 }

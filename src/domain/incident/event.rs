@@ -1,5 +1,7 @@
 //! What happened, in the past tense. The log is made of these and of nothing else.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,7 @@ use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::{Hunted, Swept};
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::Identification;
+use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::Word;
@@ -54,6 +57,19 @@ pub enum Event {
     TrailSwept {
         /// How far each Region is known.
         swept: Box<Swept>,
+    },
+    /// What exists in the account was set against the log.
+    InventoryTaken {
+        /// What it shows; absent when that is the same as before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<Box<Inventory>>,
+    },
+    /// Somebody has looked at things that no event explains.
+    ThingsLookedAt {
+        /// Who.
+        by: UserId,
+        /// At which, by their keys.
+        things: BTreeSet<String>,
     },
     /// The evidence says something else about the containment than before.
     VerdictReached {

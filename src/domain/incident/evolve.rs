@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
+use super::inventory::Taken;
 use super::overruling::Overruled;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
@@ -11,6 +12,7 @@ use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::{RequestId, UserId};
+use crate::domain::inventory::Inventory;
 use crate::domain::observation::KeyStatus;
 use crate::domain::stored::Record;
 
@@ -50,6 +52,7 @@ fn open(record: &Record) -> Option<Incident> {
         hunted: None,
         found_new_at: None,
         swept: None,
+        inventory: Taken::default(),
         verdict: None,
         breach: None,
         risk: None,
@@ -90,11 +93,16 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         incident.swept = Some((swept.clone(), at));
         return;
     }
+    if let Event::InventoryTaken { found } = &record.event {
+        note_inventory(incident, found.as_deref(), at);
+        return;
+    }
     incident.updated_at = at;
     match &record.event {
         Event::Opened { .. }
         | Event::AttemptRefused { .. }
         | Event::ContainmentChecked { .. }
+        | Event::InventoryTaken { .. }
         | Event::TrailSwept { .. } => {}
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
@@ -148,7 +156,11 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
                 risk.accepted_at.get_or_insert(at);
             }
         }
+        Event::ThingsLookedAt { by, things } => {
+            incident.inventory.looked_at.extend(things.iter().map(|thing| (thing.clone(), by.clone())));
+        }
         Event::IdentificationAsked { .. } => {
+            incident.inventory.again = true;
             incident.search = wanted(at);
             incident.reach_wanted_at = Some(at);
         }
@@ -224,6 +236,16 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             // What was read about the credential before the change is out of date.
             incident.search = wanted(at);
         }
+    }
+}
+
+/// An inventory that shows the same as before is no change of the incident.
+fn note_inventory(incident: &mut Incident, found: Option<&Inventory>, at: DateTime<Utc>) {
+    let taken = &mut incident.inventory;
+    (taken.at, taken.again) = (Some(at), false);
+    if let Some(found) = found {
+        taken.found = Some(Box::new(found.clone()));
+        incident.updated_at = at;
     }
 }
 

@@ -17,6 +17,16 @@ const AT_REST: TimeDelta = TimeDelta::minutes(30);
 /// What containment needs is read first; but not for longer than this.
 const AFTER_REACH: TimeDelta = TimeDelta::seconds(30);
 
+/// A finding comes after the deed. What the credential did longer before it is taken for its owner's, until a responder
+/// sets the time of compromise: without any time, all that it ever did would be the thief's.
+pub const SEEN_LATE: TimeDelta = TimeDelta::hours(1);
+
+/// From when on the credential is taken to be in other hands; `None` while nobody knows.
+pub fn since(incident: &Incident) -> Option<DateTime<Utc>> {
+    let stolen_at = incident.compromise.as_ref().map(|set| set.at);
+    stolen_at.or_else(|| incident.first_seen_at().map(|seen_at| seen_at - SEEN_LATE))
+}
+
 /// Whether what such a principal did can be followed through the trail.
 pub const fn is_followed(kind: PrincipalKind) -> bool {
     matches!(kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser | PrincipalKind::AssumedRole)

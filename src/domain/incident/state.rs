@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
+use super::inventory::Taken;
 use super::overruling::Overruled;
 use super::risk::Risk;
 use super::verdict::Judged;
@@ -61,6 +62,8 @@ pub struct Incident {
     pub found_new_at: Option<DateTime<Utc>>,
     /// How far the last search came, and when.
     pub swept: Option<(Box<Swept>, DateTime<Utc>)>,
+    /// What exists in the account beside that.
+    pub inventory: Taken,
     /// What the evidence says about the containment, and since when.
     pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -78,6 +79,49 @@ pub struct Function {
     pub sources: BTreeMap<String, Source>,
     /// Published versions with the SHA-256 of their code.
     pub versions: BTreeMap<String, String>,
+    /// Rules of `EventBridge` that call it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, CalledBy>,
+}
+
+impl Function {
+    /// Who may call it: the statements of its policy, by their ids.
+    pub fn statements(&self) -> BTreeMap<String, Value> {
+        let policy: Value = self.policy.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let statements = policy["Statement"].as_array().into_iter().flatten();
+        statements.filter_map(|statement| Some((statement["Sid"].as_str()?.to_owned(), statement.clone()))).collect()
+    }
+}
+
+/// A function that some events have changed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ChangedFunction {
+    /// As it is now.
+    pub function: Function,
+    /// When the first of the events was, where the event history shows one.
+    pub first_changed_at: Option<String>,
+    /// The newest version that was published before.
+    pub previous: Option<PublishedCode>,
+}
+
+/// A published version of a function: its code never changes.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PublishedCode {
+    /// Its number.
+    pub version: String,
+    /// SHA-256 of its code, in base64 as AWS gives it.
+    pub code_sha256: String,
+    /// When what was published was changed last, as AWS gives it.
+    pub changed_at: String,
+}
+
+/// A rule that calls a function.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct CalledBy {
+    /// The rule's ARN.
+    pub arn: String,
+    /// The ids of the targets that are the function.
+    pub target_ids: Vec<String>,
 }
 
 /// A function's own address.
@@ -141,11 +185,12 @@ pub struct Rule {
     pub source: String,
 }
 
-/// Who may use a snapshot by some events.
+/// Who may use a snapshot or an image by some events.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Sharing {
-    /// `snap-…`
-    pub snapshot_id: String,
+    /// `snap-…` or `ami-…`
+    #[serde(rename = "snapshot_id")]
+    pub id: String,
     /// Its ARN.
     pub arn: String,
     /// Those whom the events have let in and who still are: account ids, and `all` for everybody.
@@ -161,4 +206,32 @@ pub struct Watching {
     pub arn: String,
     /// Whether it does.
     pub on: bool,
+}
+
+/// A rule of `EventBridge`. One that is not there has no definition and no targets.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct EventRule {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// What it is; absent for one that is not there.
+    pub definition: Option<RuleDefinition>,
+    /// What it calls: ARNs, by the targets' ids.
+    pub targets: BTreeMap<String, String>,
+}
+
+/// When a rule calls its targets.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RuleDefinition {
+    /// For which events.
+    pub pattern: Option<String>,
+    /// At which times.
+    pub schedule: Option<String>,
+    /// The role that it acts with.
+    pub role: Option<String>,
+    /// Whether it does.
+    pub enabled: bool,
+    /// The service of AWS that has made it and keeps it.
+    pub managed_by: Option<String>,
 }

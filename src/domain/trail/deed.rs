@@ -28,7 +28,14 @@ pub struct Deed {
 pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String> {
     match (record.source(), record.name()) {
         ("iam", _) => {}
-        ("ec2", "AuthorizeSecurityGroupIngress" | "ModifySnapshotAttribute") => return Some(String::new()),
+        ("events", name) => return of_rule(name, request),
+        ("ec2", "AuthorizeSecurityGroupIngress" | "ModifySnapshotAttribute" | "ModifyImageAttribute")
+        | ("lambda", "UpdateFunctionCode" | "UpdateFunctionConfiguration") => return Some(String::new()),
+        ("lambda", "AddPermission" | "RemovePermission") => {
+            let mut id = at(request, "statementId").into_iter().next()?;
+            cut(&mut id, TEXT_BYTES_MAX);
+            return Some(id);
+        }
         _ => return None,
     }
     let (tree, path) = match record.name() {
@@ -46,6 +53,23 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
         _ => return None,
     };
     let mut text = at(tree, path).into_iter().next()?;
+    cut(&mut text, TEXT_BYTES_MAX);
+    Some(text)
+}
+
+/// What a call has put on a rule of the default bus: the ids of targets, with a space between two. A name on another bus
+/// is another rule's.
+fn of_rule(name: &str, request: &Value) -> Option<String> {
+    let bus = at(request, "eventBusName").into_iter().next();
+    if bus.is_some_and(|bus| bus != "default" && !bus.ends_with(":event-bus/default")) {
+        return None;
+    }
+    let mut text = match name {
+        "PutRule" => String::new(),
+        "PutTargets" => at(request, "targets[].id").join(" "),
+        "RemoveTargets" => at(request, "ids[]").join(" "),
+        _ => return None,
+    };
     cut(&mut text, TEXT_BYTES_MAX);
     Some(text)
 }
@@ -70,6 +94,10 @@ mod tests {
         let trust = r#"{"eventSource":"iam.amazonaws.com","eventName":"UpdateAssumeRolePolicy"}"#;
         assert_eq!(of(trust).as_deref(), Some(""));
         assert_eq!(of(&version.replace("iam.", "ec2.")), None);
+        let targets = r#"{"eventSource":"events.amazonaws.com","eventName":"PutTargets",
+            "requestParameters":{"rule":"r","targets":[{"id":"1","arn":"a"},{"id":"two","arn":"b"}]}}"#;
+        assert_eq!(of(targets).as_deref(), Some("1 two"));
+        assert_eq!(of(&targets.replace(r#""rule":"r""#, r#""rule":"r","eventBusName":"other""#)), None);
         assert_eq!(of(r#"{"eventSource":"iam.amazonaws.com","eventName":"CreateUser"}"#), None);
     }
 }

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
+use crate::entrances::{opened, put};
 use crate::estate::{Hands, changed, made};
 use crate::world::{ANA, CHRIS, World};
 
@@ -23,9 +24,17 @@ enum Change {
     Snapshot,
     Trail,
     Detector,
+    Provider,
+    Anchor,
+    Profile,
+    Rule,
+    Permissions,
+    Url,
+    Image,
+    Code,
 }
 
-const CHANGES: [Change; 7] = [
+const CHANGES: [Change; 15] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -33,6 +42,14 @@ const CHANGES: [Change; 7] = [
     Change::Snapshot,
     Change::Trail,
     Change::Detector,
+    Change::Provider,
+    Change::Anchor,
+    Change::Profile,
+    Change::Rule,
+    Change::Permissions,
+    Change::Url,
+    Change::Image,
+    Change::Code,
 ];
 
 impl Change {
@@ -63,6 +80,26 @@ impl Change {
             Self::Detector => {
                 changed("GuardDuty::Detector", &hands.suspends_the_detector().await, "UpdateDetector", "e")
             }
+            Self::Provider => made("IAM::OIDCProvider", &hands.makes_a_provider().await, "us-east-1"),
+            Self::Anchor => made("RolesAnywhere::TrustAnchor", &hands.makes_an_anchor().await, "eu-west-1"),
+            Self::Profile => made("RolesAnywhere::Profile", &hands.makes_a_profile().await, "eu-west-1"),
+            Self::Rule => {
+                hands.puts_a_rule("tick", "metrics").await;
+                put("tick", "us-east-1", "metrics")
+            }
+            Self::Permissions => {
+                hands.opens_a_function().await;
+                opened("sync")
+            }
+            Self::Url => {
+                hands.opens_a_function().await;
+                made("Lambda::Url", "sync", "us-east-1")
+            }
+            Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
+            Self::Image => {
+                let (image, event) = hands.shares_an_image().await;
+                changed("EC2::Image", &image, "ModifyImageAttribute", &event)
+            }
         }
     }
 
@@ -76,6 +113,14 @@ impl Change {
             Self::Snapshot => ("· Take snapshot", "ModifySnapshotAttribute"),
             Self::Trail => ("· Start trail", "StartLogging"),
             Self::Detector => ("· Switch GuardDuty", "UpdateDetector"),
+            Self::Provider => ("· Delete identity provider", "DeleteOpenIDConnectProvider"),
+            Self::Anchor => ("· Delete trust anchor", "DeleteTrustAnchor"),
+            Self::Profile => ("· Delete profile", "DeleteProfile"),
+            Self::Rule => ("· Remove EventBridge rule", "DeleteRule"),
+            Self::Permissions => ("· Take the attacker's permissions off", "RemovePermission"),
+            Self::Url => ("· Delete the URL", "DeleteFunctionUrlConfig"),
+            Self::Image => ("· Take image", "ModifyImageAttribute"),
+            Self::Code => ("· Put the code of function", "UpdateFunctionCode"),
         }
     }
 
@@ -92,6 +137,14 @@ impl Change {
             }
             Self::Trail => w.account.is_logging("management-events") == Some(true),
             Self::Detector => w.account.detector_works(&trace.region) == Some(true),
+            Self::Provider => !w.account.identity_providers().contains(&trace.id),
+            Self::Anchor => w.account.trust_anchors(&trace.region).is_empty(),
+            Self::Profile => w.account.roles_anywhere_profiles(&trace.region).is_empty(),
+            Self::Permissions => w.account.statements(&trace.region, &trace.id) == ["api"],
+            Self::Url => !w.account.has_function_url(&trace.region, &trace.id),
+            Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
+            Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
+            Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
         }
     }
 }

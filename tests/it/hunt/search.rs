@@ -18,11 +18,15 @@ use irp::domain::hunt::Hunted;
 use irp::domain::hunt::pivot::Pivot;
 use irp::domain::id::{AccountId, GroupId, IncidentId, UserId};
 use irp::domain::identification::Identification;
+use irp::domain::inventory::Stock;
 use irp::domain::observation::{Observation, Probe};
 use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
-use irp::ports::{ChatError, Clock, Cloud, CloudError, Directory, EventHistory, Of, Page, PageRead, TrailStore};
+use irp::ports::{
+    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, Look, Of, Page, PageRead, Searched, Stocktaking,
+    TrailStore,
+};
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
 
@@ -98,6 +102,8 @@ struct Scripted {
     /// Regions that say no, and Regions that say that it was too fast, so often.
     refuses: Option<&'static str>,
     throttles: AtomicUsize,
+    /// Nobody knows which Regions there are.
+    unknown: bool,
 }
 
 impl Scripted {
@@ -120,14 +126,18 @@ impl Scripted {
             hangs_after: AtomicUsize::new(usize::MAX),
             refuses: None,
             throttles: AtomicUsize::new(0),
+            unknown: false,
         }
     }
 }
 
 #[async_trait]
 impl EventHistory for Scripted {
-    async fn regions(&self, _: &AccountId) -> Result<Vec<String>, CloudError> {
-        Ok(vec!["us-east-1".into(), "eu-west-1".into()])
+    async fn regions(&self, _: &AccountId) -> Result<Searched, CloudError> {
+        Ok(Searched {
+            regions: vec!["us-east-1".into(), "eu-west-1".into()],
+            gap: self.unknown.then(|| "DescribeRegions: no".to_owned()),
+        })
     }
 
     async fn page(&self, _: &AccountId, page: Page<'_>) -> Result<PageRead, CloudError> {
@@ -163,6 +173,13 @@ impl EventHistory for Scripted {
 
     async fn canary(&self, _: &AccountId, _: &str) -> Result<String, CloudError> {
         Ok("r".into())
+    }
+}
+
+#[async_trait]
+impl Stocktaking for Scripted {
+    async fn stock(&self, _: &AccountId, _: Look<'_>) -> Result<Stock, CloudError> {
+        Ok(Stock::default())
     }
 }
 
@@ -276,8 +293,8 @@ async fn searches_come_in_their_cadence_and_repeat_nothing_in_the_log() {
         clock.advance(TimeDelta::minutes(minutes));
     }
     let incident = engine.load(id).await.unwrap().unwrap();
-    // Opened, identified, found once, and three searches: the second call each time came too early.
-    assert_eq!(incident.version, 6);
+    // Opened, identified, found once, three searches and an inventory: the second call each time came too early.
+    assert_eq!(incident.version, 7);
 }
 
 /// Within a Region AWS takes two questions a second; the sandbox refuses the third.
@@ -304,7 +321,7 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
             contain_role_arn: None,
             eradicate_role_arn: None,
-            regions: REGIONS[1..].iter().map(ToString::to_string).collect(),
+            regions: Some(REGIONS[1..].iter().map(ToString::to_string).collect()),
         }],
         credentials: Some(StaticKey {
             access_key_id: key.access_key_id,
@@ -331,4 +348,19 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
     println!("{} % of the permitted rate", wanted_ms * 100 / took_ms);
     // The goal is 95: here there is room for a machine that does other things too.
     assert!(took_ms * 85 <= wanted_ms * 100, "{meanwhile} lookups in {} Regions took {took_ms} ms", REGIONS.len());
+}
+
+#[tokio::test]
+async fn regions_that_nobody_knows_of_are_never_covered() {
+    let clock = SandboxClock::new(1);
+    let cloud = Scripted { unknown: true, ..Scripted::new(1, clock.now()) };
+    let engine = engine(Arc::default(), Arc::new(cloud), &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    engine.hunt(id).await.unwrap();
+    let said = found(&engine, id).await.not_known;
+    assert!(said.iter().any(|why| why.contains("Other Regions were not searched: DescribeRegions")), "{said:?}");
+    let incident = engine.load(id).await.unwrap().unwrap();
+    let (swept, _) = incident.swept.unwrap();
+    let last = swept.regions.last().unwrap();
+    assert_eq!((last.region.as_str(), last.covered_until, last.unread.is_some()), ("other Regions", None, true));
 }

@@ -11,8 +11,9 @@ use irp::domain::blast_radius::{AssumedRole, BlastRadius};
 use irp::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use irp::domain::id::{AccountId, RequestId};
 use irp::domain::identification::{Identification, KnownKey};
+use irp::domain::inventory::Stock;
 use irp::domain::observation::{KeyStatus, Observation, Probe};
-use irp::ports::{Clock, Cloud, CloudError, EventHistory, Page, PageRead};
+use irp::ports::{Clock, Cloud, CloudError, EventHistory, Look, Page, PageRead, Searched, Stocktaking};
 
 use super::people::KIM_ADDRESS;
 use super::schedule::{Chance, Event, Landing, MINUTE_MS, Port, SECOND_MS};
@@ -260,8 +261,8 @@ impl Port {
 /// A trail that shows nothing: the search has to come to its end all the same.
 #[async_trait]
 impl EventHistory for Port {
-    async fn regions(&self, _: &AccountId) -> Result<Vec<String>, CloudError> {
-        Ok(vec!["us-east-1".into()])
+    async fn regions(&self, _: &AccountId) -> Result<Searched, CloudError> {
+        Ok(Searched { regions: vec!["us-east-1".into()], gap: None })
     }
 
     async fn page(&self, _: &AccountId, _: Page<'_>) -> Result<PageRead, CloudError> {
@@ -272,6 +273,15 @@ impl EventHistory for Port {
     async fn canary(&self, _: &AccountId, _: &str) -> Result<String, CloudError> {
         self.ask("GetCallerIdentity").await?;
         Ok("simulated".into())
+    }
+}
+
+/// An account in which nothing else exists.
+#[async_trait]
+impl Stocktaking for Port {
+    async fn stock(&self, _: &AccountId, _: Look<'_>) -> Result<Stock, CloudError> {
+        self.ask("GetAccountAuthorizationDetails").await?;
+        Ok(Stock::default())
     }
 }
 

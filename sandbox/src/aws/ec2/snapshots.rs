@@ -116,7 +116,7 @@ pub(super) fn modify_attribute(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let id = call.required("SnapshotId")?;
     call.permit("ModifySnapshotAttribute", &[format!("snapshot/{id}")])?;
     check_attribute(call.params)?;
-    let (added, removed) = changes(call.params)?;
+    let (added, removed) = changes(call.params, "CreateVolumePermission")?;
     known(call.here()?, &id)?;
     call.unless_dry()?;
     let snapshot = known(call.here()?, &id)?;
@@ -126,9 +126,9 @@ pub(super) fn modify_attribute(call: &mut Call<'_>) -> Result<Node, ApiError> {
 }
 
 /// Whom to add and whom to remove, in either of the two ways to say it.
-fn changes(params: &Params) -> Result<(Vec<String>, Vec<String>), ApiError> {
+pub(super) fn changes(params: &Params, permission: &str) -> Result<(Vec<String>, Vec<String>), ApiError> {
     let members = |list: &str| -> Vec<String> {
-        let name = format!("CreateVolumePermission.{list}");
+        let name = format!("{permission}.{list}");
         let mut found = Vec::new();
         for index in 1.. {
             let field = |field: &str| params.get(&format!("{name}.{index}.{field}")).map(str::to_owned);

@@ -62,6 +62,9 @@ pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
         "ModifySnapshotAttribute" => {
             fields.insert("attributeType".to_owned(), json!("CREATE_VOLUME_PERMISSION"));
         }
+        "ModifyImageAttribute" => {
+            fields.insert("attributeType".to_owned(), json!("launchPermission"));
+        }
         _ => {}
     }
     if fields.is_empty() { Value::Null } else { Value::Object(fields) }

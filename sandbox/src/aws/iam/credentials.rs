@@ -132,6 +132,31 @@ pub(super) fn list_mfa(call: &mut Call<'_>) -> Result<Node, ApiError> {
     page(call.params, "MFADevices", devices).map(Node::Fields)
 }
 
+/// All virtual devices, on somebody or on nobody.
+pub(super) fn list_virtual_mfa(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let wanted = call.params.get("AssignmentStatus").unwrap_or("Any");
+    if !["Any", "Assigned", "Unassigned"].contains(&wanted) {
+        return Err(ApiError::validation(format!(
+            "1 validation error detected: Value '{wanted}' at 'assignmentStatus' failed to satisfy constraint: Member must \
+             satisfy enum value set: [Any, Assigned, Unassigned]"
+        )));
+    }
+    let (world, mut found) = (&*call.world, Vec::new());
+    for serial in &world.iam.virtual_mfa {
+        let on = world.iam.users.values().find_map(|user| Some((user, *user.held.mfa.get(serial)?)));
+        if wanted != "Any" && (wanted == "Assigned") != on.is_some() {
+            continue;
+        }
+        let mut fields = vec![("SerialNumber", Node::text(serial))];
+        if let Some((user, at)) = on {
+            fields.push(("User", Node::Fields(super::users::described(world, user))));
+            fields.push(("EnableDate", Node::Time(at)));
+        }
+        found.push((serial.clone(), Node::Fields(fields)));
+    }
+    page(call.params, "VirtualMFADevices", found).map(Node::Fields)
+}
+
 /// A kind of credential that a user has under an id.
 #[derive(Clone, Copy)]
 pub(super) enum Of {
@@ -219,9 +244,28 @@ pub(super) fn make(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {
 }
 
 pub(super) fn list(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {
+    if matches!(of, Of::Service) && call.params.get("AllUsers") == Some("true") {
+        return list_of_all(call);
+    }
     let (name, all) = held(call, of)?;
     let all = all.iter().map(|(id, credential)| (id.clone(), of.described(&name, id, credential, false))).collect();
     page(call.params, of.words().2, all).map(Node::Fields)
+}
+
+/// Those of all users, by their ids.
+fn list_of_all(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    if call.params.get("UserName").is_some() {
+        return Err(ApiError::validation("UserName and AllUsers cannot be specified together."));
+    }
+    let users = call.world.iam.users.values();
+    let one = |user: &crate::aws::state::User| {
+        let all = user.held.service_credentials.iter();
+        let described = all.map(|(id, one)| (id.clone(), Of::Service.described(&user.name, id, one, false)));
+        described.collect::<Vec<_>>()
+    };
+    let mut all: Vec<(String, Node)> = users.flat_map(one).collect();
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    page(call.params, "ServiceSpecificCredentials", all).map(Node::Fields)
 }
 
 pub(super) fn delete(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {

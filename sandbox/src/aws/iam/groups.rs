@@ -20,13 +20,17 @@ pub(super) fn named<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Grou
 }
 
 fn described(world: &World, group: &Group) -> Node {
-    Node::Fields(vec![
+    Node::Fields(fields(world, group))
+}
+
+pub(super) fn fields(world: &World, group: &Group) -> Vec<(&'static str, Node)> {
+    vec![
         ("Path", Node::text(&group.path)),
         ("GroupName", Node::text(&group.name)),
         ("GroupId", Node::text(&group.id)),
         ("Arn", Node::text(world.group_arn(group))),
         ("CreateDate", Node::Time(group.created_at)),
-    ])
+    ]
 }
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {

@@ -24,6 +24,18 @@ fn named<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Managed, ApiErro
 }
 
 fn described(world: &World, policy: &Managed) -> Node {
+    Node::Fields(fields(world, policy))
+}
+
+/// The same with all versions and their documents.
+pub(super) fn detail(world: &World, policy: &Managed) -> Node {
+    let mut fields = fields(world, policy);
+    let versions = policy.versions.iter().map(|(id, one)| version(*id, policy, one, true)).collect();
+    fields.push(("PolicyVersionList", Node::Members(versions)));
+    Node::Fields(fields)
+}
+
+fn fields(world: &World, policy: &Managed) -> Vec<(&'static str, Node)> {
     let arn = world.policy_arn(policy);
     let attached = world.iam.users.values().filter(|user| user.policies.attached.contains(&arn)).count()
         + world.iam.roles.values().filter(|role| role.policies.attached.contains(&arn)).count()
@@ -42,7 +54,7 @@ fn described(world: &World, policy: &Managed) -> Node {
     if !policy.tags.is_empty() {
         fields.push(("Tags", Node::Members(tags(&policy.tags))));
     }
-    Node::Fields(fields)
+    fields
 }
 
 fn checked_document<'a>(call: &Call<'a>) -> Result<&'a str, ApiError> {

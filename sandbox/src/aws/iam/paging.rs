@@ -5,12 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use crate::aws::wire::{ApiError, Node, Params};
 
-/// The page that `params` ask for, of `items` sorted by name; the marker holds the last name given.
-pub(super) fn page(
-    params: &Params,
-    list: &'static str,
-    items: Vec<(String, Node)>,
-) -> Result<Vec<(&'static str, Node)>, ApiError> {
+/// What is on the page that `params` ask for, of `items` sorted by name, and the marker of the next one; it holds the
+/// last name given.
+pub(super) fn cut_page<T>(params: &Params, items: Vec<(String, T)>) -> Result<(Vec<T>, Option<String>), ApiError> {
     let size = params.number("MaxItems", 1..=1000)?.unwrap_or(100);
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let after = match params.get("Marker") {
@@ -33,9 +30,17 @@ pub(super) fn page(
         nodes.push(node);
     }
     let truncated = rest.peek().is_some();
-    let mut fields = vec![("IsTruncated", Node::Flag(truncated)), (list, Node::Members(nodes))];
-    if truncated {
-        fields.push(("Marker", Node::text(BASE64.encode(upto))));
-    }
+    Ok((nodes, truncated.then(|| BASE64.encode(upto))))
+}
+
+/// The same as an answer with one list.
+pub(super) fn page(
+    params: &Params,
+    list: &'static str,
+    items: Vec<(String, Node)>,
+) -> Result<Vec<(&'static str, Node)>, ApiError> {
+    let (nodes, marker) = cut_page(params, items)?;
+    let mut fields = vec![("IsTruncated", Node::Flag(marker.is_some())), (list, Node::Members(nodes))];
+    fields.extend(marker.map(|marker| ("Marker", Node::text(marker))));
     Ok(fields)
 }

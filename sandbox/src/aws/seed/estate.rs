@@ -1,10 +1,14 @@
-//! What the demo account runs: one instance with its volume and last night's snapshot, a trail, two secrets.
+//! What the demo account runs: one instance with its volume and last night's snapshot, a trail, two rules, two
+//! secrets; and who else may sign in: the company's people by Identity Center, its builds by their provider.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 
-use crate::aws::ec2::{self, Instance, Pair, Phase, Region, Rule, Snapshot, Tags, Volume};
+use crate::aws::ec2::{self, Image, Instance, Pair, Phase, Region, Rule, Snapshot, Tags, Volume};
+use crate::aws::events::Rule as EventRule;
+use crate::aws::iam::providers::{Oidc, Saml};
 use crate::aws::ids::{self, Entropy};
 use crate::aws::secrets::Secret;
 use crate::aws::state::World;
@@ -49,8 +53,67 @@ pub(super) fn add(world: &mut World, now: DateTime<Utc>) {
         };
         world.secrets.entry(REGION).or_default().insert(name.to_owned(), secret);
     }
+    providers(world, now);
+    rules(world);
     if let Some(region) = world.ec2.region_mut(REGION) {
         machine(region, now);
+    }
+}
+
+fn providers(world: &mut World, now: DateTime<Utc>) {
+    let account = world.account;
+    let people = Saml {
+        metadata: format!("<EntityDescriptor entityID=\"{}\"/>", "x".repeat(1_000)),
+        id: "samlp-0123456789abcdef0".to_owned(),
+        created_at: ec2::ago(now, 350),
+        tags: BTreeMap::new(),
+    };
+    world
+        .iam
+        .saml
+        .insert(format!("arn:aws:iam::{account}:saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE"), people);
+    let url = "token.actions.githubusercontent.com";
+    let builds = Oidc {
+        url: url.to_owned(),
+        clients: BTreeSet::from(["sts.amazonaws.com".to_owned()]),
+        thumbprints: vec!["6938fd4d98bab03faadb97b34396831e3780aea1".to_owned()],
+        created_at: ec2::ago(now, 210),
+        tags: BTreeMap::new(),
+    };
+    world.iam.oidc.insert(format!("arn:aws:iam::{account}:oidc-provider/{url}"), builds);
+}
+
+/// One of the owner's own, and one that AWS keeps.
+fn rules(world: &mut World) {
+    let nightly = EventRule {
+        name: "nightly-batch".to_owned(),
+        pattern: None,
+        schedule: Some("cron(0 2 * * ? *)".to_owned()),
+        description: Some("Starts the nightly batch".to_owned()),
+        role: None,
+        enabled: true,
+        managed_by: None,
+        targets: BTreeMap::from([(
+            "queue".to_owned(),
+            json!({ "Id": "queue", "Arn": format!("arn:aws:sqs:{REGION}:{}:nightly-batch", world.account) }),
+        )]),
+    };
+    let managed = EventRule {
+        name: "AutoScalingManagedRule".to_owned(),
+        pattern: Some(
+            json!({ "source": ["aws.ec2"], "detail-type": ["EC2 Instance Rebalance Recommendation"] }).to_string(),
+        ),
+        schedule: None,
+        description: Some("This rule is used to route Instance notifications to EC2 Auto Scaling".to_owned()),
+        managed_by: Some("autoscaling.amazonaws.com"),
+        targets: BTreeMap::from([(
+            "autoscaling".to_owned(),
+            json!({ "Id": "autoscaling", "Arn": format!("arn:aws:autoscaling:{REGION}:::") }),
+        )]),
+        ..nightly.clone()
+    };
+    for rule in [nightly, managed] {
+        world.rules.insert((REGION.to_owned(), rule.name.clone()), rule);
     }
 }
 
@@ -94,6 +157,14 @@ fn machine(region: &mut Region, now: DateTime<Utc>) {
         shared_with: BTreeSet::new(),
         tags: tagged("batch-1"),
     };
+    let image = Image {
+        id: named("ami", "batch"),
+        name: "batch".to_owned(),
+        created_at: ec2::ago(now, 95),
+        shared_with: BTreeSet::new(),
+        tags: tagged("batch"),
+    };
+    region.images.insert(image.id.clone(), image);
     region.snapshots.insert(snapshot.id.clone(), snapshot);
     let instance = Instance {
         id: id.clone(),

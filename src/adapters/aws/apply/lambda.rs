@@ -14,6 +14,9 @@ pub(super) async fn make(lambda: &Client, call: &ApiCall) -> CallAnswer {
         ApiCall::DeleteFunctionUrlConfig { function_name } => {
             sent(call, lambda.delete_function_url_config().function_name(function_name).send()).await
         }
+        ApiCall::RemovePermission { function_name, statement_id } => {
+            sent(call, lambda.remove_permission().function_name(function_name).statement_id(statement_id).send()).await
+        }
         ApiCall::DeleteFunction { function_name } => {
             sent(call, lambda.delete_function().function_name(function_name).send()).await
         }

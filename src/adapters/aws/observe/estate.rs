@@ -1,20 +1,24 @@
 //! Reads machines, functions, doors and what watches the account, in the Region that each is in.
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
-use aws_sdk_ec2::types::{InstanceAttributeName, SnapshotAttributeName};
-use chrono::{DateTime, Utc};
+use aws_sdk_ec2::types::{ImageAttributeName, InstanceAttributeName, PermissionGroup, SnapshotAttributeName};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    Function, Ingress, Instance, KeyPair, Observation, Rule, Sharing, Source, Url, Volume, Watching,
+    ChangedFunction, Function, Ingress, Instance, KeyPair, Observation, PublishedCode, Rule, Sharing, Source, Url,
+    Volume, Watching,
 };
 use crate::ports::CloudError;
 
 /// Events that are looked up for one question; each takes half a second.
 const EVENTS_MAX: usize = 6;
+
+/// How Lambda writes times.
+const LAST_MODIFIED: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
 
 type Read<T> = Result<T, CloudError>;
 
@@ -79,12 +83,17 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
     }))
 }
 
-pub(super) async fn function(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
+pub(in crate::adapters::aws) async fn function(
+    account: &AccountClients,
+    region: &str,
+    name: &str,
+) -> Read<Observation> {
     let Regional { lambda, .. } = &*account.regions.of(region);
     let asked =
         asked!("lambda:GetFunctionConfiguration", lambda.get_function_configuration().function_name(name).send());
     let Some(found) = asked? else { return Ok(Observation::OwnerMissing) };
-    let (policy, url, sources, versions) = tokio::try_join!(
+    let own = arn(account, "lambda", region, &format!("function:{name}"));
+    let (policy, url, sources, versions, rules) = tokio::try_join!(
         async { asked!("lambda:GetPolicy", lambda.get_policy().function_name(name).send()) },
         async { asked!("lambda:GetFunctionUrlConfig", lambda.get_function_url_config().function_name(name).send()) },
         async {
@@ -99,6 +108,7 @@ pub(super) async fn function(account: &AccountClients, region: &str, name: &str)
                 lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect()
             )
         },
+        super::rules::calling(account, region, &own),
     )?;
     let sources: Vec<aws_sdk_lambda::types::EventSourceMappingConfiguration> = sources.unwrap_or_default();
     let versions: Vec<aws_sdk_lambda::types::FunctionConfiguration> = versions.unwrap_or_default();
@@ -112,7 +122,7 @@ pub(super) async fn function(account: &AccountClients, region: &str, name: &str)
     variables.sort();
     Ok(Observation::Function(Function {
         name: name.to_owned(),
-        arn: arn(account, "lambda", region, &format!("function:{name}")),
+        arn: own,
         role: found.role.unwrap_or_default(),
         runtime: found.runtime.map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
         handler: found.handler.unwrap_or_default(),
@@ -128,7 +138,38 @@ pub(super) async fn function(account: &AccountClients, region: &str, name: &str)
             .filter(|version| version.version.as_deref() != Some("$LATEST"))
             .filter_map(|version| Some((version.version?, version.code_sha256?)))
             .collect(),
+        rules,
     }))
+}
+
+pub(super) async fn changed_function(
+    account: &AccountClients,
+    region: &str,
+    name: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Regional { lambda, .. } = &*account.regions.of(region);
+    let versions = async {
+        let asked =
+            lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect();
+        asked!("lambda:ListVersionsByFunction", asked)
+    };
+    let (function, versions, proof) =
+        tokio::try_join!(function(account, region, name), versions, events(account, region, event_ids))?;
+    let Observation::Function(function) = function else { return Ok(Observation::OwnerMissing) };
+    let times = proof.iter().filter_map(|event| event["eventTime"].as_str()?.parse::<DateTime<Utc>>().ok());
+    let first_changed_at = times.min();
+    let versions: Vec<aws_sdk_lambda::types::FunctionConfiguration> = versions.unwrap_or_default();
+    let published = versions.into_iter().filter_map(|version| {
+        let changed_at = version.last_modified?;
+        let at = DateTime::parse_from_str(&changed_at, LAST_MODIFIED).ok()?;
+        let number: u64 = version.version?.parse().ok()?;
+        let (version, code_sha256) = (number.to_string(), version.code_sha256?);
+        (at < first_changed_at?).then_some((number, PublishedCode { version, code_sha256, changed_at }))
+    });
+    let previous = published.max_by_key(|(number, _)| *number).map(|(_, published)| published);
+    let first_changed_at = first_changed_at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    Ok(Observation::ChangedFunction(ChangedFunction { function, first_changed_at, previous }))
 }
 
 pub(super) async fn key_pair(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
@@ -241,23 +282,43 @@ pub(super) async fn sharing(
     let shared = async { asked!("ec2:DescribeSnapshotAttribute", request.send()) };
     let (shared, proof) = tokio::try_join!(shared, events(account, region, event_ids))?;
     let Some(shared) = shared else { return Ok(Observation::OwnerMissing) };
-    let added = proof.iter().flat_map(|event| {
-        items(&event["requestParameters"]["createVolumePermission"]["add"])
-            .into_iter()
-            .filter_map(|item| item["userId"].as_str().or_else(|| item["group"].as_str()))
-    });
-    let added: Vec<&str> = added.collect();
     let now = shared.create_volume_permissions().iter();
-    let now =
-        now.filter_map(|one| one.user_id().or_else(|| one.group().map(aws_sdk_ec2::types::PermissionGroup::as_str)));
+    let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(PermissionGroup::as_str)));
+    let arn = format!("arn:aws:ec2:{region}::snapshot/{id}");
+    Ok(shared_by(&proof, "createVolumePermission", id, arn, now))
+}
+
+pub(super) async fn image_sharing(
+    account: &AccountClients,
+    region: &str,
+    id: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let request = ec2.describe_image_attribute().image_id(id).attribute(ImageAttributeName::LaunchPermission);
+    let shared = async { asked!("ec2:DescribeImageAttribute", request.send()) };
+    let (shared, proof) = tokio::try_join!(shared, events(account, region, event_ids))?;
+    let Some(shared) = shared else { return Ok(Observation::OwnerMissing) };
+    let now = shared.launch_permissions().iter();
+    let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(PermissionGroup::as_str)));
+    let arn = format!("arn:aws:ec2:{region}::image/{id}");
+    Ok(shared_by(&proof, "launchPermission", id, arn, now))
+}
+
+/// Those of `now` whom the events have let in.
+fn shared_by<'a>(
+    proof: &[Value],
+    permission: &str,
+    id: &str,
+    arn: String,
+    now: impl Iterator<Item = &'a str>,
+) -> Observation {
+    let added = proof.iter().flat_map(|event| items(&event["requestParameters"][permission]["add"]));
+    let added: Vec<&str> =
+        added.filter_map(|item| item["userId"].as_str().or_else(|| item["group"].as_str())).collect();
     let mut with: Vec<String> = now.filter(|who| added.contains(who)).map(str::to_owned).collect();
     with.sort();
-    Ok(Observation::Sharing(Sharing {
-        snapshot_id: id.to_owned(),
-        arn: format!("arn:aws:ec2:{region}::snapshot/{id}"),
-        with,
-        proven: !added.is_empty(),
-    }))
+    Observation::Sharing(Sharing { id: id.to_owned(), arn, with, proven: !added.is_empty() })
 }
 
 pub(super) async fn trail(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {

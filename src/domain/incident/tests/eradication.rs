@@ -214,3 +214,43 @@ fn a_victim_is_never_offered_for_deletion() {
     });
     assert_eq!(off.kind(), "deactivate-access-key");
 }
+
+#[test]
+fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
+    let of = |kind: &str, trace: Trace| Trace { resource_type: format!("AWS::{kind}"), ..trace };
+    let id = "5e2b0a1c-0000-4000-8000-000000000001";
+    let function = [("AddPermission", "open", true), ("AddPermission", "api", false)];
+    let code = [("AddPermission", "open", true), ("UpdateFunctionCode", "", true)];
+    let settings = [("UpdateFunctionConfiguration", "", true), ("UpdateFunctionCode", "", true)];
+    let taken_off = [("PutTargets", "a b", true), ("RemoveTargets", "a", true), ("PutTargets", "b", false)];
+    let mut case = Case::new();
+    hunted(
+        &mut case,
+        vec![
+            of("RolesAnywhere::Profile", made("Profile", id)),
+            of("RolesAnywhere::TrustAnchor", made("TrustAnchor", id)),
+            of("RolesAnywhere::TrustAnchor", made("TrustAnchor", "by its name only")),
+            made("OIDCProvider", "arn:aws:iam::111122223333:oidc-provider/id.example.org/a"),
+            of("Events::Rule", changed("Rule", "tick", &[("PutRule", "", true), ("PutTargets", "1", true)])),
+            of("Events::Rule", changed("Rule", "nightly", &taken_off)),
+            of("Lambda::Function", changed("Function", "orders", &function)),
+            of("Lambda::Function", changed("Function", "mail", &code)),
+            of("Lambda::Function", changed("Function", "bills", &settings)),
+            of("Lambda::Url", made("Url", "orders")),
+        ],
+    );
+    let expected = [
+        ("remove-function-permission", "mail"),
+        ("remove-function-permission", "orders"),
+        ("delete-identity-provider", "id.example.org/a"),
+        ("delete-trust-anchor", id),
+        ("delete-function-url", "orders"),
+        ("delete-roles-anywhere-profile", id),
+        ("remove-event-rule", "tick"),
+        ("restore-function-code", "bills"),
+        ("restore-function-code", "mail"),
+    ];
+    assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
+    let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
+    assert_eq!(hands, ["by its name only", "nightly", "bills"], "configuration is for people to put back");
+}

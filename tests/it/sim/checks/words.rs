@@ -67,6 +67,8 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::BlastRadiusRead { .. } => "BlastRadiusRead",
         Event::TrailHunted { .. } => "TrailHunted",
         Event::TrailSwept { .. } => "TrailSwept",
+        Event::InventoryTaken { .. } => "InventoryTaken",
+        Event::ThingsLookedAt { .. } => "ThingsLookedAt",
         Event::VerdictReached { .. } => "VerdictReached",
         Event::RiskAgreed { .. } => "RiskAgreed",
         Event::RiskAccepted => "RiskAccepted",

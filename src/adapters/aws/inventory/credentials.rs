@@ -1,0 +1,145 @@
+//! What users have to get in with. Two lists are of the whole account; keys and passwords are asked for user by user,
+//! so of a large account only those of the users that can matter are read.
+
+use aws_sdk_iam::Client;
+use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
+
+use super::super::fault::{fault, is_missing};
+use super::super::instant;
+use super::super::observe::status;
+use super::{AT_ONCE, PAGES_MAX, cut_short, paged};
+use crate::domain::hunt::pivot::HOME_REGION;
+use crate::domain::inventory::evidence::PASSWORD;
+use crate::domain::inventory::{Stock, Thing};
+use crate::domain::observation::KeyStatus;
+use crate::ports::Look;
+
+/// Of an account with no more users than this, all are read.
+const USERS_ALL: usize = 50;
+/// Of a larger one no more than this.
+const USERS_MAX: usize = 150;
+const USER: &str = "AWS::IAM::User";
+const KEY: &str = "AWS::IAM::AccessKey";
+const MFA: &str = "AWS::IAM::VirtualMFADevice";
+const SERVICE: &str = "AWS::IAM::ServiceSpecificCredential";
+/// Of the keys of models: they call without a signature.
+const BEDROCK: &str = "bedrock.amazonaws.com";
+
+pub(super) async fn read(iam: &Client, look: Look<'_>, users: Vec<(String, Option<DateTime<Utc>>)>) -> Stock {
+    let (mut stock, devices, services) =
+        tokio::join!(Box::pin(of_users(iam, look, users)), Box::pin(devices(iam, look)), Box::pin(services(iam, look)));
+    stock.take(devices);
+    stock.take(services);
+    stock
+}
+
+/// Keys and passwords.
+async fn of_users(iam: &Client, look: Look<'_>, users: Vec<(String, Option<DateTime<Utc>>)>) -> Stock {
+    let mut stock = Stock::default();
+    let all = users.len();
+    let matters = |(name, at): &(String, Option<DateTime<Utc>>)| {
+        look.users.contains(name) || at.is_some_and(|at| at >= look.since)
+    };
+    let mut wanted: Vec<String> = if all <= USERS_ALL {
+        users.into_iter().map(|(name, _)| name).collect()
+    } else {
+        users.into_iter().filter(matters).map(|(name, _)| name).collect()
+    };
+    wanted.truncate(USERS_MAX);
+    if wanted.len() < all {
+        stock.limits.insert(format!(
+            "Access keys and passwords were read of {} of {all} users: of those that are new or that the attacker has \
+             reached. For the others look at the credential report (iam:GenerateCredentialReport).",
+            wanted.len()
+        ));
+    }
+    for some in wanted.chunks(AT_ONCE) {
+        let reads = some.iter().map(|name| Box::pin(of_user(iam, name, look)));
+        join_all(reads).await.into_iter().for_each(|one| stock.take(one));
+    }
+    stock
+}
+
+async fn of_user(iam: &Client, name: &str, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let keys = async { paged!("iam:ListAccessKeys", iam.list_access_keys().user_name(name), access_key_metadata) };
+    let login = async { Box::pin(iam.get_login_profile().user_name(name).send()).await };
+    let ((keys, _, failed), login) = tokio::join!(keys, login);
+    // A user who has gone meanwhile has no keys.
+    if let Some(error) = failed.filter(|error| !is_missing(error)) {
+        stock.gap(HOME_REGION, &[KEY], format!("keys of user {name}: {error}"));
+    }
+    for key in keys {
+        let Some(id) = key.access_key_id else { continue };
+        let at = key.create_date.as_ref().and_then(instant);
+        let thing = Thing::of_iam(KEY, &id, at).owned_by(USER, name).fact(format!("of user {name}"));
+        let off = key.status.as_ref().is_some_and(|of| status(of) == KeyStatus::Inactive);
+        stock.add(if off { thing.fact("Inactive") } else { thing }, look.since);
+    }
+    match login.map_err(|e| fault("iam:GetLoginProfile", &e)) {
+        Ok(answer) => {
+            let at = answer.login_profile.and_then(|profile| instant(&profile.create_date));
+            let thing = Thing::of_iam(USER, name, at).part(PASSWORD).owned_by(USER, name);
+            stock.add(thing.fact("can sign in to the console"), look.since);
+        }
+        Err(error) if is_missing(&error) => {}
+        Err(error) => stock.gap(HOME_REGION, &[USER], format!("password of user {name}: {error}")),
+    }
+    stock
+}
+
+/// All virtual MFA devices. One that is on nobody has no time, and lets nobody in.
+async fn devices(iam: &Client, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let (found, cut, failed) = paged!("iam:ListVirtualMFADevices", iam.list_virtual_mfa_devices(), virtual_mfa_devices);
+    if cut {
+        stock.limits.insert(cut_short("MFA devices"));
+    }
+    if let Some(error) = failed {
+        stock.gap(HOME_REGION, &[MFA], error.to_string());
+    }
+    for device in found {
+        let mut thing = Thing::of_iam(MFA, &device.serial_number, device.enable_date.as_ref().and_then(instant));
+        if let Some(user) = device.user {
+            thing = thing.owned_by(USER, &user.user_name).fact(format!("of user {}", user.user_name));
+        }
+        stock.add(thing, look.since);
+    }
+    stock
+}
+
+/// Credentials for one service, of all users.
+async fn services(iam: &Client, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let mut marker: Option<String> = None;
+    for page in 0.. {
+        if page == PAGES_MAX {
+            stock.limits.insert(cut_short("service-specific credentials"));
+            break;
+        }
+        let asked = iam.list_service_specific_credentials().all_users(true).set_marker(marker.take());
+        let answer = match Box::pin(asked.send()).await.map_err(|e| fault("iam:ListServiceSpecificCredentials", &e)) {
+            Ok(answer) => answer,
+            Err(error) => {
+                stock.gap(HOME_REGION, &[SERVICE], error.to_string());
+                break;
+            }
+        };
+        for found in answer.service_specific_credentials.unwrap_or_default() {
+            let user = &found.user_name;
+            let what =
+                if found.service_name == BEDROCK { "Amazon Bedrock API key" } else { found.service_name.as_str() };
+            let thing = Thing::of_iam(SERVICE, &found.service_specific_credential_id, instant(&found.create_date))
+                .owned_by(USER, user)
+                .fact(format!("{what} of user {user}"));
+            let off = status(&found.status) == KeyStatus::Inactive;
+            stock.add(if off { thing.fact("Inactive") } else { thing }, look.since);
+        }
+        marker = answer.marker.filter(|_| answer.is_truncated);
+        if marker.is_none() {
+            break;
+        }
+    }
+    stock
+}

@@ -1,0 +1,253 @@
+//! What runs in a Region and what lets somebody in there: instances, key pairs, functions, rules.
+
+use aws_sdk_ec2::types::Instance;
+use aws_sdk_lambda::types::{FunctionConfiguration, FunctionUrlAuthType};
+use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::super::fault::{fault, is_missing};
+use super::super::instant;
+use super::super::regional::Regional;
+use super::{AT_ONCE, PAGES_MAX, cut_short, federation, paged};
+use crate::domain::inventory::{Stock, Thing};
+use crate::ports::Look;
+
+/// Of a Region with no more functions than this, the address and the policy of each are read.
+const FUNCTIONS_ALL: usize = 60;
+const INSTANCE: &str = "AWS::EC2::Instance";
+const PAIR: &str = "AWS::EC2::KeyPair";
+const FUNCTION: &str = "AWS::Lambda::Function";
+const URL: &str = "AWS::Lambda::Url";
+const PERMISSION: &str = "AWS::Lambda::Permission";
+const RULE: &str = "AWS::Events::Rule";
+
+pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: Look<'_>) -> Stock {
+    let (mut stock, pairs, functions, rules, anchors) = tokio::join!(
+        Box::pin(instances(clients, region, look)),
+        Box::pin(pairs(clients, region, look)),
+        Box::pin(functions(clients, account, region, look)),
+        Box::pin(rules(clients, region, look)),
+        Box::pin(federation::anchors(clients, region, look))
+    );
+    [pairs, functions, rules, anchors].into_iter().for_each(|part| stock.take(part));
+    stock
+}
+
+async fn instances(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let (found, cut, failed) =
+        paged!("ec2:DescribeInstances", clients.ec2.describe_instances().max_results(500), reservations);
+    if cut {
+        stock.limits.insert(cut_short(&format!("instances in {region}")));
+    }
+    if let Some(error) = failed {
+        stock.gap(region, &[INSTANCE], error.to_string());
+    }
+    for instance in found.into_iter().flat_map(|held| held.instances.unwrap_or_default()) {
+        let state = instance.state().and_then(|state| state.name()).map_or("", |name| name.as_str());
+        if !matches!(state, "shutting-down" | "terminated") {
+            stock.add(of_instance(&instance, state, region), look.since);
+        }
+    }
+    stock
+}
+
+fn of_instance(instance: &Instance, state: &str, region: &str) -> Thing {
+    let id = instance.instance_id().unwrap_or_default();
+    let mut thing = Thing::regional(INSTANCE, id, region, instance.launch_time().and_then(instant));
+    let kind = instance.instance_type().map_or("", |kind| kind.as_str());
+    thing = thing.fact(format!("{kind}, {state}"));
+    if let Some(arn) = instance.iam_instance_profile().and_then(|profile| profile.arn()) {
+        thing = thing.fact(format!("has instance profile {}", arn.rsplit('/').next().unwrap_or(arn)));
+    }
+    match instance.key_name() {
+        Some(key) => thing.fact(format!("key pair {key}")),
+        None => thing,
+    }
+}
+
+async fn pairs(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let asked = Box::pin(clients.ec2.describe_key_pairs().send()).await;
+    match asked.map_err(|e| fault("ec2:DescribeKeyPairs", &e)) {
+        Ok(answer) => {
+            for pair in answer.key_pairs.unwrap_or_default() {
+                let at = pair.create_time.as_ref().and_then(instant);
+                stock.add(Thing::regional(PAIR, &pair.key_name.unwrap_or_default(), region, at), look.since);
+            }
+        }
+        Err(error) => stock.gap(region, &[PAIR], error.to_string()),
+    }
+    stock
+}
+
+/// Rules of the Region's own bus. AWS does not say when they were made, so they are counted.
+async fn rules(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let mut token: Option<String> = None;
+    for page in 0.. {
+        if page == PAGES_MAX {
+            stock.limits.insert(cut_short(&format!("rules in {region}")));
+            break;
+        }
+        let asked = Box::pin(clients.events.list_rules().set_next_token(token.take()).send()).await;
+        let answer = match asked.map_err(|e| fault("events:ListRules", &e)) {
+            Ok(answer) => answer,
+            Err(error) => {
+                stock.gap(region, &[RULE], error.to_string());
+                break;
+            }
+        };
+        for rule in answer.rules.unwrap_or_default() {
+            stock.add(Thing::regional(RULE, &rule.name.unwrap_or_default(), region, None), look.since);
+        }
+        token = answer.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    stock
+}
+
+async fn functions(clients: &Regional, account: &str, region: &str, look: Look<'_>) -> Stock {
+    let mut stock = Stock::default();
+    let (found, cut, failed) = paged!("lambda:ListFunctions", clients.lambda.list_functions(), functions);
+    if cut {
+        stock.limits.insert(cut_short(&format!("functions in {region}")));
+    }
+    if let Some(error) = failed {
+        stock.gap(region, &[FUNCTION, URL, PERMISSION], error.to_string());
+    }
+    let all = found.len();
+    let mut wanted = Vec::new();
+    for function in found {
+        let at = function.last_modified().and_then(moment);
+        let new = at.is_some_and(|at| at >= look.since);
+        if all <= FUNCTIONS_ALL || new {
+            wanted.push(function);
+        } else {
+            stock.add(of_function(&function, region, at), look.since);
+        }
+    }
+    if wanted.len() < all {
+        stock.limits.insert(format!(
+            "In {region} the addresses and permissions of {} of {all} functions were read: of those that were changed \
+             since.",
+            wanted.len()
+        ));
+    }
+    for some in wanted.chunks(AT_ONCE) {
+        let reads = some.iter().map(|function| Box::pin(access(clients, account, function, region, look)));
+        join_all(reads).await.into_iter().for_each(|one| stock.take(one));
+    }
+    stock
+}
+
+fn of_function(function: &FunctionConfiguration, region: &str, at: Option<DateTime<Utc>>) -> Thing {
+    let thing = Thing::regional(FUNCTION, function.function_name().unwrap_or_default(), region, at);
+    match function.role() {
+        Some(arn) => thing.fact(format!("has role {}", arn.rsplit('/').next().unwrap_or(arn))),
+        None => thing,
+    }
+}
+
+/// A function with its address and with those from elsewhere whom it lets in.
+async fn access(
+    clients: &Regional,
+    account: &str,
+    function: &FunctionConfiguration,
+    region: &str,
+    look: Look<'_>,
+) -> Stock {
+    let mut stock = Stock::default();
+    let name = function.function_name().unwrap_or_default();
+    let (url, policy) = tokio::join!(
+        Box::pin(clients.lambda.get_function_url_config().function_name(name).send()),
+        Box::pin(clients.lambda.get_policy().function_name(name).send())
+    );
+    match url.map_err(|e| fault("lambda:GetFunctionUrlConfig", &e)) {
+        Ok(url) => {
+            let open = url.auth_type == FunctionUrlAuthType::None;
+            let whom = if open { "anybody can call it" } else { "callers have to sign" };
+            let thing = Thing::regional(URL, name, region, moment(&url.creation_time)).owned_by(FUNCTION, name);
+            stock.add(thing.fact(whom), look.since);
+        }
+        Err(error) if is_missing(&error) => {}
+        Err(error) => stock.gap(region, &[URL], format!("address of function {name}: {error}")),
+    }
+    let strangers = match policy.map_err(|e| fault("lambda:GetPolicy", &e)) {
+        Ok(answer) => strangers(answer.policy.as_deref().unwrap_or_default(), account),
+        Err(error) if is_missing(&error) => Vec::new(),
+        Err(error) => {
+            stock.gap(region, &[PERMISSION], format!("permissions of function {name}: {error}"));
+            Vec::new()
+        }
+    };
+    let mut thing = of_function(function, region, function.last_modified().and_then(moment));
+    for (statement, whom) in strangers {
+        thing = thing.fact(format!("lets in {whom}"));
+        stock
+            .add(Thing::regional(PERMISSION, name, region, None).part(&statement).owned_by(FUNCTION, name), look.since);
+    }
+    stock.add(thing, look.since);
+    stock
+}
+
+/// The statements of a function's policy that let in somebody who is neither of the account nor a service that calls
+/// for it.
+fn strangers(policy: &str, account: &str) -> Vec<(String, String)> {
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return Vec::new() };
+    let statements = match &policy["Statement"] {
+        Value::Array(statements) => statements.clone(),
+        one => vec![one.clone()],
+    };
+    let of = |statement: &Value| {
+        let whom = match &statement["Principal"] {
+            Value::String(whom) => vec![whom.clone()],
+            principals => match &principals["AWS"] {
+                Value::String(whom) => vec![whom.clone()],
+                Value::Array(all) => all.iter().filter_map(|whom| whom.as_str().map(str::to_owned)).collect(),
+                _ => Vec::new(),
+            },
+        };
+        let strangers = whom.into_iter().filter(|whom| whom != account && !whom.contains(&format!(":{account}:")));
+        let strangers: Vec<String> = strangers.collect();
+        let id = statement["Sid"].as_str().unwrap_or("-").to_owned();
+        (statement["Effect"] == "Allow" && !strangers.is_empty()).then(|| (id, strangers.join(", ")))
+    };
+    statements.iter().filter_map(of).collect()
+}
+
+/// `2026-01-31T10:20:30.000+0000`
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok().map(|at| at.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lambdas_times_are_read_and_strange_ones_are_none() {
+        assert_eq!(moment("2026-01-31T10:20:30.000+0000").unwrap().to_rfc3339(), "2026-01-31T10:20:30+00:00");
+        assert!(["", "yesterday", "2026-01-31"].into_iter().all(|text| moment(text).is_none()));
+    }
+
+    #[test]
+    fn strangers_are_who_is_not_of_the_account() {
+        let of = |principal: &str| {
+            let policy = format!(r#"{{"Statement":[{{"Sid":"s","Effect":"Allow","Principal":{principal}}}]}}"#);
+            strangers(&policy, "111122223333").into_iter().map(|(_, whom)| whom).collect::<Vec<_>>()
+        };
+        assert_eq!(of(r#""*""#), ["*"]);
+        assert_eq!(of(r#"{"AWS":"*"}"#), ["*"]);
+        assert_eq!(
+            of(r#"{"AWS":["arn:aws:iam::444455556666:root","arn:aws:iam::111122223333:role/a"]}"#),
+            ["arn:aws:iam::444455556666:root"]
+        );
+        assert!(of(r#"{"AWS":"111122223333"}"#).is_empty());
+        assert!(of(r#"{"Service":"events.amazonaws.com"}"#).is_empty());
+        assert!(strangers("{", "111122223333").is_empty() && strangers("{}", "111122223333").is_empty());
+    }
+}

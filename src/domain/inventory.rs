@@ -1,0 +1,331 @@
+//! What exists in an account, set against what the log says. The trail shows what was done; where it has a gap, or was
+//! not read, what exists now still stands there, with the time at which it was made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::hunt::Trace;
+use super::hunt::pivot::HOME_REGION;
+use super::trail::footprint::State;
+use super::trail::token::bare_name;
+
+pub mod evidence;
+
+pub use evidence::Evidence;
+
+/// The trail shows a call up to so much later: what is younger is not judged yet.
+pub const TRAIL_DELAY: TimeDelta = TimeDelta::minutes(20);
+/// Things that one reading keeps: what was made since the compromise is rarely more than a few.
+const THINGS_MAX: usize = 5_000;
+/// Things of one list that the incident remembers.
+const REMEMBERED_MAX: usize = 200;
+
+/// One thing that AWS shows.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Thing {
+    /// As in `CloudFormation`: `AWS::IAM::User`.
+    pub resource_type: String,
+    /// As the calls have it: a name, an id or an ARN.
+    pub id: String,
+    /// Which part of it, when not all of it is meant: `password`, `v3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Where it is; for IAM the Region of its events.
+    pub region: String,
+    /// When it was made, if AWS says so; for a function when it was last changed, for an instance when last started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<DateTime<Utc>>,
+    /// Whose it is: type and id of a user or function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<(String, String)>,
+    /// What a person has to know about it, in a few words each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<String>,
+}
+
+impl Thing {
+    /// Of IAM, which is in all Regions and recorded in one.
+    pub fn of_iam(resource_type: &str, id: &str, created_at: Option<DateTime<Utc>>) -> Self {
+        Self::regional(resource_type, id, HOME_REGION, created_at)
+    }
+
+    /// Of one Region.
+    pub fn regional(resource_type: &str, id: &str, region: &str, created_at: Option<DateTime<Utc>>) -> Self {
+        Self {
+            resource_type: resource_type.to_owned(),
+            id: id.to_owned(),
+            part: None,
+            region: region.to_owned(),
+            created_at,
+            of: None,
+            facts: Vec::new(),
+        }
+    }
+
+    /// A part of it.
+    #[must_use]
+    pub fn part(mut self, part: &str) -> Self {
+        self.part = Some(part.to_owned());
+        self
+    }
+
+    /// Something that belongs to this.
+    #[must_use]
+    pub fn owned_by(mut self, resource_type: &str, id: &str) -> Self {
+        self.of = Some((resource_type.to_owned(), id.to_owned()));
+        self
+    }
+
+    /// With what a person has to know.
+    #[must_use]
+    pub fn fact(mut self, fact: impl Into<String>) -> Self {
+        self.facts.push(fact.into());
+        self
+    }
+
+    /// What tells it from all others; made anew under the same name it is another.
+    pub fn key(&self) -> String {
+        let (part, at) = (self.part.as_deref().unwrap_or("-"), self.created_at.map_or(0, |at| at.timestamp()));
+        format!("{} {} {} {part} {at}", self.resource_type, self.region, self.id)
+    }
+
+    /// Whether the search has shown it already, as the attacker's or as something that they have changed; then it is
+    /// removed or put back with the rest.
+    pub fn is_in(&self, footprint: &[Trace]) -> bool {
+        let is = |trace: &Trace, resource_type: &str, id: &str| {
+            trace.resource_type == resource_type
+                && bare_name(&trace.id) == bare_name(id)
+                && (resource_type.starts_with("AWS::IAM::") || trace.region == self.region)
+                && trace.state != State::Deleted
+        };
+        let itself = |trace: &Trace| {
+            let part = self.part.as_deref().is_none_or(|part| trace.made_by_attacker || has_part(trace, part));
+            is(trace, &self.resource_type, &self.id) && part
+        };
+        let owner = |trace: &Trace| {
+            let owner = self.of.as_ref();
+            owner.is_some_and(|(resource_type, id)| trace.made_by_attacker && is(trace, resource_type, id))
+        };
+        footprint.iter().any(|trace| itself(trace) || owner(trace))
+    }
+}
+
+/// Whether the attacker has added this part to what was there before.
+fn has_part(trace: &Trace, part: &str) -> bool {
+    trace.deeds.iter().filter(|deed| deed.by_attacker).any(|deed| match deed.operation.as_str() {
+        "CreateLoginProfile" => part == evidence::PASSWORD,
+        "CreatePolicyVersion" => deed.what == part,
+        _ => false,
+    })
+}
+
+/// What could not be looked at.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Where.
+    pub region: String,
+    /// Of which types; of all when empty.
+    pub resource_types: Vec<String>,
+    /// Why not.
+    pub why: String,
+}
+
+impl Gap {
+    fn hides(&self, thing: &Thing) -> bool {
+        let kind = self.resource_types.is_empty() || self.resource_types.contains(&thing.resource_type);
+        self.region == thing.region && kind
+    }
+}
+
+/// What one reading of an account shows.
+#[derive(Clone, Debug, Default)]
+pub struct Stock {
+    /// What can have been made since the compromise.
+    pub things: Vec<Thing>,
+    /// How many there are in all, by type.
+    pub counts: BTreeMap<String, u64>,
+    /// Of which AWS does not say when they were made.
+    pub undated: Vec<Thing>,
+    /// What could not be looked at.
+    pub gaps: Vec<Gap>,
+    /// What was left out, a sentence each.
+    pub limits: BTreeSet<String>,
+}
+
+impl Stock {
+    /// One more thing. What is older than `since` is only counted.
+    pub fn add(&mut self, thing: Thing, since: DateTime<Utc>) {
+        if thing.part.is_none() {
+            *self.counts.entry(thing.resource_type.clone()).or_default() += 1;
+        }
+        match thing.created_at {
+            Some(at) if at < since => {}
+            None if self.undated.len() < THINGS_MAX => self.undated.push(thing),
+            Some(_) if self.things.len() < THINGS_MAX => self.things.push(thing),
+            None => {
+                self.limits.insert(format!("More than {THINGS_MAX} things have no time of making."));
+            }
+            Some(_) => {
+                self.limits
+                    .insert(format!("More than {THINGS_MAX} things were made since: the rest is not looked at."));
+            }
+        }
+    }
+
+    /// Something could not be looked at.
+    pub fn gap(&mut self, region: &str, resource_types: &[&str], why: String) {
+        let resource_types = resource_types.iter().map(ToString::to_string).collect();
+        self.gaps.push(Gap { region: region.to_owned(), resource_types, why });
+    }
+
+    /// Together with another part of the account.
+    pub fn take(&mut self, other: Self) {
+        let Self { things, counts, undated, gaps, limits } = other;
+        let room = THINGS_MAX.saturating_sub(self.things.len());
+        if things.len() > room {
+            self.limits.insert(format!("More than {THINGS_MAX} things were made since: the rest is not looked at."));
+        }
+        self.things.extend(things.into_iter().take(room));
+        for (resource_type, count) in counts {
+            *self.counts.entry(resource_type).or_default() += count;
+        }
+        self.undated.extend(undated);
+        self.undated.truncate(THINGS_MAX);
+        self.gaps.extend(gaps);
+        self.limits.extend(limits);
+    }
+}
+
+/// A thing, and the event that explains it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    /// What.
+    pub thing: Thing,
+    /// By which event.
+    pub evidence: Evidence,
+}
+
+/// What the incident remembers of one inventory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// What was made from then on is set against the log.
+    pub since: DateTime<Utc>,
+    /// The Regions that were looked at.
+    pub regions: Vec<String>,
+    /// How many things there are, by type.
+    pub counts: BTreeMap<String, u64>,
+    /// Made since, and no event says by whom: state only.
+    pub unexplained: Vec<Thing>,
+    /// Made since, by an event of somebody else's.
+    pub explained: Vec<Explained>,
+    /// Made since, and in the footprint that the search has shown.
+    pub theirs: u64,
+    /// So young that the trail may not show them yet.
+    pub young: u64,
+    /// Kinds that the attacker has touched and of which AWS does not say when they were made: how many there are.
+    pub undated: BTreeMap<String, u64>,
+    /// What could not be looked at.
+    pub gaps: Vec<Gap>,
+    /// What was left out, a sentence each.
+    pub limits: BTreeSet<String>,
+}
+
+impl Inventory {
+    /// Sets what exists against what the search has shown and what events say of the rest, by a thing's key; an error
+    /// is why the trail could not be asked about it.
+    pub fn of(
+        stock: Stock,
+        (since, now): (DateTime<Utc>, DateTime<Utc>),
+        footprint: &[Trace],
+        events: &BTreeMap<String, Result<Evidence, String>>,
+    ) -> Self {
+        let touched: BTreeSet<&str> = footprint.iter().map(|trace| trace.resource_type.as_str()).collect();
+        let mut undated: BTreeMap<String, u64> = BTreeMap::new();
+        for thing in stock.undated.iter().filter(|thing| is_touched(&touched, thing) && !thing.is_in(footprint)) {
+            *undated.entry(thing.resource_type.clone()).or_default() += 1;
+        }
+        let mut found =
+            Self { since, counts: stock.counts, undated, gaps: stock.gaps, limits: stock.limits, ..Self::default() };
+        for thing in stock.things {
+            match events.get(&thing.key()) {
+                _ if thing.is_in(footprint) => found.theirs += 1,
+                Some(Ok(evidence)) => found.explained.push(Explained { thing, evidence: evidence.clone() }),
+                Some(Err(why)) => {
+                    found.limits.insert(why.clone());
+                    found.unexplained.push(thing);
+                }
+                None if thing.created_at.is_some_and(|at| at + TRAIL_DELAY > now) => found.young += 1,
+                None => found.unexplained.push(thing),
+            }
+        }
+        found.unexplained.sort_by_key(|thing| (rank(thing), thing.key()));
+        found.explained.sort_by_key(|one| (rank(&one.thing), one.thing.key()));
+        found.bounded()
+    }
+
+    fn bounded(mut self) -> Self {
+        for (left, what) in
+            [(self.unexplained.len(), "explained by no event"), (self.explained.len(), "made by others")]
+        {
+            if left > REMEMBERED_MAX {
+                self.limits.insert(format!("{left} things are {what}; {REMEMBERED_MAX} of them are listed."));
+            }
+        }
+        self.unexplained.truncate(REMEMBERED_MAX);
+        self.explained.truncate(REMEMBERED_MAX);
+        self
+    }
+
+    /// What could not be looked at this time is as it was: nothing has gone because nobody looked.
+    #[must_use]
+    pub fn over(mut self, last: Option<&Self>) -> Self {
+        let hidden = |thing: &Thing| self.gaps.iter().any(|gap| gap.hides(thing));
+        let kept = last.into_iter().flat_map(|last| &last.unexplained).filter(|thing| hidden(thing));
+        let kept: Vec<Thing> = kept.filter(|thing| !self.unexplained.contains(thing)).cloned().collect();
+        self.unexplained.extend(kept);
+        self.bounded()
+    }
+
+    /// Whether another one shows the same. How many things there are in all changes all the time, and is no news.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let gaps = |of: &Self| -> Vec<(String, Vec<String>)> {
+            of.gaps.iter().map(|gap| (gap.region.clone(), gap.resource_types.clone())).collect()
+        };
+        self.since == other.since
+            && self.regions == other.regions
+            && self.unexplained == other.unexplained
+            && self.explained == other.explained
+            && self.undated == other.undated
+            && self.limits == other.limits
+            && gaps(self) == gaps(other)
+    }
+}
+
+/// Whether the attacker has touched such a thing.
+fn is_touched(touched: &BTreeSet<&str>, thing: &Thing) -> bool {
+    let of = thing.of.as_ref().map(|(resource_type, _)| resource_type.as_str());
+    touched.contains(thing.resource_type.as_str()) || of.is_some_and(|of| touched.contains(of))
+}
+
+/// What lets somebody in comes first, and what comes and goes by itself last.
+pub fn rank(thing: &Thing) -> u8 {
+    match thing.resource_type.as_str() {
+        "AWS::IAM::AccessKey" | "AWS::IAM::ServiceSpecificCredential" => 0,
+        kind if kind.starts_with("AWS::IAM::") || kind.starts_with("AWS::RolesAnywhere::") => 1,
+        "AWS::EC2::Instance" => 3,
+        _ => 2,
+    }
+}
+
+/// Of which the trail is to be asked who made them: what was made since, is not in the footprint, and has no event yet.
+pub fn to_explain<'a>(stock: &'a Stock, footprint: &[Trace], known: &BTreeSet<String>) -> Vec<&'a Thing> {
+    let open = |thing: &&Thing| !thing.is_in(footprint) && !known.contains(&thing.key());
+    let mut open: Vec<&Thing> = stock.things.iter().filter(open).collect();
+    open.sort_by_key(|thing| (rank(thing), thing.key()));
+    open
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+use serde_json::json;
+
+use super::*;
+use crate::domain::trail::deed::Deed;
+
+fn at(minutes: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(365) + TimeDelta::minutes(minutes)
+}
+
+fn trace(resource_type: &str, id: &str, region: &str, made_by_attacker: bool) -> Trace {
+    Trace {
+        resource_type: resource_type.into(),
+        id: id.into(),
+        account: None,
+        region: region.into(),
+        state: if made_by_attacker { State::Present } else { State::Modified },
+        made_by_attacker,
+        evidence: vec!["e-1".into()],
+        deeds: Vec::new(),
+    }
+}
+
+fn user(name: &str, minutes: i64) -> Thing {
+    Thing::of_iam("AWS::IAM::User", name, Some(at(minutes)))
+}
+
+fn stock(things: Vec<Thing>) -> Stock {
+    let mut stock = Stock::default();
+    things.into_iter().for_each(|thing| stock.add(thing, at(0)));
+    stock
+}
+
+fn inventory(things: Vec<Thing>, footprint: &[Trace], events: &[(&Thing, Result<Evidence, String>)]) -> Inventory {
+    let events = events.iter().map(|(thing, event)| (thing.key(), event.clone())).collect();
+    Inventory::of(stock(things), (at(0), at(100)), footprint, &events)
+}
+
+fn record(call: &str, request: &serde_json::Value, response: &serde_json::Value) -> String {
+    json!({
+        "eventID": format!("event of {call}"), "eventTime": "2026-01-01T00:00:00Z", "eventName": call,
+        "eventSource": "iam.amazonaws.com", "requestParameters": request, "responseElements": response,
+        "userIdentity": {"type": "AssumedRole", "accessKeyId": "ASIAPIPELINE", "principalId": "AROA1:ci",
+            "arn": "arn:aws:sts::111122223333:assumed-role/pipeline/ci"},
+    })
+    .to_string()
+}
+
+fn evidence() -> Evidence {
+    Evidence { event_id: "e-9".into(), call: "CreateUser".into(), by: "pipeline".into(), attackers: false }
+}
+
+#[test]
+fn what_was_made_since_is_theirs_or_somebodys_or_state_only() {
+    let things = [user("old", -1), user("theirs", 5), user("pipelines", 6), user("nobodys", 7), user("newborn", 90)];
+    let [_, _, pipelines, nobodys, _] = &things;
+    let footprint = [trace("AWS::IAM::User", "theirs", "us-east-1", true)];
+    let found = inventory(things.to_vec(), &footprint, &[(pipelines, Ok(evidence()))]);
+    assert_eq!(found.counts["AWS::IAM::User"], 5);
+    assert_eq!((found.theirs, found.young), (1, 1), "the trail may not show the newborn yet");
+    assert_eq!(found.unexplained, [nobodys.clone()]);
+    assert_eq!(found.explained.iter().map(|one| &one.thing).collect::<Vec<_>>(), [pipelines]);
+}
+
+#[test]
+fn the_same_name_elsewhere_or_made_anew_is_another_thing() {
+    let pair = |region: &str| Thing::regional("AWS::EC2::KeyPair", "k", region, Some(at(5)));
+    let footprint = [trace("AWS::EC2::KeyPair", "k", "us-west-2", true)];
+    assert!(pair("us-west-2").is_in(&footprint));
+    assert!(!pair("eu-west-1").is_in(&footprint));
+    let deleted = Trace { state: State::Deleted, ..trace("AWS::IAM::User", "svc", "us-east-1", true) };
+    assert!(!user("svc", 5).is_in(&[deleted]), "it is there again, and no event says by whom");
+    assert_ne!(user("svc", 5).key(), user("svc", 6).key());
+}
+
+#[test]
+fn what_hangs_on_something_of_theirs_is_theirs_and_a_part_only_if_they_added_it() {
+    let key = Thing::of_iam("AWS::IAM::AccessKey", "AKIAX", Some(at(5))).owned_by("AWS::IAM::User", "svc");
+    assert!(key.is_in(&[trace("AWS::IAM::User", "svc", "us-east-1", true)]));
+    assert!(!key.is_in(&[trace("AWS::IAM::User", "svc", "us-east-1", false)]), "they only changed the user");
+
+    let arn = "arn:aws:iam::111122223333:policy/deploy";
+    let version = Thing::of_iam("AWS::IAM::ManagedPolicy", arn, Some(at(5))).part("v3");
+    let deed = |what: &str| Deed {
+        operation: "CreatePolicyVersion".into(),
+        what: what.into(),
+        event_id: "e-2".into(),
+        by_attacker: true,
+    };
+    let changed =
+        |what: &str| Trace { deeds: vec![deed(what)], ..trace("AWS::IAM::ManagedPolicy", arn, "us-east-1", false) };
+    assert!(version.is_in(&[changed("v3")]));
+    assert!(!version.is_in(&[changed("v2")]));
+}
+
+#[test]
+fn an_event_explains_what_it_names_if_it_worked_and_makes_such_a_thing() {
+    let held: BTreeSet<&str> = ["ASIASTOLEN"].into();
+    let made = record("CreateUser", &json!({"userName": "svc"}), &json!({"user": {"userName": "svc"}}));
+    let found = evidence::explaining(&user("svc", 5), std::slice::from_ref(&made), &held).unwrap();
+    assert_eq!((found.event_id.as_str(), found.attackers), ("event of CreateUser", false));
+    assert_eq!(found.by, "arn:aws:sts::111122223333:assumed-role/pipeline/ci");
+    let theirs = made.replace("ASIAPIPELINE", "ASIASTOLEN");
+    assert!(evidence::explaining(&user("svc", 5), &[theirs], &held).unwrap().attackers);
+
+    let none = |thing: &Thing, text: String| assert_eq!(evidence::explaining(thing, &[text], &held), None);
+    none(&user("other", 5), made.clone());
+    none(&user("svc", 5), made.replace("\"eventID\"", "\"errorCode\":\"AccessDenied\",\"eventID\""));
+    none(&user("svc", 5), made.replace("CreateUser", "GetUser"));
+    none(&user("svc", 5).part(evidence::PASSWORD), made);
+    none(&user("svc", 5), "{".into());
+    none(&user("svc", 5), "[]".into());
+
+    let arn = "arn:aws:iam::111122223333:policy/deploy";
+    let version = |id: &str| Thing::of_iam("AWS::IAM::ManagedPolicy", arn, Some(at(5))).part(id);
+    let text = record(
+        "CreatePolicyVersion",
+        &json!({"policyArn": arn}),
+        &json!({"policyVersion": {"versionId": "v3", "isDefaultVersion": true}}),
+    );
+    assert!(evidence::explaining(&version("v3"), std::slice::from_ref(&text), &held).is_some());
+    none(&version("v4"), text);
+}
+
+#[test]
+fn the_trail_is_asked_by_every_name_in_the_minutes_of_its_making() {
+    let key = Thing::of_iam("AWS::IAM::AccessKey", "AKIAX", Some(at(5))).owned_by("AWS::IAM::User", "svc");
+    assert_eq!(evidence::names(&key), ["AKIAX", "svc"]);
+    let arn = "arn:aws:iam::111122223333:policy/deploy";
+    assert_eq!(evidence::names(&Thing::of_iam("AWS::IAM::ManagedPolicy", arn, None)), ["deploy", arn]);
+    assert_eq!(evidence::window(&key, at(0), at(100)), (at(3), at(7)));
+    assert_eq!(evidence::window(&key, at(0), at(6)), (at(3), at(6)));
+    assert_eq!(evidence::window(&Thing { created_at: None, ..key }, at(0), at(100)), (at(0), at(100)));
+}
+
+#[test]
+fn undated_kinds_are_counted_and_only_where_the_attacker_was() {
+    let rule = |n: i64| Thing::regional("AWS::Events::Rule", &format!("r{n}"), "us-east-1", None);
+    let rules: Vec<Thing> = (0..200).map(rule).collect();
+    let quiet = inventory(rules.clone(), &[], &[]);
+    assert!(quiet.unexplained.is_empty() && quiet.undated.is_empty(), "nobody is shown 200 innocent rules");
+    let touched = inventory(rules, &[trace("AWS::Events::Rule", "r7", "us-east-1", true)], &[]);
+    assert!(touched.unexplained.is_empty());
+    assert_eq!(touched.undated["AWS::Events::Rule"], 199, "theirs is in the footprint");
+}
+
+#[test]
+fn nothing_has_gone_because_nobody_looked() {
+    let pair = |region: &str| Thing::regional("AWS::EC2::KeyPair", "k", region, Some(at(5)));
+    let before = inventory(vec![pair("eu-west-1"), pair("eu-west-2")], &[], &[]);
+    let mut stock = Stock::default();
+    stock.gap("eu-west-1", &["AWS::EC2::KeyPair"], "ec2:DescribeKeyPairs: UnauthorizedOperation".into());
+    let now = Inventory::of(stock, (at(0), at(101)), &[], &BTreeMap::new()).over(Some(&before));
+    assert_eq!(now.unexplained, [pair("eu-west-1")], "that of the Region that was read is gone");
+    let mut other = Stock::default();
+    other.gap("eu-west-1", &["AWS::Lambda::Function"], "no".into());
+    assert!(Inventory::of(other, (at(0), at(101)), &[], &BTreeMap::new()).over(Some(&before)).unexplained.is_empty());
+}
+
+#[test]
+fn a_trail_that_cannot_be_asked_explains_nothing() {
+    let thing = user("svc", 90);
+    let found = inventory(vec![thing.clone()], &[], &[(&thing, Err("the trail could not be asked".into()))]);
+    assert_eq!(found.unexplained, [thing]);
+    assert!(found.limits.contains("the trail could not be asked"));
+}
+
+#[test]
+fn counts_are_no_news_and_lists_are_bounded() {
+    let one = inventory(vec![user("a", 5)], &[], &[]);
+    let more = Inventory { counts: [("AWS::IAM::User".to_owned(), 9)].into(), young: 3, theirs: 2, ..one.clone() };
+    assert!(one.says_the_same(&more));
+    assert!(!one.says_the_same(&inventory(vec![user("b", 5)], &[], &[])));
+    let many = inventory((0..300).map(|n| user(&format!("u{n:03}"), 5)).collect(), &[], &[]);
+    assert_eq!(many.unexplained.len(), 200);
+    assert!(many.limits.iter().any(|limit| limit.contains("300 things")), "{:?}", many.limits);
+}
+
+#[test]
+fn an_inventory_of_an_older_version_is_read() {
+    let text = serde_json::to_string(&inventory(vec![user("a", 5)], &[], &[])).unwrap();
+    assert_eq!(serde_json::from_str::<Inventory>(&text).unwrap(), inventory(vec![user("a", 5)], &[], &[]));
+    let bare = r#"{"resource_type":"AWS::IAM::User","id":"a","region":"us-east-1"}"#;
+    assert_eq!(serde_json::from_str::<Thing>(bare).unwrap(), Thing::of_iam("AWS::IAM::User", "a", None));
+}

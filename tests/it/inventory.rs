@@ -1,0 +1,228 @@
+//! What exists in the account and no event explains: conversations and readings against the sandbox's account.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
+use irp::domain::id::AccountId;
+use irp::domain::inventory::Stock;
+use irp::ports::{EventHistory, Look, Searched, Stocktaking};
+use irp_sandbox::aws::{Account, Fault};
+
+use crate::world::{ANA, BEN, DANA, KIM, World};
+
+const CARD: &str = "Inventory";
+const HOME: &str = "us-east-1";
+const ALL: &str = "Contain everything at once";
+const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+fn account() -> AccountId {
+    "111122223333".parse().unwrap()
+}
+
+/// The adapter over the sandbox, with these Regions in irp.toml.
+async fn cloud(w: &World, regions: Option<&[&str]>) -> AwsCloud {
+    let key = w.account.principal_credentials("irp-bot").unwrap();
+    AwsCloud::new(AwsSettings {
+        endpoint_url: Some(w.aws_url.clone()),
+        accounts: vec![AccountSettings {
+            id: account(),
+            name: "sandbox".into(),
+            reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
+            contain_role_arn: None,
+            eradicate_role_arn: None,
+            regions: regions.map(|names| names.iter().map(ToString::to_string).collect()),
+        }],
+        credentials: Some(StaticKey {
+            access_key_id: key.access_key_id,
+            secret_access_key: key.secret_access_key.into(),
+        }),
+    })
+    .await
+}
+
+async fn stock(w: &World, regions: &[&str], users: &[&str]) -> Stock {
+    let cloud = cloud(w, Some(regions)).await;
+    let regions: Vec<String> = [HOME].iter().chain(regions).map(ToString::to_string).collect();
+    let users: BTreeSet<String> = users.iter().map(ToString::to_string).collect();
+    let look = Look { regions: &regions, since: w.clock.now() - TimeDelta::hours(1), users: &users };
+    cloud.stock(&account(), look).await.unwrap()
+}
+
+fn has(stock: &Stock, resource_type: &str, id: &str) -> bool {
+    stock.things.iter().any(|thing| thing.resource_type == resource_type && thing.id == id)
+}
+
+fn blocks(w: &World, card: &str) -> String {
+    w.card(ANA, card).unwrap_or_else(|| panic!("no card {card}"))["blocks"].to_string()
+}
+
+/// A user whom the attacker has made, a group that somebody else has, and a key pair that no event shows.
+async fn incident() -> World {
+    let w = World::start().await;
+    w.account.make_key_pair_unlogged(HOME, "debug", w.clock.now() - TimeDelta::minutes(25));
+    w.account.put_user_policy_directly("release-bot", "release", Some(EVERYTHING));
+    let pipeline = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys("release-bot")[0]));
+    pipeline.create_group().group_name("auditors").send().await.unwrap();
+    let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    stolen.create_user().user_name("backdoor").send().await.unwrap();
+    w.attacker_takes("app-deploy").await;
+    w.incident().await;
+    w.until_card("INC-1 hunt", "1 made").await;
+    w.clock.advance(TimeDelta::minutes(3));
+    w.until_card(CARD, "1 thing(s) that no event explains").await;
+    w
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_event_explains_is_shown_and_a_person_answers_for_it() {
+    let w = incident().await;
+    let card = blocks(&w, CARD);
+    for part in
+        ["AWS::EC2::KeyPair `debug`", "Made since by somebody else:* 1", "`auditors`: CreateGroup", "user/release-bot"]
+    {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    assert!(!card.contains("backdoor") && card.contains("1 the attacker's"), "that is in the hunt: {card}");
+    w.until("there is a note", |w| w.notes().iter().any(|n| n.contains("no event explains") && n.contains("debug")))
+        .await;
+
+    w.until_card(ALL, "steps, not asked for yet").await;
+    w.click(ANA, ALL, "irp.request_all").await;
+    w.until_card(ALL, "waiting for approval").await;
+    w.click(BEN, ALL, "irp.approve").await;
+    w.until_card("· Delete user backdoor", "not asked for yet").await;
+    w.carry_out("· Delete user backdoor", ANA, BEN).await;
+    w.until_card("Eradication", "1 left to look at").await;
+    assert!(blocks(&w, "Eradication").contains("no event explains"));
+
+    assert!(w.click(DANA, CARD, "irp.look_at").await.contains("Only responders"));
+    assert!(w.click(KIM, CARD, "irp.look_at").await.contains("the credential is theirs"));
+    assert!(w.forged_click(BEN, "irp.look_at", "INC-1 0123456789ab").await.contains("has changed"));
+    let before = w.account.calls().len();
+    assert!(w.click(ANA, CARD, "irp.look_at").await.contains("Nothing was changed in AWS"));
+    w.until_card(CARD, "nothing is left that no event explains").await;
+    w.until_card("Eradication", "nothing is left that the search has found").await;
+    assert!(blocks(&w, CARD).contains("Looked at, and still there"));
+    let changes = |call: &irp_sandbox::aws::CallRecord| call.operation.starts_with("Delete");
+    assert!(!w.account.calls()[before..].iter().any(changes));
+    assert_eq!(
+        w.account.key_pairs(HOME).iter().filter(|name| *name == "debug").count(),
+        1,
+        "the bot deletes none of it"
+    );
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_by_hand_goes_from_the_list() {
+    let w = incident().await;
+    w.account.delete_key_pair_unlogged(HOME, "debug");
+    w.clock.advance(TimeDelta::minutes(16));
+    w.until_card(CARD, "nothing is left that no event explains").await;
+    assert!(!blocks(&w, CARD).contains("debug"));
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
+    let w = World::without_bot(false).await;
+    w.account.put_user_policy_directly("release-bot", "release", Some(EVERYTHING));
+    let iam = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys("release-bot")[0]));
+    iam.create_user().user_name("mallory").send().await.unwrap();
+    let key = iam.create_access_key().user_name("mallory").send().await.unwrap().access_key.unwrap().access_key_id;
+    iam.create_login_profile().user_name("mallory").password("hunter2-hunter2").send().await.unwrap();
+    let device = iam.create_virtual_mfa_device().virtual_mfa_device_name("mallory").send().await.unwrap();
+    let serial = device.virtual_mfa_device.unwrap().serial_number;
+    let enable = iam.enable_mfa_device().user_name("mallory").serial_number(&serial);
+    enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
+    let bedrock = iam.create_service_specific_credential().user_name("mallory").service_name("bedrock.amazonaws.com");
+    let bedrock = bedrock.send().await.unwrap().service_specific_credential.unwrap().service_specific_credential_id;
+    let metadata = format!("<EntityDescriptor entityID=\"{}\"/>", "a".repeat(1_000));
+    let saml = iam.create_saml_provider().name("sso").saml_metadata_document(metadata).send().await.unwrap();
+    let saml = saml.saml_provider_arn.unwrap();
+    let policy = iam.create_policy().policy_name("p").policy_document(EVERYTHING).send().await.unwrap();
+    let arn = policy.policy.unwrap().arn.unwrap();
+    iam.create_policy_version().policy_arn(&arn).policy_document(EVERYTHING).set_as_default(true).send().await.unwrap();
+    let stock = stock(&w, &[], &[]).await;
+    for (kind, id) in [
+        ("AWS::IAM::User", "mallory"),
+        ("AWS::IAM::AccessKey", &key),
+        ("AWS::IAM::VirtualMFADevice", &serial),
+        ("AWS::IAM::ServiceSpecificCredential", &bedrock),
+        ("AWS::IAM::ManagedPolicy", &arn),
+        ("AWS::IAM::SAMLProvider", &saml),
+    ] {
+        assert!(has(&stock, kind, id), "{kind} {id}: {:#?}", stock.things);
+    }
+    let part = |part: &str| stock.things.iter().find(|thing| thing.part.as_deref() == Some(part));
+    assert_eq!(part("password").unwrap().id, "mallory");
+    assert_eq!(part("v2").unwrap().facts, ["in force"]);
+    let bedrock = stock.things.iter().find(|thing| thing.id == bedrock).unwrap();
+    assert_eq!(bedrock.facts, ["Amazon Bedrock API key of user mallory"]);
+    assert!(!has(&stock, "AWS::IAM::User", "deploy-bot"), "that was there before");
+    assert!(stock.counts["AWS::IAM::User"] >= 4 && stock.counts["AWS::IAM::Role"] >= 6, "{:?}", stock.counts);
+    assert!(stock.gaps.is_empty() && stock.limits.is_empty(), "{:?} {:?}", stock.gaps, stock.limits);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_users_come_page_by_page_and_only_the_keys_of_some_are_read() {
+    let w = World::without_bot(false).await;
+    let now = w.clock.now();
+    for n in 0..450 {
+        w.account.make_user_unlogged(&format!("staff-{n:03}"), now - TimeDelta::days(30));
+    }
+    w.account.make_user_unlogged("zoe", now - TimeDelta::minutes(5));
+    let stock = stock(&w, &[], &["deploy-bot"]).await;
+    assert!(w.account.count("GetAccountAuthorizationDetails") >= 3, "200 a page");
+    assert!(stock.counts["AWS::IAM::User"] >= 451, "{:?}", stock.counts);
+    assert_eq!(stock.things.iter().filter(|thing| thing.resource_type == "AWS::IAM::User").count(), 1);
+    assert!(has(&stock, "AWS::IAM::User", "zoe"));
+    assert_eq!(w.account.count("ListAccessKeys"), 2, "of the new one, and of the one that was asked for");
+    assert!(stock.limits.iter().any(|limit| limit.contains("were read of 2 of")), "{:?}", stock.limits);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_that_is_switched_off_or_says_no_is_named_and_holds_up_no_other() {
+    let w = World::without_bot(false).await;
+    w.account.make_key_pair_unlogged("eu-west-1", "debug", w.clock.now() - TimeDelta::minutes(5));
+    w.account.fail_next("ListVirtualMFADevices", Fault::AccessDenied);
+    let stock = stock(&w, &["af-south-1", "eu-west-1"], &[]).await;
+    let of = |region: &str| -> Vec<&str> {
+        stock.gaps.iter().filter(|gap| gap.region == region).flat_map(|gap| &gap.resource_types).map(|t| &**t).collect()
+    };
+    for kind in [
+        "AWS::EC2::Instance",
+        "AWS::EC2::KeyPair",
+        "AWS::Lambda::Function",
+        "AWS::Events::Rule",
+        "AWS::RolesAnywhere::TrustAnchor",
+    ] {
+        assert!(of("af-south-1").contains(&kind), "{:?}", stock.gaps);
+    }
+    assert_eq!(of(HOME), ["AWS::IAM::VirtualMFADevice"]);
+    assert!(stock.gaps.iter().all(|gap| !gap.why.is_empty()));
+    assert!(has(&stock, "AWS::EC2::KeyPair", "debug"), "the rest goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_regions_in_irp_toml_all_that_are_enabled_are_looked_at() {
+    let w = World::without_bot(false).await;
+    let deny =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ec2:DescribeRegions","Resource":"*"}}"#;
+    w.account.put_role_policy_directly("irp-reader", "deny", Some(deny));
+    let asks = cloud(&w, None).await;
+    let Searched { regions, gap } = asks.regions(&account()).await.unwrap();
+    let gap = gap.expect("it is never silently fewer");
+    assert_eq!(regions, [HOME]);
+    assert!(gap.contains("ec2:DescribeRegions") && gap.contains("irp.toml"), "{gap}");
+    w.account.put_role_policy_directly("irp-reader", "deny", None);
+    let Searched { regions, gap } = asks.regions(&account()).await.unwrap();
+    assert_eq!((regions.len(), gap, &*regions[0]), (Account::regions().len(), None, HOME));
+    let asked = w.account.count("DescribeRegions");
+    assert_eq!(asks.regions(&account()).await.unwrap().regions, regions);
+    assert_eq!(w.account.count("DescribeRegions"), asked, "the answer is kept for some minutes");
+    let given = cloud(&w, Some(&["eu-west-1"])).await;
+    assert_eq!(given.regions(&account()).await.unwrap().regions, [HOME, "eu-west-1"]);
+    assert_eq!(w.account.count("DescribeRegions"), asked, "what irp.toml says is not asked");
+}
