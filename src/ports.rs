@@ -19,8 +19,10 @@ use crate::domain::observation::{Observation, Probe};
 use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
 
+pub use logs::{LogArchive, Progress, RowsPage};
 pub use trail::{EventHistory, Of, Page, PageRead, Trail, TrailStore};
 
+mod logs;
 mod trail;
 
 /// The time that rules go by.
@@ -390,7 +392,7 @@ impl CloudError {
 
 /// AWS. There is one method that changes anything, and it takes a [`Warrant`].
 #[async_trait]
-pub trait Cloud: EventHistory {
+pub trait Cloud: EventHistory + LogArchive {
     /// The ARN of the bot itself: it is never contained.
     async fn caller(&self) -> Result<String, CloudError>;
 

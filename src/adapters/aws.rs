@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::config::athena::Athena;
 use crate::domain::action::Powers;
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
@@ -26,6 +27,7 @@ use crate::domain::observation::{Observation, Probe};
 use crate::ports::{Cloud, CloudError};
 
 mod apply;
+mod athena;
 pub mod check;
 pub(in crate::adapters) mod fault;
 mod history;
@@ -79,6 +81,8 @@ pub struct AccountSettings {
     pub eradicate_role_arn: Option<String>,
     /// Regions whose trail is read and searched, besides us-east-1.
     pub regions: Vec<String>,
+    /// Where its logs can be searched.
+    pub athena: Option<Athena>,
 }
 
 impl AccountSettings {
@@ -112,6 +116,8 @@ struct AccountClients {
     iam: aws_sdk_iam::Client,
     trails: Vec<RegionTrail>,
     regions: Regions,
+    /// Absent where the logs cannot be searched.
+    logs: Option<athena::Logs>,
 }
 
 impl AwsCloud {
@@ -176,7 +182,8 @@ impl AccountClients {
             RegionTrail::new(region, aws_sdk_cloudtrail::Client::new(&lookups), canary)
         });
         let (iam, trails) = (aws_sdk_iam::Client::new(&config), trails.collect());
-        Self { iam, trails, regions: Regions::new(config), settings }
+        let logs = settings.athena.as_ref().and_then(|athena| athena::Logs::new(&config, athena));
+        Self { iam, trails, regions: Regions::new(config), logs, settings }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod evolve;
 pub mod execution;
 mod freeze;
 pub mod hunting;
+pub mod logs;
 pub mod owed;
 pub mod reached;
 pub mod risk;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::athena::Athena;
 use super::ec2::Ec2;
 use super::guardduty::Findings;
 use super::guardduty::detectors::Suspended;
@@ -205,6 +206,7 @@ pub(super) struct World {
     pub(super) lambda: Lambda,
     pub(super) secrets: Secrets,
     pub(super) buckets: Buckets,
+    pub(super) athena: Athena,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
 }
@@ -227,6 +229,7 @@ impl World {
             lambda: Lambda::default(),
             secrets: Secrets::new(),
             buckets: Buckets::new(),
+            athena: Athena::default(),
             calls: VecDeque::new(),
             faults: BTreeMap::new(),
         }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
+use super::logs;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
@@ -49,6 +50,7 @@ fn open(record: &Record) -> Option<Incident> {
         hunted: None,
         found_new_at: None,
         swept: None,
+        logs: Vec::new(),
         verdict: None,
         breach: None,
         risk: None,
@@ -142,6 +144,14 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
                 risk.accepted_at.get_or_insert(at);
             }
         }
+        Event::LogsSearchAsked { .. }
+        | Event::LogsSearchEstimated { .. }
+        | Event::LogsSearchConfirmed { .. }
+        | Event::LogsSearchStarted { .. }
+        | Event::LogsSearched { .. }
+        | Event::LogsSearchFailed { .. }
+        | Event::LogsSearchCancelled { .. }
+        | Event::LogsSearchStopped { .. } => logs::note(incident, &record.event, at),
         Event::IdentificationAsked { .. } => {
             incident.search = wanted(at);
             incident.reach_wanted_at = Some(at);

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::state::{Incident, Search};
-use super::{hunting, watch};
+use super::{hunting, logs, watch};
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
 
@@ -29,6 +29,8 @@ pub enum Effect {
     Reach,
     /// Search the trail for what the attacker reached and left behind.
     Hunt,
+    /// Carry a search of the logs on.
+    Logs,
     /// Read AWS again for what was put in place.
     Watch,
     /// Make the call of an approved request.
@@ -42,7 +44,7 @@ pub enum Effect {
 impl Effect {
     /// Whether it only finds out: it changes nothing, may take long, and never holds up an approved change.
     pub const fn informs(self) -> bool {
-        matches!(self, Self::Identify | Self::Reach | Self::Hunt | Self::Watch)
+        matches!(self, Self::Identify | Self::Reach | Self::Hunt | Self::Logs | Self::Watch)
     }
 
     const fn rank(self) -> u8 {
@@ -54,6 +56,7 @@ impl Effect {
             Self::Identify => 4,
             Self::Reach => 5,
             Self::Hunt => 6,
+            Self::Logs => 7,
         }
     }
 }
@@ -98,6 +101,7 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
     }
     owed.extend(reach_at(incident).map(|due_at| Owed { due_at, effect: Effect::Reach }));
     owed.extend(hunting::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Hunt }));
+    owed.extend(logs::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Logs }));
     owed.extend(watch::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Watch }));
     owed.sort_by_key(|o| (o.effect.rank(), o.due_at));
     owed

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
+use super::logs::LogSearch;
 use super::risk::Risk;
 use super::verdict::Judged;
 use crate::domain::alert::{AlertSource, Severity};
@@ -60,6 +61,8 @@ pub struct Incident {
     pub found_new_at: Option<DateTime<Utc>>,
     /// How far the last search came, and when.
     pub swept: Option<(Box<Swept>, DateTime<Utc>)>,
+    /// Searches of CloudTrail's logs, oldest first.
+    pub logs: Vec<LogSearch>,
     /// What the evidence says about the containment, and since when.
     pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.

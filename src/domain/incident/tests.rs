@@ -6,6 +6,7 @@ mod eradication;
 mod execution;
 mod glass;
 mod hunt;
+mod logs;
 mod together;
 mod watch;
 mod whole;

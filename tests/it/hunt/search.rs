@@ -22,7 +22,7 @@ use irp::domain::observation::{Observation, Probe};
 use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
-use irp::ports::{ChatError, Clock, Cloud, CloudError, Directory, EventHistory, Of, Page, PageRead, TrailStore};
+use irp::ports::{ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Of, Page, PageRead, TrailStore};
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
 
@@ -64,7 +64,7 @@ fn engine(store: Arc<MemoryStore>, cloud: Arc<dyn Cloud>, clock: &SandboxClock) 
 }
 
 /// An incident about this key, which is known to be a user's.
-async fn identified(engine: &Engine, key: &str, clock: &SandboxClock) -> IncidentId {
+pub(super) async fn identified(engine: &Engine, key: &str, clock: &SandboxClock) -> IncidentId {
     let alert = Alert {
         source: AlertSource::GuardDuty,
         delivery_id: "d".into(),
@@ -165,6 +165,8 @@ impl EventHistory for Scripted {
         Ok("r".into())
     }
 }
+
+impl LogArchive for Scripted {}
 
 #[async_trait]
 impl Cloud for Scripted {
@@ -305,6 +307,7 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
             contain_role_arn: None,
             eradicate_role_arn: None,
             regions: REGIONS[1..].iter().map(ToString::to_string).collect(),
+            athena: None,
         }],
         credentials: Some(StaticKey {
             access_key_id: key.access_key_id,

@@ -12,7 +12,7 @@ use irp::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use irp::domain::id::{AccountId, RequestId};
 use irp::domain::identification::{Identification, KnownKey};
 use irp::domain::observation::{KeyStatus, Observation, Probe};
-use irp::ports::{Clock, Cloud, CloudError, EventHistory, Page, PageRead};
+use irp::ports::{Clock, Cloud, CloudError, EventHistory, LogArchive, Page, PageRead};
 
 use super::people::KIM_ADDRESS;
 use super::schedule::{Chance, Event, Landing, MINUTE_MS, Port, SECOND_MS};
@@ -274,6 +274,8 @@ impl EventHistory for Port {
         Ok("simulated".into())
     }
 }
+
+impl LogArchive for Port {}
 
 #[async_trait]
 impl Cloud for Port {
