@@ -84,18 +84,14 @@ impl Athena {
         if !super::organisation::is_region(&self.region) {
             faults.push(format!("athena.region: “{}” is not a Region such as eu-west-1.", self.region));
         }
-        let places = [
-            ("output_location", Some(&self.output_location)),
-            ("logs_location", self.logs_location.as_ref()),
-        ];
+        let places = [("output_location", Some(&self.output_location)), ("logs_location", self.logs_location.as_ref())];
         for (what, place) in places {
             if let Some(place) = place.filter(|place| !is_folder(place)) {
                 faults.push(format!("athena.{what}: “{place}” is not a folder in S3: write s3://bucket/prefix/."));
             }
         }
         let odd = |text: &&String| {
-            !(1..=128).contains(&text.len())
-                || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+            !(1..=128).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
         };
         for (what, name) in [("workgroup", &self.workgroup), ("catalog", &self.catalog)] {
             if let Some(name) = name.as_ref().filter(odd) {

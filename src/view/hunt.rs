@@ -35,7 +35,10 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     };
     blocks.extend(proved(":key: *To change:* the attacker has read these", &found.rotate));
     blocks.extend(proved(":open_file_folder: *Data that the attacker has read*", &found.data));
-    blocks.extend(proved(":eyes: *Used from the attacker's addresses, and not known to be theirs:* look whose they are", &found.beside));
+    blocks.extend(proved(
+        ":eyes: *Used from the attacker's addresses, and not known to be theirs:* look whose they are",
+        &found.beside,
+    ));
     blocks.extend(proved(":rotating_light: *Logging or detection was tampered with*", &found.tampering));
     if !found.not_known.is_empty() {
         let lines = list(found.not_known.iter().map(|why| escape(why)));

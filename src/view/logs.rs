@@ -63,12 +63,14 @@ fn buttons(incident: &Incident, search: Option<&LogSearch>) -> Vec<serde_json::V
 fn stands(search: &LogSearch) -> (&'static str, String) {
     let by = mention(&search.asked_by);
     match (&search.end, &search.run) {
-        (None, None) if search.estimate.is_none() => {
-            ("being sized", format!("{by} asks for a search. What it would read is being worked out; nothing runs yet."))
-        }
-        (None, None) => {
-            ("waiting for a word", format!("{by} asks for a search. *Nothing runs yet:* look at what it would read, and run it."))
-        }
+        (None, None) if search.estimate.is_none() => (
+            "being sized",
+            format!("{by} asks for a search. What it would read is being worked out; nothing runs yet."),
+        ),
+        (None, None) => (
+            "waiting for a word",
+            format!("{by} asks for a search. *Nothing runs yet:* look at what it would read, and run it."),
+        ),
         (None, Some((by, at))) => {
             let query = match &search.execution {
                 Some(id) => format!("as query {}", code(id)),

@@ -249,7 +249,9 @@ impl Workers {
             }
             Click::LogsAsk { .. } => {
                 self.engine.act(id, user, PersonCommand::AskLogs).await?;
-                replies::said("What the search would read is being worked out. It runs only when somebody says so on its card.")
+                replies::said(
+                    "What the search would read is being worked out. It runs only when somebody says so on its card.",
+                )
             }
             Click::LogsRun { number, .. } => {
                 self.engine.act(id, user, PersonCommand::RunLogs { number: *number }).await?;

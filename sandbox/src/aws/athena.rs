@@ -129,7 +129,8 @@ fn start(call: &mut Call<'_>) -> Result<Value, ApiError> {
         return Err(invalid("Execution parameters are not known here."));
     }
     let asked = call.input.clone();
-    if let Some((id, known)) = call.world.athena.executions.iter().find(|(_, e)| e.input["ClientRequestToken"] == token) {
+    if let Some((id, known)) = call.world.athena.executions.iter().find(|(_, e)| e.input["ClientRequestToken"] == token)
+    {
         return if known.input == asked {
             Ok(json!({ "QueryExecutionId": id }))
         } else {
@@ -163,7 +164,8 @@ fn run(call: &Call<'_>, query: &Query, output: &(String, String)) -> Result<Foun
     let account = call.world.account;
     let named = |what: &str| format!("arn:aws:glue:{}:{account}:{what}", call.region);
     let allowed = |action: &str, arn: &str| {
-        call.permit(action, arn).map_err(|_| format!("Insufficient permissions to execute the query. {action} on {arn}"))
+        call.permit(action, arn)
+            .map_err(|_| format!("Insufficient permissions to execute the query. {action} on {arn}"))
     };
     if query.from != (DATABASE.to_owned(), TABLE.to_owned()) {
         let (database, table) = &query.from;
@@ -293,12 +295,10 @@ fn results(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let names: Vec<Option<String>> = found.columns.iter().cloned().map(Some).collect();
     let all = std::iter::once(&names).chain(&found.rows);
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let value = |value: &Option<String>| value.as_ref().map_or_else(|| json!({}), |text| json!({ "VarCharValue": text }));
-    let page: Vec<Value> = all
-        .skip(from)
-        .take(size)
-        .map(|row| json!({ "Data": row.iter().map(value).collect::<Vec<_>>() }))
-        .collect();
+    let value =
+        |value: &Option<String>| value.as_ref().map_or_else(|| json!({}), |text| json!({ "VarCharValue": text }));
+    let page: Vec<Value> =
+        all.skip(from).take(size).map(|row| json!({ "Data": row.iter().map(value).collect::<Vec<_>>() })).collect();
     let columns: Vec<Value> = found.columns.iter().map(|name| json!({ "Name": name, "Type": "varchar" })).collect();
     let next = from + page.len();
     let mut answer = json!({ "ResultSet": { "Rows": page, "ResultSetMetadata": { "ColumnInfo": columns } } });

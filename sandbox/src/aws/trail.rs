@@ -102,7 +102,9 @@ impl Trail {
         });
         if let (true, Some(bucket)) = (entry.data, entry.request["bucketName"].as_str()) {
             let arn = format!("arn:aws:s3:::{bucket}");
-            let object = entry.request["key"].as_str().map(|key| json!({ "type": "AWS::S3::Object", "ARN": format!("{arn}/{key}") }));
+            let object = entry.request["key"]
+                .as_str()
+                .map(|key| json!({ "type": "AWS::S3::Object", "ARN": format!("{arn}/{key}") }));
             let whole = json!({ "accountId": entry.account, "type": "AWS::S3::Bucket", "ARN": arn });
             event["resources"] = object.into_iter().chain([whole]).collect();
         }

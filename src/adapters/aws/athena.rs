@@ -45,8 +45,7 @@ impl Logs {
             .operation_attempt_timeout(ATTEMPT_TIME_MAX)
             .operation_timeout(OPERATION_TIME_MAX)
             .build();
-        let config =
-            config.to_builder().region(Region::new(settings.region.clone())).timeout_config(timeouts).build();
+        let config = config.to_builder().region(Region::new(settings.region.clone())).timeout_config(timeouts).build();
         // A server that stands in for AWS has no names for buckets.
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(config.endpoint_url().is_some()).build();
         Some(Self {
@@ -97,7 +96,9 @@ impl Logs {
         let cents_per_tb = self.settings.cents_per_tb;
         let unknown = |why: String| Estimate { bytes: None, why: Some(why), cents_per_tb };
         let Some(folder) = &self.settings.logs_location else {
-            return unknown("irp.toml has no athena.logs_location: the workgroup's limit of bytes is all that holds".into());
+            return unknown(
+                "irp.toml has no athena.logs_location: the workgroup's limit of bytes is all that holds".into(),
+            );
         };
         // A table that is not cut by Region reads them all; what else is in the folder is not known here.
         let whole = self.table.region.is_none();
@@ -131,7 +132,10 @@ impl Logs {
 
 impl AwsCloud {
     fn logs(&self, account: &AccountId) -> Result<&Logs, CloudError> {
-        self.account(account)?.logs.as_ref().ok_or_else(|| refused("NotSetUp", "irp.toml has no [account.athena] for it"))
+        self.account(account)?
+            .logs
+            .as_ref()
+            .ok_or_else(|| refused("NotSetUp", "irp.toml has no [account.athena] for it"))
     }
 }
 
@@ -170,7 +174,8 @@ impl LogArchive for AwsCloud {
 
     async fn progress(&self, account: &AccountId, execution: &str) -> Result<Progress, CloudError> {
         let found = self.logs(account)?.execution(execution).await?;
-        let scanned = found.statistics().and_then(aws_sdk_athena::types::QueryExecutionStatistics::data_scanned_in_bytes);
+        let scanned =
+            found.statistics().and_then(aws_sdk_athena::types::QueryExecutionStatistics::data_scanned_in_bytes);
         let bytes = scanned.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
         let status = found.status();
         let reason = status.and_then(|status| status.state_change_reason()).map(str::to_owned);

@@ -186,8 +186,7 @@ pub fn sql(table: &Table, question: &LogQuestion) -> Option<String> {
     let day = |at| table.day_format.of(at);
     let second = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let (from, until) = (question.from, question.until);
-    let mut bounds =
-        vec![format!("{} BETWEEN '{}' AND '{}'", table.day, day(from), day(until + DELIVERED_LATE))];
+    let mut bounds = vec![format!("{} BETWEEN '{}' AND '{}'", table.day, day(from), day(until + DELIVERED_LATE))];
     let regions = listed(&question.regions)?;
     bounds.extend(table.region.as_ref().map(|column| format!("{column} IN ({regions})")));
     bounds.extend(table.account.as_ref().map(|column| format!("{column} = '{}'", question.account)));

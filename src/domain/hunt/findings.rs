@@ -126,9 +126,10 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted
 /// Where the attacker has read data, other than secrets: those are to be changed, and have a list of their own.
 fn data(analysis: &Analysis) -> Vec<Proved> {
     let mut places: BTreeMap<&str, (u64, BTreeSet<&str>, &str)> = BTreeMap::new();
-    let read = analysis.actions.iter().filter(|action| {
-        action.outcome == Outcome::Succeeded && takes_data(&action.event_source, &action.event_name)
-    });
+    let read = analysis
+        .actions
+        .iter()
+        .filter(|action| action.outcome == Outcome::Succeeded && takes_data(&action.event_source, &action.event_name));
     for action in read {
         let secret = |what: &str| what.starts_with("AWS::SecretsManager::") || what.starts_with("AWS::SSM::");
         for place in action.resources.iter().filter(|what| !secret(what)) {
@@ -158,7 +159,8 @@ fn beside(analysis: &Analysis, records: &BTreeMap<String, String>) -> Vec<Proved
     let mut found: BTreeMap<String, Proved> = BTreeMap::new();
     for (id, text) in records {
         let Ok(record) = serde_json::from_str::<Record<'_>>(text) else { continue };
-        let (Some(address), Some(key)) = (record.source_ip_address.as_deref(), record.user_identity.access_key_id.as_deref())
+        let (Some(address), Some(key)) =
+            (record.source_ip_address.as_deref(), record.user_identity.access_key_id.as_deref())
         else {
             continue;
         };

@@ -290,7 +290,8 @@ fn close(
     }
     if logs::is_running(incident) {
         return Err(Refusal::NotApplicable(
-            "A search of the logs is running. Wait for its end or cancel it on its card, and close the incident then.".into(),
+            "A search of the logs is running. Wait for its end or cancel it on its card, and close the incident then."
+                .into(),
         ));
     }
     let mut events = Vec::new();

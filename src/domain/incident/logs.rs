@@ -244,8 +244,7 @@ fn open(incident: &Incident, number: u32) -> Result<&LogSearch, Refusal> {
 
 /// What the logs are to be asked, as far as is known now.
 fn question(incident: &Incident, now: DateTime<Utc>) -> Result<LogQuestion, Refusal> {
-    let (Some(account), Some((hunted, _)), Some((swept, _))) =
-        (incident.account(), &incident.hunted, &incident.swept)
+    let (Some(account), Some((hunted, _)), Some((swept, _))) = (incident.account(), &incident.hunted, &incident.swept)
     else {
         return Err(Refusal::NotApplicable(
             "The event history has to be searched first: what it shows is what the logs are asked for.".into(),

@@ -125,7 +125,10 @@ async fn without_a_table_the_card_says_what_is_not_known_and_nobody_can_ask() {
     w.incident().await;
     w.until("the hunt has ended", |w| w.card(ANA, HUNT).is_some()).await;
     let card = blocks(&w, HUNT);
-    assert!(card.contains("reads and writes of data are not in the event history") && card.contains("account.athena"), "{card}");
+    assert!(
+        card.contains("reads and writes of data are not in the event history") && card.contains("account.athena"),
+        "{card}"
+    );
     assert!(w.card(ANA, LOGS).is_none());
     assert!(w.forged_click(ANA, "irp.logs_ask", "INC-1").await.contains("cannot be searched"));
     w.end().await;
@@ -175,7 +178,8 @@ async fn what_aws_refuses_is_a_sentence_and_can_be_asked_again() {
     w.account.set_query_cutoff(None);
     w.account.fail_next("GetQueryResults", Fault::AccessDenied);
     fails("athena:GetQueryResults: AccessDeniedException").await;
-    let only_athena = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["athena:*","glue:*"],"Resource":"*"}]}"#;
+    let only_athena =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["athena:*","glue:*"],"Resource":"*"}]}"#;
     w.account.put_role_policy_directly("irp-reader", "logs", Some(only_athena));
     fails("Insufficient permissions").await;
     assert!(blocks(&w, LOGS).contains("not known before it runs"), "the sizes of the files cannot be read either");

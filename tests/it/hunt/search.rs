@@ -22,7 +22,9 @@ use irp::domain::observation::{Observation, Probe};
 use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
-use irp::ports::{ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Of, Page, PageRead, TrailStore};
+use irp::ports::{
+    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Of, Page, PageRead, TrailStore,
+};
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
 

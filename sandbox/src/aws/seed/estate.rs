@@ -38,7 +38,8 @@ pub(super) fn add(world: &mut World, now: DateTime<Utc>) {
         world.buckets.insert(name.to_owned(), Bucket::new(REGION, false));
     }
     if let Some(exports) = world.buckets.get_mut(EXPORTS) {
-        for (key, text) in [("orders-2026.csv", "order,customer\n1,17\n"), ("customers.csv", "customer,name\n17,Lee\n")] {
+        for (key, text) in [("orders-2026.csv", "order,customer\n1,17\n"), ("customers.csv", "customer,name\n17,Lee\n")]
+        {
             let content = Content::plain(Bytes::from_static(text.as_bytes()), "text/csv");
             exports.add(key, ec2::ago(now, 20), Some(content));
         }

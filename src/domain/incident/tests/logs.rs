@@ -62,7 +62,9 @@ impl Case {
 #[test]
 fn nothing_is_asked_before_the_history_was_by_whom_may_not_or_of_what_has_no_table() {
     let mut case = Case::new();
-    assert!(matches!(case.act("U1", PersonCommand::AskLogs), Err(Refusal::NotApplicable(why)) if why.contains("first")));
+    assert!(
+        matches!(case.act("U1", PersonCommand::AskLogs), Err(Refusal::NotApplicable(why)) if why.contains("first"))
+    );
     case.hunted(&[], &[]);
     assert_eq!(case.act("U9", PersonCommand::AskLogs), Err(Refusal::NotAResponder));
     case.policy.logs.clear();
@@ -80,7 +82,10 @@ fn what_is_asked_is_all_that_is_known_but_for_what_could_not_be_a_name_of_aws() 
     assert_eq!(asked.keys, ["AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"]);
     assert_eq!(asked.principals, ["arn:aws:iam::111122223333:user/ci", session]);
     assert_eq!((asked.addresses.as_slice(), asked.left_out.len()), (&["198.51.100.77".to_owned()][..], 2));
-    assert_eq!((asked.until - asked.from, asked.regions.as_slice()), (TimeDelta::days(14), &["us-east-1".to_owned()][..]));
+    assert_eq!(
+        (asked.until - asked.from, asked.regions.as_slice()),
+        (TimeDelta::days(14), &["us-east-1".to_owned()][..])
+    );
 
     // As far back as the theft, beyond what the history has, but not without an end.
     let mut case = Case::new();
@@ -105,7 +110,9 @@ fn it_runs_only_when_somebody_who_saw_its_cost_says_so_and_once() {
     case.hunted(&[], &[]);
     case.act("U1", PersonCommand::AskLogs).unwrap();
     assert_eq!(case.task(), Some(LogTask::Estimate));
-    assert!(matches!(case.act("U1", PersonCommand::AskLogs), Err(Refusal::NotApplicable(why)) if why.contains("under way")));
+    assert!(
+        matches!(case.act("U1", PersonCommand::AskLogs), Err(Refusal::NotApplicable(why)) if why.contains("under way"))
+    );
     let run = PersonCommand::RunLogs { number: 1 };
     assert!(matches!(case.act("U1", run.clone()), Err(Refusal::NotApplicable(why)) if why.contains("worked out")));
     assert_eq!(case.news(1, estimate()), 1);
