@@ -43,11 +43,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// One that has just been asked for.
-    pub fn new(id: RequestId, plan: Plan, by: UserId, at: DateTime<Utc>) -> Self {
+    /// One that has just been asked for. That the digest is the plan's is checked where something hangs on it: at each
+    /// decision and in the warrant, not each time the log is read.
+    pub fn new(id: RequestId, plan: Plan, digest: Digest, by: UserId, at: DateTime<Utc>) -> Self {
         Self {
             id,
-            digest: plan.digest(),
+            digest,
             plan,
             burst: None,
             requested_by: by,

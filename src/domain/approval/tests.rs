@@ -64,11 +64,12 @@ fn plan(policy: &Policy, name: &str) -> Result<Plan, Refusal> {
 /// Asked for by U1, approved by U3.
 fn approved(policy: &Policy) -> Request {
     let plan = plan(policy, "deploy-bot").unwrap();
+    let digest = plan.digest();
     let id = RequestId::new(IncidentId::new(1), 1);
     Request {
         approvals: vec![Approval { user: user("U3"), person: policy.person(&user("U3")), at: now() }],
         state: RequestState::Approved { execute_by: now() + TimeDelta::minutes(5) },
-        ..Request::new(id, plan, user("U1"), now())
+        ..Request::new(id, plan, digest, user("U1"), now())
     }
 }
 

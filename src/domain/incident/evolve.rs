@@ -179,10 +179,9 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         }
         Event::ApprovalRequested { request, plan, digest, by, asked, burst } => {
             let made = Request {
-                digest: digest.clone(),
                 burst: *burst,
                 asked: asked.clone(),
-                ..Request::new(*request, (**plan).clone(), by.clone(), at)
+                ..Request::new(*request, (**plan).clone(), digest.clone(), by.clone(), at)
             };
             incident.requests.insert(*request, made);
             // Whoever acts first leads until somebody else takes it.
