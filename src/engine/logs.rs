@@ -18,6 +18,9 @@ use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::state::Incident;
 use crate::ports::{CloudError, Progress};
 
+/// What is kept of the logs leaves as much room for the event history: without that nothing could be proven any more.
+const RECORDS_ROOM: usize = RECORDS_MAX / 2;
+const BYTES_ROOM: usize = BYTES_MAX / 2;
 /// Between two looks at a query. Most have ended after some seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -87,7 +90,7 @@ impl Engine {
                 Ok(Some(LogNews::Failed(why, None)))
             }
             Progress::Running => Ok(None),
-            Progress::Failed { why, bytes } => Ok(Some(LogNews::Failed(why, Some(bill(bytes))))),
+            Progress::Failed { why, billed } => Ok(Some(LogNews::Failed(why, billed.map(bill)))),
             Progress::Succeeded { bytes } => match self.read(incident, search, execution).await {
                 Ok(brought) => Ok(Some(LogNews::Done(brought, bill(bytes)))),
                 Err(EngineError::Cloud(error)) => Ok(Some(LogNews::Failed(definite(error)?, Some(bill(bytes))))),
@@ -112,7 +115,7 @@ impl Engine {
                 if trail.records.contains_key(&record.id) {
                     continue;
                 }
-                if trail.records.len() >= RECORDS_MAX || bytes + record.text.len() > BYTES_MAX {
+                if trail.records.len() >= RECORDS_ROOM || bytes + record.text.len() > BYTES_ROOM {
                     rows.short = true;
                     continue;
                 }
@@ -151,10 +154,11 @@ impl Engine {
         }
         match self.ports.cloud.progress(account, &execution).await {
             Ok(Progress::Running) => Ok(None),
-            Ok(Progress::Succeeded { bytes } | Progress::Failed { bytes, .. }) => {
+            Ok(Progress::Succeeded { bytes } | Progress::Failed { billed: Some(bytes), .. }) => {
                 let cost_micros = cost_micros(bytes, search.cents_per_tb());
                 Ok(Some(LogNews::Stopped(Bill { bytes, cost_micros })))
             }
+            Ok(Progress::Failed { billed: None, .. }) => Ok(Some(LogNews::Stopped(nothing))),
             Err(error) => {
                 definite(error)?;
                 Ok(Some(LogNews::Stopped(nothing)))

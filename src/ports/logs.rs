@@ -21,8 +21,9 @@ pub enum Progress {
     Failed {
         /// Why, in AWS's words.
         why: String,
-        /// Bytes that it has scanned.
-        bytes: u64,
+        /// Bytes that it has scanned, where they are billed: those of a query that was ended are, of one that failed
+        /// they are not.
+        billed: Option<u64>,
     },
 }
 

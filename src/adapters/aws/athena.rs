@@ -183,12 +183,12 @@ impl LogArchive for AwsCloud {
             Some(QueryExecutionState::Succeeded) => Progress::Succeeded { bytes },
             Some(QueryExecutionState::Failed) => {
                 let why = format!("Athena: {}", reason.unwrap_or_else(|| "the query failed".into()));
-                Progress::Failed { why, bytes }
+                Progress::Failed { why, billed: None }
             }
             Some(QueryExecutionState::Cancelled) => {
                 // By somebody else, or by the workgroup's limit.
                 let why = format!("Athena ended it: {}", reason.unwrap_or_else(|| "it was stopped".into()));
-                Progress::Failed { why, bytes }
+                Progress::Failed { why, billed: Some(bytes) }
             }
             _ => Progress::Running,
         })

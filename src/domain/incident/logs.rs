@@ -22,6 +22,8 @@ const LOOK_BACK: TimeDelta = TimeDelta::days(14);
 const DAYS_MAX: TimeDelta = TimeDelta::days(400);
 /// Values of one kind that are asked for.
 const VALUES_MAX: usize = 200;
+/// Longest reason that is kept, in characters.
+const WHY_CHARS_MAX: usize = 1_000;
 /// A query that has not ended by then is stopped: Athena ends one after half an hour.
 pub const RUN_MAX: TimeDelta = TimeDelta::minutes(45);
 
@@ -295,7 +297,9 @@ pub(super) fn take(incident: &Incident, number: u32, news: LogNews) -> Vec<Event
             Event::LogsSearchStarted { number, execution }
         }
         (LogNews::Done(brought, bill), Some(LogTask::Follow(_))) => Event::LogsSearched { number, brought, bill },
-        (LogNews::Failed(why, bill), Some(_)) if open => Event::LogsSearchFailed { number, why, bill },
+        (LogNews::Failed(why, bill), Some(_)) if open => {
+            Event::LogsSearchFailed { number, why: why.chars().take(WHY_CHARS_MAX).collect(), bill }
+        }
         (LogNews::Stopped(bill), Some(LogTask::Stop(_))) => Event::LogsSearchStopped { number, bill },
         _ => return Vec::new(),
     };
