@@ -51,6 +51,9 @@ pub struct Hunted {
     /// What no record that was read can show, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_recorded: Vec<String>,
+    /// Users above that have no password for the console, as AWS shows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub without_password: BTreeSet<String>,
     /// Records that this is worked out from.
     #[serde(default)]
     pub events_read: u64,
@@ -143,6 +146,9 @@ pub struct Swept {
     pub regions: Vec<Watched>,
     /// The newest call of the attacker's that AWS denied.
     pub last_denied: Option<Call>,
+    /// When that was said which it had last heard from responders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<DateTime<Utc>>,
 }
 
 /// A credential that the attacker has held.
@@ -161,12 +167,13 @@ pub struct Reached {
 }
 
 impl Reached {
-    fn is_session(&self) -> bool {
+    /// Whether it is a temporary one.
+    pub fn is_session(&self) -> bool {
         self.access_key_id.as_deref().is_some_and(|key| key.starts_with("ASIA"))
     }
 
     /// The user or role, without the session's name.
-    fn whose(&self) -> Option<(&str, &str)> {
+    pub fn whose(&self) -> Option<(&str, &str)> {
         let arn = self.principal.as_deref()?;
         Some(role_session(arn).map_or((arn, ""), |(account, role, _)| (account, role)))
     }

@@ -1,5 +1,7 @@
 //! What AWS says about a target, in the form that decisions compare: before, just before, and after.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::credential::AccessKeyId;
@@ -70,8 +72,10 @@ pub enum Probe {
     Trust {
         /// The role.
         role_name: String,
-        /// The event that changed it.
+        /// The attacker's event that changed it.
         event_id: String,
+        /// Others of theirs: none of them shows how it was before.
+        earlier_event_ids: BTreeSet<String>,
     },
     /// A user and all that hangs on it.
     User {

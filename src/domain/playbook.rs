@@ -105,10 +105,8 @@ pub enum PlaybookError {
 fn made_for(action: &str) -> &'static [PrincipalKind] {
     match action {
         "revoke-role-sessions" => &[PrincipalKind::AssumedRole],
-        "revoke-assumed-roles" | RESTORE_TRUST | REMOVE_FOOTPRINT => {
-            &[PrincipalKind::IamUser, PrincipalKind::FederatedUser, PrincipalKind::AssumedRole]
-        }
-        _ => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser],
+        // Of a role too: the attacker can have reached users by it.
+        _ => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser, PrincipalKind::AssumedRole],
     }
 }
 
@@ -118,8 +116,9 @@ pub const RESTORE_TRUST: &str = "restore-trust";
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 6] = [
+pub const CATALOGUE: [&str; 7] = [
     "deactivate-access-key",
+    "delete-login-profile",
     "revoke-user-sessions",
     "revoke-role-sessions",
     "revoke-assumed-roles",

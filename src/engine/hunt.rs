@@ -19,6 +19,7 @@ use crate::domain::hunt::{Hunted, Swept, Watched};
 use crate::domain::id::{AccountId, IncidentId};
 use crate::domain::incident::command::Report;
 use crate::domain::incident::hunting::Sweep;
+use crate::domain::incident::overruling;
 use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::reached;
 use crate::domain::incident::state::Incident;
@@ -66,7 +67,7 @@ impl Engine {
         }
         let sweep = match Search::begin(self, &incident, now).await? {
             Ok(search) => Box::pin(search.run()).await?,
-            Err(why) => nothing_but(why),
+            Err(why) => nothing_but(&incident, why),
         };
         self.report(id, || Report::Hunted(Box::new(sweep.clone()))).await?;
         Ok(())
@@ -78,9 +79,10 @@ fn canaries_of(region: &str) -> String {
     format!("canaries {region}")
 }
 
-fn nothing_but(why: String) -> Sweep {
+fn nothing_but(incident: &Incident, why: String) -> Sweep {
     let found = Hunted { not_known: vec![why], ..Hunted::default() };
-    Sweep { found, swept: Swept::default(), calls: Vec::new() }
+    let swept = Swept { told_at: incident.told_at, ..Swept::default() };
+    Sweep { found, swept, calls: Vec::new() }
 }
 
 /// One search.
@@ -148,7 +150,7 @@ impl<'a> Search<'a> {
             question: attribution::Question {
                 credentials: stolen,
                 since: stolen_at.or_else(|| incident.first_seen_at().map(|seen_at| seen_at - SEEN_LATE)),
-                words: Vec::new(),
+                words: overruling::words(incident),
             },
             names: name.into_iter().collect(),
             since: (seen_at.min(now) - LOOK_BACK).max(now - HISTORY),
@@ -355,6 +357,7 @@ impl<'a> Search<'a> {
     async fn finish(self, analysis: &Analysis) -> Result<Sweep, EngineError> {
         let mut found = hunted(analysis, &self.state().trail.records);
         self.read_keys(&mut found).await;
+        self.read_passwords(&mut found).await;
         let State { trail, short, unread, not_known, bytes } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let full = trail.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX - RECORD_ROOM;
@@ -382,7 +385,32 @@ impl<'a> Search<'a> {
         });
         let (regions, calls) = (regions.collect(), calls(analysis));
         let last_denied = calls.iter().rev().find(|call| !call.worked).cloned();
-        Ok(Sweep { found, swept: Swept { regions, last_denied }, calls })
+        let swept = Swept { regions, last_denied, told_at: self.incident.told_at };
+        Ok(Sweep { found, swept, calls })
+    }
+
+    /// Whether those whose password the attacker knows still have one.
+    async fn read_passwords(&self, found: &mut Hunted) {
+        let users: Vec<String> = reached::password_holders(found, &self.account)
+            .into_iter()
+            .take(USERS_READ_MAX)
+            .map(str::to_owned)
+            .collect();
+        let read = users.into_iter().map(|user_name| async move {
+            let probe = Probe::LoginProfile { user_name: user_name.clone() };
+            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (user, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::OwnerMissing | Observation::Attached { present: false, .. }) => {
+                    found.without_password.insert(user);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    found.not_known.push(format!("whether user {user} has a password for the console: {error}"));
+                }
+            }
+        }
     }
 
     /// Whether the keys of other users that were reached can still be used.

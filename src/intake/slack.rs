@@ -46,6 +46,8 @@ pub mod button {
     pub const ACCEPT_RISK: &str = "irp.accept_risk";
     /// Name somebody whom the incident is about.
     pub const NAME_SUBJECT: &str = "irp.name_subject";
+    /// Say who it was that made a call.
+    pub const OVERRULE: &str = "irp.overrule";
     /// Find out again whose credential it is.
     pub const LOOK_AGAIN: &str = "irp.look_again";
     /// Set the likely time of compromise.
@@ -82,6 +84,7 @@ pub enum Click {
     Unfreeze { incident: IncidentId },
     AcceptRisk { incident: IncidentId, shown: i64 },
     NameSubject { incident: IncidentId },
+    Overrule { incident: IncidentId },
     LookAgain { incident: IncidentId },
     CompromiseTime { incident: IncidentId },
     LogsAsk { incident: IncidentId },
@@ -101,6 +104,7 @@ impl Click {
             | Self::Unfreeze { incident }
             | Self::AcceptRisk { incident, .. }
             | Self::NameSubject { incident }
+            | Self::Overrule { incident }
             | Self::LookAgain { incident }
             | Self::CompromiseTime { incident }
             | Self::LogsAsk { incident }
@@ -138,6 +142,7 @@ impl Click {
             button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()? },
             button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
             button::NAME_SUBJECT => Self::NameSubject { incident: first.parse().ok()? },
+            button::OVERRULE => Self::Overrule { incident: first.parse().ok()? },
             button::LOOK_AGAIN => Self::LookAgain { incident: first.parse().ok()? },
             button::COMPROMISE_TIME => Self::CompromiseTime { incident: first.parse().ok()? },
             button::LOGS_ASK => Self::LogsAsk { incident: first.parse().ok()? },

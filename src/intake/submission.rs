@@ -11,6 +11,7 @@ use crate::domain::credential::{PrincipalKind, Subject};
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::incident::event::Outcome;
 use crate::domain::secret::scrub;
+use crate::domain::trail::attribution::{Who, Word};
 
 /// Form names: Slack's `callback_id`.
 pub mod form {
@@ -28,6 +29,8 @@ pub mod form {
     pub const COMPROMISE_TIME: &str = "irp.compromise_time";
     /// Names somebody whom the incident is about.
     pub const NAME_SUBJECT: &str = "irp.name_subject";
+    /// Says who it was that made a call.
+    pub const OVERRULE: &str = "irp.overrule";
     /// Closes an incident.
     pub const CLOSE: &str = "irp.close";
 }
@@ -52,6 +55,10 @@ pub mod field {
     pub const TIME: &str = "time";
     /// A Slack user.
     pub const PERSON: &str = "person";
+    /// An address, an access key, an event's id, an ARN or a unique id.
+    pub const ABOUT: &str = "about";
+    /// Whose it is.
+    pub const WHO: &str = "who";
     /// An outcome.
     pub const OUTCOME: &str = "outcome";
 }
@@ -122,6 +129,15 @@ pub enum Submission {
         incident: IncidentId,
         /// Whom.
         user: UserId,
+    },
+    /// Say who it was that made a call.
+    Overrule {
+        /// In which incident.
+        incident: IncidentId,
+        /// What it is about, and who it was.
+        word: Word,
+        /// From what it is known.
+        reason: String,
     },
     /// Close an incident.
     Close {
@@ -210,6 +226,21 @@ pub fn parse(
             Some(user) => Ok(Submission::NameSubject { incident: context.parse().ok()?, user }),
             None => wrong(field::PERSON, "Choose a person."),
         },
+        form::OVERRULE => {
+            let who = value(field::WHO).and_then(|who| Who::said(&who));
+            match (value(field::ABOUT), who, value(field::REASON)) {
+                (Some(about), Some(who), Some(reason)) if Word::can_be_about(&about) => {
+                    Ok(Submission::Overrule { incident: context.parse().ok()?, word: Word { about, who }, reason })
+                }
+                (_, None, _) => wrong(field::WHO, "Choose who it was."),
+                (_, _, None) => wrong(field::REASON, "Say from what you know it."),
+                _ => wrong(
+                    field::ABOUT,
+                    "Give an address, an access key id, an event's id, an ARN, or a unique id (AIDA… or AROA…), as it \
+                     stands on the card or in the record.",
+                ),
+            }
+        }
         form::CLOSE => match value(field::OUTCOME).and_then(|o| Outcome::parse(&o)) {
             Some(outcome) => Ok(Submission::Close {
                 incident: context.parse().ok()?,

@@ -10,6 +10,7 @@ use crate::domain::incident::event::Outcome;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{contained, missing};
 use crate::domain::playbook::Playbook;
+use crate::domain::trail::attribution::Who;
 use crate::intake::submission::{field, form};
 
 /// Slack takes times of ten digits: from September 2001 on.
@@ -144,6 +145,46 @@ pub fn name_subject(incident: IncidentId) -> Value {
         )
         .hinted("They cannot decide in this incident from then on. Everybody in the thread sees it.")],
     )
+}
+
+/// Says who it was that made a call.
+pub fn overrule(incident: IncidentId) -> Value {
+    let options: Vec<Value> = Who::SAID.iter().map(|(name, who)| option(&capitalised(who.label()), name)).collect();
+    modal(
+        form::OVERRULE,
+        "Say who it was",
+        "Say so",
+        &incident.to_string(),
+        &[
+            input(
+                field::ABOUT,
+                "Which calls?",
+                false,
+                &text_input("203.0.113.10, AKIA…, ASIA…, arn:…, or one event's id", false, 300),
+            )
+            .hinted(
+                "All calls from that address, with that key or by that principal; with an event's id that one call.",
+            ),
+            input(
+                field::WHO,
+                "Who made them?",
+                false,
+                &json!({"type": "static_select", "placeholder": plain("Whose calls"), "options": options}),
+            ),
+            input(
+                field::REASON,
+                "From what do you know it?",
+                false,
+                &text_input("The build server's log, …", true, 480),
+            )
+            .hinted("Everybody in the thread sees it. The search, the steps and the verdict follow at once."),
+        ],
+    )
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Closes an incident.

@@ -1,11 +1,14 @@
 //! The card of the search through the trail: what the attacker reached, and what of theirs is left.
 
-use super::blocks::{code, context, cut, escape, header, section, summary, time};
+use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
 use crate::domain::hunt::{Hunted, Proved, Reached, Trace};
 use crate::domain::incident::logs;
+use crate::domain::incident::overruling::Overruled;
 use crate::domain::incident::state::Incident;
 use crate::domain::policy::Policy;
+use crate::domain::refusal::mention;
 use crate::domain::trail::footprint::State;
+use crate::intake::slack::button as name;
 use crate::ports::Message;
 
 /// How many of a list are shown.
@@ -16,11 +19,11 @@ const LINE_CHARS_MAX: usize = 340;
 /// The card; absent until a search has come to its end.
 pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     let (found, _) = incident.hunted.as_ref()?;
-    let mut blocks = vec![header(":mag_right: Hunt: what the attacker reached and left behind")];
+    let mut blocks = vec![header(":mag: Hunt: what the attacker reached and left behind")];
     let reached: Vec<&Reached> = found.credentials.iter().filter(|reached| reached.how.is_some()).collect();
     blocks.push(section(&match reached.len() {
         0 => "*Reached:* no other credential, as far as the trail shows.".to_owned(),
-        count => format!("*Reached:* {count} other credential(s)\n{}", list(reached.iter().map(|r| credential(r)))),
+        count => format!("*Reached:* {count} other credential(s)\n{}", list(credentials(&reached).into_iter())),
     }));
     let mut traces: Vec<&Trace> = found.footprint.iter().collect();
     // What lets somebody back in comes first.
@@ -48,7 +51,19 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
         let lines = list(found.not_recorded.iter().map(|gap| escape(gap)));
         blocks.push(section(&format!("*Not recorded*\n{lines}")));
     }
+    if !incident.overruled.is_empty() {
+        let line = |said: &Overruled| {
+            let (who, by) = (said.word.who.label(), mention(&said.by));
+            format!("{}: {who} (by {by}: {})", code(&said.word.about), escape(&said.reason))
+        };
+        let lines = list(incident.overruled.iter().rev().map(line));
+        blocks.push(section(&format!("*Who it was, by responders*\n{lines}")));
+    }
     blocks.push(context(&how_far(incident, found, policy)));
+    if incident.is_open() {
+        let say = button(name::OVERRULE, "Say who it was…", &incident.id.to_string(), Look::Plain);
+        blocks.push(actions("hunt", &[say]));
+    }
     let left = counts(found).unwrap_or_else(|| "nothing left behind".into());
     let text = format!("{} hunt: {} other credential(s) reached, {left}", incident.id, reached.len());
     Some(Message { text: summary(&text), blocks })
@@ -71,8 +86,36 @@ pub fn news(found: &Hunted, before: Option<&Hunted>) -> Option<String> {
         ":rotating_light: *The attacker has reached {} more credential(s).* Contain them before anything else; their steps \
          are in the thread.\n{}",
         new.len(),
-        list(new.iter().map(|reached| credential(reached)))
+        list(credentials(&new).into_iter())
     ))
+}
+
+/// A line for each, and one for all sessions of the same user or role: the same step contains them.
+fn credentials(reached: &[&Reached]) -> Vec<String> {
+    let same = |a: &Reached, b: &Reached| a.is_session() && b.is_session() && a.whose() == b.whose();
+    let mut lines = Vec::new();
+    for (at, one) in reached.iter().enumerate() {
+        if reached[..at].iter().any(|earlier| same(earlier, one)) {
+            continue;
+        }
+        let all: Vec<&Reached> = reached[at..].iter().filter(|other| same(one, other)).copied().collect();
+        lines.push(if all.len() > 1 { sessions(&all) } else { credential(one) });
+    }
+    lines
+}
+
+/// Several sessions of one user or role, the first of them first.
+fn sessions(all: &[&Reached]) -> String {
+    let whose = match all[0].whose() {
+        Some((account, role)) if !role.is_empty() => format!("role {} in account {}", code(role), code(account)),
+        Some((arn, _)) => code(arn),
+        None => "an unknown principal".to_owned(),
+    };
+    let first = all[0].access_key_id.as_deref().map(code).unwrap_or_default();
+    let event = all[0].event_id.as_deref().map(|id| format!(" (event {})", code(id))).unwrap_or_default();
+    let last = all.iter().filter_map(|one| one.last_worked_at).max();
+    let last = last.map(|at| format!(", last worked {}", time(at))).unwrap_or_default();
+    format!("*{} sessions* of {whose}, the first {first}{event}{last}", all.len())
 }
 
 fn credential(reached: &Reached) -> String {

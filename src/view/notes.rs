@@ -155,6 +155,13 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
                 mention(user)
             )
         }
+        Event::AttributionOverruled { word, by, reason } => format!(
+            "{} says that calls of {} are those of: {}. {}. The search, the steps and the verdict follow.",
+            mention(by),
+            code(&word.about),
+            word.who.label(),
+            escape(reason.trim_end_matches('.'))
+        ),
         Event::AttemptRefused { refusal: refusal @ Refusal::NobodyToApprove { .. }, .. } => {
             format!(":warning: {refusal}")
         }

@@ -237,6 +237,10 @@ impl Workers {
                 self.engine.may_respond(user).await?;
                 return Ok(self.show(inbound, &forms::name_subject(id)).await);
             }
+            Click::Overrule { .. } => {
+                self.engine.may_respond(user).await?;
+                return Ok(self.show(inbound, &forms::overrule(id)).await);
+            }
             Click::LookAgain { .. } => {
                 self.engine.act(id, user, PersonCommand::LookAgain).await?;
                 replies::said("Looking again whose credential it is.")
@@ -327,6 +331,11 @@ impl Workers {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };
                 self.engine.act(*incident, user, command).await?;
                 replies::said(&format!("The likely compromise time of {incident} is set."))
+            }
+            Submission::Overrule { incident, word, reason } => {
+                let command = PersonCommand::Overrule { word: word.clone(), reason: reason.clone() };
+                self.engine.act(*incident, user, command).await?;
+                replies::said("It is recorded in your name, and the trail is searched anew with it.")
             }
             Submission::NameSubject { incident, user: named } => {
                 self.engine.act(*incident, user, PersonCommand::NameSubject { user: named.clone() }).await?;

@@ -332,13 +332,18 @@ async fn a_trust_policy_is_put_back_before_the_roles_sessions_are_revoked_and_ca
     };
     let before = trusting("arn:aws:iam::111122223333:user/deploy-bot");
     update(&before).await;
-    w.clock.advance(chrono::TimeDelta::minutes(1));
-    update(&trusting("999988887777")).await;
+    // Opened twice: what the first of the attacker's calls has put is not how it was before.
+    for account in ["444455556666", "999988887777"] {
+        w.clock.advance(chrono::TimeDelta::minutes(1));
+        update(&trusting(account)).await;
+    }
     w.clock.advance(chrono::TimeDelta::minutes(20));
     let events = w.trail_of("UpdateAssumeRolePolicy").await;
-    assert_eq!(events.len(), 2);
+    assert_eq!(events.len(), 3);
     w.incident().await;
-    w.hunted(vec![changed("Role", "app-deploy", "UpdateAssumeRolePolicy", "", &events[0])]).await;
+    let opened = |event: &str| changed("Role", "app-deploy", "UpdateAssumeRolePolicy", "", event);
+    let deeds = [opened(&events[1]).deeds, opened(&events[0]).deeds].concat();
+    w.hunted(vec![Trace { deeds, ..opened(&events[0]) }]).await;
     w.until_card(CONTAIN, "4 steps, not asked for yet").await;
     w.until_card(TRUST, "not asked for yet").await;
     assert!(blocks(&w, TRUST).contains(&events[0]));

@@ -163,3 +163,51 @@ async fn two_people_can_go_on_without_proof_and_nobody_alone() {
     assert!(w.command(ANA, "/irp status").await.contains("· Contained ·"));
     w.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_the_attacker_has_set_is_contained_and_watched() {
+    const PASSWORD: &str = "· Delete the console password of user backdoor";
+    let w = World::start().await;
+    let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    stolen.create_user().user_name("backdoor").send().await.unwrap();
+    stolen.create_login_profile().user_name("backdoor").password("hunter2-hunter2").send().await.unwrap();
+    w.clock.advance(TimeDelta::minutes(6));
+    w.incident().await;
+    w.until_card(PASSWORD, "not asked for yet").await;
+    w.carry_out(PASSWORD, ANA, BEN).await;
+    assert!(!w.account.has_password("backdoor"));
+    assert!(w.account.console_session("backdoor", "198.51.100.77").is_none(), "nobody signs in any more");
+    stolen.create_login_profile().user_name("backdoor").password("hunter3-hunter3").send().await.unwrap();
+    w.clock.advance(TimeDelta::seconds(20));
+    w.until("it is noticed", |w| w.notes().iter().any(|note| note.contains("has a password for the console again")))
+        .await;
+    w.until("it can be asked for again", |w| w.offers(PASSWORD, "irp.request")).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_responder_says_who_it_was_and_the_search_follows() {
+    let w = World::start().await;
+    attacker_settles(&w).await;
+    w.incident().await;
+    w.until_card(HUNT, "reached").await;
+    assert!(blocks(&w, HUNT).contains("CreateAccessKey"), "{}", blocks(&w, HUNT));
+    let say = async |person: &str, about: &str| {
+        let before = w.told(person).len();
+        w.press(person, HUNT, "irp.overrule").await;
+        let modal = w.modal(person).await;
+        let filled = json!({"about": {"about": about}, "who": {"who": "owner"}, "reason": {"reason": "our own drill"}});
+        let answer = w.slack.submit_view(person, modal["id"].as_str().unwrap(), &filled).await;
+        (answer, before)
+    };
+    let (answer, _) = say(ANA, "the build server").await;
+    assert!(format!("{answer:?}").contains("an access key id"), "the form says what it takes: {answer:?}");
+    let (_, before) = say(KIM, &w.stolen_key()).await;
+    assert!(w.next_told(KIM, before).await.contains("the credential is theirs"));
+    let (_, before) = say(BEN, &w.stolen_key()).await;
+    assert!(w.next_told(BEN, before).await.contains("searched anew"));
+    w.until("it is in the thread", |w| w.notes().iter().any(|note| note.contains("our own drill"))).await;
+    w.until("the search has followed", |w| blocks(w, HUNT).contains("no other credential")).await;
+    assert!(blocks(&w, HUNT).contains("by responders"), "{}", blocks(&w, HUNT));
+    w.end().await;
+}

@@ -5,11 +5,17 @@ use std::collections::BTreeSet;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use super::iam::trust;
 use super::ids::{self, Entropy};
-use super::state::{Outsider, Session};
+use super::state::{Outsider, Principal, Session};
+use super::trail::Entry;
 use super::{Account, KeyPair, ec2, lambda, regions};
+
+/// How long a session of the console lasts.
+const CONSOLE_SECONDS: i64 = 12 * 3_600;
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 /// A function's code, at the address that `GetFunction` hands out.
 pub(super) async fn code(State(account): State<Account>, Path(token): Path<String>) -> Response {
@@ -90,6 +96,41 @@ impl Account {
         let mut world = self.world();
         let now = world.clock.now();
         lambda::take_role(&mut world, region, name, now).map(|session| pair(&session))
+    }
+
+    /// Signs a user in to the console with their password, and gives what the console then calls with. `None` for a
+    /// user who has none.
+    pub fn console_session(&self, user: &str, source_ip: &str) -> Option<KeyPair> {
+        let mut world = self.world();
+        let user = world.iam.users.get(user).filter(|user| user.held.login_profile.is_some())?;
+        let (name, id, arn) = (user.name.clone(), user.id.clone(), world.user_arn(user));
+        let (now, account) = (world.clock.now(), world.account);
+        world.trail.record(&Entry {
+            at: now,
+            account,
+            region: "us-east-1",
+            identity: json!({
+                "type": "IAMUser", "principalId": id, "arn": arn, "accountId": account, "userName": name,
+            }),
+            access_key_id: None,
+            user_name: Some(&name),
+            source: "signin.amazonaws.com",
+            name: "ConsoleLogin",
+            read_only: false,
+            source_ip,
+            user_agent: BROWSER,
+            request: serde_json::Value::Null,
+            response: json!({ "ConsoleLogin": "Success" }),
+            error: None,
+            request_id: &ids::uuid(),
+        });
+        let session = world.open_session(Principal::User { name, id }, CONSOLE_SECONDS, None, None);
+        Some(pair(&session))
+    }
+
+    /// Whether a user can sign in to the console.
+    pub fn has_password(&self, user: &str) -> bool {
+        self.world().iam.users.get(user).is_some_and(|user| user.held.login_profile.is_some())
     }
 
     /// Whether a Region has a function of this name.

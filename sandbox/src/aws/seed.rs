@@ -115,7 +115,7 @@ pub(super) fn demo(clock: Clock) -> World {
     ]);
     let contains = json!([{
         "Effect": "Allow",
-        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
+        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "iam:UpdateAccessKey", "iam:DeleteLoginProfile", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
             "iam:GetUser", "iam:ListAccessKeys", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
         "Resource": "*",
     }]);

@@ -16,6 +16,7 @@ use crate::terminal::{Line, Terminal};
 const ORIGIN: Origin = Origin { app: "keyhunter", ip: ATTACKER_IP };
 /// Where calls of the attacker's instance and function come from.
 const INSTANCE: Origin = Origin { app: "worker", ip: "192.0.2.44" };
+const BROWSER: Origin = Origin { app: "console", ip: ATTACKER_IP };
 const FUNCTION: Origin = Origin { app: "metrics", ip: "192.0.2.61" };
 
 const SESSION_SECONDS: i32 = 36 * 3_600;
@@ -41,10 +42,19 @@ enum Loot {
     Instance,
     Function,
     Backdoor,
+    Console,
 }
 
-const ALL: [Loot; 7] =
-    [Loot::Key, Loot::UserSession, Loot::RoleSession, Loot::OwnUser, Loot::Instance, Loot::Function, Loot::Backdoor];
+const ALL: [Loot; 8] = [
+    Loot::Key,
+    Loot::UserSession,
+    Loot::RoleSession,
+    Loot::OwnUser,
+    Loot::Instance,
+    Loot::Function,
+    Loot::Backdoor,
+    Loot::Console,
+];
 
 pub(super) struct Attacker {
     aws_url: String,
@@ -55,6 +65,8 @@ pub(super) struct Attacker {
     user_session: Option<Means>,
     role_session: Option<Means>,
     own_user: Option<Means>,
+    /// The console, as the attacker's own user.
+    console: Option<Means>,
     /// A user of the account that data is taken to.
     own_account: Means,
     /// The id of the attacker's instance in the far Region.
@@ -82,6 +94,7 @@ impl Attacker {
             user_session: None,
             role_session: None,
             own_user: None,
+            console: None,
             instance: None,
             dead: Vec::new(),
             tried: 0,
@@ -135,11 +148,42 @@ impl Attacker {
                 }
             },
             Loot::Backdoor => self.assume_role("elsewhere$ ", &self.own_account, BACKDOOR).await.is_some(),
+            Loot::Console => self.browse().await,
         };
         self.dead.retain(|loot| *loot != tried);
         if !works {
             self.dead.push(tried);
         }
+    }
+
+    /// Looks at the secrets in the console, signing in anew where the session has died.
+    async fn browse(&mut self) -> bool {
+        if let Some(console) = &self.console
+            && self.list_secrets(console).await
+        {
+            return true;
+        }
+        let signed_in = self.account.console_session(OWN_USER, ATTACKER_IP);
+        let Some(keys) = signed_in else {
+            self.console = None;
+            return self.gone(&format!("console$ sign in as {OWN_USER}"), "the password is not taken");
+        };
+        let at = self.clock.now();
+        let call = format!("console$ sign in as {OWN_USER}");
+        self.terminal.push(Line { at, call, ok: true, detail: "signed in".to_owned() });
+        self.console = Means::new(&self.aws_url, keys, BROWSER).ok();
+        match &self.console {
+            Some(console) => self.list_secrets(console).await,
+            None => false,
+        }
+    }
+
+    async fn list_secrets(&self, console: &Means) -> bool {
+        let secrets = console.secrets(super::means::REGION).list_secrets().send().await;
+        self.show("console$ secretsmanager list-secrets", &secrets, |secrets| {
+            format!("{} secrets", secrets.secret_list().len())
+        });
+        secrets.is_ok()
     }
 
     async fn renew_role_session(&mut self) -> bool {

@@ -67,7 +67,7 @@ pub const READS: [Actions; 6] = [
 ];
 /// Changed by the bot to contain, and to take that back.
 pub const CONTAINS: [Actions; 3] = [
-    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy"]),
+    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:DeleteLoginProfile"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
     // What the attacker has switched off is switched on again.
     ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),

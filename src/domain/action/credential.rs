@@ -1,4 +1,4 @@
-//! Credentials that the attacker has given to users that are not theirs.
+//! Credentials that the attacker has given to users: keys to users that are not theirs, passwords to any.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub struct DeleteAccessKey {
     pub access_key_id: AccessKeyId,
 }
 
-/// Deletes a user's password for the console that the attacker has set.
+/// Deletes a user's password for the console that the attacker knows: a door that stands open whatever has been revoked.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct DeleteLoginProfile {
     /// The user.
@@ -94,7 +94,7 @@ impl Change for DeleteLoginProfile {
     }
 
     fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
+        ActionClass::Contain
     }
 
     fn target(&self) -> &str {
@@ -106,8 +106,8 @@ impl Change for DeleteLoginProfile {
     }
 
     fn effect(&self) -> String {
-        "The attacker has set this password. Nobody can sign in to the console as this user any more; a session in the \
-         console that is open stays open until it is revoked."
+        "The attacker knows this password. Nobody can sign in to the console as this user any more. A session in the \
+         console that is open stays open: revoke the user's sessions after it."
             .to_owned()
     }
 
@@ -139,5 +139,14 @@ impl Change for DeleteLoginProfile {
 
     fn left(&self, now: &Observation) -> Vec<String> {
         counted(&[(usize::from(matches!(now, Observation::Attached { present: true, .. })), "password")])
+    }
+
+    fn still_holds(&self, _sent: &[ApiCall], now: &Observation) -> Result<(), String> {
+        match now {
+            Observation::Attached { present: true, .. } => {
+                Err(format!("user {} has a password for the console again", self.user_name))
+            }
+            _ => Ok(()),
+        }
     }
 }

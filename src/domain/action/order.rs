@@ -266,15 +266,21 @@ fn a_version_of_the_attackers_makes_way_for_the_newest_of_the_others() {
         })
     };
     let policy_arn = "arn:aws:iam::111122223333:policy/ops".to_owned();
-    let action =
-        Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn: policy_arn.clone(), version_id: "v10".into() });
+    let restore = |also_theirs: &[&str]| {
+        Action::RestorePolicyVersion(RestorePolicyVersion {
+            policy_arn: policy_arn.clone(),
+            version_id: "v10".into(),
+            also_theirs: also_theirs.iter().map(|version| (*version).to_owned()).collect(),
+        })
+    };
+    let action = restore(&[]);
     let before = tree("v10", &["v10", "v2", "v9"]);
     let work = action.work_out(&before).unwrap();
     assert_eq!(
         work.calls,
         [
             ApiCall::SetDefaultPolicyVersion { policy_arn: policy_arn.clone(), version_id: "v9".into() },
-            ApiCall::DeletePolicyVersion { policy_arn, version_id: "v10".into() },
+            ApiCall::DeletePolicyVersion { policy_arn: policy_arn.clone(), version_id: "v10".into() },
         ]
     );
     assert!(action.holds(&before, &work.calls, &tree("v9", &["v2", "v9"])));
@@ -282,7 +288,11 @@ fn a_version_of_the_attackers_makes_way_for_the_newest_of_the_others() {
     assert_eq!(action.freshness(&before, &tree("v9", &["v2", "v9"])), Freshness::AlreadyDone);
     assert!(matches!(action.freshness(&before, &tree("v11", &["v10", "v11", "v9"])), Freshness::Changed(_)));
     assert_eq!(action.work_out(&tree("v9", &["v10", "v9"])).unwrap().calls.len(), 1);
-    assert!(action.work_out(&tree("v10", &["v10"])).unwrap_err().contains("only version"));
+    assert!(action.work_out(&tree("v10", &["v10"])).unwrap_err().contains("not the attacker's"));
+    // Another of theirs is not put in force instead.
+    let work = restore(&["v9"]).work_out(&before).unwrap();
+    assert!(matches!(&work.calls[0], ApiCall::SetDefaultPolicyVersion { version_id, .. } if version_id == "v2"));
+    assert!(restore(&["v9", "v2"]).work_out(&before).unwrap_err().contains("not the attacker's"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A managed policy that the attacker has made, and a version that they have added to another.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named};
@@ -24,6 +26,9 @@ pub struct RestorePolicyVersion {
     pub policy_arn: String,
     /// The attacker's version.
     pub version_id: String,
+    /// Others of theirs: none of them is put in force.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also_theirs: BTreeSet<String>,
 }
 
 /// The call that takes a policy off.
@@ -128,7 +133,8 @@ impl Change for DeletePolicy {
 impl RestorePolicyVersion {
     /// The version to put in force: the newest of the others.
     fn other<'a>(&self, policy: &'a PolicyTree) -> Option<&'a String> {
-        policy.versions.keys().filter(|version| **version != self.version_id).max_by_key(|version| number(version))
+        let theirs = |version: &String| *version == self.version_id || self.also_theirs.contains(version);
+        policy.versions.keys().filter(|version| !theirs(version)).max_by_key(|version| number(version))
     }
 }
 
@@ -150,8 +156,8 @@ impl Change for RestorePolicyVersion {
     }
 
     fn effect(&self) -> String {
-        "The attacker has added this version. The newest of the others is put in force if this one is: compare it with what \
-         you know, the trail does not say which was in force before."
+        "The attacker has added this version. The newest that is not theirs is put in force if this one is: compare it with \
+         what you know, the trail does not say which was in force before."
             .to_owned()
     }
 
@@ -169,8 +175,8 @@ impl Change for RestorePolicyVersion {
         if in_force {
             let Some(other) = self.other(policy) else {
                 return Err(format!(
-                    "{} is the only version: nothing is left to put in force. Write the policy anew by hand (aws iam \
-                     create-policy-version --set-as-default), and ask again.",
+                    "Beside {} there is no version that is not the attacker's: nothing is left to put in force. Write the \
+                     policy anew by hand (aws iam create-policy-version --set-as-default), and ask again.",
                     self.version_id
                 ));
             };

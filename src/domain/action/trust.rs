@@ -18,6 +18,9 @@ pub struct RestoreTrustPolicy {
     pub role_name: String,
     /// The attacker's newest change.
     pub event_id: String,
+    /// Their others: what one of them has put is not what there was before.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub earlier_event_ids: BTreeSet<String>,
     /// Names of users and roles that the attacker has made: whoever is trusted among them is theirs for certain.
     pub attackers: BTreeSet<String>,
 }
@@ -106,7 +109,11 @@ impl Change for RestoreTrustPolicy {
     }
 
     fn probe(&self) -> Probe {
-        Probe::Trust { role_name: self.role_name.clone(), event_id: self.event_id.clone() }
+        Probe::Trust {
+            role_name: self.role_name.clone(),
+            event_id: self.event_id.clone(),
+            earlier_event_ids: self.earlier_event_ids.clone(),
+        }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -219,7 +226,12 @@ mod tests {
         "Principal":{"AWS":["arn:aws:iam::111122223333:user/ci"]}}]}"#;
 
     fn restore() -> RestoreTrustPolicy {
-        RestoreTrustPolicy { role_name: "app".into(), event_id: "e2".into(), attackers: ["mallory".to_owned()].into() }
+        RestoreTrustPolicy {
+            role_name: "app".into(),
+            event_id: "e2".into(),
+            earlier_event_ids: BTreeSet::new(),
+            attackers: ["mallory".to_owned()].into(),
+        }
     }
 
     fn trusting(principals: &Value, previous: Option<&str>) -> Observation {

@@ -118,6 +118,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted
             .take(LISTED_MAX)
             .map(|gap| bounded(&format!("{}: {}", gap.what, gap.why)))
             .collect(),
+        without_password: [].into(),
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),
     }

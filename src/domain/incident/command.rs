@@ -13,6 +13,7 @@ use crate::domain::blast_radius::BlastRadius;
 use crate::domain::id::{RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::Observation;
+use crate::domain::trail::attribution::Word;
 
 /// Asked by a person. Each is authorised afresh.
 #[derive(Clone, Debug)]
@@ -99,6 +100,13 @@ pub enum PersonCommand {
         /// Whom.
         user: UserId,
     },
+    /// Say who it was that made a call.
+    Overrule {
+        /// What it is about, and who it was.
+        word: Word,
+        /// From what they know it.
+        reason: String,
+    },
     /// Have the bot find out again whose credential it is.
     LookAgain,
     /// Set the likely time of compromise.
@@ -148,6 +156,7 @@ impl PersonCommand {
             Self::Unfreeze => "lift the freeze",
             Self::AcceptRisk { .. } => "accept the risk",
             Self::NameSubject { .. } => "name somebody",
+            Self::Overrule { .. } => "say who it was",
             Self::LookAgain => "look again",
             Self::SetCompromiseTime { .. } => "set the compromise time",
             Self::AskLogs => "ask for a search of the logs",

@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{eradication, freeze, hunting, logs, risk, together, watch, whole};
+use super::{eradication, freeze, hunting, logs, overruling, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -177,6 +177,10 @@ pub fn decide(
                 return Err(Refusal::Other(format!("{} is named in this incident already.", mention(&user))));
             }
             Ok(vec![Event::SubjectNamed { user, by: actor.user.clone() }])
+        }
+        PersonCommand::Overrule { word, reason } => {
+            let reason = needed(&reason)?;
+            overruling::overrule(incident, actor, word, reason, cx)
         }
         PersonCommand::LookAgain => {
             check_responder(cx.policy, actor)?;

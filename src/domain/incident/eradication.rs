@@ -9,8 +9,8 @@ use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
-    Action, DeleteAccessKey, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeleteLoginProfile, DeletePolicy,
-    DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy,
+    Action, DeleteAccessKey, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeletePolicy, DeleteRole,
+    DeleteUser, DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy,
 };
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;
@@ -89,7 +89,9 @@ pub fn removals(incident: &Incident) -> Vec<Removal> {
 pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
     let none = |trace: &&Trace| {
         let touched = is_theirs(trace) || (trace.state == State::Modified && !trace.made_by_attacker);
-        let open = if trace.deeds.is_empty() || trace.made_by_attacker {
+        let open = if estate::put_back(trace).is_some() {
+            false
+        } else if trace.deeds.is_empty() || trace.made_by_attacker {
             of_trace(incident, trace).is_empty() && !is_part(incident, trace)
         } else {
             is_unanswered(incident, trace)
@@ -195,8 +197,11 @@ fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
     let name = bare_name(&trace.id);
     let holder = holder(trace, name);
     trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker).any(|(at, deed)| {
-        // A membership goes with the user or is taken back at the group; a trust policy is containment.
-        let elsewhere = matches!(deed.operation.as_str(), "AddUserToGroup" | "UpdateAssumeRolePolicy");
+        // A membership goes with the user or is taken back at the group; trust policies and passwords are containment.
+        let elsewhere = matches!(
+            deed.operation.as_str(),
+            "AddUserToGroup" | "UpdateAssumeRolePolicy" | "CreateLoginProfile" | "UpdateLoginProfile"
+        );
         let settled = elsewhere
             || is_quarantine(&deed.what)
             || undoing(incident, trace, holder.as_ref(), deed).is_some()
@@ -227,16 +232,20 @@ fn undoing(incident: &Incident, trace: &Trace, holder: Option<&Holder>, deed: &D
         ("AddUserToGroup", Some(Holder::Group(group))) if !made(incident, "AWS::IAM::User", &deed.what) => {
             (1, Action::RemoveFromGroup(RemoveFromGroup { user_name: what(), group_name: group.clone() }))
         }
-        ("CreateLoginProfile", Some(Holder::User(user))) => {
-            (0, Action::DeleteLoginProfile(DeleteLoginProfile { user_name: user.clone() }))
-        }
         ("CreatePolicyVersion", None) if trace.resource_type == "AWS::IAM::ManagedPolicy" => {
             let policy_arn = policy_arn(incident, trace)?;
-            (1, Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn, version_id: what() }))
+            let theirs = done_by_attacker(trace, "CreatePolicyVersion").map(|deed| deed.what.clone());
+            let also_theirs = theirs.filter(|version| *version != deed.what).collect();
+            (1, Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn, version_id: what(), also_theirs }))
         }
-        // A trust policy is put back as containment: it is a door that stands open.
+        // A trust policy is put back as containment, and a password taken away: they are doors that stand open.
         _ => return None,
     })
+}
+
+/// The attacker's calls of one kind on a resource.
+fn done_by_attacker<'a>(trace: &'a Trace, operation: &'a str) -> impl Iterator<Item = &'a Deed> {
+    trace.deeds.iter().filter(move |deed| deed.by_attacker && deed.operation == operation)
 }
 
 /// Whether a later deed takes this one back.
@@ -250,12 +259,11 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
         "PutGroupPolicy" => "DeleteGroupPolicy",
         "CreatePolicyVersion" => "DeletePolicyVersion",
         "AddUserToGroup" => "RemoveUserFromGroup",
-        "CreateLoginProfile" => "DeleteLoginProfile",
         _ => return false,
     };
     // The same again by the attacker is undone once.
     let again = deed.operation == later.operation && later.by_attacker;
-    (later.operation == opposite || again) && (later.what == deed.what || deed.operation == "CreateLoginProfile")
+    (later.operation == opposite || again) && later.what == deed.what
 }
 
 /// Trust policies of roles that were there before and that the attacker has changed: doors that stand open.
@@ -271,9 +279,14 @@ pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
         let newest = trace.deeds.iter().rev().find(|deed| deed.operation == "UpdateAssumeRolePolicy")?;
         // Whoever has changed it after the attacker has seen to it.
         let newest = Some(newest).filter(|deed| changed && deed.by_attacker)?;
+        let theirs = done_by_attacker(trace, "UpdateAssumeRolePolicy");
         Some(RestoreTrustPolicy {
             role_name: bare_name(&trace.id).to_owned(),
             event_id: newest.event_id.clone(),
+            earlier_event_ids: theirs
+                .map(|deed| deed.event_id.clone())
+                .filter(|event_id| *event_id != newest.event_id)
+                .collect(),
             attackers: attackers.clone(),
         })
     };

@@ -14,6 +14,7 @@ use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
+use crate::domain::trail::attribution::Word;
 
 use super::logs::{Bill, Brought, Estimate};
 use super::verdict::Judged;
@@ -156,6 +157,15 @@ pub enum Event {
         by: UserId,
         /// From what they know it.
         basis: String,
+    },
+    /// A responder said who it was that made a call, or all calls of a key, an address or a principal.
+    AttributionOverruled {
+        /// What they said.
+        word: Word,
+        /// Who.
+        by: UserId,
+        /// From what they know it.
+        reason: String,
     },
     /// A responder took the lead.
     LeadTaken {

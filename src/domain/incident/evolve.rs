@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
 use super::logs;
+use super::overruling::Overruled;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
@@ -55,6 +56,8 @@ fn open(record: &Record) -> Option<Incident> {
         breach: None,
         risk: None,
         compromise: None,
+        overruled: Vec::new(),
+        told_at: None,
         lead: None,
         named: [].into(),
         freeze: None,
@@ -132,6 +135,9 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             if let Verdict::Failed { call } = &judged.verdict {
                 incident.breach = Some(Box::new(call.clone()));
                 incident.risk = None;
+            } else if incident.breach.as_ref().is_some_and(|breach| breach.at > judged.since) {
+                // A responder has said that this call was not the attacker's.
+                incident.breach = None;
             }
             incident.verdict = Some((judged.clone(), at));
         }
@@ -158,6 +164,12 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         }
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
             incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
+            incident.told_at = Some(at);
+        }
+        Event::AttributionOverruled { word, by, reason } => {
+            let (word, by, reason) = (word.clone(), by.clone(), reason.clone());
+            incident.overruled.push(Overruled { word, by, reason, at });
+            incident.told_at = Some(at);
         }
         Event::SubjectNamed { user, .. } => {
             incident.named.insert(user.clone());

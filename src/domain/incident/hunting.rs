@@ -25,16 +25,20 @@ pub const fn is_followed(kind: PrincipalKind) -> bool {
 
 /// When the trail is next searched: once it is known whose credential it is, then every minute in the first half
 /// hour of the incident and after anything new, and ever more rarely for as long as it is open. A containment is
-/// new too: its proof is waited for.
+/// new too: its proof is waited for. What a responder says is followed at once.
 pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
     let identified = incident.identified.as_ref().filter(|identified| is_followed(identified.found.kind))?;
-    let Some((_, swept_at)) = &incident.swept else {
+    let Some((swept, swept_at)) = &incident.swept else {
         let wait = if incident.blast_radius.is_some() { TimeDelta::zero() } else { AFTER_REACH };
         return Some(identified.at + wait);
     };
     // What the logs have brought is looked at at once.
     if let Some(read_at) = logs::read_at(incident).filter(|read_at| read_at > swept_at) {
         return Some(read_at);
+    }
+    // Said while a search was under way, it was not heard by that one.
+    if let Some(told_at) = incident.told_at.filter(|_| incident.told_at != swept.told_at) {
+        return Some(told_at);
     }
     let contained_at = incident.watch.map(|watch| watch.since);
     let news_at = [incident.found_new_at, contained_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);

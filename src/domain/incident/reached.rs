@@ -62,6 +62,29 @@ fn asked_for_key(incident: &Incident, key: &AccessKeyId) -> bool {
     actions.any(|action| matches!(action, Action::DeactivateAccessKey(of) if of.access_key_id == *key))
 }
 
+/// Users of this account with whose password the attacker can sign in to the console.
+pub fn password_holders<'a>(found: &'a Hunted, account: &AccountId) -> BTreeSet<&'a str> {
+    let console = principals(found).filter(|(reached, _)| reached.access_key_id.is_none());
+    console.filter_map(|(_, arn)| user_in(arn, account)).collect()
+}
+
+/// The same, without those that have no password any more; and those whose password was asked to be deleted.
+pub fn passwords(incident: &Incident) -> BTreeSet<String> {
+    let known = incident.hunted.as_ref().zip(incident.account());
+    let known = known.map(|((found, _), account)| password_holders(found, &account)).unwrap_or_default();
+    let there = known.into_iter().filter(|name| !has_no_password(incident, name)).map(str::to_owned);
+    let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
+        Action::DeleteLoginProfile(of) => Some(of.user_name.clone()),
+        _ => None,
+    });
+    there.chain(asked).collect()
+}
+
+/// Whether AWS has shown that nobody can sign in to the console as this user.
+pub fn has_no_password(incident: &Incident, user: &str) -> bool {
+    is_off(incident, user) || incident.hunted.as_ref().is_some_and(|(found, _)| found.without_password.contains(user))
+}
+
 /// Other users than the victim whose sessions have to be revoked.
 pub fn other_users(incident: &Incident) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = match (&incident.hunted, incident.account()) {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
 use super::logs::LogSearch;
+use super::overruling::Overruled;
 use super::risk::Risk;
 use super::verdict::Judged;
 use crate::domain::alert::{AlertSource, Severity};
@@ -71,6 +72,10 @@ pub struct Incident {
     pub risk: Option<Box<Risk>>,
     /// Set by a responder.
     pub compromise: Option<CompromiseTime>,
+    /// What responders have said about who is who, the oldest first.
+    pub overruled: Vec<Overruled>,
+    /// When a responder last said something that the search through the trail has to follow.
+    pub told_at: Option<DateTime<Utc>>,
     /// Who leads.
     pub lead: Option<UserId>,
     /// Whom the incident is about, as responders have named them.

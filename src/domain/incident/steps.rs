@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::state::Incident;
 use super::{eradication, reached};
-use crate::domain::action::{Action, DeactivateAccessKey, NOTHING_TO_UNDO, RevokeRoleSessions, RevokeUserSessions};
+use crate::domain::action::{
+    Action, DeactivateAccessKey, DeleteLoginProfile, NOTHING_TO_UNDO, RevokeRoleSessions, RevokeUserSessions,
+};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
@@ -101,7 +103,12 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
             let others = reached::other_users(incident).into_iter();
             let revoke = |user_name: String| Action::RevokeUserSessions(RevokeUserSessions { user_name });
             let others = others.map(|other| action(Some(other.clone()), revoke(other)));
-            [action(None, revoke(name))].into_iter().chain(others).collect()
+            let own = (found.kind != PrincipalKind::AssumedRole).then(|| action(None, revoke(name)));
+            own.into_iter().chain(others).collect()
+        }
+        "delete-login-profile" => {
+            let delete = |user_name: String| Action::DeleteLoginProfile(DeleteLoginProfile { user_name });
+            reached::passwords(incident).into_iter().map(|user| action(Some(user.clone()), delete(user))).collect()
         }
         "revoke-role-sessions" => {
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
@@ -281,7 +288,8 @@ pub fn undone_by(incident: &Incident, request: RequestId) -> Option<&Request> {
 pub enum Missing {
     /// It has not been carried out, or has been undone.
     NotInForce,
-    /// A key was still active, or a door still open, when the sessions were revoked: there may be others since.
+    /// A key was still active, or a door or a password still there, when the sessions were revoked: there may be others
+    /// since.
     RevokedTooEarly,
     /// The attacker has got through in spite of it.
     GotThrough,
@@ -296,16 +304,22 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         Some(RequestState::Verified { at, .. }) => Some(*at),
         _ => None,
     };
-    // What a revocation leaves open is what could mint sessions after it: keys, and for a role the user's
-    // sessions too.
+    // What a revocation leaves open is what could mint sessions after it: keys and passwords, and for a role the
+    // user's sessions too.
     let last = |wanted: &dyn Fn(&Action) -> bool| {
         let of = |step: &&Step| matches!(&step.offer, Offer::Action(action) if wanted(action));
         steps.iter().filter(of).filter_map(|step| done_at(step).or_else(|| off_since(incident, step))).max()
     };
-    let keys_off_at = last(&|action| matches!(action, Action::DeactivateAccessKey { .. }));
+    let keys_off_at =
+        last(&|action| matches!(action, Action::DeactivateAccessKey { .. } | Action::DeleteLoginProfile { .. }));
     let users_off_at = last(&|action| matches!(action, Action::RevokeUserSessions { .. })).max(keys_off_at);
-    let own_keys_off_at =
-        |name: &str| last(&|action| matches!(action, Action::DeactivateAccessKey(of) if of.user_name == name));
+    let own_keys_off_at = |name: &str| {
+        last(&|action| match action {
+            Action::DeactivateAccessKey(of) => of.user_name == name,
+            Action::DeleteLoginProfile(of) => of.user_name == name,
+            _ => false,
+        })
+    };
     let door_closed_at = |role: &str| {
         let is =
             |step: &&Step| matches!(&step.offer, Offer::Action(Action::RestoreTrustPolicy(of)) if of.role_name == role);
@@ -317,6 +331,9 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(action @ (Action::DeactivateAccessKey(_) | Action::RevokeUserSessions(_))), None)
             if reached::is_off(incident, action.target()) =>
         {
+            None
+        }
+        (Offer::Action(Action::DeleteLoginProfile(of)), None) if reached::has_no_password(incident, &of.user_name) => {
             None
         }
         (Offer::Action(_), None) => Some(Missing::NotInForce),

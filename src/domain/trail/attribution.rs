@@ -2,11 +2,12 @@
 //! as the victim, the responders. Each verdict says why, and a responder's word overrules it.
 
 use super::name::Name;
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::classify::Category;
@@ -20,7 +21,7 @@ const HABIT: TimeDelta = TimeDelta::hours(24);
 const HABIT_OF_LOOKING: TimeDelta = TimeDelta::hours(1);
 
 /// Who made a call.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     /// Whoever stole the credential.
@@ -41,6 +42,15 @@ impl Who {
     /// Whether it counts as the attacker's.
     pub const fn is_attacker(self) -> bool {
         matches!(self, Self::Attacker | Self::AttackerThroughAws)
+    }
+
+    /// Those that a responder can say it was, by their short names.
+    pub const SAID: [(&'static str, Self); 4] =
+        [("attacker", Self::Attacker), ("owner", Self::Owner), ("aws", Self::Aws), ("responder", Self::Responder)];
+
+    /// Whom a responder means.
+    pub fn said(name: &str) -> Option<Self> {
+        Self::SAID.into_iter().find(|(said, _)| *said == name).map(|(_, who)| who)
     }
 
     /// For people.
@@ -67,12 +77,31 @@ pub struct Verdict {
 
 /// What a responder says: `203.0.113.7=owner`. What is before the sign is an event's id, an access key, an address, or
 /// a principal's ARN or unique id.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Word {
     /// What it is about.
     pub about: String,
     /// Whose it is.
     pub who: Who,
+}
+
+impl Word {
+    /// Whether this is something that calls are told apart by: an address, an access key, an event's id, an ARN or a
+    /// unique id. Anything else would fit no call, and nobody would notice.
+    pub fn can_be_about(text: &str) -> bool {
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        let unique_id =
+            |id: &str| id.len() >= 16 && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let id = text.split(':').next().unwrap_or_default();
+        let event_id =
+            text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') && text.contains('-');
+        text.parse::<IpAddr>().is_ok()
+            || event_id
+            || (text.starts_with("arn:") && text.matches(':').count() >= 5 && plain(text))
+            || (["AKIA", "ASIA", "AIDA", "AROA"].iter().any(|prefix| id.starts_with(prefix))
+                && unique_id(id)
+                && plain(text))
+    }
 }
 
 /// Not a word that can be understood.
@@ -88,13 +117,7 @@ impl FromStr for Word {
     fn from_str(text: &str) -> Result<Self, NotAWord> {
         let wrong = || NotAWord(text.chars().take(80).collect());
         let (about, who) = text.rsplit_once('=').ok_or_else(wrong)?;
-        let who = match who.trim() {
-            "attacker" => Who::Attacker,
-            "owner" => Who::Owner,
-            "aws" => Who::Aws,
-            "responder" => Who::Responder,
-            _ => return Err(wrong()),
-        };
+        let who = Who::said(who.trim()).ok_or_else(wrong)?;
         let about = about.trim();
         if about.is_empty() { Err(wrong()) } else { Ok(Self { about: about.to_owned(), who }) }
     }
@@ -118,6 +141,8 @@ pub struct Judge<'q> {
     words: HashMap<&'q str, Who>,
     /// Places of the owner, and why.
     owner: BTreeMap<(Name, String), Name>,
+    /// Addresses that are the owner's whatever program calls from there, and why.
+    homes: BTreeMap<Name, Name>,
     texts: HashMap<&'static str, Name>,
 }
 
@@ -128,10 +153,19 @@ impl<'q> Judge<'q> {
         for word in &question.words {
             words.entry(word.about.as_str()).or_insert(word.who);
         }
-        let own: Vec<&Event> =
-            events.iter().filter(|e| question.credentials.iter().any(|key| **key == *e.caller.key)).collect();
-        let owner = question.since.map_or_else(|| habits(&own), |since| places_before(&own, since));
-        Self { question, words, owner, texts: HashMap::new() }
+        let is_stolen = |event: &Event| question.credentials.iter().any(|key| **key == *event.caller.key);
+        // A user's other keys are the same person's or program's; sessions of one role are anybody's.
+        let users: BTreeSet<&str> = events
+            .iter()
+            .filter(|event| is_stolen(event) && event.caller.principal_id.starts_with("AIDA"))
+            .map(|event| event.caller.principal_id.as_ref())
+            .collect();
+        let is_users = |event: &&Event| is_stolen(event) || users.contains(event.caller.principal_id.as_ref());
+        let of_the_user: Vec<&Event> = events.iter().filter(is_users).collect();
+        let stolen: Vec<&Event> = of_the_user.iter().filter(|event| is_stolen(event)).copied().collect();
+        let owner = question.since.map_or_else(|| habits(&of_the_user), |since| places_before(&stolen, since));
+        let homes = question.since.map(|since| homes(&of_the_user, events, since)).unwrap_or_default();
+        Self { question, words, owner, homes, texts: HashMap::new() }
     }
 
     fn why(&mut self, text: &'static str) -> Name {
@@ -153,7 +187,8 @@ impl<'q> Judge<'q> {
             return Some(Verdict { who: Who::Owner, why: self.why("before the time of the theft") });
         }
         let place = (Name::clone(&event.address), event.product().to_owned());
-        self.owner.get(&place).map(|why| Verdict { who: Who::Owner, why: Name::clone(why) })
+        let why = self.owner.get(&place).or_else(|| self.homes.get(&event.address))?;
+        Some(Verdict { who: Who::Owner, why: Name::clone(why) })
     }
 
     /// Whether AWS acted on its own account.
@@ -175,7 +210,7 @@ impl<'q> Judge<'q> {
 
     /// Addresses from which the owner works.
     pub fn owner_addresses(&self) -> BTreeSet<&str> {
-        self.owner.keys().map(|(address, _)| address.as_ref()).collect()
+        self.owner.keys().map(|(address, _)| address).chain(self.homes.keys()).map(AsRef::as_ref).collect()
     }
 }
 
@@ -211,6 +246,28 @@ fn places_before(events: &[&Event], since: DateTime<Utc>) -> BTreeMap<(Name, Str
         places.entry((Name::clone(&event.address), event.product().to_owned())).or_insert_with(|| Name::clone(&why));
     }
     places
+}
+
+/// Addresses from which the owner had worked for long before the theft, and from which nobody has done anything hostile
+/// since: whatever program calls from there is the owner's too.
+fn homes(own: &[&Event], events: &[Event], since: DateTime<Utc>) -> BTreeMap<Name, Name> {
+    let mut first_at: BTreeMap<&Name, DateTime<Utc>> = BTreeMap::new();
+    for event in own.iter().filter(|event| is_address(&event.address)) {
+        let Some(at) = event.at else { continue };
+        let first = first_at.entry(&event.address).or_insert(at);
+        *first = at.min(*first);
+    }
+    let turned = |event: &&Event| is_hostile(event) && event.at.is_none_or(|at| at >= since);
+    let hostile: BTreeSet<&str> = events.iter().filter(turned).map(|event| event.address.as_ref()).collect();
+    let why: Name =
+        "the owner had worked from this address for long before the theft, and nothing hostile came from it \
+                     since"
+            .into();
+    first_at
+        .into_iter()
+        .filter(|(address, first)| since - *first >= HABIT && !hostile.contains(address.as_ref()))
+        .map(|(address, _)| (Name::clone(address), Name::clone(&why)))
+        .collect()
 }
 
 /// Places that did nothing hostile and were there long before the first place that did.
@@ -274,6 +331,19 @@ mod tests {
         assert_eq!((word.about.as_str(), word.who), ("203.0.113.7", Who::Owner));
         for wrong in ["", "owner", "=owner", "x=nobody", "x="] {
             assert!(wrong.parse::<Word>().is_err(), "{wrong}");
+        }
+        for right in [
+            "203.0.113.7",
+            "2001:db8::1",
+            "AKIAIOSFODNN7EXAMPLE",
+            "AROADBQP57FF2AEXAMPLE:export-1",
+            "arn:aws:sts::111122223333:assumed-role/app/s",
+            "11e77424-d1c8-40fd-96e3-4aedd1366f50",
+        ] {
+            assert!(Word::can_be_about(right), "{right}");
+        }
+        for wrong in ["", "owner", "203.0.113", "AKIA", "arn:aws", "svc-backup", "AKIAIOSFODNN7EXAMPLE x"] {
+            assert!(!Word::can_be_about(wrong), "{wrong}");
         }
     }
 }

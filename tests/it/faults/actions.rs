@@ -17,6 +17,7 @@ const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Change {
     DeactivateKey,
+    DeletePassword,
     RevokeUser,
     RevokeRole,
     UndoUser,
@@ -33,9 +34,9 @@ enum Fault {
     UndoneTwice,
 }
 
-use Change::{DeactivateKey, RevokeRole, RevokeUser, UndoRole, UndoUser};
+use Change::{DeactivateKey, DeletePassword, RevokeRole, RevokeUser, UndoRole, UndoUser};
 
-const CHANGES: [Change; 5] = [DeactivateKey, RevokeUser, RevokeRole, UndoUser, UndoRole];
+const CHANGES: [Change; 6] = [DeactivateKey, DeletePassword, RevokeUser, RevokeRole, UndoUser, UndoRole];
 const FAULTS: [Fault; 6] = [
     Fault::Refused,
     Fault::LostAndNotDone,
@@ -58,6 +59,7 @@ impl Change {
     fn step(self, w: &World) -> String {
         match self {
             DeactivateKey => format!("deactivate-access-key.{}", w.stolen_key()),
+            DeletePassword => "delete-login-profile.deploy-bot".into(),
             RevokeUser | UndoUser => "revoke-user-sessions".into(),
             RevokeRole | UndoRole => "revoke-role-sessions".into(),
         }
@@ -66,6 +68,7 @@ impl Change {
     const fn call(self) -> &'static str {
         match self {
             DeactivateKey => "UpdateAccessKey",
+            DeletePassword => "DeleteLoginProfile",
             RevokeUser => "PutUserPolicy",
             RevokeRole => "PutRolePolicy",
             UndoUser => "DeleteUserPolicy",
@@ -77,6 +80,7 @@ impl Change {
     const fn step_card(self) -> &'static str {
         match self {
             DeactivateKey => "· Deactivate access key",
+            DeletePassword => "· Delete the console password",
             RevokeUser | UndoUser => "· Revoke all sessions minted",
             RevokeRole | UndoRole => "· Revoke all older sessions of role",
         }
@@ -94,6 +98,7 @@ impl Change {
     fn holds(self, w: &World) -> bool {
         match self {
             DeactivateKey => w.account.key_status(&w.stolen_key()) == Some(KeyStatus::Inactive),
+            DeletePassword => !w.account.has_password(USER_POLICY.0),
             RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
             RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
             UndoUser => !RevokeUser.holds(w),
@@ -108,7 +113,15 @@ impl Change {
             w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;
             w.until("the step is there", |w| w.card(ANA, self.step_card()).is_some()).await;
         } else {
+            if self == DeletePassword {
+                let set = w.attacker().create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
+                set.send().await.unwrap();
+                // The trail shows it.
+                w.clock.advance(chrono::TimeDelta::minutes(6));
+            }
             w.incident().await;
+            w.until_within(LIMIT, "it is offered", |w| w.offers(self.step_card(), self.button()) || self.is_undo())
+                .await;
         }
         if self.is_undo() {
             w.carry_out(self.step_card(), ANA, CHRIS).await;
@@ -163,6 +176,7 @@ impl Change {
         let undo = format!("INC-1 {}{}", if self.is_undo() { "undo." } else { "" }, self.step(w));
         let refused = match self {
             DeactivateKey => "never switched on again",
+            DeletePassword => "cannot be put back",
             RevokeUser | RevokeRole => {
                 w.carry_out_with(self.step_card(), "irp.undo", "Undo INC-1.1").await;
                 "There is nothing to undo"
@@ -177,7 +191,8 @@ impl Change {
         assert_eq!(w.account.count(self.call()), 1);
         assert_eq!(self.holds(w), !undone);
         for (role, call) in [(false, "DeleteUserPolicy"), (true, "DeleteRolePolicy")] {
-            let expected = usize::from(self != DeactivateKey && self.is_of_role() == role);
+            let is_undoable = !matches!(self, DeactivateKey | DeletePassword);
+            let expected = usize::from(is_undoable && self.is_of_role() == role);
             assert_eq!(w.account.count(call), expected, "{call}");
         }
     }

@@ -23,7 +23,6 @@ const POLICY: &str = "arn:aws:iam::111122223333:policy/p";
 enum Removal {
     User,
     AccessKey,
-    LoginProfile,
     Role,
     InstanceProfile,
     Group,
@@ -34,10 +33,9 @@ enum Removal {
     Membership,
 }
 
-const REMOVALS: [Removal; 11] = [
+const REMOVALS: [Removal; 10] = [
     Removal::User,
     Removal::AccessKey,
-    Removal::LoginProfile,
     Removal::Role,
     Removal::InstanceProfile,
     Removal::Group,
@@ -62,10 +60,6 @@ impl Removal {
                 let made_key = iam.create_access_key().user_name("victim").send().await.unwrap().access_key.unwrap();
                 let by = changed("AccessKey", &made_key.access_key_id, "CreateAccessKey", "victim", "e");
                 Trace { deeds: by.deeds, ..made("AccessKey", &made_key.access_key_id) }
-            }
-            Self::LoginProfile => {
-                iam.create_login_profile().user_name("deploy-bot").password("hunter2-hunter2").send().await.unwrap();
-                changed("User", "deploy-bot", "CreateLoginProfile", "", "e")
             }
             Self::Role => {
                 iam.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap();
@@ -113,7 +107,6 @@ impl Removal {
         match self {
             Self::User => ("· Delete user m", "DeleteUser"),
             Self::AccessKey => ("· Delete access key", "DeleteAccessKey"),
-            Self::LoginProfile => ("· Delete the console password", "DeleteLoginProfile"),
             Self::Role => ("· Delete role r", "DeleteRole"),
             Self::InstanceProfile => ("· Delete instance profile ip", "DeleteInstanceProfile"),
             Self::Group => ("· Delete group g", "DeleteGroup"),
@@ -129,7 +122,6 @@ impl Removal {
         match self {
             Self::User => w.account.user_id("m").is_none(),
             Self::AccessKey => w.account.access_keys("victim").is_empty(),
-            Self::LoginProfile => iam.get_login_profile().user_name("deploy-bot").send().await.is_err(),
             Self::Role => w.account.role_id("r").is_none(),
             Self::InstanceProfile => iam.get_instance_profile().instance_profile_name("ip").send().await.is_err(),
             Self::Group => iam.get_group().group_name("g").send().await.is_err(),

@@ -60,6 +60,7 @@ pub(super) fn run(seed: u64) -> Outcome {
     run.until(BUSY_MS + QUIET_MS);
     run.look_back();
     let state = &mut *run.sim.state();
+    state.end();
     Outcome {
         broken: state.audit.broken.take(),
         trace: std::mem::take(&mut state.trace),

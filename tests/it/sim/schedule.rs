@@ -214,6 +214,11 @@ impl State {
         }
     }
 
+    /// What is booked holds the simulation, and the simulation what is booked: it has to go first.
+    pub(super) fn end(&mut self) {
+        self.queue.clear();
+    }
+
     pub(super) fn book(&mut self, in_ms: u64, event: Event) {
         self.booked += 1;
         self.queue.insert((self.now_ms + in_ms, self.booked), event);

@@ -1,7 +1,7 @@
 //! Reads a user, role, group, policy or instance profile with all that hangs on it. What is independent is asked at the
 //! same time; what is deleted between two questions counts as not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_iam::Client;
@@ -180,15 +180,22 @@ pub(super) async fn of_login(iam: &Client, user_name: &str) -> Read<Observation>
     Ok(Observation::Attached { owner: owner.into(), present, other_arn: None })
 }
 
-pub(super) async fn of_trust(iam: &Client, trail: &RegionTrail, name: &str, event_id: &str) -> Read<Observation> {
+pub(super) async fn of_trust(
+    iam: &Client,
+    trail: &RegionTrail,
+    name: &str,
+    event_id: &str,
+    earlier: &BTreeSet<String>,
+) -> Read<Observation> {
     let asked = asked!("iam:GetRole", iam.get_role().role_name(name).send())?.and_then(|answer| answer.role);
     let Some(found) = asked else { return Ok(Observation::OwnerMissing) };
     // Further back than the history goes, wherever the clocks stand.
     let since = DateTime::<Utc>::UNIX_EPOCH;
     let looked = trail.look_up(LookupAttributeKey::ResourceName, name, since, TRUST_PAGES_MAX).await?;
-    let mut earlier = looked.events.iter().skip_while(|event| event["eventID"] != event_id);
-    let put = earlier.next().and_then(|event| trust_in(event, name));
-    let previous = earlier.find_map(|event| trust_in(event, name));
+    let mut events = looked.events.iter().skip_while(|event| event["eventID"] != event_id);
+    let put = events.next().and_then(|event| trust_in(event, name));
+    let mut others = events.filter(|event| event["eventID"].as_str().is_none_or(|id| !earlier.contains(id)));
+    let previous = others.find_map(|event| trust_in(event, name));
     Ok(Observation::Trust(Trust {
         identity: Identity { id: found.role_id, arn: found.arn, path: found.path },
         document: percent_decoded(found.assume_role_policy_document.as_deref().unwrap_or_default()),

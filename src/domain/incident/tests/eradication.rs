@@ -145,13 +145,31 @@ fn what_was_taken_back_or_takes_rights_away_is_left_alone() {
         ],
     );
     let expected = [
-        ("delete-login-profile", "ci"),
         ("remove-from-group", "ci"),
         ("restore-policy-version", "ops"),
         ("delete-inline-policy", "ci"),
         ("delete-user", "mallory"),
     ];
     assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
+    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+}
+
+#[test]
+fn what_has_a_step_of_its_own_is_not_left_to_people_too() {
+    let mut case = Case::new();
+    let of = |resource_type: &str, operation: &str| {
+        let trace = changed("User", "x", &[(operation, "", true)]);
+        Trace { resource_type: resource_type.into(), ..trace }
+    };
+    hunted(
+        &mut case,
+        vec![
+            of("AWS::EC2::SecurityGroup", "AuthorizeSecurityGroupIngress"),
+            of("AWS::EC2::Snapshot", "ModifySnapshotAttribute"),
+            of("AWS::CloudTrail::Trail", "StopLogging"),
+        ],
+    );
+    assert_eq!(removals(&case.incident).len(), 3);
     assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
 }
 
@@ -183,8 +201,7 @@ fn a_victim_is_never_offered_for_deletion() {
         hunted(&mut case, vec![victim]);
         contain(&mut case);
         assert!(kinds(&case).is_empty(), "{state:?}");
-        // That its password was changed is for people to see to.
-        assert_eq!(by_hand(&case.incident).len(), usize::from(state == State::Modified), "{state:?}");
+        assert!(by_hand(&case.incident).is_empty(), "a password that was changed is containment: {state:?}");
     }
     // Nor is its key, which others had made.
     let mut case = Case::new();

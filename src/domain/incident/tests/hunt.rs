@@ -2,16 +2,20 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::case::{Case, KEY, OTHER_KEY};
+use super::case::{Case, KEY, OTHER_KEY, identified};
+use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
+use crate::domain::identification::Identification;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::hunting::{Sweep, due_at};
+use crate::domain::incident::overruling::words;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::refusal::Refusal;
+use crate::domain::trail::attribution::{Who, Word};
 use crate::domain::trail::footprint::State;
 
 fn reached(key: &str, principal: &str) -> Reached {
@@ -59,7 +63,8 @@ impl Case {
         self.now = due_at(&self.incident).unwrap().max(self.now);
         let found = self.incident.hunted.as_ref().map(|(found, _)| found.clone()).unwrap_or_default();
         let regions = vec![Watched { region: "us-east-1".into(), covered_until, unread: None }];
-        let sweep = Sweep { found, swept: Swept { regions, last_denied: None }, calls };
+        let swept = Swept { regions, last_denied: None, told_at: self.incident.told_at };
+        let sweep = Sweep { found, swept, calls };
         let events = take_report(&self.incident, Report::Hunted(Box::new(sweep)), self.cx());
         self.apply(events.clone());
         events
@@ -211,4 +216,72 @@ fn a_press_on_an_older_card_accepts_nothing() {
         reason: "the shop opens".into(),
     };
     assert!(matches!(case.act("U1", stale), Err(Refusal::NotApplicable(why)) if why.contains("has changed")));
+}
+
+fn password(of: &str) -> Reached {
+    Reached { access_key_id: None, how: Some("CreateLoginProfile".into()), ..reached("-", of) }
+}
+
+#[test]
+fn a_password_that_the_attacker_knows_is_taken_away_before_the_sessions_are_revoked() {
+    let mut case = Case::new();
+    let credentials = vec![
+        password("arn:aws:iam::111122223333:user/ci"),
+        password("arn:aws:iam::999988887777:user/far"),
+        password("arn:aws:sts::111122223333:assumed-role/app/s"),
+    ];
+    case.found(Hunted { credentials, ..Hunted::default() });
+    let order: Vec<String> =
+        titles(&case).into_iter().filter(|id| id.ends_with(".ci") || id.starts_with("rev")).collect();
+    assert_eq!(order[..2], ["delete-login-profile.ci", "revoke-user-sessions"], "{order:?}");
+    let lacking = |case: &Case| -> Vec<(String, Missing)> {
+        missing(&case.incident, &case.playbook).into_iter().map(|(step, why)| (step.id.to_string(), why)).collect()
+    };
+    assert!(lacking(&case).contains(&("delete-login-profile.ci".into(), Missing::NotInForce)));
+    // Somebody has taken it away by hand.
+    let (mut found, _) = case.incident.hunted.clone().unwrap();
+    found.without_password.insert("ci".into());
+    case.found(found);
+    assert!(!lacking(&case).iter().any(|(id, _)| id.starts_with("delete-login-profile")), "{:?}", lacking(&case));
+}
+
+#[test]
+fn what_a_role_has_reached_is_contained_too() {
+    let mut case = Case::new();
+    let found =
+        Identification { kind: PrincipalKind::AssumedRole, name: Some("app".into()), keys: vec![], ..identified(&[]) };
+    case.apply(vec![Event::Identified { found }]);
+    let backdoor = "arn:aws:iam::111122223333:user/backdoor";
+    let credentials = vec![reached("AKIAI44QH8DHBBACKDOR", backdoor), password(backdoor)];
+    case.found(Hunted { credentials, ..Hunted::default() });
+    assert_eq!(
+        titles(&case),
+        [
+            "deactivate-access-key.AKIAI44QH8DHBBACKDOR",
+            "delete-login-profile.backdoor",
+            "revoke-user-sessions.backdoor",
+            "revoke-role-sessions",
+        ]
+    );
+}
+
+#[test]
+fn what_a_responder_says_is_followed_at_once_and_takes_a_failure_back() {
+    let mut case = Case::new();
+    case.contained();
+    let since = case.now;
+    let late = through(since + TimeDelta::seconds(61), "arn:aws:sts::111122223333:assumed-role/app/s");
+    case.sweep(Some(since), vec![late.clone()]);
+    assert_eq!(missing(&case.incident, &case.playbook).len(), 1);
+    let word = Word { about: late.access_key_id.unwrap(), who: Who::Owner };
+    let say = |reason: &str| PersonCommand::Overrule { word: word.clone(), reason: reason.into() };
+    assert_eq!(case.act("U1", say(" ")), Err(Refusal::ReasonNeeded));
+    assert!(matches!(case.act("U4", say("it was me")), Err(Refusal::Recused(_))), "the credential is Kim's");
+    assert_eq!(case.act("U9", say("x")), Err(Refusal::NotAResponder));
+    case.act("U1", say("the nightly export")).unwrap();
+    assert_eq!(due_at(&case.incident), Some(case.now));
+    assert_eq!(words(&case.incident), [word]);
+    case.sweep(Some(since), vec![]);
+    assert!(missing(&case.incident, &case.playbook).is_empty(), "nobody has got through");
+    assert!(due_at(&case.incident).unwrap() > case.now, "it is followed once");
 }

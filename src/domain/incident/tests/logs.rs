@@ -36,7 +36,7 @@ impl Case {
         let regions = vec![Watched { region: "us-east-1".into(), covered_until: None, unread: None }];
         self.apply(vec![
             Event::TrailHunted { found: Box::new(found) },
-            Event::TrailSwept { swept: Box::new(Swept { regions, last_denied: None }) },
+            Event::TrailSwept { swept: Box::new(Swept { regions, ..Swept::default() }) },
         ]);
     }
 

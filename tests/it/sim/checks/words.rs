@@ -81,6 +81,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::UnfreezeAgreed { .. } => "UnfreezeAgreed",
         Event::Unfrozen => "Unfrozen",
         Event::SubjectNamed { .. } => "SubjectNamed",
+        Event::AttributionOverruled { .. } => "AttributionOverruled",
         Event::ApprovalGiven { .. } => "ApprovalGiven",
         Event::RequestDenied { .. } => "RequestDenied",
         Event::RequestWithdrawn { .. } => "RequestWithdrawn",
