@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::domain::id::ChannelId;
 
+pub mod athena;
 pub mod organisation;
 pub mod vault;
 

@@ -30,6 +30,7 @@ use crate::ports::{AppendError, ChatError, Clock, Cloud, CloudError, Directory, 
 mod effects;
 mod hunt;
 mod inventory;
+mod logs;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.

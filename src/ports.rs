@@ -21,9 +21,11 @@ use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
 
 pub use inventory::{Look, Stocktaking};
+pub use logs::{LogArchive, Progress, RowsPage};
 pub use trail::{EventHistory, Of, Page, PageRead, Searched, Trail, TrailStore};
 
 mod inventory;
+mod logs;
 mod trail;
 
 /// The time that rules go by.
@@ -393,7 +395,7 @@ impl CloudError {
 
 /// AWS. There is one method that changes anything, and it takes a [`Warrant`].
 #[async_trait]
-pub trait Cloud: EventHistory + Stocktaking {
+pub trait Cloud: EventHistory + Stocktaking + LogArchive {
     /// The ARN of the bot itself: it is never contained.
     async fn caller(&self) -> Result<String, CloudError>;
 

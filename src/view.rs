@@ -18,6 +18,7 @@ pub mod evidence;
 pub mod forms;
 pub mod hunt;
 pub mod inventory;
+pub mod logs;
 pub mod notes;
 pub mod pack;
 pub mod plan_file;
@@ -66,8 +67,9 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     for step in crate::domain::incident::steps::steps(&incident, playbook) {
         cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, policy, &recused)));
     }
-    cards.extend(hunt::message(&incident).map(|message| of("hunt".into(), message)));
+    cards.extend(hunt::message(&incident, policy).map(|message| of("hunt".into(), message)));
     cards.extend(inventory::message(&incident).map(|message| of("inventory".into(), message)));
+    cards.extend(logs::message(&incident, policy).map(|message| of("logs".into(), message)));
     cards.extend(proof::message(&incident, playbook).map(|message| of("proof".into(), message)));
     cards.extend(notes::notes(&incident, records));
     cards.extend(receipts::receipts(&incident, policy));

@@ -77,8 +77,14 @@ pub enum Task {
     Reach,
     /// Search the trail.
     Hunt,
+    /// Carry a search of the logs on.
+    Logs,
     /// Read again what was put in place.
     Watch,
+}
+
+impl Task {
+    const ALL: [Self; 6] = [Self::Act, Self::Watch, Self::Inform, Self::Reach, Self::Hunt, Self::Logs];
 }
 
 impl Busy {

@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::config::athena::Athena;
 use crate::domain::action::{Action, Powers};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
@@ -26,6 +27,7 @@ use crate::domain::observation::{Observation, Probe};
 use crate::ports::{Cloud, CloudError, Vault};
 
 mod apply;
+mod athena;
 pub mod check;
 mod enabled;
 pub(in crate::adapters) mod fault;
@@ -83,6 +85,8 @@ pub struct AccountSettings {
     pub eradicate_role_arn: Option<String>,
     /// Regions that are looked at and searched, besides us-east-1; all that are enabled when absent.
     pub regions: Option<Vec<String>>,
+    /// Where its logs can be searched.
+    pub athena: Option<Athena>,
 }
 
 impl AccountSettings {
@@ -119,6 +123,8 @@ struct AccountClients {
     trails: Trails,
     regions: Regions,
     enabled: Enabled,
+    /// Absent where the logs cannot be searched.
+    logs: Option<athena::Logs>,
 }
 
 impl AwsCloud {
@@ -165,7 +171,8 @@ impl AccountClients {
         let (config, canary) =
             (session(base, &settings, READER_SESSION).await, session(base, &settings, CANARY_SESSION).await);
         let (iam, trails) = (aws_sdk_iam::Client::new(&config), Trails::new(&config, canary));
-        Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), settings }
+        let logs = settings.athena.as_ref().and_then(|athena| athena::Logs::new(&config, athena));
+        Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), logs, settings }
     }
 }
 

@@ -44,6 +44,14 @@ name = "sandbox"
 reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
 contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
 eradicate_role_arn = "arn:aws:iam::111122223333:role/irp-eradicate"
+
+[account.athena]
+region = "us-east-1"
+database = "security"
+table = "cloudtrail_logs"
+region_column = "region"
+output_location = "s3://athena-results-111122223333/irp/"
+logs_location = "s3://trail-logs-111122223333/AWSLogs/111122223333/CloudTrail/"
 "#;
 /// The channel of the demonstration workspace.
 const WAR_ROOM: &str = "C0WARROOM1";

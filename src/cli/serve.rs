@@ -89,6 +89,7 @@ pub fn aws_settings(settings: &Settings) -> AwsSettings {
         contain_role_arn: account.contain_role_arn.clone(),
         eradicate_role_arn: account.eradicate_role_arn.clone(),
         regions: account.regions.clone(),
+        athena: account.athena.clone(),
     });
     AwsSettings { endpoint_url: settings.aws_endpoint_url.clone(), accounts: accounts.collect(), credentials: None }
 }

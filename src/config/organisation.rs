@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::Faults;
+use super::athena::Athena;
 use crate::domain::approval::Digest;
 use crate::domain::id::{AccountId, GroupId, UserId};
 use crate::domain::policy::{ActionClass, List, PersonId, Policy, Rules};
@@ -129,6 +130,9 @@ pub struct Account {
     pub eradicate_role_arn: Option<String>,
     /// Regions that are looked at and searched, besides us-east-1; all that are enabled when absent.
     pub regions: Option<Vec<String>>,
+    /// Where its logs can be searched, for what the event history does not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub athena: Option<Athena>,
 }
 
 impl Organisation {
@@ -218,6 +222,8 @@ impl Organisation {
             for region in account.regions.iter().flatten().filter(|r| !is_region(r)) {
                 faults.push(format!("{path}: account {}: “{region}” is not a Region such as eu-west-1.", account.id));
             }
+            let wrong = account.athena.iter().flat_map(Athena::faults);
+            faults.extend(wrong.map(|why| format!("{path}: account {}: {why}", account.id)));
         }
         faults
     }
@@ -281,6 +287,7 @@ impl Organisation {
             rules: rules.collect(),
             break_glass: self.break_glass.people.clone(),
             escalation: self.people.escalation.clone(),
+            logs: self.accounts.iter().filter(|a| a.athena.is_some()).map(|a| a.id.clone()).collect(),
             version: Digest::of(&(
                 &self.people,
                 &self.persons,
@@ -317,7 +324,7 @@ fn is_principal_arn(text: &str) -> bool {
         && named.is_some_and(|name| !name.is_empty() && name.bytes().all(plain))
 }
 
-fn is_region(text: &str) -> bool {
+pub(super) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     matches!(parts.as_slice(), [first, .., last]
         if parts.len() >= 3 && first.len() == 2 && last.bytes().all(|b| b.is_ascii_digit()) && !last.is_empty())

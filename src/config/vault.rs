@@ -118,7 +118,7 @@ fn region(env: &impl Lookup, faults: &mut Vec<String>) -> Option<String> {
     well_formed.then_some(text)
 }
 
-fn is_bucket_name(name: &str) -> bool {
+pub(super) fn is_bucket_name(name: &str) -> bool {
     let ends = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = name.as_bytes();
     BUCKET_CHARS.contains(&bytes.len())
@@ -128,7 +128,7 @@ fn is_bucket_name(name: &str) -> bool {
         && !name.contains("..")
 }
 
-fn is_prefix(prefix: &str) -> bool {
+pub(super) fn is_prefix(prefix: &str) -> bool {
     let is_part = |part: &str| {
         !matches!(part, "" | "." | "..")
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))

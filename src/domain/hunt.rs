@@ -11,6 +11,7 @@ use super::trail::deed::Deed;
 use super::trail::footprint::State;
 use super::trail::token::role_session;
 
+pub mod athena;
 pub mod cover;
 pub mod findings;
 pub mod pivot;
@@ -38,6 +39,18 @@ pub struct Hunted {
     /// to contain of them.
     #[serde(default)]
     pub off: BTreeSet<String>,
+    /// Data that the attacker has read, as far as the records have such calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<Proved>,
+    /// Addresses that the attacker has called from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+    /// Credentials that are not known to be the attacker's, and were used from an address of theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Proved>,
+    /// What no record that was read can show, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_recorded: Vec<String>,
     /// Users above that have no password for the console, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub without_password: BTreeSet<String>,

@@ -11,6 +11,7 @@ pub mod execution;
 mod freeze;
 pub mod hunting;
 pub mod inventory;
+pub mod logs;
 pub mod overruling;
 pub mod owed;
 pub mod reached;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::id::{GroupId, UserId};
+use super::id::{AccountId, GroupId, UserId};
 use super::recusal::plain;
 
 /// How much an action asks for: more people where it loosens than where it tightens.
@@ -102,6 +102,8 @@ pub struct Policy {
     pub break_glass: BTreeSet<UserId>,
     /// Whom to ask when nobody can approve.
     pub escalation: BTreeSet<UserId>,
+    /// Accounts whose logs can be searched with Athena.
+    pub logs: BTreeSet<AccountId>,
     /// Hash of all of this but the members: bound into each request.
     pub version: String,
 }

@@ -36,7 +36,9 @@ impl Engine {
                 .find(|o| o.due_at <= now && !o.effect.informs() && !failed.contains(&o.effect));
             let Some(due) = due else { return first_error.map_or(Ok(()), Err) };
             let outcome = match due.effect {
-                Effect::Identify | Effect::Reach | Effect::Hunt | Effect::Inventory | Effect::Watch => Ok(()),
+                Effect::Identify | Effect::Reach | Effect::Hunt | Effect::Inventory | Effect::Logs | Effect::Watch => {
+                    Ok(())
+                }
                 Effect::Execute(request) => Box::pin(self.execute(incident, request)).await,
                 Effect::ReadBack(request) => self.read_back(&incident, request).await,
                 Effect::Clock(request) => self.report(id, || Report::ClockPassed { request }).await.map(|_| ()),

@@ -45,8 +45,8 @@ const PAGE_WAITS: [Duration; 5] = [
     Duration::from_secs(16),
 ];
 /// Records of one incident that are kept, and their bytes.
-const RECORDS_MAX: usize = 10_000;
-const BYTES_MAX: usize = 16 << 20;
+pub(super) const RECORDS_MAX: usize = 10_000;
+pub(super) const BYTES_MAX: usize = 16 << 20;
 /// A trail with less room than this is as good as full.
 const RECORD_ROOM: usize = 64 << 10;
 /// Why no Region counts as covered when something was left out.

@@ -54,6 +54,12 @@ pub mod button {
     pub const LOOK_AGAIN: &str = "irp.look_again";
     /// Set the likely time of compromise.
     pub const COMPROMISE_TIME: &str = "irp.compromise_time";
+    /// Have it worked out what a search of the logs would read.
+    pub const LOGS_ASK: &str = "irp.logs_ask";
+    /// Have the logs searched.
+    pub const LOGS_RUN: &str = "irp.logs_run";
+    /// End a search of the logs.
+    pub const LOGS_CANCEL: &str = "irp.logs_cancel";
     /// Lead.
     pub const LEAD: &str = "irp.lead";
     /// Close.
@@ -84,6 +90,9 @@ pub enum Click {
     Overrule { incident: IncidentId },
     LookAgain { incident: IncidentId },
     CompromiseTime { incident: IncidentId },
+    LogsAsk { incident: IncidentId },
+    LogsRun { incident: IncidentId, number: u32 },
+    LogsCancel { incident: IncidentId, number: u32 },
     Lead { incident: IncidentId },
     Close { incident: IncidentId },
 }
@@ -102,6 +111,9 @@ impl Click {
             | Self::Overrule { incident }
             | Self::LookAgain { incident }
             | Self::CompromiseTime { incident }
+            | Self::LogsAsk { incident }
+            | Self::LogsRun { incident, .. }
+            | Self::LogsCancel { incident, .. }
             | Self::Lead { incident }
             | Self::Close { incident } => *incident,
             Self::Approve { request, .. }
@@ -138,6 +150,9 @@ impl Click {
             button::OVERRULE => Self::Overrule { incident: first.parse().ok()? },
             button::LOOK_AGAIN => Self::LookAgain { incident: first.parse().ok()? },
             button::COMPROMISE_TIME => Self::CompromiseTime { incident: first.parse().ok()? },
+            button::LOGS_ASK => Self::LogsAsk { incident: first.parse().ok()? },
+            button::LOGS_RUN => Self::LogsRun { incident: first.parse().ok()?, number: second.parse().ok()? },
+            button::LOGS_CANCEL => Self::LogsCancel { incident: first.parse().ok()?, number: second.parse().ok()? },
             button::LEAD => Self::Lead { incident: first.parse().ok()? },
             button::CLOSE => Self::Close { incident: first.parse().ok()? },
             _ => return None,

@@ -2,8 +2,10 @@
 
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
 use crate::domain::hunt::{Hunted, Proved, Reached, Trace};
+use crate::domain::incident::logs;
 use crate::domain::incident::overruling::Overruled;
 use crate::domain::incident::state::Incident;
+use crate::domain::policy::Policy;
 use crate::domain::refusal::mention;
 use crate::domain::trail::footprint::State;
 use crate::intake::slack::button as name;
@@ -15,7 +17,7 @@ const SHOWN_MAX: usize = 8;
 const LINE_CHARS_MAX: usize = 340;
 
 /// The card; absent until a search has come to its end.
-pub fn message(incident: &Incident) -> Option<Message> {
+pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     let (found, _) = incident.hunted.as_ref()?;
     let mut blocks = vec![header(":mag: Hunt: what the attacker reached and left behind")];
     let reached: Vec<&Reached> = found.credentials.iter().filter(|reached| reached.how.is_some()).collect();
@@ -35,10 +37,19 @@ pub fn message(incident: &Incident) -> Option<Message> {
         (!what.is_empty()).then(|| section(&format!("{title}\n{}", list(what.iter().map(line)))))
     };
     blocks.extend(proved(":key: *To change:* the attacker has read these", &found.rotate));
+    blocks.extend(proved(":open_file_folder: *Data that the attacker has read*", &found.data));
+    blocks.extend(proved(
+        ":eyes: *Used from the attacker's addresses, and not known to be theirs:* look whose they are",
+        &found.beside,
+    ));
     blocks.extend(proved(":rotating_light: *Logging or detection was tampered with*", &found.tampering));
     if !found.not_known.is_empty() {
         let lines = list(found.not_known.iter().map(|why| escape(why)));
         blocks.push(section(&format!(":warning: *Not known*\n{lines}")));
+    }
+    if !found.not_recorded.is_empty() {
+        let lines = list(found.not_recorded.iter().map(|gap| escape(gap)));
+        blocks.push(section(&format!("*Not recorded*\n{lines}")));
     }
     if !incident.overruled.is_empty() {
         let line = |said: &Overruled| {
@@ -48,7 +59,7 @@ pub fn message(incident: &Incident) -> Option<Message> {
         let lines = list(incident.overruled.iter().rev().map(line));
         blocks.push(section(&format!("*Who it was, by responders*\n{lines}")));
     }
-    blocks.push(context(&how_far(incident, found)));
+    blocks.push(context(&how_far(incident, found, policy)));
     if incident.is_open() {
         let say = button(name::OVERRULE, "Say who it was…", &incident.id.to_string(), Look::Plain);
         blocks.push(actions("hunt", &[say]));
@@ -136,7 +147,20 @@ fn counts(found: &Hunted) -> Option<String> {
     (made + changed + deleted > 0).then(|| format!("{made} made, {changed} changed, {deleted} gone"))
 }
 
-fn how_far(incident: &Incident, found: &Hunted) -> String {
+/// What the event history does not have, and where that is to be found.
+fn lacks(incident: &Incident, policy: &Policy) -> &'static str {
+    if logs::read_at(incident).is_some() {
+        "the event history has management events only; the logs were searched too, see their card"
+    } else if logs::is_possible(incident, policy) {
+        "management events of 90 days only: reads and writes of data are not in the event history; search the logs for \
+         them on their card"
+    } else {
+        "management events of 90 days only: reads and writes of data are not in the event history, and it cannot be asked \
+         by address (an [account.athena] in irp.toml lets the logs be searched for that)"
+    }
+}
+
+fn how_far(incident: &Incident, found: &Hunted, policy: &Policy) -> String {
     let regions = incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
     let (read, unread): (Vec<_>, Vec<_>) = regions.partition(|region| region.unread.is_none());
     let (read, all) = (read.len(), read.len() + unread.len());
@@ -151,9 +175,10 @@ fn how_far(incident: &Incident, found: &Hunted) -> String {
     };
     let newest = found.newest_at.map(|at| format!(", the newest of {}", time(at))).unwrap_or_default();
     format!(
-        "{read} of {all} Region(s) searched{unread}{only} · {} events read{newest} · management events only: reads and \
-         writes of data are not in the event history, and a call shows up to 15 minutes late{since}",
-        found.events_read
+        "{read} of {all} Region(s) searched{unread}{only} · {} events read{newest} · {} · a call \
+         shows up to 15 minutes late{since}",
+        found.events_read,
+        lacks(incident, policy)
     )
 }
 

@@ -201,6 +201,15 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             let note = note.as_deref().map(|n| format!(": {}", escape(n))).unwrap_or_default();
             format!("{} reported the same credential{note}", mention(by))
         }
+        Event::LogsSearchConfirmed { by, .. } => format!(":card_file_box: {} has the logs searched with Athena.", mention(by)),
+        Event::LogsSearched { brought, .. } => format!(
+            ":card_file_box: The logs were searched: {} call(s) that were not known before. Its card shows what it cost, the \
+             *Hunt* card what follows.",
+            brought.new
+        ),
+        Event::LogsSearchFailed { .. } => {
+            ":card_file_box: :warning: The logs could not be searched: see their card.".to_owned()
+        }
         Event::LeadTaken { by } => format!("{} leads this incident now.", mention(by)),
         Event::Closed { by, outcome, note } => {
             let note = if note.is_empty() { String::new() } else { format!(": {}", escape(note)) };
@@ -213,6 +222,11 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::TrailHunted { .. }
         | Event::TrailSwept { .. }
         | Event::InventoryTaken { .. }
+        | Event::LogsSearchAsked { .. }
+        | Event::LogsSearchEstimated { .. }
+        | Event::LogsSearchStarted { .. }
+        | Event::LogsSearchCancelled { .. }
+        | Event::LogsSearchStopped { .. }
         | Event::IdentificationFailed { .. }
         | Event::IdentificationAsked { .. }
         | Event::PlanUploaded { .. }

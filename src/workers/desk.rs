@@ -267,6 +267,20 @@ impl Workers {
                 let known = incident.compromise.as_ref().map(|c| c.at).or(incident.first_seen_at());
                 return Ok(self.show(inbound, &forms::compromise_time(id, self.engine.now(), known)).await);
             }
+            Click::LogsAsk { .. } => {
+                self.engine.act(id, user, PersonCommand::AskLogs).await?;
+                replies::said(
+                    "What the search would read is being worked out. It runs only when somebody says so on its card.",
+                )
+            }
+            Click::LogsRun { number, .. } => {
+                self.engine.act(id, user, PersonCommand::RunLogs { number: *number }).await?;
+                replies::said("The logs are being searched. The card shows what comes of it.")
+            }
+            Click::LogsCancel { number, .. } => {
+                self.engine.act(id, user, PersonCommand::CancelLogs { number: *number }).await?;
+                replies::said("The search is cancelled.")
+            }
             Click::Lead { .. } => {
                 self.engine.act(id, user, PersonCommand::TakeLead).await?;
                 replies::said(&format!("You lead {id} now."))

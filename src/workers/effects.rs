@@ -50,7 +50,7 @@ impl Workers {
             // A hold that fails is noticed by whoever takes over.
             let _ = self.store.hold_work(Work::Effects, &item.token).await;
         };
-        let all = [Task::Act, Task::Watch, Task::Inform, Task::Reach, Task::Hunt].map(|task| self.effects_of(id, task));
+        let all = Task::ALL.map(|task| self.effects_of(id, task));
         let work = futures_util::future::join_all(all);
         let outcome: Result<(), EngineError> = holding(hold, work).await.into_iter().collect();
         if let Err(EngineError::Store(StoreError::Unreadable(error))) = &outcome {
@@ -78,6 +78,11 @@ impl Workers {
         self.shutdown.run_until_cancelled(search).await.unwrap_or(Ok(()))
     }
 
+    /// A query can take half an hour, and Athena and the store keep what has come of it: it ends at the shutdown too.
+    async fn logs(&self, id: IncidentId) -> Result<(), EngineError> {
+        self.shutdown.run_until_cancelled(Box::pin(self.engine.logs(id))).await.unwrap_or(Ok(()))
+    }
+
     /// Whoever is at it already has an item of its own that is not ticked off yet, and looks again.
     async fn effects_of(&self, id: IncidentId, task: Task) -> Result<(), EngineError> {
         let Some(mut guard) = self.busy.enter(id, task) else { return Ok(()) };
@@ -90,6 +95,7 @@ impl Workers {
                 }
                 Task::Watch => self.engine.watch(id).await,
                 Task::Hunt => self.hunt(id).await,
+                Task::Logs => self.logs(id).await,
                 Task::Inform => {
                     let _permit = self.informing.acquire().await;
                     self.engine.inform(id).await

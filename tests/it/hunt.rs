@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
+mod logs;
 mod search;
 
 const ALL: &str = "Contain everything at once";

@@ -184,7 +184,9 @@ impl Rules {
         let at = now(state);
         let due = owed(incident).into_iter().find(|o| o.due_at <= at && !o.effect.informs())?;
         let report = match due.effect {
-            Effect::Identify | Effect::Reach | Effect::Hunt | Effect::Inventory | Effect::Watch => return None,
+            Effect::Identify | Effect::Reach | Effect::Hunt | Effect::Inventory | Effect::Logs | Effect::Watch => {
+                return None;
+            }
             Effect::Clock(request) => Report::ClockPassed { request },
             Effect::ReadBack(request) => Report::ReadBack { request, now: observed(state), last: true },
             Effect::Execute(request) => {

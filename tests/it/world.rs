@@ -12,9 +12,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
+use irp::adapters::aws::{AwsCloud, AwsSettings, StaticKey};
 use irp::adapters::{clock::SystemClock, memory::MemoryStore, vault::directory::DirectoryVault};
 use irp::boot::{Parts, run};
+use irp::cli::serve::aws_settings;
 use irp::config::{Organisation, Settings, Slack};
 use irp::domain::incident::evolve::fold;
 use irp::domain::incident::owed::{Owed, owed};
@@ -115,42 +116,35 @@ impl World {
             world.store = store;
         }
         let key = world.account.principal_credentials("irp-bot").unwrap();
-        let account = AccountSettings {
-            id: "111122223333".parse().unwrap(),
-            name: "sandbox".into(),
-            reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
-            contain_role_arn: Some("arn:aws:iam::111122223333:role/irp-contain".into()),
-            eradicate_role_arn: Some("arn:aws:iam::111122223333:role/irp-eradicate".into()),
-            regions: Some(Vec::new()),
+        let (sender, reloads) = tokio::sync::mpsc::channel(1);
+        world.reloads = Some(sender);
+        let settings = Settings {
+            slack: Slack {
+                bot_token: BOT_TOKEN.into(),
+                signing_secret: Some(SIGNING_SECRET.into()),
+                app_token: sockets.then(|| APP_TOKEN.into()),
+                api_url: format!("{}/api", world.slack_url),
+                war_room: ROOM.parse().unwrap(),
+            },
+            alert_keys: vec!["an-older-key-still-valid".into(), ALERT_KEY.into()],
+            redis_url: "memory".into(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            log: "off".into(),
+            aws_endpoint_url: None,
+            vault: None,
+            organisation: Organisation::parse(organisation, "irp.toml").unwrap(),
         };
         let cloud = AwsCloud::new(AwsSettings {
             endpoint_url: Some(world.aws_url.clone()),
-            accounts: vec![account],
             credentials: Some(StaticKey {
                 access_key_id: key.access_key_id,
                 secret_access_key: key.secret_access_key.into(),
             }),
+            ..aws_settings(&settings)
         });
         let vault = DirectoryVault::new(env!("CARGO_TARGET_TMPDIR"));
-        let (sender, reloads) = tokio::sync::mpsc::channel(1);
-        world.reloads = Some(sender);
         let parts = Parts {
-            settings: Settings {
-                slack: Slack {
-                    bot_token: BOT_TOKEN.into(),
-                    signing_secret: Some(SIGNING_SECRET.into()),
-                    app_token: sockets.then(|| APP_TOKEN.into()),
-                    api_url: format!("{}/api", world.slack_url),
-                    war_room: ROOM.parse().unwrap(),
-                },
-                alert_keys: vec!["an-older-key-still-valid".into(), ALERT_KEY.into()],
-                redis_url: "memory".into(),
-                listen: (Ipv4Addr::LOCALHOST, 0).into(),
-                log: "off".into(),
-                aws_endpoint_url: None,
-                vault: None,
-                organisation: Organisation::parse(organisation, "irp.toml").unwrap(),
-            },
+            settings,
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
             cloud: Arc::new(cloud.await.keeping_in(Some(Arc::new(vault)))),

@@ -16,7 +16,8 @@ use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
 use super::{
-    CallRecord, Fault, Outcome, ec2, events, guardduty, iam, json_operation, lambda, roles_anywhere, s3, secrets, sts,
+    CallRecord, Fault, Outcome, athena, ec2, events, guardduty, iam, json_operation, lambda, roles_anywhere, s3,
+    secrets, sts,
 };
 
 /// IAM's events are all in this Region.
@@ -54,6 +55,7 @@ impl Handler {
             Service::Events => events::operation(operation).map(Self::Json),
             Service::Lambda => lambda::operation(operation).map(Self::Json),
             Service::RolesAnywhere => roles_anywhere::operation(operation).map(Self::Json),
+            Service::Athena => athena::operation(operation).map(Self::Json),
             Service::SecretsManager => secrets::operation(operation).map(Self::Json),
             Service::CloudTrail if operation == "LookupEvents" => Some(Self::LookupEvents),
             Service::CloudTrail => trail::trails::operation(operation).map(Self::Json),
@@ -69,7 +71,7 @@ impl Handler {
             Self::Query(operation) => operation.read_only,
             Self::Ec2(operation) => operation.read_only,
             Self::Json(operation) => operation.read_only,
-            // Its changes are data events, which the history does not have.
+            // Which of S3's calls change something is in their events.
             Self::LookupEvents | Self::Findings | Self::S3 => true,
         }
     }
@@ -146,7 +148,8 @@ fn unknown(request: &Request<'_>) -> ApiError {
             let sentence = format!("Could not find operation {} for this version", request.operation);
             ApiError::bad_request("InvalidAction", sentence)
         }
-        Service::CloudTrail
+        Service::Athena
+        | Service::CloudTrail
         | Service::Events
         | Service::GuardDuty
         | Service::Lambda
@@ -212,6 +215,9 @@ fn perform(
             world.findings.run(world.account, region, &request.operation, input).map(ok)
         }
         (Handler::S3, Input::S3(asked)) => {
+            if world.deliveries.iter().any(|trail| asked.is_about(&trail.bucket)) {
+                trail::delivery::deliver(world, now);
+            }
             let (buckets, account) = (&mut world.buckets, world.account);
             s3::Call { buckets, account, caller, region, context, asked, now }.run(&request.operation).map(Reply::Rest)
         }
@@ -262,12 +268,17 @@ fn record(
 ) {
     let protocol = request.service.protocol();
     let operation = request.operation.as_str();
-    let name = match handler {
-        Handler::S3 => s3::event_name(operation),
-        Handler::Json(operation) => Some(operation.event),
-        _ => Some(operation),
+    let event = match handler {
+        Handler::S3 => s3::event(operation),
+        Handler::Json(operation) => Some((operation.event, operation.read_only, false)),
+        _ => Some((operation, handler.read_only(), false)),
     };
-    let Some(name) = name else { return };
+    let Some((name, read_only, data)) = event else { return };
+    // A trail that recorded what is done with its own files would never come to an end.
+    let own = |asked: &s3::Asked| world.deliveries.iter().any(|trail| asked.is_about(&trail.bucket));
+    if matches!(&request.input, Input::S3(asked) if data && own(asked)) {
+        return;
+    }
     // Reads have no response elements in the trail, but for those that hand out credentials.
     let response = match result {
         Ok(Reply::Xml(node)) if request.service == Service::Ec2 && !handler.read_only() => {
@@ -290,12 +301,13 @@ fn record(
         user_name: ours.then(|| caller.name()),
         source: &format!("{}.amazonaws.com", request.service.name()),
         name,
-        read_only: handler.read_only(),
+        read_only,
         source_ip: &caller.source_ip,
         user_agent: &caller.user_agent,
         request: request.input.to_trail(request.service, operation),
         response,
         error: error.as_ref().map(|(code, message)| (code.as_str(), message.as_str())),
         request_id,
+        data,
     });
 }

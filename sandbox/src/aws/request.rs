@@ -13,6 +13,7 @@ use super::{ec2, guardduty, iam, lambda, roles_anywhere, s3, sts};
 /// The services that the account answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
+    Athena,
     CloudTrail,
     Ec2,
     Events,
@@ -29,6 +30,7 @@ impl Service {
     /// By its name in the credential scope of a signature.
     fn signed_for(scope: &str) -> Option<Self> {
         let all = [
+            Self::Athena,
             Self::CloudTrail,
             Self::Ec2,
             Self::Events,
@@ -46,6 +48,7 @@ impl Service {
     /// The name in scopes, policies and the journal.
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Athena => "athena",
             Self::CloudTrail => "cloudtrail",
             Self::Ec2 => "ec2",
             Self::Events => "events",
@@ -61,7 +64,7 @@ impl Service {
 
     pub(super) fn protocol(self) -> Protocol {
         match self {
-            Self::CloudTrail | Self::Events | Self::SecretsManager => Protocol::Json,
+            Self::Athena | Self::CloudTrail | Self::Events | Self::SecretsManager => Protocol::Json,
             Self::Ec2 => Protocol::Ec2,
             Self::GuardDuty | Self::RolesAnywhere => Protocol::RestJson,
             Self::Lambda => Protocol::Lambda,

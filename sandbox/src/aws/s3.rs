@@ -21,7 +21,7 @@ use super::wire::{ApiError, escaped};
 
 #[cfg(test)]
 pub(super) use bucket::checksum;
-pub(super) use bucket::{Bucket, Version};
+pub(super) use bucket::{Bucket, Content, Version};
 
 /// Every bucket by its name.
 pub(super) type Buckets = BTreeMap<String, Bucket>;
@@ -134,6 +134,11 @@ impl Asked {
         }
     }
 
+    /// Whether it is about this bucket, or something in it.
+    pub(super) fn is_about(&self, bucket: &str) -> bool {
+        self.bucket == bucket
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
@@ -159,9 +164,17 @@ impl Asked {
     }
 }
 
-/// The name of an operation's event in the trail's history; none for what is no management event.
-pub(super) fn event_name(operation: &str) -> Option<&'static str> {
-    (operation == "GetObjectLockConfiguration").then_some("GetBucketObjectLockConfiguration")
+/// The name of an operation's event, whether it only reads, and whether it is a data event.
+pub(super) fn event(operation: &str) -> Option<(&'static str, bool, bool)> {
+    Some(match operation {
+        "GetObjectLockConfiguration" => ("GetBucketObjectLockConfiguration", true, false),
+        "ListObjectsV2" => ("ListObjects", true, true),
+        "GetObject" => ("GetObject", true, true),
+        "HeadObject" => ("HeadObject", true, true),
+        "PutObject" => ("PutObject", false, true),
+        "DeleteObject" => ("DeleteObject", false, true),
+        _ => return None,
+    })
 }
 
 /// The refusal of what is not known here.

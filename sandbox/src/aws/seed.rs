@@ -15,6 +15,10 @@ use super::state::{AccessKey, Policies, Role, User, World};
 use crate::clock::Clock;
 
 const ACCOUNT: &str = "111122223333";
+/// The bucket of the trail, that of Athena's results, and one that is worth stealing from.
+const LOGS: &str = "trail-logs-111122223333";
+const RESULTS: &str = "athena-results-111122223333";
+const EXPORTS: &str = "customer-exports-111122223333";
 
 /// The first part of a role: name, path, description, longest session in seconds.
 type Head = (&'static str, &'static str, &'static str, i64);
@@ -101,6 +105,15 @@ pub(super) fn demo(clock: Clock) -> World {
         "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "events:Describe*", "events:List*", "rolesanywhere:Get*", "rolesanywhere:List*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
         "Resource": "*",
     }]);
+    let logs = json!([
+        { "Effect": "Allow", "Action": ["athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution", "athena:StopQueryExecution"],
+            "Resource": format!("arn:aws:athena:*:{ACCOUNT}:workgroup/primary") },
+        { "Effect": "Allow", "Action": ["glue:GetDatabase", "glue:GetPartitions", "glue:GetTable"], "Resource": "*" },
+        { "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
+            "Resource": [format!("arn:aws:s3:::{LOGS}"), format!("arn:aws:s3:::{LOGS}/*")] },
+        { "Effect": "Allow", "Action": ["s3:GetBucketLocation", "s3:GetObject", "s3:PutObject"],
+            "Resource": [format!("arn:aws:s3:::{RESULTS}"), format!("arn:aws:s3:::{RESULTS}/*")] },
+    ]);
     let contains = json!([{
         "Effect": "Allow",
         "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "iam:UpdateAccessKey", "iam:DeleteLoginProfile", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
@@ -134,6 +147,10 @@ pub(super) fn demo(clock: Clock) -> World {
         &bot,
         Some(("eradicate", &eradicates)),
     );
+
+    if let Some(role) = world.iam.roles.get_mut("irp-reader") {
+        role.policies.inline.insert("logs".to_owned(), document(&logs));
+    }
 
     estate::add(&mut world, now);
     history::add(&mut world, now);

@@ -64,6 +64,7 @@ pub(super) fn take(world: &mut World, taker: &Taker<'_>, now: DateTime<Utc>) -> 
         response: response(&session, account, &name, &id, &session_name),
         error: None,
         request_id: &ids::uuid(),
+        data: false,
     });
     Some(session)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::athena::Athena;
 use super::ec2::Ec2;
 use super::events::Rules;
 use super::guardduty::Findings;
@@ -213,6 +214,7 @@ pub(super) struct World {
     pub(super) roles_anywhere: RolesAnywhere,
     pub(super) secrets: Secrets,
     pub(super) buckets: Buckets,
+    pub(super) athena: Athena,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
 }
@@ -237,6 +239,7 @@ impl World {
             roles_anywhere: RolesAnywhere::default(),
             secrets: Secrets::new(),
             buckets: Buckets::new(),
+            athena: Athena::default(),
             calls: VecDeque::new(),
             faults: BTreeMap::new(),
         }

@@ -1,6 +1,7 @@
 //! The account from outside: the real SDK over a loopback connection.
 
 mod access;
+mod delivery;
 mod ec2;
 mod estate;
 mod events;

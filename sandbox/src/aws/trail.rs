@@ -1,5 +1,6 @@
 //! `CloudTrail`: every management call as an event, and the event history's lookup.
 
+pub(super) mod delivery;
 mod lookup;
 pub(super) mod trails;
 
@@ -36,6 +37,8 @@ pub(super) struct Entry<'a> {
     /// Code and message.
     pub(super) error: Option<(&'a str, &'a str)>,
     pub(super) request_id: &'a str,
+    /// A data event: in the trail's files, and not in the history.
+    pub(super) data: bool,
 }
 
 /// One event of the history.
@@ -55,6 +58,10 @@ struct Event {
     resources: Vec<(&'static str, String)>,
     /// The whole event.
     json: String,
+    /// Not in the history.
+    data: bool,
+    /// A trail was there to put it into its bucket.
+    logged: bool,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +69,10 @@ pub(super) struct Trail {
     /// Oldest first.
     events: VecDeque<Event>,
     recorded: u64,
+    /// Up to which number events have been put into the bucket.
+    delivered: u64,
+    /// Nothing goes to the bucket: `StopLogging`.
+    pub(super) paused: bool,
     /// Lookups still allowed in each Region and when that was counted.
     allowance: BTreeMap<String, (f64, Instant)>,
 }
@@ -85,10 +96,18 @@ impl Trail {
             "eventID": id,
             "readOnly": entry.read_only,
             "eventType": "AwsApiCall",
-            "managementEvent": true,
+            "managementEvent": !entry.data,
             "recipientAccountId": entry.account,
-            "eventCategory": "Management",
+            "eventCategory": if entry.data { "Data" } else { "Management" },
         });
+        if let (true, Some(bucket)) = (entry.data, entry.request["bucketName"].as_str()) {
+            let arn = format!("arn:aws:s3:::{bucket}");
+            let object = entry.request["key"]
+                .as_str()
+                .map(|key| json!({ "type": "AWS::S3::Object", "ARN": format!("{arn}/{key}") }));
+            let whole = json!({ "accountId": entry.account, "type": "AWS::S3::Bucket", "ARN": arn });
+            event["resources"] = object.into_iter().chain([whole]).collect();
+        }
         if let Some((code, message)) = entry.error {
             event["errorCode"] = json!(code);
             event["errorMessage"] = json!(message);
@@ -115,6 +134,8 @@ impl Trail {
             access_key_id: entry.access_key_id.map(str::to_owned),
             resources,
             json: event.to_string(),
+            data: entry.data,
+            logged: !self.paused,
         });
     }
 }

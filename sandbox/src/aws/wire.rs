@@ -1,5 +1,6 @@
 //! The wire protocols: AWS Query with XML answers (IAM, STS) and EC2's own kind of it, JSON 1.1
-//! (`CloudTrail`, `EventBridge`, Secrets Manager), REST with JSON (`GuardDuty`, Roles Anywhere, Lambda) and REST with XML (S3).
+//! (Athena, `CloudTrail`, `EventBridge`, Secrets Manager), REST with JSON (`GuardDuty`, Roles Anywhere, Lambda) and REST
+//! with XML (S3).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -66,6 +66,11 @@ impl Means {
         self.sts_in(REGION)
     }
 
+    pub(super) fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(true);
+        aws_sdk_s3::Client::from_conf(config.interceptor(SourceIp(self.origin.ip)).build())
+    }
+
     client!(iam_in, aws_sdk_iam);
     client!(sts_in, aws_sdk_sts);
     client!(ec2, aws_sdk_ec2);

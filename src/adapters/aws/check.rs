@@ -183,6 +183,9 @@ impl AwsCloud {
                 outcome.map_err(|e| fault("cloudtrail:LookupEvents", &e).to_string()),
             ));
         }
+        if let Some(logs) = &account.logs {
+            lines.push(("logs".to_owned(), logs.check().await));
+        }
         let settings = &account.settings;
         lines.push((
             "changing".to_owned(),

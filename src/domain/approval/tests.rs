@@ -32,6 +32,7 @@ fn policy() -> Policy {
         rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
         break_glass: [].into(),
         escalation: [].into(),
+        logs: [].into(),
         version: "v1".into(),
     }
 }

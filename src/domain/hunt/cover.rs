@@ -118,6 +118,23 @@ impl Canaries {
     }
 }
 
+/// How far the rows of a query have been read.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    /// The query, as Athena calls it.
+    pub execution: String,
+    /// How to go on; absent before the first page, and after the last.
+    pub next: Option<String>,
+    /// Rows so far.
+    pub read: u64,
+    /// Calls of them that were not known.
+    pub new: u64,
+    /// There was no room for all.
+    pub short: bool,
+    /// That was the last page.
+    pub done: bool,
+}
+
 /// What is remembered of one question, or of one Region.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,6 +143,8 @@ pub enum Mark {
     Cover(Cover),
     /// The bot's own calls in a Region.
     Canaries(Canaries),
+    /// How far the answer of a search of the logs has been read.
+    Rows(Rows),
 }
 
 #[cfg(test)]

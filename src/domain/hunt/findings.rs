@@ -1,18 +1,18 @@
 //! From the records of a search to what the incident remembers of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::super::id::AccountId;
 use super::super::trail::analysis::{Action, Analysis, Held};
-use super::super::trail::attribution::{Question, Who};
+use super::super::trail::attribution::{Question, Who, is_bot};
 use super::super::trail::classify::Outcome;
 use super::super::trail::footprint::Resource;
 use super::super::trail::reach::{Hunt, Scout};
 use super::super::trail::record::{Record, moment};
-use super::super::trail::resource::Effect;
+use super::super::trail::resource::{Effect, takes_data};
 use super::{Call, Hunted, Living, Proved, Reached, Trace};
 
 /// Times that the records are gone through again, at most.
@@ -21,6 +21,8 @@ const ROUNDS_MAX: usize = 16;
 const CREDENTIALS_MAX: usize = 200;
 const TRACES_MAX: usize = 300;
 const LISTED_MAX: usize = 50;
+/// Objects that are named of those that were read from one place.
+const NAMED_MAX: usize = 5;
 /// Events that are named for one resource: the first ones, and the last.
 const EVIDENCE_MAX: usize = 10;
 /// Calls that are looked at for what came after the containment, the newest first.
@@ -107,10 +109,75 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted
         tampering: tampering.collect(),
         sessions: analysis.credentials.iter().filter_map(|held| living(held, records)).take(LISTED_MAX).collect(),
         off: [].into(),
+        data: data(analysis),
+        addresses: analysis.addresses.iter().take(LISTED_MAX).map(|address| bounded(address)).collect(),
+        beside: beside(analysis, records),
+        not_recorded: analysis
+            .not_recorded
+            .iter()
+            .take(LISTED_MAX)
+            .map(|gap| bounded(&format!("{}: {}", gap.what, gap.why)))
+            .collect(),
         without_password: [].into(),
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),
     }
+}
+
+/// Where the attacker has read data, other than secrets: those are to be changed, and have a list of their own.
+fn data(analysis: &Analysis) -> Vec<Proved> {
+    let mut places: BTreeMap<&str, (u64, BTreeSet<&str>, &str)> = BTreeMap::new();
+    let read = analysis
+        .actions
+        .iter()
+        .filter(|action| action.outcome == Outcome::Succeeded && takes_data(&action.event_source, &action.event_name));
+    for action in read {
+        let secret = |what: &str| what.starts_with("AWS::SecretsManager::") || what.starts_with("AWS::SSM::");
+        for place in action.resources.iter().filter(|what| !secret(what)) {
+            let (calls, named, _) = places.entry(place).or_insert((0, BTreeSet::new(), &action.event_id));
+            *calls += 1;
+            if named.len() < NAMED_MAX {
+                named.extend(action.note.as_deref());
+            }
+        }
+    }
+    let line = |(place, (calls, named, event_id)): (&str, (u64, BTreeSet<&str>, &str))| {
+        let named: Vec<&str> = named.into_iter().collect();
+        let named = if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) };
+        let what = bounded(&format!("{place}, {calls} call(s){named}"));
+        Proved { what, event_id: event_id.to_owned() }
+    };
+    places.into_iter().map(line).take(LISTED_MAX).collect()
+}
+
+/// Credentials that cannot be reached from the stolen ones, as far as is known, and were used from the same places as
+/// those: they may have been stolen too.
+fn beside(analysis: &Analysis, records: &BTreeMap<String, String>) -> Vec<Proved> {
+    let theirs: BTreeSet<&str> = analysis.addresses.iter().map(AsRef::as_ref).collect();
+    let held: BTreeSet<&str> = analysis.credentials.iter().filter_map(|held| held.access_key_id.as_deref()).collect();
+    let judged: BTreeSet<&str> =
+        analysis.actions.iter().chain(&analysis.others).map(|action| action.event_id.as_ref()).collect();
+    let mut found: BTreeMap<String, Proved> = BTreeMap::new();
+    for (id, text) in records {
+        let Ok(record) = serde_json::from_str::<Record<'_>>(text) else { continue };
+        let (Some(address), Some(key)) =
+            (record.source_ip_address.as_deref(), record.user_identity.access_key_id.as_deref())
+        else {
+            continue;
+        };
+        if record.user_identity.arn.as_deref().is_some_and(is_bot) {
+            continue;
+        }
+        if key.is_empty() || !theirs.contains(address) || held.contains(key) || judged.contains(id.as_str()) {
+            continue;
+        }
+        let whose = record.user_identity.arn.as_deref().unwrap_or("somebody");
+        found.entry(key.to_owned()).or_insert_with(|| Proved {
+            what: bounded(&format!("{key} of {whose}, from {address}")),
+            event_id: id.clone(),
+        });
+    }
+    found.into_values().take(LISTED_MAX).collect()
 }
 
 fn bounded(text: &str) -> String {

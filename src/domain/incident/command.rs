@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
 use super::hunting::Sweep;
+use super::logs::LogNews;
 use super::watch::Looked;
 use crate::domain::action::ApiCall;
 use crate::domain::alert::Alert;
@@ -121,6 +122,18 @@ pub enum PersonCommand {
         /// From what they know it.
         basis: String,
     },
+    /// Have it worked out what a search of the logs would read.
+    AskLogs,
+    /// Have the logs searched.
+    RunLogs {
+        /// Which search they have seen the cost of.
+        number: u32,
+    },
+    /// End a search of the logs.
+    CancelLogs {
+        /// Which.
+        number: u32,
+    },
     /// Lead.
     TakeLead,
     /// End it.
@@ -153,6 +166,9 @@ impl PersonCommand {
             Self::Overrule { .. } => "say who it was",
             Self::LookAgain => "look again",
             Self::SetCompromiseTime { .. } => "set the compromise time",
+            Self::AskLogs => "ask for a search of the logs",
+            Self::RunLogs { .. } => "search the logs",
+            Self::CancelLogs { .. } => "end a search of the logs",
             Self::TakeLead => "take the lead",
             Self::Close { .. } => "close",
         }
@@ -188,6 +204,13 @@ pub enum Report {
     Hunted(Box<Sweep>),
     /// What exists in the account, set against what a search has shown.
     Inventory(Box<Inventory>),
+    /// How a search of the logs goes on.
+    Logs {
+        /// Which search.
+        number: u32,
+        /// How.
+        news: LogNews,
+    },
     /// AWS could not be asked.
     IdentificationFailed {
         /// What it said.

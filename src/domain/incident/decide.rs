@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{eradication, freeze, hunting, inventory, overruling, risk, together, watch, whole};
+use super::{eradication, freeze, hunting, inventory, logs, overruling, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -194,6 +194,9 @@ pub fn decide(
             }
             Ok(vec![Event::CompromiseTimeSet { compromised_at: at, by: actor.user.clone(), basis: bounded(&basis) }])
         }
+        PersonCommand::AskLogs => logs::ask(incident, actor, cx),
+        PersonCommand::RunLogs { number } => logs::run(incident, actor, number, cx),
+        PersonCommand::CancelLogs { number } => logs::cancel(incident, actor, number, cx),
         PersonCommand::TakeLead => {
             check_responder(cx.policy, actor)?;
             if incident.lead.as_ref() == Some(&actor.user) {
@@ -290,6 +293,12 @@ fn close(
     if let Some(owing) = incident.requests.values().find(|r| r.glass.as_ref().is_some_and(|g| g.debt == Debt::Open)) {
         return Err(Refusal::DebtOpen(owing.id));
     }
+    if logs::is_running(incident) {
+        return Err(Refusal::NotApplicable(
+            "A search of the logs is running. Wait for its end or cancel it on its card, and close the incident then."
+                .into(),
+        ));
+    }
     let mut events = Vec::new();
     for request in incident.requests.values().filter(|r| r.state.is_open()) {
         if matches!(request.state, RequestState::Executing(_)) {
@@ -353,6 +362,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
         }
         Report::Hunted(sweep) => hunting::take(incident, *sweep, cx),
         Report::Inventory(found) => inventory::take(incident, *found, cx),
+        Report::Logs { number, news } => logs::take(incident, number, news),
         Report::Checked { looked, keys } => watch::check(incident, &looked, keys.as_ref()),
         Report::IdentificationFailed { error, retry } => {
             let Search::Wanted { failed, .. } = incident.search else { return Vec::new() };

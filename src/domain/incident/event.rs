@@ -10,6 +10,7 @@ use crate::domain::alert::{Alert, Severity};
 use crate::domain::approval::{CallAnswer, Digest, Plan};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
+use crate::domain::hunt::athena::LogQuestion;
 use crate::domain::hunt::{Hunted, Swept};
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::Identification;
@@ -18,6 +19,7 @@ use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::Word;
 
+use super::logs::{Bill, Brought, Estimate};
 use super::verdict::Judged;
 
 /// One thing that happened to an incident.
@@ -87,6 +89,68 @@ pub enum Event {
     },
     /// Two people, one of them an approver, have accepted it.
     RiskAccepted,
+    /// A responder asked for a search of CloudTrail's logs.
+    LogsSearchAsked {
+        /// Which, from 1.
+        number: u32,
+        /// What the logs are asked for.
+        question: Box<LogQuestion>,
+        /// Who.
+        by: UserId,
+    },
+    /// It was worked out what the search would read.
+    LogsSearchEstimated {
+        /// Which.
+        number: u32,
+        /// What.
+        estimate: Estimate,
+    },
+    /// A responder has seen that, and lets it run.
+    LogsSearchConfirmed {
+        /// Which.
+        number: u32,
+        /// Who.
+        by: UserId,
+    },
+    /// Athena runs it.
+    LogsSearchStarted {
+        /// Which.
+        number: u32,
+        /// Athena's name for the query.
+        execution: String,
+    },
+    /// The logs were searched.
+    LogsSearched {
+        /// Which search.
+        number: u32,
+        /// What it brought.
+        brought: Brought,
+        /// What it cost.
+        bill: Bill,
+    },
+    /// The logs could not be searched.
+    LogsSearchFailed {
+        /// Which search.
+        number: u32,
+        /// Why.
+        why: String,
+        /// What it cost all the same, where that is known.
+        bill: Option<Bill>,
+    },
+    /// A responder ended a search. What runs of it at AWS is stopped.
+    LogsSearchCancelled {
+        /// Which.
+        number: u32,
+        /// Who.
+        by: UserId,
+    },
+    /// The query of a cancelled search stands still.
+    LogsSearchStopped {
+        /// Which search.
+        number: u32,
+        /// What it had read by then.
+        bill: Bill,
+    },
     /// The bot could not find out whose credential it is.
     IdentificationFailed {
         /// How often it has tried.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
 use super::inventory::Taken;
+use super::logs;
 use super::overruling::Overruled;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
@@ -53,6 +54,7 @@ fn open(record: &Record) -> Option<Incident> {
         found_new_at: None,
         swept: None,
         inventory: Taken::default(),
+        logs: Vec::new(),
         verdict: None,
         breach: None,
         risk: None,
@@ -159,6 +161,14 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::ThingsLookedAt { by, things } => {
             incident.inventory.looked_at.extend(things.iter().map(|thing| (thing.clone(), by.clone())));
         }
+        Event::LogsSearchAsked { .. }
+        | Event::LogsSearchEstimated { .. }
+        | Event::LogsSearchConfirmed { .. }
+        | Event::LogsSearchStarted { .. }
+        | Event::LogsSearched { .. }
+        | Event::LogsSearchFailed { .. }
+        | Event::LogsSearchCancelled { .. }
+        | Event::LogsSearchStopped { .. } => logs::note(incident, &record.event, at),
         Event::IdentificationAsked { .. } => {
             incident.inventory.again = true;
             incident.search = wanted(at);

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::decide::Context;
 use super::event::Event;
+use super::logs;
 use super::state::Incident;
 use super::steps::contained;
 use super::verdict::{Judged, judge};
@@ -41,6 +42,10 @@ pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
         let wait = if incident.blast_radius.is_some() { TimeDelta::zero() } else { AFTER_REACH };
         return Some(identified.at + wait);
     };
+    // What the logs have brought is looked at at once.
+    if let Some(read_at) = logs::read_at(incident).filter(|read_at| read_at > swept_at) {
+        return Some(read_at);
+    }
     // Said while a search was under way, it was not heard by that one.
     if let Some(told_at) = incident.told_at.filter(|_| incident.told_at != swept.told_at) {
         return Some(told_at);

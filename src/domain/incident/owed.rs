@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::state::{Incident, Search};
-use super::{hunting, inventory, watch};
+use super::{hunting, inventory, logs, watch};
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
 
@@ -31,6 +31,8 @@ pub enum Effect {
     Hunt,
     /// Set what exists in the account against what the search has shown.
     Inventory,
+    /// Carry a search of the logs on.
+    Logs,
     /// Read AWS again for what was put in place.
     Watch,
     /// Make the call of an approved request.
@@ -44,7 +46,7 @@ pub enum Effect {
 impl Effect {
     /// Whether it only finds out: it changes nothing, may take long, and never holds up an approved change.
     pub const fn informs(self) -> bool {
-        matches!(self, Self::Identify | Self::Reach | Self::Hunt | Self::Inventory | Self::Watch)
+        matches!(self, Self::Identify | Self::Reach | Self::Hunt | Self::Inventory | Self::Logs | Self::Watch)
     }
 
     const fn rank(self) -> u8 {
@@ -57,6 +59,7 @@ impl Effect {
             Self::Reach => 5,
             Self::Hunt => 6,
             Self::Inventory => 7,
+            Self::Logs => 8,
         }
     }
 }
@@ -102,6 +105,7 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
     owed.extend(reach_at(incident).map(|due_at| Owed { due_at, effect: Effect::Reach }));
     owed.extend(hunting::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Hunt }));
     owed.extend(inventory::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Inventory }));
+    owed.extend(logs::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Logs }));
     owed.extend(watch::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Watch }));
     owed.sort_by_key(|o| (o.effect.rank(), o.due_at));
     owed

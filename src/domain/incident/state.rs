@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
 use super::inventory::Taken;
+use super::logs::LogSearch;
 use super::overruling::Overruled;
 use super::risk::Risk;
 use super::verdict::Judged;
@@ -64,6 +65,8 @@ pub struct Incident {
     pub swept: Option<(Box<Swept>, DateTime<Utc>)>,
     /// What exists in the account beside that.
     pub inventory: Taken,
+    /// Searches of CloudTrail's logs, oldest first.
+    pub logs: Vec<LogSearch>,
     /// What the evidence says about the containment, and since when.
     pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.

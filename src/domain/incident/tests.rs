@@ -7,6 +7,7 @@ mod execution;
 mod glass;
 mod hunt;
 mod inventory;
+mod logs;
 mod together;
 mod watch;
 mod whole;

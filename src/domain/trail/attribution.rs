@@ -302,11 +302,15 @@ fn habits(events: &[&Event]) -> BTreeMap<(Name, String), Name> {
     owner
 }
 
+/// Whether this is one of the bot's own sessions: of a role that its templates make.
+pub fn is_bot(arn: &str) -> bool {
+    let bot = [":assumed-role/irp-contain/", ":assumed-role/irp-reader/", ":assumed-role/irp-bot/"];
+    bot.iter().any(|role| arn.contains(role))
+}
+
 /// Why a call that touches what the attacker touched is a responder's or somebody else's.
 pub fn bystander(event: &Event) -> Verdict {
-    // The bot's own sessions: the role that its templates make, with the request as the session's name.
-    let bot = [":assumed-role/irp-contain/", ":assumed-role/irp-reader/", ":assumed-role/irp-bot/"];
-    if bot.iter().any(|role| event.caller.arn.contains(role)) {
+    if is_bot(&event.caller.arn) {
         return Verdict { who: Who::Responder, why: "a session of this bot".into() };
     }
     Verdict { who: Who::Other, why: "a credential that cannot be reached from the stolen one".into() }

@@ -24,8 +24,8 @@ use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
 use irp::ports::{
-    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, Look, Of, Page, PageRead, Searched, Stocktaking,
-    TrailStore,
+    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Look, Of, Page, PageRead, Searched,
+    Stocktaking, TrailStore,
 };
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
@@ -68,7 +68,7 @@ fn engine(store: Arc<MemoryStore>, cloud: Arc<dyn Cloud>, clock: &SandboxClock) 
 }
 
 /// An incident about this key, which is known to be a user's.
-async fn identified(engine: &Engine, key: &str, clock: &SandboxClock) -> IncidentId {
+pub(super) async fn identified(engine: &Engine, key: &str, clock: &SandboxClock) -> IncidentId {
     let alert = Alert {
         source: AlertSource::GuardDuty,
         delivery_id: "d".into(),
@@ -175,6 +175,8 @@ impl EventHistory for Scripted {
         Ok("r".into())
     }
 }
+
+impl LogArchive for Scripted {}
 
 #[async_trait]
 impl Stocktaking for Scripted {
@@ -322,6 +324,7 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
             contain_role_arn: None,
             eradicate_role_arn: None,
             regions: Some(REGIONS[1..].iter().map(ToString::to_string).collect()),
+            athena: None,
         }],
         credentials: Some(StaticKey {
             access_key_id: key.access_key_id,

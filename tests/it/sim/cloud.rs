@@ -13,7 +13,7 @@ use irp::domain::id::{AccountId, RequestId};
 use irp::domain::identification::{Identification, KnownKey};
 use irp::domain::inventory::Stock;
 use irp::domain::observation::{KeyStatus, Observation, Probe};
-use irp::ports::{Clock, Cloud, CloudError, EventHistory, Look, Page, PageRead, Searched, Stocktaking};
+use irp::ports::{Clock, Cloud, CloudError, EventHistory, LogArchive, Look, Page, PageRead, Searched, Stocktaking};
 
 use super::people::KIM_ADDRESS;
 use super::schedule::{Chance, Event, Landing, MINUTE_MS, Port, SECOND_MS};
@@ -284,6 +284,8 @@ impl Stocktaking for Port {
         Ok(Stock::default())
     }
 }
+
+impl LogArchive for Port {}
 
 #[async_trait]
 impl Cloud for Port {

@@ -39,6 +39,13 @@ pub(in crate::aws) struct Content {
     pub(in crate::aws) retention: Option<Retention>,
 }
 
+impl Content {
+    /// Of an object that a service of AWS puts.
+    pub(in crate::aws) fn plain(bytes: Bytes, media_type: &str) -> Self {
+        Self { bytes, checksum: None, media_type: media_type.to_owned(), metadata: BTreeMap::new(), retention: None }
+    }
+}
+
 /// Until when a version cannot be deleted.
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Retention {
@@ -80,7 +87,7 @@ impl Bucket {
     }
 
     /// Adds a version, or replaces the only one.
-    pub(super) fn add(&mut self, key: &str, at: DateTime<Utc>, content: Option<Content>) -> &Version {
+    pub(in crate::aws) fn add(&mut self, key: &str, at: DateTime<Utc>, content: Option<Content>) -> &Version {
         let versions = self.versions.entry(key.to_owned()).or_default();
         let id = if self.object_lock { ids::uuid().replace('-', "") } else { "null".to_owned() };
         versions.retain(|version| version.id != id);

@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+use super::{EXPORTS, LOGS, RESULTS};
 use crate::aws::ec2::{self, Image, Instance, Pair, Phase, Region, Rule, Snapshot, Tags, Volume};
 use crate::aws::events::Rule as EventRule;
 use crate::aws::iam::providers::{Oidc, Saml};
 use crate::aws::ids::{self, Entropy};
+use crate::aws::s3::{Bucket, Content};
 use crate::aws::secrets::Secret;
 use crate::aws::state::World;
 use crate::aws::trail::trails::Delivery;
@@ -31,10 +34,20 @@ pub(super) fn add(world: &mut World, now: DateTime<Utc>) {
     world.deliveries.push(Delivery {
         name: "management-events".to_owned(),
         home: REGION,
-        bucket: "trail-logs-111122223333".to_owned(),
+        bucket: LOGS.to_owned(),
         started_at,
         stopped_at: None,
     });
+    for name in [LOGS, RESULTS, EXPORTS] {
+        world.buckets.insert(name.to_owned(), Bucket::new(REGION, false));
+    }
+    if let Some(exports) = world.buckets.get_mut(EXPORTS) {
+        for (key, text) in [("orders-2026.csv", "order,customer\n1,17\n"), ("customers.csv", "customer,name\n17,Lee\n")]
+        {
+            let content = Content::plain(Bytes::from_static(text.as_bytes()), "text/csv");
+            exports.add(key, ec2::ago(now, 20), Some(content));
+        }
+    }
     let account = world.account;
     let secrets = [
         ("prod/db/password", "Password of the orders database", ids::secret()),

@@ -50,6 +50,7 @@ fn ci_deploys(world: &mut World, at: DateTime<Utc>, slot: i64) {
         response: Value::Null,
         error: None,
         request_id: &ids::uuid(),
+        data: false,
     };
     world.trail.record(&entry);
     user_assumes(world, at + TimeDelta::seconds(2), ("deploy-bot", 1), CI_IP, &format!("ci-{}", 4_100 + slot));
@@ -110,6 +111,7 @@ fn assumes(
         }),
         error: None,
         request_id: &ids::uuid(),
+        data: false,
     };
     world.trail.record(&entry);
 }

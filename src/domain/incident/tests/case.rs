@@ -61,6 +61,7 @@ pub(super) fn policy() -> Policy {
         rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
         break_glass: [].into(),
         escalation: [].into(),
+        logs: ["111122223333".parse().unwrap()].into(),
         version: "v1".into(),
     }
 }
