@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve => serve::serve().await,
             Command::Check => {
-                if check::check().await {
+                if Box::pin(check::check()).await {
                     Ok(())
                 } else {
                     Err(anyhow::anyhow!("something above is wrong"))

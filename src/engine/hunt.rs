@@ -80,7 +80,7 @@ impl Engine {
     async fn search(&self, incident: &Incident, now: DateTime<Utc>) -> Result<(), EngineError> {
         let sweep = match Search::begin(self, incident, now).await? {
             Ok(search) => Box::pin(search.run()).await?,
-            Err(why) => nothing_but(&incident, why),
+            Err(why) => nothing_but(incident, why),
         };
         self.report(incident.id, || Report::Hunted(Box::new(sweep.clone()))).await?;
         Ok(())

@@ -32,6 +32,7 @@ async fn cloud(w: &World, regions: Option<&[&str]>) -> AwsCloud {
             contain_role_arn: None,
             eradicate_role_arn: None,
             regions: regions.map(|names| names.iter().map(ToString::to_string).collect()),
+            athena: None,
         }],
         credentials: Some(StaticKey {
             access_key_id: key.access_key_id,

@@ -178,7 +178,7 @@ fn run(call: &Call<'_>, query: &Query, output: &(String, String)) -> Result<Foun
     allowed("s3:GetObject", &format!("arn:aws:s3:::{}/{prefix}file", trail.bucket))?;
     let (bucket, key) = output;
     allowed("s3:PutObject", &format!("arn:aws:s3:::{bucket}/{key}"))?;
-    let files = call.world.buckets.get(&trail.bucket).into_iter().flat_map(|bucket| bucket.current());
+    let files = call.world.buckets.get(&trail.bucket).into_iter().flat_map(super::s3::Bucket::current);
     let files = files.filter_map(|(key, version)| {
         let content = &version.content.as_ref()?.bytes;
         let (region, rest) = key.strip_prefix(&prefix)?.split_once('/')?;

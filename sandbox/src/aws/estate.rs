@@ -122,6 +122,7 @@ impl Account {
             request: serde_json::Value::Null,
             response: json!({ "ConsoleLogin": "Success" }),
             error: None,
+            data: false,
             request_id: &ids::uuid(),
         });
         let session = world.open_session(Principal::User { name, id }, CONSOLE_SECONDS, None, None);

@@ -138,9 +138,9 @@ fn put_rule(call: &mut Call<'_>) -> Result<Value, ApiError> {
     unless_managed(call, &name)?;
     // What the call does not say is gone afterwards; the targets stay.
     let targets = known(call, &name).map(|rule| rule.targets.clone()).unwrap_or_default();
-    let rule = Rule { name: name.clone(), pattern, schedule, description, role, enabled, managed_by: None, targets };
+    let put = Rule { name: name.clone(), pattern, schedule, description, role, enabled, managed_by: None, targets };
     let arn = arn(call, &name);
-    call.world.rules.insert((call.region.to_owned(), name), rule);
+    call.world.rules.insert((call.region.to_owned(), name), put);
     Ok(json!({ "RuleArn": arn }))
 }
 

@@ -37,18 +37,19 @@ impl AccountClients {
                 *known = Some((regions.clone(), Instant::now()));
                 Searched { regions, gap: None }
             }
-            Err(error) => match known.as_ref().filter(|(_, at)| error.can_retry() && at.elapsed() < STANDS_IN) {
-                Some((regions, _)) => Searched { regions: regions.clone(), gap: None },
-                None => {
-                    let regions = known.as_ref().map_or_else(|| home_first(Vec::new()), |(regions, _)| regions.clone());
-                    let gap = format!(
-                        "which Regions are enabled is not known, so only {} can be looked at ({error}): allow \
-                         ec2:DescribeRegions to the reader role, or name the account's `regions` in irp.toml",
-                        regions.join(", ")
-                    );
-                    Searched { regions, gap: Some(gap) }
+            Err(error) => {
+                let stands_in = known.as_ref().filter(|(_, at)| error.can_retry() && at.elapsed() < STANDS_IN);
+                if let Some((regions, _)) = stands_in {
+                    return Searched { regions: regions.clone(), gap: None };
                 }
-            },
+                let regions = known.as_ref().map_or_else(|| home_first(Vec::new()), |(regions, _)| regions.clone());
+                let gap = format!(
+                    "which Regions are enabled is not known, so only {} can be looked at ({error}): allow \
+                     ec2:DescribeRegions to the reader role, or name the account's `regions` in irp.toml",
+                    regions.join(", ")
+                );
+                Searched { regions, gap: Some(gap) }
+            }
         }
     }
 

@@ -24,7 +24,7 @@ use crate::ports::{CloudError, Pack, Vault, VaultError};
 /// A function's code, zipped: AWS takes 250 MB unzipped.
 const CODE_BYTES_MAX: usize = 260 << 20;
 /// For all of the code.
-const FETCH_TIME_MAX: Duration = Duration::from_secs(60);
+const FETCH_TIME_MAX: Duration = Duration::from_mins(1);
 /// Hosts that AWS hands code out at are under these.
 const AWS_HOSTS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
 const MANIFEST: &str = "manifest.json";

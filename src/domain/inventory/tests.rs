@@ -26,7 +26,9 @@ fn user(name: &str, minutes: i64) -> Thing {
 
 fn stock(things: Vec<Thing>) -> Stock {
     let mut stock = Stock::default();
-    things.into_iter().for_each(|thing| stock.add(thing, at(0)));
+    for thing in things {
+        stock.add(thing, at(0));
+    }
     stock
 }
 
@@ -57,7 +59,7 @@ fn what_was_made_since_is_theirs_or_somebodys_or_state_only() {
     let found = inventory(things.to_vec(), &footprint, &[(pipelines, Ok(evidence()))]);
     assert_eq!(found.counts["AWS::IAM::User"], 5);
     assert_eq!((found.theirs, found.young), (1, 1), "the trail may not show the newborn yet");
-    assert_eq!(found.unexplained, [nobodys.clone()]);
+    assert_eq!(found.unexplained, std::slice::from_ref(nobodys));
     assert_eq!(found.explained.iter().map(|one| &one.thing).collect::<Vec<_>>(), [pipelines]);
 }
 

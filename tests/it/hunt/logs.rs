@@ -235,7 +235,7 @@ async fn process(w: &World, store: &Arc<MemoryStore>) -> Engine {
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
             contain_role_arn: None,
             eradicate_role_arn: None,
-            regions: Vec::new(),
+            regions: Some(Vec::new()),
             athena: organisation.accounts[0].athena.clone(),
         }],
         credentials: Some(StaticKey {

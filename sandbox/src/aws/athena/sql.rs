@@ -352,7 +352,9 @@ impl Condition {
         match self {
             Self::In(path, _) | Self::AtLeast(path, _) | Self::AtMost(path, _) => found.push(path),
             Self::AnyOf(several) | Self::AllOf(several) => {
-                several.iter().for_each(|condition| condition.paths(found));
+                for condition in several {
+                    condition.paths(found);
+                }
             }
         }
     }

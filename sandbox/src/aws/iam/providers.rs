@@ -97,7 +97,7 @@ pub(super) fn get_saml(call: &mut Call<'_>) -> Result<Node, ApiError> {
 }
 
 /// All at once: the call has no pages.
-pub(super) fn list_saml(call: &mut Call<'_>) -> Result<Node, ApiError> {
+pub(super) fn list_saml(call: &Call<'_>) -> Node {
     let one = |(arn, provider): (&String, &Saml)| {
         Node::Fields(vec![
             ("Arn", Node::text(arn)),
@@ -106,7 +106,7 @@ pub(super) fn list_saml(call: &mut Call<'_>) -> Result<Node, ApiError> {
         ])
     };
     let all = call.world.iam.saml.iter().map(one).collect();
-    Ok(Node::Fields(vec![("SAMLProviderList", Node::Members(all))]))
+    Node::Fields(vec![("SAMLProviderList", Node::Members(all))])
 }
 
 pub(super) fn update_saml(call: &mut Call<'_>) -> Result<Node, ApiError> {
@@ -190,9 +190,9 @@ pub(super) fn get_oidc(call: &mut Call<'_>) -> Result<Node, ApiError> {
 }
 
 /// All at once: the call has no pages.
-pub(super) fn list_oidc(call: &mut Call<'_>) -> Result<Node, ApiError> {
+pub(super) fn list_oidc(call: &Call<'_>) -> Node {
     let all = call.world.iam.oidc.keys().map(|arn| Node::Fields(vec![("Arn", Node::text(arn))])).collect();
-    Ok(Node::Fields(vec![("OpenIDConnectProviderList", Node::Members(all))]))
+    Node::Fields(vec![("OpenIDConnectProviderList", Node::Members(all))])
 }
 
 pub(super) fn update_thumbprints(call: &mut Call<'_>) -> Result<Node, ApiError> {

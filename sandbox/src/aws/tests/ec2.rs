@@ -263,7 +263,7 @@ async fn an_image_is_given_away_and_taken_back() {
     modify(LaunchPermissionModifications::builder().add(all.clone()).build()).await.unwrap();
     let read =
         || ec2.describe_image_attribute().image_id(&image).attribute(ImageAttributeName::LaunchPermission).send();
-    assert_eq!(read().await.unwrap().launch_permissions(), [all.clone()]);
+    assert_eq!(read().await.unwrap().launch_permissions(), std::slice::from_ref(&all));
     let listed = ec2.describe_images().owners("self").send().await.unwrap();
     assert_eq!(listed.images()[0].public(), Some(true));
     modify(LaunchPermissionModifications::builder().remove(all).build()).await.unwrap();

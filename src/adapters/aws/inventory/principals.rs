@@ -59,7 +59,9 @@ pub(super) async fn read(iam: &Client, look: Look<'_>) -> (Stock, Vec<(String, O
             stock.add(group(found), look.since);
         }
         for found in answer.policies.unwrap_or_default() {
-            policies(found).into_iter().for_each(|thing| stock.add(thing, look.since));
+            for thing in policies(found) {
+                stock.add(thing, look.since);
+            }
         }
     }
     (stock, users)

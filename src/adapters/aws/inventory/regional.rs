@@ -30,7 +30,9 @@ pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: 
         Box::pin(rules(clients, region, look)),
         Box::pin(federation::anchors(clients, region, look))
     );
-    [pairs, functions, rules, anchors].into_iter().for_each(|part| stock.take(part));
+    for part in [pairs, functions, rules, anchors] {
+        stock.take(part);
+    }
     stock
 }
 
