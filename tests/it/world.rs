@@ -134,14 +134,14 @@ impl World {
             vault: None,
             organisation: Organisation::parse(organisation, "irp.toml").unwrap(),
         };
-        let cloud = AwsCloud::new(AwsSettings {
+        let cloud = Box::pin(AwsCloud::new(AwsSettings {
             endpoint_url: Some(world.aws_url.clone()),
             credentials: Some(StaticKey {
                 access_key_id: key.access_key_id,
                 secret_access_key: key.secret_access_key.into(),
             }),
             ..aws_settings(&settings)
-        });
+        }));
         let vault = DirectoryVault::new(env!("CARGO_TARGET_TMPDIR"));
         let parts = Parts {
             settings,
