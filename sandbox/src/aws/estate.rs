@@ -129,6 +129,15 @@ impl Account {
         Some(pair(&session))
     }
 
+    /// Takes a user's password away, outside the journal and the trail. Nothing happens when there is none.
+    pub fn delete_password_directly(&self, user: &str) {
+        self.change(|world| {
+            if let Some(user) = world.iam.users.get_mut(user) {
+                user.held.login_profile = None;
+            }
+        });
+    }
+
     /// Whether a user can sign in to the console.
     pub fn has_password(&self, user: &str) -> bool {
         self.world().iam.users.get(user).is_some_and(|user| user.held.login_profile.is_some())

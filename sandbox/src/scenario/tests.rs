@@ -108,13 +108,15 @@ async fn a_key_leaks_is_used_noticed_and_contained() {
 
     // Whoever knows the password signs in anew, whatever has been revoked.
     let own = account.access_keys("svc-backup");
+    account.delete_password_directly("svc-backup");
     account.put_user_policy_directly("svc-backup", "deny", Some(deny));
     account.set_key_status(&own[0].access_key_id, KeyStatus::Inactive);
     account.put_role_policy_directly("batch-worker", "deny", Some(deny));
     account.set_trust_directly("ecs-batch", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#);
     clock.advance(TimeDelta::seconds(10));
-    until(&terminal, "nothing works", |lines| lines.iter().rev().take(9).all(|line| !line.ok)).await;
-    let last = terminal.lines().split_off(terminal.lines().len().saturating_sub(9));
+    until(&terminal, "nothing works", |lines| lines.iter().rev().take(16).all(|line| !line.ok)).await;
+    let last = terminal.lines().split_off(terminal.lines().len().saturating_sub(8));
+    assert!(last.iter().any(|line| line.detail == "the password is not taken"), "{last:#?}");
     assert_eq!(last.iter().filter(|line| line.detail.starts_with("InvalidClientTokenId")).count(), 2, "{last:#?}");
     assert_eq!(last.iter().filter(|line| line.detail.contains("explicit deny")).count(), 4, "{last:#?}");
     assert!(last.iter().any(|line| line.call.starts_with("elsewhere$")), "{last:#?}");

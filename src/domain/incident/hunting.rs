@@ -80,7 +80,9 @@ pub(super) fn take(incident: &Incident, sweep: Sweep, cx: Context<'_>) -> Vec<Ev
     let mut events: Vec<Event> = news.then(|| Event::TrailHunted { found: Box::new(found) }).into_iter().collect();
     let regions = swept.regions.clone();
     events.push(Event::TrailSwept { swept: Box::new(swept) });
-    // Containment that is not complete has no verdict.
+    // Containment that is not complete has no verdict. What got through does not count here: a responder can have said since
+    // that it was not the attacker's.
+    after.breach = None;
     let since = after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook));
     if let Some(since) = since {
         let judged = Judged { verdict: judge(since, &calls, &regions), since };

@@ -98,12 +98,14 @@ type Target = (Option<String>, String, Offer);
 fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target> {
     let Some(name) = found.name.clone() else { return Vec::new() };
     let action = |suffix: Option<String>, action: Action| (suffix, action.title(), Offer::Action(action));
+    // By a role the attacker can have reached users too; it has no keys and no sessions of its own kind.
+    let is_user = found.kind != PrincipalKind::AssumedRole;
     match kind {
         "revoke-user-sessions" => {
             let others = reached::other_users(incident).into_iter();
             let revoke = |user_name: String| Action::RevokeUserSessions(RevokeUserSessions { user_name });
             let others = others.map(|other| action(Some(other.clone()), revoke(other)));
-            let own = (found.kind != PrincipalKind::AssumedRole).then(|| action(None, revoke(name)));
+            let own = is_user.then(|| action(None, revoke(name)));
             own.into_iter().chain(others).collect()
         }
         "delete-login-profile" => {
@@ -119,10 +121,10 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
                 let suffix = Some(access_key_id.to_string());
                 action(suffix, Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id }))
             };
-            let own: BTreeSet<AccessKeyId> = keys(incident, found).into_iter().collect();
+            let own = if is_user { keys(incident, found) } else { Vec::new() };
             let reached = reached::keys(incident).into_iter().filter(|(_, key)| !own.contains(key));
             let reached: Vec<Target> = reached.map(|(user, key)| deactivate(user, key)).collect();
-            keys(incident, found).into_iter().map(|key| deactivate(name.clone(), key)).chain(reached).collect()
+            own.into_iter().map(|key| deactivate(name.clone(), key)).chain(reached).collect()
         }
         _ => Vec::new(),
     }

@@ -174,7 +174,7 @@ async fn a_simulation_decides_as_the_real_call_would() {
 async fn an_operation_that_is_not_here_is_refused() {
     let cloud = Cloud::start().await;
     let iam = cloud.iam(cloud.admin());
-    assert_eq!(code(iam.list_virtual_mfa_devices().send().await), "InvalidAction");
+    assert_eq!(code(iam.list_server_certificates().send().await), "InvalidAction");
     let trail = cloud.trail(cloud.admin(), "us-east-1");
     assert_eq!(code(trail.list_trails().send().await), "UnknownOperationException");
 }
