@@ -108,3 +108,29 @@ fn the_sandbox_does_not_know_the_bot() {
         assert!(!text.contains("irp::"), "{}: names the bot", path.display());
     }
 }
+
+/// The emoji of a text: `:key:` on its own, before a space or at the end.
+fn emoji(text: &str) -> Vec<&str> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let named = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let alone = |at: &usize| {
+        let begins = parts[at - 1].ends_with([' ', '(', '*']) || (*at == 1 && parts[0].is_empty());
+        let ends = parts[at + 1].starts_with(' ') || (at + 2 == parts.len() && parts[at + 1].is_empty());
+        begins && ends && named(parts[*at])
+    };
+    (1..parts.len().saturating_sub(1)).filter(alone).map(|at| parts[at]).collect()
+}
+
+#[test]
+fn the_sandbox_draws_every_emoji_that_the_cards_have() {
+    let drawn = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox/page/mrkdwn.js")).unwrap();
+    let mut seen = 0;
+    for (path, text) in sources("src/view").into_iter().chain(sources("src/workers")) {
+        let texts = text.split('"').skip(1).step_by(2);
+        for name in texts.flat_map(emoji) {
+            seen += 1;
+            assert!(drawn.contains(&format!(" {name}: ")), "{}: the page does not draw :{name}:", path.display());
+        }
+    }
+    assert!(seen > 50, "only {seen} were found");
+}

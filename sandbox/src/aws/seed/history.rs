@@ -15,9 +15,13 @@ const RELEASE_IP: &str = "203.0.113.24";
 const CI_AGENT: &str = "aws-cli/2.27.41 md/awscrt#0.26.1 ua/2.1 os/linux#6.8.0 md/arch#x86_64 lang/python#3.13.4";
 const LAMBDA: &str = "lambda.amazonaws.com";
 
+/// The owner's change of a role's trust policy: how it was before somebody else's.
+const TRUST_CHANGED_DAYS: i64 = 30;
+
 /// CI deploys four times a day with the second key of `deploy-bot`, `release-bot` releases once a
 /// day, and Lambda takes the role for its function every twelve hours.
 pub(super) fn add(world: &mut World, now: DateTime<Utc>) {
+    batch_is_trusted_by_ecs(world, now - TimeDelta::days(TRUST_CHANGED_DAYS));
     let first = now - TimeDelta::days(DAYS);
     for slot in 0..DAYS * 4 {
         let at = first + TimeDelta::hours(slot * 6) + TimeDelta::minutes(slot * 7 % 40);
@@ -30,6 +34,29 @@ pub(super) fn add(world: &mut World, now: DateTime<Utc>) {
             lambda_assumes(world, at + TimeDelta::hours(3));
         }
     }
+}
+
+fn batch_is_trusted_by_ecs(world: &mut World, at: DateTime<Utc>) {
+    let Some(trust) = world.iam.roles.get("ecs-batch").map(|role| role.trust.clone()) else { return };
+    let (identity, key) = user(world, "release-bot", 0);
+    world.trail.record(&Entry {
+        at,
+        account: world.account,
+        region: REGION,
+        identity,
+        access_key_id: Some(&key),
+        user_name: Some("release-bot"),
+        source: "iam.amazonaws.com",
+        name: "UpdateAssumeRolePolicy",
+        read_only: false,
+        source_ip: RELEASE_IP,
+        user_agent: CI_AGENT,
+        request: json!({ "roleName": "ecs-batch", "policyDocument": trust }),
+        response: Value::Null,
+        error: None,
+        request_id: &ids::uuid(),
+        data: false,
+    });
 }
 
 fn ci_deploys(world: &mut World, at: DateTime<Utc>, slot: i64) {
