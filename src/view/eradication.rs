@@ -48,8 +48,8 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     if !contained {
         blocks.push(section(&format!(
             "*{waiting} thing(s) to remove or put back.* Each gets its card here once every containment step is in force: while \
-             the attacker can still act, they would make them again. What was put on users and roles that are not theirs can \
-             be taken off at once."
+             the attacker can still act, they would make them again. What runs for the attacker can be ended at once, and what \
+             was put on users and roles that are not theirs be taken off."
         )));
     }
     let lines = lines_of_steps(incident, playbook);

@@ -8,6 +8,7 @@ use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::{Call, Hunted};
 use crate::domain::id::RequestId;
+use crate::domain::incident::eradication::removals;
 use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, together};
@@ -16,6 +17,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::{Refusal, mention};
 use crate::domain::stored::Record;
+use crate::domain::trail::token::role_session;
 use crate::ports::Message;
 
 /// Approvers who are named in one note.
@@ -253,9 +255,14 @@ fn called(incident: &Incident) -> String {
 /// The attacker is still in: everybody who is at work is called.
 fn got_through(incident: &Incident, call: &Call) -> String {
     let key = call.access_key_id.as_deref().map(|key| format!(" with {}", code(key))).unwrap_or_default();
+    // What runs for the attacker takes its role again and again.
+    let session = role_session(&call.principal).map(|(_, _, session)| session);
+    let runs = removals(incident).into_iter().find(|removal| Some(removal.action.target()) == session);
+    let first = runs.map(|removal| format!(" It runs on by itself: first *{}*.", escape(&removal.action.title())));
+    let first = first.unwrap_or_default();
     format!(
         ":rotating_light: *Containment has failed: the attacker got through after it.* {}\n{} by {}{key} worked at {} \
-         (event {}). Contain again before anything else: its step can be asked for again.",
+         (event {}). Contain again before anything else: its step can be asked for again.{first}",
         called(incident),
         code(&call.what),
         code(&call.principal),

@@ -84,6 +84,10 @@ pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
         let name = bare_name(&made.id);
         match made.resource_type.as_str() {
             "AWS::IAM::User" => add(Pivot::Username(name.to_owned()), None),
+            // What runs there takes its role in its name, and calls from wherever it likes.
+            "AWS::EC2::Instance" | "AWS::Lambda::Function" if made.made_by_attacker => {
+                add(Pivot::Username(name.to_owned()), None);
+            }
             // Whoever takes it names it by its ARN, in any Region.
             "AWS::IAM::Role" => {
                 let arn = format!("arn:aws:iam::{}:role/{name}", made.account);
@@ -104,4 +108,57 @@ pub fn name_of(arn: &str) -> Option<&str> {
         return Some(session);
     }
     arn.contains(":user/").then(|| bare_name(arn))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::super::super::trail::attribution;
+    use super::super::findings::analyse;
+    use super::*;
+
+    const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
+
+    fn pivots_after(source: &str, call: &str, more: &serde_json::Value) -> Vec<Asked> {
+        let mut record = json!({
+            "eventID": "e1", "eventTime": "2026-01-31T10:00:00Z", "eventSource": source, "eventName": call,
+            "awsRegion": "us-west-2", "recipientAccountId": "111122223333", "sourceIPAddress": "198.51.100.77",
+            "userAgent": "x", "readOnly": false,
+            "userIdentity": {"type": "IAMUser", "principalId": "AIDACI", "userName": "ci", "accessKeyId": STOLEN,
+                "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
+        });
+        record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let question = attribution::Question { credentials: vec![STOLEN.into()], ..attribution::Question::default() };
+        let records = BTreeMap::from([("e1".to_owned(), record.to_string())]);
+        pivots(&["ci".to_owned()], &analyse(&question, &records)).0
+    }
+
+    #[test]
+    fn what_the_attacker_runs_is_asked_about_by_the_name_of_its_sessions_in_every_region() {
+        let run = json!({"responseElements": {"instancesSet": {"items": [{"instanceId": "i-0123456789abcdef0"}]}}});
+        let asked = pivots_after("ec2.amazonaws.com", "RunInstances", &run);
+        assert!(asked.contains(&(Pivot::Username("i-0123456789abcdef0".into()), None)), "{asked:?}");
+        let made = json!({
+            "requestParameters": {"functionName": "sync", "role": "arn:aws:iam::111122223333:role/app"},
+            "responseElements": {"functionName": "sync", "functionArn": "arn:aws:lambda:us-west-2:111122223333:function:sync"},
+        });
+        let asked = pivots_after("lambda.amazonaws.com", "CreateFunction20150331", &made);
+        assert!(asked.contains(&(Pivot::Username("sync".into()), None)), "{asked:?}");
+    }
+
+    #[test]
+    fn sessions_of_one_name_are_one_question() {
+        let minted = json!({
+            "requestParameters": {"roleArn": "arn:aws:iam::111122223333:role/app", "roleSessionName": "s"},
+            "responseElements": {"credentials": {"accessKeyId": "ASIAIOSFODNN7EXAMPLE"}, "assumedRoleUser":
+                {"assumedRoleId": "AROAAPP:s", "arn": "arn:aws:sts::111122223333:assumed-role/app/s"}},
+        });
+        let asked = pivots_after("sts.amazonaws.com", "AssumeRole", &minted);
+        let of_session = |pivot: &Pivot| matches!(pivot, Pivot::AccessKey(key) if key.starts_with("ASIA"));
+        assert!(!asked.iter().any(|(pivot, _)| of_session(pivot)), "{asked:?}");
+        assert_eq!(asked.iter().filter(|(pivot, _)| *pivot == Pivot::Username("s".into())).count(), 1, "{asked:?}");
+    }
 }

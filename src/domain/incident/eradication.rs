@@ -51,7 +51,8 @@ impl Removal {
         Self { rank, suffix: suffix.chars().map(plain).collect(), action, evidence: trace.evidence.clone() }
     }
 
-    /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait.
+    /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait. What
+    /// runs for the attacker takes its role anew by itself, whatever is revoked: while it is there nothing is contained.
     const fn waits(&self) -> bool {
         !matches!(
             self.action,
@@ -65,6 +66,8 @@ impl Removal {
                 | Action::UnshareImage(_)
                 | Action::RemovePermissions(_)
                 | Action::DeleteFunctionUrl(_)
+                | Action::TerminateInstance(_)
+                | Action::DeleteFunction(_)
                 | Action::RemoveRule(RemoveRule { put: false, .. })
         )
     }

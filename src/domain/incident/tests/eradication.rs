@@ -155,6 +155,19 @@ fn what_was_taken_back_or_takes_rights_away_is_left_alone() {
 }
 
 #[test]
+fn what_runs_for_the_attacker_need_not_wait_for_containment() {
+    let mut case = Case::new();
+    let runs = |resource_type: &str, id: &str| Trace { resource_type: resource_type.into(), ..made("User", id) };
+    hunted(
+        &mut case,
+        vec![runs("AWS::EC2::Instance", "i-1"), runs("AWS::Lambda::Function", "sync"), made("Group", "g")],
+    );
+    let shown = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
+    let shown: Vec<String> = shown.filter(|id| id.starts_with("remove")).collect();
+    assert_eq!(shown, ["remove.function.us-east-1.sync", "remove.instance.us-east-1.i-1"]);
+}
+
+#[test]
 fn what_has_a_step_of_its_own_is_not_left_to_people_too() {
     let mut case = Case::new();
     let of = |resource_type: &str, operation: &str| {
