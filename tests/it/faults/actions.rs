@@ -114,7 +114,8 @@ impl Change {
             w.until("the step is there", |w| w.card(ANA, self.step_card()).is_some()).await;
         } else {
             if self == DeletePassword {
-                let set = w.attacker().create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
+                let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys(USER_POLICY.0)[0]));
+                let set = stolen.create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
                 set.send().await.unwrap();
                 // The trail shows it.
                 w.clock.advance(chrono::TimeDelta::minutes(6));
