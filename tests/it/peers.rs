@@ -41,6 +41,8 @@ async fn asked(w: &World) -> String {
 
 /// AWS cannot be read for a while: what is approved waits.
 async fn approved_and_waiting(w: &World, approve: &str) {
+    // The card is seen before AWS is asked again, however many others are to be posted.
+    w.slack.set_rate_limits(false);
     // What a search brings has the incident looked at again, and so tried again; the next one is a minute away.
     w.until("the trail has been searched", |w| w.card(ANA, "INC-1 hunt").is_some()).await;
     for _ in 0..THROTTLED {

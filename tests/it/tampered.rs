@@ -78,6 +78,8 @@ async fn settled(w: &World) {
         w.card(ANA, "evidence").is_some_and(|m| m["blocks"].to_string().contains("Used in the last"))
     })
     .await;
+    // The next search is a minute away.
+    w.until("the trail has been searched", |w| w.card(ANA, "INC-1 hunt").is_some()).await;
 }
 
 async fn is_left_alone(mut case: Case, edit: Edit) {
