@@ -50,7 +50,7 @@ const fn usual_price() -> u32 {
 }
 
 impl Athena {
-    /// The table that is asked; `None` where [`Self::faults`] finds something.
+    /// The table that is asked; `None` where something is wrong with the settings.
     pub fn table(&self) -> Option<Table> {
         let optional = |name: &Option<String>| match name {
             None => Some(None),
