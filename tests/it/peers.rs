@@ -29,6 +29,7 @@ use crate::world::{ANA, BEN, CHRIS, DANA, World};
 const KEY: &str = "· Deactivate access key";
 /// The bot's questions to AWS are repeated so often before they count as failed.
 const THROTTLED: usize = 3;
+const TRIES_IN_VAIN: usize = 4;
 
 async fn asked(w: &World) -> String {
     w.incident().await;
@@ -45,7 +46,8 @@ async fn approved_and_waiting(w: &World, approve: &str) {
     w.slack.set_rate_limits(false);
     // What a search brings has the incident looked at again, and so tried again; the next one is a minute away.
     w.until("the trail has been searched", |w| w.card(ANA, "INC-1 hunt").is_some()).await;
-    for _ in 0..THROTTLED {
+    // Several tries in vain: whatever else has the incident looked at again, there is time to see it wait.
+    for _ in 0..TRIES_IN_VAIN * THROTTLED {
         w.account.fail_next("ListAccessKeys", AwsFault::Throttle);
     }
     let before = w.account.count("ListAccessKeys");
