@@ -23,6 +23,7 @@ pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
 pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
+pub use mfa::DeactivateMfaDevice;
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
@@ -50,6 +51,7 @@ mod grant;
 mod group;
 mod instance;
 mod key;
+mod mfa;
 #[cfg(test)]
 mod order;
 mod policy;
@@ -106,6 +108,7 @@ pub enum Action {
     DeleteFunctionUrl(DeleteFunctionUrl),
     UnshareImage(UnshareImage),
     RestoreFunctionCode(RestoreFunctionCode),
+    DeactivateMfaDevice(DeactivateMfaDevice),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -165,6 +168,7 @@ impl Action {
             Self::DeleteFunctionUrl(change) => change,
             Self::UnshareImage(change) => change,
             Self::RestoreFunctionCode(change) => change,
+            Self::DeactivateMfaDevice(change) => change,
         }
     }
 

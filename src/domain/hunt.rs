@@ -54,6 +54,9 @@ pub struct Hunted {
     /// Users above that have no password for the console, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub without_password: BTreeSet<String>,
+    /// Serial numbers of MFA devices that the attacker has put on users above and that are on nobody, as AWS shows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub devices_off: BTreeSet<String>,
     /// Records that this is worked out from.
     #[serde(default)]
     pub events_read: u64,

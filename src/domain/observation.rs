@@ -11,7 +11,7 @@ pub use estate::{
     Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
-pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
 
 mod estate;
 mod federation;
@@ -72,6 +72,13 @@ pub enum Probe {
     LoginProfile {
         /// The user.
         user_name: String,
+    },
+    /// Whether an MFA device is on a user.
+    MfaDevice {
+        /// The user.
+        user_name: String,
+        /// The device.
+        serial_number: String,
     },
     /// A role's trust policy, and what it was before an event.
     Trust {
@@ -270,6 +277,8 @@ pub enum Observation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         other_arn: Option<String>,
     },
+    /// An MFA device of a user.
+    MfaDevice(MfaDevice),
     /// A trust policy.
     Trust(Trust),
     /// A user, whole.
@@ -315,6 +324,7 @@ impl Observation {
             }
             Self::InlinePolicy { owner_id, owner_arn, owner_path, .. } => Some((owner_id, owner_arn, Some(owner_path))),
             Self::Attached { owner: identity, .. }
+            | Self::MfaDevice(MfaDevice { owner: identity, .. })
             | Self::Trust(Trust { identity, .. })
             | Self::User(UserTree { identity, .. })
             | Self::Role(RoleTree { identity, .. })
@@ -360,6 +370,9 @@ impl Observation {
         let mut arns: Vec<String> = self.owner_arn().map(str::to_owned).into_iter().collect();
         match self {
             Self::Attached { other_arn, .. } => arns.extend(other_arn.clone()),
+            Self::MfaDevice(device) if device.serial_number.starts_with("arn:") => {
+                arns.push(device.serial_number.clone());
+            }
             Self::User(user) => {
                 arns.extend(user.groups.values().cloned());
                 arns.extend(user.mfa_devices.iter().filter(|serial| serial.starts_with("arn:")).cloned());

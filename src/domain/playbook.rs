@@ -116,9 +116,10 @@ pub const RESTORE_TRUST: &str = "restore-trust";
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 7] = [
+pub const CATALOGUE: [&str; 8] = [
     "deactivate-access-key",
     "delete-login-profile",
+    "deactivate-mfa-device",
     "revoke-user-sessions",
     "revoke-role-sessions",
     "revoke-assumed-roles",

@@ -374,6 +374,7 @@ impl<'a> Search<'a> {
         let mut found = hunted(analysis, &self.state().trail.records);
         self.read_keys(&mut found).await;
         self.read_passwords(&mut found).await;
+        self.read_devices(&mut found).await;
         let State { trail, short, unread, not_known, bytes } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let full = trail.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX - RECORD_ROOM;
@@ -431,6 +432,26 @@ impl<'a> Search<'a> {
                 Err(error) => {
                     found.not_known.push(format!("whether user {user} has a password for the console: {error}"));
                 }
+            }
+        }
+    }
+
+    /// Whether the MFA devices that the attacker has added are still on their users.
+    async fn read_devices(&self, found: &mut Hunted) {
+        let devices: Vec<(String, String)> = reached::added_devices(found, &self.account)
+            .into_iter()
+            .take(USERS_READ_MAX)
+            .map(|(user, serial)| (user.to_owned(), serial.to_owned()))
+            .collect();
+        let read = devices.into_iter().map(|(user_name, serial_number)| async move {
+            let probe = Probe::MfaDevice { user_name, serial_number: serial_number.clone() };
+            (serial_number, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (serial, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::MfaDevice(device)) if device.enabled_at.is_some() => {}
+                Ok(_) => _ = found.devices_off.insert(serial),
+                Err(error) => found.not_known.push(format!("whether MFA device {serial} is still on its user: {error}")),
             }
         }
     }

@@ -143,6 +143,12 @@ impl Account {
         self.world().iam.users.get(user).is_some_and(|user| user.held.login_profile.is_some())
     }
 
+    /// Serial numbers of the MFA devices that are on a user.
+    pub fn mfa_devices(&self, user: &str) -> Vec<String> {
+        let world = self.world();
+        world.iam.users.get(user).map(|user| user.held.mfa.keys().cloned().collect()).unwrap_or_default()
+    }
+
     /// Whether a Region has a function of this name.
     pub fn has_function(&self, region: &str, name: &str) -> bool {
         self.world().lambda.functions.contains_key(&(region.to_owned(), name.to_owned()))

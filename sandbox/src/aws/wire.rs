@@ -225,7 +225,11 @@ impl Params {
         let mut fields: Map<String, Value> = self
             .0
             .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version" | "Password") && !name.contains('.'))
+            .filter(|(name, _)| {
+                !matches!(name.as_str(), "Action" | "Version" | "Password")
+                    && !name.starts_with("AuthenticationCode")
+                    && !name.contains('.')
+            })
             .map(|(name, value)| {
                 let value = match name.as_str() {
                     "DurationSeconds" | "MaxItems" => value.parse::<i64>().map_or_else(|_| json!(value), |n| json!(n)),

@@ -83,8 +83,18 @@ pub const READS: [Actions; 8] = [
     ),
 ];
 /// Changed by the bot to contain, and to take that back.
-pub const CONTAINS: [Actions; 3] = [
-    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:DeleteLoginProfile"]),
+pub const CONTAINS: [Actions; 4] = [
+    (
+        "user",
+        &[
+            "iam:DeactivateMFADevice",
+            "iam:DeleteLoginProfile",
+            "iam:DeleteUserPolicy",
+            "iam:PutUserPolicy",
+            "iam:UpdateAccessKey",
+        ],
+    ),
+    ("mfa", &["iam:DeleteVirtualMFADevice"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
     // What the attacker has switched off is switched on again.
     ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),

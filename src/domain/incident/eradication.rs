@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::estate;
+use super::{estate, reached};
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
 use crate::domain::action::{
@@ -114,6 +114,8 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
 fn is_part(incident: &Incident, trace: &Trace) -> bool {
     match trace.resource_type.as_str() {
         "AWS::IAM::AccessKey" => key_owner(incident, trace).is_some_and(|user| made(incident, "AWS::IAM::User", &user)),
+        // It is taken off whom it is on, and then deleted, as containment.
+        "AWS::IAM::VirtualMFADevice" if is_added(incident, &trace.id) => true,
         // It hangs on a user or on nobody: in the first case it goes with the user.
         "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => {
             traces(incident).any(|other| other.resource_type == "AWS::IAM::User" && is_theirs(other))
@@ -122,6 +124,14 @@ fn is_part(incident: &Incident, trace: &Trace) -> bool {
         "AWS::Lambda::Url" => made(incident, "AWS::Lambda::Function", bare_name(&trace.id)),
         _ => false,
     }
+}
+
+/// Whether the attacker has put an MFA device on somebody.
+fn is_added(incident: &Incident, serial_number: &str) -> bool {
+    let found = incident.hunted.as_ref().zip(incident.account());
+    found.is_some_and(|((found, _), account)| {
+        reached::added_devices(found, &account).iter().any(|(_, serial)| *serial == serial_number)
+    })
 }
 
 /// Whether the attacker has made this and it is there.
@@ -222,10 +232,15 @@ fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
     let name = bare_name(&trace.id);
     let holder = holder(trace, name);
     trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker).any(|(at, deed)| {
-        // A membership goes with the user or is taken back at the group; trust policies and passwords are containment.
+        // A membership goes with the user or is taken back at the group; trust policies, passwords and
+        // MFA devices are containment.
         let elsewhere = matches!(
             deed.operation.as_str(),
-            "AddUserToGroup" | "UpdateAssumeRolePolicy" | "CreateLoginProfile" | "UpdateLoginProfile"
+            "AddUserToGroup"
+                | "UpdateAssumeRolePolicy"
+                | "CreateLoginProfile"
+                | "UpdateLoginProfile"
+                | "EnableMFADevice"
         );
         let settled = elsewhere
             || is_quarantine(&deed.what)
@@ -284,6 +299,8 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
         "PutGroupPolicy" => "DeleteGroupPolicy",
         "CreatePolicyVersion" => "DeletePolicyVersion",
         "AddUserToGroup" => "RemoveUserFromGroup",
+        "EnableMFADevice" => "DeactivateMFADevice",
+        "DeactivateMFADevice" => "EnableMFADevice",
         _ => return false,
     };
     // The same again by the attacker is undone once.

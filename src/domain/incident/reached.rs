@@ -85,6 +85,46 @@ pub fn has_no_password(incident: &Incident, user: &str) -> bool {
     is_off(incident, user) || incident.hunted.as_ref().is_some_and(|(found, _)| found.without_password.contains(user))
 }
 
+/// MFA devices that the attacker has put on users of this account who were there before, and nobody has taken off since:
+/// the user's name and the device's serial number.
+pub fn added_devices<'a>(found: &'a Hunted, account: &AccountId) -> BTreeSet<(&'a str, &'a str)> {
+    let users = found.footprint.iter().filter(|trace| {
+        trace.resource_type == "AWS::IAM::User"
+            && !trace.made_by_attacker
+            && trace.state != State::Deleted
+            && trace.account.as_ref() == Some(account)
+    });
+    let mut devices = BTreeSet::new();
+    for trace in users {
+        for deed in &trace.deeds {
+            let device = (bare_name(&trace.id), deed.what.as_str());
+            match deed.operation.as_str() {
+                "EnableMFADevice" if deed.by_attacker => _ = devices.insert(device),
+                "EnableMFADevice" | "DeactivateMFADevice" => _ = devices.remove(&device),
+                _ => {}
+            }
+        }
+    }
+    devices
+}
+
+/// The same, without those that AWS shows to be on nobody; and those that were asked to be taken off.
+pub fn devices(incident: &Incident) -> BTreeSet<(String, String)> {
+    let known = incident.hunted.as_ref().zip(incident.account());
+    let known = known.map(|((found, _), account)| added_devices(found, &account)).unwrap_or_default();
+    let on = known.into_iter().filter(|(_, serial)| !is_off_user(incident, serial));
+    let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
+        Action::DeactivateMfaDevice(of) => Some((of.user_name.clone(), of.serial_number.clone())),
+        _ => None,
+    });
+    on.map(|(user, serial)| (user.to_owned(), serial.to_owned())).chain(asked).collect()
+}
+
+/// Whether AWS has shown an MFA device of the attacker's to be on nobody.
+pub fn is_off_user(incident: &Incident, serial_number: &str) -> bool {
+    incident.hunted.as_ref().is_some_and(|(found, _)| found.devices_off.contains(serial_number))
+}
+
 /// Other users than the victim whose sessions have to be revoked.
 pub fn other_users(incident: &Incident) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = match (&incident.hunted, incident.account()) {

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::state::Incident;
-use super::{eradication, reached};
+use super::{eradication, hunting, reached};
 use crate::domain::action::{
-    Action, DeactivateAccessKey, DeleteLoginProfile, NOTHING_TO_UNDO, RevokeRoleSessions, RevokeUserSessions,
+    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RevokeRoleSessions,
+    RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -111,6 +112,15 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
         "delete-login-profile" => {
             let delete = |user_name: String| Action::DeleteLoginProfile(DeleteLoginProfile { user_name });
             reached::passwords(incident).into_iter().map(|user| action(Some(user.clone()), delete(user))).collect()
+        }
+        "deactivate-mfa-device" => {
+            let since = hunting::since(incident);
+            let off = |(user_name, serial_number)| {
+                let device = DeactivateMfaDevice { user_name, serial_number, since };
+                let place = format!("{}.{}", device.user_name, device.device().replace('/', "-"));
+                action(Some(place), Action::DeactivateMfaDevice(device))
+            };
+            reached::devices(incident).into_iter().map(off).collect()
         }
         "revoke-role-sessions" => {
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
@@ -336,6 +346,9 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
             None
         }
         (Offer::Action(Action::DeleteLoginProfile(of)), None) if reached::has_no_password(incident, &of.user_name) => {
+            None
+        }
+        (Offer::Action(Action::DeactivateMfaDevice(of)), None) if reached::is_off_user(incident, &of.serial_number) => {
             None
         }
         (Offer::Action(_), None) => Some(Missing::NotInForce),

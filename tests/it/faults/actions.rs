@@ -18,6 +18,7 @@ const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 enum Change {
     DeactivateKey,
     DeletePassword,
+    TakeDeviceOff,
     RevokeUser,
     RevokeRole,
     UndoUser,
@@ -34,9 +35,10 @@ enum Fault {
     UndoneTwice,
 }
 
-use Change::{DeactivateKey, DeletePassword, RevokeRole, RevokeUser, UndoRole, UndoUser};
+use Change::{DeactivateKey, DeletePassword, RevokeRole, RevokeUser, TakeDeviceOff, UndoRole, UndoUser};
 
-const CHANGES: [Change; 6] = [DeactivateKey, DeletePassword, RevokeUser, RevokeRole, UndoUser, UndoRole];
+const CHANGES: [Change; 7] =
+    [DeactivateKey, DeletePassword, TakeDeviceOff, RevokeUser, RevokeRole, UndoUser, UndoRole];
 const FAULTS: [Fault; 6] = [
     Fault::Refused,
     Fault::LostAndNotDone,
@@ -60,6 +62,7 @@ impl Change {
         match self {
             DeactivateKey => format!("deactivate-access-key.{}", w.stolen_key()),
             DeletePassword => "delete-login-profile.deploy-bot".into(),
+            TakeDeviceOff => "deactivate-mfa-device.deploy-bot.phone".into(),
             RevokeUser | UndoUser => "revoke-user-sessions".into(),
             RevokeRole | UndoRole => "revoke-role-sessions".into(),
         }
@@ -69,6 +72,7 @@ impl Change {
         match self {
             DeactivateKey => "UpdateAccessKey",
             DeletePassword => "DeleteLoginProfile",
+            TakeDeviceOff => "DeactivateMFADevice",
             RevokeUser => "PutUserPolicy",
             RevokeRole => "PutRolePolicy",
             UndoUser => "DeleteUserPolicy",
@@ -81,6 +85,7 @@ impl Change {
         match self {
             DeactivateKey => "· Deactivate access key",
             DeletePassword => "· Delete the console password",
+            TakeDeviceOff => "· Take MFA device phone",
             RevokeUser | UndoUser => "· Revoke all sessions minted",
             RevokeRole | UndoRole => "· Revoke all older sessions of role",
         }
@@ -99,6 +104,7 @@ impl Change {
         match self {
             DeactivateKey => w.account.key_status(&w.stolen_key()) == Some(KeyStatus::Inactive),
             DeletePassword => !w.account.has_password(USER_POLICY.0),
+            TakeDeviceOff => w.account.mfa_devices(USER_POLICY.0).is_empty(),
             RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
             RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
             UndoUser => !RevokeUser.holds(w),
@@ -113,10 +119,14 @@ impl Change {
             w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;
             w.until("the step is there", |w| w.card(ANA, self.step_card()).is_some()).await;
         } else {
-            if self == DeletePassword {
+            if matches!(self, DeletePassword | TakeDeviceOff) {
                 let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys(USER_POLICY.0)[0]));
-                let set = stolen.create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
-                set.send().await.unwrap();
+                if self == DeletePassword {
+                    let set = stolen.create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
+                    set.send().await.unwrap();
+                } else {
+                    w.enrols(&stolen, "phone").await;
+                }
                 // The trail shows it.
                 w.clock.advance(chrono::TimeDelta::minutes(6));
             }
@@ -178,6 +188,7 @@ impl Change {
         let refused = match self {
             DeactivateKey => "never switched on again",
             DeletePassword => "cannot be put back",
+            TakeDeviceOff => "enrols a device anew",
             RevokeUser | RevokeRole => {
                 w.carry_out_with(self.step_card(), "irp.undo", "Undo INC-1.1").await;
                 "There is nothing to undo"
@@ -192,7 +203,7 @@ impl Change {
         assert_eq!(w.account.count(self.call()), 1);
         assert_eq!(self.holds(w), !undone);
         for (role, call) in [(false, "DeleteUserPolicy"), (true, "DeleteRolePolicy")] {
-            let is_undoable = !matches!(self, DeactivateKey | DeletePassword);
+            let is_undoable = !matches!(self, DeactivateKey | DeletePassword | TakeDeviceOff);
             let expected = usize::from(is_undoable && self.is_of_role() == role);
             assert_eq!(w.account.count(call), expected, "{call}");
         }
