@@ -23,12 +23,14 @@ pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
 pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
+pub use launch::{DeleteLaunchConfiguration, DeleteLaunchTemplate};
 pub use mfa::DeactivateMfaDevice;
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
+pub use scaling::{DeleteScalingGroup, StopScalingGroup};
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
 pub use trust::RestoreTrustPolicy;
@@ -51,6 +53,7 @@ mod grant;
 mod group;
 mod instance;
 mod key;
+mod launch;
 mod mfa;
 #[cfg(test)]
 mod order;
@@ -59,6 +62,7 @@ mod provider;
 mod revocation;
 mod role;
 mod rule;
+mod scaling;
 mod sessions;
 mod sharing;
 mod trust;
@@ -109,6 +113,10 @@ pub enum Action {
     UnshareImage(UnshareImage),
     RestoreFunctionCode(RestoreFunctionCode),
     DeactivateMfaDevice(DeactivateMfaDevice),
+    StopScalingGroup(StopScalingGroup),
+    DeleteScalingGroup(DeleteScalingGroup),
+    DeleteLaunchTemplate(DeleteLaunchTemplate),
+    DeleteLaunchConfiguration(DeleteLaunchConfiguration),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -169,6 +177,10 @@ impl Action {
             Self::UnshareImage(change) => change,
             Self::RestoreFunctionCode(change) => change,
             Self::DeactivateMfaDevice(change) => change,
+            Self::StopScalingGroup(change) => change,
+            Self::DeleteScalingGroup(change) => change,
+            Self::DeleteLaunchTemplate(change) => change,
+            Self::DeleteLaunchConfiguration(change) => change,
         }
     }
 
@@ -267,6 +279,11 @@ impl Action {
     /// What AWS shows of it that is still to be done, a few words each, where several calls do it.
     pub fn left(&self, before: &Observation, now: &Observation) -> Vec<String> {
         if before.owner_id() == now.owner_id() { self.change().left(now) } else { Vec::new() }
+    }
+
+    /// Instances that what is stopped has started, and that run on: each has to be ended by itself.
+    pub fn leaves_running(&self, before: &Observation) -> Vec<String> {
+        self.change().leaves_running(before)
     }
 
     /// Whether what was put in place still does its work, or what AWS shows instead. A later cut-off of

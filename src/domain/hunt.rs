@@ -57,6 +57,9 @@ pub struct Hunted {
     /// Serial numbers of MFA devices that the attacker has put on users above and that are on nobody, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub devices_off: BTreeSet<String>,
+    /// Instances that something of the attacker's had started and that have ended, as AWS shows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ended: BTreeSet<String>,
     /// Records that this is worked out from.
     #[serde(default)]
     pub events_read: u64,

@@ -12,10 +12,12 @@ pub use estate::{
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup};
 
 mod estate;
 mod federation;
 mod iam;
+mod scaling;
 
 /// A question to AWS about one target.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -136,6 +138,27 @@ pub enum Probe {
         function_name: String,
         /// The events.
         event_ids: Vec<String>,
+    },
+    /// An Auto Scaling group and its instances.
+    ScalingGroup {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        group_name: String,
+    },
+    /// A launch template and its versions.
+    LaunchTemplate {
+        /// Where it is.
+        region: String,
+        /// `lt-…`
+        launch_template_id: String,
+    },
+    /// A launch configuration.
+    LaunchConfiguration {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        configuration_name: String,
     },
     /// A key pair.
     KeyPair {
@@ -297,6 +320,12 @@ pub enum Observation {
     Function(Function),
     /// A function that was changed.
     ChangedFunction(ChangedFunction),
+    /// An Auto Scaling group.
+    ScalingGroup(ScalingGroup),
+    /// A launch template.
+    LaunchTemplate(LaunchTemplate),
+    /// A launch configuration.
+    LaunchConfiguration(LaunchConfiguration),
     /// A key pair.
     KeyPair(KeyPair),
     /// Rules of a security group.
@@ -338,6 +367,9 @@ impl Observation {
             Self::Function(function) | Self::ChangedFunction(ChangedFunction { function, .. }) => {
                 Some((&function.arn, &function.arn, None))
             }
+            Self::LaunchTemplate(template) => Some((&template.id, &template.arn, None)),
+            Self::ScalingGroup(ScalingGroup { arn, .. })
+            | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
             Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
             Self::Sharing(sharing) => Some((&sharing.id, &sharing.arn, None)),
@@ -379,9 +411,10 @@ impl Observation {
             }
             Self::Role(role) => arns.extend(role.profiles.values().cloned()),
             Self::Policy(policy) => arns.extend(policy.attached_to.iter().map(|(_, arn)| arn.clone())),
-            Self::Instance(instance) if !instance.volumes.is_empty() => {
+            Self::Instance(instance) => {
+                arns.extend(instance.scaled_by.iter().map(|group| group.arn.clone()));
                 arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
-                arns.push(instance.snapshots_arn.clone());
+                arns.extend((!instance.volumes.is_empty()).then(|| instance.snapshots_arn.clone()));
             }
             Self::Function(function) => {
                 arns.extend(function.sources.values().map(|source| source.arn.clone()));

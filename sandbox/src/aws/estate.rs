@@ -11,7 +11,7 @@ use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{Outsider, Principal, Session};
 use super::trail::Entry;
-use super::{Account, KeyPair, ec2, lambda, regions};
+use super::{Account, KeyPair, autoscaling, ec2, lambda, regions};
 
 /// How long a session of the console lasts.
 const CONSOLE_SECONDS: i64 = 12 * 3_600;
@@ -75,7 +75,10 @@ impl Account {
 
     /// The ids of a Region's instances, those that have ended not long ago included.
     pub fn instances(&self, region: &str) -> Vec<String> {
-        self.world().ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
+        let mut world = self.world();
+        let now = world.clock.now();
+        autoscaling::settle(&mut world, region, now);
+        world.ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// What the metadata service of a running instance hands out for its role.

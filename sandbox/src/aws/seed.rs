@@ -102,7 +102,7 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let reads = json!([{
         "Effect": "Allow",
-        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "events:Describe*", "events:List*", "rolesanywhere:Get*", "rolesanywhere:List*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
+        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "autoscaling:Describe*", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "events:Describe*", "events:List*", "rolesanywhere:Get*", "rolesanywhere:List*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
         "Resource": "*",
     }]);
     let logs = json!([
@@ -132,6 +132,8 @@ pub(super) fn demo(clock: Clock) -> World {
         "Effect": "Allow",
         "Action": ["iam:AddUserToGroup", "iam:Attach*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Put*",
             "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey",
+            "autoscaling:DeleteAutoScalingGroup", "autoscaling:DeleteLaunchConfiguration", "autoscaling:DetachInstances",
+            "autoscaling:SuspendProcesses", "autoscaling:UpdateAutoScalingGroup", "ec2:DeleteLaunchTemplate",
             "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
             "ec2:ModifyInstanceAttribute", "ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances", "events:DeleteRule", "events:RemoveTargets", "rolesanywhere:Delete*",

@@ -1,4 +1,4 @@
-//! The wire protocols: AWS Query with XML answers (IAM, STS) and EC2's own kind of it, JSON 1.1
+//! The wire protocols: AWS Query with XML answers (IAM, STS, Auto Scaling) and EC2's own kind of it, JSON 1.1
 //! (Athena, `CloudTrail`, `EventBridge`, Secrets Manager), REST with JSON (`GuardDuty`, Roles Anywhere, Lambda) and REST
 //! with XML (S3).
 

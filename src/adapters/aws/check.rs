@@ -48,12 +48,16 @@ pub const READS: [Actions; 8] = [
     (
         "",
         &[
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribeLaunchConfigurations",
             "cloudtrail:GetTrailStatus",
             "cloudtrail:LookupEvents",
             "ec2:DescribeImageAttribute",
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:DescribeLaunchTemplates",
             "ec2:DescribeRegions",
             "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
@@ -150,10 +154,16 @@ pub const ERADICATES: [Actions; 9] = [
     (
         "",
         &[
+            "autoscaling:DeleteAutoScalingGroup",
+            "autoscaling:DeleteLaunchConfiguration",
+            "autoscaling:DetachInstances",
+            "autoscaling:SuspendProcesses",
+            "autoscaling:UpdateAutoScalingGroup",
             "ec2:AuthorizeSecurityGroupIngress",
             "ec2:CreateSnapshot",
             "ec2:CreateTags",
             "ec2:DeleteKeyPair",
+            "ec2:DeleteLaunchTemplate",
             "ec2:ModifyImageAttribute",
             "ec2:ModifyInstanceAttribute",
             "ec2:ModifySnapshotAttribute",

@@ -10,6 +10,7 @@ use crate::ports::CloudError;
 pub(super) mod estate;
 mod federation;
 mod rules;
+mod scaling;
 mod tree;
 
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
@@ -59,6 +60,13 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
         Probe::FunctionCode { region, function_name, event_ids } => {
             Box::pin(estate::changed_function(account, region, function_name, event_ids)).await
+        }
+        Probe::ScalingGroup { region, group_name } => Box::pin(scaling::group(account, region, group_name)).await,
+        Probe::LaunchTemplate { region, launch_template_id: id } => {
+            Box::pin(scaling::template(account, region, id)).await
+        }
+        Probe::LaunchConfiguration { region, configuration_name: name } => {
+            Box::pin(scaling::configuration(account, region, name)).await
         }
         Probe::KeyPair { region, key_name } => Box::pin(estate::key_pair(account, region, key_name)).await,
         Probe::Ingress { region, group_id, event_ids } => {

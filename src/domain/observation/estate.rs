@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ScaledBy;
+
 /// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
@@ -35,6 +37,9 @@ pub struct Instance {
     pub volumes: BTreeMap<String, Volume>,
     /// ARN under which AWS asks whether a snapshot may be made.
     pub snapshots_arn: String,
+    /// The Auto Scaling group that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled_by: Option<ScaledBy>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }

@@ -39,6 +39,9 @@ const NUMBERS: [&str; 5] = ["FromPort", "ToPort", "MinCount", "MaxCount", "MaxRe
 /// What a launch says of each instance stands in the set of instances.
 const OF_EACH_INSTANCE: [&str; 4] = ["imageId", "minCount", "maxCount", "keyName"];
 
+/// Newer calls: what was asked and answered stands in one more object, and its names as they are sent.
+const WRAPPED: [&str; 3] = ["CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate"];
+
 #[derive(Default)]
 struct Tree(BTreeMap<String, Tree>, Option<String>);
 
@@ -48,6 +51,9 @@ pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
     for (name, value) in params.0.iter().filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version")) {
         let place = name.split('.').fold(&mut tree, |tree, part| tree.0.entry(part.to_owned()).or_default());
         place.1 = Some(value.clone());
+    }
+    if WRAPPED.contains(&operation) {
+        return json!({ format!("{operation}Request"): as_sent(&tree) });
     }
     let mut fields = members(&tree);
     if let Some(secret) = fields.get_mut("userData") {
@@ -68,6 +74,18 @@ pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
         _ => {}
     }
     if fields.is_empty() { Value::Null } else { Value::Object(fields) }
+}
+
+fn as_sent(tree: &Tree) -> Value {
+    let one = |(name, branch): (&String, &Tree)| {
+        let value = match &branch.1 {
+            Some(_) if name == "UserData" => json!(REMOVED),
+            Some(value) => scalar(name, value),
+            None => as_sent(branch),
+        };
+        (name.clone(), value)
+    };
+    tree.0.iter().map(one).collect::<Map<_, _>>().into()
 }
 
 fn members(tree: &Tree) -> Map<String, Value> {
@@ -105,8 +123,15 @@ fn scalar(name: &str, value: &str) -> Value {
 }
 
 /// What a call answered, with its request id.
-pub(in crate::aws) fn response(node: &Node, request_id: &str) -> Value {
+pub(in crate::aws) fn response(operation: &str, node: &Node, request_id: &str) -> Value {
     let mut value = answered(node);
+    if WRAPPED.contains(&operation) {
+        if let Some(data) = value.pointer_mut("/launchTemplateVersion/launchTemplateData/userData") {
+            *data = json!(REMOVED);
+        }
+        value["requestId"] = json!(request_id);
+        return json!({ format!("{operation}Response"): value });
+    }
     if let Some(fields) = value.as_object_mut() {
         fields.insert("requestId".to_owned(), json!(request_id));
         if let Some(flag) = fields.remove("return") {

@@ -27,6 +27,9 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
         ApiCall::TerminateInstances { instance_ids } => {
             sent(call, ec2.terminate_instances().instance_ids(instance_ids).send()).await
         }
+        ApiCall::DeleteLaunchTemplate { launch_template_id: id } => {
+            sent(call, ec2.delete_launch_template().launch_template_id(id).send()).await
+        }
         ApiCall::DeleteKeyPair { key_name } => sent(call, ec2.delete_key_pair().key_name(key_name).send()).await,
         ApiCall::RevokeSecurityGroupIngress { group_id, security_group_rule_ids } => {
             let request = ec2.revoke_security_group_ingress().group_id(group_id);

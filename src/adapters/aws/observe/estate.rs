@@ -17,6 +17,9 @@ use crate::ports::CloudError;
 /// Events that are looked up for one question; each takes half a second.
 const EVENTS_MAX: usize = 6;
 
+/// The tag that AWS gives to an instance of an Auto Scaling group, and takes off one that leaves it: the group's name.
+const SCALED_BY: &str = "aws:autoscaling:groupName";
+
 /// How Lambda writes times.
 const LAST_MODIFIED: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
 
@@ -32,8 +35,9 @@ macro_rules! asked {
         }
     };
 }
+pub(super) use asked;
 
-fn arn(account: &AccountClients, service: &str, region: &str, resource: &str) -> String {
+pub(super) fn arn(account: &AccountClients, service: &str, region: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{region}:{}:{resource}", account.settings.id)
 }
 
@@ -65,6 +69,11 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         };
         Some((id, volume))
     });
+    let group = found.tags().iter().find(|tag| tag.key() == Some(SCALED_BY)).and_then(|tag| tag.value());
+    let scaled_by = match group {
+        Some(group) => super::scaling::scaled_by(account, region, group, id).await?,
+        None => None,
+    };
     Ok(Observation::Instance(Instance {
         id: id.to_owned(),
         arn: arn(account, "ec2", region, &format!("instance/{id}")),
@@ -79,6 +88,7 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         groups: found.security_groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
         volumes: volumes.collect(),
         snapshots_arn: format!("arn:aws:ec2:{region}::snapshot/*"),
+        scaled_by,
         tags: found.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect(),
     }))
 }
