@@ -33,6 +33,7 @@ pub use rule::RemoveRule;
 pub use scaling::{DeleteScalingGroup, StopScalingGroup};
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
+pub use spot::CancelSpotRequest;
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
@@ -65,6 +66,7 @@ mod rule;
 mod scaling;
 mod sessions;
 mod sharing;
+mod spot;
 mod trust;
 mod undo;
 mod user;
@@ -114,6 +116,7 @@ pub enum Action {
     RestoreFunctionCode(RestoreFunctionCode),
     DeactivateMfaDevice(DeactivateMfaDevice),
     StopScalingGroup(StopScalingGroup),
+    CancelSpotRequest(CancelSpotRequest),
     DeleteScalingGroup(DeleteScalingGroup),
     DeleteLaunchTemplate(DeleteLaunchTemplate),
     DeleteLaunchConfiguration(DeleteLaunchConfiguration),
@@ -178,6 +181,7 @@ impl Action {
             Self::RestoreFunctionCode(change) => change,
             Self::DeactivateMfaDevice(change) => change,
             Self::StopScalingGroup(change) => change,
+            Self::CancelSpotRequest(change) => change,
             Self::DeleteScalingGroup(change) => change,
             Self::DeleteLaunchTemplate(change) => change,
             Self::DeleteLaunchConfiguration(change) => change,

@@ -12,7 +12,7 @@ pub use estate::{
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
-pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup};
+pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest};
 
 mod estate;
 mod federation;
@@ -145,6 +145,13 @@ pub enum Probe {
         region: String,
         /// Its name.
         group_name: String,
+    },
+    /// A request for spot instances.
+    SpotRequest {
+        /// Where it is.
+        region: String,
+        /// `sir-…`
+        request_id: String,
     },
     /// A launch template and its versions.
     LaunchTemplate {
@@ -322,6 +329,8 @@ pub enum Observation {
     ChangedFunction(ChangedFunction),
     /// An Auto Scaling group.
     ScalingGroup(ScalingGroup),
+    /// A spot request.
+    SpotRequest(SpotRequest),
     /// A launch template.
     LaunchTemplate(LaunchTemplate),
     /// A launch configuration.
@@ -367,6 +376,7 @@ impl Observation {
             Self::Function(function) | Self::ChangedFunction(ChangedFunction { function, .. }) => {
                 Some((&function.arn, &function.arn, None))
             }
+            Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
             Self::LaunchTemplate(template) => Some((&template.id, &template.arn, None)),
             Self::ScalingGroup(ScalingGroup { arn, .. })
             | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
@@ -413,6 +423,7 @@ impl Observation {
             Self::Policy(policy) => arns.extend(policy.attached_to.iter().map(|(_, arn)| arn.clone())),
             Self::Instance(instance) => {
                 arns.extend(instance.scaled_by.iter().map(|group| group.arn.clone()));
+                arns.extend(instance.spot.iter().map(|request| request.arn.clone()));
                 arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
                 arns.extend((!instance.volumes.is_empty()).then(|| instance.snapshots_arn.clone()));
             }

@@ -35,6 +35,16 @@ impl Hands<'_> {
         self.account_clock().advance(TimeDelta::seconds(6));
     }
 
+    /// A spot request of this kind; its id and what it has started.
+    pub(crate) async fn asks_for_spot(&self, kind: ec2::SpotInstanceType) -> (String, String) {
+        let asked = ec2::RequestSpotLaunchSpecification::builder().image_id("ami-1");
+        let asked = asked.instance_type(ec2::InstanceType::C54xlarge).build();
+        let made = self.ec2(FAR).request_spot_instances().launch_specification(asked).r#type(kind).send().await.unwrap();
+        self.account_clock().advance(TimeDelta::seconds(6));
+        let request = &made.spot_instance_requests()[0];
+        (request.spot_instance_request_id().unwrap().to_owned(), request.instance_id().unwrap().to_owned())
+    }
+
     /// A launch configuration of this name.
     pub(crate) async fn makes_a_configuration(&self, name: &str) {
         let made = self.scaling().create_launch_configuration().launch_configuration_name(name).image_id("ami-1");
@@ -156,5 +166,31 @@ async fn an_instance_in_a_group_of_the_victims_leaves_it_first_and_the_groups_sm
     let (name, desired, members) = w.account.scaling_groups(FAR).remove(0);
     assert_eq!((name.as_str(), desired, members.len()), ("web", 1, 1), "nothing was started in its place");
     assert_eq!(running(&w), members, "the victim's runs on");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spot_request_is_cancelled_before_what_it_has_started_ends() {
+    const CANCEL: &str = "· Cancel spot request";
+    let w = World::start().await;
+    let attacker = w.hands();
+    let (request, first) = attacker.asks_for_spot(ec2::SpotInstanceType::Persistent).await;
+    // Of this one the search has shown the instance alone.
+    let (_, second) = attacker.asks_for_spot(ec2::SpotInstanceType::Persistent).await;
+    w.incident().await;
+    w.hunted(vec![made("EC2::SpotInstanceRequest", &request, FAR), made("EC2::Instance", &second, FAR)]).await;
+    w.until_card(CANCEL, "not asked for yet").await;
+    w.carry_out(CANCEL, ANA, CHRIS).await;
+    assert_eq!(running(&w).len(), 2);
+    for id in [&first, &second] {
+        let card = format!("· Terminate instance {id}");
+        w.until_card(&card, "not asked for yet").await;
+        w.carry_out(&card, ANA, CHRIS).await;
+    }
+    let done = changes(&w);
+    let before = |call: &str| done.iter().filter(|name| *name == call).count();
+    assert_eq!((before("CancelSpotInstanceRequests"), before("TerminateInstances")), (2, 2), "{done:?}");
+    w.clock.advance(TimeDelta::minutes(5));
+    assert_eq!(running(&w), [""; 0], "none comes back");
     w.end().await;
 }

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::ec2::{self, Launch, Phase, Tags};
-use super::ids;
+use super::ec2::{self, Instance, Launch, Phase, Tags};
+use super::ids::{self, Entropy};
 use super::operation::{Operation, Target};
 use super::state::World;
 use super::trail::Entry;
@@ -27,6 +27,8 @@ const GROUP_TAG: &str = "aws:autoscaling:groupName";
 const REPLACED_AFTER: TimeDelta = TimeDelta::seconds(20);
 /// How long an instance takes to leave.
 const DETACHING: TimeDelta = TimeDelta::seconds(5);
+const OWN: Service =
+    Service { name: "autoscaling.amazonaws.com", role: "AWSServiceRoleForAutoScaling", session: "AutoScaling" };
 /// Entries on one page, at most and unless asked.
 const PAGE_MAX: i64 = 100;
 
@@ -202,29 +204,42 @@ fn start(world: &mut World, region: &str, name: &str, now: DateTime<Utc>) {
     if let Some(group) = world.scaling.groups.get_mut(&key(region, name)) {
         group.members.insert(instance.id.clone(), Member { launched: true, leaving_since: None });
     }
+    record_launch(world, region, &OWN, &instance, now);
+}
+
+/// A service of AWS that starts instances, and the role that it does so with.
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    pub(super) role: &'static str,
+    pub(super) session: &'static str,
+}
+
+/// The event of a launch that a service has made by itself.
+pub(super) fn record_launch(world: &mut World, region: &str, by: &Service, instance: &Instance, now: DateTime<Utc>) {
     let account = world.account;
-    let service = "autoscaling.amazonaws.com";
-    let arn = format!("arn:aws:sts::{account}:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling");
-    let tag = json!({ "resourceType": "instance", "tags": [{ "key": GROUP_TAG, "value": name }] });
+    let service = by.name;
+    let arn = format!("arn:aws:sts::{account}:assumed-role/{}/{}", by.role, by.session);
+    let tags: Vec<_> = instance.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+    let id = ids::unique_id("AROA", Entropy::Named(by.role));
     world.trail.record(&Entry {
         at: now,
         account,
         region,
         identity: json!({
-            "type": "AssumedRole", "principalId": "AROAEXAMPLEAUTOSCALING:AutoScaling", "arn": arn,
+            "type": "AssumedRole", "principalId": format!("{id}:{}", by.session), "arn": arn,
             "accountId": account, "invokedBy": service,
         }),
         access_key_id: None,
-        user_name: Some("AutoScaling"),
+        user_name: Some(by.session),
         source: "ec2.amazonaws.com",
         name: "RunInstances",
         read_only: false,
         source_ip: service,
         user_agent: service,
         request: json!({
-            "instancesSet": { "items": [{ "imageId": launch.image_id, "minCount": 1, "maxCount": 1 }] },
-            "instanceType": launch.kind,
-            "tagSpecificationSet": { "items": [tag] },
+            "instancesSet": { "items": [{ "imageId": instance.image_id, "minCount": 1, "maxCount": 1 }] },
+            "instanceType": instance.kind,
+            "tagSpecificationSet": { "items": [{ "resourceType": "instance", "tags": tags }] },
         }),
         response: json!({ "instancesSet": { "items": [{ "instanceId": instance.id }] } }),
         error: None,

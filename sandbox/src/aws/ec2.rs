@@ -1,5 +1,5 @@
-//! EC2: instances with their volumes, snapshots, images, key pairs, security groups and launch templates, in each
-//! enabled Region.
+//! EC2: instances with their volumes, snapshots, images, key pairs, security groups, launch templates and spot
+//! requests, in each enabled Region.
 //!
 //! Names, states and error codes follow the EC2 API reference, version 2016-11-15.
 
@@ -10,6 +10,7 @@ mod images;
 mod instances;
 mod keys;
 mod snapshots;
+mod spot;
 mod templates;
 mod trail;
 mod volumes;
@@ -32,6 +33,7 @@ pub(super) use images::Image;
 pub(super) use instances::{Instance, Launch, Phase, pass, start_one, take_role};
 pub(super) use keys::Pair;
 pub(super) use snapshots::Snapshot;
+pub(super) use spot::settle as settle_spot;
 pub(super) use templates::{Template, named as template};
 pub(super) use trail::{request as request_in_trail, response as response_in_trail};
 pub(super) use volumes::Volume;
@@ -51,6 +53,7 @@ pub(super) struct Region {
     pub(super) pairs: BTreeMap<String, Pair>,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) templates: BTreeMap<String, Template>,
+    pub(super) spot: BTreeMap<String, spot::Request>,
     /// Instances of each launch by its client token: the same token starts nothing anew.
     launches: BTreeMap<String, Vec<String>>,
 }
@@ -112,7 +115,7 @@ const fn write(name: &'static str, run: Run) -> Operation {
     Operation { name, read_only: false, run }
 }
 
-static OPERATIONS: [Operation; 31] = [
+static OPERATIONS: [Operation; 34] = [
     read("DescribeRegions", describe_regions),
     write("RunInstances", instances::run),
     read("DescribeInstances", instances::describe),
@@ -144,6 +147,9 @@ static OPERATIONS: [Operation; 31] = [
     read("DescribeLaunchTemplates", templates::describe),
     read("DescribeLaunchTemplateVersions", templates::describe_versions),
     write("DeleteLaunchTemplate", templates::delete),
+    write("RequestSpotInstances", spot::request),
+    read("DescribeSpotInstanceRequests", spot::describe),
+    write("CancelSpotInstanceRequests", spot::cancel),
 ];
 
 /// The operation of this name.
@@ -167,6 +173,7 @@ impl Call<'_> {
         // Keys are not valid in a Region that the account has not opted in to.
         self.world.ec2.region_mut(self.region).ok_or_else(ApiError::invalid_token)?.settle(now);
         autoscaling::settle(self.world, self.region, now);
+        spot::settle(self.world, self.region, now);
         if operation.read_only {
             let everything = Resource { arn: "*".to_owned(), label: String::new() };
             self.caller.authorize(&format!("ec2:{}", operation.name), &everything, self.context)?;

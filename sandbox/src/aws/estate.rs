@@ -78,6 +78,7 @@ impl Account {
         let mut world = self.world();
         let now = world.clock.now();
         autoscaling::settle(&mut world, region, now);
+        ec2::settle_spot(&mut world, region, now);
         world.ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
     }
 

@@ -134,7 +134,7 @@ pub(super) fn demo(clock: Clock) -> World {
             "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey",
             "autoscaling:DeleteAutoScalingGroup", "autoscaling:DeleteLaunchConfiguration", "autoscaling:DetachInstances",
             "autoscaling:SuspendProcesses", "autoscaling:UpdateAutoScalingGroup", "ec2:DeleteLaunchTemplate",
-            "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
+            "ec2:AuthorizeSecurityGroupIngress", "ec2:CancelSpotInstanceRequests", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
             "ec2:ModifyInstanceAttribute", "ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances", "events:DeleteRule", "events:RemoveTargets", "rolesanywhere:Delete*",
             "rolesanywhere:Disable*", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",

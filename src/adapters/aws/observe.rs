@@ -62,6 +62,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             Box::pin(estate::changed_function(account, region, function_name, event_ids)).await
         }
         Probe::ScalingGroup { region, group_name } => Box::pin(scaling::group(account, region, group_name)).await,
+        Probe::SpotRequest { region, request_id } => Box::pin(scaling::request(account, region, request_id)).await,
         Probe::LaunchTemplate { region, launch_template_id: id } => {
             Box::pin(scaling::template(account, region, id)).await
         }

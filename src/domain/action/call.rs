@@ -120,6 +120,7 @@ calls! {
     lambda "function"(function_name) UpdateFunctionCode { function_name: String, zip_file: String, revision_id: String }
     lambda "function"(function_name) RemovePermission { function_name: String, statement_id: String }
     lambda "function"(function_name) DeleteFunction { function_name: String }
+    ec2 "spot-instances-request"(spot_instance_request_ids) CancelSpotInstanceRequests { spot_instance_request_ids: String }
     ec2 "launch-template"(launch_template_id) DeleteLaunchTemplate { launch_template_id: String }
     autoscaling "autoScalingGroup"(auto_scaling_group_name) SuspendProcesses {
         auto_scaling_group_name: String, scaling_processes: String
@@ -208,7 +209,7 @@ impl ApiCall {
 
     /// Whether it is done when what it names is not there.
     pub fn removes(&self) -> bool {
-        let taking_off = ["Delete", "Detach", "Remove", "Deactivate", "Disable"];
+        let taking_off = ["Cancel", "Delete", "Detach", "Remove", "Deactivate", "Disable"];
         taking_off.iter().any(|verb| self.operation().starts_with(verb))
             || matches!(self, Self::UpdateAccessKey { status: KeyStatus::Inactive, .. })
     }

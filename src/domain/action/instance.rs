@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Freshness};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::id::IncidentId;
-use crate::domain::observation::{Instance, Observation, Probe, ScaledBy};
+use crate::domain::observation::{Instance, Observation, Probe, ScaledBy, SpotRequest};
 use crate::domain::policy::ActionClass;
 
-/// Keeps an instance's volumes as snapshots, and terminates it. One of an Auto Scaling group leaves that first, so that
-/// nothing is started in its place.
+/// Keeps an instance's volumes as snapshots, and terminates it. One of an Auto Scaling group leaves that first, and the
+/// spot request of one is cancelled, so that nothing is started in its place.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct TerminateInstance {
     /// Where it runs.
@@ -102,6 +102,7 @@ impl Change for TerminateInstance {
             return Err(self.comes_back(group));
         }
         let mut calls: Vec<ApiCall> = instance.scaled_by.iter().map(|group| self.detached(group)).collect();
+        calls.extend(instance.spot.iter().filter(|request| request.persistent).map(SpotRequest::cancelled));
         calls.extend(instance.volumes.keys().map(|volume| self.snapshot(volume)));
         if instance.protected {
             calls.push(ApiCall::ModifyInstanceAttribute {
@@ -154,8 +155,10 @@ impl Change for TerminateInstance {
         let Some(instance) = self.observed(now) else { return Vec::new() };
         let group = instance.scaled_by.as_ref().map(|group| format!("its place in Auto Scaling group {}", group.name));
         let protection = instance.protected.then(|| "its protection from termination".to_owned());
+        let spot = instance.spot.as_ref().filter(|request| request.persistent);
+        let spot = spot.map(|request| format!("spot request {}", request.id));
         let state = format!("the instance, {}", instance.state);
-        group.into_iter().chain(protection).chain([state]).collect()
+        group.into_iter().chain(spot).chain(protection).chain([state]).collect()
     }
 }
 
@@ -165,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::Volume;
+    use crate::domain::observation::{Launch, Volume};
 
     fn action() -> TerminateInstance {
         let incident = "INC-7".parse().unwrap();
@@ -192,6 +195,7 @@ mod tests {
             volumes: BTreeMap::from([volume("vol-1"), volume("vol-2")]),
             snapshots_arn: "arn:aws:ec2:us-west-2::snapshot/*".into(),
             scaled_by: None,
+            spot: None,
             tags: BTreeMap::new(),
         }
     }
@@ -226,6 +230,21 @@ mod tests {
             assert!(matches!(action.freshness(&before, &now), Freshness::Changed(why) if why.contains("Auto Scaling")));
         }
         assert_eq!(action.left(&before, &before)[0], "its place in Auto Scaling group web");
+    }
+
+    #[test]
+    fn a_persistent_spot_request_is_cancelled_before_its_instance_ends() {
+        let spot = |persistent| {
+            let arn = "arn:aws:ec2:us-west-2:111122223333:spot-instances-request/sir-1".into();
+            let (id, state, instance_id) = ("sir-1".into(), "active".into(), Some("i-1".into()));
+            let request = SpotRequest { id, arn, state, persistent, instance_id, launch: Launch::default() };
+            Observation::Instance(Instance { spot: Some(request), ..instance("i-1") })
+        };
+        let work = action().work_out(&spot(true)).unwrap();
+        assert_eq!(work.calls[0].operation(), "CancelSpotInstanceRequests");
+        assert!(work.calls[0].resource_in(&spot(true).arns()).is_some());
+        let work = action().work_out(&spot(false)).unwrap();
+        assert_eq!(work.calls[0].operation(), "CreateSnapshot", "it is asked for once");
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl Removal {
                 | Action::DeleteFunctionUrl(_)
                 | Action::TerminateInstance(_)
                 | Action::StopScalingGroup(_)
+                | Action::CancelSpotRequest(_)
                 | Action::DeleteFunction(_)
                 | Action::RemoveRule(RemoveRule { put: false, .. })
         )
@@ -104,7 +105,7 @@ pub fn removals(incident: &Incident) -> Vec<Removal> {
     found
 }
 
-/// Instances that a group of the attacker's has started, once it starts no more: before that it would replace them.
+/// Instances that a group or request of the attacker's has started, once it starts no more: before that it would replace them.
 fn started_by_theirs(incident: &Incident) -> impl Iterator<Item = Removal> {
     started::left(incident).into_iter().filter_map(|((region, instance_id), by)| {
         let starter = by.plan.action.target();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::state::Incident;
 use crate::domain::action::{
-    Action, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration, DeleteLaunchTemplate,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration, DeleteLaunchTemplate,
     DeleteScalingGroup, DeleteTrustAnchor, EnableDetector, RemovePermissions, RemoveRule, RestoreFunctionCode,
     RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
@@ -43,6 +43,9 @@ pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)
         // What starts others comes before them.
         "AWS::AutoScaling::AutoScalingGroup" => {
             (RUNS - 1, Action::StopScalingGroup(StopScalingGroup { region, group_name: trace.id.clone() }))
+        }
+        "AWS::EC2::SpotInstanceRequest" => {
+            (RUNS - 1, Action::CancelSpotRequest(CancelSpotRequest { region, request_id: name }))
         }
         "AWS::AutoScaling::LaunchConfiguration" => {
             let delete = DeleteLaunchConfiguration { region, configuration_name: trace.id.clone() };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ScaledBy;
+use super::{ScaledBy, SpotRequest};
 
 /// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Instance {
     /// The Auto Scaling group that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaled_by: Option<ScaledBy>,
+    /// The spot request that has started it and can still start another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot: Option<SpotRequest>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }

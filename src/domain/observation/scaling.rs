@@ -72,6 +72,23 @@ pub struct ScaledBy {
     pub desired: i32,
 }
 
+/// A request for spot instances that can still start one. One that is cancelled, closed or has failed counts as gone.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct SpotRequest {
+    /// `sir-…`: never given twice.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// AWS's word: `open`, `active`.
+    pub state: String,
+    /// Whether it starts another instance when one has ended.
+    pub persistent: bool,
+    /// What it has started and runs.
+    pub instance_id: Option<String>,
+    /// What it starts.
+    pub launch: Launch,
+}
+
 /// A launch template with all its versions.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct LaunchTemplate {

@@ -47,6 +47,8 @@ pub(in crate::aws) struct Instance {
     pub(in crate::aws) user_data: Option<String>,
     pub(in crate::aws) tags: Tags,
     pub(in crate::aws) phase: Phase,
+    /// The spot request that has started it.
+    pub(in crate::aws) spot_request: Option<String>,
     /// The role's session that it has now.
     pub(in crate::aws) session: Option<Session>,
 }
@@ -260,6 +262,7 @@ pub(in crate::aws) fn start_one(
         user_data: launch.user_data.clone(),
         tags: launch.tags.clone(),
         phase: Phase::Started(now),
+        spot_request: None,
         session: None,
     };
     let id = instance.id.clone();
@@ -330,6 +333,9 @@ fn node(call: &Call<'_>, instance: &Instance) -> Node {
     ];
     if let Some(name) = &instance.key_name {
         fields.push(("keyName", Node::text(name)));
+    }
+    if let Some(request) = &instance.spot_request {
+        fields.extend([("instanceLifecycle", Node::text("spot")), ("spotInstanceRequestId", Node::text(request))]);
     }
     if let Some(name) = &instance.profile {
         let arn = format!("arn:aws:iam::{}:instance-profile/{name}", call.world.account);

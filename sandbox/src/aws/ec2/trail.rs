@@ -10,7 +10,7 @@ use super::super::wire::{Node, Params, decapitalised};
 const REMOVED: &str = "<sensitiveDataRemoved>";
 
 /// Lists: the parameter, the set's name, and the name of a plain value in it.
-const SETS: [(&str, &str, &str); 21] = [
+const SETS: [(&str, &str, &str); 22] = [
     ("Add", "add", ""),
     ("BlockDeviceMapping", "blockDeviceMapping", ""),
     ("Filter", "filterSet", ""),
@@ -28,6 +28,7 @@ const SETS: [(&str, &str, &str); 21] = [
     ("SecurityGroupId", "groupSet", "groupId"),
     ("SecurityGroupRuleId", "securityGroupRuleIds", "securityGroupRuleId"),
     ("SnapshotId", "snapshotSet", "snapshotId"),
+    ("SpotInstanceRequestId", "spotInstanceRequestIdSet", "spotInstanceRequestId"),
     ("Tag", "tagSet", ""),
     ("TagSpecification", "tagSpecificationSet", ""),
     ("Value", "valueSet", "value"),
@@ -55,10 +56,13 @@ pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
     if WRAPPED.contains(&operation) {
         return json!({ format!("{operation}Request"): as_sent(&tree) });
     }
-    let mut fields = members(&tree);
-    if let Some(secret) = fields.get_mut("userData") {
-        *secret = json!(REMOVED);
+    let mut fields = Value::Object(members(&tree));
+    for place in ["/userData", "/launchSpecification/userData"] {
+        if let Some(secret) = fields.pointer_mut(place) {
+            *secret = json!(REMOVED);
+        }
     }
+    let Value::Object(mut fields) = fields else { return Value::Null };
     match operation {
         "RunInstances" => {
             let each: Map<String, Value> =

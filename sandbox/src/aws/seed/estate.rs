@@ -196,6 +196,7 @@ fn machine(region: &mut Region, now: DateTime<Utc>) {
         user_data: None,
         tags: tagged("batch-1"),
         phase: Phase::Started(launched_at),
+        spot_request: None,
         session: None,
     };
     region.instances.insert(id, instance);

@@ -154,6 +154,39 @@ async fn a_group_is_deleted_when_it_is_empty_or_by_force_and_not_while_it_is_pro
 }
 
 #[tokio::test]
+async fn a_persistent_spot_request_starts_another_until_it_is_cancelled() {
+    use aws_sdk_ec2::types::{RequestSpotLaunchSpecification, SpotInstanceType};
+    let hands = Hands::start().await;
+    let asked = RequestSpotLaunchSpecification::builder().image_id("ami-1").instance_type(InstanceType::C54xlarge);
+    let asked = hands.ec2.request_spot_instances().launch_specification(asked.user_data("IyEvYmluL3No").build());
+    let made = asked.r#type(SpotInstanceType::Persistent).send().await.unwrap();
+    let id = made.spot_instance_requests()[0].spot_instance_request_id().unwrap().to_owned();
+    let event = hands.cloud.event(WEST, "RequestSpotInstances").await;
+    assert_eq!(event["requestParameters"]["launchSpecification"]["userData"], "<sensitiveDataRemoved>");
+    assert_eq!(event["responseElements"]["spotInstanceRequestSet"]["items"][0]["spotInstanceRequestId"], id.as_str());
+    let request = || async {
+        let found = hands.ec2.describe_spot_instance_requests().spot_instance_request_ids(&id).send().await.unwrap();
+        let request = found.spot_instance_requests()[0].clone();
+        (request.state().unwrap().as_str().to_owned(), request.instance_id().map(str::to_owned))
+    };
+    hands.later(6);
+    let (_, first) = request().await;
+    hands.ec2.terminate_instances().instance_ids(first.clone().unwrap()).send().await.unwrap();
+    hands.later(30);
+    let (state, second) = request().await;
+    assert!(state == "active" && second.is_some() && second != first, "{state} {second:?}");
+    let cancel = hands.ec2.cancel_spot_instance_requests().spot_instance_request_ids(&id);
+    cancel.clone().send().await.unwrap();
+    cancel.send().await.expect("the same again is no error");
+    assert_eq!((request().await.0.as_str(), hands.running().await), ("cancelled", 1), "what it has started runs on");
+    hands.ec2.terminate_instances().instance_ids(second.unwrap()).send().await.unwrap();
+    hands.later(120);
+    assert_eq!(hands.running().await, 0);
+    let unknown = hands.ec2.cancel_spot_instance_requests().spot_instance_request_ids("sir-0").send().await;
+    assert_eq!(code(unknown), "InvalidSpotInstanceRequestID.NotFound");
+}
+
+#[tokio::test]
 async fn a_launch_configuration_stays_while_a_group_uses_it() {
     let hands = Hands::start().await;
     let create = hands.scaling.create_launch_configuration().launch_configuration_name("c").image_id("ami-1");

@@ -27,6 +27,9 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
         ApiCall::TerminateInstances { instance_ids } => {
             sent(call, ec2.terminate_instances().instance_ids(instance_ids).send()).await
         }
+        ApiCall::CancelSpotInstanceRequests { spot_instance_request_ids: id } => {
+            sent(call, ec2.cancel_spot_instance_requests().spot_instance_request_ids(id).send()).await
+        }
         ApiCall::DeleteLaunchTemplate { launch_template_id: id } => {
             sent(call, ec2.delete_launch_template().launch_template_id(id).send()).await
         }

@@ -74,6 +74,10 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         Some(group) => super::scaling::scaled_by(account, region, group, id).await?,
         None => None,
     };
+    let spot = match found.spot_instance_request_id() {
+        Some(request) => super::scaling::spot(account, region, request).await?,
+        None => None,
+    };
     Ok(Observation::Instance(Instance {
         id: id.to_owned(),
         arn: arn(account, "ec2", region, &format!("instance/{id}")),
@@ -89,6 +93,7 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         volumes: volumes.collect(),
         snapshots_arn: format!("arn:aws:ec2:{region}::snapshot/*"),
         scaled_by,
+        spot,
         tags: found.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect(),
     }))
 }

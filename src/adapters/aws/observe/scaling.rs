@@ -1,14 +1,14 @@
 //! Reads what starts instances by itself, and what they are made from.
 
 use aws_sdk_autoscaling::types::AutoScalingGroup;
-use aws_sdk_ec2::types::ResponseLaunchTemplateData;
+use aws_sdk_ec2::types::{ResponseLaunchTemplateData, SpotInstanceType};
 
 use super::estate::{arn, asked};
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, ScaledBy, ScalingGroup,
+    Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, ScaledBy, ScalingGroup, SpotRequest,
 };
 use crate::ports::CloudError;
 
@@ -85,6 +85,38 @@ pub(super) async fn scaled_by(
         min_size: found.min_size().unwrap_or_default(),
         desired: found.desired_capacity().unwrap_or_default(),
     }))
+}
+
+/// A spot request that can still start something.
+pub(super) async fn spot(account: &AccountClients, region: &str, id: &str) -> Read<Option<SpotRequest>> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let request = ec2.describe_spot_instance_requests().spot_instance_request_ids(id);
+    let asked = asked!("ec2:DescribeSpotInstanceRequests", request.send())?;
+    let Some(found) = asked.and_then(|answer| answer.spot_instance_requests?.into_iter().next()) else { return Ok(None) };
+    let state = found.state().map(|state| state.as_str().to_owned()).unwrap_or_default();
+    if matches!(state.as_str(), "cancelled" | "closed" | "failed") {
+        return Ok(None);
+    }
+    let launch = found.launch_specification().map(|asked| Launch {
+        image_id: given(asked.image_id()),
+        instance_type: asked.instance_type().map(|kind| kind.as_str().to_owned()),
+        key_name: given(asked.key_name()),
+        profile: asked.iam_instance_profile().and_then(|profile| given(profile.arn().or(profile.name()))),
+        user_data: given(asked.user_data()),
+        groups: asked.security_groups().iter().filter_map(|group| given(group.group_id())).collect(),
+    });
+    Ok(Some(SpotRequest {
+        id: id.to_owned(),
+        arn: arn(account, "ec2", region, &format!("spot-instances-request/{id}")),
+        state,
+        persistent: found.r#type() == Some(&SpotInstanceType::Persistent),
+        instance_id: given(found.instance_id()),
+        launch: launch.unwrap_or_default(),
+    }))
+}
+
+pub(super) async fn request(account: &AccountClients, region: &str, id: &str) -> Read<Observation> {
+    Ok(spot(account, region, id).await?.map_or(Observation::OwnerMissing, Observation::SpotRequest))
 }
 
 pub(super) async fn configuration(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {

@@ -342,6 +342,7 @@ fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
             volumes: BTreeMap::new(),
             snapshots_arn: String::new(),
             scaled_by: None,
+            spot: None,
             tags: BTreeMap::new(),
         })
     };
