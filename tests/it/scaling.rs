@@ -141,6 +141,7 @@ async fn what_somebody_has_put_into_the_attackers_group_is_taken_out_and_not_end
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_in_a_group_of_the_victims_leaves_it_first_and_the_groups_smallest_size_is_kept() {
+    const CARD: &str = "· Terminate instance";
     let w = World::start().await;
     let hands = w.hands();
     let from = hands.makes_a_template().await;
@@ -152,7 +153,6 @@ async fn an_instance_in_a_group_of_the_victims_leaves_it_first_and_the_groups_sm
     update().min_size(2).send().await.unwrap();
     w.incident().await;
     w.hunted(vec![made("EC2::Instance", &theirs, FAR)]).await;
-    const CARD: &str = "· Terminate instance";
     w.until_card(CARD, "not asked for yet").await;
     let refused = w.click(ANA, CARD, "irp.request").await;
     assert!(refused.contains("keeps at least 2") && refused.contains("--min-size 1"), "{refused}");

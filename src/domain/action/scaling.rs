@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Freshness, REMOVED, counted, fresh_if};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
-use crate::domain::observation::{Observation, Probe, ScalingGroup};
+use crate::domain::observation::{Member, Observation, Probe, ScalingGroup};
 use crate::domain::policy::ActionClass;
 
 /// What a group does when it starts instances.
@@ -58,7 +58,7 @@ fn opened(name: &str) -> ApiCall {
 impl StopScalingGroup {
     /// Whether it starts nothing, and nothing is in it that will stay.
     fn is_stopped(group: &ScalingGroup) -> bool {
-        group.suspended.contains(LAUNCH) && group.min_size == 0 && group.members.values().all(|of| of.is_leaving())
+        group.suspended.contains(LAUNCH) && group.min_size == 0 && group.members.values().all(Member::is_leaving)
     }
 }
 
@@ -199,7 +199,7 @@ impl Change for DeleteScalingGroup {
         let Some(group) = observed(before, name) else { return wrong_answer() };
         if !group.members.is_empty() {
             let ids: Vec<&str> = group.members.keys().map(String::as_str).collect();
-            let again = if group.members.values().all(|member| member.is_leaving()) {
+            let again = if group.members.values().all(Member::is_leaving) {
                 "They are on their way out: ask again in a minute."
             } else {
                 "Ask for the step that stops the group again: with them AWS would end them, and keep nothing."
@@ -247,7 +247,6 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::Member;
 
     fn group(members: &[(&str, &str, bool)]) -> ScalingGroup {
         let member = |(id, lifecycle, launched): &(&str, &str, bool)| {

@@ -55,7 +55,7 @@ impl Removal {
         // A step's name has its limits, and the attacker chooses the names of what they make.
         if plain.len() > SUFFIX_BYTES_MAX {
             plain.truncate(SUFFIX_BYTES_MAX);
-            plain.push_str(&format!(".{}", &hex::encode(Sha256::digest(suffix))[..8]));
+            plain = format!("{plain}.{}", &hex::encode(Sha256::digest(suffix))[..8]);
         }
         Self { rank, suffix: plain, action, evidence: trace.evidence.clone() }
     }
@@ -107,7 +107,7 @@ pub fn removals(incident: &Incident) -> Vec<Removal> {
 
 /// Instances that a group or request of the attacker's has started, once it starts no more: before that it would replace them.
 fn started_by_theirs(incident: &Incident) -> impl Iterator<Item = Removal> {
-    started::left(incident).into_iter().filter_map(|((region, instance_id), by)| {
+    started::left(incident).into_iter().filter_map(move |((region, instance_id), by)| {
         let starter = by.plan.action.target();
         let trace = traces(incident).find(|t| t.made_by_attacker && t.region == region && t.id == starter)?;
         let suffix = format!("instance.{region}.{instance_id}");

@@ -59,7 +59,7 @@ impl Search<'_> {
 
     /// Whether instances that something of the attacker's had started have ended.
     pub(super) async fn read_started(&self, found: &mut Hunted) {
-        let started = started::instances(&self.incident).into_keys().take(STARTED_READ_MAX);
+        let started = started::instances(self.incident).into_keys().take(STARTED_READ_MAX);
         let read = started.map(|(region, instance_id)| async move {
             let probe = Probe::Instance { region: region.to_owned(), instance_id: instance_id.clone() };
             (instance_id, self.engine.ports.cloud.observe(&self.account, &probe).await)
