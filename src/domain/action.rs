@@ -24,6 +24,7 @@ pub use group::{DeleteGroup, RemoveFromGroup};
 pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use launch::{DeleteLaunchConfiguration, DeleteLaunchTemplate};
+pub use metadata::{REQUIRED, RequireImdsV2};
 pub use mfa::DeactivateMfaDevice;
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use provider::DeleteIdentityProvider;
@@ -55,6 +56,7 @@ mod group;
 mod instance;
 mod key;
 mod launch;
+mod metadata;
 mod mfa;
 #[cfg(test)]
 mod order;
@@ -115,6 +117,8 @@ pub enum Action {
     UnshareImage(UnshareImage),
     RestoreFunctionCode(RestoreFunctionCode),
     DeactivateMfaDevice(DeactivateMfaDevice),
+    #[serde(rename = "require-imdsv2")]
+    RequireImdsV2(RequireImdsV2),
     StopScalingGroup(StopScalingGroup),
     CancelSpotRequest(CancelSpotRequest),
     DeleteScalingGroup(DeleteScalingGroup),
@@ -180,6 +184,7 @@ impl Action {
             Self::UnshareImage(change) => change,
             Self::RestoreFunctionCode(change) => change,
             Self::DeactivateMfaDevice(change) => change,
+            Self::RequireImdsV2(change) => change,
             Self::StopScalingGroup(change) => change,
             Self::CancelSpotRequest(change) => change,
             Self::DeleteScalingGroup(change) => change,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::credential::AccessKeyId;
 
 pub use estate::{
-    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, PublishedCode, Rule, RuleDefinition,
+    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, Metadata, PublishedCode, Rule, RuleDefinition,
     Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};

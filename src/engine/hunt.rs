@@ -374,6 +374,7 @@ impl<'a> Search<'a> {
         self.read_passwords(&mut found).await;
         self.read_devices(&mut found).await;
         self.read_started(&mut found).await;
+        self.read_metadata(&mut found).await;
         let State { trail, short, unread, not_known, bytes } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let full = trail.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX - RECORD_ROOM;

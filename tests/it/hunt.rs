@@ -221,6 +221,37 @@ async fn an_mfa_device_that_the_attacker_has_added_is_contained_and_watched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_role_was_stolen_gives_it_to_no_forged_request_any_more() {
+    const REQUIRE: &str = "· Require IMDSv2 on instance";
+    const REGION: &str = "us-east-1";
+    let w = World::start().await;
+    let instance = w.account.instances(REGION).remove(0);
+    let stolen = w.account.forged_request_credentials(REGION, &instance).expect("no token is asked for");
+    aws_sdk_iam::Client::new(&w.sdk(&stolen)).list_roles().send().await.unwrap();
+    w.clock.advance(TimeDelta::minutes(6));
+    w.command(ANA, &format!("/irp open {}", stolen.access_key_id)).await;
+    w.until_within(Duration::from_mins(1), "the step is there", |w| w.says(REQUIRE, "not asked for yet")).await;
+    w.click(ANA, REQUIRE, "irp.request").await;
+    w.until_card(REQUIRE, "waiting for approval").await;
+    let card = blocks(&w, REQUIRE);
+    assert!(card.contains("IMDSv1 loses its role") && card.contains("ec2:ModifyInstanceMetadataOptions"), "{card}");
+    w.click(BEN, REQUIRE, "irp.approve").await;
+    w.until_within(Duration::from_mins(1), "it is required", |w| w.says(REQUIRE, "carried out and verified")).await;
+    assert!(w.account.forged_request_credentials(REGION, &instance).is_none());
+    assert!(w.account.instance_credentials(REGION, &instance).is_some(), "what asks with a token works on");
+    let call = w.account.calls().into_iter().find(|call| call.operation == "ModifyInstanceMetadataOptions").unwrap();
+    assert!(call.caller_arn.unwrap().contains("irp-contain/INC-1."));
+    // Somebody turns it back, and is noticed.
+    let owner = aws_sdk_ec2::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    let optional = owner.modify_instance_metadata_options().instance_id(&instance);
+    optional.http_tokens(aws_sdk_ec2::types::HttpTokensState::Optional).send().await.unwrap();
+    w.clock.advance(TimeDelta::seconds(20));
+    w.until("it is noticed", |w| w.notes().iter().any(|note| note.contains("without a token again"))).await;
+    w.until("it can be asked for again", |w| w.offers(REQUIRE, "irp.request")).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_responder_says_who_it_was_and_the_search_follows() {
     let w = World::start().await;
     attacker_settles(&w).await;

@@ -9,6 +9,7 @@ mod groups;
 mod images;
 mod instances;
 mod keys;
+mod metadata;
 mod snapshots;
 mod spot;
 mod templates;
@@ -115,7 +116,7 @@ const fn write(name: &'static str, run: Run) -> Operation {
     Operation { name, read_only: false, run }
 }
 
-static OPERATIONS: [Operation; 34] = [
+static OPERATIONS: [Operation; 35] = [
     read("DescribeRegions", describe_regions),
     write("RunInstances", instances::run),
     read("DescribeInstances", instances::describe),
@@ -124,6 +125,7 @@ static OPERATIONS: [Operation; 34] = [
     write("TerminateInstances", instances::terminate),
     read("DescribeInstanceAttribute", attributes::describe),
     write("ModifyInstanceAttribute", attributes::modify),
+    write("ModifyInstanceMetadataOptions", metadata::modify),
     read("DescribeVolumes", volumes::describe),
     write("CreateSnapshot", snapshots::create),
     read("DescribeSnapshots", snapshots::describe),

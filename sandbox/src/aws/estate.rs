@@ -95,6 +95,13 @@ impl Account {
         Some(pair(&session))
     }
 
+    /// The same to somebody who can have the instance send a plain request, and nothing else: none once a token is asked
+    /// for.
+    pub fn forged_request_credentials(&self, region: &str, id: &str) -> Option<KeyPair> {
+        let asks = self.world().ec2.region(region)?.instances.get(id)?.token_required;
+        if asks { None } else { self.instance_credentials(region, id) }
+    }
+
     /// What a function acts with: Lambda takes its role anew, as for a function that has not run for a while.
     pub fn function_credentials(&self, region: &str, name: &str) -> Option<KeyPair> {
         let mut world = self.world();

@@ -101,8 +101,8 @@ pub const CONTAINS: [Actions; 4] = [
     ),
     ("mfa", &["iam:DeleteVirtualMFADevice"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
-    // What the attacker has switched off is switched on again.
-    ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
+    // What the attacker has switched off is switched on again, and instances whose role was stolen ask for a token.
+    ("", &["cloudtrail:StartLogging", "ec2:ModifyInstanceMetadataOptions", "guardduty:UpdateDetector"]),
 ];
 /// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
 pub const ERADICATES: [Actions; 9] = [

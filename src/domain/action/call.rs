@@ -109,6 +109,7 @@ calls! {
     events "rule"(name) DeleteRule { name: String }
     ec2 "volume"(volume_id) CreateSnapshot { volume_id: String, description: String, tag_specifications: String }
     ec2 "instance"(instance_id) ModifyInstanceAttribute { instance_id: String, attribute: String, value: String }
+    ec2 "instance"(instance_id) ModifyInstanceMetadataOptions { instance_id: String, http_tokens: String }
     ec2 "instance"(instance_ids) TerminateInstances { instance_ids: String }
     ec2 "key-pair"(key_name) DeleteKeyPair { key_name: String }
     ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }

@@ -196,6 +196,7 @@ mod tests {
             snapshots_arn: "arn:aws:ec2:us-west-2::snapshot/*".into(),
             scaled_by: None,
             spot: None,
+            metadata: None,
             tags: BTreeMap::new(),
         }
     }

@@ -120,6 +120,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted
             .collect(),
         without_password: [].into(),
         devices_off: [].into(),
+        without_token: [].into(),
         ended: [].into(),
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::state::Incident;
 use super::{eradication, hunting, reached};
 use crate::domain::action::{
-    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RevokeRoleSessions,
-    RevokeUserSessions,
+    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
+    RevokeRoleSessions, RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -121,6 +121,13 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
                 action(Some(place), Action::DeactivateMfaDevice(device))
             };
             reached::devices(incident).into_iter().map(off).collect()
+        }
+        "require-imdsv2" => {
+            let require = |(instance_id, region, role_name)| {
+                let require = RequireImdsV2 { region, instance_id, role_name };
+                action(Some(require.instance_id.clone()), Action::RequireImdsV2(require))
+            };
+            reached::without_token(incident).into_iter().map(require).collect()
         }
         "revoke-role-sessions" => {
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
@@ -332,9 +339,13 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
             _ => false,
         })
     };
+    // By its trust policy others can take a role, and through its instances.
     let door_closed_at = |role: &str| {
-        let is =
-            |step: &&Step| matches!(&step.offer, Offer::Action(Action::RestoreTrustPolicy(of)) if of.role_name == role);
+        let is = |step: &&Step| match &step.offer {
+            Offer::Action(Action::RestoreTrustPolicy(of)) => of.role_name == role,
+            Offer::Action(Action::RequireImdsV2(of)) => of.role_name == role,
+            _ => false,
+        };
         steps.iter().filter(is).filter_map(done_at).max()
     };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
@@ -351,6 +362,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(Action::DeactivateMfaDevice(of)), None) if reached::is_off_user(incident, &of.serial_number) => {
             None
         }
+        (Offer::Action(Action::RequireImdsV2(of)), None) if reached::asks_for_token(incident, &of.instance_id) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))

@@ -40,11 +40,27 @@ pub struct Instance {
     /// The Auto Scaling group that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaled_by: Option<ScaledBy>,
+    /// How its metadata service gives out its role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// The spot request that has started it and can still start another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot: Option<SpotRequest>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// The metadata service of an instance.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// AWS's word: `optional`, or `required` for IMDSv2 alone.
+    pub tokens: String,
+    /// How far its answers go.
+    pub hop_limit: i32,
+    /// `enabled` or `disabled`.
+    pub endpoint: String,
+    /// Whether that is in force; a change takes a moment.
+    pub applied: bool,
 }
 
 /// A volume of an instance.

@@ -3,14 +3,17 @@
 use futures_util::future::join_all;
 
 use super::Search;
+use crate::domain::action::REQUIRED;
 use crate::domain::hunt::Hunted;
 use crate::domain::incident::{reached, started};
-use crate::domain::observation::{KeyStatus, Observation, Probe};
+use crate::domain::observation::{KeyStatus, Metadata, Observation, Probe};
 
 /// Users and devices that are read after a search, each.
 const USERS_READ_MAX: usize = 20;
 /// Instances that are.
 const STARTED_READ_MAX: usize = 50;
+/// Instances that are looked for in every Region.
+const ROBBED_READ_MAX: usize = 10;
 
 impl Search<'_> {
     /// Whether those whose password the attacker knows still have one.
@@ -69,6 +72,37 @@ impl Search<'_> {
                 Ok(Observation::OwnerMissing) => _ = found.ended.insert(instance_id),
                 Ok(_) => {}
                 Err(error) => found.not_known.push(format!("whether instance {instance_id} has ended: {error}")),
+            }
+        }
+    }
+
+    /// Where the instances are whose role's session the attacker has had, as far as they give it out without a token. A
+    /// session does not say in which Region its instance is.
+    pub(super) async fn read_metadata(&self, found: &mut Hunted) {
+        let robbed = reached::robbed(self.incident, found, &self.account);
+        let robbed: Vec<String> = robbed.into_keys().take(ROBBED_READ_MAX).map(str::to_owned).collect();
+        let everywhere = robbed.iter().flat_map(|id| self.regions.iter().map(move |region| (id, region)));
+        let read = everywhere.map(|(instance_id, region)| async move {
+            let probe = Probe::Instance { region: region.clone(), instance_id: instance_id.clone() };
+            (instance_id, region, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (instance_id, region, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::Instance(instance)) => {
+                    let open = |metadata: &Metadata| metadata.tokens != REQUIRED && metadata.endpoint != "disabled";
+                    if instance.metadata.as_ref().is_some_and(open) {
+                        found.without_token.insert(instance_id.clone(), region.clone());
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    // What was known to stand open does not close because it could not be looked at.
+                    let before = self.incident.hunted.as_ref().and_then(|(before, _)| before.without_token.get(instance_id));
+                    if before == Some(region) {
+                        found.without_token.insert(instance_id.clone(), region.clone());
+                    }
+                    found.not_known.push(format!("whether instance {instance_id} is in {region}: {error}"));
+                }
             }
         }
     }

@@ -53,6 +53,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
         keeps_volume: false,
         no_termination: false,
         no_stop: false,
+        token_required: params.get("MetadataOptions.HttpTokens") == Some("required"),
     };
     let configuration = Configuration { name, id: ids::uuid(), created_at: call.now, launch };
     call.world.scaling.configurations.insert(place, configuration);

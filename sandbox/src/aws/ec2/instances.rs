@@ -47,6 +47,9 @@ pub(in crate::aws) struct Instance {
     pub(in crate::aws) user_data: Option<String>,
     pub(in crate::aws) tags: Tags,
     pub(in crate::aws) phase: Phase,
+    /// Whether the metadata service asks for a token, and when that was changed last.
+    pub(in crate::aws) token_required: bool,
+    pub(in crate::aws) metadata_changed_at: Option<DateTime<Utc>>,
     /// The spot request that has started it.
     pub(in crate::aws) spot_request: Option<String>,
     /// The role's session that it has now.
@@ -110,6 +113,8 @@ pub(in crate::aws) struct Launch {
     pub(in crate::aws) keeps_volume: bool,
     pub(in crate::aws) no_termination: bool,
     pub(in crate::aws) no_stop: bool,
+    /// Of the metadata service.
+    pub(in crate::aws) token_required: bool,
 }
 
 pub(super) fn run(call: &mut Call<'_>) -> Result<Node, ApiError> {
@@ -197,6 +202,7 @@ fn checked(call: &mut Call<'_>) -> Result<(Launch, i64), ApiError> {
         keeps_volume: params.get("BlockDeviceMapping.1.Ebs.DeleteOnTermination") == Some("false"),
         no_termination: params.get("DisableApiTermination") == Some("true"),
         no_stop: params.get("DisableApiStop") == Some("true"),
+        token_required: params.get("MetadataOptions.HttpTokens") == Some("required"),
     };
     Ok((launch, most.min(COUNT_MAX)))
 }
@@ -262,6 +268,8 @@ pub(in crate::aws) fn start_one(
         user_data: launch.user_data.clone(),
         tags: launch.tags.clone(),
         phase: Phase::Started(now),
+        token_required: launch.token_required,
+        metadata_changed_at: None,
         spot_request: None,
         session: None,
     };
@@ -330,6 +338,7 @@ fn node(call: &Call<'_>, instance: &Instance) -> Node {
         ("rootDeviceName", Node::text(ROOT_DEVICE)),
         ("blockDeviceMapping", Node::Members(ebs.into_iter().collect())),
         ("tagSet", tag_set(&instance.tags)),
+        ("metadataOptions", super::metadata::node(instance, call.now)),
     ];
     if let Some(name) = &instance.key_name {
         fields.push(("keyName", Node::text(name)));

@@ -149,6 +149,7 @@ fn launch(call: &Call<'_>) -> Result<Launch, ApiError> {
         keeps_volume: false,
         no_termination: of("DisableApiTermination").as_deref() == Some("true"),
         no_stop: of("DisableApiStop").as_deref() == Some("true"),
+        token_required: of("MetadataOptions.HttpTokens").as_deref() == Some("required"),
     })
 }
 

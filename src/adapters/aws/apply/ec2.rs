@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    CreateVolumePermission, CreateVolumePermissionModifications, InstanceAttributeName, IpPermission, IpRange,
+    CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState, InstanceAttributeName, IpPermission, IpRange,
     Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType, Tag,
     TagSpecification, UserIdGroupPair,
 };
@@ -23,6 +23,10 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
             let attribute = InstanceAttributeName::from(attribute.as_str());
             let request = ec2.modify_instance_attribute().instance_id(instance_id).attribute(attribute).value(value);
             sent(call, request.send()).await
+        }
+        ApiCall::ModifyInstanceMetadataOptions { instance_id, http_tokens } => {
+            let request = ec2.modify_instance_metadata_options().instance_id(instance_id);
+            sent(call, request.http_tokens(HttpTokensState::from(http_tokens.as_str())).send()).await
         }
         ApiCall::TerminateInstances { instance_ids } => {
             sent(call, ec2.terminate_instances().instance_ids(instance_ids).send()).await

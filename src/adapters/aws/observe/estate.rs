@@ -1,7 +1,9 @@
 //! Reads machines, functions, doors and what watches the account, in the Region that each is in.
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
-use aws_sdk_ec2::types::{ImageAttributeName, InstanceAttributeName, PermissionGroup, SnapshotAttributeName};
+use aws_sdk_ec2::types::{
+    ImageAttributeName, InstanceAttributeName, InstanceMetadataOptionsState, PermissionGroup, SnapshotAttributeName,
+};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    ChangedFunction, Function, Ingress, Instance, KeyPair, Observation, PublishedCode, Rule, Sharing, Source, Url,
+    ChangedFunction, Function, Ingress, Instance, KeyPair, Metadata, Observation, PublishedCode, Rule, Sharing, Source, Url,
     Volume, Watching,
 };
 use crate::ports::CloudError;
@@ -94,6 +96,12 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         snapshots_arn: format!("arn:aws:ec2:{region}::snapshot/*"),
         scaled_by,
         spot,
+        metadata: found.metadata_options().map(|options| Metadata {
+            tokens: options.http_tokens().map(|word| word.as_str().to_owned()).unwrap_or_default(),
+            hop_limit: options.http_put_response_hop_limit().unwrap_or_default(),
+            endpoint: options.http_endpoint().map(|word| word.as_str().to_owned()).unwrap_or_default(),
+            applied: options.state() == Some(&InstanceMetadataOptionsState::Applied),
+        }),
         tags: found.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect(),
     }))
 }

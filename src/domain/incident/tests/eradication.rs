@@ -343,6 +343,7 @@ fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
             snapshots_arn: String::new(),
             scaled_by: None,
             spot: None,
+            metadata: None,
             tags: BTreeMap::new(),
         })
     };

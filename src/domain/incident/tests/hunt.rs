@@ -300,6 +300,32 @@ fn an_mfa_device_that_the_attacker_has_added_is_taken_off_and_one_of_the_owners_
 }
 
 #[test]
+fn an_instance_whose_role_was_stolen_asks_for_a_token_before_the_role_is_revoked() {
+    let mut case = Case::new();
+    let session = |role: &str, name: &str| {
+        reached("ASIAI44QH8DHBEXAMPLE", &format!("arn:aws:sts::111122223333:assumed-role/{role}/{name}"))
+    };
+    let credentials = vec![session("web", "i-0a"), session("web", "i-0b"), session("miner", "i-0c"), session("app", "s")];
+    // One runs for the attacker: it is ended.
+    let footprint = vec![made("AWS::EC2::Instance", "i-0c")];
+    let open = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), "eu-west-1".to_owned())).collect();
+    let found = Hunted { credentials, footprint, without_token: open(&["i-0a", "i-0c"]), ..Hunted::default() };
+    case.found(found.clone());
+    let required = |case: &Case| -> Vec<String> {
+        titles(case).into_iter().filter(|id| id.starts_with("require-imdsv2")).collect()
+    };
+    assert_eq!(required(&case), ["require-imdsv2.i-0a"]);
+    let all = titles(&case);
+    let place = |id: &str| all.iter().position(|of| of == id).unwrap();
+    assert!(place("require-imdsv2.i-0a") < place("revoke-assumed-roles.web"), "{all:?}");
+    let lacks = |case: &Case| missing(&case.incident, &case.playbook).iter().any(|(step, _)| step.id.as_str().starts_with("require"));
+    assert!(lacks(&case));
+    // Somebody has seen to it by hand.
+    case.found(Hunted { without_token: open(&[]), ..found });
+    assert!(required(&case).is_empty() && !lacks(&case));
+}
+
+#[test]
 fn what_a_role_has_reached_is_contained_too() {
     let mut case = Case::new();
     let found =
