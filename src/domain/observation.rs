@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::credential::AccessKeyId;
 
 pub use estate::{
-    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, Metadata, PublishedCode, Rule, RuleDefinition,
-    Sharing, Source, Url, Volume, Watching,
+    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, Metadata, PublishedCode, Rule,
+    RuleDefinition, Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};

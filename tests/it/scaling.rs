@@ -39,7 +39,8 @@ impl Hands<'_> {
     pub(crate) async fn asks_for_spot(&self, kind: ec2::SpotInstanceType) -> (String, String) {
         let asked = ec2::RequestSpotLaunchSpecification::builder().image_id("ami-1");
         let asked = asked.instance_type(ec2::InstanceType::C54xlarge).build();
-        let made = self.ec2(FAR).request_spot_instances().launch_specification(asked).r#type(kind).send().await.unwrap();
+        let made =
+            self.ec2(FAR).request_spot_instances().launch_specification(asked).r#type(kind).send().await.unwrap();
         self.account_clock().advance(TimeDelta::seconds(6));
         let request = &made.spot_instance_requests()[0];
         (request.spot_instance_request_id().unwrap().to_owned(), request.instance_id().unwrap().to_owned())
@@ -87,10 +88,7 @@ async fn a_group_of_the_attackers_is_stopped_its_instances_are_kept_and_ended_an
     }
     w.click(CHRIS, STOP, "irp.approve").await;
     w.until_card(STOP, "carried out and verified").await;
-    assert_eq!(
-        changes(&w),
-        ["SuspendProcesses", "UpdateAutoScalingGroup", "DetachInstances", "DetachInstances"]
-    );
+    assert_eq!(changes(&w), ["SuspendProcesses", "UpdateAutoScalingGroup", "DetachInstances", "DetachInstances"]);
     w.clock.advance(TimeDelta::minutes(1));
     assert_eq!(running(&w), before, "they run on, and nothing is started in their place");
     for id in &before {
@@ -158,10 +156,7 @@ async fn an_instance_in_a_group_of_the_victims_leaves_it_first_and_the_groups_sm
     assert!(refused.contains("keeps at least 2") && refused.contains("--min-size 1"), "{refused}");
     update().min_size(1).send().await.unwrap();
     w.carry_out(CARD, ANA, CHRIS).await;
-    assert_eq!(
-        changes(&w),
-        ["DetachInstances", "CreateSnapshot", "ModifyInstanceAttribute", "TerminateInstances"]
-    );
+    assert_eq!(changes(&w), ["DetachInstances", "CreateSnapshot", "ModifyInstanceAttribute", "TerminateInstances"]);
     w.clock.advance(TimeDelta::minutes(5));
     let (name, desired, members) = w.account.scaling_groups(FAR).remove(0);
     assert_eq!((name.as_str(), desired, members.len()), ("web", 1, 1), "nothing was started in its place");

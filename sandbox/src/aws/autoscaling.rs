@@ -169,8 +169,7 @@ pub(super) fn settle(world: &mut World, region: &str, now: DateTime<Utc>) {
 
 /// Drops those that have left, and those that ended a while ago.
 fn leave(world: &mut World, region: &str, name: &str, now: DateTime<Utc>) {
-    let (Some(group), Some(here)) =
-        (world.scaling.groups.get_mut(&key(region, name)), world.ec2.region_mut(region))
+    let (Some(group), Some(here)) = (world.scaling.groups.get_mut(&key(region, name)), world.ec2.region_mut(region))
     else {
         return;
     };

@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn one_that_would_come_back_is_taken_out_of_its_group_first() {
         let scaled = |desired| {
-            let arn = "arn:aws:autoscaling:us-west-2:111122223333:autoScalingGroup:0a1b:autoScalingGroupName/web".into();
+            let arn =
+                "arn:aws:autoscaling:us-west-2:111122223333:autoScalingGroup:0a1b:autoScalingGroupName/web".into();
             let group = ScaledBy { arn, name: "web".into(), min_size: 2, desired };
             Observation::Instance(Instance { scaled_by: Some(group), ..instance("i-1") })
         };

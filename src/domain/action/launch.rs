@@ -202,9 +202,16 @@ mod tests {
     #[test]
     fn a_configuration_is_known_by_its_id() {
         let found = |id: &str| {
-            let arn = format!("arn:aws:autoscaling:us-west-2:111122223333:launchConfiguration:{id}:launchConfigurationName/c");
+            let arn = format!(
+                "arn:aws:autoscaling:us-west-2:111122223333:launchConfiguration:{id}:launchConfigurationName/c"
+            );
             let launch = launch("ami-1");
-            Observation::LaunchConfiguration(LaunchConfiguration { arn, name: "c".into(), created_at: String::new(), launch })
+            Observation::LaunchConfiguration(LaunchConfiguration {
+                arn,
+                name: "c".into(),
+                created_at: String::new(),
+                launch,
+            })
         };
         let action = DeleteLaunchConfiguration { region: "us-west-2".into(), configuration_name: "c".into() };
         let (action, before) = (Action::DeleteLaunchConfiguration(action), found("a"));

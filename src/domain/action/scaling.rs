@@ -324,7 +324,9 @@ mod tests {
         let turned = ScalingGroup { launches_from: vec!["launch template lt-2, version 1".into()], ..group(&[]) };
         assert!(matches!(stop().freshness(&before, &seen(turned)), Freshness::Changed(_)));
         let again = ScalingGroup { arn: "arn:aws:autoscaling:us-west-2:1:autoScalingGroup:other".into(), ..group(&[]) };
-        assert!(matches!(stop().freshness(&before, &seen(again)), Freshness::Changed(why) if why.contains("made again")));
+        assert!(
+            matches!(stop().freshness(&before, &seen(again)), Freshness::Changed(why) if why.contains("made again"))
+        );
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
-use super::{estate, reached, started};
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
+use super::{estate, reached, started};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
     DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,

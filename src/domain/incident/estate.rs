@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::state::Incident;
 use crate::domain::action::{
-    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration, DeleteLaunchTemplate,
-    DeleteScalingGroup, DeleteTrustAnchor, EnableDetector, RemovePermissions, RemoveRule, RestoreFunctionCode,
-    RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage, UnshareSnapshot,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
+    DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, EnableDetector, RemovePermissions, RemoveRule,
+    RestoreFunctionCode, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
+    UnshareSnapshot,
 };
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;

@@ -356,13 +356,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         {
             None
         }
-        (Offer::Action(Action::DeleteLoginProfile(of)), None) if reached::has_no_password(incident, &of.user_name) => {
-            None
-        }
-        (Offer::Action(Action::DeactivateMfaDevice(of)), None) if reached::is_off_user(incident, &of.serial_number) => {
-            None
-        }
-        (Offer::Action(Action::RequireImdsV2(of)), None) if reached::asks_for_token(incident, &of.instance_id) => None,
+        (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
@@ -378,6 +372,19 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(_), Some(_)) => None,
     };
     steps.iter().filter_map(|step| Some((step.clone(), why(step)?))).collect()
+}
+
+/// Whether a search has shown that nothing is left of it to do, and nobody has undone it since.
+fn is_shown_done(incident: &Incident, step: &Step, action: &Action) -> bool {
+    let done = match action {
+        Action::DeleteLoginProfile(of) => reached::has_no_password(incident, &of.user_name),
+        Action::DeactivateMfaDevice(of) => reached::is_off_user(incident, &of.serial_number),
+        Action::RequireImdsV2(of) => reached::asks_for_token(incident, &of.instance_id),
+        _ => false,
+    };
+    let searched_at = incident.swept.as_ref().map(|(_, at)| *at);
+    let undone = |request: &Request| request.lost.as_ref().is_some_and(|(at, _)| searched_at.is_none_or(|of| of < *at));
+    done && !incident.requests_for(&step.id).any(undone)
 }
 
 /// Whether a session of this user or role has worked after its revocation: then it is to be revoked again.

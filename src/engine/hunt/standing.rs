@@ -55,7 +55,9 @@ impl Search<'_> {
             match answer {
                 Ok(Observation::MfaDevice(device)) if device.enabled_at.is_some() => {}
                 Ok(_) => _ = found.devices_off.insert(serial),
-                Err(error) => found.not_known.push(format!("whether MFA device {serial} is still on its user: {error}")),
+                Err(error) => {
+                    found.not_known.push(format!("whether MFA device {serial} is still on its user: {error}"))
+                }
             }
         }
     }
@@ -97,7 +99,8 @@ impl Search<'_> {
                 Ok(_) => {}
                 Err(error) => {
                     // What was known to stand open does not close because it could not be looked at.
-                    let before = self.incident.hunted.as_ref().and_then(|(before, _)| before.without_token.get(instance_id));
+                    let before =
+                        self.incident.hunted.as_ref().and_then(|(before, _)| before.without_token.get(instance_id));
                     if before == Some(region) {
                         found.without_token.insert(instance_id.clone(), region.clone());
                     }

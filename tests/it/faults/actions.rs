@@ -37,8 +37,7 @@ enum Fault {
 
 use Change::{DeactivateKey, DeletePassword, RevokeRole, RevokeUser, TakeDeviceOff, UndoRole, UndoUser};
 
-const CHANGES: [Change; 7] =
-    [DeactivateKey, DeletePassword, TakeDeviceOff, RevokeUser, RevokeRole, UndoUser, UndoRole];
+const CHANGES: [Change; 7] = [DeactivateKey, DeletePassword, TakeDeviceOff, RevokeUser, RevokeRole, UndoUser, UndoRole];
 const FAULTS: [Fault; 6] = [
     Fault::Refused,
     Fault::LostAndNotDone,

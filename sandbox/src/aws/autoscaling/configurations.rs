@@ -28,7 +28,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let name = params.required("LaunchConfigurationName")?.to_owned();
     let place = key(call.region, &name);
     if call.world.scaling.configurations.contains_key(&place) {
-        let sentence = "Launch Configuration by this name already exists - A launch configuration already exists with the name ";
+        let sentence =
+            "Launch Configuration by this name already exists - A launch configuration already exists with the name ";
         return Err(ApiError::bad_request("AlreadyExists", format!("{sentence}{name}")));
     }
     let given = |name: &str| params.get(name).map(str::to_owned);

@@ -32,7 +32,8 @@ const NAME_CHARS_MAX: usize = 255;
 
 fn named<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Group, ApiError> {
     let name = call.params.required("AutoScalingGroupName")?;
-    let gone = || ApiError::validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"));
+    let gone =
+        || ApiError::validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"));
     call.world.scaling.groups.get_mut(&key(call.region, name)).ok_or_else(gone)
 }
 
@@ -58,7 +59,8 @@ fn fit(min: i64, max: i64, desired: i64) -> Result<(), ApiError> {
         return Err(ApiError::validation(sentence));
     }
     if desired < min || desired > max {
-        let sentence = format!("Desired capacity:{desired} must be between the specified min size:{min} and max size:{max}");
+        let sentence =
+            format!("Desired capacity:{desired} must be between the specified min size:{min} and max size:{max}");
         return Err(ApiError::validation(sentence));
     }
     Ok(())
@@ -70,7 +72,8 @@ fn source(call: &Call<'_>) -> Result<Source, ApiError> {
     match (params.get("LaunchConfigurationName"), id.is_some() || name.is_some()) {
         (Some(configuration), false) => {
             if !call.world.scaling.configurations.contains_key(&key(call.region, configuration)) {
-                let sentence = format!("Launch configuration name not found - Launch configuration {configuration} not found");
+                let sentence =
+                    format!("Launch configuration name not found - Launch configuration {configuration} not found");
                 return Err(ApiError::validation(sentence));
             }
             Ok(Source::Configuration(configuration.to_owned()))
@@ -215,12 +218,11 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
 
 pub(super) fn update(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let params = call.params;
-    let changes_source =
-        params.get("LaunchConfigurationName").is_some() || params.0.keys().any(|name| name.starts_with("LaunchTemplate."));
+    let changes_source = params.get("LaunchConfigurationName").is_some()
+        || params.0.keys().any(|name| name.starts_with("LaunchTemplate."));
     let new_source = if changes_source { Some(source(call)?) } else { None };
     let new_protection = protection(params)?;
-    let (min, max, desired) =
-        (size(params, "MinSize")?, size(params, "MaxSize")?, size(params, "DesiredCapacity")?);
+    let (min, max, desired) = (size(params, "MinSize")?, size(params, "MaxSize")?, size(params, "DesiredCapacity")?);
     let group = named(call)?;
     let (min, max) = (min.unwrap_or(group.min), max.unwrap_or(group.max));
     // What is there is brought within new bounds; what is asked for has to be.
@@ -245,7 +247,8 @@ pub(super) fn set_desired(call: &mut Call<'_>) -> Result<Node, ApiError> {
         [(group.max, "above max", desired > group.max), (group.min, "below min", desired < group.min)]
     {
         if refused {
-            let sentence = format!("New SetDesiredCapacity value {desired} is {way} value {bound} for the AutoScalingGroup.");
+            let sentence =
+                format!("New SetDesiredCapacity value {desired} is {way} value {bound} for the AutoScalingGroup.");
             return Err(ApiError::validation(sentence));
         }
     }
@@ -375,7 +378,8 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Node, ApiError> {
         return Err(ApiError::bad_request("ResourceInUse", sentence));
     }
     if !force && !group.members.is_empty() {
-        let sentence = "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.";
+        let sentence =
+            "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.";
         return Err(ApiError::bad_request("ScalingActivityInProgress", sentence));
     }
     if let Some(here) = call.world.ec2.region_mut(call.region) {

@@ -240,8 +240,7 @@ pub(in crate::aws) fn start_one(
     let region = world.ec2.region_mut(region_name)?;
     let number = region.instances.len() + 10;
     let default = region.groups.values().find(|group| group.name == "default").map(|group| group.id.clone());
-    let group_ids =
-        if launch.group_ids.is_empty() { default.into_iter().collect() } else { launch.group_ids.clone() };
+    let group_ids = if launch.group_ids.is_empty() { default.into_iter().collect() } else { launch.group_ids.clone() };
     let volume = Volume {
         id: new_id("vol"),
         gigabytes: VOLUME_GIGABYTES,

@@ -61,12 +61,13 @@ fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Request, ApiErr
 
 pub(super) fn request(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let of = |name: &str| call.params.get(&format!("LaunchSpecification.{name}")).map(str::to_owned);
-    let count: i64 = match call.params.get("InstanceCount") {
-        None => 1,
-        Some(text) => text.parse().ok().filter(|count| (1..=COUNT_MAX).contains(count)).ok_or_else(|| {
-            ApiError::bad_request("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
-        })?,
-    };
+    let count: i64 =
+        match call.params.get("InstanceCount") {
+            None => 1,
+            Some(text) => text.parse().ok().filter(|count| (1..=COUNT_MAX).contains(count)).ok_or_else(|| {
+                ApiError::bad_request("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+            })?,
+        };
     let persistent = match call.params.get("Type") {
         None | Some("one-time") => false,
         Some("persistent") => true,

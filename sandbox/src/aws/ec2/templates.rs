@@ -94,7 +94,11 @@ fn data(launch: &Launch) -> Node {
 }
 
 /// The template that a call names, by id or by name.
-pub(in crate::aws) fn named<'a>(region: &'a Region, id: Option<&str>, name: Option<&str>) -> Result<&'a Template, ApiError> {
+pub(in crate::aws) fn named<'a>(
+    region: &'a Region,
+    id: Option<&str>,
+    name: Option<&str>,
+) -> Result<&'a Template, ApiError> {
     match (id, name) {
         (Some(id), None) => region.templates.get(id).ok_or_else(|| {
             let sentence = format!("The specified launch template, with template ID {id}, does not exist.");
@@ -232,7 +236,10 @@ pub(super) fn describe_versions(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let mut shown = Vec::new();
     for wanted in &asked {
         if template.version(wanted).is_none() {
-            let sentence = format!("Could not find the specified version {wanted} for the launch template with ID {}.", template.id);
+            let sentence = format!(
+                "Could not find the specified version {wanted} for the launch template with ID {}.",
+                template.id
+            );
             return Err(ApiError::bad_request("InvalidLaunchTemplateId.VersionNotFound", sentence));
         }
     }

@@ -41,12 +41,8 @@ const NUMBERS: [&str; 5] = ["FromPort", "ToPort", "MinCount", "MaxCount", "MaxRe
 const OF_EACH_INSTANCE: [&str; 4] = ["imageId", "minCount", "maxCount", "keyName"];
 
 /// Newer calls: what was asked and answered stands in one more object, and its names as they are sent.
-const WRAPPED: [&str; 4] = [
-    "CreateLaunchTemplate",
-    "CreateLaunchTemplateVersion",
-    "DeleteLaunchTemplate",
-    "ModifyInstanceMetadataOptions",
-];
+const WRAPPED: [&str; 4] =
+    ["CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate", "ModifyInstanceMetadataOptions"];
 
 #[derive(Default)]
 struct Tree(BTreeMap<String, Tree>, Option<String>);

@@ -37,7 +37,8 @@ impl Hands {
 
     /// Lifecycle states, by instance.
     async fn members(&self) -> Vec<(String, String)> {
-        let asked = self.scaling.describe_auto_scaling_groups().auto_scaling_group_names("miners").send().await.unwrap();
+        let asked =
+            self.scaling.describe_auto_scaling_groups().auto_scaling_group_names("miners").send().await.unwrap();
         let members = asked.auto_scaling_groups()[0].instances().iter();
         let one = |of: &aws_sdk_autoscaling::types::Instance| {
             (of.instance_id().unwrap().to_owned(), of.lifecycle_state().unwrap().as_str().to_owned())
@@ -52,7 +53,10 @@ impl Hands {
         states.filter(|state| matches!(state.as_str(), "pending" | "running")).count()
     }
 
-    fn detach(&self, id: &str) -> aws_sdk_autoscaling::operation::detach_instances::builders::DetachInstancesFluentBuilder {
+    fn detach(
+        &self,
+        id: &str,
+    ) -> aws_sdk_autoscaling::operation::detach_instances::builders::DetachInstancesFluentBuilder {
         let detach = self.scaling.detach_instances().auto_scaling_group_name("miners").instance_ids(id);
         detach.should_decrement_desired_capacity(true)
     }
@@ -103,7 +107,10 @@ async fn who_leaves_is_not_replaced_and_the_smallest_size_is_kept() {
         let ec2 = hands.ec2.clone();
         async move {
             let found = ec2.describe_instances().instance_ids(id).send().await.unwrap();
-            found.reservations()[0].instances()[0].tags().iter().any(|tag| tag.key() == Some("aws:autoscaling:groupName"))
+            found.reservations()[0].instances()[0]
+                .tags()
+                .iter()
+                .any(|tag| tag.key() == Some("aws:autoscaling:groupName"))
         }
     };
     assert!(tag(members[0].0.clone()).await);

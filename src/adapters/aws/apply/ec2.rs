@@ -2,9 +2,9 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState, InstanceAttributeName, IpPermission, IpRange,
-    Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType, Tag,
-    TagSpecification, UserIdGroupPair,
+    CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState, InstanceAttributeName, IpPermission,
+    IpRange, Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType,
+    Tag, TagSpecification, UserIdGroupPair,
 };
 use serde_json::Value;
 

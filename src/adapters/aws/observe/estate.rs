@@ -11,8 +11,8 @@ use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    ChangedFunction, Function, Ingress, Instance, KeyPair, Metadata, Observation, PublishedCode, Rule, Sharing, Source, Url,
-    Volume, Watching,
+    ChangedFunction, Function, Ingress, Instance, KeyPair, Metadata, Observation, PublishedCode, Rule, Sharing, Source,
+    Url, Volume, Watching,
 };
 use crate::ports::CloudError;
 

@@ -3,10 +3,10 @@
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use aws_sdk_ec2::types::{ResponseLaunchTemplateData, SpotInstanceType};
 
-use super::estate::{arn, asked};
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
+use super::estate::{arn, asked};
 use crate::domain::observation::{
     Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, ScaledBy, ScalingGroup, SpotRequest,
 };
@@ -92,7 +92,9 @@ pub(super) async fn spot(account: &AccountClients, region: &str, id: &str) -> Re
     let Regional { ec2, .. } = &*account.regions.of(region);
     let request = ec2.describe_spot_instance_requests().spot_instance_request_ids(id);
     let asked = asked!("ec2:DescribeSpotInstanceRequests", request.send())?;
-    let Some(found) = asked.and_then(|answer| answer.spot_instance_requests?.into_iter().next()) else { return Ok(None) };
+    let Some(found) = asked.and_then(|answer| answer.spot_instance_requests?.into_iter().next()) else {
+        return Ok(None);
+    };
     let state = found.state().map(|state| state.as_str().to_owned()).unwrap_or_default();
     if matches!(state.as_str(), "cancelled" | "closed" | "failed") {
         return Ok(None);
@@ -147,7 +149,12 @@ pub(super) async fn template(account: &AccountClients, region: &str, id: &str) -
         async {
             asked!(
                 "ec2:DescribeLaunchTemplateVersions",
-                ec2.describe_launch_template_versions().launch_template_id(id).into_paginator().items().send().try_collect()
+                ec2.describe_launch_template_versions()
+                    .launch_template_id(id)
+                    .into_paginator()
+                    .items()
+                    .send()
+                    .try_collect()
             )
         },
     )?;

@@ -282,7 +282,8 @@ fn an_mfa_device_that_the_attacker_has_added_is_taken_off_and_one_of_the_owners_
     let all = titles(&case);
     let place = |id: &str| all.iter().position(|of| of == id).unwrap();
     assert!(place(step) < place("revoke-user-sessions"), "{all:?}");
-    let lacks = |case: &Case| missing(&case.incident, &case.playbook).iter().any(|(lacking, _)| lacking.id.as_str() == step);
+    let lacks =
+        |case: &Case| missing(&case.incident, &case.playbook).iter().any(|(lacking, _)| lacking.id.as_str() == step);
     assert!(lacks(&case));
     // What the attacker has taken off is for its owner to put on again.
     let by_hand: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
@@ -305,7 +306,8 @@ fn an_instance_whose_role_was_stolen_asks_for_a_token_before_the_role_is_revoked
     let session = |role: &str, name: &str| {
         reached("ASIAI44QH8DHBEXAMPLE", &format!("arn:aws:sts::111122223333:assumed-role/{role}/{name}"))
     };
-    let credentials = vec![session("web", "i-0a"), session("web", "i-0b"), session("miner", "i-0c"), session("app", "s")];
+    let credentials =
+        vec![session("web", "i-0a"), session("web", "i-0b"), session("miner", "i-0c"), session("app", "s")];
     // One runs for the attacker: it is ended.
     let footprint = vec![made("AWS::EC2::Instance", "i-0c")];
     let open = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), "eu-west-1".to_owned())).collect();
@@ -318,7 +320,9 @@ fn an_instance_whose_role_was_stolen_asks_for_a_token_before_the_role_is_revoked
     let all = titles(&case);
     let place = |id: &str| all.iter().position(|of| of == id).unwrap();
     assert!(place("require-imdsv2.i-0a") < place("revoke-assumed-roles.web"), "{all:?}");
-    let lacks = |case: &Case| missing(&case.incident, &case.playbook).iter().any(|(step, _)| step.id.as_str().starts_with("require"));
+    let lacks = |case: &Case| {
+        missing(&case.incident, &case.playbook).iter().any(|(step, _)| step.id.as_str().starts_with("require"))
+    };
     assert!(lacks(&case));
     // Somebody has seen to it by hand.
     case.found(Hunted { without_token: open(&[]), ..found });
