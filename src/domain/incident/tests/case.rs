@@ -38,7 +38,7 @@ pub(super) struct Case {
     pub(super) key: KeyStatus,
     pub(super) user_policy: Option<String>,
     pub(super) role_policy: Option<String>,
-    /// The group or instance that a removal is about, as it is and as the call leaves it.
+    /// The password, group or instance that a change is about, as it is and as the call leaves it.
     pub(super) estate: [Observation; 2],
 }
 
@@ -182,7 +182,9 @@ impl Case {
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => {
                 policy("role/app", "AROA1", &self.role_policy)
             }
-            Action::StopScalingGroup(_) | Action::TerminateInstance(_) => self.estate[0].clone(),
+            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
+                self.estate[0].clone()
+            }
             other => panic!("this case has no {}", other.kind()),
         }
     }
@@ -257,7 +259,9 @@ impl Case {
             Action::DeactivateAccessKey { .. } => self.key = KeyStatus::Inactive,
             Action::RevokeUserSessions { .. } | Action::RestoreUserPolicy { .. } => self.user_policy = document,
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => self.role_policy = document,
-            Action::StopScalingGroup(_) | Action::TerminateInstance(_) => self.estate[0] = self.estate[1].clone(),
+            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
+                self.estate[0] = self.estate[1].clone();
+            }
             other => panic!("this case has no {}", other.kind()),
         }
     }

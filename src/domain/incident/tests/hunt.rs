@@ -2,19 +2,20 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::case::{Case, KEY, OTHER_KEY, identified};
+use super::case::{Case, KEY, OTHER_KEY, identified, request};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::identification::Identification;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::eradication::by_hand;
-use crate::domain::incident::event::Event;
+use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::hunting::{Sweep, due_at};
 use crate::domain::incident::overruling::words;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
+use crate::domain::observation::{Identity, Observation};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::{Who, Word};
 use crate::domain::trail::deed::Deed;
@@ -245,6 +246,34 @@ fn a_password_that_the_attacker_knows_is_taken_away_before_the_sessions_are_revo
     found.without_password.insert("ci".into());
     case.found(found);
     assert!(!lacking(&case).iter().any(|(id, _)| id.starts_with("delete-login-profile")), "{:?}", lacking(&case));
+}
+
+#[test]
+fn what_is_undone_after_a_search_is_missing_until_the_next_one() {
+    let mut case = Case::new();
+    let arn = "arn:aws:iam::111122223333:user/ci";
+    let known = Hunted { credentials: vec![password(arn)], ..Hunted::default() };
+    case.found(known.clone());
+    let login = |present| {
+        let owner = Identity { id: "AIDA1".into(), arn: arn.into(), path: "/".into() };
+        Observation::Attached { owner, present, other_arn: None }
+    };
+    case.estate = [login(true), login(false)];
+    case.ask("U1", &["delete-login-profile"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    case.found(Hunted { without_password: ["ci".to_owned()].into(), ..known });
+    case.sweep(None, vec![]);
+    let lacks = |case: &Case| {
+        missing(&case.incident, &case.playbook).iter().any(|(step, _)| step.id.as_str() == "delete-login-profile.ci")
+    };
+    assert!(!lacks(&case));
+    case.minutes(1);
+    let lost = vec![Lost { request: request(1), why: "set again".into() }];
+    case.apply(vec![Event::ContainmentChecked { held: vec![], lost, new_keys: vec![], unread: vec![] }]);
+    assert!(lacks(&case), "the search was before");
+    case.sweep(None, vec![]);
+    assert!(!lacks(&case), "somebody has taken it away again");
 }
 
 #[test]
