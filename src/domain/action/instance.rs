@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Freshness};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::id::IncidentId;
-use crate::domain::observation::{Instance, Observation, Probe, ScaledBy, SpotRequest};
+use crate::domain::observation::{Instance, Observation, Probe, ScaledBy};
 use crate::domain::policy::ActionClass;
 
 /// Keeps an instance's volumes as snapshots, and terminates it. One of an Auto Scaling group leaves that first, and the
@@ -102,7 +102,7 @@ impl Change for TerminateInstance {
             return Err(self.comes_back(group));
         }
         let mut calls: Vec<ApiCall> = instance.scaled_by.iter().map(|group| self.detached(group)).collect();
-        calls.extend(instance.spot.iter().filter(|request| request.persistent).map(SpotRequest::cancelled));
+        calls.extend(instance.spot.iter().filter(|request| request.persistent).map(|request| request.cancelled()));
         calls.extend(instance.volumes.keys().map(|volume| self.snapshot(volume)));
         if instance.protected {
             calls.push(ApiCall::ModifyInstanceAttribute {
@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::{Launch, Volume};
+    use crate::domain::observation::{Launch, SpotRequest, Volume};
 
     fn action() -> TerminateInstance {
         let incident = "INC-7".parse().unwrap();
@@ -240,7 +240,7 @@ mod tests {
             let arn = "arn:aws:ec2:us-west-2:111122223333:spot-instances-request/sir-1".into();
             let (id, state, instance_id) = ("sir-1".into(), "active".into(), Some("i-1".into()));
             let request = SpotRequest { id, arn, state, persistent, instance_id, launch: Launch::default() };
-            Observation::Instance(Instance { spot: Some(request), ..instance("i-1") })
+            Observation::Instance(Instance { spot: Some(Box::new(request)), ..instance("i-1") })
         };
         let work = action().work_out(&spot(true)).unwrap();
         assert_eq!(work.calls[0].operation(), "CancelSpotInstanceRequests");

@@ -1,5 +1,5 @@
 //! An instance whose role's session was stolen: whoever had the instance ask its metadata service for the credentials can
-//! have it ask again, and gets newer ones than any revocation denies. With IMDSv2 that takes a token, which takes a `PUT`
+//! have it ask again, and gets newer ones than any revocation denies. With `IMDSv2` that takes a token, which takes a `PUT`
 //! that most ways of making a server send a request cannot send.
 //!
 //! The hop limit is left alone. The token is what a forged request lacks, however many hops it takes; lowered to 1 the

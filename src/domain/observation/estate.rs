@@ -45,7 +45,7 @@ pub struct Instance {
     pub metadata: Option<Metadata>,
     /// The spot request that has started it and can still start another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spot: Option<SpotRequest>,
+    pub spot: Option<Box<SpotRequest>>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -53,7 +53,7 @@ pub struct Instance {
 /// The metadata service of an instance.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// AWS's word: `optional`, or `required` for IMDSv2 alone.
+    /// AWS's word: `optional`, or `required` for `IMDSv2` alone.
     pub tokens: String,
     /// How far its answers go.
     pub hop_limit: i32,

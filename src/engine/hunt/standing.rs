@@ -56,7 +56,7 @@ impl Search<'_> {
                 Ok(Observation::MfaDevice(device)) if device.enabled_at.is_some() => {}
                 Ok(_) => _ = found.devices_off.insert(serial),
                 Err(error) => {
-                    found.not_known.push(format!("whether MFA device {serial} is still on its user: {error}"))
+                    found.not_known.push(format!("whether MFA device {serial} is still on its user: {error}"));
                 }
             }
         }

@@ -98,6 +98,7 @@ pub(super) fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Inst
 
 /// What is started, checked.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of AWS's own")]
 pub(in crate::aws) struct Launch {
     pub(in crate::aws) image_id: String,
     pub(in crate::aws) kind: String,

@@ -48,7 +48,7 @@ impl Hands {
 
     async fn running(&self) -> usize {
         let found = self.ec2.describe_instances().send().await.unwrap();
-        let instances = found.reservations().iter().flat_map(|held| held.instances());
+        let instances = found.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
         let states = instances.filter_map(|instance| instance.state().and_then(|state| state.name()));
         states.filter(|state| matches!(state.as_str(), "pending" | "running")).count()
     }

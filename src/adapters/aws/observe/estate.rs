@@ -77,7 +77,7 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         None => None,
     };
     let spot = match found.spot_instance_request_id() {
-        Some(request) => super::scaling::spot(account, region, request).await?,
+        Some(request) => super::scaling::spot(account, region, request).await?.map(Box::new),
         None => None,
     };
     Ok(Observation::Instance(Instance {

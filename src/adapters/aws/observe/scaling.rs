@@ -58,7 +58,7 @@ pub(super) async fn group(account: &AccountClients, region: &str, name: &str) ->
 fn launches_from(group: &AutoScalingGroup) -> Vec<String> {
     let mixed = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
     let base = mixed.and_then(|mixed| mixed.launch_template_specification());
-    let others = mixed.map(|mixed| mixed.overrides()).unwrap_or_default();
+    let others = mixed.map(aws_sdk_autoscaling::types::LaunchTemplate::overrides).unwrap_or_default();
     let others = others.iter().filter_map(|kind| kind.launch_template_specification());
     let templates = group.launch_template().into_iter().chain(base).chain(others).map(|template| {
         let id = template.launch_template_id().or(template.launch_template_name()).unwrap_or_default();
