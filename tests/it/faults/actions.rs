@@ -11,6 +11,7 @@ use crate::world::{ANA, BEN, CHRIS, World};
 /// A hung call is given up after 8 s and read back for 16 more; a dead process's call is read back after 20.
 const LIMIT: Duration = Duration::from_secs(90);
 const USER_POLICY: (&str, &str) = ("deploy-bot", "AWSRevokeOlderSessions");
+const REGION: &str = "us-east-1";
 const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 
 /// A change, or the undoing of one.
@@ -19,6 +20,7 @@ enum Change {
     DeactivateKey,
     DeletePassword,
     TakeDeviceOff,
+    RequireToken,
     RevokeUser,
     RevokeRole,
     UndoUser,
@@ -35,9 +37,10 @@ enum Fault {
     UndoneTwice,
 }
 
-use Change::{DeactivateKey, DeletePassword, RevokeRole, RevokeUser, TakeDeviceOff, UndoRole, UndoUser};
+use Change::{DeactivateKey, DeletePassword, RequireToken, RevokeRole, RevokeUser, TakeDeviceOff, UndoRole, UndoUser};
 
-const CHANGES: [Change; 7] = [DeactivateKey, DeletePassword, TakeDeviceOff, RevokeUser, RevokeRole, UndoUser, UndoRole];
+const CHANGES: [Change; 8] =
+    [DeactivateKey, DeletePassword, TakeDeviceOff, RequireToken, RevokeUser, RevokeRole, UndoUser, UndoRole];
 const FAULTS: [Fault; 6] = [
     Fault::Refused,
     Fault::LostAndNotDone,
@@ -46,6 +49,11 @@ const FAULTS: [Fault; 6] = [
     Fault::DiesBeforeTheRecord,
     Fault::UndoneTwice,
 ];
+
+/// The one that the account has had all along.
+fn instance(w: &World) -> String {
+    w.account.instances(REGION).remove(0)
+}
 
 impl Change {
     const fn is_undo(self) -> bool {
@@ -62,6 +70,7 @@ impl Change {
             DeactivateKey => format!("deactivate-access-key.{}", w.stolen_key()),
             DeletePassword => "delete-login-profile.deploy-bot".into(),
             TakeDeviceOff => "deactivate-mfa-device.deploy-bot.phone".into(),
+            RequireToken => format!("require-imdsv2.{}", instance(w)),
             RevokeUser | UndoUser => "revoke-user-sessions".into(),
             RevokeRole | UndoRole => "revoke-role-sessions".into(),
         }
@@ -72,6 +81,7 @@ impl Change {
             DeactivateKey => "UpdateAccessKey",
             DeletePassword => "DeleteLoginProfile",
             TakeDeviceOff => "DeactivateMFADevice",
+            RequireToken => "ModifyInstanceMetadataOptions",
             RevokeUser => "PutUserPolicy",
             RevokeRole => "PutRolePolicy",
             UndoUser => "DeleteUserPolicy",
@@ -85,6 +95,7 @@ impl Change {
             DeactivateKey => "· Deactivate access key",
             DeletePassword => "· Delete the console password",
             TakeDeviceOff => "· Take MFA device phone",
+            RequireToken => "· Require IMDSv2",
             RevokeUser | UndoUser => "· Revoke all sessions minted",
             RevokeRole | UndoRole => "· Revoke all older sessions of role",
         }
@@ -104,6 +115,7 @@ impl Change {
             DeactivateKey => w.account.key_status(&w.stolen_key()) == Some(KeyStatus::Inactive),
             DeletePassword => !w.account.has_password(USER_POLICY.0),
             TakeDeviceOff => w.account.mfa_devices(USER_POLICY.0).is_empty(),
+            RequireToken => w.account.forged_request_credentials(REGION, &instance(w)).is_none(),
             RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
             RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
             UndoUser => !RevokeUser.holds(w),
@@ -117,6 +129,12 @@ impl Change {
         if self.is_of_role() {
             w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;
             w.until("the step is there", |w| w.card(ANA, self.step_card()).is_some()).await;
+        } else if self == RequireToken {
+            let stolen = w.account.forged_request_credentials(REGION, &instance(w)).unwrap();
+            aws_sdk_iam::Client::new(&w.sdk(&stolen)).list_roles().send().await.unwrap();
+            w.clock.advance(chrono::TimeDelta::minutes(6));
+            w.command(ANA, &format!("/irp open {}", stolen.access_key_id)).await;
+            w.until_within(LIMIT, "it is offered", |w| w.offers(self.step_card(), self.button())).await;
         } else {
             if matches!(self, DeletePassword | TakeDeviceOff) {
                 let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys(USER_POLICY.0)[0]));
@@ -188,7 +206,7 @@ impl Change {
             DeactivateKey => "never switched on again",
             DeletePassword => "cannot be put back",
             TakeDeviceOff => "enrols a device anew",
-            RevokeUser | RevokeRole => {
+            RevokeUser | RevokeRole | RequireToken => {
                 w.carry_out_with(self.step_card(), "irp.undo", "Undo INC-1.1").await;
                 "There is nothing to undo"
             }
@@ -198,11 +216,12 @@ impl Change {
             let answer = w.forged_click(ANA, "irp.undo", &undo).await;
             assert!(answer.contains(refused), "{answer}");
         }
-        let undone = matches!(self, RevokeUser | RevokeRole);
-        assert_eq!(w.account.count(self.call()), 1);
+        let undone = matches!(self, RevokeUser | RevokeRole | RequireToken);
+        // One call switches it on and off.
+        assert_eq!(w.account.count(self.call()), if self == RequireToken { 2 } else { 1 });
         assert_eq!(self.holds(w), !undone);
         for (role, call) in [(false, "DeleteUserPolicy"), (true, "DeleteRolePolicy")] {
-            let is_undoable = !matches!(self, DeactivateKey | DeletePassword | TakeDeviceOff);
+            let is_undoable = matches!(self, RevokeUser | RevokeRole | UndoUser | UndoRole);
             let expected = usize::from(is_undoable && self.is_of_role() == role);
             assert_eq!(w.account.count(call), expected, "{call}");
         }
