@@ -61,6 +61,12 @@ impl Hands {
         detach.should_decrement_desired_capacity(true)
     }
 
+    /// The newest event of this name, once the history shows it.
+    async fn event(&self, name: &str) -> serde_json::Value {
+        self.later(360);
+        self.cloud.event(WEST, name).await
+    }
+
     fn later(&self, seconds: i64) {
         self.cloud.clock.advance(TimeDelta::seconds(seconds));
     }
@@ -79,7 +85,7 @@ async fn what_ends_is_replaced_until_the_group_starts_no_more() {
     assert!(hands.members().await.contains(&(members[0].0.clone(), "Terminating".to_owned())));
     hands.later(21);
     assert_eq!(hands.running().await, 2, "another has been started");
-    let event = hands.cloud.event(WEST, "RunInstances").await;
+    let event = hands.event("RunInstances").await;
     assert_eq!(event["userIdentity"]["invokedBy"], "autoscaling.amazonaws.com");
     let suspend = hands.scaling.suspend_processes().auto_scaling_group_name("miners");
     suspend.clone().scaling_processes("Launch").send().await.unwrap();
@@ -153,7 +159,7 @@ async fn a_group_is_deleted_when_it_is_empty_or_by_force_and_not_while_it_is_pro
     assert_eq!((data.image_id(), data.user_data()), (Some("ami-1"), Some("IyEvYmluL3No")));
     hands.ec2.delete_launch_template().launch_template_id(&template).send().await.unwrap();
     assert_eq!(code(described().await), "InvalidLaunchTemplateId.NotFound");
-    let made = hands.cloud.event(WEST, "CreateLaunchTemplate").await;
+    let made = hands.event("CreateLaunchTemplate").await;
     let asked = &made["requestParameters"]["CreateLaunchTemplateRequest"]["LaunchTemplateData"];
     assert_eq!(asked["UserData"], "<sensitiveDataRemoved>");
     let answered = &made["responseElements"]["CreateLaunchTemplateResponse"]["launchTemplate"];
@@ -168,7 +174,7 @@ async fn a_persistent_spot_request_starts_another_until_it_is_cancelled() {
     let asked = hands.ec2.request_spot_instances().launch_specification(asked.user_data("IyEvYmluL3No").build());
     let made = asked.r#type(SpotInstanceType::Persistent).send().await.unwrap();
     let id = made.spot_instance_requests()[0].spot_instance_request_id().unwrap().to_owned();
-    let event = hands.cloud.event(WEST, "RequestSpotInstances").await;
+    let event = hands.event("RequestSpotInstances").await;
     assert_eq!(event["requestParameters"]["launchSpecification"]["userData"], "<sensitiveDataRemoved>");
     assert_eq!(event["responseElements"]["spotInstanceRequestSet"]["items"][0]["spotInstanceRequestId"], id.as_str());
     let request = || async {

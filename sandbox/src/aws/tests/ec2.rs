@@ -88,6 +88,7 @@ async fn a_metadata_service_that_asks_for_a_token_gives_nothing_to_a_forged_requ
     assert_eq!(state().await.1, "applied");
     assert!(cloud.account.forged_request_credentials("us-east-1", &id).is_none());
     assert!(cloud.account.instance_credentials("us-east-1", &id).is_some());
+    cloud.clock.advance(TimeDelta::minutes(6));
     let event = cloud.event("us-east-1", "ModifyInstanceMetadataOptions").await;
     assert_eq!(event["requestParameters"]["ModifyInstanceMetadataOptionsRequest"]["HttpTokens"], "required");
 }
