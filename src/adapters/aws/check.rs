@@ -92,11 +92,11 @@ pub const CONTAINS: [Actions; 4] = [
     (
         "user",
         &[
-            "iam:DeactivateMFADevice",
-            "iam:DeleteLoginProfile",
-            "iam:DeleteUserPolicy",
-            "iam:PutUserPolicy",
             "iam:UpdateAccessKey",
+            "iam:PutUserPolicy",
+            "iam:DeleteUserPolicy",
+            "iam:DeleteLoginProfile",
+            "iam:DeactivateMFADevice",
         ],
     ),
     ("mfa", &["iam:DeleteVirtualMFADevice"]),
