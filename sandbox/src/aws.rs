@@ -1,12 +1,13 @@
 //! An AWS account at the level of the SDK's HTTP requests: IAM, Roles Anywhere, STS, `CloudTrail`, `GuardDuty`, EC2,
-//! Lambda, `EventBridge`, Secrets Manager, Athena and S3 behind one endpoint, told apart by the service in the
-//! signature's credential scope; its Region is where the call goes.
+//! Auto Scaling, Lambda, `EventBridge`, Secrets Manager, Athena and S3 behind one endpoint, told apart by the service in
+//! the signature's credential scope; its Region is where the call goes.
 //!
 //! Signatures, key states, token ages, policies, quotas and delete conflicts are checked as AWS
 //! checks them. Time is the sandbox's clock, but for the age of a signature: the SDK signs with the
 //! machine's time.
 
 mod athena;
+mod autoscaling;
 mod caller;
 mod ec2;
 mod estate;

@@ -23,13 +23,18 @@ pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
 pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
+pub use launch::{DeleteLaunchConfiguration, DeleteLaunchTemplate};
+pub use metadata::{REQUIRED, RequireImdsV2};
+pub use mfa::DeactivateMfaDevice;
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
+pub use scaling::{DeleteScalingGroup, StopScalingGroup};
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
+pub use spot::CancelSpotRequest;
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
@@ -50,6 +55,9 @@ mod grant;
 mod group;
 mod instance;
 mod key;
+mod launch;
+mod metadata;
+mod mfa;
 #[cfg(test)]
 mod order;
 mod policy;
@@ -57,8 +65,10 @@ mod provider;
 mod revocation;
 mod role;
 mod rule;
+mod scaling;
 mod sessions;
 mod sharing;
+mod spot;
 mod trust;
 mod undo;
 mod user;
@@ -106,6 +116,14 @@ pub enum Action {
     DeleteFunctionUrl(DeleteFunctionUrl),
     UnshareImage(UnshareImage),
     RestoreFunctionCode(RestoreFunctionCode),
+    DeactivateMfaDevice(DeactivateMfaDevice),
+    #[serde(rename = "require-imdsv2")]
+    RequireImdsV2(RequireImdsV2),
+    StopScalingGroup(StopScalingGroup),
+    CancelSpotRequest(CancelSpotRequest),
+    DeleteScalingGroup(DeleteScalingGroup),
+    DeleteLaunchTemplate(DeleteLaunchTemplate),
+    DeleteLaunchConfiguration(DeleteLaunchConfiguration),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -165,6 +183,13 @@ impl Action {
             Self::DeleteFunctionUrl(change) => change,
             Self::UnshareImage(change) => change,
             Self::RestoreFunctionCode(change) => change,
+            Self::DeactivateMfaDevice(change) => change,
+            Self::RequireImdsV2(change) => change,
+            Self::StopScalingGroup(change) => change,
+            Self::CancelSpotRequest(change) => change,
+            Self::DeleteScalingGroup(change) => change,
+            Self::DeleteLaunchTemplate(change) => change,
+            Self::DeleteLaunchConfiguration(change) => change,
         }
     }
 
@@ -263,6 +288,11 @@ impl Action {
     /// What AWS shows of it that is still to be done, a few words each, where several calls do it.
     pub fn left(&self, before: &Observation, now: &Observation) -> Vec<String> {
         if before.owner_id() == now.owner_id() { self.change().left(now) } else { Vec::new() }
+    }
+
+    /// Instances that what is stopped has started, and that run on: each has to be ended by itself.
+    pub fn leaves_running(&self, before: &Observation) -> Vec<String> {
+        self.change().leaves_running(before)
     }
 
     /// Whether what was put in place still does its work, or what AWS shows instead. A later cut-off of

@@ -1,7 +1,7 @@
 //! What the search through the trail has shown of an incident: which credentials the attacker reached, and what
 //! of theirs is left. The trail's own words are kept apart; this is what the incident's log remembers of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,16 @@ pub struct Hunted {
     /// Users above that have no password for the console, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub without_password: BTreeSet<String>,
+    /// Serial numbers of MFA devices that the attacker has put on users above and that are on nobody, as AWS shows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub devices_off: BTreeSet<String>,
+    /// Instances of the account's own whose role's session the attacker has had and that give it out without a token, as
+    /// AWS shows: their Regions, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub without_token: BTreeMap<String, String>,
+    /// Instances that something of the attacker's had started and that have ended, as AWS shows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ended: BTreeSet<String>,
     /// Records that this is worked out from.
     #[serde(default)]
     pub events_read: u64,

@@ -16,6 +16,7 @@ pub mod overruling;
 pub mod owed;
 pub mod reached;
 pub mod risk;
+pub mod started;
 pub mod state;
 pub mod steps;
 pub mod together;

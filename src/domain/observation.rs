@@ -7,15 +7,17 @@ use serde::{Deserialize, Serialize};
 use super::credential::AccessKeyId;
 
 pub use estate::{
-    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, PublishedCode, Rule, RuleDefinition,
-    Sharing, Source, Url, Volume, Watching,
+    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, Metadata, PublishedCode, Rule,
+    RuleDefinition, Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
-pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest};
 
 mod estate;
 mod federation;
 mod iam;
+mod scaling;
 
 /// A question to AWS about one target.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -73,6 +75,13 @@ pub enum Probe {
         /// The user.
         user_name: String,
     },
+    /// Whether an MFA device is on a user.
+    MfaDevice {
+        /// The user.
+        user_name: String,
+        /// The device.
+        serial_number: String,
+    },
     /// A role's trust policy, and what it was before an event.
     Trust {
         /// The role.
@@ -129,6 +138,34 @@ pub enum Probe {
         function_name: String,
         /// The events.
         event_ids: Vec<String>,
+    },
+    /// An Auto Scaling group and its instances.
+    ScalingGroup {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        group_name: String,
+    },
+    /// A request for spot instances.
+    SpotRequest {
+        /// Where it is.
+        region: String,
+        /// `sir-…`
+        request_id: String,
+    },
+    /// A launch template and its versions.
+    LaunchTemplate {
+        /// Where it is.
+        region: String,
+        /// `lt-…`
+        launch_template_id: String,
+    },
+    /// A launch configuration.
+    LaunchConfiguration {
+        /// Where it is.
+        region: String,
+        /// Its name.
+        configuration_name: String,
     },
     /// A key pair.
     KeyPair {
@@ -270,6 +307,8 @@ pub enum Observation {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         other_arn: Option<String>,
     },
+    /// An MFA device of a user.
+    MfaDevice(MfaDevice),
     /// A trust policy.
     Trust(Trust),
     /// A user, whole.
@@ -288,6 +327,14 @@ pub enum Observation {
     Function(Function),
     /// A function that was changed.
     ChangedFunction(ChangedFunction),
+    /// An Auto Scaling group.
+    ScalingGroup(ScalingGroup),
+    /// A spot request.
+    SpotRequest(SpotRequest),
+    /// A launch template.
+    LaunchTemplate(LaunchTemplate),
+    /// A launch configuration.
+    LaunchConfiguration(LaunchConfiguration),
     /// A key pair.
     KeyPair(KeyPair),
     /// Rules of a security group.
@@ -315,6 +362,7 @@ impl Observation {
             }
             Self::InlinePolicy { owner_id, owner_arn, owner_path, .. } => Some((owner_id, owner_arn, Some(owner_path))),
             Self::Attached { owner: identity, .. }
+            | Self::MfaDevice(MfaDevice { owner: identity, .. })
             | Self::Trust(Trust { identity, .. })
             | Self::User(UserTree { identity, .. })
             | Self::Role(RoleTree { identity, .. })
@@ -328,6 +376,10 @@ impl Observation {
             Self::Function(function) | Self::ChangedFunction(ChangedFunction { function, .. }) => {
                 Some((&function.arn, &function.arn, None))
             }
+            Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
+            Self::LaunchTemplate(template) => Some((&template.id, &template.arn, None)),
+            Self::ScalingGroup(ScalingGroup { arn, .. })
+            | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
             Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
             Self::Sharing(sharing) => Some((&sharing.id, &sharing.arn, None)),
@@ -360,15 +412,20 @@ impl Observation {
         let mut arns: Vec<String> = self.owner_arn().map(str::to_owned).into_iter().collect();
         match self {
             Self::Attached { other_arn, .. } => arns.extend(other_arn.clone()),
+            Self::MfaDevice(device) if device.serial_number.starts_with("arn:") => {
+                arns.push(device.serial_number.clone());
+            }
             Self::User(user) => {
                 arns.extend(user.groups.values().cloned());
                 arns.extend(user.mfa_devices.iter().filter(|serial| serial.starts_with("arn:")).cloned());
             }
             Self::Role(role) => arns.extend(role.profiles.values().cloned()),
             Self::Policy(policy) => arns.extend(policy.attached_to.iter().map(|(_, arn)| arn.clone())),
-            Self::Instance(instance) if !instance.volumes.is_empty() => {
+            Self::Instance(instance) => {
+                arns.extend(instance.scaled_by.iter().map(|group| group.arn.clone()));
+                arns.extend(instance.spot.iter().map(|request| request.arn.clone()));
                 arns.extend(instance.volumes.values().map(|volume| volume.arn.clone()));
-                arns.push(instance.snapshots_arn.clone());
+                arns.extend((!instance.volumes.is_empty()).then(|| instance.snapshots_arn.clone()));
             }
             Self::Function(function) => {
                 arns.extend(function.sources.values().map(|source| source.arn.clone()));

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 
 use super::{Engine, EngineError};
 use crate::domain::credential::PrincipalKind;
@@ -21,12 +21,12 @@ use crate::domain::incident::command::Report;
 use crate::domain::incident::hunting::{self, Sweep};
 use crate::domain::incident::overruling;
 use crate::domain::incident::owed::{Effect, owed};
-use crate::domain::incident::reached;
 use crate::domain::incident::state::Incident;
-use crate::domain::observation::{KeyStatus, Observation, Probe};
 use crate::domain::trail::analysis::Analysis;
 use crate::domain::trail::attribution;
 use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
+
+mod standing;
 
 /// So far back from when it was first seen: what the owner's calls look like is seen from what was before.
 const LOOK_BACK: TimeDelta = TimeDelta::days(14);
@@ -53,8 +53,6 @@ const RECORD_ROOM: usize = 64 << 10;
 const FOLLOWED_SHORT: &str = "not all that was found could be followed";
 /// Stands for the Regions that nobody knows of: they are covered by nothing.
 const OTHER_REGIONS: &str = "other Regions";
-/// Other users whose keys are read after a search.
-const USERS_READ_MAX: usize = 20;
 
 impl Engine {
     /// Searches the trail and takes the account's inventory, if that is due. Apart from all others: it takes minutes
@@ -374,6 +372,9 @@ impl<'a> Search<'a> {
         let mut found = hunted(analysis, &self.state().trail.records);
         self.read_keys(&mut found).await;
         self.read_passwords(&mut found).await;
+        self.read_devices(&mut found).await;
+        self.read_started(&mut found).await;
+        self.read_metadata(&mut found).await;
         let State { trail, short, unread, not_known, bytes } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let full = trail.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX - RECORD_ROOM;
@@ -409,61 +410,5 @@ impl<'a> Search<'a> {
         let last_denied = calls.iter().rev().find(|call| !call.worked).cloned();
         let swept = Swept { regions, last_denied, told_at: self.incident.told_at };
         Ok(Sweep { found, swept, calls })
-    }
-
-    /// Whether those whose password the attacker knows still have one.
-    async fn read_passwords(&self, found: &mut Hunted) {
-        let users: Vec<String> = reached::password_holders(found, &self.account)
-            .into_iter()
-            .take(USERS_READ_MAX)
-            .map(str::to_owned)
-            .collect();
-        let read = users.into_iter().map(|user_name| async move {
-            let probe = Probe::LoginProfile { user_name: user_name.clone() };
-            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
-        });
-        for (user, answer) in join_all(read).await {
-            match answer {
-                Ok(Observation::OwnerMissing | Observation::Attached { present: false, .. }) => {
-                    found.without_password.insert(user);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    found.not_known.push(format!("whether user {user} has a password for the console: {error}"));
-                }
-            }
-        }
-    }
-
-    /// Whether the keys of other users that were reached can still be used.
-    async fn read_keys(&self, found: &mut Hunted) {
-        let victim = self.names.first().map(String::as_str);
-        let users: Vec<String> = reached::users(found, &self.account)
-            .into_iter()
-            .filter(|name| Some(*name) != victim)
-            .map(str::to_owned)
-            .take(USERS_READ_MAX)
-            .collect();
-        let read = users.into_iter().map(|user_name| async move {
-            let probe = Probe::UserKeys { user_name: user_name.clone() };
-            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
-        });
-        for (user, answer) in join_all(read).await {
-            match answer {
-                Ok(Observation::OwnerMissing) => {
-                    let keys = reached::keys_of(found, &self.account, &user);
-                    found.off.extend(keys.into_iter().chain([user]));
-                }
-                Ok(Observation::UserKeys { keys, .. }) => {
-                    let active = |key: &String| {
-                        keys.iter().any(|(id, status)| id.as_str() == key && *status == KeyStatus::Active)
-                    };
-                    let reached = reached::keys_of(found, &self.account, &user);
-                    found.off.extend(reached.into_iter().filter(|key| !active(key)));
-                }
-                Ok(_) => {}
-                Err(error) => found.not_known.push(format!("keys of user {user}: {error}")),
-            }
-        }
     }
 }

@@ -307,7 +307,8 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
         RequestState::Approved { .. } => row(&[retract, withdraw, cancel]),
         RequestState::Executing(_) => None,
         RequestState::Verified { .. } if in_force(incident, &step.id).is_some() && !shows_again(incident, step) => {
-            let again = action.is_repeatable().then(|| ask("Revoke again", Look::Plain));
+            let words = if action.class() == ActionClass::Contain { "Revoke again" } else { "Ask again" };
+            let again = action.is_repeatable().then(|| ask(words, Look::Plain));
             let undo =
                 !is_undo && matches!(request.plan.work.inverse, Inverse::Calls(_)) && !undo_is_open(incident, step);
             let undo = undo.then(|| button(name::UNDO, "Ask to undo", &of_step, Look::Plain));

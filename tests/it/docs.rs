@@ -70,7 +70,7 @@ fn allowed(template: &str, role: &str) -> Vec<String> {
     let lines = rest.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: "));
     let is_action = |line: &&str| {
         let service = line.split_once(':').map_or("", |(service, _)| service);
-        ["iam", "cloudtrail", "ec2", "events", "guardduty", "lambda", "rolesanywhere"].contains(&service)
+        ["autoscaling", "iam", "cloudtrail", "ec2", "events", "guardduty", "lambda", "rolesanywhere"].contains(&service)
             && !line.ends_with('*')
     };
     lines.filter(is_action).map(str::to_owned).collect()

@@ -185,6 +185,72 @@ async fn a_password_that_the_attacker_has_set_is_contained_and_watched() {
     w.end().await;
 }
 
+impl World {
+    /// Has a user of this key enrol a virtual device on the stolen key's user. Its serial number.
+    pub(crate) async fn enrols(&self, iam: &aws_sdk_iam::Client, name: &str) -> String {
+        let made = iam.create_virtual_mfa_device().virtual_mfa_device_name(name).send().await.unwrap();
+        let serial = made.virtual_mfa_device.unwrap().serial_number;
+        let enable = iam.enable_mfa_device().user_name("deploy-bot").serial_number(&serial);
+        enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
+        serial
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mfa_device_that_the_attacker_has_added_is_contained_and_watched() {
+    const DEVICE: &str = "· Take MFA device phone off user deploy-bot";
+    let w = World::start().await;
+    let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    let serial = w.enrols(&stolen, "phone").await;
+    w.clock.advance(TimeDelta::minutes(6));
+    w.incident().await;
+    w.until_card(DEVICE, "not asked for yet").await;
+    w.carry_out(DEVICE, ANA, BEN).await;
+    assert_eq!(w.account.mfa_devices("deploy-bot"), [""; 0]);
+    let of_bot: Vec<_> = w.account.calls().into_iter().filter(|call| call.operation.ends_with("MFADevice")).collect();
+    let sessions = of_bot.iter().rev().take(2).filter_map(|call| call.caller_arn.as_deref());
+    assert!(sessions.clone().count() == 2 && sessions.into_iter().all(|arn| arn.contains("irp-contain/INC-1.")));
+    assert_eq!(of_bot.last().unwrap().operation, "DeleteVirtualMFADevice", "its secret is worth nothing any more");
+    assert!(!w.offers(DEVICE, "irp.undo"), "nobody has its secret");
+    // The name is free, and the attacker uses it again.
+    assert_eq!(w.enrols(&stolen, "phone").await, serial);
+    w.clock.advance(TimeDelta::seconds(20));
+    w.until("it is noticed", |w| w.notes().iter().any(|note| note.contains("is on user deploy-bot again"))).await;
+    w.until("it can be asked for again", |w| w.offers(DEVICE, "irp.request")).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_role_was_stolen_gives_it_to_no_forged_request_any_more() {
+    const REQUIRE: &str = "· Require IMDSv2 on instance";
+    const REGION: &str = "us-east-1";
+    let w = World::start().await;
+    let instance = w.account.instances(REGION).remove(0);
+    let stolen = w.account.forged_request_credentials(REGION, &instance).expect("no token is asked for");
+    aws_sdk_iam::Client::new(&w.sdk(&stolen)).list_roles().send().await.unwrap();
+    w.clock.advance(TimeDelta::minutes(6));
+    w.command(ANA, &format!("/irp open {}", stolen.access_key_id)).await;
+    w.until_within(Duration::from_mins(1), "the step is there", |w| w.says(REQUIRE, "not asked for yet")).await;
+    w.click(ANA, REQUIRE, "irp.request").await;
+    w.until_card(REQUIRE, "waiting for approval").await;
+    let card = blocks(&w, REQUIRE);
+    assert!(card.contains("IMDSv1 loses its role") && card.contains("ec2:ModifyInstanceMetadataOptions"), "{card}");
+    w.click(BEN, REQUIRE, "irp.approve").await;
+    w.until_within(Duration::from_mins(1), "it is required", |w| w.says(REQUIRE, "carried out and verified")).await;
+    assert!(w.account.forged_request_credentials(REGION, &instance).is_none());
+    assert!(w.account.instance_credentials(REGION, &instance).is_some(), "what asks with a token works on");
+    let call = w.account.calls().into_iter().find(|call| call.operation == "ModifyInstanceMetadataOptions").unwrap();
+    assert!(call.caller_arn.unwrap().contains("irp-contain/INC-1."));
+    // Somebody turns it back, and is noticed.
+    let owner = aws_sdk_ec2::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    let optional = owner.modify_instance_metadata_options().instance_id(&instance);
+    optional.http_tokens(aws_sdk_ec2::types::HttpTokensState::Optional).send().await.unwrap();
+    w.clock.advance(TimeDelta::seconds(20));
+    w.until("it is noticed", |w| w.notes().iter().any(|note| note.contains("without a token again"))).await;
+    w.until("it can be asked for again", |w| w.offers(REQUIRE, "irp.request")).await;
+    w.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_responder_says_who_it_was_and_the_search_follows() {
     let w = World::start().await;

@@ -24,6 +24,7 @@ mod peers;
 mod program;
 mod redis_proxy;
 mod redis_server;
+mod scaling;
 mod sim;
 mod talk;
 mod tampered;

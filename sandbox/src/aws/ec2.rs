@@ -1,4 +1,5 @@
-//! EC2: instances with their volumes, snapshots, images, key pairs and security groups, in each enabled Region.
+//! EC2: instances with their volumes, snapshots, images, key pairs, security groups, launch templates and spot
+//! requests, in each enabled Region.
 //!
 //! Names, states and error codes follow the EC2 API reference, version 2016-11-15.
 
@@ -8,7 +9,10 @@ mod groups;
 mod images;
 mod instances;
 mod keys;
+mod metadata;
 mod snapshots;
+mod spot;
+mod templates;
 mod trail;
 mod volumes;
 
@@ -17,6 +21,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::autoscaling;
 use super::caller::{Caller, Resource};
 use super::ids::{self, Entropy};
 use super::policy::Context;
@@ -26,9 +31,11 @@ use super::wire::{ApiError, Node, Params};
 
 pub(super) use groups::{Group, Rule};
 pub(super) use images::Image;
-pub(super) use instances::{Instance, Phase, take_role};
+pub(super) use instances::{Instance, Launch, Phase, pass, start_one, take_role};
 pub(super) use keys::Pair;
 pub(super) use snapshots::Snapshot;
+pub(super) use spot::settle as settle_spot;
+pub(super) use templates::{Template, named as template};
 pub(super) use trail::{request as request_in_trail, response as response_in_trail};
 pub(super) use volumes::Volume;
 
@@ -46,6 +53,8 @@ pub(super) struct Region {
     pub(super) images: BTreeMap<String, Image>,
     pub(super) pairs: BTreeMap<String, Pair>,
     pub(super) groups: BTreeMap<String, Group>,
+    pub(super) templates: BTreeMap<String, Template>,
+    pub(super) spot: BTreeMap<String, spot::Request>,
     /// Instances of each launch by its client token: the same token starts nothing anew.
     launches: BTreeMap<String, Vec<String>>,
 }
@@ -107,7 +116,7 @@ const fn write(name: &'static str, run: Run) -> Operation {
     Operation { name, read_only: false, run }
 }
 
-static OPERATIONS: [Operation; 26] = [
+static OPERATIONS: [Operation; 35] = [
     read("DescribeRegions", describe_regions),
     write("RunInstances", instances::run),
     read("DescribeInstances", instances::describe),
@@ -116,6 +125,7 @@ static OPERATIONS: [Operation; 26] = [
     write("TerminateInstances", instances::terminate),
     read("DescribeInstanceAttribute", attributes::describe),
     write("ModifyInstanceAttribute", attributes::modify),
+    write("ModifyInstanceMetadataOptions", metadata::modify),
     read("DescribeVolumes", volumes::describe),
     write("CreateSnapshot", snapshots::create),
     read("DescribeSnapshots", snapshots::describe),
@@ -134,6 +144,14 @@ static OPERATIONS: [Operation; 26] = [
     read("DescribeSecurityGroupRules", groups::describe_rules),
     write("AuthorizeSecurityGroupIngress", groups::authorize),
     write("RevokeSecurityGroupIngress", groups::revoke),
+    write("CreateLaunchTemplate", templates::create),
+    write("CreateLaunchTemplateVersion", templates::create_version),
+    read("DescribeLaunchTemplates", templates::describe),
+    read("DescribeLaunchTemplateVersions", templates::describe_versions),
+    write("DeleteLaunchTemplate", templates::delete),
+    write("RequestSpotInstances", spot::request),
+    read("DescribeSpotInstanceRequests", spot::describe),
+    write("CancelSpotInstanceRequests", spot::cancel),
 ];
 
 /// The operation of this name.
@@ -156,6 +174,8 @@ impl Call<'_> {
         let now = self.now;
         // Keys are not valid in a Region that the account has not opted in to.
         self.world.ec2.region_mut(self.region).ok_or_else(ApiError::invalid_token)?.settle(now);
+        autoscaling::settle(self.world, self.region, now);
+        spot::settle(self.world, self.region, now);
         if operation.read_only {
             let everything = Resource { arn: "*".to_owned(), label: String::new() };
             self.caller.authorize(&format!("ec2:{}", operation.name), &everything, self.context)?;
@@ -235,7 +255,7 @@ fn tag_set(tags: &Tags) -> Node {
     Node::Members(tags.iter().map(one).collect())
 }
 
-fn new_id(prefix: &str) -> String {
+pub(super) fn new_id(prefix: &str) -> String {
     ids::resource_id(prefix, Entropy::Random)
 }
 

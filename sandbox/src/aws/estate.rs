@@ -11,7 +11,7 @@ use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{Outsider, Principal, Session};
 use super::trail::Entry;
-use super::{Account, KeyPair, ec2, lambda, regions};
+use super::{Account, KeyPair, autoscaling, ec2, lambda, regions};
 
 /// How long a session of the console lasts.
 const CONSOLE_SECONDS: i64 = 12 * 3_600;
@@ -75,7 +75,11 @@ impl Account {
 
     /// The ids of a Region's instances, those that have ended not long ago included.
     pub fn instances(&self, region: &str) -> Vec<String> {
-        self.world().ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
+        let mut world = self.world();
+        let now = world.clock.now();
+        autoscaling::settle(&mut world, region, now);
+        ec2::settle_spot(&mut world, region, now);
+        world.ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// What the metadata service of a running instance hands out for its role.
@@ -89,6 +93,13 @@ impl Account {
         let held = instance.session.clone().filter(|session| session.expires_at > now);
         let session = held.or_else(|| ec2::take_role(&mut world, region, id, now))?;
         Some(pair(&session))
+    }
+
+    /// The same to somebody who can have the instance send a plain request, and nothing else: none once a token is asked
+    /// for.
+    pub fn forged_request_credentials(&self, region: &str, id: &str) -> Option<KeyPair> {
+        let asks = self.world().ec2.region(region)?.instances.get(id)?.token_required;
+        if asks { None } else { self.instance_credentials(region, id) }
     }
 
     /// What a function acts with: Lambda takes its role anew, as for a function that has not run for a while.
@@ -141,6 +152,12 @@ impl Account {
     /// Whether a user can sign in to the console.
     pub fn has_password(&self, user: &str) -> bool {
         self.world().iam.users.get(user).is_some_and(|user| user.held.login_profile.is_some())
+    }
+
+    /// Serial numbers of the MFA devices that are on a user.
+    pub fn mfa_devices(&self, user: &str) -> Vec<String> {
+        let world = self.world();
+        world.iam.users.get(user).map(|user| user.held.mfa.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// Whether a Region has a function of this name.

@@ -1,7 +1,8 @@
-//! One operation of the Query services (IAM and STS): its name, what it is about, what it does.
+//! One operation of the Query services (IAM, STS and Auto Scaling): its name, what it is about, what it does.
 
 use chrono::{DateTime, Utc};
 
+use super::autoscaling;
 use super::caller::{Caller, Resource};
 use super::policy::Context;
 use super::state::World;
@@ -32,6 +33,10 @@ pub(super) enum Target {
     Mfa,
     Saml,
     Oidc,
+    /// The Auto Scaling group that is named.
+    ScalingGroup,
+    /// The launch configuration that is named.
+    LaunchConfiguration,
     /// The user whose access key is named.
     KeyOwner,
 }
@@ -42,6 +47,7 @@ pub(super) struct Call<'a> {
     pub(super) caller: &'a Caller,
     pub(super) params: &'a Params,
     pub(super) context: &'a Context,
+    pub(super) region: &'a str,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -126,6 +132,14 @@ impl Call<'_> {
                     let url = self.params.required("Url")?.trim_start_matches("https://").trim_end_matches('/');
                     whole(format!("arn:aws:iam::{account}:oidc-provider/{url}"))
                 }
+            }
+            Target::ScalingGroup => {
+                let name = self.params.required("AutoScalingGroupName")?;
+                whole(autoscaling::group_arn(self.world, self.region, name))
+            }
+            Target::LaunchConfiguration => {
+                let name = self.params.required("LaunchConfigurationName")?;
+                whole(autoscaling::configuration_arn(self.world, self.region, name))
             }
             Target::KeyOwner => match iam.key(self.params.required("AccessKeyId")?) {
                 Some((user, _)) => Resource { arn: self.world.user_arn(user), label: format!("user {}", user.name) },

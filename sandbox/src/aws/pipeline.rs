@@ -16,8 +16,8 @@ use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
 use super::{
-    CallRecord, Fault, Outcome, athena, ec2, events, guardduty, iam, json_operation, lambda, roles_anywhere, s3,
-    secrets, sts,
+    CallRecord, Fault, Outcome, athena, autoscaling, ec2, events, guardduty, iam, json_operation, lambda,
+    roles_anywhere, s3, secrets, sts,
 };
 
 /// IAM's events are all in this Region.
@@ -49,6 +49,7 @@ enum Handler {
 impl Handler {
     fn find(service: Service, operation: &str) -> Option<Self> {
         match service {
+            Service::AutoScaling => autoscaling::operation(operation).map(Self::Query),
             Service::Iam => iam::operation(operation).map(Self::Query),
             Service::Sts => sts::operation(operation).map(Self::Query),
             Service::Ec2 => ec2::operation(operation).map(Self::Ec2),
@@ -144,7 +145,7 @@ pub(super) fn dropped() -> Response {
 
 fn unknown(request: &Request<'_>) -> ApiError {
     match request.service {
-        Service::Iam | Service::Sts | Service::Ec2 => {
+        Service::AutoScaling | Service::Iam | Service::Sts | Service::Ec2 => {
             let sentence = format!("Could not find operation {} for this version", request.operation);
             ApiError::bad_request("InvalidAction", sentence)
         }
@@ -185,9 +186,14 @@ fn perform(
                     return Err(ApiError::invalid_token());
                 }
                 Service::Sts => sts::refuse_session(caller, operation.name)?,
+                // Keys are not valid in a Region that the account has not opted in to.
+                Service::AutoScaling => {
+                    regions::enabled(region).ok_or_else(ApiError::invalid_token)?;
+                    autoscaling::settle(world, region, now);
+                }
                 _ => {}
             }
-            let mut call = Call { world, caller, params, context: &context, now };
+            let mut call = Call { world, caller, params, context: &context, region, now };
             if let Some(resource) = call.resource(operation.target)? {
                 caller.authorize(&action, &resource, &context)?;
             }
@@ -282,7 +288,7 @@ fn record(
     // Reads have no response elements in the trail, but for those that hand out credentials.
     let response = match result {
         Ok(Reply::Xml(node)) if request.service == Service::Ec2 && !handler.read_only() => {
-            ec2::response_in_trail(node, request_id)
+            ec2::response_in_trail(operation, node, request_id)
         }
         Ok(Reply::Xml(node)) if !handler.read_only() || matches!(operation, "AssumeRole" | "GetSessionToken") => {
             node.to_trail()

@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 
 use super::signature::Signed;
 use super::wire::{ApiError, Params, Protocol, decapitalised};
-use super::{ec2, guardduty, iam, lambda, roles_anywhere, s3, sts};
+use super::{autoscaling, ec2, guardduty, iam, lambda, roles_anywhere, s3, sts};
 
 /// The services that the account answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     Athena,
+    AutoScaling,
     CloudTrail,
     Ec2,
     Events,
@@ -31,6 +32,7 @@ impl Service {
     fn signed_for(scope: &str) -> Option<Self> {
         let all = [
             Self::Athena,
+            Self::AutoScaling,
             Self::CloudTrail,
             Self::Ec2,
             Self::Events,
@@ -49,6 +51,7 @@ impl Service {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Athena => "athena",
+            Self::AutoScaling => "autoscaling",
             Self::CloudTrail => "cloudtrail",
             Self::Ec2 => "ec2",
             Self::Events => "events",
@@ -65,6 +68,7 @@ impl Service {
     pub(super) fn protocol(self) -> Protocol {
         match self {
             Self::Athena | Self::CloudTrail | Self::Events | Self::SecretsManager => Protocol::Json,
+            Self::AutoScaling => Protocol::Query { namespace: autoscaling::NAMESPACE },
             Self::Ec2 => Protocol::Ec2,
             Self::GuardDuty | Self::RolesAnywhere => Protocol::RestJson,
             Self::Lambda => Protocol::Lambda,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::athena::Athena;
+use super::autoscaling::Scaling;
 use super::ec2::Ec2;
 use super::events::Rules;
 use super::guardduty::Findings;
@@ -209,6 +210,7 @@ pub(super) struct World {
     pub(super) findings: Findings,
     pub(super) suspended_detectors: Suspended,
     pub(super) ec2: Ec2,
+    pub(super) scaling: Scaling,
     pub(super) lambda: Lambda,
     pub(super) rules: Rules,
     pub(super) roles_anywhere: RolesAnywhere,
@@ -234,6 +236,7 @@ impl World {
             findings: Findings::default(),
             suspended_detectors: Suspended::new(),
             ec2: Ec2::new(account),
+            scaling: Scaling::default(),
             lambda: Lambda::default(),
             rules: Rules::new(),
             roles_anywhere: RolesAnywhere::default(),

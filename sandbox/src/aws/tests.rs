@@ -1,6 +1,7 @@
 //! The account from outside: the real SDK over a loopback connection.
 
 mod access;
+mod autoscaling;
 mod delivery;
 mod ec2;
 mod estate;

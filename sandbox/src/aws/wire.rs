@@ -1,4 +1,4 @@
-//! The wire protocols: AWS Query with XML answers (IAM, STS) and EC2's own kind of it, JSON 1.1
+//! The wire protocols: AWS Query with XML answers (IAM, STS, Auto Scaling) and EC2's own kind of it, JSON 1.1
 //! (Athena, `CloudTrail`, `EventBridge`, Secrets Manager), REST with JSON (`GuardDuty`, Roles Anywhere, Lambda) and REST
 //! with XML (S3).
 
@@ -225,7 +225,11 @@ impl Params {
         let mut fields: Map<String, Value> = self
             .0
             .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "Action" | "Version" | "Password") && !name.contains('.'))
+            .filter(|(name, _)| {
+                !matches!(name.as_str(), "Action" | "Version" | "Password")
+                    && !name.starts_with("AuthenticationCode")
+                    && !name.contains('.')
+            })
             .map(|(name, value)| {
                 let value = match name.as_str() {
                     "DurationSeconds" | "MaxItems" => value.parse::<i64>().map_or_else(|_| json!(value), |n| json!(n)),

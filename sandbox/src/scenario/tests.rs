@@ -131,6 +131,8 @@ async fn a_key_leaks_is_used_noticed_and_contained() {
         "CreateLoginProfile",
         "AttachUserPolicy",
         "CreateAccessKey",
+        "CreateVirtualMFADevice",
+        "EnableMFADevice",
         "UpdateAssumeRolePolicy",
         "CreateFunction20150331",
         "AddPermission20150331v2",

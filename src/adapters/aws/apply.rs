@@ -25,6 +25,7 @@ mod ec2;
 mod events;
 mod iam;
 mod lambda;
+mod scaling;
 mod watching;
 
 /// The shortest session that STS gives.
@@ -87,6 +88,7 @@ impl Clients<'_> {
         match call.service() {
             "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
             "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
+            "autoscaling" => scaling::make(&aws_sdk_autoscaling::Client::new(&self.config), call).await,
             "events" => events::make(&aws_sdk_eventbridge::Client::new(&self.config), call).await,
             "rolesanywhere" => anywhere::make(&aws_sdk_rolesanywhere::Client::new(&self.config), call).await,
             "lambda" if matches!(call, ApiCall::UpdateFunctionCode { .. }) => self.put_code_back(call).await,

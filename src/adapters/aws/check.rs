@@ -48,16 +48,21 @@ pub const READS: [Actions; 8] = [
     (
         "",
         &[
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribeLaunchConfigurations",
             "cloudtrail:GetTrailStatus",
             "cloudtrail:LookupEvents",
             "ec2:DescribeImageAttribute",
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:DescribeLaunchTemplates",
             "ec2:DescribeRegions",
             "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSnapshotAttribute",
+            "ec2:DescribeSpotInstanceRequests",
             "events:DescribeRule",
             "events:ListRuleNamesByTarget",
             "events:ListRules",
@@ -83,11 +88,21 @@ pub const READS: [Actions; 8] = [
     ),
 ];
 /// Changed by the bot to contain, and to take that back.
-pub const CONTAINS: [Actions; 3] = [
-    ("user", &["iam:UpdateAccessKey", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:DeleteLoginProfile"]),
+pub const CONTAINS: [Actions; 4] = [
+    (
+        "user",
+        &[
+            "iam:UpdateAccessKey",
+            "iam:PutUserPolicy",
+            "iam:DeleteUserPolicy",
+            "iam:DeleteLoginProfile",
+            "iam:DeactivateMFADevice",
+        ],
+    ),
+    ("mfa", &["iam:DeleteVirtualMFADevice"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
-    // What the attacker has switched off is switched on again.
-    ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
+    // What the attacker has switched off is switched on again, and instances whose role was stolen ask for a token.
+    ("", &["cloudtrail:StartLogging", "ec2:ModifyInstanceMetadataOptions", "guardduty:UpdateDetector"]),
 ];
 /// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
 pub const ERADICATES: [Actions; 9] = [
@@ -140,10 +155,17 @@ pub const ERADICATES: [Actions; 9] = [
     (
         "",
         &[
+            "autoscaling:DeleteAutoScalingGroup",
+            "autoscaling:DeleteLaunchConfiguration",
+            "autoscaling:DetachInstances",
+            "autoscaling:SuspendProcesses",
+            "autoscaling:UpdateAutoScalingGroup",
             "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CancelSpotInstanceRequests",
             "ec2:CreateSnapshot",
             "ec2:CreateTags",
             "ec2:DeleteKeyPair",
+            "ec2:DeleteLaunchTemplate",
             "ec2:ModifyImageAttribute",
             "ec2:ModifyInstanceAttribute",
             "ec2:ModifySnapshotAttribute",

@@ -10,6 +10,7 @@ use crate::ports::CloudError;
 pub(super) mod estate;
 mod federation;
 mod rules;
+mod scaling;
 mod tree;
 
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
@@ -47,6 +48,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Attachment { holder, policy_arn } => tree::of_attachment(iam, holder, policy_arn).await,
         Probe::Membership { user_name, group_name } => tree::of_membership(iam, user_name, group_name).await,
         Probe::LoginProfile { user_name } => tree::of_login(iam, user_name).await,
+        Probe::MfaDevice { user_name, serial_number } => tree::of_device(iam, user_name, serial_number).await,
         Probe::Trust { role_name, event_id, earlier_event_ids } => {
             Box::pin(tree::of_trust(iam, &account.home_trail(), role_name, event_id, earlier_event_ids)).await
         }
@@ -58,6 +60,14 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
         Probe::FunctionCode { region, function_name, event_ids } => {
             Box::pin(estate::changed_function(account, region, function_name, event_ids)).await
+        }
+        Probe::ScalingGroup { region, group_name } => Box::pin(scaling::group(account, region, group_name)).await,
+        Probe::SpotRequest { region, request_id } => Box::pin(scaling::request(account, region, request_id)).await,
+        Probe::LaunchTemplate { region, launch_template_id: id } => {
+            Box::pin(scaling::template(account, region, id)).await
+        }
+        Probe::LaunchConfiguration { region, configuration_name: name } => {
+            Box::pin(scaling::configuration(account, region, name)).await
         }
         Probe::KeyPair { region, key_name } => Box::pin(estate::key_pair(account, region, key_name)).await,
         Probe::Ingress { region, group_id, event_ids } => {

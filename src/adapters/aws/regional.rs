@@ -8,6 +8,7 @@ use aws_config::{Region, SdkConfig};
 
 /// One Region's.
 pub(super) struct Regional {
+    pub(super) autoscaling: aws_sdk_autoscaling::Client,
     pub(super) cloudtrail: aws_sdk_cloudtrail::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) events: aws_sdk_eventbridge::Client,
@@ -32,6 +33,7 @@ impl Regions {
         let made = built.entry(region.to_owned()).or_insert_with(|| {
             let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
             Arc::new(Regional {
+                autoscaling: aws_sdk_autoscaling::Client::new(&config),
                 cloudtrail: aws_sdk_cloudtrail::Client::new(&config),
                 ec2: aws_sdk_ec2::Client::new(&config),
                 events: aws_sdk_eventbridge::Client::new(&config),

@@ -109,6 +109,7 @@ calls! {
     events "rule"(name) DeleteRule { name: String }
     ec2 "volume"(volume_id) CreateSnapshot { volume_id: String, description: String, tag_specifications: String }
     ec2 "instance"(instance_id) ModifyInstanceAttribute { instance_id: String, attribute: String, value: String }
+    ec2 "instance"(instance_id) ModifyInstanceMetadataOptions { instance_id: String, http_tokens: String }
     ec2 "instance"(instance_ids) TerminateInstances { instance_ids: String }
     ec2 "key-pair"(key_name) DeleteKeyPair { key_name: String }
     ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }
@@ -120,6 +121,21 @@ calls! {
     lambda "function"(function_name) UpdateFunctionCode { function_name: String, zip_file: String, revision_id: String }
     lambda "function"(function_name) RemovePermission { function_name: String, statement_id: String }
     lambda "function"(function_name) DeleteFunction { function_name: String }
+    ec2 "spot-instances-request"(spot_instance_request_ids) CancelSpotInstanceRequests { spot_instance_request_ids: String }
+    ec2 "launch-template"(launch_template_id) DeleteLaunchTemplate { launch_template_id: String }
+    autoscaling "autoScalingGroup"(auto_scaling_group_name) SuspendProcesses {
+        auto_scaling_group_name: String, scaling_processes: String
+    }
+    autoscaling "autoScalingGroup"(auto_scaling_group_name) UpdateAutoScalingGroup {
+        auto_scaling_group_name: String, min_size: String, deletion_protection: String
+    }
+    autoscaling "autoScalingGroup"(auto_scaling_group_name) DetachInstances {
+        auto_scaling_group_name: String, instance_ids: String, should_decrement_desired_capacity: String
+    }
+    autoscaling "autoScalingGroup"(auto_scaling_group_name) DeleteAutoScalingGroup { auto_scaling_group_name: String }
+    autoscaling "launchConfiguration"(launch_configuration_name) DeleteLaunchConfiguration {
+        launch_configuration_name: String
+    }
     cloudtrail "trail"(name) StartLogging { name: String }
     guardduty "detector"(detector_id) UpdateDetector { detector_id: String, enable: String }
 }
@@ -159,7 +175,11 @@ impl ApiCall {
         let is = |arn: &&String| {
             let mut parts = arn.splitn(6, ':').skip(5);
             let name = parts.next().and_then(|resource| resource.strip_prefix(kind)?.strip_prefix(['/', ':']));
-            *arn == named || name.is_some_and(|name| name.rsplit('/').next() == Some(named))
+            // A name with slashes in it is compared whole.
+            let is_named = |name: &str| {
+                name.strip_suffix(named.as_str()).is_some_and(|path| path.is_empty() || path.ends_with('/'))
+            };
+            *arn == named || name.is_some_and(is_named)
         };
         arns.iter().find(is).map(String::as_str)
     }
@@ -180,8 +200,7 @@ impl ApiCall {
         let mut command = format!("aws {} {}", self.service(), kebab(self.operation()));
         for (name, value) in self.parts() {
             command.extend([" --", &name.replace('_', "-")]);
-            // The one flag: it stands by itself.
-            if name != "enable" {
+            if !FLAGS.contains(&name) {
                 command.extend([" ", &shell_quoted(&value)]);
             }
         }
@@ -193,7 +212,7 @@ impl ApiCall {
 
     /// Whether it is done when what it names is not there.
     pub fn removes(&self) -> bool {
-        let taking_off = ["Delete", "Detach", "Remove", "Deactivate", "Disable"];
+        let taking_off = ["Cancel", "Delete", "Detach", "Remove", "Deactivate", "Disable"];
         taking_off.iter().any(|verb| self.operation().starts_with(verb))
             || matches!(self, Self::UpdateAccessKey { status: KeyStatus::Inactive, .. })
     }
@@ -227,6 +246,9 @@ pub fn advice(code: &str) -> Option<&'static str> {
             "It was made or changed a moment ago and AWS is still at it: ask again in a minute."
         }
         "NoSuchEntity" => "Somebody has removed it meanwhile: ask again, so that the plan is over what is left.",
+        "ResourceInUse" | "ScalingActivityInProgress" => {
+            "AWS is still at it, or something uses it: ask again in a minute."
+        }
         "LimitExceeded" => "There is no room for it under the account's quota: make room, or put it there by hand.",
         "UnmodifiableEntity" => "Only AWS changes this one.",
         "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
@@ -234,6 +256,9 @@ pub fn advice(code: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// What stands by itself on the command line.
+const FLAGS: [&str; 2] = ["enable", "should_decrement_desired_capacity"];
 
 /// Words that AWS writes in capitals.
 const CAPITALS: [&str; 3] = ["saml", "ssh", "uuid"];

@@ -127,6 +127,11 @@ pub(super) trait Change {
         Vec::new()
     }
 
+    /// See [`Action::leaves_running`].
+    fn leaves_running(&self, _before: &Observation) -> Vec<String> {
+        Vec::new()
+    }
+
     /// See [`Action::still_holds`]. What loosens or is gone is nothing to watch.
     fn still_holds(&self, _sent: &[ApiCall], _now: &Observation) -> Result<(), String> {
         Ok(())

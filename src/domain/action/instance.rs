@@ -5,13 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Freshness};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::id::IncidentId;
-use crate::domain::observation::{Instance, Observation, Probe};
+use crate::domain::observation::{Instance, Observation, Probe, ScaledBy};
 use crate::domain::policy::ActionClass;
 
-/// The tag that AWS gives to an instance of an Auto Scaling group, and takes off one that leaves it: the group's name.
-const SCALED_BY: &str = "aws:autoscaling:groupName";
-
-/// Keeps an instance's volumes as snapshots, and terminates it.
+/// Keeps an instance's volumes as snapshots, and terminates it. One of an Auto Scaling group leaves that first, and the
+/// spot request of one is cancelled, so that nothing is started in its place.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct TerminateInstance {
     /// Where it runs.
@@ -30,15 +28,30 @@ impl TerminateInstance {
         }
     }
 
-    fn comes_back(&self, group: &str) -> String {
-        let Self { region, instance_id, .. } = self;
+    /// Whether a group can do without it: AWS refuses to take it out otherwise.
+    const fn can_leave(group: &ScaledBy) -> bool {
+        group.desired > group.min_size
+    }
+
+    fn comes_back(&self, group: &ScaledBy) -> String {
+        let (Self { region, instance_id, .. }, ScaledBy { name, min_size, .. }) = (self, group);
         format!(
-            "{instance_id} belongs to Auto Scaling group {group}, which starts another one when it ends. Ask whoever owns \
-             the group; if that is the attacker, have it start nothing more: aws autoscaling update-auto-scaling-group \
-             --region {region} --auto-scaling-group-name {group} --min-size 0. Then take the instance out of it: aws \
-             autoscaling detach-instances --region {region} --auto-scaling-group-name {group} --instance-ids \
-             {instance_id} --should-decrement-desired-capacity. After that ask for this again."
+            "{instance_id} belongs to Auto Scaling group {name}, which keeps at least {min_size} and starts another in its \
+             place. If the attacker has made the group, its own step stops it first. Else look at what it starts its \
+             instances from, which can be the attacker's, and let it do with one less: aws autoscaling \
+             update-auto-scaling-group --region {region} --auto-scaling-group-name {name} --min-size {}. After that ask \
+             for this again.",
+            min_size - 1
         )
+    }
+
+    /// Out of its group, where it is in one.
+    fn detached(&self, group: &ScaledBy) -> ApiCall {
+        ApiCall::DetachInstances {
+            auto_scaling_group_name: group.name.clone(),
+            instance_ids: self.instance_id.clone(),
+            should_decrement_desired_capacity: "true".to_owned(),
+        }
     }
 
     fn snapshot(&self, volume_id: &str) -> ApiCall {
@@ -85,10 +98,12 @@ impl Change for TerminateInstance {
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
         let Some(instance) = self.observed(before) else { return wrong_answer() };
-        if let Some(group) = instance.tags.get(SCALED_BY) {
+        if let Some(group) = instance.scaled_by.as_ref().filter(|group| !Self::can_leave(group)) {
             return Err(self.comes_back(group));
         }
-        let mut calls: Vec<ApiCall> = instance.volumes.keys().map(|volume| self.snapshot(volume)).collect();
+        let mut calls: Vec<ApiCall> = instance.scaled_by.iter().map(|group| self.detached(group)).collect();
+        calls.extend(instance.spot.iter().filter(|request| request.persistent).map(|request| request.cancelled()));
+        calls.extend(instance.volumes.keys().map(|volume| self.snapshot(volume)));
         if instance.protected {
             calls.push(ApiCall::ModifyInstanceAttribute {
                 instance_id: self.instance_id.clone(),
@@ -118,6 +133,10 @@ impl Change for TerminateInstance {
         if settled(&was.state) != settled(&is.state) {
             return changed("state", &was.state, &is.state);
         }
+        let group = |of: &Instance| of.scaled_by.as_ref().map(|group| (group.arn.clone(), Self::can_leave(group)));
+        if group(was) != group(is) {
+            return Freshness::Changed("its place in an Auto Scaling group has changed since".to_owned());
+        }
         if was.protected != is.protected || was.volumes != is.volumes {
             return Freshness::Changed("its volumes or its protection have been changed since".to_owned());
         }
@@ -134,9 +153,12 @@ impl Change for TerminateInstance {
 
     fn left(&self, now: &Observation) -> Vec<String> {
         let Some(instance) = self.observed(now) else { return Vec::new() };
+        let group = instance.scaled_by.as_ref().map(|group| format!("its place in Auto Scaling group {}", group.name));
         let protection = instance.protected.then(|| "its protection from termination".to_owned());
+        let spot = instance.spot.as_ref().filter(|request| request.persistent);
+        let spot = spot.map(|request| format!("spot request {}", request.id));
         let state = format!("the instance, {}", instance.state);
-        protection.into_iter().chain([state]).collect()
+        group.into_iter().chain(spot).chain(protection).chain([state]).collect()
     }
 }
 
@@ -146,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::Volume;
+    use crate::domain::observation::{Launch, SpotRequest, Volume};
 
     fn action() -> TerminateInstance {
         let incident = "INC-7".parse().unwrap();
@@ -172,6 +194,9 @@ mod tests {
             groups: Vec::new(),
             volumes: BTreeMap::from([volume("vol-1"), volume("vol-2")]),
             snapshots_arn: "arn:aws:ec2:us-west-2::snapshot/*".into(),
+            scaled_by: None,
+            spot: None,
+            metadata: None,
             tags: BTreeMap::new(),
         }
     }
@@ -189,12 +214,39 @@ mod tests {
 
     #[test]
     fn one_that_would_come_back_is_taken_out_of_its_group_first() {
-        let tags = BTreeMap::from([(SCALED_BY.to_owned(), "miners".to_owned())]);
-        let why = action().work_out(&Observation::Instance(Instance { tags, ..instance("i-1") })).unwrap_err();
-        assert!(
-            why.contains("Auto Scaling group miners") && why.contains("detach-instances --region us-west-2"),
-            "{why}"
-        );
+        let scaled = |desired| {
+            let arn =
+                "arn:aws:autoscaling:us-west-2:111122223333:autoScalingGroup:0a1b:autoScalingGroupName/web".into();
+            let group = ScaledBy { arn, name: "web".into(), min_size: 2, desired };
+            Observation::Instance(Instance { scaled_by: Some(group), ..instance("i-1") })
+        };
+        let before = scaled(3);
+        let work = action().work_out(&before).unwrap();
+        assert_eq!(work.calls[0].operation(), "DetachInstances");
+        assert!(work.calls.iter().all(|call| call.resource_in(&before.arns()).is_some()));
+        let why = action().work_out(&scaled(2)).unwrap_err();
+        assert!(why.contains("keeps at least 2") && why.contains("--min-size 1"), "{why}");
+        let action = Action::TerminateInstance(action());
+        assert_eq!(action.freshness(&before, &scaled(4)), Freshness::AsApproved);
+        for now in [scaled(2), Observation::Instance(instance("i-1"))] {
+            assert!(matches!(action.freshness(&before, &now), Freshness::Changed(why) if why.contains("Auto Scaling")));
+        }
+        assert_eq!(action.left(&before, &before)[0], "its place in Auto Scaling group web");
+    }
+
+    #[test]
+    fn a_persistent_spot_request_is_cancelled_before_its_instance_ends() {
+        let spot = |persistent| {
+            let arn = "arn:aws:ec2:us-west-2:111122223333:spot-instances-request/sir-1".into();
+            let (id, state, instance_id) = ("sir-1".into(), "active".into(), Some("i-1".into()));
+            let request = SpotRequest { id, arn, state, persistent, instance_id, launch: Launch::default() };
+            Observation::Instance(Instance { spot: Some(Box::new(request)), ..instance("i-1") })
+        };
+        let work = action().work_out(&spot(true)).unwrap();
+        assert_eq!(work.calls[0].operation(), "CancelSpotInstanceRequests");
+        assert!(work.calls[0].resource_in(&spot(true).arns()).is_some());
+        let work = action().work_out(&spot(false)).unwrap();
+        assert_eq!(work.calls[0].operation(), "CreateSnapshot", "it is asked for once");
     }
 
     #[test]

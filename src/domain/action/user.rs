@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named};
+use super::mfa::is_virtual;
 use super::revocation::REVOKE_POLICY;
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{KeyStatus, Observation, Probe, UserTree};
@@ -45,8 +46,7 @@ impl DeleteUser {
         for serial in &user.mfa_devices {
             calls.push(ApiCall::DeactivateMFADevice { user_name: name(), serial_number: serial.clone() });
             // Of a device that people hold in their hands only the link to the user goes.
-            let is_virtual = serial.starts_with("arn:") && serial.contains(":mfa/");
-            calls.extend(is_virtual.then(|| ApiCall::DeleteVirtualMFADevice { serial_number: serial.clone() }));
+            calls.extend(is_virtual(serial).then(|| ApiCall::DeleteVirtualMFADevice { serial_number: serial.clone() }));
         }
         calls
     }

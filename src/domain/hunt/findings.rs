@@ -119,6 +119,9 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted
             .map(|gap| bounded(&format!("{}: {}", gap.what, gap.why)))
             .collect(),
         without_password: [].into(),
+        devices_off: [].into(),
+        without_token: [].into(),
+        ended: [].into(),
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),
     }

@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
 
-use super::estate;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
+use super::{estate, reached, started};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
     DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
-    RestorePolicyVersion, RestoreTrustPolicy,
+    RestorePolicyVersion, RestoreTrustPolicy, TerminateInstance,
 };
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;
@@ -29,6 +30,8 @@ const TRAIL_DELAY: TimeDelta = TimeDelta::minutes(20);
 
 /// Removals that have a card of their own at a time: as they are done, the next ones get theirs.
 const STEPS_MAX: usize = 30;
+/// Longest name of a removal within its step's, in bytes; a longer one is cut and told apart by a digest.
+const SUFFIX_BYTES_MAX: usize = 150;
 /// Events that a card names.
 const EVIDENCE_SHOWN_MAX: usize = 3;
 
@@ -48,7 +51,13 @@ pub struct Removal {
 impl Removal {
     fn new(rank: u8, trace: &Trace, suffix: &str, action: Action) -> Self {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-._@+=,".contains(c) { c } else { '-' };
-        Self { rank, suffix: suffix.chars().map(plain).collect(), action, evidence: trace.evidence.clone() }
+        let mut plain: String = suffix.chars().map(plain).collect();
+        // A step's name has its limits, and the attacker chooses the names of what they make.
+        if plain.len() > SUFFIX_BYTES_MAX {
+            plain.truncate(SUFFIX_BYTES_MAX);
+            plain = format!("{plain}.{}", &hex::encode(Sha256::digest(suffix))[..8]);
+        }
+        Self { rank, suffix: plain, action, evidence: trace.evidence.clone() }
     }
 
     /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait. What
@@ -67,6 +76,8 @@ impl Removal {
                 | Action::RemovePermissions(_)
                 | Action::DeleteFunctionUrl(_)
                 | Action::TerminateInstance(_)
+                | Action::StopScalingGroup(_)
+                | Action::CancelSpotRequest(_)
                 | Action::DeleteFunction(_)
                 | Action::RemoveRule(RemoveRule { put: false, .. })
         )
@@ -88,9 +99,21 @@ fn is_theirs(trace: &Trace) -> bool {
 /// Everything to remove or put back, in order.
 pub fn removals(incident: &Incident) -> Vec<Removal> {
     let mut found: Vec<Removal> = traces(incident).flat_map(|trace| of_trace(incident, trace)).collect();
+    found.extend(started_by_theirs(incident));
     found.sort_by(|a, b| (a.rank, &a.suffix).cmp(&(b.rank, &b.suffix)));
     found.dedup_by(|a, b| a.suffix == b.suffix);
     found
+}
+
+/// Instances that a group or request of the attacker's has started, once it starts no more: before that it would replace them.
+fn started_by_theirs(incident: &Incident) -> impl Iterator<Item = Removal> {
+    started::left(incident).into_iter().filter_map(move |((region, instance_id), by)| {
+        let starter = by.plan.action.target();
+        let trace = traces(incident).find(|t| t.made_by_attacker && t.region == region && t.id == starter)?;
+        let suffix = format!("instance.{region}.{instance_id}");
+        let end = TerminateInstance { region: region.to_owned(), instance_id, incident: incident.id };
+        Some(Removal::new(estate::RUNS, trace, &suffix, Action::TerminateInstance(end)))
+    })
 }
 
 /// What the attacker has made or changed that the bot has no action for: type and id.
@@ -114,6 +137,8 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
 fn is_part(incident: &Incident, trace: &Trace) -> bool {
     match trace.resource_type.as_str() {
         "AWS::IAM::AccessKey" => key_owner(incident, trace).is_some_and(|user| made(incident, "AWS::IAM::User", &user)),
+        // It is taken off whom it is on, and then deleted, as containment.
+        "AWS::IAM::VirtualMFADevice" if is_added(incident, &trace.id) => true,
         // It hangs on a user or on nobody: in the first case it goes with the user.
         "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => {
             traces(incident).any(|other| other.resource_type == "AWS::IAM::User" && is_theirs(other))
@@ -122,6 +147,14 @@ fn is_part(incident: &Incident, trace: &Trace) -> bool {
         "AWS::Lambda::Url" => made(incident, "AWS::Lambda::Function", bare_name(&trace.id)),
         _ => false,
     }
+}
+
+/// Whether the attacker has put an MFA device on somebody.
+fn is_added(incident: &Incident, serial_number: &str) -> bool {
+    let found = incident.hunted.as_ref().zip(incident.account());
+    found.is_some_and(|((found, _), account)| {
+        reached::added_devices(found, &account).iter().any(|(_, serial)| *serial == serial_number)
+    })
 }
 
 /// Whether the attacker has made this and it is there.
@@ -145,7 +178,11 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
     let suffix = format!("{}.{name}", kind(trace));
     // The same name can stand in several Regions.
     let regional = |(rank, action)| {
-        let suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        let mut suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        // Another step than the one that has stopped it.
+        if matches!(action, Action::DeleteScalingGroup(_)) {
+            suffix = format!("{}.deleted.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        }
         vec![Removal::new(rank, trace, &suffix, action)]
     };
     let one = |rank, action| vec![Removal::new(rank, trace, &suffix, action)];
@@ -222,10 +259,15 @@ fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
     let name = bare_name(&trace.id);
     let holder = holder(trace, name);
     trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker).any(|(at, deed)| {
-        // A membership goes with the user or is taken back at the group; trust policies and passwords are containment.
+        // A membership goes with the user or is taken back at the group; trust policies, passwords and
+        // MFA devices are containment.
         let elsewhere = matches!(
             deed.operation.as_str(),
-            "AddUserToGroup" | "UpdateAssumeRolePolicy" | "CreateLoginProfile" | "UpdateLoginProfile"
+            "AddUserToGroup"
+                | "UpdateAssumeRolePolicy"
+                | "CreateLoginProfile"
+                | "UpdateLoginProfile"
+                | "EnableMFADevice"
         );
         let settled = elsewhere
             || is_quarantine(&deed.what)
@@ -284,6 +326,8 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
         "PutGroupPolicy" => "DeleteGroupPolicy",
         "CreatePolicyVersion" => "DeletePolicyVersion",
         "AddUserToGroup" => "RemoveUserFromGroup",
+        "EnableMFADevice" => "DeactivateMFADevice",
+        "DeactivateMFADevice" => "EnableMFADevice",
         _ => return false,
     };
     // The same again by the attacker is undone once.

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use super::state::Incident;
 use crate::domain::action::{
-    Action, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteTrustAnchor, EnableDetector, RemovePermissions,
-    RemoveRule, RestoreFunctionCode, RevokeIngress, StartLogging, TerminateInstance, UnshareImage, UnshareSnapshot,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
+    DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, EnableDetector, RemovePermissions, RemoveRule,
+    RestoreFunctionCode, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
+    UnshareSnapshot,
 };
+use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;
 use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::bare_name;
@@ -14,15 +17,44 @@ use crate::domain::trail::token::bare_name;
 /// Characters of an id in Roles Anywhere. A name stands in its place where the trail does not show the id.
 const UUID_CHARS: usize = 36;
 
+/// The turn of what runs.
+pub(super) const RUNS: u8 = 3;
+
+/// Whether AWS has shown that a group starts nothing any more and has nothing in it.
+fn is_stopped(incident: &Incident, region: &str, group: &str) -> bool {
+    incident.requests.values().any(|request| {
+        let of = |stop: &StopScalingGroup| stop.region == region && stop.group_name == group;
+        let stops = matches!(&request.plan.action, Action::StopScalingGroup(stop) if of(stop));
+        stops && matches!(request.state, RequestState::Verified { .. })
+    })
+}
+
 /// The removal of what the attacker has made, with its turn: an anchor lets in, and a profile only says whom to; instances
 /// act by themselves, functions are called, key pairs only let in.
 pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)> {
     let (region, name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
     Some(match trace.resource_type.as_str() {
         "AWS::EC2::Instance" => {
-            (3, Action::TerminateInstance(TerminateInstance { region, instance_id: name, incident: incident.id }))
+            (RUNS, Action::TerminateInstance(TerminateInstance { region, instance_id: name, incident: incident.id }))
         }
-        "AWS::Lambda::Function" => (3, Action::DeleteFunction(DeleteFunction { region, function_name: name })),
+        "AWS::Lambda::Function" => (RUNS, Action::DeleteFunction(DeleteFunction { region, function_name: name })),
+        "AWS::AutoScaling::AutoScalingGroup" if is_stopped(incident, &region, &trace.id) => {
+            (4, Action::DeleteScalingGroup(DeleteScalingGroup { region, group_name: trace.id.clone() }))
+        }
+        // What starts others comes before them.
+        "AWS::AutoScaling::AutoScalingGroup" => {
+            (RUNS - 1, Action::StopScalingGroup(StopScalingGroup { region, group_name: trace.id.clone() }))
+        }
+        "AWS::EC2::SpotInstanceRequest" => {
+            (RUNS - 1, Action::CancelSpotRequest(CancelSpotRequest { region, request_id: name }))
+        }
+        "AWS::AutoScaling::LaunchConfiguration" => {
+            let delete = DeleteLaunchConfiguration { region, configuration_name: trace.id.clone() };
+            (5, Action::DeleteLaunchConfiguration(delete))
+        }
+        "AWS::EC2::LaunchTemplate" if name.starts_with("lt-") => {
+            (5, Action::DeleteLaunchTemplate(DeleteLaunchTemplate { region, launch_template_id: name }))
+        }
         "AWS::EC2::KeyPair" => (4, Action::DeleteKeyPair(DeleteKeyPair { region, key_name: name })),
         "AWS::RolesAnywhere::TrustAnchor" if name.len() == UUID_CHARS => {
             (1, Action::DeleteTrustAnchor(DeleteTrustAnchor { region, trust_anchor_id: name }))

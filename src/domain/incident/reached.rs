@@ -1,12 +1,13 @@
 //! What the search through the trail adds to containment: keys, users and roles that the attacker has reached
 //! beside the stolen credential.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::started;
 use super::state::Incident;
 use crate::domain::action::Action;
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
-use crate::domain::hunt::{Hunted, Reached};
+use crate::domain::hunt::{Hunted, Reached, Trace};
 use crate::domain::id::AccountId;
 use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::{account_of, bare_name, role_session};
@@ -83,6 +84,85 @@ pub fn passwords(incident: &Incident) -> BTreeSet<String> {
 /// Whether AWS has shown that nobody can sign in to the console as this user.
 pub fn has_no_password(incident: &Incident, user: &str) -> bool {
     is_off(incident, user) || incident.hunted.as_ref().is_some_and(|(found, _)| found.without_password.contains(user))
+}
+
+/// MFA devices that the attacker has put on users of this account who were there before, and nobody has taken off since:
+/// the user's name and the device's serial number.
+pub fn added_devices<'a>(found: &'a Hunted, account: &AccountId) -> BTreeSet<(&'a str, &'a str)> {
+    let users = found.footprint.iter().filter(|trace| {
+        trace.resource_type == "AWS::IAM::User"
+            && !trace.made_by_attacker
+            && trace.state != State::Deleted
+            && trace.account.as_ref() == Some(account)
+    });
+    let mut devices = BTreeSet::new();
+    for trace in users {
+        for deed in &trace.deeds {
+            let device = (bare_name(&trace.id), deed.what.as_str());
+            match deed.operation.as_str() {
+                "EnableMFADevice" if deed.by_attacker => _ = devices.insert(device),
+                "EnableMFADevice" | "DeactivateMFADevice" => _ = devices.remove(&device),
+                _ => {}
+            }
+        }
+    }
+    devices
+}
+
+/// The same, without those that AWS shows to be on nobody; and those that were asked to be taken off.
+pub fn devices(incident: &Incident) -> BTreeSet<(String, String)> {
+    let known = incident.hunted.as_ref().zip(incident.account());
+    let known = known.map(|((found, _), account)| added_devices(found, &account)).unwrap_or_default();
+    let on = known.into_iter().filter(|(_, serial)| !is_off_user(incident, serial));
+    let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
+        Action::DeactivateMfaDevice(of) => Some((of.user_name.clone(), of.serial_number.clone())),
+        _ => None,
+    });
+    on.map(|(user, serial)| (user.to_owned(), serial.to_owned())).chain(asked).collect()
+}
+
+/// Whether AWS has shown an MFA device of the attacker's to be on nobody.
+pub fn is_off_user(incident: &Incident, serial_number: &str) -> bool {
+    incident.hunted.as_ref().is_some_and(|(found, _)| found.devices_off.contains(serial_number))
+}
+
+/// Instances of this account whose role's session the attacker has had, by id, with the role: EC2 names such a session
+/// after its instance. What runs for the attacker is no victim: it is ended.
+pub fn robbed<'a>(incident: &'a Incident, found: &'a Hunted, account: &AccountId) -> BTreeMap<&'a str, &'a str> {
+    let own = incident.identification().filter(|of| of.kind == PrincipalKind::AssumedRole);
+    let own = own.and_then(|of| Some((of.name.as_deref()?, of.session_name.as_deref()?)));
+    let reached = principals(found).filter_map(|(_, arn)| role_session(arn));
+    let reached = reached.filter(|(of, ..)| *of == account.as_str()).map(|(_, role, session)| (role, session));
+    let theirs = |id: &str| {
+        let made = |trace: &&Trace| trace.resource_type == "AWS::EC2::Instance" && trace.made_by_attacker;
+        found.footprint.iter().filter(made).any(|trace| trace.id == id)
+            || started::instances(incident).keys().any(|(_, started)| started == id)
+    };
+    let sessions = own.into_iter().chain(reached).filter(|(_, session)| session.starts_with("i-") && !theirs(session));
+    sessions.map(|(role, session)| (session, role)).collect()
+}
+
+/// The same as what is to be done: those that AWS shows to give their role out without a token, and those for which that
+/// was asked to be changed. Instance, Region and role.
+pub fn without_token(incident: &Incident) -> BTreeSet<(String, String, String)> {
+    let known = incident.hunted.as_ref().zip(incident.account());
+    let open = known.map(|((found, _), account)| {
+        let open = robbed(incident, found, &account).into_iter().filter_map(|(id, role)| {
+            let region = found.without_token.get(id)?;
+            Some((id.to_owned(), region.clone(), role.to_owned()))
+        });
+        open.collect::<BTreeSet<_>>()
+    });
+    let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
+        Action::RequireImdsV2(of) => Some((of.instance_id.clone(), of.region.clone(), of.role_name.clone())),
+        _ => None,
+    });
+    open.unwrap_or_default().into_iter().chain(asked).collect()
+}
+
+/// Whether AWS has shown that an instance gives out its role with a token only, or is gone.
+pub fn asks_for_token(incident: &Incident, instance_id: &str) -> bool {
+    incident.hunted.as_ref().is_some_and(|(found, _)| !found.without_token.contains_key(instance_id))
 }
 
 /// Other users than the victim whose sessions have to be revoked.

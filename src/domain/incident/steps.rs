@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::state::Incident;
-use super::{eradication, reached};
+use super::{eradication, hunting, reached};
 use crate::domain::action::{
-    Action, DeactivateAccessKey, DeleteLoginProfile, NOTHING_TO_UNDO, RevokeRoleSessions, RevokeUserSessions,
+    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
+    RevokeRoleSessions, RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -111,6 +112,22 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
         "delete-login-profile" => {
             let delete = |user_name: String| Action::DeleteLoginProfile(DeleteLoginProfile { user_name });
             reached::passwords(incident).into_iter().map(|user| action(Some(user.clone()), delete(user))).collect()
+        }
+        "deactivate-mfa-device" => {
+            let since = hunting::since(incident);
+            let off = |(user_name, serial_number)| {
+                let device = DeactivateMfaDevice { user_name, serial_number, since };
+                let place = format!("{}.{}", device.user_name, device.device().replace('/', "-"));
+                action(Some(place), Action::DeactivateMfaDevice(device))
+            };
+            reached::devices(incident).into_iter().map(off).collect()
+        }
+        "require-imdsv2" => {
+            let require = |(instance_id, region, role_name)| {
+                let require = RequireImdsV2 { region, instance_id, role_name };
+                action(Some(require.instance_id.clone()), Action::RequireImdsV2(require))
+            };
+            reached::without_token(incident).into_iter().map(require).collect()
         }
         "revoke-role-sessions" => {
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
@@ -322,9 +339,13 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
             _ => false,
         })
     };
+    // By its trust policy others can take a role, and through its instances.
     let door_closed_at = |role: &str| {
-        let is =
-            |step: &&Step| matches!(&step.offer, Offer::Action(Action::RestoreTrustPolicy(of)) if of.role_name == role);
+        let is = |step: &&Step| match &step.offer {
+            Offer::Action(Action::RestoreTrustPolicy(of)) => of.role_name == role,
+            Offer::Action(Action::RequireImdsV2(of)) => of.role_name == role,
+            _ => false,
+        };
         steps.iter().filter(is).filter_map(done_at).max()
     };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
@@ -335,9 +356,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         {
             None
         }
-        (Offer::Action(Action::DeleteLoginProfile(of)), None) if reached::has_no_password(incident, &of.user_name) => {
-            None
-        }
+        (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
@@ -353,6 +372,19 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(_), Some(_)) => None,
     };
     steps.iter().filter_map(|step| Some((step.clone(), why(step)?))).collect()
+}
+
+/// Whether a search has shown that nothing is left of it to do, and nobody has undone it since.
+fn is_shown_done(incident: &Incident, step: &Step, action: &Action) -> bool {
+    let done = match action {
+        Action::DeleteLoginProfile(of) => reached::has_no_password(incident, &of.user_name),
+        Action::DeactivateMfaDevice(of) => reached::is_off_user(incident, &of.serial_number),
+        Action::RequireImdsV2(of) => reached::asks_for_token(incident, &of.instance_id),
+        _ => false,
+    };
+    let searched_at = incident.swept.as_ref().map(|(_, at)| *at);
+    let undone = |request: &Request| request.lost.as_ref().is_some_and(|(at, _)| searched_at.is_none_or(|of| of < *at));
+    done && !incident.requests_for(&step.id).any(undone)
 }
 
 /// Whether a session of this user or role has worked after its revocation: then it is to be revoked again.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{ScaledBy, SpotRequest};
+
 /// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
@@ -35,8 +37,30 @@ pub struct Instance {
     pub volumes: BTreeMap<String, Volume>,
     /// ARN under which AWS asks whether a snapshot may be made.
     pub snapshots_arn: String,
+    /// The Auto Scaling group that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled_by: Option<ScaledBy>,
+    /// How its metadata service gives out its role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+    /// The spot request that has started it and can still start another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot: Option<Box<SpotRequest>>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// The metadata service of an instance.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// AWS's word: `optional`, or `required` for `IMDSv2` alone.
+    pub tokens: String,
+    /// How far its answers go.
+    pub hop_limit: i32,
+    /// `enabled` or `disabled`.
+    pub endpoint: String,
+    /// Whether that is in force; a change takes a moment.
+    pub applied: bool,
 }
 
 /// A volume of an instance.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::KeyStatus;
@@ -137,6 +138,17 @@ pub struct ProfileTree {
     pub identity: Identity,
     /// Names of its roles.
     pub roles: Vec<String>,
+}
+
+/// A user, and one device that may be on it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct MfaDevice {
+    /// Which user.
+    pub owner: Identity,
+    /// The device: an ARN, or what is printed on a hardware token.
+    pub serial_number: String,
+    /// Since when it is on the user; absent when it is not.
+    pub enabled_at: Option<DateTime<Utc>>,
 }
 
 /// A role's trust policy, and what it was before a change.

@@ -46,6 +46,7 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
         "CreatePolicyVersion" => (response, "policyVersion.versionId"),
         "DeletePolicyVersion" => (request, "versionId"),
         "AddUserToGroup" | "RemoveUserFromGroup" => (request, "userName"),
+        "EnableMFADevice" | "DeactivateMFADevice" => (request, "serialNumber"),
         "CreateAccessKey" => (response, "accessKey.userName"),
         "CreateLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" | "UpdateAssumeRolePolicy" => {
             return Some(String::new());
@@ -99,5 +100,8 @@ mod tests {
         assert_eq!(of(targets).as_deref(), Some("1 two"));
         assert_eq!(of(&targets.replace(r#""rule":"r""#, r#""rule":"r","eventBusName":"other""#)), None);
         assert_eq!(of(r#"{"eventSource":"iam.amazonaws.com","eventName":"CreateUser"}"#), None);
+        let device = r#"{"eventSource":"iam.amazonaws.com","eventName":"EnableMFADevice",
+            "requestParameters":{"userName":"ci","serialNumber":"arn:aws:iam::111122223333:mfa/phone"}}"#;
+        assert_eq!(of(device).as_deref(), Some("arn:aws:iam::111122223333:mfa/phone"));
     }
 }

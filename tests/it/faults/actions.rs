@@ -11,6 +11,7 @@ use crate::world::{ANA, BEN, CHRIS, World};
 /// A hung call is given up after 8 s and read back for 16 more; a dead process's call is read back after 20.
 const LIMIT: Duration = Duration::from_secs(90);
 const USER_POLICY: (&str, &str) = ("deploy-bot", "AWSRevokeOlderSessions");
+const REGION: &str = "us-east-1";
 const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 
 /// A change, or the undoing of one.
@@ -18,6 +19,8 @@ const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 enum Change {
     DeactivateKey,
     DeletePassword,
+    TakeDeviceOff,
+    RequireToken,
     RevokeUser,
     RevokeRole,
     UndoUser,
@@ -34,9 +37,10 @@ enum Fault {
     UndoneTwice,
 }
 
-use Change::{DeactivateKey, DeletePassword, RevokeRole, RevokeUser, UndoRole, UndoUser};
+use Change::{DeactivateKey, DeletePassword, RequireToken, RevokeRole, RevokeUser, TakeDeviceOff, UndoRole, UndoUser};
 
-const CHANGES: [Change; 6] = [DeactivateKey, DeletePassword, RevokeUser, RevokeRole, UndoUser, UndoRole];
+const CHANGES: [Change; 8] =
+    [DeactivateKey, DeletePassword, TakeDeviceOff, RequireToken, RevokeUser, RevokeRole, UndoUser, UndoRole];
 const FAULTS: [Fault; 6] = [
     Fault::Refused,
     Fault::LostAndNotDone,
@@ -45,6 +49,11 @@ const FAULTS: [Fault; 6] = [
     Fault::DiesBeforeTheRecord,
     Fault::UndoneTwice,
 ];
+
+/// The one that the account has had all along.
+fn instance(w: &World) -> String {
+    w.account.instances(REGION).remove(0)
+}
 
 impl Change {
     const fn is_undo(self) -> bool {
@@ -60,6 +69,8 @@ impl Change {
         match self {
             DeactivateKey => format!("deactivate-access-key.{}", w.stolen_key()),
             DeletePassword => "delete-login-profile.deploy-bot".into(),
+            TakeDeviceOff => "deactivate-mfa-device.deploy-bot.phone".into(),
+            RequireToken => format!("require-imdsv2.{}", instance(w)),
             RevokeUser | UndoUser => "revoke-user-sessions".into(),
             RevokeRole | UndoRole => "revoke-role-sessions".into(),
         }
@@ -69,6 +80,8 @@ impl Change {
         match self {
             DeactivateKey => "UpdateAccessKey",
             DeletePassword => "DeleteLoginProfile",
+            TakeDeviceOff => "DeactivateMFADevice",
+            RequireToken => "ModifyInstanceMetadataOptions",
             RevokeUser => "PutUserPolicy",
             RevokeRole => "PutRolePolicy",
             UndoUser => "DeleteUserPolicy",
@@ -81,6 +94,8 @@ impl Change {
         match self {
             DeactivateKey => "· Deactivate access key",
             DeletePassword => "· Delete the console password",
+            TakeDeviceOff => "· Take MFA device phone",
+            RequireToken => "· Require IMDSv2",
             RevokeUser | UndoUser => "· Revoke all sessions minted",
             RevokeRole | UndoRole => "· Revoke all older sessions of role",
         }
@@ -99,6 +114,8 @@ impl Change {
         match self {
             DeactivateKey => w.account.key_status(&w.stolen_key()) == Some(KeyStatus::Inactive),
             DeletePassword => !w.account.has_password(USER_POLICY.0),
+            TakeDeviceOff => w.account.mfa_devices(USER_POLICY.0).is_empty(),
+            RequireToken => w.account.forged_request_credentials(REGION, &instance(w)).is_none(),
             RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
             RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
             UndoUser => !RevokeUser.holds(w),
@@ -112,11 +129,21 @@ impl Change {
         if self.is_of_role() {
             w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;
             w.until("the step is there", |w| w.card(ANA, self.step_card()).is_some()).await;
+        } else if self == RequireToken {
+            let stolen = w.account.forged_request_credentials(REGION, &instance(w)).unwrap();
+            aws_sdk_iam::Client::new(&w.sdk(&stolen)).list_roles().send().await.unwrap();
+            w.clock.advance(chrono::TimeDelta::minutes(6));
+            w.command(ANA, &format!("/irp open {}", stolen.access_key_id)).await;
+            w.until_within(LIMIT, "it is offered", |w| w.offers(self.step_card(), self.button())).await;
         } else {
-            if self == DeletePassword {
+            if matches!(self, DeletePassword | TakeDeviceOff) {
                 let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys(USER_POLICY.0)[0]));
-                let set = stolen.create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
-                set.send().await.unwrap();
+                if self == DeletePassword {
+                    let set = stolen.create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
+                    set.send().await.unwrap();
+                } else {
+                    w.enrols(&stolen, "phone").await;
+                }
                 // The trail shows it.
                 w.clock.advance(chrono::TimeDelta::minutes(6));
             }
@@ -178,7 +205,8 @@ impl Change {
         let refused = match self {
             DeactivateKey => "never switched on again",
             DeletePassword => "cannot be put back",
-            RevokeUser | RevokeRole => {
+            TakeDeviceOff => "enrols a device anew",
+            RevokeUser | RevokeRole | RequireToken => {
                 w.carry_out_with(self.step_card(), "irp.undo", "Undo INC-1.1").await;
                 "There is nothing to undo"
             }
@@ -188,11 +216,12 @@ impl Change {
             let answer = w.forged_click(ANA, "irp.undo", &undo).await;
             assert!(answer.contains(refused), "{answer}");
         }
-        let undone = matches!(self, RevokeUser | RevokeRole);
-        assert_eq!(w.account.count(self.call()), 1);
+        let undone = matches!(self, RevokeUser | RevokeRole | RequireToken);
+        // One call switches it on and off.
+        assert_eq!(w.account.count(self.call()), if self == RequireToken { 2 } else { 1 });
         assert_eq!(self.holds(w), !undone);
         for (role, call) in [(false, "DeleteUserPolicy"), (true, "DeleteRolePolicy")] {
-            let is_undoable = !matches!(self, DeactivateKey | DeletePassword);
+            let is_undoable = matches!(self, RevokeUser | RevokeRole | UndoUser | UndoRole);
             let expected = usize::from(is_undoable && self.is_of_role() == role);
             assert_eq!(w.account.count(call), expected, "{call}");
         }

@@ -32,9 +32,12 @@ enum Change {
     Url,
     Image,
     Code,
+    Group,
+    Template,
+    Configuration,
 }
 
-const CHANGES: [Change; 15] = [
+const CHANGES: [Change; 18] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -50,6 +53,9 @@ const CHANGES: [Change; 15] = [
     Change::Url,
     Change::Image,
     Change::Code,
+    Change::Group,
+    Change::Template,
+    Change::Configuration,
 ];
 
 impl Change {
@@ -95,6 +101,16 @@ impl Change {
                 hands.opens_a_function().await;
                 made("Lambda::Url", "sync", "us-east-1")
             }
+            Self::Group => {
+                let template = hands.makes_a_template().await;
+                hands.keeps_up("miners", &template, (1, 1)).await;
+                made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
+            }
+            Self::Template => made("EC2::LaunchTemplate", &hands.makes_a_template().await, "us-west-2"),
+            Self::Configuration => {
+                hands.makes_a_configuration("c").await;
+                made("AutoScaling::LaunchConfiguration", "c", "us-west-2")
+            }
             Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
             Self::Image => {
                 let (image, event) = hands.shares_an_image().await;
@@ -121,6 +137,9 @@ impl Change {
             Self::Url => ("· Delete the URL", "DeleteFunctionUrlConfig"),
             Self::Image => ("· Take image", "ModifyImageAttribute"),
             Self::Code => ("· Put the code of function", "UpdateFunctionCode"),
+            Self::Group => ("· Stop Auto Scaling group", "DetachInstances"),
+            Self::Template => ("· Delete launch template", "DeleteLaunchTemplate"),
+            Self::Configuration => ("· Delete launch configuration", "DeleteLaunchConfiguration"),
         }
     }
 
@@ -142,6 +161,9 @@ impl Change {
             Self::Profile => w.account.roles_anywhere_profiles(&trace.region).is_empty(),
             Self::Permissions => w.account.statements(&trace.region, &trace.id) == ["api"],
             Self::Url => !w.account.has_function_url(&trace.region, &trace.id),
+            Self::Group => w.account.scaling_groups(&trace.region)[0].1 == 0,
+            Self::Template => w.account.launch_templates(&trace.region).is_empty(),
+            Self::Configuration => w.account.launch_configurations(&trace.region).is_empty(),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::caller::Resource;
+use super::super::caller::{Caller, Resource};
+use super::super::policy::Context;
 use super::super::service_role::{self, Taker};
 use super::super::state::{Session, World};
 use super::super::wire::{ApiError, Node};
@@ -46,6 +47,11 @@ pub(in crate::aws) struct Instance {
     pub(in crate::aws) user_data: Option<String>,
     pub(in crate::aws) tags: Tags,
     pub(in crate::aws) phase: Phase,
+    /// Whether the metadata service asks for a token, and when that was changed last.
+    pub(in crate::aws) token_required: bool,
+    pub(in crate::aws) metadata_changed_at: Option<DateTime<Utc>>,
+    /// The spot request that has started it.
+    pub(in crate::aws) spot_request: Option<String>,
     /// The role's session that it has now.
     pub(in crate::aws) session: Option<Session>,
 }
@@ -90,21 +96,30 @@ pub(super) fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Inst
     })
 }
 
-/// What a launch asks for, checked.
-struct Launch {
-    image_id: String,
-    kind: String,
-    count: i64,
-    key_name: Option<String>,
-    profile: Option<String>,
-    group_ids: Vec<String>,
-    user_data: Option<String>,
-    tags: Tags,
-    volume_tags: Tags,
+/// What is started, checked.
+#[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of AWS's own")]
+pub(in crate::aws) struct Launch {
+    pub(in crate::aws) image_id: String,
+    pub(in crate::aws) kind: String,
+    pub(in crate::aws) key_name: Option<String>,
+    /// Name of the instance profile.
+    pub(in crate::aws) profile: Option<String>,
+    /// The default group, where there is none.
+    pub(in crate::aws) group_ids: Vec<String>,
+    /// As sent: base64.
+    pub(in crate::aws) user_data: Option<String>,
+    pub(in crate::aws) tags: Tags,
+    pub(in crate::aws) volume_tags: Tags,
+    pub(in crate::aws) keeps_volume: bool,
+    pub(in crate::aws) no_termination: bool,
+    pub(in crate::aws) no_stop: bool,
+    /// Of the metadata service.
+    pub(in crate::aws) token_required: bool,
 }
 
 pub(super) fn run(call: &mut Call<'_>) -> Result<Node, ApiError> {
-    let launch = checked(call)?;
+    let (launch, count) = checked(call)?;
     let token = call.params.get("ClientToken").map(str::to_owned);
     if let Some(ids) = token.as_ref().map(|token| call.here().map(|region| region.launches.get(token).cloned())) {
         let region = call.here()?;
@@ -116,8 +131,9 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<Node, ApiError> {
     }
     call.unless_dry()?;
     let reservation_id = new_id("r");
-    let started: Vec<Instance> =
-        (0..launch.count).map(|_| start_one(call, &launch, &reservation_id)).collect::<Result<_, _>>()?;
+    let (region, now) = (call.region, call.now);
+    let start = |_| start_one(call.world, region, &launch, &reservation_id, now);
+    let started: Vec<Instance> = (0..count).map(start).collect::<Option<_>>().ok_or_else(ApiError::invalid_token)?;
     if let Some(token) = token {
         let ids = started.iter().map(|instance| instance.id.clone()).collect();
         call.here()?.launches.insert(token, ids);
@@ -125,7 +141,8 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<Node, ApiError> {
     Ok(reservation(call, &started))
 }
 
-fn checked(call: &mut Call<'_>) -> Result<Launch, ApiError> {
+/// What a call asks for, and how many.
+fn checked(call: &mut Call<'_>) -> Result<(Launch, i64), ApiError> {
     let image_id = call.required("ImageId")?;
     let kind = call.params.get("InstanceType").unwrap_or("m1.small").to_owned();
     let group_ids: Vec<String> = call.params.items("SecurityGroupId", "").into_iter().map(str::to_owned).collect();
@@ -173,40 +190,65 @@ fn checked(call: &mut Call<'_>) -> Result<Launch, ApiError> {
     if let Some(name) = &key_name {
         keys::check(region, name)?;
     }
-    let default = region.groups.values().find(|group| group.name == "default").map(|group| group.id.clone());
-    let group_ids = if group_ids.is_empty() { default.into_iter().collect() } else { group_ids };
-    let count = most.min(COUNT_MAX);
-    Ok(Launch { image_id, kind, count, key_name, profile, group_ids, user_data, tags, volume_tags })
+    let params = call.params;
+    let launch = Launch {
+        image_id,
+        kind,
+        key_name,
+        profile,
+        group_ids,
+        user_data,
+        tags,
+        volume_tags,
+        keeps_volume: params.get("BlockDeviceMapping.1.Ebs.DeleteOnTermination") == Some("false"),
+        no_termination: params.get("DisableApiTermination") == Some("true"),
+        no_stop: params.get("DisableApiStop") == Some("true"),
+        token_required: params.get("MetadataOptions.HttpTokens") == Some("required"),
+    };
+    Ok((launch, most.min(COUNT_MAX)))
 }
 
 /// The instance profile asked for. Its role is passed on, for which the caller needs leave.
 fn profile(call: &Call<'_>) -> Result<Option<String>, ApiError> {
     let arn = call.params.get("IamInstanceProfile.Arn").and_then(|arn| arn.rsplit('/').next());
     let Some(name) = call.params.get("IamInstanceProfile.Name").or(arn) else { return Ok(None) };
-    let role = service_role::of_profile(call.world, name).ok_or_else(|| {
-        bad_value(format!(
-            "Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
-        ))
-    })?;
-    let arn = call.world.role_arn(role);
-    let mut context = call.context.clone();
-    context.insert("iam:passedtoservice", SERVICE.to_owned());
-    call.caller.authorize("iam:PassRole", &Resource { label: arn.clone(), arn }, &context)?;
+    pass(call.world, call.caller, call.context, name)?;
     Ok(Some(name.to_owned()))
 }
 
-fn start_one(call: &mut Call<'_>, launch: &Launch, reservation_id: &str) -> Result<Instance, ApiError> {
-    let zone = format!("{}a", call.region);
-    let (now, params) = (call.now, call.params);
-    let region = call.here()?;
+/// Refuses a caller who may not hand this profile's role to an instance.
+pub(in crate::aws) fn pass(world: &World, caller: &Caller, context: &Context, profile: &str) -> Result<(), ApiError> {
+    let role = service_role::of_profile(world, profile).ok_or_else(|| {
+        bad_value(format!(
+            "Value ({profile}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+        ))
+    })?;
+    let arn = world.role_arn(role);
+    let mut context = context.clone();
+    context.insert("iam:passedtoservice", SERVICE.to_owned());
+    caller.authorize("iam:PassRole", &Resource { label: arn.clone(), arn }, &context)
+}
+
+/// Starts one instance, with the role of its profile. `None` in a Region that is not enabled.
+pub(in crate::aws) fn start_one(
+    world: &mut World,
+    region_name: &str,
+    launch: &Launch,
+    reservation_id: &str,
+    now: DateTime<Utc>,
+) -> Option<Instance> {
+    let zone = format!("{region_name}a");
+    let region = world.ec2.region_mut(region_name)?;
     let number = region.instances.len() + 10;
+    let default = region.groups.values().find(|group| group.name == "default").map(|group| group.id.clone());
+    let group_ids = if launch.group_ids.is_empty() { default.into_iter().collect() } else { launch.group_ids.clone() };
     let volume = Volume {
         id: new_id("vol"),
         gigabytes: VOLUME_GIGABYTES,
         created_at: now,
         zone: zone.clone(),
         attached_to: None,
-        deleted_with_instance: params.get("BlockDeviceMapping.1.Ebs.DeleteOnTermination") != Some("false"),
+        deleted_with_instance: !launch.keeps_volume,
         tags: launch.volume_tags.clone(),
     };
     let instance = Instance {
@@ -219,20 +261,23 @@ fn start_one(call: &mut Call<'_>, launch: &Launch, reservation_id: &str) -> Resu
         zone,
         private_ip: format!("172.31.{}.{}", number / 250, number % 250 + 4),
         profile: launch.profile.clone(),
-        group_ids: launch.group_ids.clone(),
+        group_ids,
         volume_id: volume.id.clone(),
-        no_termination: params.get("DisableApiTermination") == Some("true"),
-        no_stop: params.get("DisableApiStop") == Some("true"),
+        no_termination: launch.no_termination,
+        no_stop: launch.no_stop,
         user_data: launch.user_data.clone(),
         tags: launch.tags.clone(),
         phase: Phase::Started(now),
+        token_required: launch.token_required,
+        metadata_changed_at: None,
+        spot_request: None,
         session: None,
     };
     let id = instance.id.clone();
     region.volumes.insert(volume.id.clone(), Volume { attached_to: Some(id.clone()), ..volume });
     region.instances.insert(id.clone(), instance.clone());
-    take_role(call.world, call.region, &id, now);
-    Ok(instance)
+    take_role(world, region_name, &id, now);
+    Some(instance)
 }
 
 /// Has EC2 take the role of an instance's profile, if there is one that lets it.
@@ -293,9 +338,13 @@ fn node(call: &Call<'_>, instance: &Instance) -> Node {
         ("rootDeviceName", Node::text(ROOT_DEVICE)),
         ("blockDeviceMapping", Node::Members(ebs.into_iter().collect())),
         ("tagSet", tag_set(&instance.tags)),
+        ("metadataOptions", super::metadata::node(instance, call.now)),
     ];
     if let Some(name) = &instance.key_name {
         fields.push(("keyName", Node::text(name)));
+    }
+    if let Some(request) = &instance.spot_request {
+        fields.extend([("instanceLifecycle", Node::text("spot")), ("spotInstanceRequestId", Node::text(request))]);
     }
     if let Some(name) = &instance.profile {
         let arn = format!("arn:aws:iam::{}:instance-profile/{name}", call.world.account);

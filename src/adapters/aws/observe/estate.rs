@@ -1,7 +1,9 @@
 //! Reads machines, functions, doors and what watches the account, in the Region that each is in.
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
-use aws_sdk_ec2::types::{ImageAttributeName, InstanceAttributeName, PermissionGroup, SnapshotAttributeName};
+use aws_sdk_ec2::types::{
+    ImageAttributeName, InstanceAttributeName, InstanceMetadataOptionsState, PermissionGroup, SnapshotAttributeName,
+};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
@@ -9,13 +11,16 @@ use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    ChangedFunction, Function, Ingress, Instance, KeyPair, Observation, PublishedCode, Rule, Sharing, Source, Url,
-    Volume, Watching,
+    ChangedFunction, Function, Ingress, Instance, KeyPair, Metadata, Observation, PublishedCode, Rule, Sharing, Source,
+    Url, Volume, Watching,
 };
 use crate::ports::CloudError;
 
 /// Events that are looked up for one question; each takes half a second.
 const EVENTS_MAX: usize = 6;
+
+/// The tag that AWS gives to an instance of an Auto Scaling group, and takes off one that leaves it: the group's name.
+const SCALED_BY: &str = "aws:autoscaling:groupName";
 
 /// How Lambda writes times.
 const LAST_MODIFIED: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
@@ -32,8 +37,9 @@ macro_rules! asked {
         }
     };
 }
+pub(super) use asked;
 
-fn arn(account: &AccountClients, service: &str, region: &str, resource: &str) -> String {
+pub(super) fn arn(account: &AccountClients, service: &str, region: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{region}:{}:{resource}", account.settings.id)
 }
 
@@ -65,6 +71,15 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         };
         Some((id, volume))
     });
+    let group = found.tags().iter().find(|tag| tag.key() == Some(SCALED_BY)).and_then(|tag| tag.value());
+    let scaled_by = match group {
+        Some(group) => super::scaling::scaled_by(account, region, group, id).await?,
+        None => None,
+    };
+    let spot = match found.spot_instance_request_id() {
+        Some(request) => super::scaling::spot(account, region, request).await?.map(Box::new),
+        None => None,
+    };
     Ok(Observation::Instance(Instance {
         id: id.to_owned(),
         arn: arn(account, "ec2", region, &format!("instance/{id}")),
@@ -79,6 +94,14 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         groups: found.security_groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
         volumes: volumes.collect(),
         snapshots_arn: format!("arn:aws:ec2:{region}::snapshot/*"),
+        scaled_by,
+        spot,
+        metadata: found.metadata_options().map(|options| Metadata {
+            tokens: options.http_tokens().map(|word| word.as_str().to_owned()).unwrap_or_default(),
+            hop_limit: options.http_put_response_hop_limit().unwrap_or_default(),
+            endpoint: options.http_endpoint().map(|word| word.as_str().to_owned()).unwrap_or_default(),
+            applied: options.state() == Some(&InstanceMetadataOptionsState::Applied),
+        }),
         tags: found.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect(),
     }))
 }

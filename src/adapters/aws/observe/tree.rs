@@ -11,9 +11,10 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{Owner, fault, keys, percent_decoded, present, role, user};
+use crate::adapters::aws::instant;
 use crate::adapters::aws::trail::RegionTrail;
 use crate::domain::observation::{
-    GroupTree, Holder, Identity, Observation, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree,
+    GroupTree, Holder, Identity, MfaDevice, Observation, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree,
 };
 use crate::ports::CloudError;
 
@@ -178,6 +179,25 @@ pub(super) async fn of_login(iam: &Client, user_name: &str) -> Read<Observation>
     let (owner, present) = tokio::try_join!(user(iam, user_name), login(iam, user_name))?;
     let Some(owner) = owner else { return Ok(Observation::OwnerMissing) };
     Ok(Observation::Attached { owner: owner.into(), present, other_arn: None })
+}
+
+pub(super) async fn of_device(iam: &Client, user_name: &str, serial_number: &str) -> Read<Observation> {
+    let devices = async {
+        let devices: Option<Vec<aws_sdk_iam::types::MfaDevice>> = asked!(
+            "iam:ListMFADevices",
+            iam.list_mfa_devices().user_name(user_name).into_paginator().items().send().try_collect()
+        )?;
+        Ok::<_, CloudError>(devices.unwrap_or_default())
+    };
+    let (owner, devices) = tokio::try_join!(user(iam, user_name), devices)?;
+    let Some(owner) = owner else { return Ok(Observation::OwnerMissing) };
+    let on = devices.iter().find(|device| device.serial_number == serial_number);
+    Ok(Observation::MfaDevice(MfaDevice {
+        owner: owner.into(),
+        serial_number: serial_number.to_owned(),
+        // A time that cannot be read counts as one from before the attacker.
+        enabled_at: on.map(|device| instant(&device.enable_date).unwrap_or_default()),
+    }))
 }
 
 pub(super) async fn of_trust(

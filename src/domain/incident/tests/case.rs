@@ -38,6 +38,8 @@ pub(super) struct Case {
     pub(super) key: KeyStatus,
     pub(super) user_policy: Option<String>,
     pub(super) role_policy: Option<String>,
+    /// The password, group or instance that a change is about, as it is and as the call leaves it.
+    pub(super) estate: [Observation; 2],
 }
 
 pub(super) fn user(id: &str) -> UserId {
@@ -126,6 +128,7 @@ impl Case {
             key: KeyStatus::Active,
             user_policy: None,
             role_policy: None,
+            estate: [Observation::OwnerMissing, Observation::OwnerMissing],
         };
         case.apply(vec![Event::Identified {
             found: identified(&[(KEY, KeyStatus::Active), (OTHER_KEY, KeyStatus::Active)]),
@@ -178,6 +181,9 @@ impl Case {
             }
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => {
                 policy("role/app", "AROA1", &self.role_policy)
+            }
+            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
+                self.estate[0].clone()
             }
             other => panic!("this case has no {}", other.kind()),
         }
@@ -253,6 +259,9 @@ impl Case {
             Action::DeactivateAccessKey { .. } => self.key = KeyStatus::Inactive,
             Action::RevokeUserSessions { .. } | Action::RestoreUserPolicy { .. } => self.user_policy = document,
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => self.role_policy = document,
+            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
+                self.estate[0] = self.estate[1].clone();
+            }
             other => panic!("this case has no {}", other.kind()),
         }
     }

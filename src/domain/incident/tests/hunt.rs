@@ -2,20 +2,23 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::case::{Case, KEY, OTHER_KEY, identified};
+use super::case::{Case, KEY, OTHER_KEY, identified, request};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::identification::Identification;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
-use crate::domain::incident::event::Event;
+use crate::domain::incident::eradication::by_hand;
+use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::hunting::{Sweep, due_at};
 use crate::domain::incident::overruling::words;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
+use crate::domain::observation::{Identity, Observation};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::{Who, Word};
+use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
 fn reached(key: &str, principal: &str) -> Reached {
@@ -243,6 +246,116 @@ fn a_password_that_the_attacker_knows_is_taken_away_before_the_sessions_are_revo
     found.without_password.insert("ci".into());
     case.found(found);
     assert!(!lacking(&case).iter().any(|(id, _)| id.starts_with("delete-login-profile")), "{:?}", lacking(&case));
+}
+
+#[test]
+fn what_is_undone_after_a_search_is_missing_until_the_next_one() {
+    let mut case = Case::new();
+    let arn = "arn:aws:iam::111122223333:user/ci";
+    let known = Hunted { credentials: vec![password(arn)], ..Hunted::default() };
+    case.found(known.clone());
+    let login = |present| {
+        let owner = Identity { id: "AIDA1".into(), arn: arn.into(), path: "/".into() };
+        Observation::Attached { owner, present, other_arn: None }
+    };
+    case.estate = [login(true), login(false)];
+    case.ask("U1", &["delete-login-profile"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    case.found(Hunted { without_password: ["ci".to_owned()].into(), ..known });
+    case.sweep(None, vec![]);
+    let lacks = |case: &Case| {
+        missing(&case.incident, &case.playbook).iter().any(|(step, _)| step.id.as_str() == "delete-login-profile.ci")
+    };
+    assert!(!lacks(&case));
+    case.minutes(1);
+    let lost = vec![Lost { request: request(1), why: "set again".into() }];
+    case.apply(vec![Event::ContainmentChecked { held: vec![], lost, new_keys: vec![], unread: vec![] }]);
+    assert!(lacks(&case), "the search was before");
+    case.sweep(None, vec![]);
+    assert!(!lacks(&case), "somebody has taken it away again");
+}
+
+#[test]
+fn an_mfa_device_that_the_attacker_has_added_is_taken_off_and_one_of_the_owners_is_not() {
+    let phone = "arn:aws:iam::111122223333:mfa/team/phone";
+    let on = |user: &str, deeds: &[(&str, &str, bool)]| Trace {
+        made_by_attacker: false,
+        state: State::Modified,
+        deeds: deeds
+            .iter()
+            .map(|(operation, what, by_attacker)| Deed {
+                operation: (*operation).into(),
+                what: (*what).into(),
+                event_id: "e".into(),
+                by_attacker: *by_attacker,
+            })
+            .collect(),
+        ..made("AWS::IAM::User", user)
+    };
+    let mut case = Case::new();
+    let footprint = vec![
+        made("AWS::IAM::VirtualMFADevice", phone),
+        on("ci", &[("EnableMFADevice", phone, true)]),
+        on("release", &[("EnableMFADevice", "GAHT1", true), ("DeactivateMFADevice", "GAHT1", false)]),
+        // Taken off by the attacker and put on again by the owner.
+        on("ana", &[("DeactivateMFADevice", "GAHT2", true), ("EnableMFADevice", "GAHT2", false)]),
+        on("ben", &[("DeactivateMFADevice", "GAHT3", true)]),
+    ];
+    case.found(Hunted { footprint, ..Hunted::default() });
+    let step = "deactivate-mfa-device.ci.team-phone";
+    let devices = |case: &Case| -> Vec<String> {
+        titles(case).into_iter().filter(|id| id.starts_with("deactivate-mfa-device")).collect()
+    };
+    assert_eq!(devices(&case), [step]);
+    let all = titles(&case);
+    let place = |id: &str| all.iter().position(|of| of == id).unwrap();
+    assert!(place(step) < place("revoke-user-sessions"), "{all:?}");
+    let lacks =
+        |case: &Case| missing(&case.incident, &case.playbook).iter().any(|(lacking, _)| lacking.id.as_str() == step);
+    assert!(lacks(&case));
+    // What the attacker has taken off is for its owner to put on again.
+    let by_hand: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
+    assert_eq!(by_hand, ["ben"]);
+    // Somebody has taken it off by hand.
+    let (mut found, _) = case.incident.hunted.clone().unwrap();
+    found.devices_off.insert(phone.into());
+    case.found(found);
+    assert_eq!(devices(&case), [""; 0]);
+    assert!(!lacks(&case));
+    // One on a user of theirs goes with the user.
+    let theirs = Trace { made_by_attacker: true, ..on("backdoor", &[("EnableMFADevice", "GAHT4", true)]) };
+    case.found(Hunted { footprint: vec![theirs], ..Hunted::default() });
+    assert_eq!(devices(&case), [""; 0]);
+}
+
+#[test]
+fn an_instance_whose_role_was_stolen_asks_for_a_token_before_the_role_is_revoked() {
+    let mut case = Case::new();
+    let session = |role: &str, name: &str| {
+        reached("ASIAI44QH8DHBEXAMPLE", &format!("arn:aws:sts::111122223333:assumed-role/{role}/{name}"))
+    };
+    let credentials =
+        vec![session("web", "i-0a"), session("web", "i-0b"), session("miner", "i-0c"), session("app", "s")];
+    // One runs for the attacker: it is ended.
+    let footprint = vec![made("AWS::EC2::Instance", "i-0c")];
+    let open = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), "eu-west-1".to_owned())).collect();
+    let found = Hunted { credentials, footprint, without_token: open(&["i-0a", "i-0c"]), ..Hunted::default() };
+    case.found(found.clone());
+    let required = |case: &Case| -> Vec<String> {
+        titles(case).into_iter().filter(|id| id.starts_with("require-imdsv2")).collect()
+    };
+    assert_eq!(required(&case), ["require-imdsv2.i-0a"]);
+    let all = titles(&case);
+    let place = |id: &str| all.iter().position(|of| of == id).unwrap();
+    assert!(place("require-imdsv2.i-0a") < place("revoke-assumed-roles.web"), "{all:?}");
+    let lacks = |case: &Case| {
+        missing(&case.incident, &case.playbook).iter().any(|(step, _)| step.id.as_str().starts_with("require"))
+    };
+    assert!(lacks(&case));
+    // Somebody has seen to it by hand.
+    case.found(Hunted { without_token: open(&[]), ..found });
+    assert!(required(&case).is_empty() && !lacks(&case));
 }
 
 #[test]

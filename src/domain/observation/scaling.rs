@@ -1,0 +1,139 @@
+//! What AWS says of what starts instances by itself, and of what they are made from: as much as is needed to stop it in
+//! order, and to know after the fact what was there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// An Auto Scaling group.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ScalingGroup {
+    /// Its ARN, which has an id that is never given twice.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+    /// It never has fewer instances than this,
+    pub min_size: i32,
+    /// and never more than this.
+    pub max_size: i32,
+    /// So many it keeps up.
+    pub desired: i32,
+    /// What its instances are made from: `launch template lt-…, version 3`.
+    pub launches_from: Vec<String>,
+    /// Its subnets, else its Availability Zones.
+    pub places: Vec<String>,
+    /// Load balancers and target groups that its instances are put behind.
+    pub behind: Vec<String>,
+    /// What it does not do at present: `Launch`.
+    pub suspended: BTreeSet<String>,
+    /// AWS's word for what it refuses: `prevent-all-deletion`.
+    pub deletion_protection: Option<String>,
+    /// Whether it keeps instances ready that are not in it yet.
+    pub warm_pool: bool,
+    /// Its instances, by id.
+    pub members: BTreeMap<String, Member>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An instance of a group.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// AWS's word: `InService`, `Pending:Wait`.
+    pub lifecycle: String,
+    /// Whether the group has started it. What somebody has attached has no template here.
+    pub launched: bool,
+}
+
+impl Member {
+    /// Whether it is on its way out: nothing is started in its place that is not to be.
+    pub fn is_leaving(&self) -> bool {
+        self.lifecycle.starts_with("Detach") || self.lifecycle.starts_with("Terminat")
+    }
+
+    /// Whether AWS takes it out of its group as it is now.
+    pub fn can_leave(&self) -> bool {
+        matches!(self.lifecycle.as_str(), "InService" | "Standby")
+    }
+}
+
+/// The group that an instance is in.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ScaledBy {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// It never has fewer instances than this.
+    pub min_size: i32,
+    /// So many it keeps up.
+    pub desired: i32,
+}
+
+/// A request for spot instances that can still start one. One that is cancelled, closed or has failed counts as gone.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct SpotRequest {
+    /// `sir-…`: never given twice.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// AWS's word: `open`, `active`.
+    pub state: String,
+    /// Whether it starts another instance when one has ended.
+    pub persistent: bool,
+    /// What it has started and runs.
+    pub instance_id: Option<String>,
+    /// What it starts.
+    pub launch: Launch,
+}
+
+/// A launch template with all its versions.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct LaunchTemplate {
+    /// `lt-…`: never given twice.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+    /// By whom, an ARN.
+    pub created_by: String,
+    /// The version that counts where none is named.
+    pub default_version: i64,
+    /// What each version starts, by its number.
+    pub versions: BTreeMap<i64, Launch>,
+}
+
+/// A launch configuration.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct LaunchConfiguration {
+    /// Its ARN, which has an id that is never given twice.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+    /// What it starts.
+    pub launch: Launch,
+}
+
+/// What is started.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The image.
+    pub image_id: Option<String>,
+    /// For example `c5.4xlarge`.
+    pub instance_type: Option<String>,
+    /// The key pair that lets people in.
+    pub key_name: Option<String>,
+    /// Name or ARN of the instance profile.
+    pub profile: Option<String>,
+    /// The user data, as AWS gives it: base64.
+    pub user_data: Option<String>,
+    /// Security groups.
+    pub groups: Vec<String>,
+}

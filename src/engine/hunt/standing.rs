@@ -1,0 +1,144 @@
+//! How that stands in AWS which a search has found: what is off or gone by now needs no containment.
+
+use futures_util::future::join_all;
+
+use super::Search;
+use crate::domain::action::REQUIRED;
+use crate::domain::hunt::Hunted;
+use crate::domain::incident::{reached, started};
+use crate::domain::observation::{KeyStatus, Metadata, Observation, Probe};
+
+/// Users and devices that are read after a search, each.
+const USERS_READ_MAX: usize = 20;
+/// Instances that are.
+const STARTED_READ_MAX: usize = 50;
+/// Instances that are looked for in every Region.
+const ROBBED_READ_MAX: usize = 10;
+
+impl Search<'_> {
+    /// Whether those whose password the attacker knows still have one.
+    pub(super) async fn read_passwords(&self, found: &mut Hunted) {
+        let users: Vec<String> = reached::password_holders(found, &self.account)
+            .into_iter()
+            .take(USERS_READ_MAX)
+            .map(str::to_owned)
+            .collect();
+        let read = users.into_iter().map(|user_name| async move {
+            let probe = Probe::LoginProfile { user_name: user_name.clone() };
+            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (user, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::OwnerMissing | Observation::Attached { present: false, .. }) => {
+                    found.without_password.insert(user);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    found.not_known.push(format!("whether user {user} has a password for the console: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Whether the MFA devices that the attacker has added are still on their users.
+    pub(super) async fn read_devices(&self, found: &mut Hunted) {
+        let devices: Vec<(String, String)> = reached::added_devices(found, &self.account)
+            .into_iter()
+            .take(USERS_READ_MAX)
+            .map(|(user, serial)| (user.to_owned(), serial.to_owned()))
+            .collect();
+        let read = devices.into_iter().map(|(user_name, serial_number)| async move {
+            let probe = Probe::MfaDevice { user_name, serial_number: serial_number.clone() };
+            (serial_number, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (serial, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::MfaDevice(device)) if device.enabled_at.is_some() => {}
+                Ok(_) => _ = found.devices_off.insert(serial),
+                Err(error) => {
+                    found.not_known.push(format!("whether MFA device {serial} is still on its user: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Whether instances that something of the attacker's had started have ended.
+    pub(super) async fn read_started(&self, found: &mut Hunted) {
+        let started = started::instances(self.incident).into_keys().take(STARTED_READ_MAX);
+        let read = started.map(|(region, instance_id)| async move {
+            let probe = Probe::Instance { region: region.to_owned(), instance_id: instance_id.clone() };
+            (instance_id, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (instance_id, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::OwnerMissing) => _ = found.ended.insert(instance_id),
+                Ok(_) => {}
+                Err(error) => found.not_known.push(format!("whether instance {instance_id} has ended: {error}")),
+            }
+        }
+    }
+
+    /// Where the instances are whose role's session the attacker has had, as far as they give it out without a token. A
+    /// session does not say in which Region its instance is.
+    pub(super) async fn read_metadata(&self, found: &mut Hunted) {
+        let robbed = reached::robbed(self.incident, found, &self.account);
+        let robbed: Vec<String> = robbed.into_keys().take(ROBBED_READ_MAX).map(str::to_owned).collect();
+        let everywhere = robbed.iter().flat_map(|id| self.regions.iter().map(move |region| (id, region)));
+        let read = everywhere.map(|(instance_id, region)| async move {
+            let probe = Probe::Instance { region: region.clone(), instance_id: instance_id.clone() };
+            (instance_id, region, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (instance_id, region, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::Instance(instance)) => {
+                    let open = |metadata: &Metadata| metadata.tokens != REQUIRED && metadata.endpoint != "disabled";
+                    if instance.metadata.as_ref().is_some_and(open) {
+                        found.without_token.insert(instance_id.clone(), region.clone());
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    // What was known to stand open does not close because it could not be looked at.
+                    let before =
+                        self.incident.hunted.as_ref().and_then(|(before, _)| before.without_token.get(instance_id));
+                    if before == Some(region) {
+                        found.without_token.insert(instance_id.clone(), region.clone());
+                    }
+                    found.not_known.push(format!("whether instance {instance_id} is in {region}: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Whether the keys of other users that were reached can still be used.
+    pub(super) async fn read_keys(&self, found: &mut Hunted) {
+        let victim = self.names.first().map(String::as_str);
+        let users: Vec<String> = reached::users(found, &self.account)
+            .into_iter()
+            .filter(|name| Some(*name) != victim)
+            .map(str::to_owned)
+            .take(USERS_READ_MAX)
+            .collect();
+        let read = users.into_iter().map(|user_name| async move {
+            let probe = Probe::UserKeys { user_name: user_name.clone() };
+            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (user, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::OwnerMissing) => {
+                    let keys = reached::keys_of(found, &self.account, &user);
+                    found.off.extend(keys.into_iter().chain([user]));
+                }
+                Ok(Observation::UserKeys { keys, .. }) => {
+                    let active = |key: &String| {
+                        keys.iter().any(|(id, status)| id.as_str() == key && *status == KeyStatus::Active)
+                    };
+                    let reached = reached::keys_of(found, &self.account, &user);
+                    found.off.extend(reached.into_iter().filter(|key| !active(key)));
+                }
+                Ok(_) => {}
+                Err(error) => found.not_known.push(format!("keys of user {user}: {error}")),
+            }
+        }
+    }
+}
