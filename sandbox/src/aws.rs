@@ -17,6 +17,7 @@ pub(crate) mod ids;
 mod json_operation;
 mod lambda;
 mod operation;
+mod organizations;
 mod pipeline;
 mod policy;
 mod regions;
@@ -50,6 +51,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use ids::Entropy;
+pub use organizations::ServiceControlPolicy;
 use pipeline::Delivery;
 use policy::{Kind, Policy};
 use state::{AccessKey, Policies, Principal, World};

@@ -28,6 +28,7 @@ pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
+pub use scp::{DenyByScp, LiftScp, NEW_POLICY};
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
 pub use trust::RestoreTrustPolicy;
@@ -57,6 +58,7 @@ mod provider;
 mod revocation;
 mod role;
 mod rule;
+mod scp;
 mod sessions;
 mod sharing;
 mod trust;
@@ -106,6 +108,8 @@ pub enum Action {
     DeleteFunctionUrl(DeleteFunctionUrl),
     UnshareImage(UnshareImage),
     RestoreFunctionCode(RestoreFunctionCode),
+    DenyByScp(DenyByScp),
+    LiftScp(LiftScp),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -165,6 +169,8 @@ impl Action {
             Self::DeleteFunctionUrl(change) => change,
             Self::UnshareImage(change) => change,
             Self::RestoreFunctionCode(change) => change,
+            Self::DenyByScp(change) => change,
+            Self::LiftScp(change) => change,
         }
     }
 

@@ -16,6 +16,7 @@ pub mod overruling;
 pub mod owed;
 pub mod reached;
 pub mod risk;
+mod scp;
 pub mod state;
 pub mod steps;
 pub mod together;

@@ -12,10 +12,12 @@ pub use estate::{
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use organization::{ControlPolicy, ServiceControl};
 
 mod estate;
 mod federation;
 mod iam;
+mod organization;
 
 /// A question to AWS about one target.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -204,6 +206,13 @@ pub enum Probe {
         /// Its name.
         rule_name: String,
     },
+    /// The account in its organization, and a service control policy about one of its users or roles.
+    ServiceControl {
+        /// Who.
+        principal: Holder,
+        /// The policy's name.
+        policy_name: String,
+    },
 }
 
 /// Whether a key can sign requests.
@@ -302,6 +311,8 @@ pub enum Observation {
     Anywhere(Anywhere),
     /// A rule of `EventBridge`.
     EventRule(EventRule),
+    /// A deny of the organization's.
+    ServiceControl(ServiceControl),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -336,6 +347,8 @@ impl Observation {
             Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
             Self::EventRule(rule) => Some((&rule.arn, &rule.arn, None)),
             Self::Anywhere(found) => Some((&found.id, &found.arn, None)),
+            // Nothing of the user or role itself is changed: it can be one that only AWS changes.
+            Self::ServiceControl(seen) => Some((&seen.identity.id, &seen.identity.arn, None)),
             Self::OwnerMissing => None,
         }
     }
@@ -374,6 +387,7 @@ impl Observation {
                 arns.extend(function.sources.values().map(|source| source.arn.clone()));
                 arns.extend(function.rules.values().map(|rule| rule.arn.clone()));
             }
+            Self::ServiceControl(seen) => arns.extend(seen.changed()),
             _ => {}
         }
         arns

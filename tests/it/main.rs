@@ -19,6 +19,7 @@ mod hunt;
 mod inventory;
 mod long_plans;
 mod model;
+mod organization;
 mod pack;
 mod peers;
 mod program;

@@ -20,6 +20,7 @@ pub(super) enum Service {
     GuardDuty,
     Iam,
     Lambda,
+    Organizations,
     RolesAnywhere,
     S3,
     SecretsManager,
@@ -37,6 +38,7 @@ impl Service {
             Self::GuardDuty,
             Self::Iam,
             Self::Lambda,
+            Self::Organizations,
             Self::RolesAnywhere,
             Self::S3,
             Self::SecretsManager,
@@ -55,6 +57,7 @@ impl Service {
             Self::GuardDuty => "guardduty",
             Self::Iam => "iam",
             Self::Lambda => "lambda",
+            Self::Organizations => "organizations",
             Self::RolesAnywhere => "rolesanywhere",
             Self::S3 => "s3",
             Self::SecretsManager => "secretsmanager",
@@ -64,7 +67,7 @@ impl Service {
 
     pub(super) fn protocol(self) -> Protocol {
         match self {
-            Self::Athena | Self::CloudTrail | Self::Events | Self::SecretsManager => Protocol::Json,
+            Self::Athena | Self::CloudTrail | Self::Events | Self::Organizations | Self::SecretsManager => Protocol::Json,
             Self::Ec2 => Protocol::Ec2,
             Self::GuardDuty | Self::RolesAnywhere => Protocol::RestJson,
             Self::Lambda => Protocol::Lambda,

@@ -14,6 +14,7 @@ use super::iam::held::{Group, Held, Managed, Profile};
 use super::iam::providers::{Oidc, Saml};
 use super::ids::{self, Entropy};
 use super::lambda::Lambda;
+use super::organizations::Organizations;
 use super::policy::{Kind, Policy};
 use super::roles_anywhere::RolesAnywhere;
 use super::s3::Buckets;
@@ -165,6 +166,8 @@ impl Iam {
 pub(super) enum Principal {
     User { name: String, id: String },
     Role { name: String, id: String, session_name: String },
+    /// A role of the organization's management account, as one session of it.
+    Manager { name: String, id: String, session_name: String },
     Outsider(Outsider),
 }
 
@@ -212,6 +215,7 @@ pub(super) struct World {
     pub(super) lambda: Lambda,
     pub(super) rules: Rules,
     pub(super) roles_anywhere: RolesAnywhere,
+    pub(super) organizations: Organizations,
     pub(super) secrets: Secrets,
     pub(super) buckets: Buckets,
     pub(super) athena: Athena,
@@ -237,6 +241,7 @@ impl World {
             lambda: Lambda::default(),
             rules: Rules::new(),
             roles_anywhere: RolesAnywhere::default(),
+            organizations: Organizations::new(account),
             secrets: Secrets::new(),
             buckets: Buckets::new(),
             athena: Athena::default(),

@@ -9,6 +9,7 @@ use crate::ports::CloudError;
 
 pub(super) mod estate;
 mod federation;
+mod organization;
 mod rules;
 mod tree;
 
@@ -79,6 +80,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             Box::pin(federation::profile(account, region, profile_id)).await
         }
         Probe::EventRule { region, rule_name } => Box::pin(rules::event_rule(account, region, rule_name)).await,
+        Probe::ServiceControl { principal, policy_name } => {
+            Box::pin(organization::service_control(account, principal, policy_name)).await
+        }
         Probe::InstanceProfile { instance_profile_name } => {
             Box::pin(tree::of_profile(iam, instance_profile_name)).await
         }

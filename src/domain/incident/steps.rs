@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::state::Incident;
-use super::{eradication, reached};
+use super::{eradication, reached, scp};
 use crate::domain::action::{
     Action, DeactivateAccessKey, DeleteLoginProfile, NOTHING_TO_UNDO, RevokeRoleSessions, RevokeUserSessions,
 };
@@ -14,8 +14,8 @@ use crate::domain::blast_radius::{AssumedRole, BlastRadius};
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
-use crate::domain::observation::KeyStatus;
-use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
+use crate::domain::observation::{Holder, KeyStatus};
+use crate::domain::playbook::{DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
 
@@ -73,10 +73,7 @@ fn with_undo(incident: &Incident, steps: Vec<Step>) -> impl Iterator<Item = Step
 /// The steps that contain.
 fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let Some(found) = incident.identification() else { return Vec::new() };
-    if let Some(refused) = refusal_for(found.kind) {
-        return vec![refused];
-    }
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = refusal_for(found.kind).into_iter().collect();
     for step in playbook.actions_for(found.kind) {
         if step.action.as_deref() == Some(RESTORE_TRUST) {
             steps.extend(with_undo(incident, eradication::door_steps(incident, step)));
@@ -92,7 +89,7 @@ fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     steps
 }
 
-type Target = (Option<String>, String, Offer);
+pub(super) type Target = (Option<String>, String, Offer);
 
 /// What the playbook's action means for this incident: one offer for each target.
 fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target> {
@@ -116,6 +113,7 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
         }
         "revoke-assumed-roles" => assumed_roles(incident, found),
+        DENY_BY_SCP => scp::offers(incident, found, &assumed_roles(incident, found)),
         "deactivate-access-key" => {
             let deactivate = |user_name: String, access_key_id: AccessKeyId| {
                 let suffix = Some(access_key_id.to_string());
@@ -338,6 +336,8 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(Action::DeleteLoginProfile(of)), None) if reached::has_no_password(incident, &of.user_name) => {
             None
         }
+        // Nothing waits for it; but where it was put, it is to stay.
+        (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
@@ -358,13 +358,15 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
 /// Whether a session of this user or role has worked after its revocation: then it is to be revoked again.
 fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> bool {
     let Some(breach) = incident.breach.as_ref().filter(|breach| breach.at > done_at) else { return false };
+    let role_is = |name: &str| role_session(&breach.principal).is_some_and(|(_, role, _)| role == name);
+    let user_is = |name: &str| breach.principal.contains(":user/") && bare_name(&breach.principal) == name;
     match action {
-        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => {
-            role_session(&breach.principal).is_some_and(|(_, role, _)| role == role_name)
-        }
-        Action::RevokeUserSessions(RevokeUserSessions { user_name }) => {
-            breach.principal.contains(":user/") && bare_name(&breach.principal) == user_name
-        }
+        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => role_is(role_name),
+        Action::RevokeUserSessions(RevokeUserSessions { user_name }) => user_is(user_name),
+        Action::DenyByScp(of) => match &of.principal {
+            Holder::Role(name) => role_is(name),
+            other => user_is(other.name()),
+        },
         _ => false,
     }
 }
