@@ -201,13 +201,19 @@ async fn follow_rules(
 
 /// The playbook that the organisation names, or the one compiled in.
 pub fn playbook(settings: &Settings) -> anyhow::Result<Playbook> {
-    match &settings.organisation.playbook {
+    let playbook = match &settings.organisation.playbook {
         None => Playbook::parse(BUILT_IN).context("the playbook that is compiled in"),
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
             Playbook::parse(&text).with_context(|| path.display().to_string())
         }
-    }
+    };
+    let organization = settings.organisation.organization.as_ref();
+    Ok(Playbook {
+        reaches_organization: organization.is_some(),
+        identity_center_region: organization.and_then(|of| of.identity_center_region.clone()),
+        ..playbook?
+    })
 }
 
 /// Names this process in the log: different for every start.

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::domain::id::ChannelId;
 
 pub mod athena;
+pub mod management;
 pub mod organisation;
 pub mod vault;
 

@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::athena::Athena;
+use crate::config::management::Management;
 use crate::domain::action::{Action, Powers};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::blast_radius::BlastRadius;
@@ -33,15 +34,18 @@ mod enabled;
 pub(in crate::adapters) mod fault;
 mod history;
 mod identify;
+mod identity_center;
 mod inventory;
 mod keep;
 mod observe;
+mod organization;
 mod regional;
 mod trail;
 mod usage;
 
 use enabled::Enabled;
 use fault::fault;
+use organization::Organization;
 use regional::Regions;
 use trail::Trails;
 
@@ -66,6 +70,8 @@ pub struct AwsSettings {
     pub endpoint_url: Option<String>,
     /// The accounts that it may look at.
     pub accounts: Vec<AccountSettings>,
+    /// The management account of their organization, where it is reached.
+    pub organization: Option<Management>,
     /// Instead of the SDK's default chain.
     pub credentials: Option<StaticKey>,
 }
@@ -89,16 +95,6 @@ pub struct AccountSettings {
     pub athena: Option<Athena>,
 }
 
-impl AccountSettings {
-    /// The role that a change of this kind is made with.
-    const fn role_for(&self, powers: Powers) -> Option<&String> {
-        match powers {
-            Powers::Contain => self.contain_role_arn.as_ref(),
-            Powers::Eradicate => self.eradicate_role_arn.as_ref(),
-        }
-    }
-}
-
 /// A key given outright.
 #[derive(Clone, Debug)]
 pub struct StaticKey {
@@ -114,6 +110,7 @@ pub struct AwsCloud {
     endpoint_url: Option<String>,
     vault: Option<Arc<dyn Vault>>,
     accounts: Vec<Arc<AccountClients>>,
+    organization: Option<Arc<Organization>>,
 }
 
 /// Clients for reading one account. Built once, so that connections and sessions are reused.
@@ -125,6 +122,8 @@ struct AccountClients {
     enabled: Enabled,
     /// Absent where the logs cannot be searched.
     logs: Option<athena::Logs>,
+    /// Absent where the management account is not reached.
+    organization: Option<Arc<Organization>>,
 }
 
 impl AwsCloud {
@@ -148,11 +147,15 @@ impl AwsCloud {
             loader = loader.credentials_provider(Credentials::from_keys(key.access_key_id.clone(), secret, None));
         }
         let base = loader.load().await;
+        let organization = match settings.organization {
+            Some(settings) => Some(Arc::new(Organization::new(&base, settings).await)),
+            None => None,
+        };
         let mut accounts = Vec::new();
         for account in settings.accounts {
-            accounts.push(Arc::new(AccountClients::new(&base, account).await));
+            accounts.push(Arc::new(AccountClients::new(&base, account, organization.clone()).await));
         }
-        Self { base, endpoint_url: settings.endpoint_url, vault: None, accounts }
+        Self { base, endpoint_url: settings.endpoint_url, vault: None, accounts, organization }
     }
 
     /// With a vault, into which goes what AWS does not keep of what is deleted.
@@ -167,18 +170,31 @@ impl AwsCloud {
 }
 
 impl AccountClients {
-    async fn new(base: &SdkConfig, settings: AccountSettings) -> Self {
+    async fn new(base: &SdkConfig, settings: AccountSettings, organization: Option<Arc<Organization>>) -> Self {
+        let reader = settings.reader_role_arn.as_deref();
         let (config, canary) =
-            (session(base, &settings, READER_SESSION).await, session(base, &settings, CANARY_SESSION).await);
+            (session(base, reader, READER_SESSION).await, session(base, reader, CANARY_SESSION).await);
         let (iam, trails) = (aws_sdk_iam::Client::new(&config), Trails::new(&config, canary));
         let logs = settings.athena.as_ref().and_then(|athena| athena::Logs::new(&config, athena));
-        Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), logs, settings }
+        Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), logs, organization, settings }
+    }
+
+    /// The role that a change of this kind is made with. An error when there is no way to make it.
+    fn role_for(&self, powers: Powers) -> Result<Option<&String>, CloudError> {
+        Ok(match powers {
+            Powers::Contain => self.settings.contain_role_arn.as_ref(),
+            Powers::Eradicate => self.settings.eradicate_role_arn.as_ref(),
+            Powers::ContainFromOrganization => {
+                let reached = self.organization.as_ref().ok_or_else(organization::none)?;
+                reached.settings.contain_role_arn.as_ref()
+            }
+        })
     }
 }
 
-/// The configuration with a session of the account's reader role; the base identity's where there is none.
-async fn session(base: &SdkConfig, settings: &AccountSettings, name: &str) -> SdkConfig {
-    let Some(arn) = &settings.reader_role_arn else { return base.clone() };
+/// The configuration with a session of a reader role; the base identity's where there is none.
+async fn session(base: &SdkConfig, role: Option<&str>, name: &str) -> SdkConfig {
+    let Some(arn) = role else { return base.clone() };
     let provider = AssumeRoleProvider::builder(arn).configure(base).session_name(name).build().await;
     base.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }

@@ -150,4 +150,7 @@ async fn aws(settings: &Settings, report: &mut Report) {
             report.note(&format!("aws {} {what}", account.name), outcome);
         }
     }
+    for (what, outcome) in cloud.check_organization().await {
+        report.note(&format!("aws organization: {what}"), outcome);
+    }
 }

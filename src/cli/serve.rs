@@ -91,5 +91,10 @@ pub fn aws_settings(settings: &Settings) -> AwsSettings {
         regions: account.regions.clone(),
         athena: account.athena.clone(),
     });
-    AwsSettings { endpoint_url: settings.aws_endpoint_url.clone(), accounts: accounts.collect(), credentials: None }
+    AwsSettings {
+        endpoint_url: settings.aws_endpoint_url.clone(),
+        accounts: accounts.collect(),
+        organization: settings.organisation.organization.clone(),
+        credentials: None,
+    }
 }

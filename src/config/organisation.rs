@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Faults;
 use super::athena::Athena;
+use super::management::Management;
 use crate::domain::approval::Digest;
 use crate::domain::id::{AccountId, GroupId, UserId};
 use crate::domain::policy::{ActionClass, List, PersonId, Policy, Rules};
@@ -29,6 +30,8 @@ pub struct Organisation {
     /// The AWS accounts.
     #[serde(default, rename = "account")]
     pub accounts: Vec<Account>,
+    /// The management account of their organization, where the bot may deny from outside.
+    pub organization: Option<Management>,
     /// Another playbook than the one compiled in.
     pub playbook: Option<PathBuf>,
 }
@@ -225,6 +228,8 @@ impl Organisation {
             let wrong = account.athena.iter().flat_map(Athena::faults);
             faults.extend(wrong.map(|why| format!("{path}: account {}: {why}", account.id)));
         }
+        let wrong = self.organization.iter().flat_map(Management::faults);
+        faults.extend(wrong.map(|why| format!("{path}: {why}")));
         faults
     }
 
@@ -256,6 +261,7 @@ impl Organisation {
             protected_arns.extend(account.contain_role_arn.clone());
             protected_arns.extend(account.eradicate_role_arn.clone());
         }
+        protected_arns.extend(self.organization.iter().flat_map(Management::roles).cloned());
         let aliases = self
             .persons
             .iter()
@@ -288,17 +294,16 @@ impl Organisation {
             break_glass: self.break_glass.people.clone(),
             escalation: self.people.escalation.clone(),
             logs: self.accounts.iter().filter(|a| a.athena.is_some()).map(|a| a.id.clone()).collect(),
-            version: Digest::of(&(
-                &self.people,
-                &self.persons,
-                &self.approval,
-                &self.break_glass,
-                &self.protected,
-                &self.accounts,
-            ))
-            .short()
-            .to_owned(),
+            version: self.version(),
         }
+    }
+
+    /// Rules without an organization keep the version that they had before there could be one.
+    fn version(&self) -> String {
+        let Self { people, persons, approval, break_glass, protected, accounts, .. } = self;
+        let rules = (people, persons, approval, break_glass, protected, accounts);
+        let digest = self.organization.as_ref().map_or_else(|| Digest::of(&rules), |of| Digest::of(&(&rules, of)));
+        digest.short().to_owned()
     }
 }
 
@@ -371,6 +376,17 @@ mod tests {
                 "belongs to both",
             ),
             ("[people]\nresponders = [\"ana\"]\napprovers = [\"U2A\"]\n".into(), "Slack user id"),
+            (
+                format!("{PEOPLE}[organization]\nreader_role_arn = \"irp-org-reader\"\n"),
+                "organization: reader_role_arn",
+            ),
+            (
+                format!(
+                    "{PEOPLE}[organization]\nreader_role_arn = \"arn:aws:iam::111122223333:role/r\"\ncontain_role_arn = \"arn:aws:iam::444455556666:role/c\"\n"
+                ),
+                "two accounts",
+            ),
+            (format!("{PEOPLE}[organization]\nidentity_center_region = \"mars\"\n"), "mars"),
         ] {
             let faults = faults(&text);
             assert!(faults.contains(names) && faults.starts_with("irp.toml"), "{text}: {faults}");
@@ -387,6 +403,16 @@ mod tests {
         ] {
             assert!(protected(own).contains(arn), "{own}");
         }
+    }
+
+    #[test]
+    fn an_organization_changes_the_rules_and_its_roles_are_protected() {
+        let role = "arn:aws:iam::999988887777:role/irp-org-contain";
+        let text = format!("{PEOPLE}[organization]\ncontain_role_arn = \"{role}\"\n");
+        let with = Organisation::parse(&text, "irp.toml").unwrap().policy(None);
+        let without = Organisation::parse(PEOPLE, "irp.toml").unwrap().policy(None);
+        assert!(with.protected_arns.contains(role));
+        assert_ne!(with.version, without.version);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::policy::ActionClass;
 
 pub use access::{DeleteFunctionUrl, RemovePermissions};
 pub use anywhere::{DeleteAnywhereProfile, DeleteTrustAnchor};
+pub use assignment::DeleteAssignment;
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
 pub use code::RestoreFunctionCode;
@@ -32,6 +33,7 @@ pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
 pub use scaling::{DeleteScalingGroup, StopScalingGroup};
+pub use scp::{DenyByScp, LiftScp, NEW_POLICY};
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
 pub use spot::CancelSpotRequest;
@@ -45,6 +47,7 @@ use revocation::cut_off_at;
 
 mod access;
 mod anywhere;
+mod assignment;
 mod call;
 mod change;
 mod code;
@@ -66,6 +69,7 @@ mod revocation;
 mod role;
 mod rule;
 mod scaling;
+mod scp;
 mod sessions;
 mod sharing;
 mod spot;
@@ -124,6 +128,10 @@ pub enum Action {
     DeleteScalingGroup(DeleteScalingGroup),
     DeleteLaunchTemplate(DeleteLaunchTemplate),
     DeleteLaunchConfiguration(DeleteLaunchConfiguration),
+    DenyByScp(DenyByScp),
+    LiftScp(LiftScp),
+    #[serde(rename = "delete-account-assignment")]
+    DeleteAssignment(DeleteAssignment),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -190,6 +198,9 @@ impl Action {
             Self::DeleteScalingGroup(change) => change,
             Self::DeleteLaunchTemplate(change) => change,
             Self::DeleteLaunchConfiguration(change) => change,
+            Self::DenyByScp(change) => change,
+            Self::LiftScp(change) => change,
+            Self::DeleteAssignment(change) => change,
         }
     }
 

@@ -12,11 +12,15 @@ pub use estate::{
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use identity_center::{Access, Way};
+pub use organization::{ControlPolicy, ServiceControl};
 pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest};
 
 mod estate;
 mod federation;
 mod iam;
+mod identity_center;
+mod organization;
 mod scaling;
 
 /// A question to AWS about one target.
@@ -241,6 +245,22 @@ pub enum Probe {
         /// Its name.
         rule_name: String,
     },
+    /// The account in its organization, and a service control policy about one of its users or roles.
+    ServiceControl {
+        /// Who.
+        principal: Holder,
+        /// The policy's name.
+        policy_name: String,
+    },
+    /// How a user of IAM Identity Center comes to a permission set in the account.
+    Access {
+        /// Where Identity Center is.
+        region: String,
+        /// The permission set, by name.
+        permission_set: String,
+        /// The user, by name.
+        user_name: String,
+    },
 }
 
 /// Whether a key can sign requests.
@@ -349,6 +369,10 @@ pub enum Observation {
     Anywhere(Anywhere),
     /// A rule of `EventBridge`.
     EventRule(EventRule),
+    /// A deny of the organization's.
+    ServiceControl(ServiceControl),
+    /// What Identity Center gives a user.
+    Access(Access),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -388,6 +412,10 @@ impl Observation {
             Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
             Self::EventRule(rule) => Some((&rule.arn, &rule.arn, None)),
             Self::Anywhere(found) => Some((&found.id, &found.arn, None)),
+            // Nothing of the user or role itself is changed: it can be one that only AWS changes.
+            Self::ServiceControl(ServiceControl { identity, .. }) | Self::Access(Access { identity, .. }) => {
+                Some((&identity.id, &identity.arn, None))
+            }
             Self::OwnerMissing => None,
         }
     }
@@ -431,6 +459,8 @@ impl Observation {
                 arns.extend(function.sources.values().map(|source| source.arn.clone()));
                 arns.extend(function.rules.values().map(|rule| rule.arn.clone()));
             }
+            Self::ServiceControl(seen) => arns.extend(seen.changed()),
+            Self::Access(seen) => arns.extend(seen.changed()),
             _ => {}
         }
         arns

@@ -18,6 +18,12 @@ pub struct Playbook {
     /// In order.
     #[serde(rename = "phase")]
     pub phases: Vec<Phase>,
+    /// Whether the bot may deny from the organization: as the settings say, and not the file.
+    #[serde(skip)]
+    pub reaches_organization: bool,
+    /// Where IAM Identity Center is, if the bot may change it: as the settings say too.
+    #[serde(skip)]
+    pub identity_center_region: Option<String>,
 }
 
 /// One phase.
@@ -105,6 +111,12 @@ pub enum PlaybookError {
 fn made_for(action: &str) -> &'static [PrincipalKind] {
     match action {
         "revoke-role-sessions" => &[PrincipalKind::AssumedRole],
+        DENY_BY_SCP | DELETE_ASSIGNMENT => &[
+            PrincipalKind::IamUser,
+            PrincipalKind::FederatedUser,
+            PrincipalKind::AssumedRole,
+            PrincipalKind::IdentityCenterRole,
+        ],
         // Of a role too: the attacker can have reached users by it.
         _ => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser, PrincipalKind::AssumedRole],
     }
@@ -112,6 +124,10 @@ fn made_for(action: &str) -> &'static [PrincipalKind] {
 
 /// Puts trust policies back that the attacker has changed: a step for each role.
 pub const RESTORE_TRUST: &str = "restore-trust";
+/// Takes access from users of IAM Identity Center: a step for each user and permission set.
+pub const DELETE_ASSIGNMENT: &str = "delete-account-assignment";
+/// Denies from the organization: a step for the credential's user or role, and one for each that was reached.
+pub const DENY_BY_SCP: &str = "deny-by-scp";
 /// Removes what the attacker has made and puts back what they have changed: a step for each thing.
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
@@ -125,6 +141,8 @@ pub const CATALOGUE: [&str; 9] = [
     "revoke-role-sessions",
     "revoke-assumed-roles",
     RESTORE_TRUST,
+    DELETE_ASSIGNMENT,
+    DENY_BY_SCP,
     REMOVE_FOOTPRINT,
 ];
 
@@ -157,12 +175,14 @@ impl Playbook {
         Ok(playbook)
     }
 
-    /// The steps that the bot carries out for this kind of principal, in order.
+    /// The steps that the bot carries out for this kind of principal, in order. What it does not reach is none.
     pub fn actions_for(&self, kind: PrincipalKind) -> impl Iterator<Item = &PlaybookStep> {
+        let reached = move |s: &&PlaybookStep| self.reaches_organization || s.action.as_deref() != Some(DENY_BY_SCP);
         self.phases
             .iter()
             .flat_map(|p| &p.steps)
             .filter(move |s| s.kind == StepKind::Action && (s.applies_to.is_empty() || s.applies_to.contains(&kind)))
+            .filter(reached)
     }
 }
 

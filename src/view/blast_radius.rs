@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::blocks::{code, context, cut, escape, section, time};
-use crate::domain::action::{Action, DeactivateAccessKey, RevokeRoleSessions};
+use crate::domain::action::{Action, DeactivateAccessKey, DenyByScp, RevokeRoleSessions};
 use crate::domain::blast_radius::{BlastRadius, RoleUse, Tally};
 use crate::domain::incident::state::Incident;
+use crate::domain::observation::Holder;
 
 /// How many of a list are shown.
 const SHOWN_MAX: usize = 6;
@@ -45,7 +46,8 @@ pub fn blocks(incident: &Incident, reach: &BlastRadius, read_at: DateTime<Utc>) 
 pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
     let Some(reach) = incident.reach() else { return Vec::new() };
     match action {
-        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => {
+        Action::RevokeRoleSessions(RevokeRoleSessions { role_name })
+        | Action::DenyByScp(DenyByScp { principal: Holder::Role(role_name), .. }) => {
             let taken = reach.roles.iter().find(|role| role.name == *role_name).and_then(|role| role.role_use.as_ref());
             let role_use = taken.or(reach.role_use.as_ref());
             let warning = |role_use| {
@@ -63,8 +65,16 @@ pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
             warnings.extend(rotate_first(incident, reach, user_name));
             warnings
         }
+        Action::DenyByScp(DenyByScp { principal: Holder::User(name), .. }) if is_own(incident, name) => {
+            vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(reach)))]
+        }
         _ => Vec::new(),
     }
+}
+
+/// Whether this is the user whose credential it is.
+fn is_own(incident: &Incident, user: &str) -> bool {
+    incident.identification().is_some_and(|found| found.name.as_deref() == Some(user))
 }
 
 /// The same in a line, for a card with several steps.

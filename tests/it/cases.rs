@@ -100,6 +100,11 @@ impl Case {
         Self { w, proxy, store: url.to_owned(), dir: tempfile::tempdir().unwrap() }
     }
 
+    /// Has its programs go by other rules.
+    pub(crate) fn rules(&self, organisation: &str) {
+        std::fs::write(self.dir.path().join("irp.toml"), organisation).unwrap();
+    }
+
     /// The address of the store itself.
     pub(crate) fn store(&self) -> &str {
         &self.store

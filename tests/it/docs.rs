@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use irp::adapters::aws::check::{CONTAINS, ERADICATES, READS};
+use irp::adapters::aws::check::{Actions, CONTAINS, ERADICATES, ORGANIZATION_CONTAINS, ORGANIZATION_READS, READS};
 use irp::adapters::slack::scopes::SCOPES;
 use irp::config::{Organisation, VARIABLES};
 use irp::domain::action::ApiCall;
@@ -62,6 +62,21 @@ fn the_slack_manifests_ask_for_the_scopes_that_are_needed() {
     }
 }
 
+/// The services whose permissions are compared.
+const SERVICES: [&str; 11] = [
+    "autoscaling",
+    "iam",
+    "cloudtrail",
+    "ec2",
+    "events",
+    "guardduty",
+    "identitystore",
+    "lambda",
+    "organizations",
+    "rolesanywhere",
+    "sso",
+];
+
 /// What a role of the template allows, from its name on to the next resource.
 fn allowed(template: &str, role: &str) -> Vec<String> {
     let from = template.find(&format!("RoleName: {role}")).unwrap_or_else(|| panic!("no role {role}"));
@@ -70,20 +85,28 @@ fn allowed(template: &str, role: &str) -> Vec<String> {
     let lines = rest.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("Action: "));
     let is_action = |line: &&str| {
         let service = line.split_once(':').map_or("", |(service, _)| service);
-        ["autoscaling", "iam", "cloudtrail", "ec2", "events", "guardduty", "lambda", "rolesanywhere"].contains(&service)
-            && !line.ends_with('*')
+        let is_key_of_a_condition = line.contains(": ");
+        SERVICES.contains(&service) && !line.ends_with('*') && !is_key_of_a_condition
     };
     lines.filter(is_action).map(str::to_owned).collect()
 }
 
 #[test]
 fn the_roles_of_an_account_allow_what_the_bot_calls_and_nothing_else() {
-    let template = read("manifests/aws/roles.cloudformation.yaml");
-    for (role, wanted) in [("irp-reader", &READS[..]), ("irp-contain", &CONTAINS), ("irp-eradicate", &ERADICATES)] {
+    let (account, organization) =
+        (read("manifests/aws/roles.cloudformation.yaml"), read("manifests/aws/organization.cloudformation.yaml"));
+    let roles: [(&str, &str, &[Actions]); 5] = [
+        (&account, "irp-reader", &READS),
+        (&account, "irp-contain", &CONTAINS),
+        (&account, "irp-eradicate", &ERADICATES),
+        (&organization, "irp-org-reader", &ORGANIZATION_READS),
+        (&organization, "irp-org-contain", &ORGANIZATION_CONTAINS),
+    ];
+    for (template, role, wanted) in roles {
         let mut wanted: Vec<&str> = wanted.iter().flat_map(|(_, actions)| *actions).copied().collect();
         // It is asked only by `irp check`.
         wanted.extend((role == "irp-reader").then_some("iam:SimulatePrincipalPolicy"));
-        let allowed = allowed(&template, role);
+        let allowed = allowed(template, role);
         for action in &wanted {
             assert!(allowed.iter().any(|a| a == action), "{role} lacks {action}");
         }
@@ -91,7 +114,8 @@ fn the_roles_of_an_account_allow_what_the_bot_calls_and_nothing_else() {
             assert!(wanted.contains(&action.as_str()), "{role} allows {action}: for what?");
         }
     }
-    let changes: Vec<&str> = CONTAINS.iter().chain(&ERADICATES).flat_map(|(_, actions)| *actions).copied().collect();
+    let changes = CONTAINS.iter().chain(&ERADICATES).chain(&ORGANIZATION_CONTAINS);
+    let changes: Vec<&str> = changes.flat_map(|(_, actions)| *actions).copied().collect();
     for action in ApiCall::ACTIONS {
         assert!(changes.contains(action), "no role is checked for {action}");
     }

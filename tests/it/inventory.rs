@@ -34,6 +34,7 @@ async fn cloud(w: &World, regions: Option<&[&str]>) -> AwsCloud {
             regions: regions.map(|names| names.iter().map(ToString::to_string).collect()),
             athena: None,
         }],
+        organization: None,
         credentials: Some(StaticKey {
             access_key_id: key.access_key_id,
             secret_access_key: key.secret_access_key.into(),

@@ -29,7 +29,9 @@ pub(crate) fn command(w: &World, redis: &RedisServer, dir: &tempfile::TempDir, p
 
 fn command_over(w: &World, store: &str, dir: &tempfile::TempDir, port: u16) -> Command {
     let config = dir.path().join("irp.toml");
-    std::fs::write(&config, ORGANISATION).unwrap();
+    if !config.exists() {
+        std::fs::write(&config, ORGANISATION).unwrap();
+    }
     let key = w.account.principal_credentials("irp-bot").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_irp"));
     command.current_dir(dir.path()).env_clear().envs([

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use super::organizations::{MANAGEMENT, role_arn};
 use super::policy::{Context, Decision, Kind, Policy};
 use super::signature::Signed;
 use super::state::{Iam, Outsider, Policies, Principal, Session, World};
@@ -25,6 +26,8 @@ pub(super) struct Caller {
     pub(super) source_ip: String,
     pub(super) user_agent: String,
     policies: Policies,
+    /// The service control policies of each level of the organization.
+    guards: Vec<Vec<String>>,
     /// ARN of the user or the role itself.
     principal_arn: String,
 }
@@ -64,7 +67,13 @@ impl Caller {
                     "The security token included in the request is expired",
                 ));
             }
-            (session.of.clone(), session.policies(&iam).ok_or_else(ApiError::invalid_token)?)
+            let policies = match &session.of {
+                Principal::Manager { name, .. } => {
+                    world.organizations.roles.get(name).map(|role| role.policies.clone())
+                }
+                _ => session.policies(&iam),
+            };
+            (session.of.clone(), policies.ok_or_else(ApiError::invalid_token)?)
         } else if let Some(outsider) = world.outsiders.get(signed.access_key_id) {
             verify(&outsider.secret)?;
             (Principal::Outsider(outsider.clone()), Policies::default())
@@ -80,6 +89,7 @@ impl Caller {
             (Principal::User { name: user.name.clone(), id: user.id.clone() }, iam.policies_of_user(user))
         };
         let (principal_arn, arn, user_id) = principal.arns(world, &iam);
+        let guards = world.organizations.guards(&principal);
         Ok(Self {
             access_key_id: signed.access_key_id.to_owned(),
             principal,
@@ -89,6 +99,7 @@ impl Caller {
             source_ip: source_ip.to_owned(),
             user_agent: user_agent.to_owned(),
             policies,
+            guards,
             principal_arn,
         })
     }
@@ -97,14 +108,14 @@ impl Caller {
     pub(super) fn name(&self) -> &str {
         match &self.principal {
             Principal::User { name, .. } | Principal::Outsider(Outsider { name, .. }) => name,
-            Principal::Role { session_name, .. } => session_name,
+            Principal::Role { session_name, .. } | Principal::Manager { session_name, .. } => session_name,
         }
     }
 
     pub(super) fn user_name(&self) -> Option<&str> {
         match &self.principal {
             Principal::User { name, .. } => Some(name),
-            Principal::Role { .. } | Principal::Outsider(_) => None,
+            Principal::Role { .. } | Principal::Manager { .. } | Principal::Outsider(_) => None,
         }
     }
 
@@ -112,6 +123,7 @@ impl Caller {
     pub(super) fn account<'a>(&'a self, own: &'a str) -> &'a str {
         match &self.principal {
             Principal::Outsider(outsider) => outsider.account,
+            Principal::Manager { .. } => MANAGEMENT,
             Principal::User { .. } | Principal::Role { .. } => own,
         }
     }
@@ -132,7 +144,7 @@ impl Caller {
                 context.insert("aws:username", name.clone());
                 context.insert("aws:principaltype", "User".to_owned());
             }
-            Principal::Role { .. } => {
+            Principal::Role { .. } | Principal::Manager { .. } => {
                 context.insert("aws:principaltype", "AssumedRole".to_owned());
             }
             Principal::Outsider(_) => _ = context.insert("aws:principaltype", "User".to_owned()),
@@ -165,11 +177,30 @@ impl Caller {
             .map_or(Decision::ExplicitDeny, |policy| policy.decide(action, resource, context))
     }
 
-    /// Refuses what the identity policies and the session policy do not both allow.
+    /// What the organization says: every level of it has to allow.
+    pub(super) fn guard_decision(&self, action: &str, resource: &str, context: &Context) -> Decision {
+        let mut decision = Decision::Allow;
+        for level in &self.guards {
+            let parsed = level.iter().filter_map(|content| Policy::parse(content, Kind::Identity).ok());
+            match combined(parsed, action, resource, context) {
+                Decision::ExplicitDeny => return Decision::ExplicitDeny,
+                Decision::ImplicitDeny => decision = Decision::ImplicitDeny,
+                Decision::Allow => {}
+            }
+        }
+        decision
+    }
+
+    /// Refuses what the organization, the identity policies and the session policy do not all allow.
     pub(super) fn authorize(&self, action: &str, resource: &Resource, context: &Context) -> Result<(), ApiError> {
         let identity = self.identity_decision(action, &resource.arn, context);
         let session = self.session_decision(action, &resource.arn, context);
+        let guard = self.guard_decision(action, &resource.arn, context);
         let reason = match (identity, session) {
+            _ if guard == Decision::ExplicitDeny => "with an explicit deny in a service control policy".to_owned(),
+            _ if guard == Decision::ImplicitDeny => {
+                format!("because no service control policy allows the {action} action")
+            }
             (Decision::Allow, Decision::Allow) => return Ok(()),
             (Decision::ExplicitDeny, _) => "with an explicit deny in an identity-based policy".to_owned(),
             (_, Decision::ExplicitDeny) => "with an explicit deny in a session policy".to_owned(),
@@ -208,13 +239,13 @@ impl Caller {
                 identity["type"] = json!("IAMUser");
                 identity["userName"] = json!(name);
             }
-            Principal::Role { .. } => identity["type"] = json!("AssumedRole"),
+            Principal::Role { .. } | Principal::Manager { .. } => identity["type"] = json!("AssumedRole"),
             Principal::Outsider(_) => {}
         }
         if let Some(session) = &self.session {
             let issuer = match &self.principal {
                 Principal::User { .. } | Principal::Outsider(_) => json!({}),
-                Principal::Role { name, id, .. } => json!({
+                Principal::Role { name, id, .. } | Principal::Manager { name, id, .. } => json!({
                     "type": "Role",
                     "principalId": id,
                     "arn": self.principal_arn,
@@ -256,6 +287,11 @@ impl Principal {
                 format!("arn:aws:sts::{}:assumed-role/{name}/{session_name}", world.account),
                 format!("{id}:{session_name}"),
             ),
+            Self::Manager { name, id, session_name } => (
+                world.organizations.roles.get(name).map(role_arn).unwrap_or_default(),
+                format!("arn:aws:sts::{MANAGEMENT}:assumed-role/{name}/{session_name}"),
+                format!("{id}:{session_name}"),
+            ),
             Self::Outsider(outsider) => {
                 let arn = format!("arn:aws:iam::{}:user/{}", outsider.account, outsider.name);
                 (arn.clone(), arn, outsider.id.clone())
@@ -271,7 +307,7 @@ impl Session {
             Principal::User { name, id } => {
                 iam.users.get(name).filter(|user| user.id == *id).map(|user| iam.policies_of_user(user))
             }
-            Principal::Outsider(_) => None,
+            Principal::Manager { .. } | Principal::Outsider(_) => None,
             Principal::Role { name, id, .. } => {
                 iam.roles.get(name).filter(|role| role.id == *id).map(|role| iam.policies_of_role(role))
             }
@@ -281,8 +317,12 @@ impl Session {
 
 /// One decision from all of a principal's policies.
 pub(super) fn decide_all(policies: &Policies, action: &str, resource: &str, context: &Context) -> Decision {
+    combined(policies.parsed(), action, resource, context)
+}
+
+fn combined(policies: impl IntoIterator<Item = Policy>, action: &str, resource: &str, context: &Context) -> Decision {
     let mut decision = Decision::ImplicitDeny;
-    for policy in policies.parsed() {
+    for policy in policies {
         match policy.decide(action, resource, context) {
             Decision::ExplicitDeny => return Decision::ExplicitDeny,
             Decision::Allow => decision = Decision::Allow,

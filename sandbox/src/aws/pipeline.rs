@@ -16,8 +16,8 @@ use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
 use super::{
-    CallRecord, Fault, Outcome, athena, autoscaling, ec2, events, guardduty, iam, json_operation, lambda,
-    roles_anywhere, s3, secrets, sts,
+    CallRecord, Fault, Outcome, athena, autoscaling, ec2, events, guardduty, iam, identity_center, json_operation, lambda,
+    organizations, roles_anywhere, s3, secrets, sts,
 };
 
 /// IAM's events are all in this Region.
@@ -56,6 +56,9 @@ impl Handler {
             Service::Events => events::operation(operation).map(Self::Json),
             Service::Lambda => lambda::operation(operation).map(Self::Json),
             Service::RolesAnywhere => roles_anywhere::operation(operation).map(Self::Json),
+            Service::IdentityStore => identity_center::store_operation(operation).map(Self::Json),
+            Service::Sso => identity_center::sso_operation(operation).map(Self::Json),
+            Service::Organizations => organizations::operation(operation).map(Self::Json),
             Service::Athena => athena::operation(operation).map(Self::Json),
             Service::SecretsManager => secrets::operation(operation).map(Self::Json),
             Service::CloudTrail if operation == "LookupEvents" => Some(Self::LookupEvents),
@@ -153,7 +156,10 @@ fn unknown(request: &Request<'_>) -> ApiError {
         | Service::CloudTrail
         | Service::Events
         | Service::GuardDuty
+        | Service::IdentityStore
         | Service::Lambda
+        | Service::Organizations
+        | Service::Sso
         | Service::RolesAnywhere
         | Service::SecretsManager => {
             ApiError::bad_request("UnknownOperationException", "The requested operation is not known.")
@@ -174,7 +180,14 @@ fn perform(
     let action = format!("{}:{}", request.service.name(), request.operation);
     let context = caller.context(region, now);
     let comes_in = matches!(request.operation.as_str(), "AssumeRole" | "GetCallerIdentity");
-    if matches!(caller.principal, Principal::Outsider(_)) && !comes_in {
+    let is_foreign = match caller.principal {
+        Principal::Outsider(_) => true,
+        Principal::Manager { .. } => {
+            !matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso)
+        }
+        Principal::User { .. } | Principal::Role { .. } => false,
+    };
+    if is_foreign && !comes_in {
         let resource = Resource { arn: "*".to_owned(), label: String::new() };
         return Err(caller.denied(&action, &resource, "because no resource-based policy allows the action"));
     }
@@ -272,6 +285,10 @@ fn record(
     request_id: &str,
     at: DateTime<Utc>,
 ) {
+    // What the management account does is in its own trail.
+    if matches!(caller.principal, Principal::Manager { .. }) {
+        return;
+    }
     let protocol = request.service.protocol();
     let operation = request.operation.as_str();
     let event = match handler {

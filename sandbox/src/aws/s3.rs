@@ -239,6 +239,7 @@ impl Call<'_> {
         let (caller, context) = (self.caller, &self.context);
         caller.identity_decision(&action, &arn, context) == Decision::Allow
             && caller.session_decision(&action, &arn, context) == Decision::Allow
+            && caller.guard_decision(&action, &arn, context) == Decision::Allow
     }
 
     fn arn(&self, action: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod estate;
 mod history;
+mod organization;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +38,8 @@ pub(super) fn demo(clock: Clock) -> World {
     ]);
     let releases = json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") }]);
     let responds = json!([
-        { "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Resource": [arn("role/irp-reader"), arn("role/irp-contain"), arn("role/irp-eradicate")] },
+        { "Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Resource": [arn("role/irp-reader"), arn("role/irp-contain"), arn("role/irp-eradicate"),
+            "arn:aws:iam::999988887777:role/irp-org-reader", "arn:aws:iam::999988887777:role/irp-org-contain"] },
         { "Effect": "Allow", "Action": ["sts:GetAccessKeyInfo", "sts:GetCallerIdentity"], "Resource": "*" },
     ]);
     add_user(&mut world, now, ("deploy-bot", 400), &[("Owner", "kim@example.com")], ("deploy", &deploys), &[380, 90]);
@@ -150,6 +152,8 @@ pub(super) fn demo(clock: Clock) -> World {
         Some(("eradicate", &eradicates)),
     );
 
+    organization::add(&mut world, now, &bot);
+
     if let Some(role) = world.iam.roles.get_mut("irp-reader") {
         role.policies.inline.insert("logs".to_owned(), document(&logs));
     }
@@ -196,8 +200,19 @@ fn add_role(
     trusts: &Value,
     policy: Option<(&str, &Value)>,
 ) {
+    let role = role(world, now, (name, path, description, max_session_seconds), trusts, policy);
+    world.iam.roles.insert(name.to_owned(), role);
+}
+
+fn role(
+    world: &World,
+    now: DateTime<Utc>,
+    (name, path, description, max_session_seconds): Head,
+    trusts: &Value,
+    policy: Option<(&str, &Value)>,
+) -> Role {
     let trust = trust::bound(world, &document(trusts)).expect("the demo's trust policies name principals of the demo");
-    let role = Role {
+    Role {
         name: name.to_owned(),
         path: path.to_owned(),
         id: ids::unique_id("AROA", Entropy::Named(name)),
@@ -210,8 +225,7 @@ fn add_role(
         instance_profiles: BTreeSet::new(),
         boundary: None,
         last_used: None,
-    };
-    world.iam.roles.insert(name.to_owned(), role);
+    }
 }
 
 fn service_trust(service: &str) -> Value {

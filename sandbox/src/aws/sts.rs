@@ -6,6 +6,7 @@ use super::caller::{Caller, Resource};
 use super::iam::trust::{self, Trusts};
 use super::ids;
 use super::operation::{Call, Operation, Target};
+use super::organizations::MANAGEMENT;
 use super::policy::{Context, Decision, Kind, Policy};
 use super::state::{Principal, Role, Session};
 use super::wire::{ApiError, Node, Params};
@@ -44,7 +45,7 @@ pub(super) fn refuse_session(caller: &Caller, operation: &str) -> Result<(), Api
         (Some(_), Principal::User { .. } | Principal::Outsider(_)) => {
             !matches!(operation, "AssumeRole" | "GetCallerIdentity")
         }
-        (Some(_), Principal::Role { .. }) => operation == "GetSessionToken",
+        (Some(_), Principal::Role { .. } | Principal::Manager { .. }) => operation == "GetSessionToken",
     };
     if barred {
         return Err(ApiError::forbidden("AccessDenied", format!("Cannot call {operation} with session credentials")));
@@ -83,22 +84,25 @@ fn assume_role(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let source_identity = identifier(params, "SourceIdentity")?.or(inherited);
 
     let resource = Resource { arn: role_arn.to_owned(), label: role_arn.to_owned() };
-    let role = call.world.iam.roles.values().find(|role| call.world.role_arn(role) == role_arn).cloned();
+    let abroad = call.world.organizations.role(role_arn).cloned();
+    let is_abroad = abroad.is_some();
+    let here = || call.world.iam.roles.values().find(|role| call.world.role_arn(role) == role_arn).cloned();
+    let role = abroad.or_else(here);
     let Some(role) = role else { return Err(call.caller.denied("sts:AssumeRole", &resource, "")) };
     let mut context = call.context.clone();
     context.insert("sts:rolesessionname", session_name.to_owned());
     if let Some(identity) = source_identity {
         context.insert("sts:sourceidentity", identity.to_owned());
     }
-    permit(call, &role, "sts:AssumeRole", &resource, &context)?;
+    permit(call, &role, "sts:AssumeRole", &resource, &context, is_abroad)?;
     if source_identity.is_some() {
-        permit(call, &role, "sts:SetSourceIdentity", &resource, &context)?;
+        permit(call, &role, "sts:SetSourceIdentity", &resource, &context, is_abroad)?;
     }
     if inherited.is_some() && source_identity != inherited {
         let reason = "because the source identity of a session cannot be changed";
         return Err(call.caller.denied("sts:SetSourceIdentity", &resource, reason));
     }
-    let chained = matches!(call.caller.principal, Principal::Role { .. });
+    let chained = matches!(call.caller.principal, Principal::Role { .. } | Principal::Manager { .. });
     if chained && seconds > CHAINED_SECONDS_MAX {
         return Err(ApiError::validation(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
@@ -111,12 +115,16 @@ fn assume_role(call: &mut Call<'_>) -> Result<Node, ApiError> {
     }
 
     let packed = policy.as_ref().map(|policy| (policy.len() * 100).div_ceil(SESSION_POLICY_CHARS_MAX));
-    let principal =
-        Principal::Role { name: role.name.clone(), id: role.id.clone(), session_name: session_name.to_owned() };
+    let (name, id, session_name) = (role.name.clone(), role.id.clone(), session_name.to_owned());
+    let (principal, account) = if is_abroad {
+        (Principal::Manager { name, id, session_name: session_name.clone() }, MANAGEMENT)
+    } else {
+        (Principal::Role { name, id, session_name: session_name.clone() }, call.world.account)
+    };
     let session = call.world.open_session(principal, seconds, policy, source_identity.map(str::to_owned));
     let assumed = vec![
         ("AssumedRoleId", Node::text(format!("{}:{session_name}", role.id))),
-        ("Arn", Node::text(format!("arn:aws:sts::{}:assumed-role/{}/{session_name}", call.world.account, role.name))),
+        ("Arn", Node::text(format!("arn:aws:sts::{account}:assumed-role/{}/{session_name}", role.name))),
     ];
     let mut fields =
         vec![("Credentials", credentials(&session, &call.world.clock)), ("AssumedRoleUser", Node::Fields(assumed))];
@@ -130,13 +138,24 @@ fn assume_role(call: &mut Call<'_>) -> Result<Node, ApiError> {
 }
 
 /// Whether the caller may do `action` to the role, by the caller's policies and the role's trust.
-fn permit(call: &Call<'_>, role: &Role, action: &str, resource: &Resource, context: &Context) -> Result<(), ApiError> {
+/// In another account both have to.
+fn permit(
+    call: &Call<'_>,
+    role: &Role,
+    action: &str,
+    resource: &Resource,
+    context: &Context,
+    is_abroad: bool,
+) -> Result<(), ApiError> {
     let caller = call.caller;
     let unique_id = caller.user_id.split(':').next().unwrap_or_default();
     let identity = caller.identity_decision(action, &resource.arn, context);
     let session = caller.session_decision(action, &resource.arn, context);
     let trust = trust::decision(role, caller.account(call.world.account), (unique_id, &caller.arn), action, context);
+    let trust = if is_abroad && trust == Trusts::Caller { Trusts::Account } else { trust };
+    let guard = caller.guard_decision(action, &resource.arn, context);
     let reason = match (identity, session, trust) {
+        _ if guard != Decision::Allow => "with an explicit deny in a service control policy".to_owned(),
         (Decision::ExplicitDeny, _, _) => "with an explicit deny in an identity-based policy".to_owned(),
         (_, Decision::ExplicitDeny, _) => "with an explicit deny in a session policy".to_owned(),
         (_, _, Trusts::Denies) => "with an explicit deny in a resource-based policy".to_owned(),

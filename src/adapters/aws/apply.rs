@@ -4,6 +4,7 @@
 //! reference. One attempt each: what happens after an unclear answer is decided by reading back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -15,7 +16,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::json;
 
 use super::fault::{fault, nothing_done, says_missing};
-use super::{AccountClients, AccountSettings, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
+use super::{AccountClients, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::ports::CloudError;
@@ -24,7 +25,9 @@ mod anywhere;
 mod ec2;
 mod events;
 mod iam;
+mod identity_center;
 mod lambda;
+mod organizations;
 mod scaling;
 mod watching;
 
@@ -37,7 +40,7 @@ pub(super) async fn apply(
     endpoint: Option<&str>,
     warrant: &Warrant,
 ) -> CallAnswer {
-    let config = match session(base, &account.settings, warrant).await {
+    let config = match session(base, account, warrant).await {
         Ok(config) => config,
         // No call has gone out: whatever the reason, nothing was changed.
         Err(error) => {
@@ -47,7 +50,7 @@ pub(super) async fn apply(
             };
         }
     };
-    let clients = Clients { config, account, endpoint, region: warrant.region() };
+    let clients = Clients { config, account, endpoint, region: warrant.region(), made: OnceLock::new() };
     for (done, call) in warrant.calls().iter().enumerate() {
         let answer = clients.make(call).await;
         // What was to go and is not there is gone: another removal of the same decision has taken it along.
@@ -81,6 +84,8 @@ struct Clients<'a> {
     account: &'a AccountClients,
     endpoint: Option<&'a str>,
     region: &'a str,
+    /// The id of the policy that a call has made, for those that follow.
+    made: OnceLock<String>,
 }
 
 impl Clients<'_> {
@@ -94,6 +99,14 @@ impl Clients<'_> {
             "lambda" if matches!(call, ApiCall::UpdateFunctionCode { .. }) => self.put_code_back(call).await,
             "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
             "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
+            "sso" | "identitystore" => {
+                let reached = self.account.organization.as_ref();
+                let reader = reached.and_then(|organization| organization.identity_center.as_ref());
+                identity_center::make(&self.config, call, reader).await
+            }
+            "organizations" => {
+                organizations::make(&aws_sdk_organizations::Client::new(&self.config), call, &self.made).await
+            }
             "guardduty" => watching::detector(&aws_sdk_guardduty::Client::new(&self.config), call).await,
             _ => unknown(call),
         }
@@ -149,7 +162,7 @@ where
     }
 }
 
-async fn session(base: &SdkConfig, account: &AccountSettings, warrant: &Warrant) -> Result<SdkConfig, CloudError> {
+async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) -> Result<SdkConfig, CloudError> {
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(CHANGE_TIME_MAX).build();
     let one_attempt = base
@@ -157,7 +170,7 @@ async fn session(base: &SdkConfig, account: &AccountSettings, warrant: &Warrant)
         .region(aws_config::Region::new(warrant.region().to_owned()))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
-    let Some(role) = account.role_for(warrant.powers()) else { return Ok(one_attempt.build()) };
+    let Some(role) = account.role_for(warrant.powers())? else { return Ok(one_attempt.build()) };
     let policy = session_policy(warrant.calls(), warrant.targets());
     let answer = aws_sdk_sts::Client::new(base)
         .assume_role()
@@ -181,19 +194,19 @@ async fn session(base: &SdkConfig, account: &AccountSettings, warrant: &Warrant)
 
 /// Allows just these calls, each on just its target.
 fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
-    let mut allowed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut allowed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for call in calls {
         // A call on something that was not approved is left out: AWS then refuses it.
-        if let Some(target) = call.resource_in(targets) {
+        for target in call.resources_in(targets) {
             allowed.entry(target).or_default().insert(call.iam_action());
         }
         let to_be_made = targets.iter().find(|arn| arn.ends_with("/*"));
         if let Some(target) = to_be_made.filter(|_| !call.also().is_empty()) {
-            allowed.entry(target).or_default().extend(call.also());
+            allowed.entry(target.clone()).or_default().extend(call.also());
         }
     }
     // Targets with the same calls share a statement: the policy has 2,048 characters.
-    let mut statements: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    let mut statements: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
     for (target, actions) in allowed {
         statements.entry(actions).or_default().push(target);
     }
@@ -207,6 +220,7 @@ fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::action::NEW_POLICY;
 
     #[test]
     fn a_session_may_do_each_call_on_its_own_target_only() {
@@ -222,5 +236,30 @@ mod tests {
                 allowed("iam:RemoveUserFromGroup", &[&targets[1], &targets[2]]),
             ])
         );
+    }
+
+    #[test]
+    fn a_policy_that_has_no_name_yet_is_attached_to_the_one_account_only() {
+        let organization = "arn:aws:organizations::999988887777";
+        let account = format!("{organization}:account/o-1/111122223333");
+        let policies = format!("{organization}:policy/o-1/service_control_policy/*");
+        let targets = ["arn:aws:iam::111122223333:user/m".to_owned(), account.clone(), policies.clone()];
+        let text = || "t".to_owned();
+        let create =
+            ApiCall::CreatePolicy { content: text(), description: text(), name: text(), r#type: text(), tags: text() };
+        let attach = |target: &str| ApiCall::AttachPolicy { policy_id: NEW_POLICY.into(), target_id: target.into() };
+        let policy: serde_json::Value =
+            serde_json::from_str(&session_policy(&[create, attach("111122223333")], &targets)).unwrap();
+        let allowed = |actions: &[&str], on: &[&str]| json!({"Effect": "Allow", "Action": actions, "Resource": on});
+        assert_eq!(
+            policy["Statement"],
+            json!([
+                allowed(&["organizations:AttachPolicy"], &[&account]),
+                allowed(&["organizations:AttachPolicy", "organizations:TagResource"], &[&policies]),
+                allowed(&["organizations:CreatePolicy"], &["*"]),
+            ])
+        );
+        let elsewhere = session_policy(&[attach("444455556666")], &targets);
+        assert!(!elsewhere.contains("account/"), "{elsewhere}");
     }
 }

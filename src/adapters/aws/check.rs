@@ -10,7 +10,7 @@ use crate::domain::id::AccountId;
 use crate::ports::CloudError;
 
 /// Actions, and the kind of resource that they are on; on everything, when it is empty.
-type Actions = (&'static str, &'static [&'static str]);
+pub type Actions = (&'static str, &'static [&'static str]);
 
 /// Read by the bot.
 pub const READS: [Actions; 8] = [
@@ -185,6 +185,41 @@ pub const ERADICATES: [Actions; 9] = [
         ],
     ),
 ];
+/// Read by the bot in the organization's management account.
+pub const ORGANIZATION_READS: [Actions; 1] = [(
+    "",
+    &[
+        "identitystore:DescribeGroup",
+        "identitystore:GetUserId",
+        "identitystore:ListGroupMembershipsForMember",
+        "organizations:DescribeOrganization",
+        "organizations:DescribePolicy",
+        "organizations:ListPolicies",
+        "organizations:ListPoliciesForTarget",
+        "organizations:ListRoots",
+        "sso:DescribeAccountAssignmentDeletionStatus",
+        "sso:DescribePermissionSet",
+        "sso:ListAccountAssignmentsForPrincipal",
+        "sso:ListInstances",
+        "sso:ListPermissionSetsProvisionedToAccount",
+    ],
+)];
+/// Changed by the bot there to contain from outside an account, and to take that back.
+pub const ORGANIZATION_CONTAINS: [Actions; 1] = [(
+    "",
+    &[
+        "identitystore:CreateGroupMembership",
+        "identitystore:DeleteGroupMembership",
+        "organizations:AttachPolicy",
+        "organizations:CreatePolicy",
+        "organizations:DeletePolicy",
+        "organizations:DetachPolicy",
+        "organizations:TagResource",
+        "organizations:UpdatePolicy",
+        "sso:CreateAccountAssignment",
+        "sso:DeleteAccountAssignment",
+    ],
+)];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.
 const AN_APPROVER: &str = "U0IRPCHECK";
 
@@ -242,7 +277,7 @@ async fn reading(account: &AccountClients) -> Result<String, String> {
 }
 
 /// Whether a role for changes can be assumed, with a session that may do nothing.
-async fn changing(base: &SdkConfig, setting: &str, role: Option<&str>) -> Result<String, String> {
+pub(super) async fn changing(base: &SdkConfig, setting: &str, role: Option<&str>) -> Result<String, String> {
     let Some(role) = role else {
         return Err(format!("no {setting}: changes are made with the bot's own identity, which AWS cannot confine"));
     };

@@ -21,7 +21,13 @@ const THROTTLED: [&str; 6] = [
 ];
 
 /// AWS's error codes for what is not there; EC2's end in `.NotFound`.
-const MISSING: [&str; 3] = ["NoSuchEntity", "ResourceNotFoundException", "TrailNotFoundException"];
+const MISSING: [&str; 5] = [
+    "NoSuchEntity",
+    "PolicyNotAttachedException",
+    "PolicyNotFoundException",
+    "ResourceNotFoundException",
+    "TrailNotFoundException",
+];
 
 /// An SDK error in the port's words.
 pub(in crate::adapters) fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> CloudError

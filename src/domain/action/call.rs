@@ -3,31 +3,43 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::CUT_OFF;
+use super::{CUT_OFF, NEW_POLICY};
 use crate::domain::credential::AccessKeyId;
 use crate::domain::observation::KeyStatus;
 
 /// Where IAM is called. Calls of services that are in every Region name theirs.
 pub const HOME_REGION: &str = "us-east-1";
 
+/// The operation, as the API reference calls it: two services can have one of the same name.
+macro_rules! spelt {
+    ($operation:ident) => {
+        stringify!($operation)
+    };
+    ($operation:ident $spelt:literal) => {
+        $spelt
+    };
+}
+
 /// Makes [`ApiCall`] from a line for each call: service, kind of resource that AWS asks the permission for, the
-/// parameter that names it (by name or ARN), operation, parameters in AWS's order. A parameter `user_name` is AWS's
-/// `UserName` and the command line's `--user-name`.
+/// parameter that names it (by name or ARN), operation (and how AWS spells it, where that is taken), parameters in AWS's
+/// order. A parameter `user_name` is AWS's `UserName` and the command line's `--user-name`.
 macro_rules! calls {
-    ($($service:ident $resource:literal($named:ident) $operation:ident { $($parameter:ident: $kind:ty),+ })+) => {
+    ($($service:ident $resource:literal($named:ident) $operation:ident $(= $spelt:literal)? {
+        $($parameter:ident: $kind:ty),+
+    })+) => {
         /// One AWS API call with all its parameters.
         #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "operation")]
         #[allow(missing_docs, reason = "the fields are the API's own parameters")]
         pub enum ApiCall {
-            $(#[doc = concat!("`", stringify!($service), ":", stringify!($operation), "`")]
+            $(#[doc = concat!("`", stringify!($service), ":", spelt!($operation $($spelt)?), "`")]
             $operation { $($parameter: $kind),+ },)+
         }
 
         impl ApiCall {
             /// The actions of policies that allow all there are.
             pub const ACTIONS: &'static [&'static str] =
-                &[$(concat!(stringify!($service), ":", stringify!($operation))),+];
+                &[$(concat!(stringify!($service), ":", spelt!($operation $($spelt)?))),+];
 
             /// The service, as policies and the command line call it.
             pub const fn service(&self) -> &'static str {
@@ -36,13 +48,13 @@ macro_rules! calls {
 
             /// The operation, as the API reference calls it.
             pub const fn operation(&self) -> &'static str {
-                match self { $(Self::$operation { .. } => stringify!($operation),)+ }
+                match self { $(Self::$operation { .. } => spelt!($operation $($spelt)?),)+ }
             }
 
             /// The action of a policy that allows exactly this call.
             pub const fn iam_action(&self) -> &'static str {
                 match self {
-                    $(Self::$operation { .. } => concat!(stringify!($service), ":", stringify!($operation)),)+
+                    $(Self::$operation { .. } => concat!(stringify!($service), ":", spelt!($operation $($spelt)?)),)+
                 }
             }
 
@@ -50,7 +62,7 @@ macro_rules! calls {
             fn parts(&self) -> Vec<(&'static str, String)> {
                 match self {
                     $(Self::$operation { $($parameter),+ } => {
-                        vec![$((stringify!($parameter), Parameter::text($parameter))),+]
+                        vec![$((stringify!($parameter).trim_start_matches("r#"), Parameter::text($parameter))),+]
                     })+
                 }
             }
@@ -138,6 +150,25 @@ calls! {
     }
     cloudtrail "trail"(name) StartLogging { name: String }
     guardduty "detector"(detector_id) UpdateDetector { detector_id: String, enable: String }
+    organizations "policy"(name) CreatePolicy {
+        content: String, description: String, name: String, r#type: String, tags: String
+    }
+    organizations "account"(target_id) AttachPolicy { policy_id: String, target_id: String }
+    organizations "policy"(policy_id) UpdatePolicy { policy_id: String, content: String }
+    organizations "account"(target_id) DetachPolicy { policy_id: String, target_id: String }
+    sso "permissionSet"(permission_set_arn) DeleteAccountAssignment {
+        instance_arn: String, target_id: String, target_type: String, permission_set_arn: String, principal_type: String,
+        principal_id: String
+    }
+    sso "permissionSet"(permission_set_arn) CreateAccountAssignment {
+        instance_arn: String, target_id: String, target_type: String, permission_set_arn: String, principal_type: String,
+        principal_id: String
+    }
+    identitystore "membership"(membership_id) DeleteGroupMembership { identity_store_id: String, membership_id: String }
+    identitystore "group"(group_id) CreateGroupMembership {
+        identity_store_id: String, group_id: String, member_id: String
+    }
+    organizations "policy"(policy_id) DeleteControlPolicy = "DeletePolicy" { policy_id: String }
 }
 
 /// A parameter's value as people read it and a command line takes it.
@@ -172,32 +203,52 @@ impl ApiCall {
     /// Which of these ARNs the call is made on; none, when it is on none of them.
     pub fn resource_in<'a>(&self, arns: &'a [String]) -> Option<&'a str> {
         let (kind, named) = self.resource();
-        let is = |arn: &&String| {
-            let mut parts = arn.splitn(6, ':').skip(5);
-            let name = parts.next().and_then(|resource| resource.strip_prefix(kind)?.strip_prefix(['/', ':']));
-            // A name with slashes in it is compared whole.
-            let is_named = |name: &str| {
-                name.strip_suffix(named.as_str()).is_some_and(|path| path.is_empty() || path.ends_with('/'))
-            };
-            *arn == named || name.is_some_and(is_named)
+        named_in(arns, kind, named)
+    }
+
+    /// All that AWS asks the permission for: the policy too that is attached to what the call is made on. `*` where AWS
+    /// knows no resource.
+    pub fn resources_in(&self, arns: &[String]) -> Vec<String> {
+        let of = |service: &str| arns.iter().filter(|arn| arn.contains(service)).cloned().collect::<Vec<String>>();
+        let policy = match self {
+            Self::CreatePolicy { .. } => return vec!["*".to_owned()],
+            Self::DeleteAccountAssignment { .. } | Self::CreateAccountAssignment { .. } => return of(":sso:"),
+            Self::DeleteGroupMembership { .. } => return of(":identitystore:"),
+            // The group that the user is not in is no target of anybody's, and the membership has no id yet.
+            Self::CreateGroupMembership { group_id, .. } => {
+                let mut on = of(":identitystore:");
+                if let Some(store) =
+                    on.iter().find_map(|arn| arn.split_once(":user/")).map(|(store, _)| store.to_owned())
+                {
+                    on.extend([format!("{store}:group/{group_id}"), format!("{store}:membership/*")]);
+                }
+                return on;
+            }
+            Self::AttachPolicy { policy_id, .. } | Self::DetachPolicy { policy_id, .. } => {
+                named_in(arns, "policy", if policy_id == NEW_POLICY { "*" } else { policy_id })
+            }
+            _ => None,
         };
-        arns.iter().find(is).map(String::as_str)
+        self.resource_in(arns).into_iter().chain(policy).map(str::to_owned).collect()
     }
 
     /// What AWS asks the permission for besides: actions on what the call makes, which has no name yet.
     pub const fn also(&self) -> &'static [&'static str] {
         match self {
-            Self::CreateSnapshot { .. } => Self::ALSO,
+            Self::CreateSnapshot { .. } => &["ec2:CreateSnapshot", "ec2:CreateTags"],
+            Self::CreatePolicy { .. } => &["organizations:TagResource"],
             _ => &[],
         }
     }
 
     /// All that [`Self::also`] says.
-    pub const ALSO: &'static [&'static str] = &["ec2:CreateSnapshot", "ec2:CreateTags"];
+    pub const ALSO: &'static [&'static str] = &["ec2:CreateSnapshot", "ec2:CreateTags", "organizations:TagResource"];
 
     /// The same call for the AWS CLI, quoted for a POSIX shell: what a person runs when the bot cannot.
     pub fn cli(&self, region: &str) -> String {
-        let mut command = format!("aws {} {}", self.service(), kebab(self.operation()));
+        // Only there it has another name than in policies.
+        let service = if self.service() == "sso" { "sso-admin" } else { self.service() };
+        let mut command = format!("aws {service} {}", kebab(self.operation()));
         for (name, value) in self.parts() {
             command.extend([" --", &name.replace('_', "-")]);
             if !FLAGS.contains(&name) {
@@ -220,8 +271,12 @@ impl ApiCall {
     /// The call with the cut-off filled in.
     #[must_use]
     pub(super) fn with_cut_off(mut self, cut_off: DateTime<Utc>) -> Self {
-        if let Self::PutUserPolicy { policy_document, .. } | Self::PutRolePolicy { policy_document, .. } = &mut self {
-            *policy_document = policy_document.replace(CUT_OFF, &cut_off.to_rfc3339_opts(SecondsFormat::Secs, true));
+        if let Self::PutUserPolicy { policy_document: document, .. }
+        | Self::PutRolePolicy { policy_document: document, .. }
+        | Self::CreatePolicy { content: document, .. }
+        | Self::UpdatePolicy { content: document, .. } = &mut self
+        {
+            *document = document.replace(CUT_OFF, &cut_off.to_rfc3339_opts(SecondsFormat::Secs, true));
         }
         self
     }
@@ -233,6 +288,7 @@ impl ApiCall {
             | Self::PutRolePolicy { policy_document, .. }
             | Self::PutGroupPolicy { policy_document, .. }
             | Self::UpdateAssumeRolePolicy { policy_document, .. } => Some(policy_document),
+            Self::CreatePolicy { content, .. } | Self::UpdatePolicy { content, .. } => Some(content),
             _ => None,
         }
     }
@@ -252,6 +308,18 @@ pub fn advice(code: &str) -> Option<&'static str> {
         "LimitExceeded" => "There is no room for it under the account's quota: make room, or put it there by hand.",
         "UnmodifiableEntity" => "Only AWS changes this one.",
         "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
+        "ConcurrentModificationException" | "PolicyChangesInProgressException" => {
+            "Somebody else is changing the organization at this moment: ask again in a minute."
+        }
+        "ConstraintViolationException" => "A limit of the organization's is reached: make room, or do it by hand.",
+        "DuplicatePolicyException" | "DuplicatePolicyAttachmentException" => {
+            "Somebody has put it there meanwhile: ask again, so that AWS is read anew."
+        }
+        "PolicyInUseException" => "It is attached to something else too: look at it in Organizations.",
+        "PolicyTypeNotEnabledException" => {
+            "Service control policies are switched off in the organization: ask again for how to switch them on."
+        }
+        "TargetNotFoundException" => "The account is not in the organization that irp.toml names.",
         "PackedPolicyTooLarge" => "The plan is on more resources than one session can be confined to: do it by hand.",
         _ => return None,
     })
@@ -259,6 +327,19 @@ pub fn advice(code: &str) -> Option<&'static str> {
 
 /// What stands by itself on the command line.
 const FLAGS: [&str; 2] = ["enable", "should_decrement_desired_capacity"];
+
+/// The ARN of this kind and name, or the one that the name itself is.
+fn named_in<'a>(arns: &'a [String], kind: &str, named: &str) -> Option<&'a str> {
+    let is = |arn: &&String| {
+        let mut parts = arn.splitn(6, ':').skip(5);
+        let name = parts.next().and_then(|resource| resource.strip_prefix(kind)?.strip_prefix(['/', ':']));
+        // A name with slashes in it is compared whole.
+        let is_named =
+            |name: &str| name.strip_suffix(named).is_some_and(|path| path.is_empty() || path.ends_with('/'));
+        *arn == named || name.is_some_and(is_named)
+    };
+    arns.iter().find(is).map(String::as_str)
+}
 
 /// Words that AWS writes in capitals.
 const CAPITALS: [&str; 3] = ["saml", "ssh", "uuid"];

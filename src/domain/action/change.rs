@@ -25,6 +25,8 @@ pub enum Powers {
     Contain,
     /// To remove and put back what an attacker has made and changed.
     Eradicate,
+    /// To contain from outside the account, and to take that back: a role of the organization's management account.
+    ContainFromOrganization,
 }
 
 /// Why what was deleted does not come back.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::state::Incident;
-use super::{eradication, hunting, reached};
+use super::{assignment, eradication, hunting, reached, scp};
 use crate::domain::action::{
     Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
     RevokeRoleSessions, RevokeUserSessions,
@@ -15,8 +15,8 @@ use crate::domain::blast_radius::{AssumedRole, BlastRadius};
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
-use crate::domain::observation::KeyStatus;
-use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
+use crate::domain::observation::{Holder, KeyStatus};
+use crate::domain::playbook::{DELETE_ASSIGNMENT, DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
 
@@ -74,15 +74,12 @@ fn with_undo(incident: &Incident, steps: Vec<Step>) -> impl Iterator<Item = Step
 /// The steps that contain.
 fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let Some(found) = incident.identification() else { return Vec::new() };
-    if let Some(refused) = refusal_for(found.kind) {
-        return vec![refused];
-    }
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = refusal_for(found.kind).into_iter().collect();
     for step in playbook.actions_for(found.kind) {
         if step.action.as_deref() == Some(RESTORE_TRUST) {
             steps.extend(with_undo(incident, eradication::door_steps(incident, step)));
         }
-        for (suffix, title, offer) in offers(incident, found, step.action.as_deref().unwrap_or_default()) {
+        for (suffix, title, offer) in offers(incident, found, playbook, step.action.as_deref().unwrap_or_default()) {
             let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));
             let Ok(id) = text.parse::<StepId>() else { continue };
             let undo = undo_step(incident, &id);
@@ -93,10 +90,10 @@ fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     steps
 }
 
-type Target = (Option<String>, String, Offer);
+pub(super) type Target = (Option<String>, String, Offer);
 
 /// What the playbook's action means for this incident: one offer for each target.
-fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target> {
+fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind: &str) -> Vec<Target> {
     let Some(name) = found.name.clone() else { return Vec::new() };
     let action = |suffix: Option<String>, action: Action| (suffix, action.title(), Offer::Action(action));
     // By a role the attacker can have reached users too; it has no keys and no sessions of its own kind.
@@ -133,6 +130,8 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
         }
         "revoke-assumed-roles" => assumed_roles(incident, found),
+        DELETE_ASSIGNMENT => assignment::offers(incident, found, playbook.identity_center_region.as_deref()),
+        DENY_BY_SCP => scp::offers(incident, found, &assumed_roles(incident, found)),
         "deactivate-access-key" => {
             let deactivate = |user_name: String, access_key_id: AccessKeyId| {
                 let suffix = Some(access_key_id.to_string());
@@ -357,6 +356,8 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
             None
         }
         (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
+        // Nothing waits for it; but where it was put, it is to stay.
+        (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
@@ -390,13 +391,15 @@ fn is_shown_done(incident: &Incident, step: &Step, action: &Action) -> bool {
 /// Whether a session of this user or role has worked after its revocation: then it is to be revoked again.
 fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> bool {
     let Some(breach) = incident.breach.as_ref().filter(|breach| breach.at > done_at) else { return false };
+    let role_is = |name: &str| role_session(&breach.principal).is_some_and(|(_, role, _)| role == name);
+    let user_is = |name: &str| breach.principal.contains(":user/") && bare_name(&breach.principal) == name;
     match action {
-        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => {
-            role_session(&breach.principal).is_some_and(|(_, role, _)| role == role_name)
-        }
-        Action::RevokeUserSessions(RevokeUserSessions { user_name }) => {
-            breach.principal.contains(":user/") && bare_name(&breach.principal) == user_name
-        }
+        Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => role_is(role_name),
+        Action::RevokeUserSessions(RevokeUserSessions { user_name }) => user_is(user_name),
+        Action::DenyByScp(of) => match &of.principal {
+            Holder::Role(name) => role_is(name),
+            other => user_is(other.name()),
+        },
         _ => false,
     }
 }
@@ -439,7 +442,8 @@ fn refusal_for(kind: PrincipalKind) -> Option<Step> {
             "An IAM Identity Center role cannot be changed in IAM",
             "Roles named AWSReservedSSO_* are changed only by IAM Identity Center (UnmodifiableEntity).",
             "In IAM Identity Center: disable the user (and in the identity provider), end their sessions, remove the account \
-             assignment, or put a deny on identitystore:userId into the permission set or an SCP.",
+             assignment, or put a deny on identitystore:userId into the permission set or an SCP. What irp.toml lets the \
+             bot do of it is a step of its own.",
         ),
         PrincipalKind::IamUser | PrincipalKind::AssumedRole | PrincipalKind::FederatedUser | PrincipalKind::Unknown => {
             return None;

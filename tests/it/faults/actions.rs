@@ -5,8 +5,9 @@ use std::time::Duration;
 use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
 
 use crate::cases::{Case, Cases};
+use crate::organization::ORGANIZATION;
 use crate::redis_proxy::Loss;
-use crate::world::{ANA, BEN, CHRIS, World};
+use crate::world::{ANA, BEN, CHRIS, ORGANISATION, World};
 
 /// A hung call is given up after 8 s and read back for 16 more; a dead process's call is read back after 20.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -23,8 +24,10 @@ enum Change {
     RequireToken,
     RevokeUser,
     RevokeRole,
+    DenyUser,
     UndoUser,
     UndoRole,
+    UndoDeny,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +40,23 @@ enum Fault {
     UndoneTwice,
 }
 
-use Change::{DeactivateKey, DeletePassword, RequireToken, RevokeRole, RevokeUser, TakeDeviceOff, UndoRole, UndoUser};
+use Change::{
+    DeactivateKey, DeletePassword, DenyUser, RequireToken, RevokeRole, RevokeUser, TakeDeviceOff, UndoDeny, UndoRole,
+    UndoUser,
+};
 
-const CHANGES: [Change; 8] =
-    [DeactivateKey, DeletePassword, TakeDeviceOff, RequireToken, RevokeUser, RevokeRole, UndoUser, UndoRole];
+const CHANGES: [Change; 10] = [
+    DeactivateKey,
+    DeletePassword,
+    TakeDeviceOff,
+    RequireToken,
+    RevokeUser,
+    RevokeRole,
+    DenyUser,
+    UndoUser,
+    UndoRole,
+    UndoDeny,
+];
 const FAULTS: [Fault; 6] = [
     Fault::Refused,
     Fault::LostAndNotDone,
@@ -57,7 +73,7 @@ fn instance(w: &World) -> String {
 
 impl Change {
     const fn is_undo(self) -> bool {
-        matches!(self, UndoUser | UndoRole)
+        matches!(self, UndoUser | UndoRole | UndoDeny)
     }
 
     const fn is_of_role(self) -> bool {
@@ -73,6 +89,7 @@ impl Change {
             RequireToken => format!("require-imdsv2.{}", instance(w)),
             RevokeUser | UndoUser => "revoke-user-sessions".into(),
             RevokeRole | UndoRole => "revoke-role-sessions".into(),
+            DenyUser | UndoDeny => "deny-by-scp".into(),
         }
     }
 
@@ -84,8 +101,22 @@ impl Change {
             RequireToken => "ModifyInstanceMetadataOptions",
             RevokeUser => "PutUserPolicy",
             RevokeRole => "PutRolePolicy",
+            // The policy is made before that: without it, it denies nobody.
+            DenyUser => "AttachPolicy",
             UndoUser => "DeleteUserPolicy",
             UndoRole => "DeleteRolePolicy",
+            // It is deleted after that.
+            UndoDeny => "DetachPolicy",
+        }
+    }
+
+    /// What takes it back.
+    const fn undone_by(self) -> Option<Self> {
+        match self {
+            DeactivateKey | DeletePassword | TakeDeviceOff | RequireToken => None,
+            RevokeUser | UndoUser => Some(UndoUser),
+            RevokeRole | UndoRole => Some(UndoRole),
+            DenyUser | UndoDeny => Some(UndoDeny),
         }
     }
 
@@ -98,6 +129,7 @@ impl Change {
             RequireToken => "· Require IMDSv2",
             RevokeUser | UndoUser => "· Revoke all sessions minted",
             RevokeRole | UndoRole => "· Revoke all older sessions of role",
+            DenyUser | UndoDeny => "· Deny everything to user deploy-bot",
         }
     }
 
@@ -118,8 +150,10 @@ impl Change {
             RequireToken => w.account.forged_request_credentials(REGION, &instance(w)).is_none(),
             RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
             RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
+            DenyUser => w.account.service_control_policies().iter().any(|policy| policy.attached),
             UndoUser => !RevokeUser.holds(w),
             UndoRole => !RevokeRole.holds(w),
+            UndoDeny => !DenyUser.holds(w),
         }
     }
 
@@ -148,8 +182,7 @@ impl Change {
                 w.clock.advance(chrono::TimeDelta::minutes(6));
             }
             w.incident().await;
-            w.until_within(LIMIT, "it is offered", |w| w.offers(self.step_card(), self.button()) || self.is_undo())
-                .await;
+            w.until_within(LIMIT, "it is offered", |w| w.offers(self.step_card(), "irp.request")).await;
         }
         if self.is_undo() {
             w.carry_out(self.step_card(), ANA, CHRIS).await;
@@ -206,24 +239,23 @@ impl Change {
             DeactivateKey => "never switched on again",
             DeletePassword => "cannot be put back",
             TakeDeviceOff => "enrols a device anew",
-            RevokeUser | RevokeRole | RequireToken => {
+            RevokeUser | RevokeRole | DenyUser | RequireToken => {
                 w.carry_out_with(self.step_card(), "irp.undo", "Undo INC-1.1").await;
                 "There is nothing to undo"
             }
-            UndoUser | UndoRole => "Ask for the containment step again instead",
+            UndoUser | UndoRole | UndoDeny => "Ask for the containment step again instead",
         };
         for _ in 0..2 {
             let answer = w.forged_click(ANA, "irp.undo", &undo).await;
             assert!(answer.contains(refused), "{answer}");
         }
-        let undone = matches!(self, RevokeUser | RevokeRole | RequireToken);
+        let undone = matches!(self, RevokeUser | RevokeRole | DenyUser | RequireToken);
         // One call switches it on and off.
         assert_eq!(w.account.count(self.call()), if self == RequireToken { 2 } else { 1 });
         assert_eq!(self.holds(w), !undone);
-        for (role, call) in [(false, "DeleteUserPolicy"), (true, "DeleteRolePolicy")] {
-            let is_undoable = matches!(self, RevokeUser | RevokeRole | UndoUser | UndoRole);
-            let expected = usize::from(is_undoable && self.is_of_role() == role);
-            assert_eq!(w.account.count(call), expected, "{call}");
+        for undo in [UndoUser, UndoRole, UndoDeny] {
+            let expected = usize::from(self.undone_by() == Some(undo));
+            assert_eq!(w.account.count(undo.call()), expected, "{}", undo.call());
         }
     }
 }
@@ -239,6 +271,7 @@ impl World {
 }
 
 async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
+    case.rules(&format!("{ORGANISATION}{ORGANIZATION}"));
     let program = case.program().await;
     change.ready(&case.w).await;
     let w = &case.w;

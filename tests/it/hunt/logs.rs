@@ -238,6 +238,7 @@ async fn process(w: &World, store: &Arc<MemoryStore>) -> Engine {
             regions: Some(Vec::new()),
             athena: organisation.accounts[0].athena.clone(),
         }],
+        organization: None,
         credentials: Some(StaticKey {
             access_key_id: key.access_key_id,
             secret_access_key: key.secret_access_key.into(),

@@ -326,6 +326,7 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
             regions: Some(REGIONS[1..].iter().map(ToString::to_string).collect()),
             athena: None,
         }],
+        organization: None,
         credentials: Some(StaticKey {
             access_key_id: key.access_key_id,
             secret_access_key: key.secret_access_key.into(),

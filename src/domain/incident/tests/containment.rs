@@ -106,3 +106,23 @@ fn the_role_that_a_responder_works_through_is_left_to_people() {
     case.policy.belongings.insert("arn:aws:iam::111122223333:role/app".into(), PersonId(user("U9")));
     case.ask("U1", &["revoke-assumed"]).unwrap();
 }
+
+#[test]
+fn what_is_denied_from_the_organization_is_offered_where_it_is_reached_and_waited_for_by_nothing() {
+    let mut case = Case::new();
+    let denies = |case: &Case| -> Vec<String> {
+        let all = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
+        all.filter(|id| id.starts_with("deny-by-scp")).collect()
+    };
+    assert!(denies(&case).is_empty());
+    case.playbook.reaches_organization = true;
+    case.playbook.identity_center_region = Some("eu-west-1".into());
+    assert_eq!(denies(&case), ["deny-by-scp", "deny-by-scp.role.app"]);
+    let open: Vec<String> =
+        open_steps(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect();
+    assert!(open.len() == 3 && !open.iter().any(|id| id.starts_with("deny")), "{open:?}");
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(contained(&case.incident, &case.playbook));
+}
