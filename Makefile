@@ -11,9 +11,9 @@ test:
 	tests/tools.sh
 	RUST_TEST_THREADS=1 cargo test --workspace --locked
 
-# The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS.
+# The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS. Built without the AWS SDK.
 sim:
-	IRP_SIM_SEEDS=$${IRP_SIM_SEEDS:-10000} cargo test --locked --test it sim:: -- --nocapture
+	cd "$$(tests/rules.sh)" && IRP_SIM_SEEDS=$${IRP_SIM_SEEDS:-10000} cargo test --release --test it sim:: -- --nocapture
 
 # Changes in the rules that no test notices. MUTANTS='--file src/domain/recusal.rs' for one file.
 mutants:
