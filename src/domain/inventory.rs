@@ -98,7 +98,8 @@ impl Thing {
             trace.resource_type == resource_type
                 && bare_name(&trace.id) == bare_name(id)
                 && (resource_type.starts_with("AWS::IAM::") || trace.region == self.region)
-                && trace.state != State::Deleted
+                // One that somebody else has made anew is neither theirs nor changed by them.
+                && (trace.state == State::Modified || (trace.state == State::Present && trace.made_by_attacker))
         };
         let itself = |trace: &Trace| {
             let part = self.part.as_deref().is_none_or(|part| trace.made_by_attacker || has_part(trace, part));
@@ -177,7 +178,15 @@ impl Stock {
     /// Something could not be looked at.
     pub fn gap(&mut self, region: &str, resource_types: &[&str], why: String) {
         let resource_types = resource_types.iter().map(ToString::to_string).collect();
-        self.gaps.push(Gap { region: region.to_owned(), resource_types, why });
+        self.miss(Gap { region: region.to_owned(), resource_types, why });
+    }
+
+    /// One gap of a kind in a Region stands for all: what may not be read of one user may not be read of a thousand.
+    fn miss(&mut self, gap: Gap) {
+        let same = |known: &Gap| (&known.region, &known.resource_types) == (&gap.region, &gap.resource_types);
+        if !self.gaps.iter().any(same) {
+            self.gaps.push(gap);
+        }
     }
 
     /// Together with another part of the account.
@@ -193,7 +202,7 @@ impl Stock {
         }
         self.undated.extend(undated);
         self.undated.truncate(THINGS_MAX);
-        self.gaps.extend(gaps);
+        gaps.into_iter().for_each(|gap| self.miss(gap));
         self.limits.extend(limits);
     }
 }
@@ -262,10 +271,11 @@ impl Inventory {
         }
         found.unexplained.sort_by_key(|thing| (rank(thing), thing.key()));
         found.explained.sort_by_key(|one| (rank(&one.thing), one.thing.key()));
-        found.bounded()
+        found
     }
 
-    fn bounded(mut self) -> Self {
+    /// As much of it as is remembered. What somebody has looked at goes first: what nobody has must not wait behind it.
+    fn bounded(mut self, looked_at: impl Fn(&Thing) -> bool) -> Self {
         for (left, what) in
             [(self.unexplained.len(), "explained by no event"), (self.explained.len(), "made by others")]
         {
@@ -273,19 +283,26 @@ impl Inventory {
                 self.limits.insert(format!("{left} things are {what}; {REMEMBERED_MAX} of them are listed."));
             }
         }
+        if self.unexplained.len() > REMEMBERED_MAX {
+            self.unexplained.sort_by_key(looked_at);
+        }
         self.unexplained.truncate(REMEMBERED_MAX);
         self.explained.truncate(REMEMBERED_MAX);
         self
     }
 
-    /// What could not be looked at this time is as it was: nothing has gone because nobody looked.
+    /// What could not be looked at this time is as it was: nothing has gone because nobody looked, at a kind or at a whole
+    /// Region. `looked_at` says for which things somebody has answered.
     #[must_use]
-    pub fn over(mut self, last: Option<&Self>) -> Self {
-        let hidden = |thing: &Thing| self.gaps.iter().any(|gap| gap.hides(thing));
-        let kept = last.into_iter().flat_map(|last| &last.unexplained).filter(|thing| hidden(thing));
-        let kept: Vec<Thing> = kept.filter(|thing| !self.unexplained.contains(thing)).cloned().collect();
+    pub fn over(mut self, last: Option<&Self>, looked_at: impl Fn(&Thing) -> bool) -> Self {
+        let hidden =
+            |thing: &Thing| !self.regions.contains(&thing.region) || self.gaps.iter().any(|gap| gap.hides(thing));
+        let shown = self.unexplained.iter().chain(self.explained.iter().map(|one| &one.thing));
+        let shown: BTreeSet<String> = shown.map(Thing::key).collect();
+        let kept = last.into_iter().flat_map(|last| &last.unexplained);
+        let kept: Vec<Thing> = kept.filter(|thing| hidden(thing) && !shown.contains(&thing.key())).cloned().collect();
         self.unexplained.extend(kept);
-        self.bounded()
+        self.bounded(looked_at)
     }
 
     /// Whether another one shows the same. How many things there are in all changes all the time, and is no news.

@@ -78,7 +78,12 @@ impl Engine {
     async fn search(&self, incident: &Incident, now: DateTime<Utc>) -> Result<(), EngineError> {
         let sweep = match Search::begin(self, incident, now).await? {
             Ok(search) => Box::pin(search.run()).await?,
-            Err(why) => nothing_but(incident, why),
+            Err(why) => {
+                let known = incident.hunted.as_ref().map(|(found, _)| found);
+                let mut sweep = nothing_but(known, incident.swept.as_ref().map(|(swept, _)| &**swept), why);
+                sweep.swept.told_at = incident.told_at;
+                sweep
+            }
         };
         self.report(incident.id, || Report::Hunted(Box::new(sweep.clone()))).await?;
         Ok(())
@@ -90,10 +95,12 @@ fn canaries_of(region: &str) -> String {
     format!("canaries {region}")
 }
 
-fn nothing_but(incident: &Incident, why: String) -> Sweep {
-    let found = Hunted { not_known: vec![why], ..Hunted::default() };
-    let swept = Swept { told_at: incident.told_at, ..Swept::default() };
-    Sweep { found, swept, calls: Vec::new() }
+/// What follows from a search that could not be made: what is known stays known, and no Region is read.
+fn nothing_but(known: Option<&Hunted>, swept: Option<&Swept>, why: String) -> Sweep {
+    let (known, swept) = (known.cloned().unwrap_or_default(), swept.cloned().unwrap_or_default());
+    let regions = swept.regions.into_iter().map(|region| Watched { unread: Some(why.clone()), ..region }).collect();
+    let found = Hunted { not_known: vec![why], ..known };
+    Sweep { found, swept: Swept { regions, ..swept }, calls: Vec::new() }
 }
 
 /// One search.
@@ -410,5 +417,23 @@ impl<'a> Search<'a> {
         let last_denied = calls.iter().rev().find(|call| !call.worked).cloned();
         let swept = Swept { regions, last_denied, told_at: self.incident.told_at };
         Ok(Sweep { found, swept, calls })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_cannot_be_made_takes_back_nothing_that_is_known() {
+        let known = Hunted { addresses: vec!["203.0.113.7".into()], ..Hunted::default() };
+        let covered_until = DateTime::from_timestamp(1, 0);
+        let read = Watched { region: "us-east-1".into(), covered_until, unread: None };
+        let swept = Swept { regions: vec![read.clone()], ..Swept::default() };
+        let sweep = nothing_but(Some(&known), Some(&swept), "no key is known".into());
+        assert_eq!(sweep.found.addresses, known.addresses);
+        assert_eq!(sweep.found.not_known, ["no key is known"]);
+        assert_eq!(sweep.swept.regions, [Watched { unread: Some("no key is known".into()), ..read }]);
+        assert!(nothing_but(None, None, "x".into()).swept.regions.is_empty());
     }
 }

@@ -13,11 +13,15 @@ use crate::domain::incident::inventory::since;
 use crate::domain::incident::reached;
 use crate::domain::incident::state::Incident;
 use crate::domain::inventory::evidence::{explaining, names, window};
-use crate::domain::inventory::{Evidence, Inventory, Stock, Thing, to_explain};
+use crate::domain::inventory::{Evidence, Gap, Inventory, Stock, Thing, to_explain};
 use crate::ports::{CloudError, Look, Of, Page};
 
 /// Things of which the trail is asked who made them, each time: what is left is asked the next time.
 const ASKED_MAX: usize = 120;
+/// Those of them that matter most, where there are more.
+const ASKED_EACH_TIME: usize = ASKED_MAX / 2;
+/// Stands for all Regions where none could be looked at.
+const ALL_REGIONS: &str = "all Regions";
 /// So many of them at once.
 const ASKED_AT_ONCE: usize = 8;
 /// Pages that are read for one name: four minutes of what happened to one thing.
@@ -29,7 +33,7 @@ impl Engine {
         let found = match Box::pin(self.inventory(incident, &account, now)).await {
             Ok(found) => found,
             Err(error) if error.can_retry() => return Err(error.into()),
-            Err(error) => Inventory { limits: [error.to_string()].into(), ..Inventory::default() },
+            Err(error) => nothing_but(incident, error.to_string()),
         };
         self.report(incident.id, || Report::Inventory(Box::new(found.clone()))).await?;
         Ok(())
@@ -46,7 +50,12 @@ impl Engine {
         let hunted = incident.hunted.as_ref().map(|(hunted, _)| hunted);
         let reached = hunted.map(|hunted| reached::users(hunted, account)).unwrap_or_default();
         let victim = incident.identification().and_then(|found| found.name.as_deref());
-        let users: BTreeSet<String> = reached.into_iter().chain(victim).map(str::to_owned).collect();
+        let last = incident.inventory.found.as_deref();
+        // Of what nothing has explained it is always seen whether it is there still.
+        let owner =
+            |thing: &Thing| thing.of.as_ref().filter(|(kind, _)| kind == "AWS::IAM::User").map(|(_, id)| id.clone());
+        let owners = last.into_iter().flat_map(|last| &last.unexplained).filter_map(owner);
+        let users: BTreeSet<String> = reached.into_iter().chain(victim).map(str::to_owned).chain(owners).collect();
         let look = Look { regions: &searched.regions, since, users: &users };
         let mut stock = self.ports.cloud.stock(account, look).await?;
         if let Some(why) = searched.gap {
@@ -58,15 +67,15 @@ impl Engine {
             .flat_map(|hunted| &hunted.credentials)
             .filter_map(|credential| credential.access_key_id.as_deref())
             .collect();
-        let last = incident.inventory.found.iter().flat_map(|found| &found.explained);
+        let explained = last.into_iter().flat_map(|last| &last.explained);
         let mut events: BTreeMap<String, Result<Evidence, String>> =
-            last.map(|one| (one.thing.key(), Ok(one.evidence.clone()))).collect();
+            explained.map(|one| (one.thing.key(), Ok(one.evidence.clone()))).collect();
         let known: BTreeSet<String> = events.keys().cloned().collect();
         // What nothing explained the last time is asked about again, but after what is new.
-        let before = incident.inventory.found.iter().flat_map(|found| &found.unexplained);
-        let before: BTreeSet<String> = before.map(Thing::key).collect();
+        let before: BTreeSet<String> = last.into_iter().flat_map(|last| &last.unexplained).map(Thing::key).collect();
         let mut asked: Vec<Thing> = to_explain(&stock, footprint, &known).into_iter().cloned().collect();
         asked.sort_by_key(|thing| before.contains(&thing.key()));
+        by_turns(&mut asked, now);
         for some in asked[..asked.len().min(ASKED_MAX)].chunks(ASKED_AT_ONCE) {
             let answers = join_all(some.iter().map(|thing| self.who_made(account, thing, (since, now), &held)));
             for (thing, answer) in some.iter().zip(answers.await) {
@@ -110,6 +119,25 @@ impl Engine {
     }
 }
 
+/// What follows from an inventory that could not be taken: no Region was looked at, and so nothing has gone.
+fn nothing_but(incident: &Incident, why: String) -> Inventory {
+    let gap = Gap { region: ALL_REGIONS.to_owned(), resource_types: Vec::new(), why };
+    Inventory { since: since(incident), gaps: vec![gap], ..Inventory::default() }
+}
+
+/// Where there are more than can be asked about, what matters most is asked about every time, and of the rest another
+/// part each time.
+fn by_turns(asked: &mut [Thing], now: DateTime<Utc>) {
+    if asked.len() <= ASKED_MAX {
+        return;
+    }
+    let rest = &mut asked[ASKED_EACH_TIME..];
+    // Times at which inventories come have a pattern; what begins at these places has none.
+    let mixed = now.timestamp().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+    let begin = usize::try_from(mixed).unwrap_or(0) % rest.len();
+    rest.rotate_left(begin);
+}
+
 /// Of what the trail was not asked about nothing is said but how much it is.
 fn leave_for_later(stock: &mut Stock, left: &BTreeSet<String>) {
     if left.is_empty() {
@@ -120,4 +148,28 @@ fn leave_for_later(stock: &mut Stock, left: &BTreeSet<String>) {
         "{} more things were made since than the trail was asked about ({ASKED_MAX} at a time); the next inventory goes on.",
         left.len()
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn of_too_many_everything_has_its_turn_and_what_matters_most_every_time() {
+        let names = |things: &[Thing]| -> Vec<String> { things.iter().map(|thing| thing.id.clone()).collect() };
+        let all: Vec<Thing> = (0..600).map(|n| Thing::of_iam("AWS::IAM::User", &format!("u{n:03}"), None)).collect();
+        let mut had: BTreeSet<String> = BTreeSet::new();
+        for hour in 0..200 {
+            let mut asked = all.clone();
+            by_turns(&mut asked, DateTime::UNIX_EPOCH + TimeDelta::hours(hour));
+            assert_eq!(names(&asked[..ASKED_EACH_TIME]), names(&all[..ASKED_EACH_TIME]));
+            had.extend(names(&asked[..ASKED_MAX]));
+        }
+        assert_eq!(had.len(), all.len());
+        let mut few = all[..ASKED_MAX].to_vec();
+        by_turns(&mut few, DateTime::UNIX_EPOCH + TimeDelta::hours(7));
+        assert_eq!(names(&few), names(&all[..ASKED_MAX]));
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::blocks::{code, context, cut, escape, header, section, summary, time};
 use super::step::mark;
+use crate::domain::action::Action;
 use crate::domain::hunt::Trace;
-use crate::domain::incident::eradication::{by_hand, left, opened_doors, removals};
+use crate::domain::incident::eradication::{by_hand, left, opened_doors, removals, switched_off};
 use crate::domain::incident::inventory::to_look_at;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, contained, is_undo, steps};
@@ -32,8 +33,10 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     let (left, hands, unexplained) = (left(incident, playbook), by_hand(incident), to_look_at(incident).len());
     let waiting = removals(incident).len();
     let contained = contained(incident, playbook);
-    let gone = contained && left.is_empty();
-    let (emoji, state) = match (contained, left.len(), hands.len(), unexplained) {
+    // What watches the account is on no removal's list, and all the same not back.
+    let left = left.len() + switched_off(incident, playbook).len();
+    let gone = contained && left == 0;
+    let (emoji, state) = match (contained, left, hands.len(), unexplained) {
         (false, ..) => (":white_circle:", "containment comes first".to_owned()),
         (true, 0, 0, 0) if incident.inventory.found.is_none() => (
             ":hourglass_flowing_sand:",
@@ -82,9 +85,14 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     Some(Message { text: summary(&format!("{} · Eradication: {state}", incident.id)), blocks })
 }
 
+/// Whether it is of this phase: a removal, or what has the account watched again.
+fn is_of_this_phase(action: &Action) -> bool {
+    action.class() == ActionClass::Eradicate || matches!(action, Action::StartLogging(_) | Action::EnableDetector(_))
+}
+
 /// Each removal and how it stands.
 fn lines_of_steps(incident: &Incident, playbook: &Playbook) -> Vec<String> {
-    let removal = |offer: &Offer| matches!(offer, Offer::Action(action) if action.class() == ActionClass::Eradicate);
+    let removal = |offer: &Offer| matches!(offer, Offer::Action(action) if is_of_this_phase(action));
     let steps = steps(incident, playbook).into_iter().filter(|step| removal(&step.offer) && !is_undo(&step.id));
     let line = |step: crate::domain::incident::steps::Step| match incident.requests_for(&step.id).next() {
         Some(request) => {
@@ -96,7 +104,7 @@ fn lines_of_steps(incident: &Incident, playbook: &Playbook) -> Vec<String> {
 }
 
 fn any_asked(incident: &Incident) -> bool {
-    incident.requests.values().any(|request| request.plan.action.class() == ActionClass::Eradicate)
+    incident.requests.values().any(|request| is_of_this_phase(&request.plan.action))
 }
 
 fn trace_line(trace: &Trace) -> String {

@@ -245,6 +245,23 @@ async fn doors_are_closed_for_the_attacker_alone_and_can_be_opened_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_history_does_not_show_whole_is_not_called_closed() {
+    let w = World::start().await;
+    let attacker = w.hands();
+    let (group, opened) = attacker.opens_a_group().await;
+    w.incident().await;
+    let mut trace = changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupIngress", &opened);
+    trace.deeds.push(Deed { event_id: "00000000-0000-4000-8000-000000000000".into(), ..trace.deeds[0].clone() });
+    w.hunted(vec![trace]).await;
+    let close = "· Close what the attacker opened";
+    w.until("it is offered", |w| w.offers(close, "irp.request")).await;
+    let answer = w.click(ANA, close, "irp.request").await;
+    assert!(answer.contains("not all of those calls"), "{answer}");
+    assert!(w.account.ingress(HOME, &group).contains(&ATTACKER.to_owned()));
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_switched_off_watches_again_at_once() {
     let w = World::start().await;
     let attacker = w.hands();

@@ -79,6 +79,7 @@ pub const READS: [Actions; 8] = [
             "lambda:GetFunctionUrlConfig",
             "lambda:GetPolicy",
             "lambda:ListEventSourceMappings",
+            "lambda:ListFunctionUrlConfigs",
             "lambda:ListFunctions",
             "lambda:ListVersionsByFunction",
             "rolesanywhere:GetProfile",

@@ -11,14 +11,19 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use crate::ports::CloudError;
 
 /// AWS's error codes that say “too fast”: nothing was done, and trying again helps.
-const THROTTLED: [&str; 6] = [
+const THROTTLED: [&str; 9] = [
+    "EC2ThrottledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestLimitExceeded",
     "TooManyRequestsException",
 ];
+/// The same where the code is another.
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// AWS's error codes for what is not there; EC2's end in `.NotFound`.
 const MISSING: [&str; 5] = [
@@ -43,7 +48,7 @@ where
                 return unavailable(format!("HTTP {status} without an error code"));
             };
             let message = service.err().message().unwrap_or_default();
-            if status >= 500 || THROTTLED.contains(&code) {
+            if status >= 500 || status == TOO_MANY_REQUESTS || THROTTLED.contains(&code) {
                 unavailable(format!("{code}: {message}"))
             } else {
                 CloudError::Refused { operation, code: code.to_owned(), message: message.to_owned() }
@@ -120,4 +125,31 @@ fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<
         cause = current.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::operation::list_users::ListUsersError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn said(status: u16, code: &str) -> CloudError {
+        let error = ListUsersError::generic(ErrorMetadata::builder().code(code).message("no").build());
+        let raw = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        fault("iam:ListUsers", &SdkError::service_error(error, raw))
+    }
+
+    #[test]
+    fn too_fast_is_never_taken_for_a_no() {
+        for (status, code) in
+            [(400, "Throttling"), (400, "RequestThrottledException"), (429, "AnythingElse"), (503, "SlowDown")]
+        {
+            assert!(said(status, code).can_retry(), "{status} {code}");
+        }
+        assert!(!said(403, "AccessDenied").can_retry());
+        assert!(is_missing(&said(404, "NoSuchEntity")) && !is_missing(&said(429, "ResourceNotFoundException")));
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::change::{Change, Freshness, fresh_if};
+use super::change::{Change, Freshness, fresh_if, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Function, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -36,10 +36,6 @@ fn observed<'a>(seen: &'a Observation, name: &str) -> Option<&'a Function> {
         Observation::Function(function) if function.name == name => Some(function),
         _ => None,
     }
-}
-
-fn something_else() -> Freshness {
-    Freshness::Changed("AWS answered about something else".to_owned())
 }
 
 impl RemovePermissions {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, fresh_if};
+use super::change::{Change, Freshness, fresh_if, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Anywhere, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -44,7 +44,7 @@ fn worked_out(before: &Observation, id: &str, disable: ApiCall, delete: ApiCall)
 /// One that was switched off meanwhile is the same: it goes all the more.
 fn compared(before: &Observation, now: &Observation, id: &str) -> Freshness {
     let (Some(was), Some(is)) = (observed(before, id), observed(now, id)) else {
-        return Freshness::Changed("AWS answered about something else".to_owned());
+        return something_else();
     };
     let same = Anywhere { enabled: was.enabled, ..is.clone() } == *was && (was.enabled || !is.enabled);
     fresh_if(same, "whom it lets in")

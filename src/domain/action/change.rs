@@ -33,9 +33,26 @@ pub enum Powers {
 pub(super) const REMOVED: &str = "Made again under the same name it would be another one, with another unique id. What it was is in the log, \
      to be made anew by hand.";
 
+/// Events that one sentence names.
+const EVENTS_NAMED_MAX: usize = 6;
+
 /// As approved, or changed since in this.
 pub(super) fn fresh_if(same: bool, what: &str) -> Freshness {
     if same { Freshness::AsApproved } else { Freshness::Changed(format!("{what} has changed since")) }
+}
+
+/// AWS was asked about the target, and said something that is not about it.
+pub(super) fn something_else() -> Freshness {
+    Freshness::Changed("AWS answered about something else".to_owned())
+}
+
+/// Some events for people, and how many more there are.
+pub(super) fn listed(event_ids: &[String]) -> String {
+    let named = event_ids[..event_ids.len().min(EVENTS_NAMED_MAX)].join(", ");
+    match event_ids.len().saturating_sub(EVENTS_NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// Whether nothing has come to what was there: what has gone needs no call.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness};
+use super::change::{Change, Freshness, listed, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{ChangedFunction, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -73,11 +73,11 @@ impl Change for RestoreFunctionCode {
         let Some(changed) = self.observed(before) else { return wrong_answer() };
         let name = &self.function_name;
         let Some(at) = &changed.first_changed_at else {
-            let ids = self.event_ids.join(", ");
             return Err(self.by_hand(&format!(
-                "The event history of {} does not show the attacker's calls ({ids}), so it is not known which code was \
-                 there before.",
-                self.region
+                "The event history of {} does not show the attacker's calls ({}), so it is not known which code was there \
+                 before.",
+                self.region,
+                listed(&self.event_ids)
             )));
         };
         let Some(previous) = &changed.previous else {
@@ -99,7 +99,7 @@ impl Change for RestoreFunctionCode {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if was.previous.as_ref().is_some_and(|previous| previous.code_sha256 == is.function.code_sha256) {
             return Freshness::AlreadyDone;

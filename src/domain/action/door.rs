@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::change::{Change, Freshness};
+use super::change::{Change, Freshness, listed, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Ingress, KeyPair, Observation, Probe, Rule};
 use crate::domain::policy::ActionClass;
@@ -26,10 +26,6 @@ pub struct RevokeIngress {
     pub group_id: String,
     /// The attacker's calls.
     pub event_ids: Vec<String>,
-}
-
-fn something_else() -> Freshness {
-    Freshness::Changed("AWS answered about something else".to_owned())
 }
 
 impl DeleteKeyPair {
@@ -176,9 +172,10 @@ impl Change for RevokeIngress {
         let Some(group) = self.observed(before) else { return wrong_answer() };
         if !group.proven {
             return Err(format!(
-                "The event history of {} shows no rule that the attacker's calls ({}) added. Look at {} in EC2.",
+                "The event history of {} shows no rule that the attacker's calls ({}) added, or not all of those calls. Look \
+                 at {} in EC2.",
                 self.region,
-                self.event_ids.join(", "),
+                listed(&self.event_ids),
                 self.group_id
             ));
         }

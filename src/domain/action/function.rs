@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness};
+use super::change::{Change, Freshness, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Function, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -76,7 +76,7 @@ impl Change for DeleteFunction {
     /// A function has no unique id: one that was made again under its name has another revision.
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if was.code_sha256 != is.code_sha256 {
             return Freshness::Changed(format!(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named};
+use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -71,7 +71,7 @@ impl Change for DeleteGroup {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Observation::Group(was), Observation::Group(is)) = (before, now) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         let same = no_more(&was.members, &is.members)
             && no_more(&was.attached, &is.attached)

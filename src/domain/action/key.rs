@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness};
+use super::change::{Change, Freshness, something_else};
 use super::{Action, ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::credential::AccessKeyId;
 use crate::domain::id::RequestId;
@@ -68,7 +68,7 @@ impl Change for DeactivateAccessKey {
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Observation::AccessKey { status: was, .. }, Observation::AccessKey { status: is, .. }) = (before, now)
         else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         match is {
             Some(KeyStatus::Inactive) => Freshness::AlreadyDone,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named};
+use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Holder, Observation, PolicyTree, Probe};
 use crate::domain::policy::ActionClass;
@@ -103,7 +103,7 @@ impl Change for DeletePolicy {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Observation::Policy(was), Observation::Policy(is)) = (before, now) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         let same = was.default == is.default
             && no_more_named(&was.versions, &is.versions)
@@ -196,7 +196,7 @@ impl Change for RestorePolicyVersion {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Observation::Policy(was), Observation::Policy(is)) = (before, now) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if !is.versions.contains_key(&self.version_id) {
             return Freshness::AlreadyDone;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, fresh_if};
+use super::change::{Change, Freshness, fresh_if, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{IdentityProvider, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -74,7 +74,7 @@ impl Change for DeleteIdentityProvider {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if was.created_at != is.created_at {
             return Freshness::Changed(format!(

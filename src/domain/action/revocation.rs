@@ -32,14 +32,15 @@ pub(super) fn document() -> String {
     .to_string()
 }
 
-/// The latest cut-off that a policy already sets with a statement that denies everything.
+/// The latest cut-off that a policy already sets with a statement that denies everything, and asks for nothing else: with
+/// another condition beside it, it may deny nobody.
 pub(super) fn cut_off_in(document: &str) -> Option<DateTime<Utc>> {
     let document: Value = serde_json::from_str(document).ok()?;
     let moment = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
     one_or_many(document.get("Statement")?)
         .into_iter()
         .filter(|s| s["Effect"] == "Deny" && is_all(&s["Action"]) && is_all(&s["Resource"]))
-        .filter_map(|s| s.pointer("/Condition/DateLessThan/aws:TokenIssueTime"))
+        .filter_map(|s| only(only(&s["Condition"], "DateLessThan")?, "aws:TokenIssueTime"))
         // Several values of one condition are alternatives: the latest denies the most.
         .flat_map(|value| one_or_many(value).into_iter().filter_map(moment))
         .max()
@@ -53,6 +54,11 @@ pub(super) fn cut_off_at(now: DateTime<Utc>, in_force: Option<DateTime<Utc>>) ->
 
 fn one_or_many(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
+}
+
+/// A member that has no others beside it.
+fn only<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    value.as_object().filter(|members| members.len() == 1)?.get(name)
 }
 
 fn is_all(value: &Value) -> bool {
@@ -104,6 +110,24 @@ mod tests {
         assert_eq!(cut_off_in(&with("Deny", "s3:*", &day)), None);
         let two = json!(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]);
         assert_eq!(cut_off_in(&with("Deny", "*", &two)), Some(at("2026-01-02T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_deny_that_asks_for_more_denies_nobody_for_certain() {
+        let with = |condition: Value| {
+            let statement = json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition});
+            json!({ "Statement": [statement] }).to_string()
+        };
+        let day = "2026-01-01T00:00:00Z";
+        assert!(cut_off_in(&with(json!({"DateLessThan": {"aws:TokenIssueTime": day}}))).is_some());
+        for never in [
+            json!({"DateLessThan": {"aws:TokenIssueTime": day}, "StringEquals": {"aws:username": "nobody"}}),
+            json!({"DateLessThan": {"aws:TokenIssueTime": day, "aws:CurrentTime": "1970-01-01T00:00:00Z"}}),
+            json!({"DateGreaterThan": {"aws:TokenIssueTime": day}}),
+            json!("DateLessThan"),
+        ] {
+            assert_eq!(cut_off_in(&with(never.clone())), None, "{never}");
+        }
     }
 
     #[test]

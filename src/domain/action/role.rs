@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named};
+use super::change::{Change, Freshness, REMOVED, counted, fresh_if, no_more, no_more_named, something_else};
 use super::revocation::{self, REVOKE_POLICY, cut_off_in, role_policy_call};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe};
@@ -78,7 +78,7 @@ impl Change for DeleteRole {
     /// A denial of its sessions that has come meanwhile is put again and goes with it.
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Observation::Role(was), Observation::Role(is)) = (before, now) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         let mut inline = is.inline.clone();
         inline.remove(REVOKE_POLICY);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, fresh_if};
+use super::change::{Change, Freshness, fresh_if, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{EventRule, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -109,7 +109,7 @@ impl Change for RemoveRule {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if self.is_clean(is, self.is_theirs(was)) || is.definition.is_none() {
             return Freshness::AlreadyDone;

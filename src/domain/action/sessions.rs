@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness};
+use super::change::{Change, Freshness, something_else};
 use super::revocation::{self, REVOKE_POLICY, cut_off_in, role_policy_call, same_documents, user_policy_call};
 use super::{Action, ApiCall, CUT_OFF_LEAD_S, Inverse, NOTHING_TO_UNDO, WorkedOut, wrong_answer};
 use crate::domain::id::RequestId;
@@ -308,7 +308,7 @@ fn revoked(before: &Observation, call: impl Fn(Option<String>) -> ApiCall) -> Re
 /// With `wanted` for the document that a restoring puts back: it may be there already.
 fn compared(before: &Observation, now: &Observation, wanted: Option<Document<'_>>) -> Freshness {
     let (Some(was), Some(is)) = (document_of(before), document_of(now)) else {
-        return Freshness::Changed("AWS answered about something else".to_owned());
+        return something_else();
     };
     if same_documents(was, is) {
         Freshness::AsApproved

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::change::{Change, Freshness};
+use super::change::{Change, Freshness, listed, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe, Sharing};
 use crate::domain::policy::ActionClass;
@@ -58,8 +58,9 @@ impl Shared<'_> {
         let Some(sharing) = self.observed(before) else { return wrong_answer() };
         if !sharing.proven {
             return Err(format!(
-                "The event history of {region} shows nobody whom the attacker's calls ({}) let in. Look at {id} in EC2.",
-                event_ids.join(", "),
+                "The event history of {region} shows nobody whom the attacker's calls ({}) let in, or not all of those calls. \
+                 Look at {id} in EC2.",
+                listed(event_ids),
             ));
         }
         if sharing.with.is_empty() {
@@ -71,7 +72,7 @@ impl Shared<'_> {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if was == is {
             Freshness::AsApproved

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::change::{Change, Freshness, fresh_if};
+use super::change::{Change, Freshness, fresh_if, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe, Trust};
 use crate::domain::policy::ActionClass;
@@ -132,7 +132,7 @@ impl Change for RestoreTrustPolicy {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Observation::Trust(was), Observation::Trust(is)) = (before, now) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if !same_trust(&was.document, &is.document)
             && self.wanted(was).is_ok_and(|wanted| same_trust(&wanted, &is.document))

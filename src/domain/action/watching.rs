@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness};
+use super::change::{Change, Freshness, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe, Watching};
 use crate::domain::policy::ActionClass;
@@ -46,7 +46,7 @@ fn compared(now: &Observation) -> Freshness {
     match observed(now) {
         Some(watching) if watching.on => Freshness::AlreadyDone,
         Some(_) => Freshness::AsApproved,
-        None => Freshness::Changed("AWS answered about something else".to_owned()),
+        None => something_else(),
     }
 }
 

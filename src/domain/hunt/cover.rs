@@ -64,7 +64,8 @@ impl Cover {
             return;
         }
         if !last {
-            self.cut = Some((open.from, open.down_to));
+            let (from, until) = (open.from, open.down_to);
+            self.cut = Some(self.cut.map_or((from, until), |(a, b)| (a.min(from), b.max(until))));
         }
         let from = if last { open.from } else { open.down_to };
         self.read = Some(self.read.map_or((from, open.until), |(a, b)| (a.min(from), b.max(open.until))));
@@ -184,6 +185,18 @@ mod tests {
         assert_eq!(cover.cut, Some((at(10), at(30))));
         assert_eq!(cover.read, Some((at(30), at(100))));
         assert_eq!(cover.next(at(10), at(100)), None, "it is not tried over and over");
+    }
+
+    #[test]
+    fn what_was_left_out_once_stays_left_out() {
+        let mut cover = Cover::default();
+        for (from, until) in [(0, 100), (200, 300)] {
+            let reading = Reading::of(at(from), at(until));
+            for _ in 0..PAGES_MAX {
+                cover.page(&reading, Some(at(until - 10)), false);
+            }
+        }
+        assert_eq!(cover.cut, Some((at(0), at(290))));
     }
 
     #[test]

@@ -25,7 +25,8 @@ const LISTED_MAX: usize = 50;
 const NAMED_MAX: usize = 5;
 /// Events that are named for one resource: the first ones, and the last.
 const EVIDENCE_MAX: usize = 10;
-/// Calls that are looked at for what came after the containment, the newest first.
+/// Calls that are looked at for what came after the containment, the newest first: of those that worked, and as many that
+/// were denied.
 const CALLS_MAX: usize = 5_000;
 /// Longest id or ARN that is remembered, in characters.
 const TEXT_CHARS_MAX: usize = 600;
@@ -240,6 +241,41 @@ pub fn calls(analysis: &Analysis) -> Vec<Call> {
             worked,
         })
     });
-    let judged: Vec<Call> = judged.collect();
-    judged[judged.len().saturating_sub(CALLS_MAX)..].to_vec()
+    // Thousands of calls that are denied cost an attacker nothing: they must not push out the one that worked.
+    let (mut worked, denied): (Vec<Call>, Vec<Call>) = judged.partition(|call| call.worked);
+    worked.drain(..worked.len().saturating_sub(CALLS_MAX));
+    worked.extend_from_slice(&denied[denied.len().saturating_sub(CALLS_MAX)..]);
+    worked.sort_by_key(|call| call.at);
+    worked
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_worked_does_not_drown_in_those_that_were_denied() {
+        let key = "AKIAIOSFODNN7EXAMPLE";
+        let record = |n: usize, denied: bool| {
+            let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(n).unwrap());
+            let id = format!("e{n:05}");
+            let record = json!({
+                "eventID": id, "eventTime": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+                "eventSource": "iam.amazonaws.com", "eventName": "CreateUser", "awsRegion": "us-east-1",
+                "recipientAccountId": "111122223333", "sourceIPAddress": "203.0.113.7", "userAgent": "x", "readOnly": false,
+                "errorCode": denied.then_some("AccessDenied"),
+                "userIdentity": {"type": "IAMUser", "principalId": "AIDACI", "userName": "ci", "accessKeyId": key,
+                    "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
+            });
+            (id, record.to_string())
+        };
+        let records: BTreeMap<String, String> = (0..CALLS_MAX + 10).map(|n| record(n, n != 3)).collect();
+        let question = Question { credentials: vec![key.into()], ..Question::default() };
+        let calls = calls(&analyse(&question, &records));
+        assert_eq!(calls.len(), CALLS_MAX + 1);
+        assert!(calls[0].worked && calls[0].event_id == "e00003");
+        assert!(calls.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    }
 }

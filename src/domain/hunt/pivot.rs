@@ -1,5 +1,6 @@
 //! What the event history is asked: it takes one attribute for each question, in each Region.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::super::trail::analysis::Analysis;
@@ -8,7 +9,7 @@ use super::super::trail::token::{bare_name, role_session};
 
 /// IAM, and STS by its global endpoint, are recorded here only.
 pub const HOME_REGION: &str = "us-east-1";
-/// Attributes that are asked about.
+/// Attributes that are asked about in one Region.
 pub const PIVOTS_MAX: usize = 80;
 
 /// One attribute of `LookupEvents`.
@@ -97,8 +98,24 @@ pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
         }
         add(Pivot::Resource(name.to_owned()), Some(region));
     }
-    let cut = asked.len() > PIVOTS_MAX;
-    asked.truncate(PIVOTS_MAX);
+    let all = asked.len();
+    let (mut everywhere, mut only): (usize, BTreeMap<String, usize>) = (0, BTreeMap::new());
+    asked.retain(|(_, region)| {
+        let here = match region {
+            None => only.values().max().copied().unwrap_or_default(),
+            Some(region) => only.get(region).copied().unwrap_or_default(),
+        };
+        let room = everywhere + here < PIVOTS_MAX;
+        if room {
+            let count = match region {
+                None => &mut everywhere,
+                Some(region) => only.entry(region.clone()).or_default(),
+            };
+            *count += 1;
+        }
+        room
+    });
+    let cut = asked.len() < all;
     (asked, cut)
 }
 
@@ -112,8 +129,6 @@ pub fn name_of(arn: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
     use super::super::super::trail::attribution;
@@ -131,9 +146,38 @@ mod tests {
                 "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
         });
         record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        pivots_of(&[record]).0
+    }
+
+    fn pivots_of(records: &[serde_json::Value]) -> (Vec<Asked>, bool) {
         let question = attribution::Question { credentials: vec![STOLEN.into()], ..attribution::Question::default() };
-        let records = BTreeMap::from([("e1".to_owned(), record.to_string())]);
-        pivots(&["ci".to_owned()], &analyse(&question, &records)).0
+        let id = |record: &serde_json::Value| record["eventID"].as_str().unwrap().to_owned();
+        let records = records.iter().map(|record| (id(record), record.to_string())).collect();
+        pivots(&["ci".to_owned()], &analyse(&question, &records))
+    }
+
+    fn key_pair(n: usize, region: &str) -> serde_json::Value {
+        json!({
+            "eventID": format!("e{n}"), "eventTime": "2026-01-31T10:00:00Z", "eventSource": "ec2.amazonaws.com",
+            "eventName": "CreateKeyPair", "awsRegion": region, "recipientAccountId": "111122223333",
+            "sourceIPAddress": "198.51.100.77", "userAgent": "x", "readOnly": false,
+            "requestParameters": {"keyName": format!("k{n}")},
+            "userIdentity": {"type": "IAMUser", "principalId": "AIDACI", "userName": "ci", "accessKeyId": STOLEN,
+                "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
+        })
+    }
+
+    #[test]
+    fn what_is_asked_in_one_region_only_leaves_room_for_the_others() {
+        let many = PIVOTS_MAX + 20;
+        let spread: Vec<_> = (0..many).map(|n| key_pair(n, &format!("eu-test-{n}"))).collect();
+        let (asked, cut) = pivots_of(&spread);
+        assert!(!cut);
+        assert_eq!(asked.len(), many + 2, "each in its Region, and the key and its user everywhere");
+        let heaped: Vec<_> = (0..many).map(|n| key_pair(n, "eu-west-1")).collect();
+        let (asked, cut) = pivots_of(&heaped);
+        assert!(cut);
+        assert_eq!(asked.len(), PIVOTS_MAX);
     }
 
     #[test]

@@ -189,6 +189,10 @@ pub fn decide(
         }
         PersonCommand::SetCompromiseTime { at, basis } => {
             check_responder(cx.policy, actor)?;
+            // What was before it counts as the owner's: that is not for the owner to say.
+            if let Some(why) = recused(incident, cx.policy).get(&actor.person) {
+                return Err(Refusal::Recused(*why));
+            }
             if at > cx.now {
                 return Err(Refusal::InTheFuture);
             }
@@ -230,7 +234,7 @@ pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Contex
     let again = action.is_repeatable()
         || is_undo(step)
         || (action.class() == ActionClass::Eradicate && !eradication::is_done(incident, step, &action));
-    if let Some(done) = in_force(incident, step).filter(|_| !again) {
+    if let Some(done) = in_force(incident, step).filter(|done| !again && !eradication::is_opened_again(&action, done)) {
         return Err(Refusal::AlreadyDone(done.id));
     }
     Ok(action)

@@ -14,7 +14,7 @@ use crate::domain::action::{
     DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
     RestorePolicyVersion, RestoreTrustPolicy, TerminateInstance,
 };
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{Digest, Request, RequestState};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
 use crate::domain::observation::Holder;
@@ -34,6 +34,8 @@ const STEPS_MAX: usize = 30;
 const SUFFIX_BYTES_MAX: usize = 150;
 /// Events that a card names.
 const EVIDENCE_SHOWN_MAX: usize = 3;
+/// Letters of a name that a step's name can hold: with the playbook's step and `undo.` before it, it stays a name.
+const SUFFIX_CHARS_MAX: usize = 150;
 
 /// One thing to remove or put back.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,14 +52,7 @@ pub struct Removal {
 
 impl Removal {
     fn new(rank: u8, trace: &Trace, suffix: &str, action: Action) -> Self {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "-._@+=,".contains(c) { c } else { '-' };
-        let mut plain: String = suffix.chars().map(plain).collect();
-        // A step's name has its limits, and the attacker chooses the names of what they make.
-        if plain.len() > SUFFIX_BYTES_MAX {
-            plain.truncate(SUFFIX_BYTES_MAX);
-            plain = format!("{plain}.{}", &hex::encode(Sha256::digest(suffix))[..8]);
-        }
-        Self { rank, suffix: plain, action, evidence: trace.evidence.clone() }
+        Self { rank, suffix: step_suffix(suffix), action, evidence: trace.evidence.clone() }
     }
 
     /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait. What
@@ -82,6 +77,14 @@ impl Removal {
                 | Action::RemoveRule(RemoveRule { put: false, .. })
         )
     }
+}
+
+/// A name as a part of a step's name. The attacker chooses names: no two of them come to the same, and none is too long
+/// to get a step.
+fn step_suffix(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-._@+=,".contains(c) { c } else { '-' };
+    let suffix: String = name.chars().map(plain).take(SUFFIX_CHARS_MAX).collect();
+    if suffix == name { suffix } else { format!("{suffix}.{}", Digest::of(&name).short()) }
 }
 
 /// What the search has shown that is in the incident's account.
@@ -123,10 +126,11 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
         let open = if trace.deeds.is_empty() || trace.made_by_attacker {
             of_trace(incident, trace).is_empty() && !is_part(incident, trace)
         } else {
-            match (estate::put_back(trace), estate::code(trace)) {
+            let open = match (estate::put_back(trace), estate::code(trace)) {
                 (None, None) => is_unanswered(incident, trace),
                 _ => estate::leaves_more(trace),
-            }
+            };
+            open && !goes_with_function(incident, trace)
         };
         touched && open
     };
@@ -139,12 +143,15 @@ fn is_part(incident: &Incident, trace: &Trace) -> bool {
         "AWS::IAM::AccessKey" => key_owner(incident, trace).is_some_and(|user| made(incident, "AWS::IAM::User", &user)),
         // It is taken off whom it is on, and then deleted, as containment.
         "AWS::IAM::VirtualMFADevice" if is_added(incident, &trace.id) => true,
+        "AWS::IAM::ServiceSpecificCredential" if !trace.deeds.is_empty() => {
+            trace.deeds.iter().any(|deed| made(incident, "AWS::IAM::User", &deed.what))
+        }
         // It hangs on a user or on nobody: in the first case it goes with the user.
         "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => {
             traces(incident).any(|other| other.resource_type == "AWS::IAM::User" && is_theirs(other))
         }
         // A function's address goes with the function.
-        "AWS::Lambda::Url" => made(incident, "AWS::Lambda::Function", bare_name(&trace.id)),
+        "AWS::Lambda::Url" => goes_with_function(incident, trace),
         _ => false,
     }
 }
@@ -160,6 +167,18 @@ fn is_added(incident: &Incident, serial_number: &str) -> bool {
 /// Whether the attacker has made this and it is there.
 fn made(incident: &Incident, resource_type: &str, name: &str) -> bool {
     traces(incident).any(|t| t.resource_type == resource_type && bare_name(&t.id) == name && is_theirs(t))
+}
+
+/// Whether the function of an address or alias is the attacker's: the one of this name in the same Region.
+fn goes_with_function(incident: &Incident, part: &Trace) -> bool {
+    let name = bare_name(&part.id).split(':').next().unwrap_or_default();
+    let of_lambda = part.resource_type.starts_with("AWS::Lambda::");
+    of_lambda
+        && traces(incident).any(|t| {
+            t.resource_type == "AWS::Lambda::Function"
+                && (bare_name(&t.id), &t.region) == (name, &part.region)
+                && t.made_by_attacker
+        })
 }
 
 /// Whose a key is: what the call that made it says, else what the search says of the key.
@@ -207,8 +226,8 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
             let suffix = format!("{}.{}", kind(trace), provider.name());
             vec![Removal::new(1, trace, &suffix, Action::DeleteIdentityProvider(provider))]
         }
-        // Of a function that was there before; an address goes with a function that goes.
-        ("AWS::Lambda::Url", true) if !made(incident, "AWS::Lambda::Function", &name) => {
+        // Of a function that was there before; an address goes with a function that goes. That of an alias is for people.
+        ("AWS::Lambda::Url", true) if !goes_with_function(incident, trace) && !name.contains(':') => {
             let region = trace.region.clone();
             regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name: name })))
         }
@@ -269,8 +288,12 @@ fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
                 | "UpdateLoginProfile"
                 | "EnableMFADevice"
         );
+        let restored = deed.operation == "SetDefaultPolicyVersion"
+            && done_by_attacker(trace, "CreatePolicyVersion").any(|made| made.what == deed.what);
         let settled = elsewhere
+            || restored
             || is_quarantine(&deed.what)
+            || estate::is_answered(trace, at)
             || undoing(incident, trace, holder.as_ref(), deed).is_some()
             || trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later))
             || trace.deeds[..at].iter().any(|earlier| earlier.by_attacker && takes_back(earlier, deed));
@@ -362,6 +385,16 @@ pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
     traces(incident).filter_map(door).collect()
 }
 
+/// Whether a door that was closed has been opened by the attacker once more since.
+pub(super) fn is_opened_again(action: &Action, done: &Request) -> bool {
+    match (action, &done.plan.action) {
+        (Action::RestoreTrustPolicy(now), Action::RestoreTrustPolicy(then)) => {
+            now.event_id != then.event_id && !then.earlier_event_ids.contains(&now.event_id)
+        }
+        _ => false,
+    }
+}
+
 /// The steps of the playbook's step `of`, as far as their turn has come; and those that were ever asked for.
 pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> Vec<Step> {
     let named = |suffix: &str| format!("{}.{suffix}", of.id).parse::<StepId>();
@@ -392,11 +425,33 @@ pub(super) fn door_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
     for door in opened_doors(incident) {
         let Ok(id) = format!("{}.{}", of.id, door.role_name).parse() else { continue };
         let why = format!("{} Event that shows that the attacker has changed it: {}.", of.why, door.event_id);
+        let uncertain = has_more_deeds(incident, &door.role_name);
         let action = Action::RestoreTrustPolicy(door);
-        steps.push(Step { id, title: action.title(), why, offer: Offer::Action(action) });
+        let title = action.title();
+        let offer = if uncertain { too_many_changes(action.target()) } else { Offer::Action(action) };
+        steps.push(Step { id, title, why, offer });
     }
     keep_asked(incident, of, &mut steps);
     steps
+}
+
+/// Whether more was done to a role than is kept: then nobody can say which of its trust policies are the attacker's.
+fn has_more_deeds(incident: &Incident, role: &str) -> bool {
+    let is = |trace: &&Trace| trace.resource_type == "AWS::IAM::Role" && bare_name(&trace.id) == role;
+    traces(incident).filter(is).any(|trace| trace.deeds.iter().any(Deed::is_left_out))
+}
+
+fn too_many_changes(role: &str) -> Offer {
+    Offer::Refused {
+        why: format!(
+            "So much was done to role {role} that not all of it is kept: what stands before the newest change can be the \
+             attacker's too."
+        ),
+        instead: format!(
+            "Write the trust policy from where it is kept as code: aws iam update-assume-role-policy --role-name {role} \
+             --policy-document file://…."
+        ),
+    }
 }
 
 /// What was asked for stays, though the trail shows by now that it is gone.
@@ -414,20 +469,47 @@ fn keep_asked(incident: &Incident, of: &PlaybookStep, steps: &mut Vec<Step>) {
 
 /// The removals that are not done, in order.
 pub fn left(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
+    not_done(incident, playbook, ActionClass::Eradicate)
+}
+
+/// What watches the account and was switched off, as long as it is not on again. It need not wait for containment.
+pub fn switched_off(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
+    not_done(incident, playbook, ActionClass::Contain)
+}
+
+fn not_done(incident: &Incident, playbook: &Playbook, class: ActionClass) -> Vec<(Step, Action)> {
+    let wanted: Vec<Action> = removals(incident).into_iter().map(|removal| removal.action).collect();
     let removal = |step: Step| match step.offer.clone() {
-        Offer::Action(action) if action.class() == ActionClass::Eradicate => Some((step, action)),
+        Offer::Action(action) if action.class() == class && wanted.contains(&action) => Some((step, action)),
         _ => None,
     };
     let steps = all_steps(incident, playbook).into_iter().filter_map(removal);
-    let open = |(step, action): &(Step, Action)| {
-        !is_done(incident, &step.id, action) && removals(incident).iter().any(|removal| removal.action == *action)
-    };
-    steps.filter(open).collect()
+    steps.filter(|(step, action)| !is_done(incident, &step.id, action)).collect()
 }
 
 /// Whether a removal has been carried out, and no search since that is late enough shows the same again.
 pub fn is_done(incident: &Incident, step: &StepId, action: &Action) -> bool {
-    let Some(RequestState::Verified { at, .. }) = in_force(incident, step).map(|r| &r.state) else { return false };
+    let Some(request) = in_force(incident, step) else { return false };
+    let RequestState::Verified { at, .. } = &request.state else { return false };
+    if action.class() == ActionClass::Contain {
+        // It is watched: what does not hold any more is not in force.
+        return true;
+    }
+    if goes_by_events(action) {
+        // The trail shows these calls for ever. It shows something new when there are others.
+        return request.plan.action == *action;
+    }
     let seen_since = incident.hunted.as_ref().is_some_and(|(_, hunted_at)| *hunted_at > *at + TRAIL_DELAY);
     !(seen_since && removals(incident).iter().any(|removal| removal.action == *action))
+}
+
+/// Whether an action takes back just what some calls have done.
+const fn goes_by_events(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::RevokeIngress(_)
+            | Action::UnshareSnapshot(_)
+            | Action::UnshareImage(_)
+            | Action::RestoreFunctionCode(_)
+    )
 }

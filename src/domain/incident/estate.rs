@@ -80,9 +80,72 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
     there
 }
 
-/// Whether the attacker has done more to it than what is put back: a function's configuration is for people.
+/// What others put right by making the same call again.
+const SET_ANEW: [&str; 11] = [
+    "ModifySecurityGroupRules",
+    "PutEventSelectors",
+    "PutFunctionConcurrency",
+    "PutInsightSelectors",
+    "PutRolePermissionsBoundary",
+    "PutUserPermissionsBoundary",
+    "SetDefaultPolicyVersion",
+    "UpdateAlias",
+    "UpdateDetector",
+    "UpdateFunctionConfiguration",
+    "UpdateTrail",
+];
+/// What is put right by another call, each with that.
+const OPPOSITES: [(&str, &str); 10] = [
+    ("AddPermission", "RemovePermission"),
+    ("DeleteRolePermissionsBoundary", "PutRolePermissionsBoundary"),
+    ("DeleteUserPermissionsBoundary", "PutUserPermissionsBoundary"),
+    ("DetachGroupPolicy", "AttachGroupPolicy"),
+    ("DetachRolePolicy", "AttachRolePolicy"),
+    ("DetachUserPolicy", "AttachUserPolicy"),
+    ("DisableRule", "EnableRule"),
+    ("PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"),
+    ("PutUserPermissionsBoundary", "DeleteUserPermissionsBoundary"),
+    ("StopLogging", "StartLogging"),
+];
+
+/// Whether a deed of the attacker's harms nobody any more: somebody else has seen to it since.
+pub(super) fn is_answered(trace: &Trace, at: usize) -> bool {
+    let deed = &trace.deeds[at];
+    let operation = deed.operation.as_str();
+    let opposite = OPPOSITES.iter().find(|(of, _)| *of == operation).map(|(_, opposite)| *opposite);
+    trace.deeds[at + 1..].iter().filter(|later| !later.by_attacker).any(|later| {
+        (SET_ANEW.contains(&operation) && later.operation == operation)
+            || (opposite == Some(&later.operation) && later.what == deed.what)
+    })
+}
+
+/// Whether the attacker has done more to it than what is put back, and nobody has seen to it: that is for people.
 pub(super) fn leaves_more(trace: &Trace) -> bool {
-    trace.deeds.iter().any(|deed| deed.by_attacker && deed.operation == "UpdateFunctionConfiguration")
+    let mut theirs = trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker);
+    theirs.any(|(at, deed)| match deed.operation.as_str() {
+        "AddPermission"
+        | "AuthorizeSecurityGroupIngress"
+        | "EnableRule"
+        | "ModifyImageAttribute"
+        | "ModifySnapshotAttribute"
+        | "PutRule"
+        | "PutTargets"
+        | "StartLogging"
+        | "StopLogging"
+        | "UpdateDetector"
+        | "UpdateFunctionCode" => false,
+        // What they had put there themselves is nobody's loss.
+        "RemovePermission" => !was_theirs(trace, at, "AddPermission"),
+        "RemoveTargets" => !was_theirs(trace, at, "PutTargets"),
+        _ => !is_answered(trace, at),
+    })
+}
+
+/// Whether all that a deed takes off was put there by the attacker before.
+fn was_theirs(trace: &Trace, at: usize, adds: &str) -> bool {
+    let earlier = trace.deeds[..at].iter().filter(|deed| deed.by_attacker && deed.operation == adds);
+    let put: BTreeSet<&str> = earlier.flat_map(|deed| deed.what.split(' ')).collect();
+    trace.deeds[at].what.split(' ').all(|id| put.contains(id))
 }
 
 /// The code of a function that was there before, where the attacker has changed it.
@@ -109,6 +172,13 @@ fn rule(trace: &Trace) -> Option<(u8, Action)> {
         .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
 }
 
+/// Whether the attacker has switched it off, and nobody on again since. A search that was made before these calls were
+/// kept shows none of them.
+fn is_off(trace: &Trace, off: &str, on: &str) -> bool {
+    let newest = trace.deeds.iter().rev().find(|deed| deed.operation == off || deed.operation == on);
+    newest.map_or(trace.deeds.is_empty(), |deed| deed.by_attacker && deed.operation == off)
+}
+
 /// What takes back a change to what was there before. A trail or detector that the attacker has switched off tightens
 /// when it is on again, and comes first.
 pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
@@ -118,8 +188,10 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
     let region = trace.region.clone();
     let opened = |operation: &str| calls(trace, operation);
     Some(match trace.resource_type.as_str() {
-        "AWS::CloudTrail::Trail" => (0, Action::StartLogging(StartLogging { region, name: trace.id.clone() })),
-        "AWS::GuardDuty::Detector" => {
+        "AWS::CloudTrail::Trail" if is_off(trace, "StopLogging", "StartLogging") => {
+            (0, Action::StartLogging(StartLogging { region, name: trace.id.clone() }))
+        }
+        "AWS::GuardDuty::Detector" if is_off(trace, "UpdateDetector", "UpdateDetector") => {
             (0, Action::EnableDetector(EnableDetector { region, detector_id: trace.id.clone() }))
         }
         "AWS::EC2::Snapshot" => {
@@ -130,7 +202,8 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
             let event_ids = opened("ModifyImageAttribute")?;
             (1, Action::UnshareImage(UnshareImage { region, image_id: trace.id.clone(), event_ids }))
         }
-        "AWS::Lambda::Function" => {
+        // That of an alias or a version is for people.
+        "AWS::Lambda::Function" if !bare_name(&trace.id).contains(':') => {
             let statement_ids = added(trace, "AddPermission", "RemovePermission");
             let function_name = bare_name(&trace.id).to_owned();
             let removed = RemovePermissions { region, function_name, statement_ids };

@@ -84,7 +84,10 @@ pub(super) fn take(incident: &Incident, sweep: Sweep, cx: Context<'_>) -> Vec<Ev
     // that it was not the attacker's.
     after.breach = None;
     let since = after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook));
-    if let Some(since) = since {
+    // A search that could not look anywhere has nothing to say against what one that could has shown.
+    let looked = regions.iter().any(|region| region.unread.is_none());
+    let judged = |since: &DateTime<Utc>| incident.verdict.as_ref().is_some_and(|(last, _)| last.since == *since);
+    if let Some(since) = since.filter(|since| looked || !judged(since)) {
         let judged = Judged { verdict: judge(since, &calls, &regions), since };
         if incident.verdict.as_ref().is_none_or(|(last, _)| **last != judged) {
             events.push(Event::VerdictReached { judged: Box::new(judged) });

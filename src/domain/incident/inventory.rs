@@ -62,7 +62,7 @@ pub(super) fn take(incident: &Incident, found: Inventory, cx: Context<'_>) -> Ve
         return Vec::new();
     }
     let last = incident.inventory.found.as_deref();
-    let found = found.over(last);
+    let found = found.over(last, |thing| incident.inventory.looked_at.contains_key(&thing.key()));
     let news = last.is_none_or(|last| !last.says_the_same(&found));
     vec![Event::InventoryTaken { found: news.then(|| Box::new(found)) }]
 }

@@ -318,9 +318,13 @@ pub enum Missing {
 /// The containment steps that are not done, in order, and why.
 pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)> {
     let steps: Vec<Step> = containment(incident, playbook).into_iter().filter(|s| !is_undo(&s.id)).collect();
-    let done_at = |step: &Step| match in_force(incident, &step.id).map(|r| &r.state) {
-        Some(RequestState::Verified { at, .. }) => Some(*at),
-        _ => None,
+    let done_at = |step: &Step| {
+        let done = in_force(incident, &step.id)?;
+        match (&done.state, &step.offer) {
+            (_, Offer::Action(action)) if eradication::is_opened_again(action, done) => None,
+            (RequestState::Verified { at, .. }, _) => Some(*at),
+            _ => None,
+        }
     };
     // What a revocation leaves open is what could mint sessions after it: keys and passwords, and for a role the
     // user's sessions too.

@@ -12,6 +12,8 @@ use super::Thing;
 
 /// The part of a user that lets them into the console.
 pub const PASSWORD: &str = "password";
+/// An address of a function's, or of one of its aliases: `sync:live`.
+const URL: &str = "AWS::Lambda::Url";
 /// AWS's times of making and of calling differ by seconds.
 const AROUND: TimeDelta = TimeDelta::minutes(2);
 /// Longest name that is remembered, in characters.
@@ -54,7 +56,7 @@ fn makers(thing: &Thing) -> &'static [&'static str] {
         ("AWS::Lambda::Function", _) => {
             &["CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion"]
         }
-        ("AWS::Lambda::Url", _) => &["CreateFunctionUrlConfig", "UpdateFunctionUrlConfig"],
+        (URL, _) => &["CreateFunctionUrlConfig", "UpdateFunctionUrlConfig"],
         _ => &[],
     }
 }
@@ -92,7 +94,9 @@ fn evidence(thing: &Thing, record: &Record<'_>, held: &BTreeSet<&str>) -> Option
     let (request, response) = (record.request(), record.response());
     let named = |text: &str| [&request, &response].into_iter().any(|tree| mentions(tree, text));
     let version = thing.part.as_deref().filter(|part| *part != PASSWORD);
-    if !named(&thing.id) || version.is_some_and(|version| !named(version)) {
+    // The calls name an alias apart from its function.
+    let id = if thing.resource_type == URL { thing.id.split(':').next().unwrap_or_default() } else { &thing.id };
+    if !named(id) || version.is_some_and(|version| !named(version)) {
         return None;
     }
     let identity = &record.user_identity;

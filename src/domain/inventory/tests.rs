@@ -71,6 +71,8 @@ fn the_same_name_elsewhere_or_made_anew_is_another_thing() {
     assert!(!pair("eu-west-1").is_in(&footprint));
     let deleted = Trace { state: State::Deleted, ..trace("AWS::IAM::User", "svc", "us-east-1", true) };
     assert!(!user("svc", 5).is_in(&[deleted]), "it is there again, and no event says by whom");
+    let anew = Trace { state: State::Present, ..trace("AWS::IAM::User", "svc", "us-east-1", false) };
+    assert!(!user("svc", 5).is_in(&[anew]), "somebody else has made it again");
     assert_ne!(user("svc", 5).key(), user("svc", 6).key());
 }
 
@@ -124,6 +126,20 @@ fn an_event_explains_what_it_names_if_it_worked_and_makes_such_a_thing() {
 }
 
 #[test]
+fn an_address_of_an_alias_is_explained_by_the_call_that_made_it() {
+    let url = Thing::regional("AWS::Lambda::Url", "sync:live", "us-east-1", Some(at(5)));
+    let made = record(
+        "CreateFunctionUrlConfig20211031",
+        &json!({"functionName": "sync", "qualifier": "live"}),
+        &json!({"functionArn": "arn:aws:lambda:us-east-1:111122223333:function:sync:live"}),
+    );
+    assert!(evidence::explaining(&url, &[made], &BTreeSet::new()).is_some());
+    let trace = trace("AWS::Lambda::Url", "sync:live", "us-east-1", true);
+    assert!(url.is_in(&[trace]));
+    assert!(!url.is_in(&[self::trace("AWS::Lambda::Url", "sync", "us-east-1", true)]), "the function has its own");
+}
+
+#[test]
 fn the_trail_is_asked_by_every_name_in_the_minutes_of_its_making() {
     let key = Thing::of_iam("AWS::IAM::AccessKey", "AKIAX", Some(at(5))).owned_by("AWS::IAM::User", "svc");
     assert_eq!(evidence::names(&key), ["AKIAX", "svc"]);
@@ -151,11 +167,37 @@ fn nothing_has_gone_because_nobody_looked() {
     let before = inventory(vec![pair("eu-west-1"), pair("eu-west-2")], &[], &[]);
     let mut stock = Stock::default();
     stock.gap("eu-west-1", &["AWS::EC2::KeyPair"], "ec2:DescribeKeyPairs: UnauthorizedOperation".into());
-    let now = Inventory::of(stock, (at(0), at(101)), &[], &BTreeMap::new()).over(Some(&before));
-    assert_eq!(now.unexplained, [pair("eu-west-1")], "that of the Region that was read is gone");
+    let after = |stock: Stock, regions: &[&str]| {
+        let found = Inventory::of(stock, (at(0), at(101)), &[], &BTreeMap::new());
+        let regions = regions.iter().map(ToString::to_string).collect();
+        Inventory { regions, ..found }.over(Some(&before), |_| false).unexplained
+    };
+    let both = ["eu-west-1", "eu-west-2"];
+    assert_eq!(after(stock, &both), [pair("eu-west-1")], "that of the Region that was read is gone");
     let mut other = Stock::default();
     other.gap("eu-west-1", &["AWS::Lambda::Function"], "no".into());
-    assert!(Inventory::of(other, (at(0), at(101)), &[], &BTreeMap::new()).over(Some(&before)).unexplained.is_empty());
+    assert!(after(other, &both).is_empty());
+    assert_eq!(after(Stock::default(), &["us-east-1", "eu-west-1"]), [pair("eu-west-2")], "there nobody looked");
+    assert_eq!(after(Stock::default(), &[]).len(), 2);
+    let mut again = Stock::default();
+    again.add(pair("eu-west-1").fact("now with a fact"), at(0));
+    assert_eq!(after(again, &["eu-west-2"]).len(), 1, "the same thing is listed once");
+}
+
+#[test]
+fn one_gap_stands_for_all_of_its_kind_in_a_region() {
+    let mut stock = Stock::default();
+    for n in 0..500 {
+        let mut one = Stock::default();
+        one.gap(
+            if n % 2 == 0 { "eu-west-1" } else { "eu-west-2" },
+            &["AWS::Lambda::Url"],
+            format!("function f{n}: no"),
+        );
+        one.gap("eu-west-1", &["AWS::Lambda::Permission"], format!("function f{n}: no"));
+        stock.take(one);
+    }
+    assert_eq!(stock.gaps.len(), 3, "{:?}", stock.gaps);
 }
 
 #[test]
@@ -173,7 +215,9 @@ fn counts_are_no_news_and_lists_are_bounded() {
     assert!(one.says_the_same(&more));
     assert!(!one.says_the_same(&inventory(vec![user("b", 5)], &[], &[])));
     let many = inventory((0..300).map(|n| user(&format!("u{n:03}"), 5)).collect(), &[], &[]);
-    assert_eq!(many.unexplained.len(), 200);
+    assert_eq!(many.unexplained.len(), 300);
+    let many = many.over(None, |thing| thing.id < "u200".to_owned());
+    assert_eq!((many.unexplained.len(), many.unexplained[0].id.as_str()), (200, "u200"), "what nobody has looked at");
     assert!(many.limits.iter().any(|limit| limit.contains("300 things")), "{:?}", many.limits);
 }
 

@@ -190,7 +190,7 @@ pub struct Ingress {
     pub arn: String,
     /// What the events have added and AWS still has.
     pub rules: Vec<Rule>,
-    /// Whether the event history shows that they added any.
+    /// Whether the event history shows all of the events, and that they added any.
     pub proven: bool,
 }
 
@@ -219,7 +219,7 @@ pub struct Sharing {
     pub arn: String,
     /// Those whom the events have let in and who still are: account ids, and `all` for everybody.
     pub with: Vec<String>,
-    /// Whether the event history shows that they let anybody in.
+    /// Whether the event history shows all of the events, and that they let anybody in.
     pub proven: bool,
 }
 

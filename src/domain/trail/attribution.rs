@@ -193,12 +193,13 @@ impl<'q> Judge<'q> {
 
     /// Whether AWS acted on its own account.
     pub fn aws(&mut self, event: &Event) -> Option<Verdict> {
-        let internal = is_internal(&event.address) || is_internal(&event.agent);
+        // AWS writes the address; the agent is what the caller says of itself, and an attacker says what helps.
+        let internal = is_internal(&event.address);
         let why = if event.by_service {
             "an event of the service itself"
         } else if event.caller.arn.contains(":assumed-role/AWSServiceRoleFor") {
             "a service-linked role"
-        } else if internal && quarantines(event) {
+        } else if (internal || is_internal(&event.agent)) && quarantines(event) {
             "AWS's quarantine of a leaked key"
         } else if internal {
             "AWS itself, in the caller's name"
@@ -224,8 +225,10 @@ pub fn is_address(address: &str) -> bool {
     !address.is_empty() && !is_internal(address) && !address.ends_with(".amazonaws.com")
 }
 
+/// Whether a call attaches the policy of AWS's quarantine: whoever does that takes rights away.
 fn quarantines(event: &Event) -> bool {
-    event.source.as_ref() == "iam" && event.note.as_deref().is_some_and(|note| note.split(' ').any(is_quarantine))
+    let attaches = event.source.as_ref() == "iam" && event.name.starts_with("Attach");
+    attaches && event.note.as_deref().is_some_and(|note| note.split(' ').any(is_quarantine))
 }
 
 /// Whether a call is one that its owner would hardly make.
@@ -304,8 +307,8 @@ fn habits(events: &[&Event]) -> BTreeMap<(Name, String), Name> {
 
 /// Whether this is one of the bot's own sessions: of a role that its templates make.
 pub fn is_bot(arn: &str) -> bool {
-    let bot = [":assumed-role/irp-contain/", ":assumed-role/irp-reader/", ":assumed-role/irp-bot/"];
-    bot.iter().any(|role| arn.contains(role))
+    let bot = ["irp-bot", "irp-contain", "irp-eradicate", "irp-reader"].map(|role| format!(":assumed-role/{role}/"));
+    bot.iter().any(|role| arn.contains(role.as_str()))
 }
 
 /// Why a call that touches what the attacker touched is a responder's or somebody else's.

@@ -24,13 +24,43 @@ pub struct Deed {
     pub by_attacker: bool,
 }
 
-/// What a call that worked has put there or taken off; none where that is nothing that can be taken back.
+/// In the place of a call, for all those of which there were too many to be kept.
+const LEFT_OUT: &str = "(more than is kept)";
+
+impl Deed {
+    /// Stands for deeds that are left out, the first of them with this event. They count as the attacker's: nobody can
+    /// say that they are not.
+    pub fn left_out(event_id: &str) -> Self {
+        let event_id = event_id.to_owned();
+        Self { operation: LEFT_OUT.to_owned(), what: String::new(), event_id, by_attacker: true }
+    }
+
+    /// Whether it stands for others.
+    pub fn is_left_out(&self) -> bool {
+        self.operation == LEFT_OUT
+    }
+}
+
+/// What a call that worked has put there or taken off, or that it has changed something that only people put back; none
+/// where that does not matter.
 pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String> {
     match (record.source(), record.name()) {
         ("iam", _) => {}
         ("events", name) => return of_rule(name, request),
-        ("ec2", "AuthorizeSecurityGroupIngress" | "ModifySnapshotAttribute" | "ModifyImageAttribute")
-        | ("lambda", "UpdateFunctionCode" | "UpdateFunctionConfiguration") => return Some(String::new()),
+        (
+            "ec2",
+            "AuthorizeSecurityGroupIngress"
+            | "AuthorizeSecurityGroupEgress"
+            | "ModifySecurityGroupRules"
+            | "ModifySnapshotAttribute"
+            | "ModifyImageAttribute",
+        )
+        | ("lambda", "UpdateFunctionCode" | "UpdateFunctionConfiguration" | "UpdateAlias" | "PutFunctionConcurrency")
+        | (
+            "cloudtrail",
+            "StopLogging" | "StartLogging" | "UpdateTrail" | "PutEventSelectors" | "PutInsightSelectors",
+        )
+        | ("guardduty", "UpdateDetector" | "ArchiveFindings") => return Some(String::new()),
         ("lambda", "AddPermission" | "RemovePermission") => {
             let mut id = at(request, "statementId").into_iter().next()?;
             cut(&mut id, TEXT_BYTES_MAX);
@@ -44,13 +74,22 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
         "PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy" | "DeleteUserPolicy" | "DeleteRolePolicy"
         | "DeleteGroupPolicy" => (request, "policyName"),
         "CreatePolicyVersion" => (response, "policyVersion.versionId"),
-        "DeletePolicyVersion" => (request, "versionId"),
+        "DeletePolicyVersion" | "SetDefaultPolicyVersion" => (request, "versionId"),
         "AddUserToGroup" | "RemoveUserFromGroup" => (request, "userName"),
         "EnableMFADevice" | "DeactivateMFADevice" => (request, "serialNumber"),
         "CreateAccessKey" => (response, "accessKey.userName"),
-        "CreateLoginProfile" | "UpdateLoginProfile" | "DeleteLoginProfile" | "UpdateAssumeRolePolicy" => {
-            return Some(String::new());
-        }
+        "CreateServiceSpecificCredential" => (response, "serviceSpecificCredential.userName"),
+        "CreateLoginProfile"
+        | "UpdateLoginProfile"
+        | "DeleteLoginProfile"
+        | "UpdateAssumeRolePolicy"
+        | "PutUserPermissionsBoundary"
+        | "DeleteUserPermissionsBoundary"
+        | "PutRolePermissionsBoundary"
+        | "DeleteRolePermissionsBoundary"
+        | "UploadSSHPublicKey"
+        | "UploadSigningCertificate"
+        | "UpdateUser" => return Some(String::new()),
         _ => return None,
     };
     let mut text = at(tree, path).into_iter().next()?;
@@ -69,6 +108,7 @@ fn of_rule(name: &str, request: &Value) -> Option<String> {
         "PutRule" => String::new(),
         "PutTargets" => at(request, "targets[].id").join(" "),
         "RemoveTargets" => at(request, "ids[]").join(" "),
+        "DisableRule" | "EnableRule" => String::new(),
         _ => return None,
     };
     cut(&mut text, TEXT_BYTES_MAX);

@@ -10,13 +10,16 @@ use super::classify::{Category, Outcome};
 use super::deed::Deed;
 use super::event::Event;
 use super::lineage::Lineage;
+use super::name::Name;
 use super::resource::Effect;
 use super::token::Token;
 
 /// Events that are named for one resource: the first ones, and those that decide about its state.
 const EVIDENCE_MAX: usize = 100;
-/// What the attacker did to one resource, as far as it is kept: the first and the newest.
-const DEEDS_MAX: usize = 50;
+/// Deeds on one resource that are kept: the first and the newest, and one that stands for what is between.
+const DEEDS_MAX: usize = 300;
+/// Kinds whose names are the whole account's, through whatever Region a call went; all others are of one Region each.
+const EVERYWHERE: [&str; 2] = ["AWS::IAM::", "AWS::S3::"];
 
 /// How a resource stands.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -60,20 +63,22 @@ pub struct Resource {
 
 /// Works out the footprint. Events are in order of time.
 pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
-    let mut places: HashMap<Token, usize> = HashMap::new();
+    let mut places: HashMap<(Token, Option<&Name>), usize> = HashMap::new();
     let mut resources: Vec<Resource> = Vec::new();
     let worked = |event: &Event| event.outcome == Outcome::Succeeded && !event.touches.is_empty();
     for (at, event) in events.iter().enumerate().filter(|(_, event)| worked(event)) {
         let who = lineage.verdicts[at].who;
         for touch in &event.touches {
+            let everywhere = EVERYWHERE.iter().any(|kinds| touch.kind.starts_with(kinds));
             let token = Token::resource(&touch.kind, &event.account, &touch.id);
-            let known = places.get(&token).copied();
+            let named = (token, (!everywhere).then_some(&event.region));
+            let known = places.get(&named).copied();
             // What others do counts only for what the attacker had touched before.
             if !who.is_attacker() && (known.is_none() || touch.effect == Effect::Read) {
                 continue;
             }
             let place = known.unwrap_or_else(|| {
-                places.insert(token, resources.len());
+                places.insert(named, resources.len());
                 resources.push(Resource {
                     resource_type: touch.kind.clone(),
                     id: touch.id.clone(),
@@ -92,7 +97,8 @@ pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
             resources[place].add(event, touch.effect, &touch.id, who);
         }
     }
-    resources.sort_by(|a, b| (&a.resource_type, &a.id, &a.account).cmp(&(&b.resource_type, &b.id, &b.account)));
+    let order = |of: &Resource| (of.resource_type.clone(), of.id.clone(), of.account.clone(), of.region.clone());
+    resources.sort_by_cached_key(order);
     resources
 }
 
@@ -104,6 +110,11 @@ impl Resource {
         let before = self.state;
         match effect {
             Effect::Created => {
+                if self.state == State::Deleted {
+                    // Made anew it is another one, and whose it is shows anew too.
+                    self.made_by_attacker = false;
+                    self.deeds.clear();
+                }
                 self.state = State::Present;
                 self.made_by_attacker |= who.is_attacker();
             }
@@ -115,10 +126,7 @@ impl Resource {
             self.effect = self.effect.max(effect);
         }
         if let Some(what) = event.deed.as_deref().filter(|_| effect != Effect::Read) {
-            if self.deeds.len() == DEEDS_MAX {
-                self.deeds.remove(DEEDS_MAX / 2);
-            }
-            self.deeds.push(Deed {
+            self.note(Deed {
                 operation: event.name.to_string(),
                 what: what.to_owned(),
                 event_id: event.id.to_string(),
@@ -136,6 +144,18 @@ impl Resource {
         } else {
             self.evidence_cut = true;
         }
+    }
+
+    /// Keeps a deed. Whoever does much must not make what they did before be forgotten: that some are left out is kept.
+    fn note(&mut self, deed: Deed) {
+        if self.deeds.len() == DEEDS_MAX {
+            let middle = DEEDS_MAX / 2;
+            if !self.deeds[middle].is_left_out() {
+                self.deeds[middle] = Deed::left_out(&self.deeds[middle].event_id);
+            }
+            self.deeds.remove(middle + 1);
+        }
+        self.deeds.push(deed);
     }
 }
 

@@ -102,11 +102,34 @@ pub fn touches(record: &Record<'_>, changes: bool, request: &Value, response: &V
         found.extend(by_name(source, name, request, response));
     }
     found.truncate(TOUCHES_MAX);
+    if source == "lambda" && OF_A_QUALIFIER.contains(&name) {
+        for touch in &mut found {
+            touch.id = qualified(&touch.id, at(request, "qualifier").first());
+        }
+    }
     for touch in &mut found {
         cut(&mut touch.id, ID_BYTES_MAX);
     }
     found.retain(|touch| !touch.id.is_empty());
     found
+}
+
+/// Calls of Lambda's that are about a version or an alias where they name one: that has addresses and permissions of its own.
+const OF_A_QUALIFIER: [&str; 5] = [
+    "AddPermission",
+    "CreateFunctionUrlConfig",
+    "DeleteFunctionUrlConfig",
+    "RemovePermission",
+    "UpdateFunctionUrlConfig",
+];
+
+/// `sync:live`, however the call names the function and its alias.
+fn qualified(function: &str, qualifier: Option<&String>) -> String {
+    let name = function.split_once(":function:").map_or(function, |(_, name)| name);
+    match qualifier {
+        Some(qualifier) if !name.contains(':') => format!("{name}:{qualifier}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// Shortens a text to so many bytes, at a character's edge.
@@ -296,6 +319,24 @@ mod tests {
             "requestParameters":{"bucketName":"loot"},"responseElements":null}"#;
         assert_eq!(of(bucket), one("AWS::S3::Bucket", "loot", Effect::Created));
         assert!(of(r#"{"eventSource":"s3.amazonaws.com","eventName":"CreateBucket"}"#).is_empty());
+    }
+
+    #[test]
+    fn an_alias_is_another_thing_than_its_function() {
+        let kind = "AWS::Lambda::Function";
+        for (parameters, id) in [
+            (r#"{"functionName":"sync"}"#, "sync"),
+            (r#"{"functionName":"sync","qualifier":"live"}"#, "sync:live"),
+            (r#"{"functionName":"sync:live"}"#, "sync:live"),
+            (r#"{"functionName":"arn:aws:lambda:eu-west-1:1:function:sync:live"}"#, "sync:live"),
+            (r#"{"functionName":"arn:aws:lambda:eu-west-1:1:function:sync","qualifier":"live"}"#, "sync:live"),
+            (r#"{"functionName":"arn:aws:lambda:eu-west-1:1:function:sync"}"#, "sync"),
+        ] {
+            let call = format!(
+                r#"{{"eventSource":"lambda.amazonaws.com","eventName":"AddPermission20150331v2","requestParameters":{parameters}}}"#
+            );
+            assert_eq!(of(&call), one(kind, id, Effect::Changed), "{parameters}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use super::footprint::State;
 use super::reach::{Hunt, Scout, has_any};
 use super::record::Record;
 
+mod evasion;
+
 const ACCOUNT: &str = "111122223333";
 const STOLEN: &str = "AKIASTOLEN0000000001";
 const THIEF: &str = "203.0.113.77";

@@ -94,7 +94,7 @@ async fn devices(iam: &Client, look: Look<'_>) -> Stock {
     let mut stock = Stock::default();
     let (found, cut, failed) = paged!("iam:ListVirtualMFADevices", iam.list_virtual_mfa_devices(), virtual_mfa_devices);
     if cut {
-        stock.limits.insert(cut_short("MFA devices"));
+        stock.gap(HOME_REGION, &[MFA], cut_short("MFA devices"));
     }
     if let Some(error) = failed {
         stock.gap(HOME_REGION, &[MFA], error.to_string());
@@ -115,7 +115,7 @@ async fn services(iam: &Client, look: Look<'_>) -> Stock {
     let mut marker: Option<String> = None;
     for page in 0.. {
         if page == PAGES_MAX {
-            stock.limits.insert(cut_short("service-specific credentials"));
+            stock.gap(HOME_REGION, &[SERVICE], cut_short("service-specific credentials"));
             break;
         }
         let asked = iam.list_service_specific_credentials().all_users(true).set_marker(marker.take());

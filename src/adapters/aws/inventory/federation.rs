@@ -65,7 +65,7 @@ pub(super) async fn anchors(clients: &Regional, region: &str, look: Look<'_>) ->
     let (found, cut, failed) =
         paged!("rolesanywhere:ListTrustAnchors", clients.rolesanywhere.list_trust_anchors(), trust_anchors);
     if cut {
-        stock.limits.insert(cut_short(&format!("trust anchors in {region}")));
+        stock.gap(region, &[ANCHOR], cut_short("trust anchors"));
     }
     if let Some(error) = failed {
         stock.gap(region, &[ANCHOR], error.to_string());

@@ -23,6 +23,8 @@ const ROLE: &str = "AWS::IAM::Role";
 const SERVICE_LINKED: &str = "AWS::IAM::ServiceLinkedRole";
 const GROUP: &str = "AWS::IAM::Group";
 const POLICY: &str = "AWS::IAM::ManagedPolicy";
+/// All that is not read where the list of users, roles, groups and policies breaks off: keys are asked for user by user.
+const ALL: [&str; 6] = [USER, ROLE, SERVICE_LINKED, GROUP, POLICY, "AWS::IAM::AccessKey"];
 
 /// The principals, and all users with the time of their making.
 pub(super) async fn read(iam: &Client, look: Look<'_>) -> (Stock, Vec<(String, Option<DateTime<Utc>>)>) {
@@ -37,13 +39,13 @@ pub(super) async fn read(iam: &Client, look: Look<'_>) -> (Stock, Vec<(String, O
     for page in 0.. {
         let Some(answer) = Box::pin(pages.next()).await else { break };
         if page == PAGES_MAX {
-            stock.limits.insert(cut_short("users, roles, groups and policies"));
+            stock.gap(HOME_REGION, &ALL, cut_short("users, roles, groups and policies"));
             break;
         }
         let answer = match answer.map_err(|e| fault("iam:GetAccountAuthorizationDetails", &e)) {
             Ok(answer) => answer,
             Err(error) => {
-                stock.gap(HOME_REGION, &[USER, ROLE, SERVICE_LINKED, GROUP, POLICY], error.to_string());
+                stock.gap(HOME_REGION, &ALL, error.to_string());
                 break;
             }
         };

@@ -41,7 +41,7 @@ async fn instances(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
     let (found, cut, failed) =
         paged!("ec2:DescribeInstances", clients.ec2.describe_instances().max_results(500), reservations);
     if cut {
-        stock.limits.insert(cut_short(&format!("instances in {region}")));
+        stock.gap(region, &[INSTANCE], cut_short("instances"));
     }
     if let Some(error) = failed {
         stock.gap(region, &[INSTANCE], error.to_string());
@@ -90,7 +90,7 @@ async fn rules(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
     let mut token: Option<String> = None;
     for page in 0.. {
         if page == PAGES_MAX {
-            stock.limits.insert(cut_short(&format!("rules in {region}")));
+            stock.gap(region, &[RULE], cut_short("rules"));
             break;
         }
         let asked = Box::pin(clients.events.list_rules().set_next_token(token.take()).send()).await;
@@ -116,7 +116,7 @@ async fn functions(clients: &Regional, account: &str, region: &str, look: Look<'
     let mut stock = Stock::default();
     let (found, cut, failed) = paged!("lambda:ListFunctions", clients.lambda.list_functions(), functions);
     if cut {
-        stock.limits.insert(cut_short(&format!("functions in {region}")));
+        stock.gap(region, &[FUNCTION, URL, PERMISSION], cut_short("functions"));
     }
     if let Some(error) = failed {
         stock.gap(region, &[FUNCTION, URL, PERMISSION], error.to_string());
@@ -154,7 +154,7 @@ fn of_function(function: &FunctionConfiguration, region: &str, at: Option<DateTi
     }
 }
 
-/// A function with its address and with those from elsewhere whom it lets in.
+/// A function with its addresses, its own and those of its aliases, and with those from elsewhere whom it lets in.
 async fn access(
     clients: &Regional,
     account: &str,
@@ -164,19 +164,24 @@ async fn access(
 ) -> Stock {
     let mut stock = Stock::default();
     let name = function.function_name().unwrap_or_default();
-    let (url, policy) = tokio::join!(
-        Box::pin(clients.lambda.get_function_url_config().function_name(name).send()),
-        Box::pin(clients.lambda.get_policy().function_name(name).send())
-    );
-    match url.map_err(|e| fault("lambda:GetFunctionUrlConfig", &e)) {
-        Ok(url) => {
-            let open = url.auth_type == FunctionUrlAuthType::None;
-            let whom = if open { "anybody can call it" } else { "callers have to sign" };
-            let thing = Thing::regional(URL, name, region, moment(&url.creation_time)).owned_by(FUNCTION, name);
-            stock.add(thing.fact(whom), look.since);
-        }
-        Err(error) if is_missing(&error) => {}
-        Err(error) => stock.gap(region, &[URL], format!("address of function {name}: {error}")),
+    let urls = async {
+        paged!(
+            "lambda:ListFunctionUrlConfigs",
+            clients.lambda.list_function_url_configs().function_name(name),
+            function_url_configs
+        )
+    };
+    let policy = async { Box::pin(clients.lambda.get_policy().function_name(name).send()).await };
+    let ((urls, _, failed), policy) = tokio::join!(urls, policy);
+    if let Some(error) = failed.filter(|error| !is_missing(error)) {
+        stock.gap(region, &[URL], format!("addresses of function {name}: {error}"));
+    }
+    for url in urls {
+        let open = url.auth_type == FunctionUrlAuthType::None;
+        let whom = if open { "anybody can call it" } else { "callers have to sign" };
+        let of = url.function_arn.split_once(":function:").map_or(name, |(_, of)| of);
+        let thing = Thing::regional(URL, of, region, moment(&url.creation_time)).owned_by(FUNCTION, name);
+        stock.add(thing.fact(whom), look.since);
     }
     let strangers = match policy.map_err(|e| fault("lambda:GetPolicy", &e)) {
         Ok(answer) => strangers(answer.policy.as_deref().unwrap_or_default(), account),

@@ -16,8 +16,11 @@ use crate::domain::observation::{
 };
 use crate::ports::CloudError;
 
-/// Events that are looked up for one question; each takes half a second.
-const EVENTS_MAX: usize = 6;
+/// Events that are looked up for one question; each takes half a second. Of more, nobody says what they did.
+const EVENTS_MAX: usize = 12;
+
+/// In what GuardDuty says of a detector that is gone.
+const NOT_OWNED: &str = "detectorId is not owned by the current account";
 
 /// The tag that AWS gives to an instance of an Auto Scaling group, and takes off one that leaves it: the group's name.
 const SCALED_BY: &str = "aws:autoscaling:groupName";
@@ -181,7 +184,9 @@ pub(super) async fn changed_function(
         tokio::try_join!(function(account, region, name), versions, events(account, region, event_ids))?;
     let Observation::Function(function) = function else { return Ok(Observation::OwnerMissing) };
     let times = proof.iter().filter_map(|event| event["eventTime"].as_str()?.parse::<DateTime<Utc>>().ok());
-    let first_changed_at = times.min();
+    // Without the first of them, a version that the attacker has published would count as one from before.
+    let is_first = |event: &Value| event_ids.first().is_some_and(|id| event["eventID"] == id.as_str());
+    let first_changed_at = times.min().filter(|_| proof.iter().any(is_first));
     let versions: Vec<aws_sdk_lambda::types::FunctionConfiguration> = versions.unwrap_or_default();
     let published = versions.into_iter().filter_map(|version| {
         let changed_at = version.last_modified?;
@@ -210,7 +215,12 @@ pub(super) async fn key_pair(account: &AccountClients, region: &str, name: &str)
     }))
 }
 
-/// Those of these events that the history of the Region still shows.
+/// Whether all of these events were found: what one that is missing has done would count as undone.
+fn is_whole(proof: &[Value], event_ids: &[String]) -> bool {
+    event_ids.iter().all(|id| proof.iter().any(|event| event["eventID"] == id.as_str()))
+}
+
+/// Those of these events that the history of the Region still shows, the first so many.
 async fn events(account: &AccountClients, region: &str, event_ids: &[String]) -> Read<Vec<Value>> {
     let trail = account.trail(region)?;
     let mut found = Vec::new();
@@ -260,7 +270,7 @@ pub(super) async fn ingress(
         group_id: group_id.to_owned(),
         arn: arn(account, "ec2", region, &format!("security-group/{group_id}")),
         rules,
-        proven: !added.is_empty(),
+        proven: !added.is_empty() && is_whole(&proof, event_ids),
     }))
 }
 
@@ -308,7 +318,7 @@ pub(super) async fn sharing(
     let now = shared.create_volume_permissions().iter();
     let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(PermissionGroup::as_str)));
     let arn = format!("arn:aws:ec2:{region}::snapshot/{id}");
-    Ok(shared_by(&proof, "createVolumePermission", id, arn, now))
+    Ok(shared_by((&proof, event_ids), "createVolumePermission", id, arn, now))
 }
 
 pub(super) async fn image_sharing(
@@ -325,12 +335,12 @@ pub(super) async fn image_sharing(
     let now = shared.launch_permissions().iter();
     let now = now.filter_map(|one| one.user_id().or_else(|| one.group().map(PermissionGroup::as_str)));
     let arn = format!("arn:aws:ec2:{region}::image/{id}");
-    Ok(shared_by(&proof, "launchPermission", id, arn, now))
+    Ok(shared_by((&proof, event_ids), "launchPermission", id, arn, now))
 }
 
 /// Those of `now` whom the events have let in.
 fn shared_by<'a>(
-    proof: &[Value],
+    (proof, event_ids): (&[Value], &[String]),
     permission: &str,
     id: &str,
     arn: String,
@@ -341,7 +351,8 @@ fn shared_by<'a>(
         added.filter_map(|item| item["userId"].as_str().or_else(|| item["group"].as_str())).collect();
     let mut with: Vec<String> = now.filter(|who| added.contains(who)).map(str::to_owned).collect();
     with.sort();
-    Observation::Sharing(Sharing { id: id.to_owned(), arn, with, proven: !added.is_empty() })
+    let proven = !added.is_empty() && is_whole(proof, event_ids);
+    Observation::Sharing(Sharing { id: id.to_owned(), arn, with, proven })
 }
 
 pub(super) async fn trail(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
@@ -356,9 +367,43 @@ pub(super) async fn trail(account: &AccountClients, region: &str, name: &str) ->
 
 pub(super) async fn detector(account: &AccountClients, region: &str, id: &str) -> Read<Observation> {
     let Regional { guardduty, .. } = &*account.regions.of(region);
-    let asked = asked!("guardduty:GetDetector", guardduty.get_detector().detector_id(id).send())?;
+    let asked = match asked!("guardduty:GetDetector", guardduty.get_detector().detector_id(id).send()) {
+        // GuardDuty's way to say that there is none.
+        Err(CloudError::Refused { code, message, .. })
+            if code == "BadRequestException" && message.contains(NOT_OWNED) =>
+        {
+            None
+        }
+        asked => asked?,
+    };
     Ok(asked.map_or(Observation::OwnerMissing, |found| {
         let on = found.status().is_some_and(|status| status.as_str() == "ENABLED");
         Observation::Watching(Watching { arn: arn(account, "guardduty", region, &format!("detector/{id}")), on })
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_missing_event_has_done_does_not_count_as_undone() {
+        let event = |id: &str, who: &str| {
+            let permission = json!({"add": {"items": [{"userId": who}]}});
+            json!({"eventID": id, "requestParameters": {"createVolumePermission": permission}})
+        };
+        let proof = [event("e-1", "444455556666")];
+        let of = |ids: &[&str]| {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let now = ["444455556666", "777788889999"].into_iter();
+            match shared_by((&proof, &ids), "createVolumePermission", "snap-1", String::new(), now) {
+                Observation::Sharing(sharing) => (sharing.with, sharing.proven),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(of(&["e-1"]), (vec!["444455556666".to_owned()], true));
+        assert!(!of(&["e-1", "e-2"]).1, "the other account can be the attacker's too");
+    }
 }

@@ -19,7 +19,7 @@ use crate::domain::blast_radius::{AssumedRole, BlastRadius};
 use crate::domain::credential::{PrincipalKind, Subject};
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::{Identification, KnownKey};
-use crate::domain::observation::{KeyStatus, Observation};
+use crate::domain::observation::{Identity, Ingress, KeyStatus, Observation, Previous, Rule, Trust, Watching};
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::{ActionClass, Actor, List, PersonId, Policy, Rules, Standing};
 use crate::domain::recusal::recused;
@@ -40,6 +40,9 @@ pub(super) struct Case {
     pub(super) role_policy: Option<String>,
     /// The password, group or instance that a change is about, as it is and as the call leaves it.
     pub(super) estate: [Observation; 2],
+    /// Whether the attacker's rule is in the security group or their account in the trust policy, and the trail stands still.
+    pub(super) door_open: bool,
+    pub(super) trail_off: bool,
 }
 
 pub(super) fn user(id: &str) -> UserId {
@@ -89,6 +92,16 @@ pub(super) fn identified(keys: &[(&str, KeyStatus)]) -> Identification {
     }
 }
 
+fn trusting(account: &str) -> String {
+    let principal = format!(r#"{{"AWS":"arn:aws:iam::{account}:root"}}"#);
+    format!(r#"{{"Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"}}]}}"#)
+}
+
+fn ssh() -> Rule {
+    let (protocol, source) = ("tcp".to_owned(), "198.51.100.77/32".to_owned());
+    Rule { id: "sgr-1".into(), protocol, from_port: 22, to_port: 22, source }
+}
+
 pub(super) fn role(name: &str, account: &str) -> AssumedRole {
     AssumedRole {
         arn: format!("arn:aws:iam::{account}:role/{name}"),
@@ -129,6 +142,8 @@ impl Case {
             user_policy: None,
             role_policy: None,
             estate: [Observation::OwnerMissing, Observation::OwnerMissing],
+            door_open: true,
+            trail_off: true,
         };
         case.apply(vec![Event::Identified {
             found: identified(&[(KEY, KeyStatus::Active), (OTHER_KEY, KeyStatus::Active)]),
@@ -185,6 +200,26 @@ impl Case {
             Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
                 self.estate[0].clone()
             }
+            Action::RevokeIngress(of) => Observation::Ingress(Ingress {
+                group_id: of.group_id.clone(),
+                arn: format!("arn:aws:ec2:us-east-1:111122223333:security-group/{}", of.group_id),
+                rules: if self.door_open { vec![ssh()] } else { Vec::new() },
+                proven: true,
+            }),
+            Action::RestoreTrustPolicy(of) => Observation::Trust(Trust {
+                identity: Identity {
+                    id: "AROA2".into(),
+                    arn: format!("arn:aws:iam::111122223333:role/{}", of.role_name),
+                    path: "/".into(),
+                },
+                document: trusting(if self.door_open { "999988887777" } else { "111122223333" }),
+                put: Some(trusting("999988887777")),
+                previous: Some(Previous { document: trusting("111122223333"), event_id: "e-before".into() }),
+            }),
+            Action::StartLogging(of) => Observation::Watching(Watching {
+                arn: format!("arn:aws:cloudtrail:us-east-1:111122223333:trail/{}", of.name),
+                on: !self.trail_off,
+            }),
             other => panic!("this case has no {}", other.kind()),
         }
     }
@@ -262,6 +297,8 @@ impl Case {
             Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
                 self.estate[0] = self.estate[1].clone();
             }
+            Action::RevokeIngress(_) | Action::RestoreTrustPolicy(_) => self.door_open = false,
+            Action::StartLogging(_) => self.trail_off = false,
             other => panic!("this case has no {}", other.kind()),
         }
     }

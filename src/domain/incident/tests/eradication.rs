@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use super::case::{Case, KEY, OTHER_KEY, role};
 use crate::domain::action::{Action, DeactivateAccessKey};
 use crate::domain::hunt::{Hunted, Trace};
-use crate::domain::incident::eradication::{by_hand, left, removals};
+use crate::domain::incident::eradication::{by_hand, is_done, left, removals, switched_off};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::together::open_steps;
+<<<<<<< HEAD
 use crate::domain::observation::{Instance, Member, Observation, ScalingGroup};
+=======
+use crate::domain::refusal::Refusal;
+>>>>>>> reader
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
@@ -271,6 +275,7 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
     assert_eq!(hands, ["by its name only", "nightly", "bills"], "configuration is for people to put back");
 }
 
+<<<<<<< HEAD
 /// A group with these instances, and an instance.
 fn group(members: &[(&str, bool)]) -> Observation {
     let member = |(id, launched): &(&str, bool)| {
@@ -374,4 +379,169 @@ fn a_name_of_any_length_has_a_step_and_two_of_them_have_two() {
     let shown = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
     let shown: Vec<String> = shown.filter(|id| id.starts_with("remove.keypair")).collect();
     assert_eq!(shown.len(), 2, "{shown:?}");
+=======
+fn of(kind: &str, trace: Trace) -> Trace {
+    Trace { resource_type: format!("AWS::{kind}"), ..trace }
+}
+
+#[test]
+fn no_name_is_too_long_or_too_odd_for_a_step_of_its_own() {
+    let mut case = Case::new();
+    let (policy, long) = ("p".repeat(128), "k".repeat(255));
+    let role = changed("Role", &"r".repeat(64), &[("PutRolePolicy", &policy, true)]);
+    let pair = |name: &str| of("EC2::KeyPair", made("KeyPair", name));
+    let names = [long.clone(), format!("{long}2"), "a b".into(), "a/b".into(), "a-b".into()];
+    hunted(&mut case, names.iter().map(|name| pair(name)).chain([role]).collect());
+    contain(&mut case);
+    let all = steps(&case.incident, &case.playbook);
+    let ids: std::collections::BTreeSet<String> =
+        all.iter().map(|step| step.id.to_string()).filter(|id| id.starts_with("remove.")).collect();
+    assert_eq!(ids.len(), 6, "{ids:?}");
+    assert!(ids.contains("remove.keypair.us-east-1.a-b"), "a plain name stays what it was: {ids:?}");
+    let undo = |id: &String| format!("undo.{id}").parse::<crate::domain::id::StepId>();
+    assert!(ids.iter().all(|id| undo(id).is_ok()), "{ids:?}");
+    assert_eq!(left(&case.incident, &case.playbook).len(), 6);
+}
+
+#[test]
+fn what_else_was_done_to_it_is_left_to_people_until_somebody_has_seen_to_it() {
+    let group = [("AuthorizeSecurityGroupIngress", "", true), ("ModifySecurityGroupRules", "", true)];
+    let rule = [("PutTargets", "decoy", true), ("DisableRule", "", true)];
+    let targets = [("PutTargets", "decoy", true), ("RemoveTargets", "alarm", true)];
+    let trail = [("StopLogging", "", true), ("PutEventSelectors", "", true)];
+    let user = [("AttachUserPolicy", ADMIN, true), ("DeleteUserPermissionsBoundary", "", true)];
+    let policy = [("CreatePolicyVersion", "v3", true), ("SetDefaultPolicyVersion", "v1", true)];
+    let arn = "arn:aws:iam::111122223333:policy/ops";
+    for (kind, id, deeds, answer) in [
+        ("EC2::SecurityGroup", "sg-1", &group, Some(("ModifySecurityGroupRules", ""))),
+        ("Events::Rule", "alarms", &rule, Some(("EnableRule", ""))),
+        ("Events::Rule", "alarms", &targets, None),
+        ("CloudTrail::Trail", "main", &trail, Some(("PutEventSelectors", ""))),
+        ("IAM::User", "ci", &user, Some(("PutUserPermissionsBoundary", ""))),
+        ("IAM::ManagedPolicy", arn, &policy, Some(("SetDefaultPolicyVersion", "v2"))),
+    ] {
+        let seen = |deeds: &[(&str, &str, bool)]| {
+            let mut case = Case::new();
+            hunted(&mut case, vec![of(kind, changed("-", id, deeds))]);
+            (removals(&case.incident).len(), by_hand(&case.incident).len())
+        };
+        assert_eq!(seen(deeds), (1, 1), "{kind}");
+        assert_eq!(seen(&deeds[..1]), (1, 0), "{kind}");
+        if let Some((operation, what)) = answer {
+            let answered = [&deeds[..], &[(operation, what, false)]].concat();
+            assert_eq!(seen(&answered).1, 0, "{kind}");
+        }
+    }
+    // What the attacker has put there and taken off again is nobody's loss.
+    let mut case = Case::new();
+    let own = [("PutTargets", "a b", true), ("RemoveTargets", "a", true)];
+    hunted(&mut case, vec![of("Events::Rule", changed("-", "r", &own))]);
+    assert!(by_hand(&case.incident).is_empty());
+}
+
+#[test]
+fn what_is_left_out_of_many_deeds_is_for_people_and_no_door_is_closed_by_guessing() {
+    let with_more = |trace: Trace| Trace { deeds: [vec![Deed::left_out("e-9")], trace.deeds].concat(), ..trace };
+    let mut case = Case::new();
+    hunted(
+        &mut case,
+        vec![
+            with_more(changed("User", "ci", &[("AttachUserPolicy", ADMIN, true)])),
+            with_more(changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true)])),
+        ],
+    );
+    assert_eq!(by_hand(&case.incident).len(), 2);
+    let door =
+        missing(&case.incident, &case.playbook).into_iter().find(|(step, _)| step.id.as_str() == "restore-trust.web");
+    assert_eq!(door.unwrap().1, Missing::ByHand);
+}
+
+#[test]
+fn what_hangs_on_something_of_the_attackers_goes_with_just_that() {
+    let url = |region: &str| Trace { region: region.into(), ..of("Lambda::Url", made("Url", "api")) };
+    let credential = |user: &str| {
+        let deeds = changed("-", "-", &[("CreateServiceSpecificCredential", user, true)]).deeds;
+        Trace { deeds, ..made("ServiceSpecificCredential", &format!("ACCA{user}")) }
+    };
+    let mut case = Case::new();
+    hunted(
+        &mut case,
+        vec![
+            of("Lambda::Function", made("Function", "api")),
+            url("us-east-1"),
+            url("eu-west-1"),
+            made("User", "mallory"),
+            credential("mallory"),
+            credential("ci"),
+        ],
+    );
+    let urls: Vec<_> =
+        removals(&case.incident).into_iter().filter(|r| r.action.kind() == "delete-function-url").collect();
+    assert_eq!(urls.iter().map(|r| r.action.region()).collect::<Vec<_>>(), ["eu-west-1"]);
+    let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
+    assert_eq!(hands, ["ACCAci"]);
+    // Of an alias the bot takes nothing off: it would look at the function.
+    let alias = |id: &str| of("Lambda::Function", changed("-", id, &[("AddPermission", "open", true)]));
+    hunted(&mut case, vec![alias("orders:live"), of("Lambda::Url", made("Url", "orders:live")), alias("orders")]);
+    assert_eq!(kinds(&case), [("remove-function-permission", "orders".to_owned())]);
+    assert_eq!(by_hand(&case.incident).len(), 2);
+    hunted(&mut case, vec![alias("api:live"), of("Lambda::Function", made("Function", "api"))]);
+    assert!(by_hand(&case.incident).is_empty(), "it goes with its function");
+    let user = changed("User", "api", &[("DeleteUserPermissionsBoundary", "", true)]);
+    hunted(&mut case, vec![user, of("Lambda::Function", made("Function", "api"))]);
+    assert_eq!(by_hand(&case.incident).len(), 1, "a name in common hides nothing");
+}
+
+#[test]
+fn what_watches_is_not_forgotten_and_what_was_closed_is_not_open_because_the_trail_still_shows_it() {
+    let group = |events: &[(&str, &str, bool)]| of("EC2::SecurityGroup", changed("-", "sg-1", events));
+    let opened = ("AuthorizeSecurityGroupIngress", "", true);
+    let trail = || of("CloudTrail::Trail", changed("-", "main", &[("StopLogging", "", true)]));
+    let mut case = Case::new();
+    hunted(&mut case, vec![group(&[opened]), trail()]);
+    contain(&mut case);
+    assert_eq!(switched_off(&case.incident, &case.playbook).len(), 1);
+    assert_eq!(left(&case.incident, &case.playbook).len(), 1);
+    case.ask("U1", &["remove."]).unwrap();
+    let newest = u32::try_from(case.incident.requests.len()).unwrap();
+    case.approve("U2", newest).unwrap();
+    case.run();
+    assert!(!case.trail_off, "it comes first");
+    assert!(switched_off(&case.incident, &case.playbook).is_empty());
+    case.ask("U1", &["remove.securitygroup"]).unwrap();
+    case.approve("U2", newest + 1).unwrap();
+    case.run();
+    assert!(!case.door_open && left(&case.incident, &case.playbook).is_empty());
+    // A search that comes long after shows the same calls, and then another.
+    case.minutes(60);
+    hunted(&mut case, vec![group(&[opened]), trail()]);
+    assert!(left(&case.incident, &case.playbook).is_empty() && switched_off(&case.incident, &case.playbook).is_empty());
+    hunted(&mut case, vec![group(&[opened, opened])]);
+    let again = left(&case.incident, &case.playbook);
+    assert_eq!(again.len(), 1);
+    assert!(!is_done(&case.incident, &again[0].0.id, &again[0].1));
+}
+
+#[test]
+fn a_door_that_is_opened_again_is_missing_again_before_the_watch_comes_by() {
+    let mut case = Case::new();
+    let (theirs, ours) = (("UpdateAssumeRolePolicy", "", true), ("UpdateAssumeRolePolicy", "", false));
+    let open = |case: &Case| {
+        let lacking = missing(&case.incident, &case.playbook);
+        lacking.iter().any(|(step, why)| step.id.as_str() == "restore-trust.web" && *why == Missing::NotInForce)
+    };
+    hunted(&mut case, vec![changed("Role", "web", &[theirs])]);
+    assert!(open(&case));
+    case.ask("U1", &["restore-trust"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(!case.door_open && !open(&case));
+    hunted(&mut case, vec![changed("Role", "web", &[theirs, ours])]);
+    assert!(!open(&case));
+    assert!(matches!(case.ask("U1", &["restore-trust"]), Err(Refusal::AlreadyDone(_))));
+    case.door_open = true;
+    hunted(&mut case, vec![changed("Role", "web", &[theirs, ours, theirs])]);
+    assert!(open(&case));
+    case.ask("U1", &["restore-trust"]).unwrap();
+>>>>>>> reader
 }

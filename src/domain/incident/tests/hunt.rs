@@ -185,6 +185,38 @@ fn a_verdict_is_recorded_when_it_changes_and_a_late_event_turns_it() {
 }
 
 #[test]
+fn a_search_that_could_not_look_anywhere_takes_nothing_back() {
+    let mut case = Case::new();
+    case.contained();
+    let late = through(case.now + TimeDelta::seconds(61), "arn:aws:sts::111122223333:assumed-role/app/s");
+    case.sweep(Some(case.now), vec![late]);
+    let failed = |case: &Case| matches!(standing(&case.incident, &case.playbook), Some(Verdict::Failed { .. }));
+    assert!(failed(&case));
+    for regions in
+        [vec![], vec![Watched { region: "us-east-1".into(), covered_until: None, unread: Some("no".into()) }]]
+    {
+        case.now = due_at(&case.incident).unwrap();
+        let found = case.incident.hunted.as_ref().map(|(found, _)| found.clone()).unwrap();
+        let swept = Swept { regions, last_denied: None, told_at: case.incident.told_at };
+        let sweep = Sweep { found, swept, calls: Vec::new() };
+        let events = take_report(&case.incident, Report::Hunted(Box::new(sweep)), case.cx());
+        case.apply(events);
+        assert!(failed(&case), "nobody has looked");
+        assert!(case.incident.breach.is_some());
+    }
+}
+
+#[test]
+fn the_owner_does_not_say_from_when_on_the_credential_was_in_other_hands() {
+    let mut case = Case::new();
+    let set = |case: &Case| PersonCommand::SetCompromiseTime { at: case.now, basis: "it was me before".into() };
+    let command = set(&case);
+    assert!(matches!(case.act("U4", command), Err(Refusal::Recused(_))), "the credential is Kim's");
+    let command = set(&case);
+    case.act("U1", command).unwrap();
+}
+
+#[test]
 fn the_risk_is_accepted_by_two_of_whom_one_approves_and_for_this_containment_only() {
     let mut case = Case::new();
     assert!(matches!(case.accept("U1"), Err(Refusal::NotApplicable(why)) if why.contains("Containment is not done")));

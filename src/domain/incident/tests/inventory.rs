@@ -17,6 +17,15 @@ fn things(count: usize) -> Vec<Thing> {
     (0..count).map(one).collect()
 }
 
+fn more_things(count: usize) -> Vec<Thing> {
+    let one = |n: usize| Thing::of_iam("AWS::IAM::User", &format!("v{n:03}"), Some(start() - TimeDelta::minutes(40)));
+    (0..count).map(one).collect()
+}
+
+fn home() -> Vec<String> {
+    vec!["us-east-1".to_owned()]
+}
+
 fn hunted() -> Case {
     let mut case = Case::new();
     case.apply(vec![Event::TrailHunted { found: Box::new(Hunted::default()) }]);
@@ -27,7 +36,7 @@ impl Case {
     /// An inventory that is due shows this.
     fn stock(&mut self, unexplained: Vec<Thing>) -> Vec<Event> {
         self.now = due_at(&self.incident).unwrap().max(self.now);
-        let found = Inventory { unexplained, ..Inventory::default() };
+        let found = Inventory { unexplained, regions: home(), ..Inventory::default() };
         let events = take_report(&self.incident, Report::Inventory(Box::new(found)), self.cx());
         self.apply(events.clone());
         events
@@ -93,10 +102,28 @@ fn what_is_gone_need_not_be_looked_at_and_what_is_hidden_is_not_gone() {
     assert_eq!(to_look_at(&case.incident), things(1).iter().collect::<Vec<_>>());
     case.now = due_at(&case.incident).unwrap();
     let gap = Gap { region: "us-east-1".into(), resource_types: vec!["AWS::IAM::User".into()], why: "no".into() };
-    let found = Inventory { gaps: vec![gap], ..Inventory::default() };
+    let found = Inventory { gaps: vec![gap], regions: home(), ..Inventory::default() };
     let events = take_report(&case.incident, Report::Inventory(Box::new(found)), case.cx());
     case.apply(events);
     assert_eq!(to_look_at(&case.incident).len(), 1);
+    // One that could not be taken at all has looked at no Region.
+    case.now = due_at(&case.incident).unwrap();
+    let events = take_report(&case.incident, Report::Inventory(Box::default()), case.cx());
+    case.apply(events);
+    assert_eq!(to_look_at(&case.incident).len(), 1);
+}
+
+#[test]
+fn what_nobody_has_looked_at_does_not_wait_behind_what_somebody_has() {
+    let mut case = hunted();
+    let many = || things(99).into_iter().chain(more_things(150)).collect::<Vec<Thing>>();
+    case.stock(many());
+    for _ in 0..20 {
+        case.looks("U1").unwrap();
+    }
+    assert!(to_look_at(&case.incident).is_empty(), "so many are remembered");
+    case.stock(many());
+    assert_eq!(to_look_at(&case.incident).len(), 49, "and then come the others");
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! What an attacker who knows the analysis would do about it.
+
+use super::super::deed::Deed;
+use super::*;
+
+#[test]
+fn nobody_becomes_aws_by_what_they_say_of_themselves() {
+    let with = |more: Value| {
+        let mut record = json!({"userAgent": "AWS Internal", "requestParameters": {"userName": "evil"}});
+        merge(&mut record, more);
+        by_user(600, "a1", STOLEN, "deploy", ("iam", "CreateUser"), record)
+    };
+    let analysis = analyze(&[with(json!({}))]);
+    assert_eq!(listed(&analysis), ["a1"], "the agent is the caller's own word");
+    assert_eq!(states(&analysis), [("AWS::IAM::User".to_owned(), "evil".to_owned(), State::Present)]);
+    assert!(listed(&analyze(&[with(json!({"sourceIPAddress": "AWS Internal"}))])).is_empty(), "the address is AWS's");
+    let quarantine = |call: &str| {
+        let policy = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3";
+        let more =
+            json!({"userAgent": "aws-internal", "requestParameters": {"userName": "deploy", "policyArn": policy}});
+        listed(&analyze(&[by_user(600, "q1", STOLEN, "deploy", ("iam", call), more)]))
+    };
+    assert!(quarantine("AttachUserPolicy").is_empty());
+    assert_eq!(quarantine("DetachUserPolicy"), ["q1"], "who takes it off does not tighten anything");
+}
+
+fn function(minute: u32, id: &str, region: &str, key: &str, call: &str) -> Value {
+    let more = json!({"awsRegion": region, "requestParameters": {"functionName": "sync"}});
+    by_user(minute, id, key, "deploy", ("lambda", call), more)
+}
+
+#[test]
+fn one_name_in_several_regions_is_several_things() {
+    let analysis = analyze(&[
+        function(600, "f1", "us-east-1", STOLEN, "CreateFunction20150331"),
+        function(601, "f2", "eu-west-1", STOLEN, "CreateFunction20150331"),
+        function(602, "f3", "eu-west-1", STOLEN, "DeleteFunction20150331"),
+    ]);
+    let found: Vec<_> = analysis.footprint.iter().map(|r| (&*r.region, r.state, r.made_by_attacker)).collect();
+    assert_eq!(found, [("eu-west-1", State::Deleted, true), ("us-east-1", State::Present, true)]);
+    let bucket = |minute, id: &str, region: &str, call: &str| {
+        let more = json!({"awsRegion": region, "requestParameters": {"bucketName": "loot"}});
+        by_user(minute, id, STOLEN, "deploy", ("s3", call), more)
+    };
+    let analysis =
+        analyze(&[bucket(600, "b1", "us-east-1", "CreateBucket"), bucket(601, "b2", "eu-west-1", "DeleteBucket")]);
+    assert_eq!(analysis.footprint.len(), 1, "a bucket's name is everywhere's");
+}
+
+#[test]
+fn what_somebody_else_has_made_anew_is_not_the_attackers() {
+    let role = |minute, id: &str, key: &str, user: &str, call: &str| {
+        by_user(minute, id, key, user, ("iam", call), json!({"requestParameters": {"roleName": "deploy"}}))
+    };
+    let (pipeline, theirs) = (("AKIAPIPELINE00000001", "pipeline"), (STOLEN, "deploy"));
+    let of = |again: (&str, &str)| {
+        let analysis = analyze(&[
+            role(600, "r1", STOLEN, "deploy", "CreateRole"),
+            role(601, "r2", pipeline.0, pipeline.1, "DeleteRole"),
+            role(602, "r3", again.0, again.1, "CreateRole"),
+        ]);
+        let found = &analysis.footprint[0];
+        (found.state, found.made_by_attacker)
+    };
+    assert_eq!(of(pipeline), (State::Present, false));
+    assert_eq!(of(theirs), (State::Present, true));
+}
+
+#[test]
+fn whoever_does_much_does_not_make_what_they_did_before_be_forgotten() {
+    let put = |at: usize, name: &str| {
+        let parameters = json!({"requestParameters": {"userName": "victim", "policyName": name}});
+        by_user(
+            600 + u32::try_from(at / 60).unwrap(),
+            &format!("d{at:04}"),
+            STOLEN,
+            "deploy",
+            ("iam", "PutUserPolicy"),
+            parameters,
+        )
+    };
+    let many: Vec<Value> = (0..600).map(|at| put(at, if at == 350 { "door" } else { "noise" })).collect();
+    let analysis = analyze(&many);
+    let deeds = &analysis.footprint[0].deeds;
+    assert!((200..=300).contains(&deeds.len()), "{}", deeds.len());
+    assert_eq!(deeds.iter().filter(|deed| deed.is_left_out()).count(), 1, "and it is said that there were more");
+    assert!(deeds.iter().all(|deed| deed.by_attacker));
+    assert_eq!((&*deeds[0].event_id, &*deeds[deeds.len() - 1].event_id), ("d0000", "d0599"));
+    assert!(!analyze(&many[..300]).footprint[0].deeds.iter().any(Deed::is_left_out));
+}
