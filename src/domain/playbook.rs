@@ -112,17 +112,20 @@ fn made_for(action: &str) -> &'static [PrincipalKind] {
 
 /// Puts trust policies back that the attacker has changed: a step for each role.
 pub const RESTORE_TRUST: &str = "restore-trust";
+/// Switches trails and detectors on again that the attacker has switched off: a step for each.
+pub const RESTORE_LOGGING: &str = "restore-logging";
 /// Removes what the attacker has made and puts back what they have changed: a step for each thing.
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 7] = [
+pub const CATALOGUE: [&str; 8] = [
     "deactivate-access-key",
     "delete-login-profile",
     "revoke-user-sessions",
     "revoke-role-sessions",
     "revoke-assumed-roles",
     RESTORE_TRUST,
+    RESTORE_LOGGING,
     REMOVE_FOOTPRINT,
 ];
 

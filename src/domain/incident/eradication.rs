@@ -51,6 +51,17 @@ impl Removal {
         Self { rank, suffix: suffix.chars().map(plain).collect(), action, evidence: trace.evidence.clone() }
     }
 
+    /// The step that does it, as one of the playbook's step `of`.
+    fn step(&self, of: &PlaybookStep) -> Option<Step> {
+        let evidence = self.evidence.iter().take(EVIDENCE_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+        Some(Step {
+            id: format!("{}.{}", of.id, self.suffix).parse().ok()?,
+            title: self.action.title(),
+            why: format!("{} Events that show that it is the attacker's: {evidence}.", of.why),
+            offer: Offer::Action(self.action.clone()),
+        })
+    }
+
     /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait. What
     /// runs for the attacker takes its role anew by itself, whatever is revoked: while it is there nothing is contained.
     const fn waits(&self) -> bool {
@@ -320,23 +331,16 @@ pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
 
 /// The steps of the playbook's step `of`, as far as their turn has come; and those that were ever asked for.
 pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> Vec<Step> {
-    let named = |suffix: &str| format!("{}.{suffix}", of.id).parse::<StepId>();
     let mut steps: Vec<Step> = Vec::new();
     let mut open = 0;
     for removal in removals(incident) {
-        let Ok(id) = named(&removal.suffix) else { continue };
-        let asked = incident.requests_for(&id).next().is_some();
+        let Some(step) = removal.step(of) else { continue };
+        let asked = incident.requests_for(&step.id).next().is_some();
         if !asked && ((!contained && removal.waits()) || open == STEPS_MAX) {
             continue;
         }
-        open += usize::from(!is_done(incident, &id, &removal.action));
-        let evidence = removal.evidence.iter().take(EVIDENCE_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
-        steps.push(Step {
-            id,
-            title: removal.action.title(),
-            why: format!("{} Events that show that it is the attacker's: {evidence}.", of.why),
-            offer: Offer::Action(removal.action),
-        });
+        open += usize::from(!is_done(incident, &step.id, &removal.action));
+        steps.push(step);
     }
     keep_asked(incident, of, &mut steps);
     steps
@@ -351,6 +355,15 @@ pub(super) fn door_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
         let action = Action::RestoreTrustPolicy(door);
         steps.push(Step { id, title: action.title(), why, offer: Offer::Action(action) });
     }
+    keep_asked(incident, of, &mut steps);
+    steps
+}
+
+/// The same of what records and watches, and has been switched off.
+pub(super) fn logging_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
+    let records = |removal: &Removal| matches!(removal.action, Action::StartLogging(_) | Action::EnableDetector(_));
+    let mut steps: Vec<Step> =
+        removals(incident).iter().filter(|removal| records(removal)).filter_map(|removal| removal.step(of)).collect();
     keep_asked(incident, of, &mut steps);
     steps
 }

@@ -15,7 +15,7 @@ use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::KeyStatus;
-use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
+use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
 
@@ -57,7 +57,10 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let Some(found) = incident.identification().filter(|_| incident.hunted.is_some()) else { return steps };
     let contained = contained(incident, playbook);
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
-        steps.extend(with_undo(incident, eradication::steps(incident, step, contained)));
+        let removals = eradication::steps(incident, step, contained).into_iter();
+        let removals = removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
+        let removals = removals.collect();
+        steps.extend(with_undo(incident, removals));
     }
     steps
 }
@@ -78,8 +81,10 @@ fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     }
     let mut steps = Vec::new();
     for step in playbook.actions_for(found.kind) {
-        if step.action.as_deref() == Some(RESTORE_TRUST) {
-            steps.extend(with_undo(incident, eradication::door_steps(incident, step)));
+        match step.action.as_deref() {
+            Some(RESTORE_TRUST) => steps.extend(with_undo(incident, eradication::door_steps(incident, step))),
+            Some(RESTORE_LOGGING) => steps.extend(with_undo(incident, eradication::logging_steps(incident, step))),
+            _ => {}
         }
         for (suffix, title, offer) in offers(incident, found, step.action.as_deref().unwrap_or_default()) {
             let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));

@@ -207,6 +207,42 @@ fn a_trust_policy_that_stands_open_is_missing_containment_and_the_role_is_revoke
 }
 
 #[test]
+fn what_records_is_switched_on_first_and_counts_as_containment() {
+    let mut case = Case::new();
+    contain(&mut case);
+    let of = |resource_type: &str, id: &str, deeds: &[(&str, &str, bool)]| {
+        Trace { resource_type: resource_type.into(), ..changed("User", id, deeds) }
+    };
+    let trail = |deeds: &[(&str, &str, bool)]| of("AWS::CloudTrail::Trail", "all", deeds);
+    let detector = |deeds: &[(&str, &str, bool)]| of("AWS::GuardDuty::Detector", "d", deeds);
+    let lacking = |case: &Case| -> Vec<String> {
+        missing(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect()
+    };
+    let (stop, suspend) = (("StopLogging", "", true), ("UpdateDetector", "false", true));
+    hunted(&mut case, vec![trail(&[stop]), detector(&[suspend]), made("Group", "cabal")]);
+    let both = ["restore-logging.detector.us-east-1.d", "restore-logging.trail.us-east-1.all"];
+    assert_eq!(lacking(&case), both);
+    let asked = open_steps(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string());
+    assert_eq!(asked.collect::<Vec<_>>(), both, "one press, and before any removal");
+    assert!(left(&case.incident, &case.playbook).is_empty(), "removal waits for it");
+    let shown = steps(&case.incident, &case.playbook).into_iter().filter(|step| step.id.as_str().contains("trail"));
+    assert_eq!(shown.count(), 1, "it has one step, not one as a removal too");
+
+    // Whoever has switched it on again, or turned another knob: nothing is missing.
+    let on_again = [stop, ("StartLogging", "", false)];
+    let resumed = [suspend, ("UpdateDetector", "true", false)];
+    hunted(&mut case, vec![trail(&on_again), detector(&resumed)]);
+    assert!(contained(&case.incident, &case.playbook));
+    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+    hunted(&mut case, vec![trail(&[("PutEventSelectors", "", true)]), detector(&[("ArchiveFindings", "", true)])]);
+    assert!(contained(&case.incident, &case.playbook));
+    assert_eq!(by_hand(&case.incident).len(), 2, "what it records and what it has found are for people");
+    let more = [stop, ("PutEventSelectors", "", true)];
+    hunted(&mut case, vec![trail(&more), detector(&[suspend, ("UpdateDetector", "", true)])]);
+    assert_eq!((lacking(&case).len(), by_hand(&case.incident).len()), (2, 2), "on again, and the rest by hand");
+}
+
+#[test]
 fn a_victim_is_never_offered_for_deletion() {
     for state in [State::Present, State::Modified, State::Deleted] {
         let mut case = Case::new();
