@@ -4,6 +4,7 @@
 mod assignment;
 pub mod command;
 pub mod decide;
+pub mod doors;
 pub mod eradication;
 mod estate;
 pub mod event;

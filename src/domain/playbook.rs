@@ -128,11 +128,13 @@ pub const RESTORE_TRUST: &str = "restore-trust";
 pub const DELETE_ASSIGNMENT: &str = "delete-account-assignment";
 /// Denies from the organization: a step for the credential's user or role, and one for each that was reached.
 pub const DENY_BY_SCP: &str = "deny-by-scp";
+/// Switches trails and detectors on again that the attacker has switched off: a step for each.
+pub const RESTORE_LOGGING: &str = "restore-logging";
 /// Removes what the attacker has made and puts back what they have changed: a step for each thing.
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 9] = [
+pub const CATALOGUE: [&str; 12] = [
     "deactivate-access-key",
     "delete-login-profile",
     "deactivate-mfa-device",
@@ -141,6 +143,7 @@ pub const CATALOGUE: [&str; 9] = [
     "revoke-role-sessions",
     "revoke-assumed-roles",
     RESTORE_TRUST,
+    RESTORE_LOGGING,
     DELETE_ASSIGNMENT,
     DENY_BY_SCP,
     REMOVE_FOOTPRINT,

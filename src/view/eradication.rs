@@ -4,7 +4,8 @@ use super::blocks::{code, context, cut, escape, header, section, summary, time};
 use super::step::mark;
 use crate::domain::action::Action;
 use crate::domain::hunt::Trace;
-use crate::domain::incident::eradication::{by_hand, left, opened_doors, removals, switched_off};
+use crate::domain::incident::doors::opened_doors;
+use crate::domain::incident::eradication::{by_hand, left, removals};
 use crate::domain::incident::inventory::to_look_at;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, contained, is_undo, steps};
@@ -33,8 +34,7 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     let (left, hands, unexplained) = (left(incident, playbook), by_hand(incident), to_look_at(incident).len());
     let waiting = removals(incident).len();
     let contained = contained(incident, playbook);
-    // What watches the account is on no removal's list, and all the same not back.
-    let left = left.len() + switched_off(incident, playbook).len();
+    let left = left.len();
     let gone = contained && left == 0;
     let (emoji, state) = match (contained, left, hands.len(), unexplained) {
         (false, ..) => (":white_circle:", "containment comes first".to_owned()),

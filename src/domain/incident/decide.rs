@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{eradication, freeze, hunting, inventory, logs, overruling, risk, together, watch, whole};
+use super::{doors, eradication, freeze, hunting, inventory, logs, overruling, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -234,7 +234,7 @@ pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Contex
     let again = action.is_repeatable()
         || is_undo(step)
         || (action.class() == ActionClass::Eradicate && !eradication::is_done(incident, step, &action));
-    if let Some(done) = in_force(incident, step).filter(|done| !again && !eradication::is_opened_again(&action, done)) {
+    if let Some(done) = in_force(incident, step).filter(|done| !again && !doors::is_opened_again(&action, done)) {
         return Err(Refusal::AlreadyDone(done.id));
     }
     Ok(action)

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use sha2::{Digest, Sha256};
 
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, steps as all_steps};
@@ -30,8 +29,6 @@ const TRAIL_DELAY: TimeDelta = TimeDelta::minutes(20);
 
 /// Removals that have a card of their own at a time: as they are done, the next ones get theirs.
 const STEPS_MAX: usize = 30;
-/// Longest name of a removal within its step's, in bytes; a longer one is cut and told apart by a digest.
-const SUFFIX_BYTES_MAX: usize = 150;
 /// Events that a card names.
 const EVIDENCE_SHOWN_MAX: usize = 3;
 /// Letters of a name that a step's name can hold: with the playbook's step and `undo.` before it, it stays a name.
@@ -53,6 +50,17 @@ pub struct Removal {
 impl Removal {
     fn new(rank: u8, trace: &Trace, suffix: &str, action: Action) -> Self {
         Self { rank, suffix: step_suffix(suffix), action, evidence: trace.evidence.clone() }
+    }
+
+    /// The step that does it, as one of the playbook's step `of`.
+    pub(super) fn step(&self, of: &PlaybookStep) -> Option<Step> {
+        let evidence = self.evidence.iter().take(EVIDENCE_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+        Some(Step {
+            id: format!("{}.{}", of.id, self.suffix).parse().ok()?,
+            title: self.action.title(),
+            why: format!("{} Events that show that it is the attacker's: {evidence}.", of.why),
+            offer: Offer::Action(self.action.clone()),
+        })
     }
 
     /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait. What
@@ -88,7 +96,7 @@ fn step_suffix(name: &str) -> String {
 }
 
 /// What the search has shown that is in the incident's account.
-fn traces(incident: &Incident) -> impl Iterator<Item = &Trace> {
+pub(super) fn traces(incident: &Incident) -> impl Iterator<Item = &Trace> {
     let account = incident.account();
     let hunted = incident.hunted.as_ref().map_or(&[][..], |(hunted, _)| &hunted.footprint);
     hunted.iter().filter(move |trace| trace.account.is_none() || trace.account == account)
@@ -334,7 +342,7 @@ fn undoing(incident: &Incident, trace: &Trace, holder: Option<&Holder>, deed: &D
 }
 
 /// The attacker's calls of one kind on a resource.
-fn done_by_attacker<'a>(trace: &'a Trace, operation: &'a str) -> impl Iterator<Item = &'a Deed> {
+pub(super) fn done_by_attacker<'a>(trace: &'a Trace, operation: &'a str) -> impl Iterator<Item = &'a Deed> {
     trace.deeds.iter().filter(move |deed| deed.by_attacker && deed.operation == operation)
 }
 
@@ -358,104 +366,25 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
     (later.operation == opposite || again) && later.what == deed.what
 }
 
-/// Trust policies of roles that were there before and that the attacker has changed: doors that stand open.
-pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
-    let theirs = |trace: &&Trace| {
-        trace.made_by_attacker && matches!(trace.resource_type.as_str(), "AWS::IAM::User" | "AWS::IAM::Role")
-    };
-    let attackers: BTreeSet<String> =
-        traces(incident).filter(theirs).map(|trace| bare_name(&trace.id).to_owned()).collect();
-    let door = |trace: &Trace| {
-        let changed =
-            trace.resource_type == "AWS::IAM::Role" && !trace.made_by_attacker && trace.state != State::Deleted;
-        let newest = trace.deeds.iter().rev().find(|deed| deed.operation == "UpdateAssumeRolePolicy")?;
-        // Whoever has changed it after the attacker has seen to it.
-        let newest = Some(newest).filter(|deed| changed && deed.by_attacker)?;
-        let theirs = done_by_attacker(trace, "UpdateAssumeRolePolicy");
-        Some(RestoreTrustPolicy {
-            role_name: bare_name(&trace.id).to_owned(),
-            event_id: newest.event_id.clone(),
-            earlier_event_ids: theirs
-                .map(|deed| deed.event_id.clone())
-                .filter(|event_id| *event_id != newest.event_id)
-                .collect(),
-            attackers: attackers.clone(),
-        })
-    };
-    traces(incident).filter_map(door).collect()
-}
-
-/// Whether a door that was closed has been opened by the attacker once more since.
-pub(super) fn is_opened_again(action: &Action, done: &Request) -> bool {
-    match (action, &done.plan.action) {
-        (Action::RestoreTrustPolicy(now), Action::RestoreTrustPolicy(then)) => {
-            now.event_id != then.event_id && !then.earlier_event_ids.contains(&now.event_id)
-        }
-        _ => false,
-    }
-}
-
 /// The steps of the playbook's step `of`, as far as their turn has come; and those that were ever asked for.
 pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> Vec<Step> {
-    let named = |suffix: &str| format!("{}.{suffix}", of.id).parse::<StepId>();
     let mut steps: Vec<Step> = Vec::new();
     let mut open = 0;
     for removal in removals(incident) {
-        let Ok(id) = named(&removal.suffix) else { continue };
-        let asked = incident.requests_for(&id).next().is_some();
+        let Some(step) = removal.step(of) else { continue };
+        let asked = incident.requests_for(&step.id).next().is_some();
         if !asked && ((!contained && removal.waits()) || open == STEPS_MAX) {
             continue;
         }
-        open += usize::from(!is_done(incident, &id, &removal.action));
-        let evidence = removal.evidence.iter().take(EVIDENCE_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
-        steps.push(Step {
-            id,
-            title: removal.action.title(),
-            why: format!("{} Events that show that it is the attacker's: {evidence}.", of.why),
-            offer: Offer::Action(removal.action),
-        });
+        open += usize::from(!is_done(incident, &step.id, &removal.action));
+        steps.push(step);
     }
     keep_asked(incident, of, &mut steps);
     steps
-}
-
-/// The same of the doors that the attacker has opened.
-pub(super) fn door_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    for door in opened_doors(incident) {
-        let Ok(id) = format!("{}.{}", of.id, door.role_name).parse() else { continue };
-        let why = format!("{} Event that shows that the attacker has changed it: {}.", of.why, door.event_id);
-        let uncertain = has_more_deeds(incident, &door.role_name);
-        let action = Action::RestoreTrustPolicy(door);
-        let title = action.title();
-        let offer = if uncertain { too_many_changes(action.target()) } else { Offer::Action(action) };
-        steps.push(Step { id, title, why, offer });
-    }
-    keep_asked(incident, of, &mut steps);
-    steps
-}
-
-/// Whether more was done to a role than is kept: then nobody can say which of its trust policies are the attacker's.
-fn has_more_deeds(incident: &Incident, role: &str) -> bool {
-    let is = |trace: &&Trace| trace.resource_type == "AWS::IAM::Role" && bare_name(&trace.id) == role;
-    traces(incident).filter(is).any(|trace| trace.deeds.iter().any(Deed::is_left_out))
-}
-
-fn too_many_changes(role: &str) -> Offer {
-    Offer::Refused {
-        why: format!(
-            "So much was done to role {role} that not all of it is kept: what stands before the newest change can be the \
-             attacker's too."
-        ),
-        instead: format!(
-            "Write the trust policy from where it is kept as code: aws iam update-assume-role-policy --role-name {role} \
-             --policy-document file://…."
-        ),
-    }
 }
 
 /// What was asked for stays, though the trail shows by now that it is gone.
-fn keep_asked(incident: &Incident, of: &PlaybookStep, steps: &mut Vec<Step>) {
+pub(super) fn keep_asked(incident: &Incident, of: &PlaybookStep, steps: &mut Vec<Step>) {
     let is_of = |id: &StepId| id.as_str().strip_prefix(of.id.as_str()).is_some_and(|rest| rest.starts_with('.'));
     for request in incident.requests.values().filter(|request| is_of(&request.plan.step)) {
         if steps.iter().any(|step| step.id == request.plan.step) {
@@ -469,18 +398,11 @@ fn keep_asked(incident: &Incident, of: &PlaybookStep, steps: &mut Vec<Step>) {
 
 /// The removals that are not done, in order.
 pub fn left(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
-    not_done(incident, playbook, ActionClass::Eradicate)
-}
-
-/// What watches the account and was switched off, as long as it is not on again. It need not wait for containment.
-pub fn switched_off(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
-    not_done(incident, playbook, ActionClass::Contain)
-}
-
-fn not_done(incident: &Incident, playbook: &Playbook, class: ActionClass) -> Vec<(Step, Action)> {
     let wanted: Vec<Action> = removals(incident).into_iter().map(|removal| removal.action).collect();
     let removal = |step: Step| match step.offer.clone() {
-        Offer::Action(action) if action.class() == class && wanted.contains(&action) => Some((step, action)),
+        Offer::Action(action) if action.class() == ActionClass::Eradicate && wanted.contains(&action) => {
+            Some((step, action))
+        }
         _ => None,
     };
     let steps = all_steps(incident, playbook).into_iter().filter_map(removal);

@@ -11,6 +11,7 @@ use crate::domain::action::{
 };
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;
+use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::bare_name;
 
@@ -132,8 +133,8 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
         | "PutTargets"
         | "StartLogging"
         | "StopLogging"
-        | "UpdateDetector"
         | "UpdateFunctionCode" => false,
+        "UpdateDetector" if !deed.what.is_empty() => false,
         // What they had put there themselves is nobody's loss.
         "RemovePermission" => !was_theirs(trace, at, "AddPermission"),
         "RemoveTargets" => !was_theirs(trace, at, "PutTargets"),
@@ -174,9 +175,15 @@ fn rule(trace: &Trace) -> Option<(u8, Action)> {
 
 /// Whether the attacker has switched it off, and nobody on again since. A search that was made before these calls were
 /// kept shows none of them.
-fn is_off(trace: &Trace, off: &str, on: &str) -> bool {
-    let newest = trace.deeds.iter().rev().find(|deed| deed.operation == off || deed.operation == on);
-    newest.map_or(trace.deeds.is_empty(), |deed| deed.by_attacker && deed.operation == off)
+fn is_off(trace: &Trace) -> bool {
+    let switches = |deed: &&Deed| match deed.operation.as_str() {
+        "StopLogging" | "StartLogging" => true,
+        "UpdateDetector" => !deed.what.is_empty(),
+        _ => false,
+    };
+    let newest = trace.deeds.iter().rev().find(switches);
+    let off = |deed: &Deed| deed.operation == "StopLogging" || deed.what == "false";
+    newest.map_or(trace.deeds.is_empty(), |deed| deed.by_attacker && off(deed))
 }
 
 /// What takes back a change to what was there before. A trail or detector that the attacker has switched off tightens
@@ -188,10 +195,10 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
     let region = trace.region.clone();
     let opened = |operation: &str| calls(trace, operation);
     Some(match trace.resource_type.as_str() {
-        "AWS::CloudTrail::Trail" if is_off(trace, "StopLogging", "StartLogging") => {
+        "AWS::CloudTrail::Trail" if is_off(trace) => {
             (0, Action::StartLogging(StartLogging { region, name: trace.id.clone() }))
         }
-        "AWS::GuardDuty::Detector" if is_off(trace, "UpdateDetector", "UpdateDetector") => {
+        "AWS::GuardDuty::Detector" if is_off(trace) => {
             (0, Action::EnableDetector(EnableDetector { region, detector_id: trace.id.clone() }))
         }
         "AWS::EC2::Snapshot" => {

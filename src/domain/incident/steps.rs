@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::state::Incident;
-use super::{assignment, eradication, hunting, reached, scp};
+use super::{assignment, doors, eradication, hunting, reached, scp};
 use crate::domain::action::{
     Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
     RevokeRoleSessions, RevokeUserSessions,
@@ -16,7 +16,9 @@ use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{Holder, KeyStatus};
-use crate::domain::playbook::{DELETE_ASSIGNMENT, DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
+use crate::domain::playbook::{
+    DELETE_ASSIGNMENT, DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
+};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
 
@@ -58,7 +60,10 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let Some(found) = incident.identification().filter(|_| incident.hunted.is_some()) else { return steps };
     let contained = contained(incident, playbook);
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
-        steps.extend(with_undo(incident, eradication::steps(incident, step, contained)));
+        let removals = eradication::steps(incident, step, contained).into_iter();
+        let removals = removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
+        let removals = removals.collect();
+        steps.extend(with_undo(incident, removals));
     }
     steps
 }
@@ -76,8 +81,10 @@ fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let Some(found) = incident.identification() else { return Vec::new() };
     let mut steps: Vec<Step> = refusal_for(found.kind).into_iter().collect();
     for step in playbook.actions_for(found.kind) {
-        if step.action.as_deref() == Some(RESTORE_TRUST) {
-            steps.extend(with_undo(incident, eradication::door_steps(incident, step)));
+        match step.action.as_deref() {
+            Some(RESTORE_TRUST) => steps.extend(with_undo(incident, doors::door_steps(incident, step))),
+            Some(RESTORE_LOGGING) => steps.extend(with_undo(incident, doors::logging_steps(incident, step))),
+            _ => {}
         }
         for (suffix, title, offer) in offers(incident, found, playbook, step.action.as_deref().unwrap_or_default()) {
             let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));
@@ -175,8 +182,8 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
         reached_here.iter().map(|(_, name)| *name).partition(|name| is_unmodifiable(name));
     names.extend(revocable);
     // Through a door that stood open others can have come.
-    let doors = eradication::opened_doors(incident);
-    names.extend(doors.iter().map(|door| door.role_name.as_str()));
+    let opened = doors::opened_doors(incident);
+    names.extend(opened.iter().map(|door| door.role_name.as_str()));
     // What was asked for stays, though its sessions have expired since.
     let asked = incident.requests.values().filter_map(|r| match &r.plan.action {
         Action::RevokeRoleSessions(revoke) => Some(revoke.role_name.as_str()),
@@ -321,7 +328,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
     let done_at = |step: &Step| {
         let done = in_force(incident, &step.id)?;
         match (&done.state, &step.offer) {
-            (_, Offer::Action(action)) if eradication::is_opened_again(action, done) => None,
+            (_, Offer::Action(action)) if doors::is_opened_again(action, done) => None,
             (RequestState::Verified { at, .. }, _) => Some(*at),
             _ => None,
         }

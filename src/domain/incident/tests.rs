@@ -2,6 +2,7 @@
 
 mod case;
 mod containment;
+mod doors;
 mod eradication;
 mod execution;
 mod glass;

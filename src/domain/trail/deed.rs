@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::Record;
-use super::resource::{at, cut};
+use super::resource::{at, cut, member};
 
 /// Longest text that is kept, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -60,7 +60,12 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
             "cloudtrail",
             "StopLogging" | "StartLogging" | "UpdateTrail" | "PutEventSelectors" | "PutInsightSelectors",
         )
-        | ("guardduty", "UpdateDetector" | "ArchiveFindings") => return Some(String::new()),
+        | ("guardduty", "ArchiveFindings") => return Some(String::new()),
+        // Whether it was switched on or off; empty where something else of it was changed.
+        ("guardduty", "UpdateDetector") => {
+            let on = member(request, "enable").and_then(Value::as_bool);
+            return Some(on.map(|on| on.to_string()).unwrap_or_default());
+        }
         ("lambda", "AddPermission" | "RemovePermission") => {
             let mut id = at(request, "statementId").into_iter().next()?;
             cut(&mut id, TEXT_BYTES_MAX);

@@ -5,21 +5,18 @@ use std::collections::BTreeMap;
 use super::case::{Case, KEY, OTHER_KEY, role};
 use crate::domain::action::{Action, DeactivateAccessKey};
 use crate::domain::hunt::{Hunted, Trace};
-use crate::domain::incident::eradication::{by_hand, is_done, left, removals, switched_off};
+use crate::domain::incident::eradication::{by_hand, is_done, left, removals};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::together::open_steps;
-<<<<<<< HEAD
 use crate::domain::observation::{Instance, Member, Observation, ScalingGroup};
-=======
 use crate::domain::refusal::Refusal;
->>>>>>> reader
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
 const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
-fn made(kind: &str, id: &str) -> Trace {
+pub(super) fn made(kind: &str, id: &str) -> Trace {
     Trace {
         resource_type: format!("AWS::IAM::{kind}"),
         id: id.into(),
@@ -32,7 +29,7 @@ fn made(kind: &str, id: &str) -> Trace {
     }
 }
 
-fn changed(kind: &str, id: &str, deeds: &[(&str, &str, bool)]) -> Trace {
+pub(super) fn changed(kind: &str, id: &str, deeds: &[(&str, &str, bool)]) -> Trace {
     let deeds = deeds.iter().enumerate().map(|(n, (operation, what, by_attacker))| Deed {
         operation: (*operation).into(),
         what: (*what).into(),
@@ -47,7 +44,7 @@ fn key_of(user: &str, key: &str) -> Trace {
     Trace { deeds, ..made("AccessKey", key) }
 }
 
-fn hunted(case: &mut Case, footprint: Vec<Trace>) {
+pub(super) fn hunted(case: &mut Case, footprint: Vec<Trace>) {
     case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, ..Hunted::default() }) }]);
 }
 
@@ -55,7 +52,7 @@ fn kinds(case: &Case) -> Vec<(&'static str, String)> {
     removals(&case.incident).iter().map(|r| (r.action.kind(), r.action.target().to_owned())).collect()
 }
 
-fn contain(case: &mut Case) {
+pub(super) fn contain(case: &mut Case) {
     case.ask_all("U1").unwrap();
     case.approve("U2", 1).unwrap();
     case.run();
@@ -194,26 +191,6 @@ fn what_has_a_step_of_its_own_is_not_left_to_people_too() {
 }
 
 #[test]
-fn a_trust_policy_that_stands_open_is_missing_containment_and_the_role_is_revoked_after_it() {
-    let mut case = Case::new();
-    case.reached(vec![role("app", "111122223333")]);
-    contain(&mut case);
-    let open = || changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true)]);
-    hunted(&mut case, vec![open(), made("Group", "cabal")]);
-    let lacking = |case: &Case| -> Vec<String> {
-        missing(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect()
-    };
-    assert_eq!(lacking(&case), ["restore-trust.web", "revoke-assumed-roles.web"]);
-    assert!(missing(&case.incident, &case.playbook).iter().all(|(_, why)| *why == Missing::NotInForce));
-    assert!(left(&case.incident, &case.playbook).is_empty(), "removal waits for it");
-    // Whoever has put it back by hand since has closed it.
-    let closed = changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true), ("UpdateAssumeRolePolicy", "", false)]);
-    hunted(&mut case, vec![closed, made("Group", "cabal")]);
-    assert!(contained(&case.incident, &case.playbook));
-    assert_eq!(left(&case.incident, &case.playbook).len(), 1);
-}
-
-#[test]
 fn a_victim_is_never_offered_for_deletion() {
     for state in [State::Present, State::Modified, State::Deleted] {
         let mut case = Case::new();
@@ -275,7 +252,6 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
     assert_eq!(hands, ["by its name only", "nightly", "bills"], "configuration is for people to put back");
 }
 
-<<<<<<< HEAD
 /// A group with these instances, and an instance.
 fn group(members: &[(&str, bool)]) -> Observation {
     let member = |(id, launched): &(&str, bool)| {
@@ -301,7 +277,6 @@ fn group(members: &[(&str, bool)]) -> Observation {
 
 #[test]
 fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
-    let of = |kind: &str, trace: Trace| Trace { resource_type: format!("AWS::{kind}"), ..trace };
     let mut case = Case::new();
     let footprint = vec![
         of("AutoScaling::AutoScalingGroup", made("x", "miners")),
@@ -367,20 +342,7 @@ fn sorted<T: Ord>(mut of: Vec<T>) -> Vec<T> {
     of
 }
 
-#[test]
-fn a_name_of_any_length_has_a_step_and_two_of_them_have_two() {
-    let mut case = Case::new();
-    let pair = |last: char| {
-        let trace = made("KeyPair", &("k".repeat(254) + &last.to_string()));
-        Trace { resource_type: "AWS::EC2::KeyPair".into(), ..trace }
-    };
-    hunted(&mut case, vec![pair('a'), pair('b')]);
-    contain(&mut case);
-    let shown = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
-    let shown: Vec<String> = shown.filter(|id| id.starts_with("remove.keypair")).collect();
-    assert_eq!(shown.len(), 2, "{shown:?}");
-=======
-fn of(kind: &str, trace: Trace) -> Trace {
+pub(super) fn of(kind: &str, trace: Trace) -> Trace {
     Trace { resource_type: format!("AWS::{kind}"), ..trace }
 }
 
@@ -440,23 +402,6 @@ fn what_else_was_done_to_it_is_left_to_people_until_somebody_has_seen_to_it() {
 }
 
 #[test]
-fn what_is_left_out_of_many_deeds_is_for_people_and_no_door_is_closed_by_guessing() {
-    let with_more = |trace: Trace| Trace { deeds: [vec![Deed::left_out("e-9")], trace.deeds].concat(), ..trace };
-    let mut case = Case::new();
-    hunted(
-        &mut case,
-        vec![
-            with_more(changed("User", "ci", &[("AttachUserPolicy", ADMIN, true)])),
-            with_more(changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true)])),
-        ],
-    );
-    assert_eq!(by_hand(&case.incident).len(), 2);
-    let door =
-        missing(&case.incident, &case.playbook).into_iter().find(|(step, _)| step.id.as_str() == "restore-trust.web");
-    assert_eq!(door.unwrap().1, Missing::ByHand);
-}
-
-#[test]
 fn what_hangs_on_something_of_the_attackers_goes_with_just_that() {
     let url = |region: &str| Trace { region: region.into(), ..of("Lambda::Url", made("Url", "api")) };
     let credential = |user: &str| {
@@ -500,48 +445,19 @@ fn what_watches_is_not_forgotten_and_what_was_closed_is_not_open_because_the_tra
     let mut case = Case::new();
     hunted(&mut case, vec![group(&[opened]), trail()]);
     contain(&mut case);
-    assert_eq!(switched_off(&case.incident, &case.playbook).len(), 1);
+    assert!(!case.trail_off, "it comes first");
     assert_eq!(left(&case.incident, &case.playbook).len(), 1);
-    case.ask("U1", &["remove."]).unwrap();
+    case.ask("U1", &["remove.securitygroup"]).unwrap();
     let newest = u32::try_from(case.incident.requests.len()).unwrap();
     case.approve("U2", newest).unwrap();
-    case.run();
-    assert!(!case.trail_off, "it comes first");
-    assert!(switched_off(&case.incident, &case.playbook).is_empty());
-    case.ask("U1", &["remove.securitygroup"]).unwrap();
-    case.approve("U2", newest + 1).unwrap();
     case.run();
     assert!(!case.door_open && left(&case.incident, &case.playbook).is_empty());
     // A search that comes long after shows the same calls, and then another.
     case.minutes(60);
     hunted(&mut case, vec![group(&[opened]), trail()]);
-    assert!(left(&case.incident, &case.playbook).is_empty() && switched_off(&case.incident, &case.playbook).is_empty());
+    assert!(left(&case.incident, &case.playbook).is_empty() && contained(&case.incident, &case.playbook));
     hunted(&mut case, vec![group(&[opened, opened])]);
     let again = left(&case.incident, &case.playbook);
     assert_eq!(again.len(), 1);
     assert!(!is_done(&case.incident, &again[0].0.id, &again[0].1));
-}
-
-#[test]
-fn a_door_that_is_opened_again_is_missing_again_before_the_watch_comes_by() {
-    let mut case = Case::new();
-    let (theirs, ours) = (("UpdateAssumeRolePolicy", "", true), ("UpdateAssumeRolePolicy", "", false));
-    let open = |case: &Case| {
-        let lacking = missing(&case.incident, &case.playbook);
-        lacking.iter().any(|(step, why)| step.id.as_str() == "restore-trust.web" && *why == Missing::NotInForce)
-    };
-    hunted(&mut case, vec![changed("Role", "web", &[theirs])]);
-    assert!(open(&case));
-    case.ask("U1", &["restore-trust"]).unwrap();
-    case.approve("U2", 1).unwrap();
-    case.run();
-    assert!(!case.door_open && !open(&case));
-    hunted(&mut case, vec![changed("Role", "web", &[theirs, ours])]);
-    assert!(!open(&case));
-    assert!(matches!(case.ask("U1", &["restore-trust"]), Err(Refusal::AlreadyDone(_))));
-    case.door_open = true;
-    hunted(&mut case, vec![changed("Role", "web", &[theirs, ours, theirs])]);
-    assert!(open(&case));
-    case.ask("U1", &["restore-trust"]).unwrap();
->>>>>>> reader
 }
