@@ -202,7 +202,9 @@ impl Stock {
         }
         self.undated.extend(undated);
         self.undated.truncate(THINGS_MAX);
-        gaps.into_iter().for_each(|gap| self.miss(gap));
+        for gap in gaps {
+            self.miss(gap);
+        }
         self.limits.extend(limits);
     }
 }

@@ -216,7 +216,7 @@ fn counts_are_no_news_and_lists_are_bounded() {
     assert!(!one.says_the_same(&inventory(vec![user("b", 5)], &[], &[])));
     let many = inventory((0..300).map(|n| user(&format!("u{n:03}"), 5)).collect(), &[], &[]);
     assert_eq!(many.unexplained.len(), 300);
-    let many = many.over(None, |thing| thing.id < "u200".to_owned());
+    let many = many.over(None, |thing| thing.id.as_str() < "u200");
     assert_eq!((many.unexplained.len(), many.unexplained[0].id.as_str()), (200, "u200"), "what nobody has looked at");
     assert!(many.limits.iter().any(|limit| limit.contains("300 things")), "{:?}", many.limits);
 }

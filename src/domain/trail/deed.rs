@@ -110,10 +110,9 @@ fn of_rule(name: &str, request: &Value) -> Option<String> {
         return None;
     }
     let mut text = match name {
-        "PutRule" => String::new(),
+        "PutRule" | "DisableRule" | "EnableRule" => String::new(),
         "PutTargets" => at(request, "targets[].id").join(" "),
         "RemoveTargets" => at(request, "ids[]").join(" "),
-        "DisableRule" | "EnableRule" => String::new(),
         _ => return None,
     };
     cut(&mut text, TEXT_BYTES_MAX);
