@@ -208,7 +208,12 @@ pub fn playbook(settings: &Settings) -> anyhow::Result<Playbook> {
             Playbook::parse(&text).with_context(|| path.display().to_string())
         }
     };
-    Ok(Playbook { reaches_organization: settings.organisation.organization.is_some(), ..playbook? })
+    let organization = settings.organisation.organization.as_ref();
+    Ok(Playbook {
+        reaches_organization: organization.is_some(),
+        identity_center_region: organization.and_then(|of| of.identity_center_region.clone()),
+        ..playbook?
+    })
 }
 
 /// Names this process in the log: different for every start.

@@ -13,6 +13,7 @@ mod estate;
 mod events;
 mod guardduty;
 mod iam;
+mod identity_center;
 pub(crate) mod ids;
 mod json_operation;
 mod lambda;

@@ -34,6 +34,7 @@ mod enabled;
 pub(in crate::adapters) mod fault;
 mod history;
 mod identify;
+mod identity_center;
 mod inventory;
 mod keep;
 mod observe;
@@ -171,7 +172,8 @@ impl AwsCloud {
 impl AccountClients {
     async fn new(base: &SdkConfig, settings: AccountSettings, organization: Option<Arc<Organization>>) -> Self {
         let reader = settings.reader_role_arn.as_deref();
-        let (config, canary) = (session(base, reader, READER_SESSION).await, session(base, reader, CANARY_SESSION).await);
+        let (config, canary) =
+            (session(base, reader, READER_SESSION).await, session(base, reader, CANARY_SESSION).await);
         let (iam, trails) = (aws_sdk_iam::Client::new(&config), Trails::new(&config, canary));
         let logs = settings.athena.as_ref().and_then(|athena| athena::Logs::new(&config, athena));
         Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), logs, organization, settings }

@@ -38,6 +38,11 @@ aws = ["kim@example.com"]
 [protected]
 arns = ["arn:aws:iam::111122223333:user/irp-bot"]
 
+[organization]
+reader_role_arn = "arn:aws:iam::999988887777:role/irp-org-reader"
+contain_role_arn = "arn:aws:iam::999988887777:role/irp-org-contain"
+identity_center_region = "eu-west-1"
+
 [[account]]
 id = "111122223333"
 name = "sandbox"

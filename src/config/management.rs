@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::organisation::is_region;
 use crate::domain::id::AccountId;
 
 /// The management account of the accounts' organization, or its delegated administrator.
@@ -12,6 +13,9 @@ pub struct Management {
     pub reader_role_arn: Option<String>,
     /// Assumed anew for every approved change; the bot's own identity when absent.
     pub contain_role_arn: Option<String>,
+    /// Where IAM Identity Center is; users of it keep their access when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_center_region: Option<String>,
 }
 
 impl Management {
@@ -26,22 +30,23 @@ impl Management {
             let (account, role) = arn.strip_prefix("arn:")?.split_once(":iam::")?.1.split_once(":role/")?;
             account.parse().ok().filter(|_| !role.is_empty())
         };
-        let mut faults: Vec<String> = [
-            ("reader_role_arn", &self.reader_role_arn),
-            ("contain_role_arn", &self.contain_role_arn),
-        ]
-        .into_iter()
-        .filter_map(|(name, arn)| Some((name, arn.as_ref().filter(|arn| account(arn).is_none())?)))
-        .map(|(name, arn)| {
-            format!(
-                "organization: {name} “{arn}” is not the ARN of a role in the management account \
+        let mut faults: Vec<String> =
+            [("reader_role_arn", &self.reader_role_arn), ("contain_role_arn", &self.contain_role_arn)]
+                .into_iter()
+                .filter_map(|(name, arn)| Some((name, arn.as_ref().filter(|arn| account(arn).is_none())?)))
+                .map(|(name, arn)| {
+                    format!(
+                        "organization: {name} “{arn}” is not the ARN of a role in the management account \
                  (arn:aws:iam::123456789012:role/NAME)."
-            )
-        })
-        .collect();
+                    )
+                })
+                .collect();
         let accounts: Vec<AccountId> = self.roles().filter_map(|arn| account(arn)).collect();
         if accounts.windows(2).any(|pair| pair[0] != pair[1]) {
             faults.push("organization: reader_role_arn and contain_role_arn are in two accounts.".to_owned());
+        }
+        if let Some(region) = self.identity_center_region.as_ref().filter(|region| !is_region(region)) {
+            faults.push(format!("organization: identity_center_region “{region}” is not a Region such as eu-west-1."));
         }
         faults
     }

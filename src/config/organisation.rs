@@ -376,13 +376,17 @@ mod tests {
                 "belongs to both",
             ),
             ("[people]\nresponders = [\"ana\"]\napprovers = [\"U2A\"]\n".into(), "Slack user id"),
-            (format!("{PEOPLE}[organization]\nreader_role_arn = \"irp-org-reader\"\n"), "organization: reader_role_arn"),
+            (
+                format!("{PEOPLE}[organization]\nreader_role_arn = \"irp-org-reader\"\n"),
+                "organization: reader_role_arn",
+            ),
             (
                 format!(
                     "{PEOPLE}[organization]\nreader_role_arn = \"arn:aws:iam::111122223333:role/r\"\ncontain_role_arn = \"arn:aws:iam::444455556666:role/c\"\n"
                 ),
                 "two accounts",
             ),
+            (format!("{PEOPLE}[organization]\nidentity_center_region = \"mars\"\n"), "mars"),
         ] {
             let faults = faults(&text);
             assert!(faults.contains(names) && faults.starts_with("irp.toml"), "{text}: {faults}");

@@ -13,6 +13,7 @@ use super::policy::ActionClass;
 
 pub use access::{DeleteFunctionUrl, RemovePermissions};
 pub use anywhere::{DeleteAnywhereProfile, DeleteTrustAnchor};
+pub use assignment::DeleteAssignment;
 pub use call::{ApiCall, HOME_REGION, advice};
 pub use change::{Freshness, Powers};
 pub use code::RestoreFunctionCode;
@@ -41,6 +42,7 @@ use revocation::cut_off_at;
 
 mod access;
 mod anywhere;
+mod assignment;
 mod call;
 mod change;
 mod code;
@@ -110,6 +112,8 @@ pub enum Action {
     RestoreFunctionCode(RestoreFunctionCode),
     DenyByScp(DenyByScp),
     LiftScp(LiftScp),
+    #[serde(rename = "delete-account-assignment")]
+    DeleteAssignment(DeleteAssignment),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -171,6 +175,7 @@ impl Action {
             Self::RestoreFunctionCode(change) => change,
             Self::DenyByScp(change) => change,
             Self::LiftScp(change) => change,
+            Self::DeleteAssignment(change) => change,
         }
     }
 

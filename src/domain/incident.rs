@@ -1,6 +1,7 @@
 //! One compromise: what has happened (`event`), how it stands (`state`), what people and the engine
 //! ask of it (`command`), what the rules answer (`decide`), and what the outside still owes it (`owed`).
 
+mod assignment;
 pub mod command;
 pub mod decide;
 pub mod eradication;

@@ -12,11 +12,13 @@ pub use estate::{
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use identity_center::{Access, Way};
 pub use organization::{ControlPolicy, ServiceControl};
 
 mod estate;
 mod federation;
 mod iam;
+mod identity_center;
 mod organization;
 
 /// A question to AWS about one target.
@@ -213,6 +215,15 @@ pub enum Probe {
         /// The policy's name.
         policy_name: String,
     },
+    /// How a user of IAM Identity Center comes to a permission set in the account.
+    Access {
+        /// Where Identity Center is.
+        region: String,
+        /// The permission set, by name.
+        permission_set: String,
+        /// The user, by name.
+        user_name: String,
+    },
 }
 
 /// Whether a key can sign requests.
@@ -313,6 +324,8 @@ pub enum Observation {
     EventRule(EventRule),
     /// A deny of the organization's.
     ServiceControl(ServiceControl),
+    /// What Identity Center gives a user.
+    Access(Access),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -348,7 +361,9 @@ impl Observation {
             Self::EventRule(rule) => Some((&rule.arn, &rule.arn, None)),
             Self::Anywhere(found) => Some((&found.id, &found.arn, None)),
             // Nothing of the user or role itself is changed: it can be one that only AWS changes.
-            Self::ServiceControl(seen) => Some((&seen.identity.id, &seen.identity.arn, None)),
+            Self::ServiceControl(ServiceControl { identity, .. }) | Self::Access(Access { identity, .. }) => {
+                Some((&identity.id, &identity.arn, None))
+            }
             Self::OwnerMissing => None,
         }
     }
@@ -388,6 +403,7 @@ impl Observation {
                 arns.extend(function.rules.values().map(|rule| rule.arn.clone()));
             }
             Self::ServiceControl(seen) => arns.extend(seen.changed()),
+            Self::Access(seen) => arns.extend(seen.changed()),
             _ => {}
         }
         arns

@@ -21,6 +21,9 @@ pub struct Playbook {
     /// Whether the bot may deny from the organization: as the settings say, and not the file.
     #[serde(skip)]
     pub reaches_organization: bool,
+    /// Where IAM Identity Center is, if the bot may change it: as the settings say too.
+    #[serde(skip)]
+    pub identity_center_region: Option<String>,
 }
 
 /// One phase.
@@ -108,7 +111,7 @@ pub enum PlaybookError {
 fn made_for(action: &str) -> &'static [PrincipalKind] {
     match action {
         "revoke-role-sessions" => &[PrincipalKind::AssumedRole],
-        DENY_BY_SCP => &[
+        DENY_BY_SCP | DELETE_ASSIGNMENT => &[
             PrincipalKind::IamUser,
             PrincipalKind::FederatedUser,
             PrincipalKind::AssumedRole,
@@ -121,19 +124,22 @@ fn made_for(action: &str) -> &'static [PrincipalKind] {
 
 /// Puts trust policies back that the attacker has changed: a step for each role.
 pub const RESTORE_TRUST: &str = "restore-trust";
+/// Takes access from users of IAM Identity Center: a step for each user and permission set.
+pub const DELETE_ASSIGNMENT: &str = "delete-account-assignment";
 /// Denies from the organization: a step for the credential's user or role, and one for each that was reached.
 pub const DENY_BY_SCP: &str = "deny-by-scp";
 /// Removes what the attacker has made and puts back what they have changed: a step for each thing.
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 8] = [
+pub const CATALOGUE: [&str; 9] = [
     "deactivate-access-key",
     "delete-login-profile",
     "revoke-user-sessions",
     "revoke-role-sessions",
     "revoke-assumed-roles",
     RESTORE_TRUST,
+    DELETE_ASSIGNMENT,
     DENY_BY_SCP,
     REMOVE_FOOTPRINT,
 ];

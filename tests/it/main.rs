@@ -16,6 +16,7 @@ mod eradication;
 mod estate;
 mod faults;
 mod hunt;
+mod identity_center;
 mod inventory;
 mod long_plans;
 mod model;

@@ -16,8 +16,8 @@ use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
 use super::{
-    CallRecord, Fault, Outcome, athena, ec2, events, guardduty, iam, json_operation, lambda, organizations,
-    roles_anywhere, s3, secrets, sts,
+    CallRecord, Fault, Outcome, athena, ec2, events, guardduty, iam, identity_center, json_operation, lambda,
+    organizations, roles_anywhere, s3, secrets, sts,
 };
 
 /// IAM's events are all in this Region.
@@ -55,6 +55,8 @@ impl Handler {
             Service::Events => events::operation(operation).map(Self::Json),
             Service::Lambda => lambda::operation(operation).map(Self::Json),
             Service::RolesAnywhere => roles_anywhere::operation(operation).map(Self::Json),
+            Service::IdentityStore => identity_center::store_operation(operation).map(Self::Json),
+            Service::Sso => identity_center::sso_operation(operation).map(Self::Json),
             Service::Organizations => organizations::operation(operation).map(Self::Json),
             Service::Athena => athena::operation(operation).map(Self::Json),
             Service::SecretsManager => secrets::operation(operation).map(Self::Json),
@@ -153,8 +155,10 @@ fn unknown(request: &Request<'_>) -> ApiError {
         | Service::CloudTrail
         | Service::Events
         | Service::GuardDuty
+        | Service::IdentityStore
         | Service::Lambda
         | Service::Organizations
+        | Service::Sso
         | Service::RolesAnywhere
         | Service::SecretsManager => {
             ApiError::bad_request("UnknownOperationException", "The requested operation is not known.")
@@ -177,7 +181,9 @@ fn perform(
     let comes_in = matches!(request.operation.as_str(), "AssumeRole" | "GetCallerIdentity");
     let is_foreign = match caller.principal {
         Principal::Outsider(_) => true,
-        Principal::Manager { .. } => request.service != Service::Organizations,
+        Principal::Manager { .. } => {
+            !matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso)
+        }
         Principal::User { .. } | Principal::Role { .. } => false,
     };
     if is_foreign && !comes_in {

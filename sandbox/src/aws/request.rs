@@ -19,11 +19,13 @@ pub(super) enum Service {
     Events,
     GuardDuty,
     Iam,
+    IdentityStore,
     Lambda,
     Organizations,
     RolesAnywhere,
     S3,
     SecretsManager,
+    Sso,
     Sts,
 }
 
@@ -37,11 +39,13 @@ impl Service {
             Self::Events,
             Self::GuardDuty,
             Self::Iam,
+            Self::IdentityStore,
             Self::Lambda,
             Self::Organizations,
             Self::RolesAnywhere,
             Self::S3,
             Self::SecretsManager,
+            Self::Sso,
             Self::Sts,
         ];
         all.into_iter().find(|service| service.name() == scope)
@@ -56,18 +60,26 @@ impl Service {
             Self::Events => "events",
             Self::GuardDuty => "guardduty",
             Self::Iam => "iam",
+            Self::IdentityStore => "identitystore",
             Self::Lambda => "lambda",
             Self::Organizations => "organizations",
             Self::RolesAnywhere => "rolesanywhere",
             Self::S3 => "s3",
             Self::SecretsManager => "secretsmanager",
+            Self::Sso => "sso",
             Self::Sts => "sts",
         }
     }
 
     pub(super) fn protocol(self) -> Protocol {
         match self {
-            Self::Athena | Self::CloudTrail | Self::Events | Self::Organizations | Self::SecretsManager => Protocol::Json,
+            Self::Athena
+            | Self::CloudTrail
+            | Self::Events
+            | Self::IdentityStore
+            | Self::Organizations
+            | Self::SecretsManager
+            | Self::Sso => Protocol::Json,
             Self::Ec2 => Protocol::Ec2,
             Self::GuardDuty | Self::RolesAnywhere => Protocol::RestJson,
             Self::Lambda => Protocol::Lambda,

@@ -12,6 +12,7 @@ use super::guardduty::Findings;
 use super::guardduty::detectors::Suspended;
 use super::iam::held::{Group, Held, Managed, Profile};
 use super::iam::providers::{Oidc, Saml};
+use super::identity_center::IdentityCenter;
 use super::ids::{self, Entropy};
 use super::lambda::Lambda;
 use super::organizations::Organizations;
@@ -164,10 +165,21 @@ impl Iam {
 /// deleted and created again has none of the old sessions.
 #[derive(Clone, Debug)]
 pub(super) enum Principal {
-    User { name: String, id: String },
-    Role { name: String, id: String, session_name: String },
+    User {
+        name: String,
+        id: String,
+    },
+    Role {
+        name: String,
+        id: String,
+        session_name: String,
+    },
     /// A role of the organization's management account, as one session of it.
-    Manager { name: String, id: String, session_name: String },
+    Manager {
+        name: String,
+        id: String,
+        session_name: String,
+    },
     Outsider(Outsider),
 }
 
@@ -216,6 +228,7 @@ pub(super) struct World {
     pub(super) rules: Rules,
     pub(super) roles_anywhere: RolesAnywhere,
     pub(super) organizations: Organizations,
+    pub(super) identity_center: IdentityCenter,
     pub(super) secrets: Secrets,
     pub(super) buckets: Buckets,
     pub(super) athena: Athena,
@@ -242,6 +255,7 @@ impl World {
             rules: Rules::new(),
             roles_anywhere: RolesAnywhere::default(),
             organizations: Organizations::new(account),
+            identity_center: IdentityCenter::seeded(account),
             secrets: Secrets::new(),
             buckets: Buckets::new(),
             athena: Athena::default(),

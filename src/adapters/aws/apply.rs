@@ -25,6 +25,7 @@ mod anywhere;
 mod ec2;
 mod events;
 mod iam;
+mod identity_center;
 mod lambda;
 mod organizations;
 mod watching;
@@ -96,6 +97,11 @@ impl Clients<'_> {
             "lambda" if matches!(call, ApiCall::UpdateFunctionCode { .. }) => self.put_code_back(call).await,
             "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
             "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
+            "sso" | "identitystore" => {
+                let reached = self.account.organization.as_ref();
+                let reader = reached.and_then(|organization| organization.identity_center.as_ref());
+                identity_center::make(&self.config, call, reader).await
+            }
             "organizations" => {
                 organizations::make(&aws_sdk_organizations::Client::new(&self.config), call, &self.made).await
             }
@@ -186,7 +192,7 @@ async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) 
 
 /// Allows just these calls, each on just its target.
 fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
-    let mut allowed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut allowed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for call in calls {
         // A call on something that was not approved is left out: AWS then refuses it.
         for target in call.resources_in(targets) {
@@ -194,11 +200,11 @@ fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
         }
         let to_be_made = targets.iter().find(|arn| arn.ends_with("/*"));
         if let Some(target) = to_be_made.filter(|_| !call.also().is_empty()) {
-            allowed.entry(target).or_default().extend(call.also());
+            allowed.entry(target.clone()).or_default().extend(call.also());
         }
     }
     // Targets with the same calls share a statement: the policy has 2,048 characters.
-    let mut statements: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    let mut statements: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
     for (target, actions) in allowed {
         statements.entry(actions).or_default().push(target);
     }

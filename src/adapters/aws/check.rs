@@ -167,23 +167,35 @@ pub const ERADICATES: [Actions; 9] = [
 pub const ORGANIZATION_READS: [Actions; 1] = [(
     "",
     &[
+        "identitystore:DescribeGroup",
+        "identitystore:GetUserId",
+        "identitystore:ListGroupMembershipsForMember",
         "organizations:DescribeOrganization",
         "organizations:DescribePolicy",
         "organizations:ListPolicies",
         "organizations:ListPoliciesForTarget",
         "organizations:ListRoots",
+        "sso:DescribeAccountAssignmentDeletionStatus",
+        "sso:DescribePermissionSet",
+        "sso:ListAccountAssignmentsForPrincipal",
+        "sso:ListInstances",
+        "sso:ListPermissionSetsProvisionedToAccount",
     ],
 )];
 /// Changed by the bot there to contain from outside an account, and to take that back.
 pub const ORGANIZATION_CONTAINS: [Actions; 1] = [(
     "",
     &[
+        "identitystore:CreateGroupMembership",
+        "identitystore:DeleteGroupMembership",
         "organizations:AttachPolicy",
         "organizations:CreatePolicy",
         "organizations:DeletePolicy",
         "organizations:DetachPolicy",
         "organizations:TagResource",
         "organizations:UpdatePolicy",
+        "sso:CreateAccountAssignment",
+        "sso:DeleteAccountAssignment",
     ],
 )];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.

@@ -9,6 +9,7 @@ use aws_sdk_organizations::types::{OrganizationFeatureSet, PolicyType, PolicyTyp
 
 use super::check::changing;
 use super::fault::{fault, is_missing};
+use super::identity_center::IdentityCenter;
 use super::{AwsCloud, READER_SESSION, session};
 use crate::config::management::Management;
 use crate::domain::observation::{ControlPolicy, Identity, ServiceControl};
@@ -20,6 +21,8 @@ const SERVICE_CONTROL: PolicyType = PolicyType::ServiceControlPolicy;
 pub(super) struct Organization {
     pub(super) settings: Management,
     client: Client,
+    /// Absent where `irp.toml` does not say where it is.
+    pub(super) identity_center: Option<IdentityCenter>,
 }
 
 /// What is the same for all accounts.
@@ -34,7 +37,9 @@ struct Head {
 impl Organization {
     pub(super) async fn new(base: &SdkConfig, settings: Management) -> Self {
         let config = session(base, settings.reader_role_arn.as_deref(), READER_SESSION).await;
-        Self { settings, client: Client::new(&config) }
+        let identity_center =
+            settings.identity_center_region.as_deref().map(|region| IdentityCenter::new(&config, region));
+        Self { settings, client: Client::new(&config), identity_center }
     }
 
     /// The account in its organization, and the policy of this name about one of its users or roles.
@@ -90,9 +95,10 @@ impl Organization {
         let asked = Box::pin(self.client.list_roots().send()).await;
         let root = asked.map_err(|e| fault(operation, &e))?.roots.and_then(|roots| roots.into_iter().next());
         let root = root.ok_or_else(|| unreadable(operation))?;
-        let on = root.policy_types().iter().any(|of| {
-            of.r#type() == Some(&SERVICE_CONTROL) && of.status() == Some(&PolicyTypeStatus::Enabled)
-        });
+        let on = root
+            .policy_types()
+            .iter()
+            .any(|of| of.r#type() == Some(&SERVICE_CONTROL) && of.status() == Some(&PolicyTypeStatus::Enabled));
         Ok((root.id.ok_or_else(|| unreadable(operation))?, on))
     }
 
@@ -103,7 +109,9 @@ impl Organization {
         let mut all = BTreeMap::new();
         while let Some(page) = Box::pin(pages.next()).await {
             let page = page.map_err(|e| fault("organizations:ListPoliciesForTarget", &e))?;
-            all.extend(page.policies.unwrap_or_default().into_iter().filter_map(|found| Some((found.id?, found.name?))));
+            all.extend(
+                page.policies.unwrap_or_default().into_iter().filter_map(|found| Some((found.id?, found.name?))),
+            );
         }
         Ok(all)
     }
@@ -172,6 +180,9 @@ impl AwsCloud {
             let attached = organization.attached(account.settings.id.as_str()).await;
             let outcome = attached.map(|attached| format!("has {} of its own", attached.len()));
             lines.push((format!("account {}", account.settings.name), outcome.map_err(|e| e.to_string())));
+        }
+        if let Some(identity_center) = &organization.identity_center {
+            lines.push(("IAM Identity Center".to_owned(), identity_center.named().await));
         }
         let role = organization.settings.contain_role_arn.as_deref();
         lines.push(("changing".to_owned(), changing(&self.base, "contain_role_arn in [organization]", role).await));

@@ -140,6 +140,18 @@ calls! {
     organizations "account"(target_id) AttachPolicy { policy_id: String, target_id: String }
     organizations "policy"(policy_id) UpdatePolicy { policy_id: String, content: String }
     organizations "account"(target_id) DetachPolicy { policy_id: String, target_id: String }
+    sso "permissionSet"(permission_set_arn) DeleteAccountAssignment {
+        instance_arn: String, target_id: String, target_type: String, permission_set_arn: String, principal_type: String,
+        principal_id: String
+    }
+    sso "permissionSet"(permission_set_arn) CreateAccountAssignment {
+        instance_arn: String, target_id: String, target_type: String, permission_set_arn: String, principal_type: String,
+        principal_id: String
+    }
+    identitystore "membership"(membership_id) DeleteGroupMembership { identity_store_id: String, membership_id: String }
+    identitystore "group"(group_id) CreateGroupMembership {
+        identity_store_id: String, group_id: String, member_id: String
+    }
     organizations "policy"(policy_id) DeleteControlPolicy = "DeletePolicy" { policy_id: String }
 }
 
@@ -180,15 +192,28 @@ impl ApiCall {
 
     /// All that AWS asks the permission for: the policy too that is attached to what the call is made on. `*` where AWS
     /// knows no resource.
-    pub fn resources_in<'a>(&self, arns: &'a [String]) -> Vec<&'a str> {
+    pub fn resources_in(&self, arns: &[String]) -> Vec<String> {
+        let of = |service: &str| arns.iter().filter(|arn| arn.contains(service)).cloned().collect::<Vec<String>>();
         let policy = match self {
-            Self::CreatePolicy { .. } => return vec!["*"],
+            Self::CreatePolicy { .. } => return vec!["*".to_owned()],
+            Self::DeleteAccountAssignment { .. } | Self::CreateAccountAssignment { .. } => return of(":sso:"),
+            Self::DeleteGroupMembership { .. } => return of(":identitystore:"),
+            // The group that the user is not in is no target of anybody's, and the membership has no id yet.
+            Self::CreateGroupMembership { group_id, .. } => {
+                let mut on = of(":identitystore:");
+                if let Some(store) =
+                    on.iter().find_map(|arn| arn.split_once(":user/")).map(|(store, _)| store.to_owned())
+                {
+                    on.extend([format!("{store}:group/{group_id}"), format!("{store}:membership/*")]);
+                }
+                return on;
+            }
             Self::AttachPolicy { policy_id, .. } | Self::DetachPolicy { policy_id, .. } => {
                 named_in(arns, "policy", if policy_id == NEW_POLICY { "*" } else { policy_id })
             }
             _ => None,
         };
-        self.resource_in(arns).into_iter().chain(policy).collect()
+        self.resource_in(arns).into_iter().chain(policy).map(str::to_owned).collect()
     }
 
     /// What AWS asks the permission for besides: actions on what the call makes, which has no name yet.
@@ -205,7 +230,9 @@ impl ApiCall {
 
     /// The same call for the AWS CLI, quoted for a POSIX shell: what a person runs when the bot cannot.
     pub fn cli(&self, region: &str) -> String {
-        let mut command = format!("aws {} {}", self.service(), kebab(self.operation()));
+        // Only there it has another name than in policies.
+        let service = if self.service() == "sso" { "sso-admin" } else { self.service() };
+        let mut command = format!("aws {service} {}", kebab(self.operation()));
         for (name, value) in self.parts() {
             command.extend([" --", &name.replace('_', "-")]);
             // The one flag: it stands by itself.
@@ -271,7 +298,9 @@ pub fn advice(code: &str) -> Option<&'static str> {
             "Somebody has put it there meanwhile: ask again, so that AWS is read anew."
         }
         "PolicyInUseException" => "It is attached to something else too: look at it in Organizations.",
-        "PolicyTypeNotEnabledException" => "Service control policies are switched off in the organization: ask again for how to switch them on.",
+        "PolicyTypeNotEnabledException" => {
+            "Service control policies are switched off in the organization: ask again for how to switch them on."
+        }
         "TargetNotFoundException" => "The account is not in the organization that irp.toml names.",
         "PackedPolicyTooLarge" => "The plan is on more resources than one session can be confined to: do it by hand.",
         _ => return None,

@@ -106,12 +106,13 @@ pub fn other_users(incident: &Incident) -> BTreeSet<String> {
 
 /// Roles that the attacker has sessions of: the account of each, and its name.
 pub fn roles(incident: &Incident) -> BTreeSet<(&str, &str)> {
+    role_sessions(incident).into_iter().map(|(account, role, _)| (account, role)).collect()
+}
+
+/// Sessions of roles that the attacker has: the account, the role and the session of each.
+pub fn role_sessions(incident: &Incident) -> BTreeSet<(&str, &str, &str)> {
     let found = incident.hunted.iter().map(|(found, _)| found);
-    found
-        .flat_map(principals)
-        .filter_map(|(_, arn)| role_session(arn))
-        .map(|(account, role, _)| (account, role))
-        .collect()
+    found.flat_map(principals).filter_map(|(_, arn)| role_session(arn)).collect()
 }
 
 /// Whether AWS has shown a key, or a user by name, to be of no more use to anybody.

@@ -24,15 +24,16 @@ pub(super) fn offers(incident: &Incident, found: &Identification, roles: &[Targe
         _ => None,
     });
     // IAM cannot change these, but the organization can deny them.
-    let by_hand = reached::roles(incident).into_iter().filter(|(of, name)| {
-        account.as_str() == *of && name.starts_with("AWSReservedSSO_")
-    });
+    let by_hand = reached::roles(incident)
+        .into_iter()
+        .filter(|(of, name)| account.as_str() == *of && name.starts_with("AWSReservedSSO_"));
     let by_hand = by_hand.map(|(_, name)| Holder::Role(name.to_owned()));
     let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
         Action::DenyByScp(of) => Some(of.principal.clone()),
         _ => None,
     });
-    let mut others: Vec<Holder> = users.chain(revoked).chain(by_hand).chain(asked).filter(|holder| *holder != own).collect();
+    let mut others: Vec<Holder> =
+        users.chain(revoked).chain(by_hand).chain(asked).filter(|holder| *holder != own).collect();
     others.sort();
     others.dedup();
     let offer = |suffix: Option<String>, principal: Holder| {

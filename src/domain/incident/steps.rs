@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::state::Incident;
-use super::{eradication, reached, scp};
+use super::{assignment, eradication, reached, scp};
 use crate::domain::action::{
     Action, DeactivateAccessKey, DeleteLoginProfile, NOTHING_TO_UNDO, RevokeRoleSessions, RevokeUserSessions,
 };
@@ -15,7 +15,7 @@ use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{Holder, KeyStatus};
-use crate::domain::playbook::{DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
+use crate::domain::playbook::{DELETE_ASSIGNMENT, DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_TRUST};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
 
@@ -78,7 +78,7 @@ fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
         if step.action.as_deref() == Some(RESTORE_TRUST) {
             steps.extend(with_undo(incident, eradication::door_steps(incident, step)));
         }
-        for (suffix, title, offer) in offers(incident, found, step.action.as_deref().unwrap_or_default()) {
+        for (suffix, title, offer) in offers(incident, found, playbook, step.action.as_deref().unwrap_or_default()) {
             let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));
             let Ok(id) = text.parse::<StepId>() else { continue };
             let undo = undo_step(incident, &id);
@@ -92,7 +92,7 @@ fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
 pub(super) type Target = (Option<String>, String, Offer);
 
 /// What the playbook's action means for this incident: one offer for each target.
-fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target> {
+fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind: &str) -> Vec<Target> {
     let Some(name) = found.name.clone() else { return Vec::new() };
     let action = |suffix: Option<String>, action: Action| (suffix, action.title(), Offer::Action(action));
     // By a role the attacker can have reached users too; it has no keys and no sessions of its own kind.
@@ -113,6 +113,7 @@ fn offers(incident: &Incident, found: &Identification, kind: &str) -> Vec<Target
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
         }
         "revoke-assumed-roles" => assumed_roles(incident, found),
+        DELETE_ASSIGNMENT => assignment::offers(incident, found, playbook.identity_center_region.as_deref()),
         DENY_BY_SCP => scp::offers(incident, found, &assumed_roles(incident, found)),
         "deactivate-access-key" => {
             let deactivate = |user_name: String, access_key_id: AccessKeyId| {
@@ -409,7 +410,8 @@ fn refusal_for(kind: PrincipalKind) -> Option<Step> {
             "An IAM Identity Center role cannot be changed in IAM",
             "Roles named AWSReservedSSO_* are changed only by IAM Identity Center (UnmodifiableEntity).",
             "In IAM Identity Center: disable the user (and in the identity provider), end their sessions, remove the account \
-             assignment, or put a deny on identitystore:userId into the permission set or an SCP.",
+             assignment, or put a deny on identitystore:userId into the permission set or an SCP. What irp.toml lets the \
+             bot do of it is a step of its own.",
         ),
         PrincipalKind::IamUser | PrincipalKind::AssumedRole | PrincipalKind::FederatedUser | PrincipalKind::Unknown => {
             return None;

@@ -7,11 +7,14 @@ use crate::aws::state::World;
 
 /// Adds them; `trusts` is who may take them.
 pub(super) fn add(world: &mut World, now: DateTime<Utc>, trusts: &Value) {
-    let reads = json!([{ "Effect": "Allow", "Action": ["organizations:Describe*", "organizations:List*"], "Resource": "*" }]);
+    let reads = json!([{ "Effect": "Allow", "Action": ["organizations:Describe*", "organizations:List*",
+        "identitystore:DescribeGroup", "identitystore:GetUserId", "identitystore:ListGroupMembershipsForMember",
+        "sso:Describe*", "sso:List*"], "Resource": "*" }]);
     let contains = json!([{
         "Effect": "Allow",
         "Action": ["organizations:AttachPolicy", "organizations:CreatePolicy", "organizations:DeletePolicy",
-            "organizations:DetachPolicy", "organizations:TagResource", "organizations:UpdatePolicy"],
+            "identitystore:CreateGroupMembership", "identitystore:DeleteGroupMembership", "sso:CreateAccountAssignment",
+            "sso:DeleteAccountAssignment", "organizations:DetachPolicy", "organizations:TagResource", "organizations:UpdatePolicy"],
         "Resource": "*",
     }]);
     for (name, description, policy, statements) in [

@@ -116,6 +116,7 @@ fn what_is_denied_from_the_organization_is_offered_where_it_is_reached_and_waite
     };
     assert!(denies(&case).is_empty());
     case.playbook.reaches_organization = true;
+    case.playbook.identity_center_region = Some("eu-west-1".into());
     assert_eq!(denies(&case), ["deny-by-scp", "deny-by-scp.role.app"]);
     let open: Vec<String> =
         open_steps(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect();
