@@ -65,7 +65,8 @@ async fn a_stolen_key_is_denied_from_outside_and_the_deny_can_be_taken_back() {
     let refused = the_attacker_lists_users(&w).await.unwrap_err();
     assert!(refused.contains("explicit deny in a service control policy"), "{refused}");
     let others = w.sdk(&w.account.access_keys("release-bot")[0]);
-    let assumed = aws_sdk_sts::Client::new(&others).assume_role().role_arn(ROLE).role_session_name("release").send().await;
+    let assumed =
+        aws_sdk_sts::Client::new(&others).assume_role().role_arn(ROLE).role_session_name("release").send().await;
     assert!(assumed.is_ok(), "nobody else is denied: {assumed:?}");
     let policies = w.account.service_control_policies();
     assert_eq!((policies.len(), &*policies[0].name, policies[0].attached), (1, NAME, true));

@@ -1,8 +1,6 @@
 //! What is to be removed and put back: from the footprint that the search has shown, in the order in which it goes. Only
 //! what the attacker has made is deleted; what was there before is put back; everything else is for people.
 
-use std::collections::BTreeSet;
-
 use chrono::TimeDelta;
 
 use super::state::Incident;
@@ -11,9 +9,9 @@ use super::{estate, reached, started};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
     DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
-    RestorePolicyVersion, RestoreTrustPolicy, TerminateInstance,
+    RestorePolicyVersion, TerminateInstance,
 };
-use crate::domain::approval::{Digest, Request, RequestState};
+use crate::domain::approval::{Digest, RequestState};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
 use crate::domain::observation::Holder;

@@ -1,7 +1,7 @@
 //! What stands open, and is closed as containment.
 
 use super::case::{Case, role};
-use super::eradication::{changed, contain, hunted, made, of};
+use super::eradication::{ADMIN, changed, contain, hunted, made, of};
 use crate::domain::hunt::Trace;
 use crate::domain::incident::eradication::{by_hand, left};
 use crate::domain::incident::steps::{Missing, contained, missing, steps};

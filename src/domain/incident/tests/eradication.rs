@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, KEY, OTHER_KEY, role};
+use super::case::{Case, KEY, OTHER_KEY};
 use crate::domain::action::{Action, DeactivateAccessKey};
 use crate::domain::hunt::{Hunted, Trace};
 use crate::domain::incident::eradication::{by_hand, is_done, left, removals};
 use crate::domain::incident::event::Event;
-use crate::domain::incident::steps::{Missing, contained, missing, steps};
+use crate::domain::incident::steps::{contained, missing, steps};
 use crate::domain::incident::together::open_steps;
 use crate::domain::observation::{Instance, Member, Observation, ScalingGroup};
-use crate::domain::refusal::Refusal;
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
-const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+pub(super) const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
 pub(super) fn made(kind: &str, id: &str) -> Trace {
     Trace {
