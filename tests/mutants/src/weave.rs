@@ -89,23 +89,14 @@ impl VisitMut for Weaver<'_> {
         };
         visit_mut::visit_expr_mut(self, expr);
         for (number, other) in found {
-            let changed: Expr = match &*expr {
+            // One operator can be changed in several ways: then it is behind a switch already.
+            let changed: Expr = match original(expr) {
                 Expr::Unary(unary) => (*unary.expr).clone(),
                 Expr::Binary(binary) => {
                     let Ok(op) = parse_str::<BinOp>(&other) else { continue };
                     let (left, right) = (&binary.left, &binary.right);
                     parse_quote!(#left #op #right)
                 }
-                // The operator that is already behind a switch: its own branch is the last.
-                Expr::Paren(_) => match original(expr) {
-                    Expr::Unary(unary) => (*unary.expr).clone(),
-                    Expr::Binary(binary) => {
-                        let Ok(op) = parse_str::<BinOp>(&other) else { continue };
-                        let (left, right) = (&binary.left, &binary.right);
-                        parse_quote!(#left #op #right)
-                    }
-                    _ => continue,
-                },
                 _ => continue,
             };
             let kept = expr.clone();
