@@ -16,8 +16,8 @@ use super::state::{LastUsed, Principal, World};
 use super::trail::{self, Entry};
 use super::wire::{self, ApiError, Reply};
 use super::{
-    CallRecord, Fault, Outcome, athena, autoscaling, ec2, events, guardduty, iam, identity_center, json_operation, lambda,
-    organizations, roles_anywhere, s3, secrets, sts,
+    CallRecord, Fault, Outcome, athena, autoscaling, ec2, events, guardduty, iam, identity_center, json_operation,
+    lambda, organizations, roles_anywhere, s3, secrets, sts,
 };
 
 /// IAM's events are all in this Region.

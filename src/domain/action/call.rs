@@ -334,8 +334,7 @@ fn named_in<'a>(arns: &'a [String], kind: &str, named: &str) -> Option<&'a str> 
         let mut parts = arn.splitn(6, ':').skip(5);
         let name = parts.next().and_then(|resource| resource.strip_prefix(kind)?.strip_prefix(['/', ':']));
         // A name with slashes in it is compared whole.
-        let is_named =
-            |name: &str| name.strip_suffix(named).is_some_and(|path| path.is_empty() || path.ends_with('/'));
+        let is_named = |name: &str| name.strip_suffix(named).is_some_and(|path| path.is_empty() || path.ends_with('/'));
         *arn == named || name.is_some_and(is_named)
     };
     arns.iter().find(is).map(String::as_str)
