@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::approval::check_responder;
 use super::id::UserId;
 use super::incident::state::Incident;
-use super::policy::{PersonId, Policy};
+use super::policy::{Actor, PersonId, Policy};
+use super::refusal::Refusal;
 
 /// Why somebody is recused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -46,6 +48,13 @@ pub fn recused(incident: &Incident, policy: &Policy) -> Recused {
         }
     }
     recused
+}
+
+/// Checks that somebody is a responder, and not one whom the incident is about: they neither lead nor end it, and say
+/// nothing that others go by.
+pub fn check_impartial(incident: &Incident, policy: &Policy, actor: &Actor) -> Result<(), Refusal> {
+    check_responder(policy, actor)?;
+    recused(incident, policy).get(&actor.person).map_or(Ok(()), |why| Err(Refusal::Recused(*why)))
 }
 
 /// As signs are compared: people write the same address in many ways.

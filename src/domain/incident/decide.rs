@@ -18,7 +18,7 @@ use crate::domain::approval::{
 use crate::domain::id::{IncidentId, RequestId, StepId};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{ActionClass, Actor, Policy};
-use crate::domain::recusal::recused;
+use crate::domain::recusal::{check_impartial, recused};
 use crate::domain::refusal::{Refusal, mention, moment};
 
 /// Waits between attempts to find out whose credential it is; after the last, people decide.
@@ -114,7 +114,7 @@ pub fn decide(
             Ok(not_started(incident, found)?.into_iter().map(|r| withdrawn(r.id)).collect())
         }
         PersonCommand::Cancel { request } => {
-            check_responder(cx.policy, actor)?;
+            check_impartial(incident, cx.policy, actor)?;
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             let leads = incident.lead.as_ref().is_some_and(|lead| cx.policy.person(lead) == actor.person);
             if !leads {
@@ -169,11 +169,7 @@ pub fn decide(
         }
         PersonCommand::LookAt { shown } => inventory::look(incident, actor, &shown, cx),
         PersonCommand::NameSubject { user } => {
-            check_responder(cx.policy, actor)?;
-            // Who may not decide may not choose who else may not.
-            if let Some(why) = recused(incident, cx.policy).get(&actor.person) {
-                return Err(Refusal::Recused(*why));
-            }
+            check_impartial(incident, cx.policy, actor)?;
             if incident.named.contains(&user) {
                 return Err(Refusal::Other(format!("{} is named in this incident already.", mention(&user))));
             }
@@ -188,11 +184,7 @@ pub fn decide(
             Ok(vec![Event::IdentificationAsked { by: actor.user.clone() }])
         }
         PersonCommand::SetCompromiseTime { at, basis } => {
-            check_responder(cx.policy, actor)?;
-            // What was before it counts as the owner's: that is not for the owner to say.
-            if let Some(why) = recused(incident, cx.policy).get(&actor.person) {
-                return Err(Refusal::Recused(*why));
-            }
+            check_impartial(incident, cx.policy, actor)?;
             if at > cx.now {
                 return Err(Refusal::InTheFuture);
             }
@@ -202,14 +194,14 @@ pub fn decide(
         PersonCommand::RunLogs { number } => logs::run(incident, actor, number, cx),
         PersonCommand::CancelLogs { number } => logs::cancel(incident, actor, number, cx),
         PersonCommand::TakeLead => {
-            check_responder(cx.policy, actor)?;
+            check_impartial(incident, cx.policy, actor)?;
             if incident.lead.as_ref() == Some(&actor.user) {
                 return Err(Refusal::Other("You already lead this incident.".into()));
             }
             Ok(vec![Event::LeadTaken { by: actor.user.clone() }])
         }
         PersonCommand::Close { outcome, note } => {
-            check_responder(cx.policy, actor)?;
+            check_impartial(incident, cx.policy, actor)?;
             close(incident, actor, outcome, &bounded(&note), cx)
         }
     }

@@ -9,11 +9,11 @@ use super::decide::Context;
 use super::event::Event;
 use super::hunting;
 use super::state::Incident;
-use crate::domain::approval::{Digest, check_responder};
+use crate::domain::approval::Digest;
 use crate::domain::id::UserId;
 use crate::domain::inventory::{Inventory, Thing};
 use crate::domain::policy::Actor;
-use crate::domain::recusal::recused;
+use crate::domain::recusal::check_impartial;
 use crate::domain::refusal::Refusal;
 
 /// What contains is read first: the inventory can wait so long.
@@ -84,10 +84,7 @@ pub fn shown(incident: &Incident) -> (Vec<&Thing>, String) {
 
 /// Somebody has looked at what the card showed.
 pub(super) fn look(incident: &Incident, actor: &Actor, card: &str, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
-    check_responder(cx.policy, actor)?;
-    if let Some(why) = recused(incident, cx.policy).get(&actor.person) {
-        return Err(Refusal::Recused(*why));
-    }
+    check_impartial(incident, cx.policy, actor)?;
     let (things, digest) = shown(incident);
     if things.is_empty() {
         return Err(Refusal::NotApplicable("Nothing is left to look at.".into()));

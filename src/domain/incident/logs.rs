@@ -14,6 +14,7 @@ use crate::domain::approval::{Digest, check_responder};
 use crate::domain::hunt::athena::{LogQuestion, is_literal};
 use crate::domain::id::UserId;
 use crate::domain::policy::{Actor, Policy};
+use crate::domain::recusal::check_impartial;
 use crate::domain::refusal::{Refusal, mention};
 
 /// So far back from when it was first seen: as for the event history.
@@ -220,7 +221,7 @@ pub(super) fn run(incident: &Incident, actor: &Actor, number: u32, cx: Context<'
 
 /// Ends a search.
 pub(super) fn cancel(incident: &Incident, actor: &Actor, number: u32, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
-    check_responder(cx.policy, actor)?;
+    check_impartial(incident, cx.policy, actor)?;
     open(incident, number)?;
     Ok(vec![Event::LogsSearchCancelled { number, by: actor.user.clone() }])
 }

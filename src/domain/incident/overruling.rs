@@ -6,10 +6,9 @@ use chrono::{DateTime, Utc};
 use super::decide::Context;
 use super::event::Event;
 use super::state::Incident;
-use crate::domain::approval::check_responder;
 use crate::domain::id::UserId;
 use crate::domain::policy::Actor;
-use crate::domain::recusal::recused;
+use crate::domain::recusal::check_impartial;
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::Word;
 
@@ -42,12 +41,9 @@ pub(super) fn overrule(
     reason: String,
     cx: Context<'_>,
 ) -> Result<Vec<Event>, Refusal> {
-    check_responder(cx.policy, actor)?;
+    check_impartial(incident, cx.policy, actor)?;
     if incident.sample {
         return Err(Refusal::Sample);
-    }
-    if let Some(why) = recused(incident, cx.policy).get(&actor.person) {
-        return Err(Refusal::Recused(*why));
     }
     if incident.overruled.len() >= WORDS_MAX {
         return Err(Refusal::NotApplicable(format!(

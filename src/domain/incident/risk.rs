@@ -11,10 +11,9 @@ use super::freeze;
 use super::state::Incident;
 use super::steps::{contained, missing};
 use super::verdict::{Verdict, standing};
-use crate::domain::approval::check_responder;
 use crate::domain::id::UserId;
 use crate::domain::policy::{Actor, PersonId};
-use crate::domain::recusal::recused;
+use crate::domain::recusal::{check_impartial, recused};
 use crate::domain::refusal::Refusal;
 
 /// Who accepts the risk of the containment as it is.
@@ -36,14 +35,11 @@ pub fn may_accept(incident: &Incident, actor: &Actor, shown: i64, cx: Context<'_
     if !incident.is_open() {
         return Err(Refusal::Closed(incident.id));
     }
-    check_responder(cx.policy, actor)?;
+    check_impartial(incident, cx.policy, actor)?;
     if incident.sample {
         return Err(Refusal::Sample);
     }
     freeze::check(incident)?;
-    if let Some(why) = recused(incident, cx.policy).get(&actor.person) {
-        return Err(Refusal::Recused(*why));
-    }
     if let Some(Verdict::Failed { .. }) = standing(incident, cx.playbook) {
         return Err(Refusal::NotApplicable(
             "A call of the attacker's has worked after the containment, so there is nothing to accept: contain it \

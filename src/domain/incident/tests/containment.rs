@@ -2,12 +2,12 @@
 
 use chrono::TimeDelta;
 
-use super::case::{Case, KEY, OTHER_KEY, identified, role, start, user};
+use super::case::{Case, KEY, OTHER_KEY, identified, request, role, start, user};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
-use crate::domain::incident::command::Report;
+use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
-use crate::domain::incident::event::Event;
+use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::together::open_steps;
 use crate::domain::observation::KeyStatus;
@@ -125,4 +125,22 @@ fn what_is_denied_from_the_organization_is_offered_where_it_is_reached_and_waite
     case.approve("U2", 1).unwrap();
     case.run();
     assert!(contained(&case.incident, &case.playbook));
+}
+
+#[test]
+fn whom_it_is_about_neither_leads_it_nor_ends_it_nor_says_when_it_began() {
+    let at = |case: &Case| PersonCommand::SetCompromiseTime { at: case.now, basis: "just now".into() };
+    let close = || PersonCommand::Close { outcome: Outcome::FalsePositive, note: "my own key".into() };
+    let mut case = Case::new();
+    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.act("U1", PersonCommand::NameSubject { user: user("U2") }).unwrap();
+    let cancel = PersonCommand::Cancel { request: request(1) };
+    for command in [PersonCommand::TakeLead, cancel, close(), at(&case)] {
+        let (name, answer) = (command.name(), case.act("U2", command));
+        assert!(matches!(answer, Err(Refusal::Recused(_))), "{name}: {answer:?}");
+    }
+    for command in [PersonCommand::TakeLead, at(&case), close()] {
+        case.act("U1", command).unwrap();
+    }
 }
