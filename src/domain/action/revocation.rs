@@ -35,12 +35,21 @@ pub(super) fn document() -> String {
 /// The latest cut-off that a policy already sets with a statement that denies everything, and asks for nothing else: with
 /// another condition beside it, it may deny nobody.
 pub(super) fn cut_off_in(document: &str) -> Option<DateTime<Utc>> {
+    latest(document, |condition| only(only(condition, "DateLessThan")?, "aws:TokenIssueTime"))
+}
+
+/// The same where each statement says besides whom it is about.
+pub(super) fn cut_off_for_some(document: &str) -> Option<DateTime<Utc>> {
+    latest(document, |condition| condition.get("DateLessThan")?.get("aws:TokenIssueTime"))
+}
+
+fn latest(document: &str, moment_in: impl Fn(&Value) -> Option<&Value>) -> Option<DateTime<Utc>> {
     let document: Value = serde_json::from_str(document).ok()?;
     let moment = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
     one_or_many(document.get("Statement")?)
         .into_iter()
         .filter(|s| s["Effect"] == "Deny" && is_all(&s["Action"]) && is_all(&s["Resource"]))
-        .filter_map(|s| only(only(&s["Condition"], "DateLessThan")?, "aws:TokenIssueTime"))
+        .filter_map(|s| moment_in(&s["Condition"]))
         // Several values of one condition are alternatives: the latest denies the most.
         .flat_map(|value| one_or_many(value).into_iter().filter_map(moment))
         .max()

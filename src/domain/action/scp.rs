@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::change::{Change, Freshness, Powers};
-use super::revocation::cut_off_in;
+use super::revocation::cut_off_for_some;
 use super::{Action, ApiCall, CUT_OFF, CUT_OFF_LEAD_S, Inverse, NOTHING_TO_UNDO, WorkedOut, wrong_answer};
 use crate::domain::id::{AccountId, IncidentId, RequestId};
 use crate::domain::observation::{ControlPolicy, Holder, Observation, Probe, ServiceControl, same_document};
@@ -153,7 +153,7 @@ fn control(seen: &Observation) -> Option<&ServiceControl> {
 
 /// A document with its moment taken out: what is left says whom it denies.
 fn without_cut_off(document: &str) -> String {
-    match cut_off_in(document) {
+    match cut_off_for_some(document) {
         Some(at) => document.replace(&at.to_rfc3339_opts(SecondsFormat::Secs, true), CUT_OFF),
         None => document.to_owned(),
     }
@@ -241,7 +241,7 @@ impl Change for DenyByScp {
                 (vec![update(id, content)], vec![update(id, was.clone())])
             }
         };
-        let cut_off_not_before = seen.in_force().and_then(|policy| cut_off_in(&policy.content));
+        let cut_off_not_before = seen.in_force().and_then(|policy| cut_off_for_some(&policy.content));
         Ok(WorkedOut { calls, cut_off_not_before, inverse: Inverse::Calls(back) })
     }
 
@@ -283,7 +283,7 @@ impl Change for DenyByScp {
             _ if !seen.enabled => Err("service control policies have been switched off in the organization".to_owned()),
             (None, _) => Err(format!("service control policy {name} is gone")),
             (_, None) => Err(format!("service control policy {name} has been detached from account {}", self.account)),
-            (_, Some(policy)) if cut_off_in(&policy.content) < cut_off_in(put) => {
+            (_, Some(policy)) if cut_off_for_some(&policy.content) < cut_off_for_some(put) => {
                 Err(format!("service control policy {name} has an earlier cut-off than the one that was put"))
             }
             (_, Some(policy)) if same_document(&without_cut_off(&policy.content), &without_cut_off(put)) => Ok(()),

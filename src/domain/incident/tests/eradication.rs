@@ -443,7 +443,10 @@ fn what_watches_is_not_forgotten_and_what_was_closed_is_not_open_because_the_tra
     let trail = || of("CloudTrail::Trail", changed("-", "main", &[("StopLogging", "", true)]));
     let mut case = Case::new();
     hunted(&mut case, vec![group(&[opened]), trail()]);
-    contain(&mut case);
+    case.ask("U1", &["restore-logging", "deactivate", "revoke-user", "revoke-assumed"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(contained(&case.incident, &case.playbook));
     assert!(!case.trail_off, "it comes first");
     assert_eq!(left(&case.incident, &case.playbook).len(), 1);
     case.ask("U1", &["remove.securitygroup"]).unwrap();
