@@ -30,7 +30,7 @@ fn a_trust_policy_that_stands_open_is_missing_containment_and_the_role_is_revoke
 }
 
 #[test]
-fn what_records_is_switched_on_first_and_counts_as_containment() {
+fn what_records_is_switched_on_again_as_containment() {
     let mut case = Case::new();
     contain(&mut case);
     let trail = |deeds: &[(&str, &str, bool)]| of("CloudTrail::Trail", changed("-", "all", deeds));

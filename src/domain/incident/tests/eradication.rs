@@ -447,7 +447,7 @@ fn what_watches_is_not_forgotten_and_what_was_closed_is_not_open_because_the_tra
     case.approve("U2", 1).unwrap();
     case.run();
     assert!(contained(&case.incident, &case.playbook));
-    assert!(!case.trail_off, "it comes first");
+    assert!(!case.trail_off, "it is part of containment");
     assert_eq!(left(&case.incident, &case.playbook).len(), 1);
     case.ask("U1", &["remove.securitygroup"]).unwrap();
     let newest = u32::try_from(case.incident.requests.len()).unwrap();
