@@ -2,7 +2,7 @@
 
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
 use super::burst::title;
-use super::{eradication, hunt, proof};
+use super::{eradication, hunt, notes, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
@@ -120,7 +120,10 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
                 escape(&step.title)
             ),
             (Missing::GotThrough, _) => {
-                format!(":rotating_light: the attacker got through after it: request again: {}.", escape(&step.title))
+                let runs_on = incident.breach.as_ref().and_then(|call| notes::runs_on(incident, call));
+                let first = runs_on.map(|first| format!("*{first}* comes first, it takes the role by itself; then "));
+                let (first, again) = (first.unwrap_or_default(), escape(&step.title));
+                format!(":rotating_light: the attacker got through after it: {first}request again: {again}.")
             }
             (Missing::NotInForce, _) if incident.requests_for(&step.id).next().is_some_and(|r| r.lost.is_some()) => {
                 format!(":rotating_light: somebody has undone it: request again: {}.", escape(&step.title))

@@ -252,13 +252,17 @@ fn called(incident: &Incident) -> String {
     people.into_iter().collect::<Vec<_>>().join(" ")
 }
 
+/// The removal of what made a call, where that runs for the attacker and takes its role again and again.
+pub(super) fn runs_on(incident: &Incident, call: &Call) -> Option<String> {
+    let (_, _, session) = role_session(&call.principal)?;
+    let runs = removals(incident).into_iter().find(|removal| removal.action.target() == session)?;
+    Some(escape(&runs.action.title()))
+}
+
 /// The attacker is still in: everybody who is at work is called.
 fn got_through(incident: &Incident, call: &Call) -> String {
     let key = call.access_key_id.as_deref().map(|key| format!(" with {}", code(key))).unwrap_or_default();
-    // What runs for the attacker takes its role again and again.
-    let session = role_session(&call.principal).map(|(_, _, session)| session);
-    let runs = removals(incident).into_iter().find(|removal| Some(removal.action.target()) == session);
-    let first = runs.map(|removal| format!(" It runs on by itself: first *{}*.", escape(&removal.action.title())));
+    let first = runs_on(incident, call).map(|first| format!(" It runs on by itself: first *{first}*."));
     let first = first.unwrap_or_default();
     format!(
         ":rotating_light: *Containment has failed: the attacker got through after it.* {}\n{} by {}{key} worked at {} \
