@@ -144,3 +144,20 @@ fn whom_it_is_about_neither_leads_it_nor_ends_it_nor_says_when_it_began() {
         case.act("U1", command).unwrap();
     }
 }
+
+#[test]
+fn an_incident_is_not_resolved_before_it_is_contained_unless_somebody_says_why() {
+    let close = |outcome, note: &str| PersonCommand::Close { outcome, note: note.into() };
+    let mut case = Case::new();
+    assert!(
+        matches!(case.act("U1", close(Outcome::Resolved, "")), Err(Refusal::NotContained(left)) if left.len() == 3)
+    );
+    case.act("U1", close(Outcome::FalsePositive, "")).unwrap();
+    let mut case = Case::new();
+    case.act("U1", close(Outcome::Resolved, "by hand, with the owner")).unwrap();
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    case.act("U1", close(Outcome::Resolved, "")).unwrap();
+}

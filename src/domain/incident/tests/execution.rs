@@ -2,9 +2,11 @@
 
 use super::case::{Case, request};
 use crate::domain::incident::command::Report;
-use crate::domain::incident::decide::take_report;
+use crate::domain::incident::decide::{refused, take_report};
 use crate::domain::incident::event::Event;
+use crate::domain::incident::evolve::REFUSALS_KEPT;
 use crate::domain::observation::{KeyStatus, Observation};
+use crate::domain::refusal::Refusal;
 
 #[test]
 fn a_user_made_again_under_the_same_name_proves_nothing() {
@@ -26,4 +28,20 @@ fn a_user_made_again_under_the_same_name_proves_nothing() {
     assert_eq!(read("AIDA2", KeyStatus::Inactive, false), []);
     assert_eq!(read("AIDA1", KeyStatus::Active, false), []);
     assert!(matches!(read("AIDA2", KeyStatus::Inactive, true)[..], [Event::ExecutionFailed { .. }]));
+}
+
+#[test]
+fn a_flood_of_refused_attempts_leaves_a_bounded_record() {
+    let mut case = Case::new();
+    let refused = |case: &Case, who: &str| {
+        refused(&case.incident, &case.actor(who), "approve", None, &Refusal::NotAResponder, case.now)
+    };
+    for _ in 0..REFUSALS_KEPT {
+        let event = refused(&case, "U9").expect("it is in the record");
+        case.apply(vec![event]);
+    }
+    assert!(refused(&case, "U9").is_none(), "enough for a minute");
+    assert!(refused(&case, "U8").is_some(), "of everybody else");
+    case.minutes(1);
+    assert!(refused(&case, "U9").is_some());
 }

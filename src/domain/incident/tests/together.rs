@@ -1,7 +1,7 @@
 //! What is asked for together.
 
 use super::case::{Case, request};
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{Plan, RequestState};
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::steps::contained;
 use crate::domain::incident::together::together;
@@ -89,4 +89,25 @@ fn what_aws_shows_already_is_left_out_and_alone_it_is_the_answer() {
     case.ask_all("U1").unwrap();
     assert_eq!(case.incident.requests.len(), 2);
     assert!(matches!(case.ask("U1", &["deactivate"]), Err(Refusal::NotApplicable(_))));
+}
+
+#[test]
+fn what_differs_in_anything_but_who_asks_and_when_is_something_else() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.ask("U1", &["revoke-user"]).unwrap();
+    let plan = |number| case.incident.requests[&request(number)].plan.clone();
+    let (of, other) = (plan(1), plan(2));
+    let with = |change: fn(&mut Plan, &Plan)| {
+        let mut changed = of.clone();
+        change(&mut changed, &other);
+        assert_ne!(changed, of);
+        of.does_the_same(&changed)
+    };
+    assert!(with(|plan, _| plan.nonce.push('n')));
+    assert!(!with(|plan, other| plan.action = other.action.clone()));
+    assert!(!with(|plan, _| plan.account = "999988887777".parse().unwrap()));
+    assert!(!with(|plan, other| plan.targets.extend(other.targets.clone())));
+    assert!(!with(|plan, other| plan.work = other.work.clone()));
+    assert!(!with(|plan, other| plan.before_hash = other.before_hash.clone()));
 }
