@@ -22,7 +22,7 @@ rm "$copy/tests/rules/Cargo.toml"
 # One package, with the unit tests.
 {
     sed -e 's#^path = "../../#path = "#' -e 's#^path = "main.rs"#path = "tests/rules/main.rs"#' \
-        -e 's/^test = false/test = true/' -e 's/^\[dev-dependencies\]/&\nproptest.workspace = true/' -e '/^\[lints\]/,$d' \
+        -e 's/^test = false/test = true/' -e '/^\[lints\]/,$d' \
         tests/rules/Cargo.toml
     printf '[workspace]\n'
     sed -n '/^\[workspace.package\]/,/^\[workspace.lints/p' Cargo.toml | sed '$d'
