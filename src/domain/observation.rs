@@ -14,13 +14,17 @@ pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
 pub use identity_center::{Access, Way};
 pub use organization::{ControlPolicy, ServiceControl};
-pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest};
+pub use scaling::{
+    Fleet, KeptUpBy, Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest,
+};
 
 mod estate;
 mod federation;
 mod iam;
 mod identity_center;
 mod organization;
+#[cfg(test)]
+pub mod samples;
 mod scaling;
 
 /// A question to AWS about one target.
@@ -156,6 +160,13 @@ pub enum Probe {
         region: String,
         /// `sir-…`
         request_id: String,
+    },
+    /// An EC2 Fleet or a Spot Fleet, and its instances.
+    Fleet {
+        /// Where it is.
+        region: String,
+        /// `fleet-…` or `sfr-…`
+        fleet_id: String,
     },
     /// A launch template and its versions.
     LaunchTemplate {
@@ -351,6 +362,8 @@ pub enum Observation {
     ScalingGroup(ScalingGroup),
     /// A spot request.
     SpotRequest(SpotRequest),
+    /// A fleet.
+    Fleet(Fleet),
     /// A launch template.
     LaunchTemplate(LaunchTemplate),
     /// A launch configuration.
@@ -401,6 +414,7 @@ impl Observation {
                 Some((&function.arn, &function.arn, None))
             }
             Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
+            Self::Fleet(fleet) => Some((&fleet.id, &fleet.arn, None)),
             Self::LaunchTemplate(template) => Some((&template.id, &template.arn, None)),
             Self::ScalingGroup(ScalingGroup { arn, .. })
             | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),

@@ -5,6 +5,7 @@
 
 mod configurations;
 mod groups;
+mod warm;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +57,7 @@ struct Group {
     suspended: BTreeSet<String>,
     protection: String,
     members: BTreeMap<String, Member>,
+    warm: Option<warm::Pool>,
     tags: Tags,
 }
 
@@ -95,7 +97,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 12] = [
+const OPERATIONS: [Operation; 15] = [
     write("CreateLaunchConfiguration", Target::LaunchConfiguration, configurations::create),
     read("DescribeLaunchConfigurations", configurations::describe),
     write("DeleteLaunchConfiguration", Target::LaunchConfiguration, configurations::delete),
@@ -108,6 +110,9 @@ const OPERATIONS: [Operation; 12] = [
     write("AttachInstances", Target::ScalingGroup, groups::attach),
     write("DetachInstances", Target::ScalingGroup, groups::detach),
     write("DeleteAutoScalingGroup", Target::ScalingGroup, groups::delete),
+    write("PutWarmPool", Target::ScalingGroup, warm::put),
+    read("DescribeWarmPool", warm::describe),
+    write("DeleteWarmPool", Target::ScalingGroup, warm::delete),
 ];
 
 /// The operation of this name.
@@ -164,6 +169,7 @@ pub(super) fn settle(world: &mut World, region: &str, now: DateTime<Utc>) {
             start(world, region, &name, now);
         }
         end(world, region, &name, staying, now);
+        warm::settle(world, region, &name, now);
     }
 }
 

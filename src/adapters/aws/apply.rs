@@ -24,6 +24,7 @@ use crate::ports::CloudError;
 mod anywhere;
 mod ec2;
 mod events;
+mod fleets;
 mod iam;
 mod identity_center;
 mod lambda;

@@ -9,6 +9,7 @@ use crate::ports::CloudError;
 
 pub(super) mod estate;
 mod federation;
+mod fleets;
 mod organization;
 mod rules;
 mod scaling;
@@ -64,6 +65,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         }
         Probe::ScalingGroup { region, group_name } => Box::pin(scaling::group(account, region, group_name)).await,
         Probe::SpotRequest { region, request_id } => Box::pin(scaling::request(account, region, request_id)).await,
+        Probe::Fleet { region, fleet_id } => Box::pin(fleets::fleet(account, region, fleet_id)).await,
         Probe::LaunchTemplate { region, launch_template_id: id } => {
             Box::pin(scaling::template(account, region, id)).await
         }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::eradication::traces;
 use super::state::Incident;
 use crate::domain::action::{
-    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
-    DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, EnableDetector, RemovePermissions, RemoveRule,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
+    DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool, EnableDetector, RemovePermissions, RemoveRule,
     RestoreFunctionCode, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
     UnshareSnapshot,
 };
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
+use crate::domain::observation::Observation;
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::bare_name;
@@ -21,13 +23,31 @@ const UUID_CHARS: usize = 36;
 /// The turn of what runs.
 pub(super) const RUNS: u8 = 3;
 
-/// Whether AWS has shown that a group starts nothing any more and has nothing in it.
-fn is_stopped(incident: &Incident, region: &str, group: &str) -> bool {
-    incident.requests.values().any(|request| {
-        let of = |stop: &StopScalingGroup| stop.region == region && stop.group_name == group;
-        let stops = matches!(&request.plan.action, Action::StopScalingGroup(stop) if of(stop));
-        stops && matches!(request.state, RequestState::Verified { .. })
-    })
+/// What comes next for a group: it is stopped, and once AWS has shown that it starts nothing and has nothing in it, its
+/// warm pool goes where it had one, and then the group.
+fn of_group(incident: &Incident, region: String, group_name: String) -> (u8, Action) {
+    let verified = |wanted: &dyn Fn(&Action) -> bool| {
+        let done = |request: &&Request| matches!(request.state, RequestState::Verified { .. });
+        incident.requests.values().rev().find(|request| done(request) && wanted(&request.plan.action))
+    };
+    let stop = StopScalingGroup { region: region.clone(), group_name: group_name.clone() };
+    let Some(stopped) = verified(&|action| matches!(action, Action::StopScalingGroup(of) if *of == stop)) else {
+        // What starts others comes before them.
+        return (RUNS - 1, Action::StopScalingGroup(stop));
+    };
+    let had_pool = matches!(&stopped.plan.before, Observation::ScalingGroup(group) if group.warm_pool);
+    let pool = DeleteWarmPool { region: region.clone(), group_name: group_name.clone() };
+    if had_pool && verified(&|action| matches!(action, Action::DeleteWarmPool(of) if *of == pool)).is_none() {
+        return (RUNS + 1, Action::DeleteWarmPool(pool));
+    }
+    (RUNS + 1, Action::DeleteScalingGroup(DeleteScalingGroup { region, group_name }))
+}
+
+/// Whether a call has answered with instances, as only one for an instant fleet does: the fleet goes after them.
+fn is_instant(incident: &Incident, fleet: &Trace) -> bool {
+    let made = fleet.evidence.first();
+    let by_it = |trace: &Trace| trace.resource_type == "AWS::EC2::Instance" && trace.evidence.first() == made;
+    made.is_some() && traces(incident).any(by_it)
 }
 
 /// The removal of what the attacker has made, with its turn: an anchor lets in, and a profile only says whom to; instances
@@ -39,12 +59,10 @@ pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)
             (RUNS, Action::TerminateInstance(TerminateInstance { region, instance_id: name, incident: incident.id }))
         }
         "AWS::Lambda::Function" => (RUNS, Action::DeleteFunction(DeleteFunction { region, function_name: name })),
-        "AWS::AutoScaling::AutoScalingGroup" if is_stopped(incident, &region, &trace.id) => {
-            (4, Action::DeleteScalingGroup(DeleteScalingGroup { region, group_name: trace.id.clone() }))
-        }
-        // What starts others comes before them.
-        "AWS::AutoScaling::AutoScalingGroup" => {
-            (RUNS - 1, Action::StopScalingGroup(StopScalingGroup { region, group_name: trace.id.clone() }))
+        "AWS::AutoScaling::AutoScalingGroup" => of_group(incident, region, trace.id.clone()),
+        "AWS::EC2::EC2Fleet" | "AWS::EC2::SpotFleet" => {
+            let turn = if is_instant(incident, trace) { RUNS + 1 } else { RUNS - 1 };
+            (turn, Action::DeleteFleet(DeleteFleet { region, fleet_id: name }))
         }
         "AWS::EC2::SpotInstanceRequest" => {
             (RUNS - 1, Action::CancelSpotRequest(CancelSpotRequest { region, request_id: name }))

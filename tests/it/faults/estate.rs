@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_ec2::types::{FleetType, SpotInstanceType};
 use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
@@ -35,9 +36,12 @@ enum Change {
     Group,
     Template,
     Configuration,
+    Spot,
+    Fleet,
+    SpotFleet,
 }
 
-const CHANGES: [Change; 18] = [
+const CHANGES: [Change; 21] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -56,6 +60,9 @@ const CHANGES: [Change; 18] = [
     Change::Group,
     Change::Template,
     Change::Configuration,
+    Change::Spot,
+    Change::Fleet,
+    Change::SpotFleet,
 ];
 
 impl Change {
@@ -111,6 +118,16 @@ impl Change {
                 hands.makes_a_configuration("c").await;
                 made("AutoScaling::LaunchConfiguration", "c", "us-west-2")
             }
+            Self::Spot => {
+                let (request, _) = hands.asks_for_spot(SpotInstanceType::Persistent).await;
+                made("EC2::SpotInstanceRequest", &request, "us-west-2")
+            }
+            Self::Fleet => {
+                let template = hands.makes_a_template().await;
+                let fleet = hands.makes_a_fleet(&template, FleetType::Maintain, 1).await;
+                made("EC2::EC2Fleet", &fleet, "us-west-2")
+            }
+            Self::SpotFleet => made("EC2::SpotFleet", &hands.asks_for_a_spot_fleet(1).await, "us-west-2"),
             Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
             Self::Image => {
                 let (image, event) = hands.shares_an_image().await;
@@ -140,6 +157,9 @@ impl Change {
             Self::Group => ("· Stop Auto Scaling group", "DetachInstances"),
             Self::Template => ("· Delete launch template", "DeleteLaunchTemplate"),
             Self::Configuration => ("· Delete launch configuration", "DeleteLaunchConfiguration"),
+            Self::Spot => ("· Cancel spot request", "CancelSpotInstanceRequests"),
+            Self::Fleet => ("· Delete EC2 Fleet", "DeleteFleets"),
+            Self::SpotFleet => ("· Cancel Spot Fleet request", "CancelSpotFleetRequests"),
         }
     }
 
@@ -164,6 +184,8 @@ impl Change {
             Self::Group => w.account.scaling_groups(&trace.region)[0].1 == 0,
             Self::Template => w.account.launch_templates(&trace.region).is_empty(),
             Self::Configuration => w.account.launch_configurations(&trace.region).is_empty(),
+            Self::Spot => !w.account.has_open_spot_request(&trace.region, &trace.id),
+            Self::Fleet | Self::SpotFleet => w.account.fleets(&trace.region)[0].1.ends_with("_running"),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 
 use super::super::wire::{ApiError, Node};
 use super::filters::{Filters, page};
-use super::instances::pass;
-use super::{Call, Launch, Region, Tags, bad_value, new_id, pairs, tag_set};
+use super::{Call, Launch, Region, Tags, launches, new_id, tag_set};
 
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Template {
@@ -71,19 +68,7 @@ impl Template {
 }
 
 fn data(launch: &Launch) -> Node {
-    let mut fields = Vec::new();
-    let mut text = |name: &'static str, value: &str| {
-        if !value.is_empty() {
-            fields.push((name, Node::text(value)));
-        }
-    };
-    text("imageId", &launch.image_id);
-    text("instanceType", &launch.kind);
-    text("keyName", launch.key_name.as_deref().unwrap_or_default());
-    text("userData", launch.user_data.as_deref().unwrap_or_default());
-    if let Some(name) = &launch.profile {
-        fields.push(("iamInstanceProfile", Node::Fields(vec![("name", Node::text(name))])));
-    }
+    let mut fields = launches::fields(launch);
     if !launch.group_ids.is_empty() {
         fields.push(("securityGroupIdSet", Node::Members(launch.group_ids.iter().map(Node::text).collect())));
     }
@@ -121,48 +106,12 @@ fn of_call(call: &mut Call<'_>) -> Result<Template, ApiError> {
     named(call.here()?, params.get("LaunchTemplateId"), params.get("LaunchTemplateName")).cloned()
 }
 
-/// `LaunchTemplateData`, checked. Whoever names a profile needs leave to hand on its role.
-fn launch(call: &Call<'_>) -> Result<Launch, ApiError> {
-    let of = |name: &str| call.params.get(&format!("LaunchTemplateData.{name}")).map(str::to_owned);
-    let profile = of("IamInstanceProfile.Name").or_else(|| {
-        let arn = of("IamInstanceProfile.Arn")?;
-        arn.rsplit('/').next().map(str::to_owned)
-    });
-    if let Some(profile) = &profile {
-        pass(call.world, call.caller, call.context, profile)?;
-    }
-    let user_data = of("UserData");
-    if user_data.as_ref().is_some_and(|data| BASE64.decode(data).is_err()) {
-        return Err(bad_value("Invalid BASE64 encoding of user data."));
-    }
-    let tags_at = |kind: &str| {
-        let kinds = call.params.items("LaunchTemplateData.TagSpecification", ".ResourceType");
-        let at = kinds.iter().position(|asked| *asked == kind).map(|at| at + 1);
-        at.map(|at| pairs(call.params, &format!("LaunchTemplateData.TagSpecification.{at}.Tag"))).unwrap_or_default()
-    };
-    let groups = call.params.items("LaunchTemplateData.SecurityGroupId", "");
-    Ok(Launch {
-        image_id: of("ImageId").unwrap_or_default(),
-        kind: of("InstanceType").unwrap_or_default(),
-        key_name: of("KeyName"),
-        profile,
-        group_ids: groups.into_iter().map(str::to_owned).collect(),
-        user_data,
-        tags: tags_at("instance"),
-        volume_tags: tags_at("volume"),
-        keeps_volume: false,
-        no_termination: of("DisableApiTermination").as_deref() == Some("true"),
-        no_stop: of("DisableApiStop").as_deref() == Some("true"),
-        token_required: of("MetadataOptions.HttpTokens").as_deref() == Some("required"),
-    })
-}
-
 fn version(call: &Call<'_>) -> Result<Version, ApiError> {
     Ok(Version {
         created_at: call.now,
         created_by: call.caller.arn.clone(),
         description: call.params.get("VersionDescription").map(str::to_owned),
-        launch: launch(call)?,
+        launch: launches::read(call, "LaunchTemplateData")?,
     })
 }
 

@@ -1,6 +1,8 @@
 //! Reads what starts instances by itself, and what they are made from.
 
-use aws_sdk_autoscaling::types::AutoScalingGroup;
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, WarmPoolStatus};
 use aws_sdk_ec2::types::{ResponseLaunchTemplateData, SpotInstanceType};
 
 use super::super::AccountClients;
@@ -24,6 +26,8 @@ async fn described(account: &AccountClients, region: &str, name: &str) -> Read<O
 
 pub(super) async fn group(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
     let Some(found) = described(account, region, name).await? else { return Ok(Observation::OwnerMissing) };
+    let pool = found.warm_pool_configuration();
+    let warm = if pool.is_some() { warm(account, region, name).await? } else { BTreeMap::new() };
     let members = found.instances().iter().filter_map(|instance| {
         let lifecycle = instance.lifecycle_state().map(|state| state.as_str().to_owned()).unwrap_or_default();
         let launched = instance.launch_template().is_some() || instance.launch_configuration_name().is_some();
@@ -48,10 +52,25 @@ pub(super) async fn group(account: &AccountClients, region: &str, name: &str) ->
         behind: found.load_balancer_names().iter().chain(found.target_group_arns()).cloned().collect(),
         suspended: suspended.map(str::to_owned).collect(),
         deletion_protection: found.deletion_protection().map(|word| word.as_str().to_owned()),
-        warm_pool: found.warm_pool_configuration().is_some(),
+        warm_pool: pool.is_some(),
+        warm_pool_leaves: pool.is_some_and(|pool| pool.status() == Some(&WarmPoolStatus::PendingDelete)),
+        warm,
         members: members.collect(),
         tags: tags.collect(),
     }))
+}
+
+/// The instances of a group's warm pool. A pool that has gone meanwhile has none.
+async fn warm(account: &AccountClients, region: &str, name: &str) -> Read<BTreeMap<String, String>> {
+    let Regional { autoscaling, .. } = &*account.regions.of(region);
+    let request = autoscaling.describe_warm_pool().auto_scaling_group_name(name).into_paginator().items();
+    let asked = asked!("autoscaling:DescribeWarmPool", request.send().try_collect())?;
+    let found: Vec<aws_sdk_autoscaling::types::Instance> = asked.unwrap_or_default();
+    let one = |instance: aws_sdk_autoscaling::types::Instance| {
+        let lifecycle = instance.lifecycle_state.map(|state| state.as_str().to_owned()).unwrap_or_default();
+        Some((instance.instance_id?, lifecycle))
+    };
+    Ok(found.into_iter().filter_map(one).collect())
 }
 
 /// Its launch configuration or template; of a mixed group the templates of its kinds of instances too.
@@ -190,6 +209,6 @@ fn launch(data: ResponseLaunchTemplateData) -> Launch {
 }
 
 /// What is empty was not given.
-fn given(text: Option<&str>) -> Option<String> {
+pub(super) fn given(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }

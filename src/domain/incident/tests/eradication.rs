@@ -9,7 +9,7 @@ use crate::domain::incident::eradication::{by_hand, is_done, left, removals};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::{contained, missing, steps};
 use crate::domain::incident::together::open_steps;
-use crate::domain::observation::{Instance, Member, Observation, ScalingGroup};
+use crate::domain::observation::{Fleet, Member, Observation, ScalingGroup, samples};
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
@@ -269,6 +269,8 @@ fn group(members: &[(&str, bool)]) -> Observation {
         suspended: ["Launch".to_owned()].into(),
         deletion_protection: None,
         warm_pool: false,
+        warm_pool_leaves: false,
+        warm: BTreeMap::new(),
         members: members.iter().map(member).collect(),
         tags: BTreeMap::new(),
     })
@@ -305,27 +307,7 @@ fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
     assert_eq!(kinds(&case)[..2], named(&expected)[..2]);
     assert_eq!(removals(&case.incident)[0].evidence, ["made-miners"]);
     // One is ended by its step, the other has ended by itself.
-    let instance = |id: &str| {
-        Observation::Instance(Instance {
-            id: id.into(),
-            arn: format!("arn:aws:ec2:us-east-1:111122223333:instance/{id}"),
-            launched_at: String::new(),
-            state: "running".into(),
-            instance_type: String::new(),
-            image_id: String::new(),
-            key_name: None,
-            profile: None,
-            protected: false,
-            user_data: None,
-            groups: Vec::new(),
-            volumes: BTreeMap::new(),
-            snapshots_arn: String::new(),
-            scaled_by: None,
-            spot: None,
-            metadata: None,
-            tags: BTreeMap::new(),
-        })
-    };
+    let instance = |id: &str| Observation::Instance(samples::instance(id));
     case.estate = [instance("i-1"), Observation::OwnerMissing];
     case.ask("U1", &["remove.instance.us-east-1.i-1"]).unwrap();
     case.approve("U2", 2).unwrap();
@@ -334,6 +316,79 @@ fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
     let found = Hunted { footprint, ended: ["i-2".to_owned()].into(), ..Hunted::default() };
     case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
     assert_eq!(kinds(&case)[0].0, "delete-scaling-group");
+}
+
+fn fleet(id: &str, kind: &str, instances: &[&str]) -> Observation {
+    Observation::Fleet(Fleet {
+        id: id.into(),
+        arn: format!("arn:aws:ec2:us-east-1:111122223333:fleet/{id}"),
+        created_at: String::new(),
+        state: "active".into(),
+        kind: kind.into(),
+        target: 2,
+        launches_from: Vec::new(),
+        launches: Vec::new(),
+        role: None,
+        instances: instances.iter().map(|id| (*id).to_owned()).collect(),
+        tags: BTreeMap::new(),
+    })
+}
+
+#[test]
+fn a_fleet_goes_before_what_it_keeps_up_and_an_instant_one_after_what_it_has_started() {
+    let mut case = Case::new();
+    let by = |event: &str, trace: Trace| Trace { evidence: vec![event.into()], ..trace };
+    let instant =
+        [by("e1", of("EC2::EC2Fleet", made("x", "fleet-1"))), by("e1", of("EC2::Instance", made("x", "i-9")))];
+    let footprint = vec![of("EC2::EC2Fleet", made("x", "fleet-2")), of("EC2::SpotFleet", made("x", "sfr-3"))];
+    hunted(&mut case, [&instant[..], &footprint].concat());
+    let named = |expected: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        expected.iter().map(|(kind, target)| (*kind, (*target).to_owned())).collect()
+    };
+    let expected = [
+        ("delete-fleet", "fleet-2"),
+        ("delete-fleet", "sfr-3"),
+        ("terminate-instance", "i-9"),
+        ("delete-fleet", "fleet-1"),
+    ];
+    assert_eq!(kinds(&case), named(&expected));
+    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+    // Nothing of it waits for containment: what runs takes its role anew by itself.
+    case.estate = [fleet("fleet-2", "maintain", &["i-1", "i-2"]), Observation::OwnerMissing];
+    case.ask("U1", &["remove.ec2fleet.us-east-1.fleet-2"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let left: Vec<(&str, String)> =
+        kinds(&case).into_iter().filter(|(kind, _)| *kind == "terminate-instance").collect();
+    let expected = ["i-1", "i-2", "i-9"].map(|id| ("terminate-instance", id));
+    assert_eq!(left, named(&expected));
+}
+
+#[test]
+fn a_warm_pool_goes_when_its_instances_have_ended_and_before_its_group() {
+    let mut case = Case::new();
+    contain(&mut case);
+    hunted(&mut case, vec![of("AutoScaling::AutoScalingGroup", made("x", "miners"))]);
+    let done = |case: &mut Case| {
+        case.approve("U2", u32::try_from(case.incident.requests.len()).unwrap()).unwrap();
+        case.run();
+    };
+    let Observation::ScalingGroup(stopped) = group(&[]) else { unreachable!() };
+    let warm: BTreeMap<String, String> = [("i-7".to_owned(), "Warmed:Stopped".to_owned())].into();
+    let pool = |warm: &BTreeMap<String, String>, suspended: &[&str]| {
+        let suspended = suspended.iter().map(|name| (*name).to_owned()).collect();
+        Observation::ScalingGroup(ScalingGroup { warm_pool: true, warm: warm.clone(), suspended, ..stopped.clone() })
+    };
+    let empty = BTreeMap::new();
+    case.estate = [pool(&warm, &[]), pool(&warm, &["Launch"])];
+    case.ask("U1", &["remove.autoscalinggroup.us-east-1.miners"]).unwrap();
+    done(&mut case);
+    let expected = [("terminate-instance", "i-7".to_owned()), ("delete-warm-pool", "miners".to_owned())];
+    assert_eq!(kinds(&case), expected);
+    case.estate = [pool(&empty, &["Launch"]), group(&[])];
+    case.ask("U1", &["remove.autoscalinggroup.pool"]).unwrap();
+    done(&mut case);
+    assert_eq!(kinds(&case)[1], ("delete-scaling-group", "miners".to_owned()));
 }
 
 fn sorted<T: Ord>(mut of: Vec<T>) -> Vec<T> {
