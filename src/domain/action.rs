@@ -41,6 +41,7 @@ pub use spot::CancelSpotRequest;
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
+pub use version::RestoreLaunchTemplate;
 pub use watching::{EnableDetector, StartLogging};
 
 use change::Change;
@@ -78,6 +79,7 @@ mod spot;
 mod trust;
 mod undo;
 mod user;
+mod version;
 mod watching;
 
 /// A change in AWS, with its exact target.
@@ -131,6 +133,7 @@ pub enum Action {
     DeleteWarmPool(DeleteWarmPool),
     DeleteScalingGroup(DeleteScalingGroup),
     DeleteLaunchTemplate(DeleteLaunchTemplate),
+    RestoreLaunchTemplate(RestoreLaunchTemplate),
     DeleteLaunchConfiguration(DeleteLaunchConfiguration),
     DenyByScp(DenyByScp),
     LiftScp(LiftScp),
@@ -203,6 +206,7 @@ impl Action {
             Self::DeleteWarmPool(change) => change,
             Self::DeleteScalingGroup(change) => change,
             Self::DeleteLaunchTemplate(change) => change,
+            Self::RestoreLaunchTemplate(change) => change,
             Self::DeleteLaunchConfiguration(change) => change,
             Self::DenyByScp(change) => change,
             Self::LiftScp(change) => change,

@@ -15,7 +15,8 @@ pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, Prof
 pub use identity_center::{Access, Way};
 pub use organization::{ControlPolicy, ServiceControl};
 pub use scaling::{
-    Fleet, KeptUpBy, Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest,
+    ChangedTemplate, Fleet, KeptUpBy, Launch, LaunchConfiguration, LaunchTemplate, Member, PreviousDefault, ScaledBy,
+    ScalingGroup, SpotRequest,
 };
 
 mod estate;
@@ -174,6 +175,15 @@ pub enum Probe {
         region: String,
         /// `lt-…`
         launch_template_id: String,
+    },
+    /// A launch template, and which version was the default before some events.
+    ChangedTemplate {
+        /// Where it is.
+        region: String,
+        /// `lt-…`
+        launch_template_id: String,
+        /// The events that have changed the default, the first one first.
+        event_ids: Vec<String>,
     },
     /// A launch configuration.
     LaunchConfiguration {
@@ -366,6 +376,8 @@ pub enum Observation {
     Fleet(Fleet),
     /// A launch template.
     LaunchTemplate(LaunchTemplate),
+    /// One that somebody has changed.
+    ChangedTemplate(ChangedTemplate),
     /// A launch configuration.
     LaunchConfiguration(LaunchConfiguration),
     /// A key pair.
@@ -415,7 +427,7 @@ impl Observation {
             }
             Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
             Self::Fleet(fleet) => Some((&fleet.id, &fleet.arn, None)),
-            Self::LaunchTemplate(template) => Some((&template.id, &template.arn, None)),
+            Self::LaunchTemplate(template) | Self::ChangedTemplate(ChangedTemplate { template, .. }) => Some((&template.id, &template.arn, None)),
             Self::ScalingGroup(ScalingGroup { arn, .. })
             | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),

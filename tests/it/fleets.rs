@@ -3,6 +3,8 @@
 use aws_sdk_ec2::types as ec2;
 use chrono::TimeDelta;
 use irp::domain::hunt::Trace;
+use irp::domain::trail::deed::Deed;
+use irp::domain::trail::footprint::State;
 
 use crate::estate::{Hands, changes, made};
 use crate::scaling::{FAR, REMOVE, STOP, group, running, template};
@@ -160,5 +162,44 @@ async fn what_waits_in_a_warm_pool_is_kept_and_ended_and_the_empty_pool_goes_bef
     w.until_card("Eradication", "nothing is left").await;
     let done = changes(&w);
     assert_eq!(done[done.len() - 2..], ["DeleteWarmPool", "DeleteAutoScalingGroup"]);
+    w.end().await;
+}
+
+/// What the search would say of a version that the attacker has added to a template and made its default.
+pub(crate) async fn changed_template(hands: &Hands<'_>, template: &str) -> Trace {
+    hands.adds_a_version(template, true).await;
+    let added = hands.event_in(FAR, "CreateLaunchTemplateVersion").await;
+    let deed = |operation: &str, what: &str, event_id: String| Deed {
+        operation: operation.into(),
+        what: what.into(),
+        event_id,
+        by_attacker: true,
+    };
+    let modified = hands.event_in(FAR, "ModifyLaunchTemplate").await;
+    let deeds =
+        vec![deed("CreateLaunchTemplateVersion", "2", added), deed("ModifyLaunchTemplate", "", modified)];
+    let trace = made("EC2::LaunchTemplate", template, FAR);
+    Trace { state: State::Modified, made_by_attacker: false, deeds, ..trace }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_added_to_the_victims_template_goes_and_the_one_before_counts_again() {
+    const CARD: &str = "· Put launch template";
+    let w = World::start().await;
+    let hands = w.hands();
+    let template = hands.makes_a_template().await;
+    let trace = changed_template(&hands, &template).await;
+    assert_eq!(w.account.template_versions(FAR, &template), (2, vec![1, 2]));
+    w.incident().await;
+    w.hunted(vec![trace]).await;
+    w.until_card(CARD, "not asked for yet").await;
+    w.click(ANA, CARD, "irp.request").await;
+    w.until_card(CARD, "waiting for approval").await;
+    let card = w.blocks(CARD);
+    assert!(card.contains("ec2:ModifyLaunchTemplate") && card.contains("ec2:DeleteLaunchTemplateVersions"), "{card}");
+    w.click(CHRIS, CARD, "irp.approve").await;
+    w.until_card(CARD, "carried out and verified").await;
+    assert_eq!(changes(&w), ["ModifyLaunchTemplate", "DeleteLaunchTemplateVersions"]);
+    assert_eq!(w.account.template_versions(FAR, &template), (1, vec![1]));
     w.end().await;
 }

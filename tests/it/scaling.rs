@@ -26,6 +26,17 @@ impl Hands<'_> {
         made.send().await.unwrap().launch_template.unwrap().launch_template_id.unwrap()
     }
 
+    /// A version more of a template, and whether it is the one that counts.
+    pub(crate) async fn adds_a_version(&self, template: &str, default: bool) {
+        let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-6").user_data("Y3VybCBldmls").build();
+        let added = self.ec2(FAR).create_launch_template_version().launch_template_id(template);
+        added.launch_template_data(data).send().await.unwrap();
+        if default {
+            let change = self.ec2(FAR).modify_launch_template().launch_template_id(template).default_version("2");
+            change.send().await.unwrap();
+        }
+    }
+
     /// A group of this name that keeps up so many instances of a template, at least so many.
     pub(crate) async fn keeps_up(&self, name: &str, template: &str, (min, desired): (i32, i32)) {
         let from = LaunchTemplateSpecification::builder().launch_template_id(template).version("$Latest").build();

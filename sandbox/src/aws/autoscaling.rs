@@ -282,11 +282,25 @@ impl super::Account {
         here.map(|(_, group)| (group.name.clone(), group.desired, group.members.keys().cloned().collect())).collect()
     }
 
+    /// Whether a group has a warm pool that is not being deleted.
+    pub fn keeps_ready(&self, region: &str, group: &str) -> bool {
+        let world = self.world();
+        let found = world.scaling.groups.get(&key(region, group)).and_then(|group| group.warm.as_ref());
+        found.is_some_and(|pool| !pool.is_leaving())
+    }
+
     /// The names of a Region's launch configurations.
     pub fn launch_configurations(&self, region: &str) -> Vec<String> {
         let world = self.world();
         let here = world.scaling.configurations.keys().filter(|(of, _)| of == region);
         here.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The default version of a launch template, and all its versions. None for a template that is not there.
+    pub fn template_versions(&self, region: &str, id: &str) -> (i64, Vec<i64>) {
+        let world = self.world();
+        let found = world.ec2.region(region).and_then(|region| region.templates.get(id));
+        found.map(ec2::Template::numbers).unwrap_or_default()
     }
 
     /// The names of a Region's launch templates.

@@ -122,7 +122,7 @@ const fn write(name: &'static str, run: Run) -> Operation {
     Operation { name, read_only: false, run }
 }
 
-static OPERATIONS: [Operation; 43] = [
+static OPERATIONS: [Operation; 45] = [
     read("DescribeRegions", describe_regions),
     write("RunInstances", instances::run),
     read("DescribeInstances", instances::describe),
@@ -154,6 +154,8 @@ static OPERATIONS: [Operation; 43] = [
     write("CreateLaunchTemplateVersion", templates::create_version),
     read("DescribeLaunchTemplates", templates::describe),
     read("DescribeLaunchTemplateVersions", templates::describe_versions),
+    write("ModifyLaunchTemplate", templates::modify),
+    write("DeleteLaunchTemplateVersions", templates::delete_versions),
     write("DeleteLaunchTemplate", templates::delete),
     write("RequestSpotInstances", spot::request),
     read("DescribeSpotInstanceRequests", spot::describe),

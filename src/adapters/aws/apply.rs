@@ -24,12 +24,12 @@ use crate::ports::CloudError;
 mod anywhere;
 mod ec2;
 mod events;
-mod fleets;
 mod iam;
 mod identity_center;
 mod lambda;
 mod organizations;
 mod scaling;
+mod several;
 mod watching;
 
 /// The shortest session that STS gives.

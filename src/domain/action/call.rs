@@ -138,6 +138,10 @@ calls! {
     ec2 "spot-fleet-request"(spot_fleet_request_ids) CancelSpotFleetRequests {
         spot_fleet_request_ids: String, terminate_instances: String
     }
+    ec2 "launch-template"(launch_template_id) ModifyLaunchTemplate { launch_template_id: String, default_version: String }
+    ec2 "launch-template"(launch_template_id) DeleteLaunchTemplateVersions {
+        launch_template_id: String, versions: String
+    }
     ec2 "launch-template"(launch_template_id) DeleteLaunchTemplate { launch_template_id: String }
     autoscaling "autoScalingGroup"(auto_scaling_group_name) SuspendProcesses {
         auto_scaling_group_name: String, scaling_processes: String

@@ -77,6 +77,14 @@ pub(super) fn counted(of: &[(usize, &str)]) -> Vec<String> {
 /// and the field that names the target, in both.
 macro_rules! regional {
     ($kind:literal, $probe:ident { $target:ident }) => {
+        $crate::domain::action::change::regional!($kind, $target);
+
+        fn probe(&self) -> $crate::domain::observation::Probe {
+            $crate::domain::observation::Probe::$probe { region: self.region.clone(), $target: self.$target.clone() }
+        }
+    };
+    // Of one that asks for more than that.
+    ($kind:literal, $target:ident) => {
         fn kind(&self) -> &'static str {
             $kind
         }
@@ -91,10 +99,6 @@ macro_rules! regional {
 
         fn target(&self) -> &str {
             &self.$target
-        }
-
-        fn probe(&self) -> $crate::domain::observation::Probe {
-            $crate::domain::observation::Probe::$probe { region: self.region.clone(), $target: self.$target.clone() }
         }
     };
 }

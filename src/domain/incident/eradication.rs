@@ -80,6 +80,7 @@ impl Removal {
                 | Action::StopScalingGroup(_)
                 | Action::CancelSpotRequest(_)
                 | Action::DeleteFleet(_)
+                | Action::RestoreLaunchTemplate(_)
                 | Action::DeleteFunction(_)
                 | Action::RemoveRule(RemoveRule { put: false, .. })
         )
@@ -437,5 +438,6 @@ const fn goes_by_events(action: &Action) -> bool {
             | Action::UnshareSnapshot(_)
             | Action::UnshareImage(_)
             | Action::RestoreFunctionCode(_)
+            | Action::RestoreLaunchTemplate(_)
     )
 }

@@ -7,7 +7,7 @@ use super::state::Incident;
 use crate::domain::action::{
     Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
     DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool, EnableDetector, RemovePermissions, RemoveRule,
-    RestoreFunctionCode, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
+    RestoreFunctionCode, RestoreLaunchTemplate, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
     UnshareSnapshot,
 };
 use crate::domain::approval::{Request, RequestState};
@@ -100,7 +100,8 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
 }
 
 /// What others put right by making the same call again.
-const SET_ANEW: [&str; 11] = [
+const SET_ANEW: [&str; 12] = [
+    "ModifyLaunchTemplate",
     "ModifySecurityGroupRules",
     "PutEventSelectors",
     "PutFunctionConcurrency",
@@ -144,8 +145,10 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
     theirs.any(|(at, deed)| match deed.operation.as_str() {
         "AddPermission"
         | "AuthorizeSecurityGroupIngress"
+        | "CreateLaunchTemplateVersion"
         | "EnableRule"
         | "ModifyImageAttribute"
+        | "ModifyLaunchTemplate"
         | "ModifySnapshotAttribute"
         | "PutRule"
         | "PutTargets"
@@ -156,6 +159,7 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
         // What they had put there themselves is nobody's loss.
         "RemovePermission" => !was_theirs(trace, at, "AddPermission"),
         "RemoveTargets" => !was_theirs(trace, at, "PutTargets"),
+        "DeleteLaunchTemplateVersions" => !was_theirs(trace, at, "CreateLaunchTemplateVersion"),
         _ => !is_answered(trace, at),
     })
 }
@@ -189,6 +193,24 @@ fn rule(trace: &Trace) -> Option<(u8, Action)> {
     let (region, rule_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
     (put || !target_ids.is_empty())
         .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
+}
+
+/// What they have done to a launch template: versions that they have added and nobody has deleted, and which version counts
+/// as the default, unless somebody else has chosen one since.
+fn template(trace: &Trace) -> Option<(u8, Action)> {
+    let added = added(trace, "CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions");
+    let theirs = |(at, deed): &(usize, &Deed)| {
+        deed.by_attacker && deed.operation == "ModifyLaunchTemplate" && !is_answered(trace, *at)
+    };
+    let changed = trace.deeds.iter().enumerate().filter(theirs);
+    let restore = RestoreLaunchTemplate {
+        region: trace.region.clone(),
+        launch_template_id: trace.id.clone(),
+        versions: added.iter().filter_map(|number| number.parse().ok()).collect(),
+        event_ids: changed.map(|(_, deed)| deed.event_id.clone()).collect(),
+    };
+    let some = !restore.versions.is_empty() || !restore.event_ids.is_empty();
+    some.then_some((RUNS - 1, Action::RestoreLaunchTemplate(restore)))
 }
 
 /// Whether the attacker has switched it off, and nobody on again since. A search that was made before these calls were
@@ -239,6 +261,7 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
             (1, Action::RevokeIngress(RevokeIngress { region, group_id: trace.id.clone(), event_ids }))
         }
         "AWS::Events::Rule" => rule(trace)?,
+        "AWS::EC2::LaunchTemplate" if trace.id.starts_with("lt-") => template(trace)?,
         _ => return None,
     })
 }

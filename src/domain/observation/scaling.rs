@@ -171,6 +171,24 @@ pub struct LaunchTemplate {
     pub versions: BTreeMap<i64, Launch>,
 }
 
+/// A launch template that somebody has changed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ChangedTemplate {
+    /// As it is.
+    pub template: LaunchTemplate,
+    /// Its default version before that, where the trail shows it.
+    pub previous: Option<PreviousDefault>,
+}
+
+/// The version of a template that counted.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PreviousDefault {
+    /// Its number.
+    pub version: i64,
+    /// The event that shows it; none where nobody had changed it since the template was made, with version 1.
+    pub event_id: Option<String>,
+}
+
 /// A launch configuration.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct LaunchConfiguration {

@@ -164,12 +164,15 @@ pub fn at(value: &Value, path: &str) -> Vec<String> {
         let (name, each) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
         level = level.into_iter().filter_map(|value| member(value, name)).collect();
         if each {
-            // Where a list has been written as XML first, a list of one is that one.
-            let items = |value: &'_ Value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             level = level.into_iter().flat_map(items).collect();
         }
     }
     level.into_iter().filter_map(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned).collect()
+}
+
+/// Where a list has been written as XML first, a list of one is that one.
+pub fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// A member by its name, whatever the case of its letters: CloudTrail writes `dBInstanceIdentifier`, `aRN`, `ARN`.

@@ -27,6 +27,10 @@ pub(super) struct Pool {
 }
 
 impl Pool {
+    pub(super) const fn is_leaving(&self) -> bool {
+        self.leaving_since.is_some()
+    }
+
     fn wanted(&self, group: &Group) -> usize {
         let prepared = self.prepared.unwrap_or(group.max);
         usize::try_from(self.min.max(prepared - group.desired)).unwrap_or(0)
@@ -52,7 +56,7 @@ pub(super) fn put(call: &mut Call<'_>) -> Result<Node, ApiError> {
         return Err(ApiError::validation(format!("Value '{state}' at 'poolState' is not one of {}", STATES.join(", "))));
     }
     let group = named(call)?;
-    if group.warm.as_ref().is_some_and(|pool| pool.leaving_since.is_some()) {
+    if group.warm.as_ref().is_some_and(Pool::is_leaving) {
         return Err(ApiError::bad_request("ResourceInUse", "The warm pool of the group is being deleted."));
     }
     let instances = group.warm.take().map(|pool| pool.instances).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Launch templates and their versions: what an Auto Scaling group starts its instances from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -37,6 +37,11 @@ impl Template {
             number => number.parse().ok()?,
         };
         self.versions.get(&number).map(|version| &version.launch)
+    }
+
+    /// The default version, and all.
+    pub(in crate::aws) fn numbers(&self) -> (i64, Vec<i64>) {
+        (self.default, self.versions.keys().copied().collect())
     }
 
     fn node(&self) -> Node {
@@ -179,17 +184,34 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
     page(params, "launchTemplates", shown)
 }
 
+/// The newest or the default version of every template.
+fn of_all(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let asked = call.params.items("LaunchTemplateVersion", "");
+    if asked.is_empty() || asked.iter().any(|version| !matches!(*version, "$Latest" | "$Default")) {
+        let sentence = "Without a launch template, the versions are $Latest and $Default.";
+        return Err(ApiError::bad_request("InvalidParameterCombination", sentence));
+    }
+    let mut shown = Vec::new();
+    for template in call.here()?.templates.values() {
+        let mut numbers = BTreeSet::new();
+        numbers.extend(asked.contains(&"$Default").then_some(template.default));
+        numbers.extend(template.versions.keys().next_back().filter(|_| asked.contains(&"$Latest")));
+        let found = numbers.iter().filter_map(|number| Some((*number, template.versions.get(number)?)));
+        shown.extend(found.map(|(number, version)| template.version_node(number, version)));
+    }
+    page(call.params, "launchTemplateVersionSet", shown)
+}
+
 pub(super) fn describe_versions(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    if call.params.get("LaunchTemplateId").or(call.params.get("LaunchTemplateName")).is_none() {
+        return of_all(call);
+    }
     let template = of_call(call)?;
     let asked = call.params.items("LaunchTemplateVersion", "");
     let mut shown = Vec::new();
     for wanted in &asked {
         if template.version(wanted).is_none() {
-            let sentence = format!(
-                "Could not find the specified version {wanted} for the launch template with ID {}.",
-                template.id
-            );
-            return Err(ApiError::bad_request("InvalidLaunchTemplateId.VersionNotFound", sentence));
+            return Err(no_version(&template.id, wanted));
         }
     }
     for (number, version) in template.versions.iter().rev() {
@@ -204,6 +226,69 @@ pub(super) fn describe_versions(call: &mut Call<'_>) -> Result<Node, ApiError> {
         }
     }
     page(call.params, "launchTemplateVersionSet", shown)
+}
+
+/// Which version counts where none is named; nothing else of a template changes.
+pub(super) fn modify(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let mut template = of_call(call)?;
+    call.permit("ModifyLaunchTemplate", &[format!("launch-template/{}", template.id)])?;
+    let asked = call.required("SetDefaultVersion")?;
+    let number = asked.parse().ok().filter(|number| template.versions.contains_key(number));
+    template.default = number.ok_or_else(|| no_version(&template.id, &asked))?;
+    call.unless_dry()?;
+    let node = template.node();
+    call.here()?.templates.insert(template.id.clone(), template);
+    Ok(Node::Fields(vec![("launchTemplate", node)]))
+}
+
+/// What cannot be deleted is named in an answer that is a success.
+pub(super) fn delete_versions(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let mut template = of_call(call)?;
+    call.permit("DeleteLaunchTemplateVersions", &[format!("launch-template/{}", template.id)])?;
+    let asked = call.params.items("LaunchTemplateVersion", "");
+    if asked.is_empty() {
+        let sentence = "The request must contain the parameter LaunchTemplateVersion";
+        return Err(ApiError::bad_request("MissingParameter", sentence));
+    }
+    call.unless_dry()?;
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
+    for version in asked {
+        let number = version.parse().ok().filter(|number| template.versions.contains_key(number));
+        let fields = |number: i64| {
+            vec![
+                ("launchTemplateId", Node::text(&template.id)),
+                ("launchTemplateName", Node::text(&template.name)),
+                ("versionNumber", Node::Number(number)),
+            ]
+        };
+        let (number, problem) = match number {
+            None => (0, Some(("launchTemplateVersionDoesNotExist", format!("There is no version {version}.")))),
+            Some(number) if number == template.default => {
+                let sentence = format!("Version {number} is the default version of the launch template.");
+                (number, Some(("unexpectedError", sentence)))
+            }
+            Some(number) => (number, None),
+        };
+        let mut node = fields(number);
+        if let Some((code, message)) = problem {
+            let error = vec![("code", Node::text(code)), ("message", Node::text(message))];
+            node.push(("responseError", Node::Fields(error)));
+            refused.push(Node::Fields(node));
+        } else {
+            template.versions.remove(&number);
+            done.push(Node::Fields(node));
+        }
+    }
+    call.here()?.templates.insert(template.id.clone(), template);
+    Ok(Node::Fields(vec![
+        ("successfullyDeletedLaunchTemplateVersionSet", Node::Members(done)),
+        ("unsuccessfullyDeletedLaunchTemplateVersionSet", Node::Members(refused)),
+    ]))
+}
+
+fn no_version(id: &str, version: &str) -> ApiError {
+    let sentence = format!("Could not find the specified version {version} for the launch template with ID {id}.");
+    ApiError::bad_request("InvalidLaunchTemplateId.VersionNotFound", sentence)
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Result<Node, ApiError> {

@@ -42,14 +42,16 @@ const OF_EACH_INSTANCE: [&str; 4] = ["imageId", "minCount", "maxCount", "keyName
 
 /// Newer calls: what was asked and answered stands in one more object, with its names as they are sent and its lists as
 /// XML has them.
-const WRAPPED: [&str; 8] = [
+const WRAPPED: [&str; 10] = [
     "CancelSpotFleetRequests",
     "CreateFleet",
     "CreateLaunchTemplate",
     "CreateLaunchTemplateVersion",
     "DeleteFleets",
     "DeleteLaunchTemplate",
+    "DeleteLaunchTemplateVersions",
     "ModifyInstanceMetadataOptions",
+    "ModifyLaunchTemplate",
     "RequestSpotFleet",
 ];
 

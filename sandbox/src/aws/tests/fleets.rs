@@ -193,3 +193,35 @@ async fn a_warm_pool_is_kept_up_and_takes_its_instances_with_it() {
     assert_eq!(members().await.1, None);
     assert_eq!(code(delete().await), "ValidationError");
 }
+
+#[tokio::test]
+async fn a_templates_default_version_changes_and_that_one_is_not_deleted() {
+    let hands = Hands::start().await;
+    let id = hands.template.as_str();
+    let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-2").user_data("Y3VybCBldmls").build();
+    let add = hands.ec2.create_launch_template_version().launch_template_id(id).launch_template_data(data);
+    add.send().await.unwrap();
+    let newest = hands.ec2.describe_launch_template_versions().versions("$Latest").send().await.unwrap();
+    let newest = &newest.launch_template_versions()[0];
+    assert_eq!((newest.version_number(), newest.default_version()), (Some(2), Some(false)));
+    let modify = |version: &str| hands.ec2.modify_launch_template().launch_template_id(id).default_version(version).send();
+    assert_eq!(code(modify("3").await), "InvalidLaunchTemplateId.VersionNotFound");
+    let modified = modify("2").await.unwrap().launch_template.unwrap();
+    assert_eq!((modified.default_version_number(), modified.latest_version_number()), (Some(2), Some(2)));
+    let delete = |version: &str| hands.ec2.delete_launch_template_versions().launch_template_id(id).versions(version).send();
+    let refused = |answer: &aws_sdk_ec2::operation::delete_launch_template_versions::DeleteLaunchTemplateVersionsOutput| {
+        let error = answer.unsuccessfully_deleted_launch_template_versions().first().and_then(|one| one.response_error());
+        error.and_then(|error| error.code()).map(|code| code.as_str().to_owned())
+    };
+    assert_eq!(refused(&delete("2").await.unwrap()).as_deref(), Some("unexpectedError"), "the default stays");
+    assert_eq!(refused(&delete("9").await.unwrap()).as_deref(), Some("launchTemplateVersionDoesNotExist"));
+    modify("1").await.unwrap();
+    assert_eq!(refused(&delete("2").await.unwrap()), None);
+    assert_eq!(hands.cloud.account.template_versions(WEST, id), (1, vec![1]));
+    hands.later(360);
+    let event = hands.cloud.event(WEST, "ModifyLaunchTemplate").await;
+    let answered = &event["responseElements"]["ModifyLaunchTemplateResponse"]["launchTemplate"];
+    assert_eq!((&answered["defaultVersionNumber"], answered["launchTemplateId"].as_str()), (&serde_json::json!(1), Some(id)));
+    let all = hands.ec2.describe_launch_template_versions().send().await;
+    assert_eq!(code(all), "InvalidParameterCombination");
+}

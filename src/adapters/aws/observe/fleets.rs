@@ -18,7 +18,7 @@ use crate::ports::CloudError;
 const PAGES_MAX: usize = 10;
 const PAGE_MAX: i32 = 1_000;
 /// AWS's words for a fleet that starts nothing any more.
-const GONE: [&str; 7] = [
+pub(in crate::adapters::aws) const GONE: [&str; 7] = [
     "cancelled",
     "cancelled_running",
     "cancelled_terminating",

@@ -3,16 +3,25 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup, WarmPoolStatus};
+use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_ec2::types::{ResponseLaunchTemplateData, SpotInstanceType};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use super::estate::{arn, asked};
 use crate::domain::observation::{
-    Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, ScaledBy, ScalingGroup, SpotRequest,
+    ChangedTemplate, Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, PreviousDefault, ScaledBy,
+    ScalingGroup, SpotRequest,
 };
 use crate::ports::CloudError;
+
+/// Pages of the history in which a change of a template is looked for; each takes half a second.
+const MODIFIED_PAGES_MAX: u32 = 6;
+/// The history goes back 90 days from today. So far before an attack it goes for sure, if that is not a month old.
+const HISTORY_FOR_SURE: TimeDelta = TimeDelta::days(60);
 
 type Read<T> = Result<T, CloudError>;
 
@@ -192,6 +201,55 @@ pub(super) async fn template(account: &AccountClients, region: &str, id: &str) -
         default_version: found.default_version_number.unwrap_or_default(),
         versions: versions.into_iter().filter_map(version).collect(),
     }))
+}
+
+/// A template, and what its default version was before these events: what the event before the first of them made it.
+pub(super) async fn changed_template(
+    account: &AccountClients,
+    region: &str,
+    id: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Observation::LaunchTemplate(template) = template(account, region, id).await? else {
+        return Ok(Observation::OwnerMissing);
+    };
+    let previous = match event_ids.first() {
+        Some(first) => previous(account, region, &template, first).await?,
+        None => None,
+    };
+    Ok(Observation::ChangedTemplate(ChangedTemplate { template, previous }))
+}
+
+/// The history does not know templates by their id: it is asked for the call, which is rare.
+async fn previous(
+    account: &AccountClients,
+    region: &str,
+    template: &LaunchTemplate,
+    first: &str,
+) -> Read<Option<PreviousDefault>> {
+    let trail = account.trail(region)?;
+    let since = DateTime::<Utc>::UNIX_EPOCH;
+    let looked = trail.look_up(LookupAttributeKey::EventName, "ModifyLaunchTemplate", since, MODIFIED_PAGES_MAX).await?;
+    // The newest come first.
+    let mut events = looked.events.iter().skip_while(|event| event["eventID"] != first);
+    let Some(changed) = events.next() else { return Ok(None) };
+    if let Some((version, event)) = events.find_map(|event| Some((default_in(event, &template.id)?, event))) {
+        let event_id = event["eventID"].as_str().map(str::to_owned);
+        return Ok(Some(PreviousDefault { version, event_id }));
+    }
+    // Where the history goes back to the making of it, its first version was the default all the time.
+    let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
+    let young = at(&template.created_at).zip(changed["eventTime"].as_str().and_then(at));
+    let young = young.is_some_and(|(made, changed)| changed - made < HISTORY_FOR_SURE);
+    Ok((young && !looked.cut).then_some(PreviousDefault { version: 1, event_id: None }))
+}
+
+/// Which version of a template an event has made the default.
+fn default_in(event: &Value, id: &str) -> Option<i64> {
+    let template = &event["responseElements"]["ModifyLaunchTemplateResponse"]["launchTemplate"];
+    let number = &template["defaultVersionNumber"];
+    let number = number.as_i64().or_else(|| number.as_str()?.parse().ok());
+    number.filter(|_| event["errorCode"].is_null() && template["launchTemplateId"] == id)
 }
 
 fn launch(data: ResponseLaunchTemplateData) -> Launch {
