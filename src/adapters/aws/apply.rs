@@ -29,6 +29,7 @@ mod identity_center;
 mod lambda;
 mod organizations;
 mod scaling;
+mod several;
 mod watching;
 
 /// The shortest session that STS gives.

@@ -10,6 +10,7 @@ mod glass;
 mod hunt;
 mod inventory;
 mod logs;
+mod scaling;
 mod together;
 mod watch;
 mod whole;
