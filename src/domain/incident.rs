@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod logs;
 pub mod overruling;
 pub mod owed;
+pub mod quiet;
 pub mod reached;
 pub mod risk;
 mod scp;

@@ -6,6 +6,7 @@ use super::{eradication, hunt, notes, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
+use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
 use crate::domain::incident::together::{open_steps, together};
@@ -151,7 +152,10 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         (Gate::Shut, _) => {
             format!("{held} Wait for its proof: see *{}* in the thread. Meanwhile {left}.", proof::TITLE)
         }
-        (Gate::Verified | Gate::Accepted, _) => format!("{held} Now {left}, before `/irp close`."),
+        (Gate::Verified | Gate::Accepted, _) => match lacking(incident, playbook).first() {
+            None => format!("{held} Nothing is left of the attacker, and nothing new is found: `/irp close` it."),
+            Some(lack) => format!("{held} Now {left}, before `/irp close`. Eradication is not done: {}.", escape(lack)),
+        },
     }
 }
 

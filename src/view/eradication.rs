@@ -7,6 +7,7 @@ use crate::domain::hunt::Trace;
 use crate::domain::incident::doors::opened_doors;
 use crate::domain::incident::eradication::{by_hand, left, removals};
 use crate::domain::incident::inventory::to_look_at;
+use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, contained, is_undo, steps};
 use crate::domain::playbook::Playbook;
@@ -35,14 +36,19 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     let waiting = removals(incident).len();
     let contained = contained(incident, playbook);
     let left = left.len();
-    let gone = contained && left == 0;
+    let lacking = lacking(incident, playbook);
+    let open = lacking.is_empty();
     let (emoji, state) = match (contained, left, hands.len(), unexplained) {
         (false, ..) => (":white_circle:", "containment comes first".to_owned()),
         (true, 0, 0, 0) if incident.inventory.found.is_none() => (
             ":hourglass_flowing_sand:",
             "nothing is left that the search has found, and the inventory is to come".to_owned(),
         ),
-        (true, 0, 0, 0) => (":large_green_circle:", "nothing is left that the search has found".to_owned()),
+        (true, 0, 0, 0) if open => (":large_green_circle:", "nothing is left, and nothing new is found".to_owned()),
+        (true, 0, 0, 0) => (
+            ":hourglass_flowing_sand:",
+            "nothing is left that the search has found, and that is to be confirmed".to_owned(),
+        ),
         (true, 0, 0, unexplained) => (":warning:", format!("{unexplained} left to look at")),
         (true, 0, hands, _) => (":warning:", format!("{hands} left to do by hand")),
         (true, left, ..) => (":white_circle:", format!("{left} left")),
@@ -79,8 +85,12 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         blocks
             .push(section(&format!(":warning: *There can be more: what the search could not read*\n{}", list(&lines))));
     }
+    if contained && !open {
+        let lines: Vec<String> = lacking.iter().map(|lack| format!("• {}", escape(lack))).collect();
+        blocks.push(section(&format!("*Not done yet*\n{}", list(&lines))));
+    }
     let gate = playbook.phases.iter().find(|phase| phase.id == "eradicate").map_or("", |phase| phase.gate.as_str());
-    let again = if gone { "A later search that finds more opens it again. " } else { "" };
+    let again = if open { "A later search that finds more opens it again. " } else { "" };
     blocks.push(context(&format!("Done when: {} {again}Searched {}.", escape(gate), time(*at))));
     Some(Message { text: summary(&format!("{} · Eradication: {state}", incident.id)), blocks })
 }

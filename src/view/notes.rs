@@ -34,7 +34,7 @@ pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
         .filter_map(|(i, record)| {
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
-                Event::InventoryTaken { found: Some(found) } => inventory::news(found, taken.replace(found)),
+                Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
                 event => note(incident, event),
             };
             let text = summary(&said?);

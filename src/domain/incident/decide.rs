@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{doors, eradication, freeze, hunting, inventory, logs, overruling, risk, together, watch, whole};
+use super::{doors, eradication, freeze, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -285,6 +285,10 @@ fn close(
     if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !contained(incident, cx.playbook) {
         let left = missing(incident, cx.playbook).into_iter().map(|(step, _)| step.title).collect();
         return Err(Refusal::NotContained(left));
+    }
+    let lacking = quiet::lacking(incident, cx.playbook);
+    if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !lacking.is_empty() {
+        return Err(Refusal::NotEradicated(lacking));
     }
     if let Some(owing) = incident.requests.values().find(|r| r.glass.as_ref().is_some_and(|g| g.debt == Debt::Open)) {
         return Err(Refusal::DebtOpen(owing.id));

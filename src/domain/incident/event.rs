@@ -65,6 +65,9 @@ pub enum Event {
         /// What it shows; absent when that is the same as before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         found: Option<Box<Inventory>>,
+        /// When the look at it began; absent when it could not be looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began_at: Option<DateTime<Utc>>,
     },
     /// Somebody has looked at things that no event explains.
     ThingsLookedAt {

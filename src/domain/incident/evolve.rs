@@ -6,6 +6,7 @@ use super::event::{Event, Lost};
 use super::inventory::Taken;
 use super::logs;
 use super::overruling::Overruled;
+use super::quiet::{self, Quiet};
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
@@ -15,6 +16,7 @@ use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::inventory::Inventory;
 use crate::domain::observation::KeyStatus;
+use crate::domain::policy::ActionClass;
 use crate::domain::stored::Record;
 
 /// Newest refused attempts whose times are kept for each person: what their limit needs.
@@ -55,6 +57,7 @@ fn open(record: &Record) -> Option<Incident> {
         swept: None,
         inventory: Taken::default(),
         logs: Vec::new(),
+        quiet: Quiet::default(),
         verdict: None,
         breach: None,
         risk: None,
@@ -82,6 +85,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     incident.version += 1;
     record.hash().clone_into(&mut incident.head);
     let at = record.at;
+    quiet::note(incident, &record.event, at);
     if let Event::AttemptRefused { by, .. } = &record.event {
         note_refusal(incident, by, at);
         return;
@@ -95,7 +99,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         incident.swept = Some((swept.clone(), at));
         return;
     }
-    if let Event::InventoryTaken { found } = &record.event {
+    if let Event::InventoryTaken { found, .. } = &record.event {
         note_inventory(incident, found.as_deref(), at);
         return;
     }
@@ -132,9 +136,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.reach_wanted_at = None;
         }
         Event::TrailHunted { found } => {
-            let before = incident.hunted.as_ref().map(|(before, _)| before);
-            let more = found.footprint.len() > before.map_or(0, |before| before.footprint.len());
-            if more || !found.new_since(before).is_empty() {
+            if found.shows_more_than(incident.hunted.as_ref().map(|(before, _)| before)) {
                 incident.found_new_at = Some(at);
             }
             incident.hunted = Some(((**found).clone(), at));
@@ -238,13 +240,27 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ExecutionFailed { request, .. }
         | Event::ExecutionUnknown { request, .. } => move_request(incident, *request, &record.event, at),
     }
-    if let Event::Verified { no_op, .. } = record.event {
-        incident.watch = Some(Watch { since: at, checks: 0 });
-        // What was accepted was the containment as it stood.
-        incident.risk = None;
+    if let Event::Verified { request, no_op } = record.event {
+        note_change(incident, request, at);
         if !no_op {
             // What was read about the credential before the change is out of date.
             incident.search = wanted(at);
+        }
+    }
+}
+
+/// AWS was changed. A removal leaves the containment as it was, with what was proved or accepted of it; but once the attacker
+/// has got through, it may be what let them in, and is judged like a containment.
+fn note_change(incident: &mut Incident, request: RequestId, at: DateTime<Utc>) {
+    let is_removal =
+        incident.requests.get(&request).is_some_and(|request| request.plan.action.class() == ActionClass::Eradicate);
+    let failed = incident.verdict.as_ref().is_some_and(|(last, _)| matches!(last.verdict, Verdict::Failed { .. }));
+    match &mut incident.watch {
+        Some(watch) if is_removal && !failed => (watch.changed_at, watch.checks) = (at, 0),
+        watch => {
+            *watch = Some(Watch { since: at, changed_at: at, checks: 0 });
+            // What was accepted was the containment as it stood.
+            incident.risk = None;
         }
     }
 }

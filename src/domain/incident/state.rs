@@ -8,6 +8,7 @@ use super::event::Outcome;
 use super::inventory::Taken;
 use super::logs::LogSearch;
 use super::overruling::Overruled;
+use super::quiet::Quiet;
 use super::risk::Risk;
 use super::verdict::Judged;
 use crate::domain::alert::{AlertSource, Severity};
@@ -67,6 +68,8 @@ pub struct Incident {
     pub inventory: Taken,
     /// Searches of CloudTrail's logs, oldest first.
     pub logs: Vec<LogSearch>,
+    /// The sweeps that have found nothing new.
+    pub quiet: Quiet,
     /// What the evidence says about the containment, and since when.
     pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.
@@ -147,9 +150,11 @@ pub enum Upload {
 /// AWS is read again after containment, at times that follow from these.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Watch {
-    /// When something was last put in place.
+    /// When the last of the containment was put in place.
     pub since: DateTime<Utc>,
-    /// How often it was read since.
+    /// When anything was last changed in AWS.
+    pub changed_at: DateTime<Utc>,
+    /// How often it was read since then.
     pub checks: u32,
 }
 

@@ -9,6 +9,7 @@ mod glass;
 mod hunt;
 mod inventory;
 mod logs;
+mod quiet;
 mod together;
 mod watch;
 mod whole;
