@@ -11,6 +11,7 @@ pub mod event;
 pub mod evolve;
 pub mod execution;
 mod freeze;
+pub mod hands;
 pub mod hunting;
 pub mod inventory;
 pub mod logs;

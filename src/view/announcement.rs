@@ -6,6 +6,7 @@ use super::{eradication, hunt, notes, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
+use crate::domain::incident::hands::{Said, said};
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
@@ -115,7 +116,14 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     }
     if let Some((step, why)) = missing(incident, playbook).first() {
         return match (why, &step.offer) {
-            (Missing::ByHand, Offer::Refused { instead, .. }) => format!("By hand: {}", escape(instead)),
+            (Missing::ByHand, Offer::Refused { instead, .. }) => match said(incident, step) {
+                Said::ByOne(hand) => format!(
+                    "look whether it is done, and confirm it on its card: {}. {} says so.",
+                    escape(&step.title),
+                    mention(&hand.by)
+                ),
+                _ => format!("By hand: {} Then press *Done by hand…* on its card.", escape(instead)),
+            },
             (Missing::RevokedTooEarly, _) => format!(
                 "request again: {}. The key was still active when they were revoked, so there can be newer ones.",
                 escape(&step.title)

@@ -9,7 +9,7 @@ use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::event::Outcome;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{contained, missing};
+use crate::domain::incident::steps::{Step, contained, missing};
 use crate::domain::playbook::Playbook;
 use crate::domain::trail::attribution::Who;
 use crate::intake::submission::{field, form};
@@ -118,6 +118,27 @@ pub fn accept_risk(incident: IncidentId, shown: i64) -> Value {
         &[input(field::REASON, "Why is the risk worth it?", false, &text_input("It stays in the report", true, 480))
             .hinted("It takes two people, one of them an approver. It ends when the containment changes or fails.")],
     )
+}
+
+/// Asks what was done by hand.
+pub fn say_done(incident: IncidentId, step: &Step) -> Value {
+    let mut form = modal(
+        form::SAY_DONE,
+        "Done by hand",
+        "Say so",
+        &format!("{incident} {}", step.id),
+        &[input(
+            field::REASON,
+            "What was done, where and by whom?",
+            false,
+            &text_input("What the next person has to look at", true, 480),
+        )
+        .hinted("In your name. It counts once somebody else has looked and confirmed it; one of you has to be an approver.")],
+    );
+    if let Some(blocks) = form["blocks"].as_array_mut() {
+        blocks.insert(0, section(&format!("*{}*", escape(&step.title))));
+    }
+    form
 }
 
 /// Asks for the likely time of compromise.

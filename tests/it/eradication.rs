@@ -53,11 +53,16 @@ impl World {
 
     /// The search has shown this, and the bot's own does not look again before tomorrow.
     pub(crate) async fn hunted(&self, footprint: Vec<Trace>) {
+        self.found(Hunted { footprint, ..Hunted::default() }).await;
+    }
+
+    /// The same, of anything that a search can show.
+    pub(crate) async fn found(&self, found: Hunted) {
         let id = "INC-1".parse().unwrap();
         loop {
             let mut incident = fold(&self.store.load(id).await.unwrap()).unwrap();
             let (version, now) = (incident.version, self.clock.now());
-            let found = Box::new(Hunted { footprint: footprint.clone(), ..Hunted::default() });
+            let found = Box::new(found.clone());
             let hunted = Record::seal(Some(&incident.head), now, Event::TrailHunted { found });
             let swept = Event::TrailSwept { swept: Box::default() };
             let swept = Record::seal(Some(hunted.hash()), now + TimeDelta::days(1), swept);

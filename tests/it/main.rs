@@ -15,6 +15,7 @@ mod entrances;
 mod eradication;
 mod estate;
 mod faults;
+mod hands;
 mod hunt;
 mod identity_center;
 mod inventory;

@@ -9,7 +9,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{doors, eradication, freeze, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole};
+use super::{doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -167,6 +167,12 @@ pub fn decide(
             let reason = needed(&reason)?;
             risk::accept(incident, actor, shown, reason, cx)
         }
+        PersonCommand::SayDone { step, done } => {
+            let done = needed(&done)?;
+            hands::say(incident, actor, &step, done, cx)
+        }
+        PersonCommand::ConfirmDone { step, shown } => hands::confirm(incident, actor, &step, &shown, cx),
+        PersonCommand::TakeBackDone { step, shown } => hands::take_back(incident, actor, &step, &shown, cx),
         PersonCommand::LookAt { shown } => inventory::look(incident, actor, &shown, cx),
         PersonCommand::NameSubject { user } => {
             check_impartial(incident, cx.policy, actor)?;

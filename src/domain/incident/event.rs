@@ -12,7 +12,7 @@ use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::athena::LogQuestion;
 use crate::domain::hunt::{Hunted, Swept};
-use crate::domain::id::{IncidentId, RequestId, UserId};
+use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
@@ -92,6 +92,41 @@ pub enum Event {
     },
     /// Two people, one of them an approver, have accepted it.
     RiskAccepted,
+    /// Somebody says that they have done by hand what the bot may not.
+    HandDone {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// What they did.
+        done: String,
+        /// Why the step was there.
+        about: Digest,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// Somebody else has looked, and says so too.
+    HandConfirmed {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// Somebody took that back.
+    HandTakenBack {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// Who.
+        by: UserId,
+    },
     /// A responder asked for a search of CloudTrail's logs.
     LogsSearchAsked {
         /// Which, from 1.

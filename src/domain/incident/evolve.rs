@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
+use super::hands::Hand;
 use super::inventory::Taken;
 use super::logs;
 use super::overruling::Overruled;
@@ -60,6 +61,7 @@ fn open(record: &Record) -> Option<Incident> {
         quiet: Quiet::default(),
         verdict: None,
         breach: None,
+        hands: [].into(),
         risk: None,
         compromise: None,
         overruled: Vec::new(),
@@ -160,6 +162,21 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
                 risk.accepted_at.get_or_insert(at);
             }
         }
+        Event::HandDone { step, title, done, about, by, person } => {
+            let (by, person) = (by.clone(), person.clone());
+            let (title, done, about) = (title.clone(), done.clone(), about.clone());
+            incident.hands.insert(step.clone(), Hand { title, done, about, by, person, at, confirmed: None });
+        }
+        Event::HandConfirmed { step, by, .. } => {
+            if let Some(hand) = incident.hands.get_mut(step) {
+                hand.confirmed = Some((by.clone(), at));
+                put_in_place(incident, at);
+            }
+        }
+        Event::HandTakenBack { step, .. } => {
+            incident.hands.remove(step);
+            incident.risk = None;
+        }
         Event::ThingsLookedAt { by, things } => {
             incident.inventory.looked_at.extend(things.iter().map(|thing| (thing.clone(), by.clone())));
         }
@@ -257,12 +274,14 @@ fn note_change(incident: &mut Incident, request: RequestId, at: DateTime<Utc>) {
     let failed = incident.verdict.as_ref().is_some_and(|(last, _)| matches!(last.verdict, Verdict::Failed { .. }));
     match &mut incident.watch {
         Some(watch) if is_removal && !failed => (watch.changed_at, watch.checks) = (at, 0),
-        watch => {
-            *watch = Some(Watch { since: at, changed_at: at, checks: 0 });
-            // What was accepted was the containment as it stood.
-            incident.risk = None;
-        }
+        _ => put_in_place(incident, at),
     }
+}
+
+/// The containment is another from now on. What was accepted was the one that stood.
+fn put_in_place(incident: &mut Incident, at: DateTime<Utc>) {
+    incident.watch = Some(Watch { since: at, changed_at: at, checks: 0 });
+    incident.risk = None;
 }
 
 /// An inventory that shows the same as before is no change of the incident.

@@ -62,6 +62,7 @@ pub(super) fn note(incident: &mut Incident, event: &Event, at: DateTime<Utc>) {
             }
         }
         Event::ExecutionStarted { .. }
+        | Event::HandConfirmed { .. }
         | Event::Verified { .. }
         | Event::ExecutionFailed { .. }
         | Event::ExecutionUnknown { .. } => Quiet { since: Some(at), ..quiet.broken() },

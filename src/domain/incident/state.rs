@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
+use super::hands::Hand;
 use super::inventory::Taken;
 use super::logs::LogSearch;
 use super::overruling::Overruled;
@@ -74,6 +75,8 @@ pub struct Incident {
     pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.
     pub breach: Option<Box<Call>>,
+    /// What people say they have done by hand, by step.
+    pub hands: BTreeMap<StepId, Hand>,
     /// Who accepts the risk of the containment as it is.
     pub risk: Option<Box<Risk>>,
     /// Set by a responder.

@@ -6,6 +6,7 @@ mod doors;
 mod eradication;
 mod execution;
 mod glass;
+mod hands;
 mod hunt;
 mod inventory;
 mod logs;
