@@ -234,6 +234,11 @@ impl Action {
         self.change().is_repeatable()
     }
 
+    /// Whether something is gone after it that nobody can put back as it was: never one person's alone.
+    pub fn destroys(&self) -> bool {
+        self.class() == ActionClass::Eradicate || self.change().destroys()
+    }
+
     /// The request that it takes back, if it is an undo.
     pub fn undoes(&self) -> Option<RequestId> {
         self.change().undoes()

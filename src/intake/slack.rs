@@ -12,6 +12,7 @@ use super::bounded;
 use super::slash::{self, Slash};
 use super::submission::{self, FieldErrors, Submission};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
+use crate::domain::incident::command::Attempt;
 use crate::ports::ReplyTo;
 
 /// Button names: Slack's `action_id`.
@@ -138,6 +139,36 @@ impl Click {
             | Self::Retract { request }
             | Self::NotMe { request } => request.incident(),
         }
+    }
+
+    /// What somebody tries with it.
+    pub fn attempt(&self) -> Attempt<'_> {
+        let (name, request, digest) = match self {
+            Self::Request { .. } | Self::RequestAll { .. } => ("request", None, None),
+            Self::Undo { .. } => ("ask to undo", None, None),
+            Self::Approve { request, digest } => ("approve", Some(*request), Some(digest.as_str())),
+            Self::BreakGlass { request, digest } => ("break the glass", Some(*request), Some(digest.as_str())),
+            Self::Deny { request, digest } => ("deny", Some(*request), Some(digest.as_str())),
+            Self::Ratify { request } => ("ratify", Some(*request), None),
+            Self::Contest { request } => ("contest", Some(*request), None),
+            Self::Withdraw { request } => ("withdraw", Some(*request), None),
+            Self::Cancel { request } => ("cancel", Some(*request), None),
+            Self::Retract { request } => ("retract", Some(*request), None),
+            Self::NotMe { request } => ("say that it was not them", Some(*request), None),
+            Self::Unfreeze { .. } => ("lift the freeze", None, None),
+            Self::AcceptRisk { .. } => ("accept the risk", None, None),
+            Self::LookAt { .. } => ("look at what no event explains", None, None),
+            Self::NameSubject { .. } => ("name somebody", None, None),
+            Self::Overrule { .. } => ("say who it was", None, None),
+            Self::LookAgain { .. } => ("look again", None, None),
+            Self::CompromiseTime { .. } => ("set the compromise time", None, None),
+            Self::LogsAsk { .. } => ("ask for a search of the logs", None, None),
+            Self::LogsRun { .. } => ("search the logs", None, None),
+            Self::LogsCancel { .. } => ("end a search of the logs", None, None),
+            Self::Lead { .. } => ("take the lead", None, None),
+            Self::Close { .. } => ("close", None, None),
+        };
+        Attempt { name, request, digest }
     }
 
     fn parse(action_id: &str, value: &str) -> Option<Self> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::blocks::{code, escape, section, summary, time};
 use super::{Card, To, hunt, inventory};
 use crate::domain::alert::{Alert, AlertSource};
+use crate::domain::approval::Request;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::{Call, Hunted};
 use crate::domain::id::RequestId;
@@ -107,6 +108,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             format!(":rotating_light: {} contested {}. {}", mention(by), all(request), escape(reason))
         }
         Event::ContainmentChecked { lost, new_keys, .. } => return alarm(incident, lost, new_keys),
+        Event::ContainmentUnread { unread } => cannot_be_read(incident, unread),
         Event::RequestDenied { request, by, reason } => {
             format!(":no_entry: {} denied {}. {}", mention(by), all(request), escape(reason))
         }
@@ -292,6 +294,28 @@ fn got_through(incident: &Incident, call: &Call) -> String {
     )
 }
 
+/// What is no longer known to hold: those who put it in place are called.
+fn cannot_be_read(incident: &Incident, unread: &[Lost]) -> String {
+    let mut call: BTreeSet<String> = incident.lead.iter().map(mention).collect();
+    let mut lines = Vec::new();
+    for Lost { request, why } in unread {
+        let Some(found) = incident.requests.get(request) else { continue };
+        call.extend(behind(found));
+        lines.push(format!("• {request} {}: {}", escape(&found.plan.action.title()), escape(why)));
+    }
+    format!(
+        ":rotating_light: *The bot cannot see any more whether the containment holds.* {}\n{}\nSomebody may have taken its \
+         rights away to hide what they do: look in AWS yourself.",
+        call.into_iter().collect::<Vec<_>>().join(" "),
+        lines.join("\n")
+    )
+}
+
+/// Who has asked for it and who has said yes.
+fn behind(request: &Request) -> impl Iterator<Item = String> {
+    [mention(&request.requested_by)].into_iter().chain(request.approvals.iter().map(|a| mention(&a.user)))
+}
+
 /// What somebody has taken away since, or made: those who put it in place are called.
 fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId]) -> Option<String> {
     if lost.is_empty() && new_keys.is_empty() {
@@ -301,8 +325,7 @@ fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId]) -> Option
     let mut lines = Vec::new();
     for Lost { request, why } in lost {
         let Some(found) = incident.requests.get(request) else { continue };
-        call.insert(mention(&found.requested_by));
-        call.extend(found.approvals.iter().map(|approval| mention(&approval.user)));
+        call.extend(behind(found));
         lines.push(format!(
             "• {request} no longer holds: {}. Ask again: {}",
             escape(why),

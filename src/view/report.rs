@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 use super::announcement::phase;
-use crate::domain::approval::{Request, RequestState};
+use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undone_by;
@@ -38,6 +38,14 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
     if let Some(closing) = &incident.closing {
         let note = text(&closing.note);
         line("Closed", &format!("{} by {} as {}. {note}", moment(closing.at), closing.by, closing.outcome.label()));
+    }
+    let alone: Vec<&Request> = incident.requests.values().filter(|request| request.glass.is_some()).collect();
+    if !alone.is_empty() {
+        out.push_str("\n## On one person's word\n\n");
+        for request in alone {
+            let _ = writeln!(out, "- {}: {}", request.id, text(&request.plan.action.title()));
+            out.extend(request.glass.iter().map(broken_glass));
+        }
     }
     out.push_str("\n## Changes in AWS\n\n");
     if incident.requests.is_empty() {
@@ -75,7 +83,13 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
     for approval in &request.approvals {
         let _ = writeln!(out, "- approved by {} at {}", approval.user, moment(approval.at));
     }
+    out.extend(request.glass.iter().map(broken_glass));
     let _ = writeln!(out, "- outcome: {}", text(&state));
+    for (seen, what) in [(&request.lost, "no longer in force"), (&request.unread, "not readable any more")] {
+        if let Some((at, why)) = seen {
+            let _ = writeln!(out, "- {what} since {}: {}", moment(*at), text(why));
+        }
+    }
     let _ = writeln!(out, "- digest `{}`, before-image `{}`", request.digest, request.plan.before_hash);
     let sent = match &request.state {
         RequestState::Executing(execution) => execution.sent.as_slice(),
@@ -88,6 +102,16 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
         let _ = writeln!(out, "- sent: `{}`", call.cli(&request.plan.region).replace('`', "'"));
     }
     out.push('\n');
+}
+
+/// Who ran it alone, and what a second person has said of it.
+fn broken_glass(glass: &Glass) -> String {
+    let judged = match &glass.debt {
+        Debt::Open => "nobody has said yet whether that was right".to_owned(),
+        Debt::Ratified { by, at } => format!("ratified by {by} at {}", moment(*at)),
+        Debt::Contested { by, reason, at } => format!("contested by {by} at {}: {}", moment(*at), text(reason)),
+    };
+    format!("- run by {} alone at {}: {}; {judged}\n", glass.user, moment(glass.at), text(&glass.reason))
 }
 
 /// The event's name and who and what it is about; the log has the rest.

@@ -34,6 +34,7 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
         (_, Some(r)) => match undone_by(incident, r.id) {
             Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
             None if r.lost.is_some() => (":rotating_light:", "no longer in force".to_owned()),
+            None if r.unread.is_some() => (":grey_question:", "not known whether it is still in force".to_owned()),
             None => (mark(&r.state), r.state.in_words()),
         },
     };
@@ -182,6 +183,15 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
             let undo = undone_by(incident, request.id).map(|r| r.id.to_string()).unwrap_or_default();
             format!(":leftwards_arrow_with_hook: *Undone by {undo}.* It was in force until then.")
         }
+        RequestState::Verified { .. } if request.unread.is_some() => {
+            let (at, why) = request.unread.clone().unwrap_or_default();
+            format!(
+                ":grey_question: *Not known whether it is still in force:* AWS has not been readable for it since {}. {}\n\
+                 Somebody may have taken the bot's rights away to hide that: look in AWS yourself.",
+                time(at),
+                why_of(&why)
+            )
+        }
         RequestState::Verified { at, sent } if sent.is_empty() => {
             format!(
                 ":large_green_circle: *AWS already was as wanted* when it was read at {}. Nothing was sent.{}",
@@ -301,7 +311,7 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             let deny = button(name::DENY, "Deny…", &value, Look::Danger);
             let retract = (!request.approvals.is_empty()).then_some(retract);
             let contains = action.class() == ActionClass::Contain;
-            let alone = (whole && contains).then(|| break_glass(policy, &value)).flatten();
+            let alone = (whole && contains && !action.destroys()).then(|| break_glass(policy, &value)).flatten();
             let approve = whole.then_some(approve).into_iter();
             let elements: Vec<Value> = approve.chain([deny, withdraw, cancel]).chain(retract).chain(alone).collect();
             row(&elements)

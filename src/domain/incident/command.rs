@@ -215,6 +215,29 @@ impl PersonCommand {
     }
 }
 
+/// What somebody tried, as the log keeps it when they are told no.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Attempt<'a> {
+    /// In words.
+    pub name: &'a str,
+    /// On which request.
+    pub request: Option<RequestId>,
+    /// The digest on the button that they pressed.
+    pub digest: Option<&'a str>,
+}
+
+impl<'a> From<&'a PersonCommand> for Attempt<'a> {
+    fn from(command: &'a PersonCommand) -> Self {
+        let digest = match command {
+            PersonCommand::Approve { digest_shown, .. }
+            | PersonCommand::BreakGlass { digest_shown, .. }
+            | PersonCommand::Deny { digest_shown, .. } => Some(digest_shown.as_str()),
+            _ => None,
+        };
+        Self { name: command.name(), request: command.request(), digest }
+    }
+}
+
 /// What the engine brings back from outside.
 #[derive(Debug)]
 pub enum Report {

@@ -302,6 +302,11 @@ pub enum Event {
         /// What could not be read, a sentence each.
         unread: Vec<String>,
     },
+    /// What was put in place could be read before, and now it cannot: whether it holds is not known.
+    ContainmentUnread {
+        /// Which, and why.
+        unread: Vec<Lost>,
+    },
     /// Another request for the same step has taken its place.
     RequestSuperseded {
         /// What.
@@ -450,6 +455,12 @@ pub enum Event {
         attempt: String,
         /// On which request.
         request: Option<RequestId>,
+        /// The digest on the button that they pressed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
+        /// By which rules.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy_version: Option<String>,
         /// What they were told.
         refusal: Refusal,
     },
@@ -464,7 +475,7 @@ pub enum Event {
     },
 }
 
-/// A containment that AWS does not show any more.
+/// A containment that AWS does not show any more, or that cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Lost {
     /// What had put it in place.

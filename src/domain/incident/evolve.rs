@@ -112,6 +112,13 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
         | Event::TrailSwept { .. } => {}
+        Event::ContainmentUnread { unread } => {
+            for Lost { request, why } in unread {
+                if let Some(request) = incident.requests.get_mut(request) {
+                    request.unread = Some((at, why.clone()));
+                }
+            }
+        }
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
             let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
@@ -299,11 +306,13 @@ fn note_check(incident: &mut Incident, held: &[RequestId], lost: &[Lost], new_ke
     for id in held {
         if let Some(request) = incident.requests.get_mut(id) {
             request.held(at);
+            request.unread = None;
         }
     }
     for Lost { request, why } in lost {
         if let Some(request) = incident.requests.get_mut(request) {
             request.lost.get_or_insert_with(|| (at, why.clone()));
+            request.unread = None;
         }
     }
     incident.new_keys.extend(new_keys.iter().cloned());

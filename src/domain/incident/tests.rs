@@ -5,6 +5,7 @@ mod containment;
 mod doors;
 mod eradication;
 mod execution;
+mod freeze;
 mod glass;
 mod hands;
 mod hunt;

@@ -92,5 +92,15 @@ pub(super) fn check(
     if held.is_empty() && lost.is_empty() && new.is_empty() && unread.is_empty() {
         return Vec::new();
     }
-    vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }]
+    let mut events = vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }];
+    // Said once, until it can be read again.
+    let unread = looked.iter().filter_map(|(id, now)| {
+        watched(incident).find(|request| request.id == *id && request.unread.is_none())?;
+        Some(Lost { request: *id, why: now.as_ref().err()?.clone() })
+    });
+    let unread: Vec<Lost> = unread.collect();
+    if !unread.is_empty() {
+        events.push(Event::ContainmentUnread { unread });
+    }
+    events
 }

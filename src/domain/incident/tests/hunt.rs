@@ -57,7 +57,7 @@ fn through(at: DateTime<Utc>, principal: &str) -> Call {
 }
 
 impl Case {
-    fn found(&mut self, found: Hunted) {
+    pub(super) fn found(&mut self, found: Hunted) {
         self.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
     }
 
@@ -253,7 +253,7 @@ fn a_press_on_an_older_card_accepts_nothing() {
     assert!(matches!(case.act("U1", stale), Err(Refusal::NotApplicable(why)) if why.contains("has changed")));
 }
 
-fn password(of: &str) -> Reached {
+pub(super) fn password(of: &str) -> Reached {
     Reached { access_key_id: None, how: Some("CreateLoginProfile".into()), ..reached("-", of) }
 }
 
