@@ -17,7 +17,7 @@ use crate::domain::incident::decide::{self, Context};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
-use crate::domain::incident::risk;
+use crate::domain::incident::{hands, risk};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::Step;
 use crate::domain::incident::together::{left_out, open_steps};
@@ -313,6 +313,17 @@ impl Engine {
             Err(refusal) => {
                 Err(Box::pin(self.audit(&incident, &actor, attempted("accept the risk", None), refusal)).await)
             }
+        }
+    }
+
+    /// Whether somebody may say that a step is done by hand, before they are shown the form: the step.
+    pub async fn may_say_done(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Step, EngineError> {
+        let actor = self.actor(by).await;
+        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        let policy = self.policy().await;
+        match hands::may_say(&incident, &actor, step, self.context(&policy)) {
+            Ok(step) => Ok(step),
+            Err(no) => Err(Box::pin(self.audit(&incident, &actor, "say that it is done by hand", None, no)).await),
         }
     }
 

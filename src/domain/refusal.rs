@@ -123,6 +123,8 @@ pub enum Refusal {
     InTheFuture,
     #[error("Not closed as resolved, because containment is not done: {}. Do that first, or close it with a note that says why it is resolved all the same.", left_over(.0))]
     NotContained(Vec<String>),
+    #[error("Not closed as resolved, because eradication is not done: {}. Wait for it or do it, or close it with a note that says why it is resolved all the same.", .0.join("; "))]
+    NotEradicated(Vec<String>),
     #[error("The rules in irp.toml have changed since {0} was asked for. Ask again from the step's card.")]
     RulesChanged(RequestId),
     #[error("{0} is protected: {1}")]

@@ -45,6 +45,12 @@ pub mod button {
     pub const UNFREEZE: &str = "irp.unfreeze";
     /// Accept the risk of a containment that is not proven.
     pub const ACCEPT_RISK: &str = "irp.accept_risk";
+    /// Say that one has done by hand what the bot may not.
+    pub const SAY_DONE: &str = "irp.say_done";
+    /// Confirm that somebody else has.
+    pub const CONFIRM_DONE: &str = "irp.confirm_done";
+    /// Take that back.
+    pub const TAKE_BACK_DONE: &str = "irp.take_back_done";
     /// Say that one has looked at what no event explains.
     pub const LOOK_AT: &str = "irp.look_at";
     /// Name somebody whom the incident is about.
@@ -86,6 +92,9 @@ pub enum Click {
     NotMe { request: RequestId },
     Unfreeze { incident: IncidentId },
     AcceptRisk { incident: IncidentId, shown: i64 },
+    SayDone { incident: IncidentId, step: StepId },
+    ConfirmDone { incident: IncidentId, step: StepId, shown: String },
+    TakeBackDone { incident: IncidentId, step: StepId, shown: String },
     LookAt { incident: IncidentId, shown: String },
     NameSubject { incident: IncidentId },
     Overrule { incident: IncidentId },
@@ -107,6 +116,9 @@ impl Click {
             | Self::RequestAll { incident }
             | Self::Unfreeze { incident }
             | Self::AcceptRisk { incident, .. }
+            | Self::SayDone { incident, .. }
+            | Self::ConfirmDone { incident, .. }
+            | Self::TakeBackDone { incident, .. }
             | Self::LookAt { incident, .. }
             | Self::NameSubject { incident }
             | Self::Overrule { incident }
@@ -176,6 +188,16 @@ impl Click {
             button::NOT_ME => Self::NotMe { request: first.parse().ok()? },
             button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()? },
             button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
+            button::SAY_DONE => Self::SayDone { incident: first.parse().ok()?, step: second.parse().ok()? },
+            button::CONFIRM_DONE | button::TAKE_BACK_DONE => {
+                let (step, shown) = second.split_once(' ')?;
+                let (incident, step, shown) = (first.parse().ok()?, step.parse().ok()?, shown.to_owned());
+                if action_id == button::CONFIRM_DONE {
+                    Self::ConfirmDone { incident, step, shown }
+                } else {
+                    Self::TakeBackDone { incident, step, shown }
+                }
+            }
             button::LOOK_AT => Self::LookAt { incident: first.parse().ok()?, shown: second.to_owned() },
             button::NAME_SUBJECT => Self::NameSubject { incident: first.parse().ok()? },
             button::OVERRULE => Self::Overrule { incident: first.parse().ok()? },

@@ -35,7 +35,7 @@ pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
         .filter_map(|(i, record)| {
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
-                Event::InventoryTaken { found: Some(found) } => inventory::news(found, taken.replace(found)),
+                Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
                 event => note(incident, event),
             };
             let text = summary(&said?);
@@ -147,6 +147,23 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             ":ballot_box_with_check: *The risk is accepted:* the response goes on without proof that the containment holds."
                 .to_owned()
         }
+        Event::HandDone { title, done, by, .. } => format!(
+            ":raised_hand: {} says that this is done by hand: *{}*. {}\nSomebody else has to look, and confirm it on its card.",
+            mention(by),
+            escape(title),
+            escape(done)
+        ),
+        Event::HandConfirmed { title, by, .. } => format!(
+            ":ballot_box_with_check: {} has looked and confirms that it is done by hand: *{}*. It counts from now on; nothing \
+             was read back from AWS.",
+            mention(by),
+            escape(title)
+        ),
+        Event::HandTakenBack { title, by, .. } => format!(
+            ":leftwards_arrow_with_hook: {} takes back that it was done by hand: *{}*. It counts as not done.",
+            mention(by),
+            escape(title)
+        ),
         Event::Frozen { by, request } => format!(
             ":rotating_light: *{} says that {request} was not them. Approvals of this incident are frozen:* nothing is \
              approved and nothing runs until the lead and another approver lift it, with the button on the announcement. \

@@ -54,6 +54,17 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
     for request in incident.requests.values() {
         change(&mut out, incident, request);
     }
+    if !incident.hands.is_empty() {
+        out.push_str("\n## Done by hand\n\nPeople's word: nothing of it was read back from AWS.\n\n");
+    }
+    for hand in incident.hands.values() {
+        let confirmed = match &hand.confirmed {
+            Some((by, at)) => format!("confirmed by {by} at {}", moment(*at)),
+            None => "confirmed by nobody".to_owned(),
+        };
+        let (title, done, at) = (text(&hand.title), text(&hand.done), moment(hand.at));
+        let _ = writeln!(out, "- {title}: said by {} at {at}, {confirmed}. {done}", hand.by);
+    }
     out.push_str("\n## Timeline\n\n| when | what |\n| --- | --- |\n");
     for record in records {
         let _ = writeln!(out, "| {} | {} |", moment(record.at), text(&in_words(&record.event)));
@@ -107,7 +118,7 @@ fn broken_glass(glass: &Glass) -> String {
 fn in_words(event: &Event) -> String {
     let value = serde_json::to_value(event).unwrap_or_default();
     let mut words = value["type"].as_str().unwrap_or_default().to_owned();
-    for member in ["request", "by", "attempt", "why", "reason", "refusal", "error", "outcome"] {
+    for member in ["request", "title", "done", "by", "attempt", "why", "reason", "refusal", "error", "outcome"] {
         match &value[member] {
             serde_json::Value::Null => {}
             serde_json::Value::String(text) => words.extend([" · ", member, " ", text]),

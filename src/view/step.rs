@@ -7,10 +7,12 @@ use super::blocks::{
     Look, actions, button, code, confirmed, context, cut, escape, header, preformatted, section, summary, time,
 };
 use super::burst::{decided_together, title};
+use super::by_hand;
 use super::plan_file::where_to_read;
 use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::eradication::is_done;
+use crate::domain::incident::hands::said;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
 use crate::domain::incident::whole::{Whole, calls_text, fits, shown, undo_text};
@@ -27,7 +29,7 @@ const WHY_CHARS_MAX: usize = 1_000;
 pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recused) -> Message {
     let request = incident.requests_for(&step.id).next();
     let (mark, state) = match (&step.offer, request) {
-        (Offer::Refused { .. }, _) => (":no_entry:", "not for the bot".to_owned()),
+        (Offer::Refused { .. }, _) => by_hand::state(said(incident, step)),
         (_, None) => (":white_circle:", "not asked for yet".to_owned()),
         (_, Some(r)) => match undone_by(incident, r.id) {
             Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
@@ -40,6 +42,7 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
     match (&step.offer, request) {
         (Offer::Refused { why, instead }, _) => {
             blocks.push(section(&format!("{}\n*Instead:* {}", escape(why), escape(instead))));
+            blocks.extend(by_hand::blocks(incident, step));
         }
         (Offer::Action(action), None) => {
             blocks.push(section(&format!("{}\n{}", escape(&step.why), escape(&action.effect()))));

@@ -251,6 +251,20 @@ impl Workers {
                 self.engine.may_accept_risk(id, user, *shown).await?;
                 return Ok(self.show(inbound, &forms::accept_risk(id, *shown)).await);
             }
+            Click::SayDone { step, .. } => {
+                let step = self.engine.may_say_done(id, user, step).await?;
+                return Ok(self.show(inbound, &forms::say_done(id, &step)).await);
+            }
+            Click::ConfirmDone { step, shown, .. } => {
+                let command = PersonCommand::ConfirmDone { step: step.clone(), shown: shown.clone() };
+                self.engine.act(id, user, command).await?;
+                replies::said("It counts as done now, in your name and that of another. Nothing was read back from AWS.")
+            }
+            Click::TakeBackDone { step, shown, .. } => {
+                let command = PersonCommand::TakeBackDone { step: step.clone(), shown: shown.clone() };
+                self.engine.act(id, user, command).await?;
+                replies::said("It is taken back: the step counts as not done.")
+            }
             Click::LookAt { shown, .. } => {
                 self.engine.act(id, user, PersonCommand::LookAt { shown: shown.clone() }).await?;
                 replies::said("It is on record in your name that you have looked at these. Nothing was changed in AWS.")
@@ -359,6 +373,11 @@ impl Workers {
                 } else {
                     "Your acceptance is recorded. It takes a second person, and one of the two has to be an approver."
                 })
+            }
+            Submission::SayDone { incident, step, done } => {
+                let command = PersonCommand::SayDone { step: step.clone(), done: done.clone() };
+                self.engine.act(*incident, user, command).await?;
+                replies::said("Your word is recorded. It counts once somebody else has looked and confirmed it on the card.")
             }
             Submission::CompromiseTime { incident, at, basis } => {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };

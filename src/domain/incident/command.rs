@@ -96,6 +96,27 @@ pub enum PersonCommand {
         /// Why.
         reason: String,
     },
+    /// Say that one has done by hand what the bot may not.
+    SayDone {
+        /// Which step.
+        step: StepId,
+        /// What was done.
+        done: String,
+    },
+    /// Confirm that somebody else has.
+    ConfirmDone {
+        /// Which step.
+        step: StepId,
+        /// What names their word on the button.
+        shown: String,
+    },
+    /// Take that back.
+    TakeBackDone {
+        /// Which step.
+        step: StepId,
+        /// What names the word on the button.
+        shown: String,
+    },
     /// Say that one has looked at things that no event explains.
     LookAt {
         /// What names them on the button.
@@ -161,6 +182,9 @@ impl PersonCommand {
             Self::NotMe { .. } => "say that it was not them",
             Self::Unfreeze => "lift the freeze",
             Self::AcceptRisk { .. } => "accept the risk",
+            Self::SayDone { .. } => "say that it is done by hand",
+            Self::ConfirmDone { .. } => "confirm what was done by hand",
+            Self::TakeBackDone { .. } => "take back that it was done by hand",
             Self::LookAt { .. } => "look at what no event explains",
             Self::NameSubject { .. } => "name somebody",
             Self::Overrule { .. } => "say who it was",

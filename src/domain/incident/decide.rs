@@ -11,7 +11,7 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{doors, eradication, freeze, hunting, inventory, logs, overruling, risk, together, watch, whole};
+use super::{doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
@@ -175,6 +175,12 @@ pub fn decide(
             let reason = needed(&reason)?;
             risk::accept(incident, actor, shown, reason, cx)
         }
+        PersonCommand::SayDone { step, done } => {
+            let done = needed(&done)?;
+            hands::say(incident, actor, &step, done, cx)
+        }
+        PersonCommand::ConfirmDone { step, shown } => hands::confirm(incident, actor, &step, &shown, cx),
+        PersonCommand::TakeBackDone { step, shown } => hands::take_back(incident, actor, &step, &shown, cx),
         PersonCommand::LookAt { shown } => inventory::look(incident, actor, &shown, cx),
         PersonCommand::NameSubject { user } => {
             check_impartial(incident, cx.policy, actor)?;
@@ -313,6 +319,10 @@ fn close(
     if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !contained(incident, cx.playbook) {
         let left = missing(incident, cx.playbook).into_iter().map(|(step, _)| step.title).collect();
         return Err(Refusal::NotContained(left));
+    }
+    let lacking = quiet::lacking(incident, cx.playbook);
+    if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !lacking.is_empty() {
+        return Err(Refusal::NotEradicated(lacking));
     }
     if let Some(owing) = incident.requests.values().find(|r| r.glass.as_ref().is_some_and(|g| g.debt == Debt::Open)) {
         return Err(Refusal::DebtOpen(owing.id));
