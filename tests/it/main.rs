@@ -23,6 +23,7 @@ mod model;
 mod organization;
 mod pack;
 mod peers;
+mod permission_sets;
 mod program;
 mod redis_proxy;
 mod redis_server;

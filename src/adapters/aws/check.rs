@@ -200,8 +200,11 @@ pub const ORGANIZATION_READS: [Actions; 1] = [(
         "organizations:ListRoots",
         "sso:DescribeAccountAssignmentDeletionStatus",
         "sso:DescribePermissionSet",
+        "sso:DescribePermissionSetProvisioningStatus",
+        "sso:GetInlinePolicyForPermissionSet",
         "sso:ListAccountAssignmentsForPrincipal",
         "sso:ListInstances",
+        "sso:ListPermissionSets",
         "sso:ListPermissionSetsProvisionedToAccount",
     ],
 )];
@@ -219,6 +222,9 @@ pub const ORGANIZATION_CONTAINS: [Actions; 1] = [(
         "organizations:UpdatePolicy",
         "sso:CreateAccountAssignment",
         "sso:DeleteAccountAssignment",
+        "sso:DeleteInlinePolicyFromPermissionSet",
+        "sso:ProvisionPermissionSet",
+        "sso:PutInlinePolicyToPermissionSet",
     ],
 )];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.
