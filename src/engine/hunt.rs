@@ -171,6 +171,8 @@ impl<'a> Search<'a> {
             question: attribution::Question {
                 credentials: stolen,
                 since: hunting::since(incident),
+                presumed: incident.compromise.is_none(),
+                suspects: hunting::suspects(incident),
                 words: overruling::words(incident),
             },
             names: name.into_iter().collect(),
