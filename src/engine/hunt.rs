@@ -443,14 +443,9 @@ impl<'a> Search<'a> {
             regions.push(Watched { region, covered_until: None, unread: Some(why.clone()) });
         }
         let calls = calls(analysis);
-<<<<<<< HEAD
-        let last_denied = calls.iter().rev().find(|call| !call.worked).cloned();
+        let last_denied = calls.iter().rev().find(|call| !call.worked && call.error.is_none()).cloned();
         let (began_at, told_at) = (Some(self.now), self.incident.told_at);
         let swept = Swept { regions, last_denied, began_at, told_at };
-=======
-        let last_denied = calls.iter().rev().find(|call| !call.worked && call.error.is_none()).cloned();
-        let swept = Swept { regions, last_denied, told_at: self.incident.told_at };
->>>>>>> truth
         Ok(Sweep { found, swept, calls })
     }
 }
