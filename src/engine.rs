@@ -323,7 +323,10 @@ impl Engine {
         let policy = self.policy().await;
         match hands::may_say(&incident, &actor, step, self.context(&policy)) {
             Ok(step) => Ok(step),
-            Err(no) => Err(Box::pin(self.audit(&incident, &actor, "say that it is done by hand", None, no)).await),
+            Err(refusal) => {
+                let attempt = attempted("say that it is done by hand", None);
+                Err(Box::pin(self.audit(&incident, &actor, attempt, refusal)).await)
+            }
         }
     }
 

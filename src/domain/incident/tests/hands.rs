@@ -124,7 +124,9 @@ fn nobody_vouches_in_a_freeze_or_after_the_end() {
     case.act("U1", PersonCommand::NotMe { request: super::case::request(1) }).unwrap();
     assert!(matches!(case.says("U2", FAR), Err(Refusal::Frozen { .. })));
     assert!(matches!(case.confirms("U2", FAR), Err(Refusal::Frozen { .. })));
+    assert!(matches!(case.takes_back("U1", FAR), Err(Refusal::Disputed(_))), "their account is in other hands");
     case.takes_back("U2", FAR).unwrap();
+    let mut case = far();
     case.act("U2", PersonCommand::Close { outcome: Outcome::FalsePositive, note: String::new() }).unwrap();
     assert!(matches!(case.says("U2", FAR), Err(Refusal::Closed(_))));
 }
