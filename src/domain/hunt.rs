@@ -16,6 +16,7 @@ pub mod cover;
 pub mod findings;
 pub mod pivot;
 pub mod redaction;
+pub mod room;
 
 /// What a search has shown so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -134,7 +135,7 @@ pub struct Living {
     pub until: DateTime<Utc>,
 }
 
-/// A call of the attacker's that AWS has let through or denied.
+/// A call of the attacker's, and what AWS made of it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// When, by AWS's clock.
@@ -149,8 +150,11 @@ pub struct Call {
     pub principal: String,
     /// Where it was recorded.
     pub region: String,
-    /// Let through, or denied.
+    /// Whether it did what was asked.
     pub worked: bool,
+    /// Why it failed where it was not denied: it may have been let through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// How far the trail of one Region has been read.

@@ -117,7 +117,7 @@ impl Thing {
 fn has_part(trace: &Trace, part: &str) -> bool {
     trace.deeds.iter().filter(|deed| deed.by_attacker).any(|deed| match deed.operation.as_str() {
         "CreateLoginProfile" => part == evidence::PASSWORD,
-        "CreatePolicyVersion" => deed.what == part,
+        "CreatePolicyVersion" | "CreateLaunchTemplateVersion" => deed.what == part,
         _ => false,
     })
 }

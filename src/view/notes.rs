@@ -128,6 +128,14 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", title(request)),
         Event::VerdictReached { judged } => match &judged.verdict {
             Verdict::Failed { call } => got_through(incident, call),
+            Verdict::Unclear { call } => format!(
+                ":warning: *A call of the attacker's after the containment was not denied:* {} at {} failed with {} (event \
+                 {}). It may have been let through, and there is no proof before that is settled.",
+                code(&call.what),
+                time(call.at),
+                code(call.error.as_deref().unwrap_or("no reason given")),
+                code(&call.event_id)
+            ),
             Verdict::Verified => {
                 ":large_green_circle: *Containment is verified:* nothing of the attacker's has worked for 30 minutes, in \
                  every Region searched."

@@ -143,6 +143,25 @@ async fn whoever_gets_through_fails_it_and_leads_back_to_containment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_trail_shows_late_still_turns_the_verdict() {
+    let (w, _) = contained().await;
+    pass(&w, 2).await;
+    let session: KeyPair = w.account.mint_session("app-deploy/backup-job").unwrap();
+    w.account.set_trail_delay(TimeDelta::minutes(60));
+    let iam = aws_sdk_iam::Client::new(&w.sdk(&session));
+    iam.list_roles().send().await.expect("a session from after the cut-off works");
+    w.account.set_trail_delay(TimeDelta::minutes(5));
+    for minutes in [1, 31, 6] {
+        pass(&w, minutes).await;
+    }
+    w.until_card(PROOF, "verified").await;
+    pass(&w, 15).await;
+    pass(&w, 15).await;
+    w.until_card(PROOF, "failed").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_people_can_go_on_without_proof_and_nobody_alone() {
     let (w, _) = contained().await;
     w.until("it can be accepted", |w| w.offers(PROOF, "irp.accept_risk")).await;

@@ -81,6 +81,8 @@ impl Removal {
             | Action::TerminateInstance(_)
             | Action::StopScalingGroup(_)
             | Action::CancelSpotRequest(_)
+            | Action::DeleteFleet(_)
+            | Action::RestoreLaunchTemplate(_)
             | Action::DeleteFunction(_)
             | Action::RemoveRule(RemoveRule { put: false, .. }) => true,
             Action::DeleteRole(of) => proven || (contained && lets_in(incident, &of.role_name)),
@@ -225,9 +227,14 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
     // The same name can stand in several Regions.
     let regional = |(rank, action)| {
         let mut suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
-        // Another step than the one that has stopped it.
-        if matches!(action, Action::DeleteScalingGroup(_)) {
-            suffix = format!("{}.deleted.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        // Other steps than the one that has stopped it.
+        let stage = match action {
+            Action::DeleteWarmPool(_) => Some("pool"),
+            Action::DeleteScalingGroup(_) => Some("deleted"),
+            _ => None,
+        };
+        if let Some(stage) = stage {
+            suffix = format!("{}.{stage}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
         }
         vec![Removal::new(rank, trace, &suffix, action)]
     };
@@ -462,5 +469,6 @@ const fn goes_by_events(action: &Action) -> bool {
             | Action::UnshareSnapshot(_)
             | Action::UnshareImage(_)
             | Action::RestoreFunctionCode(_)
+            | Action::RestoreLaunchTemplate(_)
     )
 }

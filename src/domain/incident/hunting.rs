@@ -28,6 +28,11 @@ pub fn since(incident: &Incident) -> Option<DateTime<Utc>> {
     stolen_at.or_else(|| incident.first_seen_at().map(|seen_at| seen_at - SEEN_LATE))
 }
 
+/// Addresses from which an alert has seen the credential used.
+pub fn suspects(incident: &Incident) -> Vec<String> {
+    incident.findings.values().filter_map(|finding| finding.remote_address.clone()).collect()
+}
+
 /// Whether what such a principal did can be followed through the trail.
 pub const fn is_followed(kind: PrincipalKind) -> bool {
     matches!(kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser | PrincipalKind::AssumedRole)

@@ -12,6 +12,7 @@ mod hunt;
 mod inventory;
 mod logs;
 mod quiet;
+mod scaling;
 mod together;
 mod watch;
 mod whole;

@@ -282,14 +282,16 @@ impl TrailStore for Port {
     async fn keep_page(
         &self,
         id: IncidentId,
-        records: &BTreeMap<String, String>,
-        (name, mark): (&str, &Mark),
+        new: &BTreeMap<String, String>,
+        gone: &BTreeSet<String>,
+        marks: &[(&str, &Mark)],
     ) -> Result<(), StoreError> {
         self.reach().await?;
         let trail = &mut self.sim.state().logs.trails;
         let trail = trail.entry(id).or_default();
-        trail.records.extend(records.clone());
-        trail.marks.insert(name.to_owned(), mark.clone());
+        trail.records.extend(new.clone());
+        trail.records.retain(|event, _| !gone.contains(event));
+        trail.marks.extend(marks.iter().map(|(name, mark)| ((*name).to_owned(), (*mark).clone())));
         Ok(())
     }
 }

@@ -1,7 +1,5 @@
 //! What is offered for removal, when and in which order.
 
-use std::collections::BTreeMap;
-
 use super::case::{Case, KEY, OTHER_KEY};
 use crate::domain::action::{Action, DeactivateAccessKey};
 use crate::domain::hunt::{Hunted, Reached, Trace};
@@ -12,7 +10,6 @@ use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{contained, missing, steps};
 use crate::domain::incident::together::open_steps;
 use crate::domain::incident::verdict::{Judged, Verdict};
-use crate::domain::observation::{Instance, Member, Observation, ScalingGroup};
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
@@ -50,7 +47,7 @@ pub(super) fn hunted(case: &mut Case, footprint: Vec<Trace>) {
     case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, ..Hunted::default() }) }]);
 }
 
-fn kinds(case: &Case) -> Vec<(&'static str, String)> {
+pub(super) fn kinds(case: &Case) -> Vec<(&'static str, String)> {
     removals(&case.incident).iter().map(|r| (r.action.kind(), r.action.target().to_owned())).collect()
 }
 
@@ -302,96 +299,6 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
     assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
     let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
     assert_eq!(hands, ["by its name only", "nightly", "bills"], "configuration is for people to put back");
-}
-
-/// A group with these instances, and an instance.
-fn group(members: &[(&str, bool)]) -> Observation {
-    let member = |(id, launched): &(&str, bool)| {
-        ((*id).to_owned(), Member { lifecycle: "InService".into(), launched: *launched })
-    };
-    Observation::ScalingGroup(ScalingGroup {
-        arn: "arn:aws:autoscaling:us-east-1:111122223333:autoScalingGroup:0a1b:autoScalingGroupName/miners".into(),
-        name: "miners".into(),
-        created_at: String::new(),
-        min_size: 0,
-        max_size: 4,
-        desired: 2,
-        launches_from: Vec::new(),
-        places: Vec::new(),
-        behind: Vec::new(),
-        suspended: ["Launch".to_owned()].into(),
-        deletion_protection: None,
-        warm_pool: false,
-        members: members.iter().map(member).collect(),
-        tags: BTreeMap::new(),
-    })
-}
-
-#[test]
-fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
-    let mut case = Case::new();
-    let footprint = vec![
-        of("AutoScaling::AutoScalingGroup", made("x", "miners")),
-        of("AutoScaling::LaunchConfiguration", made("x", "c")),
-        of("EC2::LaunchTemplate", made("x", "lt-1")),
-    ];
-    hunted(&mut case, footprint.clone());
-    let expected =
-        [("stop-scaling-group", "miners"), ("delete-launch-template", "lt-1"), ("delete-launch-configuration", "c")];
-    let named = |expected: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
-        expected.iter().map(|(kind, target)| (*kind, (*target).to_owned())).collect()
-    };
-    assert_eq!(sorted(kinds(&case)), sorted(named(&expected)));
-    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
-    case.estate = [group(&[("i-1", true), ("i-2", true), ("i-3", false)]), group(&[])];
-    case.ask("U1", &["remove.autoscalinggroup"]).unwrap();
-    case.approve("U2", 1).unwrap();
-    case.run();
-    let expected = [
-        ("terminate-instance", "i-1"),
-        ("terminate-instance", "i-2"),
-        ("delete-scaling-group", "miners"),
-        ("delete-launch-template", "lt-1"),
-        ("delete-launch-configuration", "c"),
-    ];
-    assert_eq!(sorted(kinds(&case)), sorted(named(&expected)), "what was put into it is not known to be theirs");
-    assert_eq!(kinds(&case)[..2], named(&expected)[..2]);
-    assert_eq!(removals(&case.incident)[0].evidence, ["made-miners"]);
-    // One is ended by its step, the other has ended by itself.
-    let instance = |id: &str| {
-        Observation::Instance(Instance {
-            id: id.into(),
-            arn: format!("arn:aws:ec2:us-east-1:111122223333:instance/{id}"),
-            launched_at: String::new(),
-            state: "running".into(),
-            instance_type: String::new(),
-            image_id: String::new(),
-            key_name: None,
-            profile: None,
-            protected: false,
-            user_data: None,
-            groups: Vec::new(),
-            volumes: BTreeMap::new(),
-            snapshots_arn: String::new(),
-            scaled_by: None,
-            spot: None,
-            metadata: None,
-            tags: BTreeMap::new(),
-        })
-    };
-    case.estate = [instance("i-1"), Observation::OwnerMissing];
-    case.ask("U1", &["remove.instance.us-east-1.i-1"]).unwrap();
-    case.approve("U2", 2).unwrap();
-    case.run();
-    assert_eq!(kinds(&case)[0], ("terminate-instance", "i-2".to_owned()));
-    let found = Hunted { footprint, ended: ["i-2".to_owned()].into(), ..Hunted::default() };
-    case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
-    assert_eq!(kinds(&case)[0].0, "delete-scaling-group");
-}
-
-fn sorted<T: Ord>(mut of: Vec<T>) -> Vec<T> {
-    of.sort();
-    of
 }
 
 pub(super) fn of(kind: &str, trace: Trace) -> Trace {

@@ -53,6 +53,7 @@ fn through(at: DateTime<Utc>, principal: &str) -> Call {
         principal: principal.into(),
         region: "us-east-1".into(),
         worked: true,
+        error: None,
     }
 }
 
