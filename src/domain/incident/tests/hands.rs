@@ -145,6 +145,7 @@ fn it_counts_until_the_attacker_gets_through_or_there_is_other_evidence() {
         principal: format!("arn:aws:sts::999988887777:assumed-role/{role}/s"),
         region: "us-east-1".into(),
         worked: true,
+        error: None,
     };
     let [another, same] = ["another", "far"].map(|role| {
         let judged = Box::new(Judged { verdict: Verdict::Failed { call: call(role) }, since });
