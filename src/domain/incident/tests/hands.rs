@@ -7,13 +7,14 @@ use super::eradication::{changed, hunted};
 use crate::domain::hunt::{Call, Trace};
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::event::{Event, Outcome};
-use crate::domain::incident::hands::{Said, said};
+use crate::domain::incident::hands::{Hand, Said, said};
 use crate::domain::incident::steps::{Missing, Step, contained, missing, steps};
 use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::{Record, event};
 use crate::domain::trail::deed::Deed;
 
+const DOOR: &str = "restore-trust.web";
 const FAR: &str = "revoke-assumed-roles.999988887777.far";
 
 fn far() -> Case {
@@ -32,7 +33,7 @@ impl Case {
     }
 
     fn word(&self, step: &str) -> String {
-        self.incident.hands.get(&step.parse().unwrap()).map_or_else(|| "none".into(), |hand| hand.shown())
+        self.incident.hands.get(&step.parse().unwrap()).map_or_else(|| "none".into(), Hand::shown)
     }
 
     fn confirms(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
@@ -163,7 +164,6 @@ fn it_counts_until_the_attacker_gets_through_or_there_is_other_evidence() {
     assert!(!case.is_by_hand(FAR));
 
     // The attacker opens the same door once more.
-    const DOOR: &str = "restore-trust.web";
     let open = |n: usize| {
         let deeds = vec![("UpdateAssumeRolePolicy", "", true); n];
         let trace = changed("Role", "web", &deeds);
