@@ -199,8 +199,11 @@ async fn what_starts_instances_is_read_with_whose_it_is_and_what_is_gone_is_not(
     assert_eq!((&version.id, &*version.facts[0]), (&template, "added by release-bot"));
     let of: BTreeSet<(String, String)> = stock.things.iter().filter_map(|thing| thing.of.clone()).collect();
     let started = |kind: &str, id: &str| (format!("AWS::{kind}"), id.to_owned());
-    let by =
-        [started("AutoScaling::AutoScalingGroup", "miners"), started("EC2::EC2Fleet", &fleet), started("EC2::SpotFleet", &spot_fleet)];
+    let by = [
+        started("AutoScaling::AutoScalingGroup", "miners"),
+        started("EC2::EC2Fleet", &fleet),
+        started("EC2::SpotFleet", &spot_fleet),
+    ];
     assert_eq!(of, by.into());
     assert!(stock.things.iter().any(|thing| thing.id == alone && thing.of.is_none()));
     assert!(stock.gaps.is_empty() && stock.limits.is_empty(), "{:?} {:?}", stock.gaps, stock.limits);

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::eradication::traces;
 use super::state::Incident;
 use crate::domain::action::{
-    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
-    DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool, EnableDetector, RemovePermissions, RemoveRule,
-    RestoreFunctionCode, RestoreLaunchTemplate, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
-    UnshareSnapshot,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair,
+    DeleteLaunchConfiguration, DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool,
+    EnableDetector, RemovePermissions, RemoveRule, RestoreFunctionCode, RestoreLaunchTemplate, RevokeIngress,
+    StartLogging, StopScalingGroup, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
