@@ -18,6 +18,7 @@ pub mod overruling;
 pub mod owed;
 pub mod reached;
 pub mod risk;
+mod scene;
 mod scp;
 pub mod started;
 pub mod state;

@@ -173,7 +173,8 @@ fn of_a_victims_template_the_added_versions_go_and_the_default_comes_back_until_
     let both = [(adds, "4", true), (modifies, "", true), (adds, "5", false)];
     assert_eq!(offered(&both), (Some((vec![4], ids(&["e1"]))), 0));
     assert_eq!(offered(&[(adds, "4", true), (deletes, "4", false)]), (None, 0));
-    let seen_to = [(modifies, "", true), (modifies, "", false), (adds, "6", true), (adds, "7", true), (deletes, "7", true)];
+    let seen_to =
+        [(modifies, "", true), (modifies, "", false), (adds, "6", true), (adds, "7", true), (deletes, "7", true)];
     assert_eq!(offered(&seen_to), (Some((vec![6], Vec::new())), 0), "what they have taken off themselves is no loss");
     let (_, hands) = offered(&[(adds, "6", true), (deletes, "2 3", true)]);
     assert_eq!(hands, 1, "what they have deleted of the victim's is for people");
