@@ -73,6 +73,7 @@ pub fn trail(options: Options) -> anyhow::Result<()> {
         credentials: options.credentials.iter().map(ToString::to_string).collect(),
         since: options.since,
         words: options.words,
+        ..Question::default()
     };
     let (files, mut problems) = files::find(&options.paths);
     ensure!(!files.is_empty(), "there are no files in {}{}", shown(&options.paths), said(&problems));

@@ -84,7 +84,7 @@ impl Engine {
         let left = asked.iter().skip(ASKED_MAX).map(Thing::key).filter(|key| !before.contains(key));
         leave_for_later(&mut stock, &left.collect());
         let found = Inventory::of(stock, (since, now), footprint, &events);
-        Ok(Inventory { regions: searched.regions, ..found })
+        Ok(Inventory { regions: searched.regions, began_at: Some(now), ..found })
     }
 
     /// Asks the trail who made a thing; `None` when it does not say. The error is for people.

@@ -95,6 +95,7 @@ async fn what_no_event_explains_is_shown_and_a_person_answers_for_it() {
     w.click(ANA, ALL, "irp.request_all").await;
     w.until_card(ALL, "waiting for approval").await;
     w.click(BEN, ALL, "irp.approve").await;
+    w.goes_on_without_proof().await;
     w.until_card("· Delete user backdoor", "not asked for yet").await;
     w.carry_out("· Delete user backdoor", ANA, BEN).await;
     w.until_card("Eradication", "1 left to look at").await;

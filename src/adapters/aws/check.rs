@@ -211,8 +211,11 @@ pub const ORGANIZATION_READS: [Actions; 1] = [(
         "organizations:ListRoots",
         "sso:DescribeAccountAssignmentDeletionStatus",
         "sso:DescribePermissionSet",
+        "sso:DescribePermissionSetProvisioningStatus",
+        "sso:GetInlinePolicyForPermissionSet",
         "sso:ListAccountAssignmentsForPrincipal",
         "sso:ListInstances",
+        "sso:ListPermissionSets",
         "sso:ListPermissionSetsProvisionedToAccount",
     ],
 )];
@@ -230,6 +233,9 @@ pub const ORGANIZATION_CONTAINS: [Actions; 1] = [(
         "organizations:UpdatePolicy",
         "sso:CreateAccountAssignment",
         "sso:DeleteAccountAssignment",
+        "sso:DeleteInlinePolicyFromPermissionSet",
+        "sso:ProvisionPermissionSet",
+        "sso:PutInlinePolicyToPermissionSet",
     ],
 )];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.
@@ -291,7 +297,9 @@ async fn reading(account: &AccountClients) -> Result<String, String> {
 /// Whether a role for changes can be assumed, with a session that may do nothing.
 pub(super) async fn changing(base: &SdkConfig, setting: &str, role: Option<&str>) -> Result<String, String> {
     let Some(role) = role else {
-        return Err(format!("no {setting}: changes are made with the bot's own identity, which AWS cannot confine"));
+        return Err(format!(
+            "no {setting}: nothing can be changed, because AWS confines a change only in a role's session"
+        ));
     };
     let nothing = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
     let asked = aws_sdk_sts::Client::new(base)

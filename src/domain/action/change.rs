@@ -173,6 +173,11 @@ pub(super) trait Change {
         false
     }
 
+    /// See [`Action::destroys`].
+    fn destroys(&self) -> bool {
+        false
+    }
+
     /// See [`Action::undoes`].
     fn undoes(&self) -> Option<RequestId> {
         None

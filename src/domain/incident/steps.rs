@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::hands::{self, Said};
 use super::state::Incident;
 use super::{assignment, doors, eradication, hunting, reached, scp};
 use crate::domain::action::{
@@ -17,7 +18,7 @@ use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{Holder, KeyStatus};
 use crate::domain::playbook::{
-    DELETE_ASSIGNMENT, DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
+    DELETE_ASSIGNMENT, DENY_BY_SCP, DENY_IN_PERMISSION_SET, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
 };
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
@@ -58,9 +59,8 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let mut steps = containment(incident, playbook);
     // Without a search there is nothing to remove.
     let Some(found) = incident.identification().filter(|_| incident.hunted.is_some()) else { return steps };
-    let contained = is_contained(incident, &steps);
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
-        let removals = eradication::steps(incident, step, contained).into_iter();
+        let removals = eradication::steps(incident, step, playbook).into_iter();
         let removals = removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
         let removals = removals.collect();
         steps.extend(with_undo(incident, removals));
@@ -137,7 +137,9 @@ fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
         }
         "revoke-assumed-roles" => assumed_roles(incident, found),
-        DELETE_ASSIGNMENT => assignment::offers(incident, found, playbook.identity_center_region.as_deref()),
+        DELETE_ASSIGNMENT | DENY_IN_PERMISSION_SET => {
+            assignment::offers(incident, found, kind, playbook.identity_center_region.as_deref())
+        }
         DENY_BY_SCP => scp::offers(incident, found, &assumed_roles(incident, found)),
         "deactivate-access-key" => {
             let deactivate = |user_name: String, access_key_id: AccessKeyId| {
@@ -362,7 +364,7 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         steps.iter().copied().filter(is).filter_map(done_at).max()
     };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
-        (Offer::Refused { .. }, _) => Some(Missing::ByHand),
+        (Offer::Refused { .. }, _) => (!matches!(hands::said(incident, step), Said::ByTwo(_))).then_some(Missing::ByHand),
         (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
         (Offer::Action(action @ (Action::DeactivateAccessKey(_) | Action::RevokeUserSessions(_))), None)
             if reached::is_off(incident, action.target()) =>
@@ -372,7 +374,9 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
         // Nothing waits for it; but where it was put, it is to stay.
         (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
+        (Offer::Action(Action::DenyInPermissionSet(of)), None) if assignment::role_is_denied(incident, of) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
+        (Offer::Action(Action::RevokeRoleSessions(of)), Some(_)) if eradication::is_removed(incident, &of.role_name) => None,
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
             if own_keys_off_at(&of.user_name).is_some_and(|off| at < off) =>

@@ -2,11 +2,14 @@
 
 use super::case::{Case, KEY, OTHER_KEY};
 use crate::domain::action::{Action, DeactivateAccessKey};
-use crate::domain::hunt::{Hunted, Trace};
-use crate::domain::incident::eradication::{by_hand, is_done, left, removals};
+use crate::domain::hunt::{Hunted, Reached, Trace};
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::eradication::{by_hand, is_done, left, removals, waiting};
 use crate::domain::incident::event::Event;
+use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{contained, missing, steps};
 use crate::domain::incident::together::open_steps;
+use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
@@ -55,6 +58,14 @@ pub(super) fn contain(case: &mut Case) {
     assert!(contained(&case.incident, &case.playbook));
 }
 
+/// Two people go on without proof.
+pub(super) fn accept(case: &mut Case) {
+    for id in ["U1", "U2"] {
+        let shown = containment_shown(&case.incident).unwrap();
+        case.act(id, PersonCommand::AcceptRisk { shown, reason: "the shop opens".into() }).unwrap();
+    }
+}
+
 #[test]
 fn only_what_the_attacker_made_is_deleted_and_credentials_go_first() {
     let mut case = Case::new();
@@ -92,7 +103,7 @@ fn only_what_the_attacker_made_is_deleted_and_credentials_go_first() {
 }
 
 #[test]
-fn removal_waits_for_containment_but_what_tightens_does_not() {
+fn removal_waits_for_the_proof_of_containment_but_what_tightens_does_not() {
     let mut case = Case::new();
     hunted(&mut case, vec![made("Group", "cabal"), changed("User", "ci", &[("AttachUserPolicy", ADMIN, true)])]);
     let shown = |case: &Case| -> Vec<String> {
@@ -105,7 +116,18 @@ fn removal_waits_for_containment_but_what_tightens_does_not() {
     assert_eq!(missing(&case.incident, &case.playbook).len(), 3);
     assert_eq!(open_steps(&case.incident, &case.playbook).len(), 3);
     contain(&mut case);
+    assert_eq!(shown(&case), std::slice::from_ref(&detach), "in force is not proven");
+    assert_eq!(waiting(&case.incident, &case.playbook), 1);
+    let judged = |verdict| Judged { verdict, since: case.incident.watch.unwrap().since };
+    let [provisional, verified] = [Verdict::Provisional, Verdict::Verified].map(|verdict| Box::new(judged(verdict)));
+    case.apply(vec![Event::VerdictReached { judged: provisional }]);
+    assert_eq!(shown(&case).len(), 1, "quiet is not proven");
+    let mut accepted = Case { incident: case.incident.clone(), ..Case::new() };
+    accept(&mut accepted);
+    assert_eq!(shown(&accepted).len(), 2, "or two people go on without");
+    case.apply(vec![Event::VerdictReached { judged: verified }]);
     assert_eq!(shown(&case), [detach, "remove.group.cabal".to_owned()]);
+    assert_eq!(waiting(&case.incident, &case.playbook), 0);
     let together = open_steps(&case.incident, &case.playbook);
     assert_eq!(together.iter().map(|(_, action)| action.kind()).collect::<Vec<_>>(), ["detach-policy", "delete-group"]);
     assert!(together.iter().all(|(step, _)| step.why.contains("Events that show")));
@@ -117,6 +139,37 @@ fn removal_waits_for_containment_but_what_tightens_does_not() {
         unread: vec![],
     }]);
     assert_eq!(shown(&case).len(), 1);
+}
+
+#[test]
+fn what_runs_for_them_and_what_lets_them_in_anew_goes_before_the_proof() {
+    let mut case = Case::new();
+    let session = Reached {
+        access_key_id: Some("ASIAI44QH8DHBEXAMPLE".into()),
+        principal: Some("arn:aws:sts::111122223333:assumed-role/app/s".into()),
+        how: Some("AssumeRole".into()),
+        event_id: Some("e".into()),
+        last_worked_at: None,
+    };
+    let footprint = vec![
+        of("EC2::Instance", made("Instance", "i-1")),
+        of("EC2::KeyPair", made("KeyPair", "k")),
+        made("SAMLProvider", "arn:aws:iam::111122223333:saml-provider/theirs"),
+        made("Role", "app"),
+        made("Role", "unused"),
+    ];
+    let found = Hunted { footprint, credentials: vec![session], ..Hunted::default() };
+    case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
+    let shown = |case: &Case| -> Vec<String> {
+        let all = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
+        all.filter(|id| id.starts_with("remove")).collect()
+    };
+    assert_eq!(shown(&case), ["remove.instance.us-east-1.i-1"]);
+    contain(&mut case);
+    let before_the_proof = ["remove.samlprovider.theirs", "remove.instance.us-east-1.i-1", "remove.role.app"];
+    assert_eq!(shown(&case), before_the_proof);
+    accept(&mut case);
+    assert_eq!(shown(&case).len(), 5);
 }
 
 #[test]
@@ -261,6 +314,7 @@ fn no_name_is_too_long_or_too_odd_for_a_step_of_its_own() {
     let names = [long.clone(), format!("{long}2"), "a b".into(), "a/b".into(), "a-b".into()];
     hunted(&mut case, names.iter().map(|name| pair(name)).chain([role]).collect());
     contain(&mut case);
+    accept(&mut case);
     let all = steps(&case.incident, &case.playbook);
     let ids: std::collections::BTreeSet<String> =
         all.iter().map(|step| step.id.to_string()).filter(|id| id.starts_with("remove.")).collect();
