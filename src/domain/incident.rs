@@ -21,6 +21,7 @@ pub mod owed;
 pub mod quiet;
 pub mod reached;
 pub mod risk;
+mod scene;
 mod scp;
 pub mod started;
 pub mod state;

@@ -175,7 +175,7 @@ async fn what_starts_instances_is_read_with_whose_it_is_and_what_is_gone_is_not(
     let w = World::without_bot(false).await;
     let hands = w.hands();
     let template = hands.makes_a_template().await;
-    hands.adds_a_version(&template, false).await;
+    hands.adds_a_version(FAR, &template, false).await;
     hands.keeps_up("miners", &template, (1, 1)).await;
     hands.makes_a_configuration("c").await;
     let fleet = hands.makes_a_fleet(&template, FleetType::Maintain, 1).await;
@@ -291,7 +291,7 @@ const REGIONAL: [&str; 13] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_that_throttles_for_ever_or_never_answers_is_a_gap_in_words_and_costs_no_other() {
-    for (fault, says) in [(Fault::Throttle, "Throttling"), (Fault::HangBefore, "AWS did not answer in time")] {
+    for (fault, says) in [(Fault::Throttle, "Rate exceeded"), (Fault::HangBefore, "AWS did not answer in time")] {
         let w = World::without_bot(false).await;
         w.account.make_key_pair_unlogged("us-west-2", "debug", w.clock.now() - TimeDelta::minutes(5));
         w.account.fail_in("eu-west-1", Some(fault));
