@@ -3,7 +3,7 @@
 
 use super::name::Name;
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::classify::Category;
 use super::event::Event;
+use super::named::{Named, known};
 use super::parameters::is_quarantine;
 use super::token::Token;
 
@@ -128,6 +129,8 @@ impl FromStr for Word {
 pub struct Question {
     /// The access keys that are known to be stolen.
     pub credentials: Vec<String>,
+    /// Who is taken for stolen though no key is known.
+    pub principals: Vec<Named>,
     /// When they were stolen, if that is known.
     pub since: Option<DateTime<Utc>>,
     /// What responders say about who is who. The first that fits counts.
@@ -153,7 +156,11 @@ impl<'q> Judge<'q> {
         for word in &question.words {
             words.entry(word.about.as_str()).or_insert(word.who);
         }
-        let is_stolen = |event: &Event| question.credentials.iter().any(|key| **key == *event.caller.key);
+        let named: HashSet<Token> = known(&question.principals, events).into_iter().map(|(token, ..)| token).collect();
+        let is_stolen = |event: &Event| {
+            question.credentials.iter().any(|key| **key == *event.caller.key)
+                || event.callers.iter().any(|token| named.contains(token))
+        };
         // A user's other keys are the same person's or program's; sessions of one role are anybody's.
         let users: BTreeSet<&str> = events
             .iter()
