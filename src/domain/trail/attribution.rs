@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::classify::Category;
 use super::event::Event;
 use super::grant::Grant;
+use super::named::{Named, known};
 use super::parameters::is_quarantine;
 use super::token::Token;
 
@@ -133,6 +134,8 @@ impl FromStr for Word {
 pub struct Question {
     /// The access keys that are known to be stolen.
     pub credentials: Vec<String>,
+    /// Who is taken for stolen though no key is known.
+    pub principals: Vec<Named>,
     /// When they were stolen, if that is known.
     pub since: Option<DateTime<Utc>>,
     /// Whether nobody has said so, and that time only follows from when it was noticed.
@@ -164,7 +167,11 @@ impl<'q> Judge<'q> {
         for word in &question.words {
             words.entry(word.about.as_str()).or_insert(word.who);
         }
-        let is_stolen = |event: &Event| question.credentials.iter().any(|key| **key == *event.caller.key);
+        let named: HashSet<Token> = known(&question.principals, events).into_iter().map(|(token, ..)| token).collect();
+        let is_stolen = |event: &Event| {
+            question.credentials.iter().any(|key| **key == *event.caller.key)
+                || event.callers.iter().any(|token| named.contains(token))
+        };
         // A user's other keys are the same person's or program's; sessions of one role are anybody's.
         let users: BTreeSet<&str> = events
             .iter()
