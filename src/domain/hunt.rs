@@ -90,6 +90,21 @@ impl Hunted {
         said(self) == said(other)
     }
 
+    /// Whether it shows a credential, a thing or a deed of the attacker's that another search had not shown yet, or something
+    /// of theirs that had been gone.
+    pub fn shows_more_than(&self, before: Option<&Self>) -> bool {
+        let name = |trace: &Trace| (trace.resource_type.clone(), trace.id.clone(), trace.region.clone());
+        let deeds = |trace: &Trace| trace.deeds.iter().filter(|deed| deed.by_attacker).count();
+        let known = before.into_iter().flat_map(|before| &before.footprint);
+        let known: BTreeMap<_, &Trace> = known.map(|trace| (name(trace), trace)).collect();
+        let is_new = |trace: &Trace| {
+            known.get(&name(trace)).is_none_or(|known| {
+                deeds(trace) > deeds(known) || (trace.state == State::Present && known.state == State::Deleted)
+            })
+        };
+        !self.new_since(before).is_empty() || self.footprint.iter().any(is_new)
+    }
+
     /// The credentials that another search had not shown yet, but for the stolen ones themselves. One more session of
     /// the same role or user is no news: the same step contains all of them.
     pub fn new_since<'a>(&'a self, before: Option<&Self>) -> Vec<&'a Reached> {
@@ -160,6 +175,9 @@ pub struct Swept {
     pub regions: Vec<Watched>,
     /// The newest call of the attacker's that AWS denied.
     pub last_denied: Option<Call>,
+    /// When it began; absent when it could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<DateTime<Utc>>,
     /// When that was said which it had last heard from responders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<DateTime<Utc>>,

@@ -99,7 +99,7 @@ fn nothing_but(known: Option<&Hunted>, swept: Option<&Swept>, why: String) -> Sw
     let (known, swept) = (known.cloned().unwrap_or_default(), swept.cloned().unwrap_or_default());
     let regions = swept.regions.into_iter().map(|region| Watched { unread: Some(why.clone()), ..region }).collect();
     let found = Hunted { not_known: vec![why], ..known };
-    Sweep { found, swept: Swept { regions, ..swept }, calls: Vec::new() }
+    Sweep { found, swept: Swept { regions, began_at: None, ..swept }, calls: Vec::new() }
 }
 
 /// One search.
@@ -444,7 +444,8 @@ impl<'a> Search<'a> {
         }
         let calls = calls(analysis);
         let last_denied = calls.iter().rev().find(|call| !call.worked && call.error.is_none()).cloned();
-        let swept = Swept { regions, last_denied, told_at: self.incident.told_at };
+        let (began_at, told_at) = (Some(self.now), self.incident.told_at);
+        let swept = Swept { regions, last_denied, began_at, told_at };
         Ok(Sweep { found, swept, calls })
     }
 }

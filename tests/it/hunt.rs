@@ -103,6 +103,19 @@ async fn what_the_attacker_made_is_found_contained_and_proven_to_be() {
     w.carry_out("· Delete user backdoor", ANA, BEN).await;
     assert_eq!(w.account.key_status(&made), None, "the user is gone, and its key with it");
     assert!(w.account.key_status(&w.stolen_key()).is_some(), "the victim is not");
+
+    // That nothing is left is believed after two sweeps that find nothing new.
+    w.until_card("Eradication", "that is to be confirmed").await;
+    assert!(blocks(&w, "Eradication").contains("0 of 2 sweeps"), "{}", blocks(&w, "Eradication"));
+    let early = w.command(ANA, "/irp close INC-1 resolved").await;
+    assert!(early.contains("eradication is not done") && early.contains("0 of 2 sweeps"), "{early}");
+    for _ in 0..6 {
+        pass(&w, 16).await;
+    }
+    w.until_card("Eradication", "nothing is left, and nothing new is found").await;
+    let status = w.command(ANA, "/irp status").await;
+    assert!(status.contains("Nothing is left of the attacker"), "{status}");
+    assert!(w.command(ANA, "/irp close INC-1 resolved").await.contains("Closed INC-1"));
     w.end().await;
 }
 

@@ -15,6 +15,8 @@ mod entrances;
 mod eradication;
 mod estate;
 mod faults;
+mod fleets;
+mod hands;
 mod hunt;
 mod identity_center;
 mod inventory;

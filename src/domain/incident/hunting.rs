@@ -55,8 +55,8 @@ pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
     if let Some(told_at) = incident.told_at.filter(|_| incident.told_at != swept.told_at) {
         return Some(told_at);
     }
-    let contained_at = incident.watch.map(|watch| watch.since);
-    let news_at = [incident.found_new_at, contained_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
+    let changed_at = incident.watch.map(|watch| watch.changed_at);
+    let news_at = [incident.found_new_at, changed_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
     let age = *swept_at - news_at;
     let every = CADENCE_MIN.into_iter().find(|(until, _)| age < TimeDelta::minutes(*until));
     Some(*swept_at + every.map_or(AT_REST, |(_, every)| TimeDelta::minutes(every)))

@@ -151,7 +151,7 @@ impl Port {
             let state = &mut *self.sim.state();
             let (fails, slow) = (state.odds.store_fails, state.odds.store_slow);
             let slow_ms = if state.chance.happens(slow) { state.chance.between(0, ANSWER_MS) } else { 0 };
-            (state.chance.happens(fails), slow_ms)
+            (state.chance.happens(fails) || state.now_ms < state.outages.store_until_ms, slow_ms)
         };
         self.pass(if fails { ANSWER_MS } else { slow_ms }).await;
         if fails { Err(away()) } else { Ok(()) }
