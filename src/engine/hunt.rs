@@ -273,7 +273,8 @@ impl<'a> Search<'a> {
         if let Some((from, until)) = left {
             let state = &mut *self.state();
             state.short = true;
-            let why = format!("{name}: too much for one search; what was from {from} until {until} is read by the next ones");
+            let why =
+                format!("{name}: too much for one search; what was from {from} until {until} is read by the next ones");
             state.not_known.insert(why);
         }
         Ok(())
@@ -337,7 +338,8 @@ impl<'a> Search<'a> {
             trail.marks.insert(name.to_owned(), mark.clone());
             (room.left != before).then_some(Mark::Left(room.left))
         };
-        let marks: Vec<(&str, &Mark)> = [(name, &mark)].into_iter().chain(left.iter().map(|left| (LEFT, left))).collect();
+        let marks: Vec<(&str, &Mark)> =
+            [(name, &mark)].into_iter().chain(left.iter().map(|left| (LEFT, left))).collect();
         self.engine.ports.store.keep_page(self.incident.id, &new, &gone, &marks).await
     }
 
