@@ -28,6 +28,7 @@ pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use launch::{DeleteLaunchConfiguration, DeleteLaunchTemplate};
 pub use metadata::{REQUIRED, RequireImdsV2};
 pub use mfa::DeactivateMfaDevice;
+pub use permission_set::{DenyInPermissionSet, LiftInPermissionSet};
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
@@ -66,6 +67,7 @@ mod metadata;
 mod mfa;
 #[cfg(test)]
 mod order;
+mod permission_set;
 mod policy;
 mod provider;
 mod revocation;
@@ -139,6 +141,8 @@ pub enum Action {
     LiftScp(LiftScp),
     #[serde(rename = "delete-account-assignment")]
     DeleteAssignment(DeleteAssignment),
+    DenyInPermissionSet(DenyInPermissionSet),
+    LiftInPermissionSet(LiftInPermissionSet),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -211,6 +215,8 @@ impl Action {
             Self::DenyByScp(change) => change,
             Self::LiftScp(change) => change,
             Self::DeleteAssignment(change) => change,
+            Self::DenyInPermissionSet(change) => change,
+            Self::LiftInPermissionSet(change) => change,
         }
     }
 

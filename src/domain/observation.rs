@@ -12,7 +12,7 @@ pub use estate::{
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
-pub use identity_center::{Access, Way};
+pub use identity_center::{Access, InAccount, PermissionSet, Way};
 pub use organization::{ControlPolicy, ServiceControl};
 pub use scaling::{
     ChangedTemplate, Fleet, KeptUpBy, Launch, LaunchConfiguration, LaunchTemplate, Member, PreviousDefault, ScaledBy,
@@ -282,6 +282,15 @@ pub enum Probe {
         /// The user, by name.
         user_name: String,
     },
+    /// A permission set of IAM Identity Center and its inline policy, and a user that this could deny.
+    PermissionSet {
+        /// Where Identity Center is.
+        region: String,
+        /// The permission set, by name.
+        permission_set: String,
+        /// The user, by name.
+        user_name: String,
+    },
 }
 
 /// Whether a key can sign requests.
@@ -398,6 +407,8 @@ pub enum Observation {
     ServiceControl(ServiceControl),
     /// What Identity Center gives a user.
     Access(Access),
+    /// A permission set.
+    PermissionSet(PermissionSet),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -437,6 +448,7 @@ impl Observation {
             // Their ARN is all that these are known by.
             Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
             Self::EventRule(rule) => Some((&rule.arn, &rule.arn, None)),
+            Self::PermissionSet(set) => Some((&set.arn, &set.arn, None)),
             Self::Anywhere(found) => Some((&found.id, &found.arn, None)),
             // Nothing of the user or role itself is changed: it can be one that only AWS changes.
             Self::ServiceControl(ServiceControl { identity, .. }) | Self::Access(Access { identity, .. }) => {
@@ -487,6 +499,7 @@ impl Observation {
             }
             Self::ServiceControl(seen) => arns.extend(seen.changed()),
             Self::Access(seen) => arns.extend(seen.changed()),
+            Self::PermissionSet(set) => arns.extend(set.changed()),
             _ => {}
         }
         arns

@@ -24,6 +24,7 @@ mod long_plans;
 mod organization;
 mod pack;
 mod peers;
+mod permission_sets;
 mod program;
 mod redis_proxy;
 mod redis_server;

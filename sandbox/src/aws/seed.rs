@@ -93,6 +93,9 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let path = "/aws-reserved/sso.amazonaws.com/eu-west-1/";
     add_role(&mut world, now, ("AWSReservedSSO_AdministratorAccess_0123456789abcdef", path, "", 43_200), &sso, None);
+    if let Some(role) = world.iam.roles.get_mut("AWSReservedSSO_AdministratorAccess_0123456789abcdef") {
+        role.policies.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
+    }
     let path = "/aws-service-role/support.amazonaws.com/";
     let support = service_trust("support.amazonaws.com");
     add_role(&mut world, now, ("AWSServiceRoleForSupport", path, "", 3_600), &support, None);

@@ -211,8 +211,11 @@ pub const ORGANIZATION_READS: [Actions; 1] = [(
         "organizations:ListRoots",
         "sso:DescribeAccountAssignmentDeletionStatus",
         "sso:DescribePermissionSet",
+        "sso:DescribePermissionSetProvisioningStatus",
+        "sso:GetInlinePolicyForPermissionSet",
         "sso:ListAccountAssignmentsForPrincipal",
         "sso:ListInstances",
+        "sso:ListPermissionSets",
         "sso:ListPermissionSetsProvisionedToAccount",
     ],
 )];
@@ -230,6 +233,9 @@ pub const ORGANIZATION_CONTAINS: [Actions; 1] = [(
         "organizations:UpdatePolicy",
         "sso:CreateAccountAssignment",
         "sso:DeleteAccountAssignment",
+        "sso:DeleteInlinePolicyFromPermissionSet",
+        "sso:ProvisionPermissionSet",
+        "sso:PutInlinePolicyToPermissionSet",
     ],
 )];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.

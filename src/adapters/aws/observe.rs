@@ -99,9 +99,12 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             Box::pin(organization::service_control(account, principal, policy_name)).await
         }
         Probe::Access { permission_set, user_name, .. } => {
-            let reached = account.organization.as_ref().and_then(|organization| organization.identity_center.as_ref());
-            let reached = reached.ok_or_else(super::organization::none)?;
+            let reached = account.identity_center()?;
             Box::pin(reached.access(account.settings.id.as_str(), permission_set, user_name)).await
+        }
+        Probe::PermissionSet { permission_set, user_name, .. } => {
+            let reached = account.identity_center()?;
+            Box::pin(reached.permission_set(account.settings.id.as_str(), permission_set, user_name)).await
         }
         Probe::InstanceProfile { instance_profile_name } => {
             Box::pin(tree::of_profile(iam, instance_profile_name)).await

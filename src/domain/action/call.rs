@@ -173,6 +173,15 @@ calls! {
         instance_arn: String, target_id: String, target_type: String, permission_set_arn: String, principal_type: String,
         principal_id: String
     }
+    sso "permissionSet"(permission_set_arn) PutInlinePolicyToPermissionSet {
+        instance_arn: String, permission_set_arn: String, inline_policy: String
+    }
+    sso "permissionSet"(permission_set_arn) DeleteInlinePolicyFromPermissionSet {
+        instance_arn: String, permission_set_arn: String
+    }
+    sso "permissionSet"(permission_set_arn) ProvisionPermissionSet {
+        instance_arn: String, permission_set_arn: String, target_type: String, target_id: String
+    }
     identitystore "membership"(membership_id) DeleteGroupMembership { identity_store_id: String, membership_id: String }
     identitystore "group"(group_id) CreateGroupMembership {
         identity_store_id: String, group_id: String, member_id: String
@@ -221,7 +230,13 @@ impl ApiCall {
         let of = |service: &str| arns.iter().filter(|arn| arn.contains(service)).cloned().collect::<Vec<String>>();
         let policy = match self {
             Self::CreatePolicy { .. } => return vec!["*".to_owned()],
-            Self::DeleteAccountAssignment { .. } | Self::CreateAccountAssignment { .. } => return of(":sso:"),
+            Self::DeleteAccountAssignment { .. }
+            | Self::CreateAccountAssignment { .. }
+            | Self::ProvisionPermissionSet { .. } => return of(":sso:"),
+            // The policy is the set's, in whatever accounts it is.
+            Self::PutInlinePolicyToPermissionSet { .. } | Self::DeleteInlinePolicyFromPermissionSet { .. } => {
+                return of(":sso:").into_iter().filter(|arn| !arn.contains(":account/")).collect();
+            }
             Self::DeleteGroupMembership { .. } => return of(":identitystore:"),
             // The group that the user is not in is no target of anybody's, and the membership has no id yet.
             Self::CreateGroupMembership { group_id, .. } => {
@@ -299,6 +314,7 @@ impl ApiCall {
             | Self::PutGroupPolicy { policy_document, .. }
             | Self::UpdateAssumeRolePolicy { policy_document, .. } => Some(policy_document),
             Self::CreatePolicy { content, .. } | Self::UpdatePolicy { content, .. } => Some(content),
+            Self::PutInlinePolicyToPermissionSet { inline_policy, .. } => Some(inline_policy),
             _ => None,
         }
     }
@@ -321,6 +337,7 @@ pub fn advice(code: &str) -> Option<&'static str> {
         "LimitExceeded" => "There is no room for it under the account's quota: make room, or put it there by hand.",
         "UnmodifiableEntity" => "Only AWS changes this one.",
         "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
+        "ConflictException" => "AWS is still at something else with it: ask again in a minute.",
         "ConcurrentModificationException" | "PolicyChangesInProgressException" => {
             "Somebody else is changing the organization at this moment: ask again in a minute."
         }

@@ -18,7 +18,7 @@ use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{Holder, KeyStatus};
 use crate::domain::playbook::{
-    DELETE_ASSIGNMENT, DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
+    DELETE_ASSIGNMENT, DENY_BY_SCP, DENY_IN_PERMISSION_SET, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
 };
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
@@ -137,7 +137,9 @@ fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
         }
         "revoke-assumed-roles" => assumed_roles(incident, found),
-        DELETE_ASSIGNMENT => assignment::offers(incident, found, playbook.identity_center_region.as_deref()),
+        DELETE_ASSIGNMENT | DENY_IN_PERMISSION_SET => {
+            assignment::offers(incident, found, kind, playbook.identity_center_region.as_deref())
+        }
         DENY_BY_SCP => scp::offers(incident, found, &assumed_roles(incident, found)),
         "deactivate-access-key" => {
             let deactivate = |user_name: String, access_key_id: AccessKeyId| {
@@ -369,6 +371,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
         // Nothing waits for it; but where it was put, it is to stay.
         (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
+        (Offer::Action(Action::DenyInPermissionSet(of)), None) if assignment::role_is_denied(incident, of) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
         (Offer::Action(Action::RevokeRoleSessions(of)), Some(_)) if eradication::is_removed(incident, &of.role_name) => None,
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
