@@ -19,6 +19,13 @@ fn from(address: &str, more: Value) -> Value {
     record
 }
 
+/// As it was a day earlier: long before the theft.
+fn the_day_before(mut record: Value) -> Value {
+    let time = record["eventTime"].as_str().unwrap().replace("01-31T", "01-30T");
+    record["eventTime"] = time.into();
+    record
+}
+
 /// The owner works with a key from the office, before and after; the thief signs in and makes a key.
 fn signed_in() -> Vec<Value> {
     let mut login = by_user(
@@ -32,7 +39,7 @@ fn signed_in() -> Vec<Value> {
     login["userIdentity"].as_object_mut().unwrap().remove("accessKeyId");
     let reads = json!({"readOnly": true});
     vec![
-        by_user(500, "o1", OWN, "ana", ("s3", "ListBuckets"), from(OFFICE, reads.clone())),
+        the_day_before(by_user(500, "o1", OWN, "ana", ("s3", "ListBuckets"), from(OFFICE, reads.clone()))),
         login,
         by_user(661, "c2", "ASIACONSOLE", "ana", ("iam", "ListUsers"), reads.clone()),
         by_user(662, "c3", "ASIACONSOLE", "ana", ("iam", "CreateAccessKey"), create_key("ben", KEY)),
@@ -80,7 +87,9 @@ fn a_responders_word_takes_back_what_is_assumed() {
 fn a_role_is_followed_through_its_sessions_and_whoever_takes_it_is_not() {
     let role = format!("arn:aws:iam::{ACCOUNT}:role/App");
     let bucket = |name: &str| json!({"requestParameters": {"bucketName": name}});
+    let earlier = by_role(480, "r0", "ASIAOLDER", ("App", "older"), ("s3", "CreateBucket"), from(OFFICE, bucket("old")));
     let records = vec![
+        the_day_before(earlier),
         by_user(480, "r1", OWN, "ana", ("sts", "AssumeRole"), from(OFFICE, assume("App", "old", "ASIAOLD"))),
         by_role(481, "r2", "ASIAOLD", ("App", "old"), ("s3", "CreateBucket"), from(OFFICE, bucket("before"))),
         by_user(640, "r3", OWN, "ana", ("sts", "AssumeRole"), from(OFFICE, assume("App", "mine", "ASIAMINE"))),
