@@ -11,9 +11,9 @@ test:
 	tests/tools.sh
 	RUST_TEST_THREADS=1 cargo test --workspace --locked
 
-# The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS. Built without the AWS SDK.
+# The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS.
 sim:
-	cd "$$(tests/rules.sh)" && IRP_SIM_SEEDS=$${IRP_SIM_SEEDS:-10000} cargo test --release --test it sim:: -- --nocapture
+	IRP_SIM_SEEDS=$${IRP_SIM_SEEDS:-10000} cargo test --release --locked -p irp-rules sim:: -- --nocapture
 
 # Changes in the rules that no test notices. MUTANTS='--file src/domain/recusal.rs' for one file.
 mutants:

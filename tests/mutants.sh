@@ -4,19 +4,37 @@
 #   tests/mutants.sh                                  all of the rules
 #   tests/mutants.sh --file src/domain/recusal.rs     instead of the list below; any argument of cargo mutants
 #
-# cargo mutants says what can be changed; `mutants/` compiles all of that into a package of the rules at once, and runs
-# its tests with each in turn. A build for each, and the half hour that the tests of the whole take, would make days.
+# cargo mutants says what can be changed; `mutants/` compiles all of that into a copy of the rules at once, and runs
+# their tests with each in turn. A build for each, and the half hour that the tests of the whole take, would make days.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 project="$PWD"
-package="$(tests/rules.sh "${TMPDIR:-/tmp}/irp-mutants")"
+copy="${TMPDIR:-/tmp}/irp-mutants"
+
+# What is built there stays, so that the next run starts at once.
+rm -rf "$copy/src" "$copy/tests" "$copy/playbooks"
+mkdir -p "$copy/src/adapters" "$copy/tests"
+cp -r playbooks Cargo.lock "$copy/"
+cp -r src/{rules,domain,ports,config,engine}.rs src/{domain,ports,config,engine} "$copy/src/"
+cp -r src/adapters/memory* "$copy/src/adapters/"
+cp -r tests/rules "$copy/tests/"
+rm "$copy/tests/rules/Cargo.toml"
+# One package, with the unit tests.
+{
+    sed -e 's#^path = "../../#path = "#' -e 's#^path = "main.rs"#path = "tests/rules/main.rs"#' \
+        -e 's/^test = false/test = true/' -e '/^\[lints\]/,$d' \
+        tests/rules/Cargo.toml
+    printf '[workspace]\n'
+    sed -n '/^\[workspace.package\]/,/^\[workspace.lints/p' Cargo.toml | sed '$d'
+    printf '[profile.test]\ndebug = false\nopt-level = 1\n'
+} > "$copy/Cargo.toml"
 
 # The model with fewer states, and the simulation with fewer seeds: a mutant's tests take seconds. So early in the
 # model not everything has happened yet that should be possible; only what must never happen is looked for.
 only_never='for (name, _) in checker.discoveries() { assert_eq!(checker.discovery_classification(name).to_string(), "example", "{name}"); }'
-sed -e 's/^const DEPTH: usize = .*/const DEPTH: usize = 9;/' -e "s/^    checker.assert_properties();/    $only_never/" \
-    "$project/tests/it/model.rs" > "$package/tests/it/model.rs"
-sed -i 's/^const SEEDS: u64 = .*/const SEEDS: u64 = 15;/' "$package/tests/it/sim.rs"
+sed -i -e 's/^const DEPTH: usize = .*/const DEPTH: usize = 9;/' -e "s/^    checker.assert_properties();/    $only_never/" \
+    "$copy/tests/rules/model.rs"
+sed -i 's/^const SEEDS: u64 = .*/const SEEDS: u64 = 15;/' "$copy/tests/rules/sim.rs"
 command -v cargo-mutants >/dev/null || cargo install cargo-mutants --locked --version 27.1.0
 
 case " $* " in
@@ -28,5 +46,5 @@ case " $* " in
     done
     ;;
 esac
-(cd "$package" && cargo mutants --list --json "${files[@]}" "$@") > "$package/mutants.json"
-cargo run --quiet --release --locked --manifest-path "$project/tests/mutants/Cargo.toml" -- "$package" "$package/mutants.json"
+(cd "$copy" && cargo mutants --list --json "${files[@]}" "$@") > "$copy/mutants.json"
+cargo run --quiet --release --locked --manifest-path "$project/tests/mutants/Cargo.toml" -- "$copy" "$copy/mutants.json"

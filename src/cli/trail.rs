@@ -80,6 +80,7 @@ pub fn trail(options: Options) -> anyhow::Result<()> {
         principals: options.principals,
         since: options.since,
         words: options.words,
+        ..Question::default()
     };
     let (files, mut problems) = files::find(&options.paths);
     ensure!(!files.is_empty(), "there are no files in {}{}", shown(&options.paths), said(&problems));

@@ -19,6 +19,7 @@ pub use change::{Freshness, Powers};
 pub use code::RestoreFunctionCode;
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
 pub use door::{DeleteKeyPair, RevokeIngress};
+pub use fleet::DeleteFleet;
 pub use function::DeleteFunction;
 pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
@@ -33,7 +34,7 @@ pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
-pub use scaling::{DeleteScalingGroup, StopScalingGroup};
+pub use scaling::{DeleteScalingGroup, DeleteWarmPool, StopScalingGroup};
 pub use scp::{DenyByScp, LiftScp, NEW_POLICY};
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
@@ -41,6 +42,7 @@ pub use spot::CancelSpotRequest;
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
+pub use version::RestoreLaunchTemplate;
 pub use watching::{EnableDetector, StartLogging};
 
 use change::Change;
@@ -54,6 +56,7 @@ mod change;
 mod code;
 mod credential;
 mod door;
+mod fleet;
 mod function;
 mod grant;
 mod group;
@@ -78,6 +81,7 @@ mod spot;
 mod trust;
 mod undo;
 mod user;
+mod version;
 mod watching;
 
 /// A change in AWS, with its exact target.
@@ -127,8 +131,11 @@ pub enum Action {
     RequireImdsV2(RequireImdsV2),
     StopScalingGroup(StopScalingGroup),
     CancelSpotRequest(CancelSpotRequest),
+    DeleteFleet(DeleteFleet),
+    DeleteWarmPool(DeleteWarmPool),
     DeleteScalingGroup(DeleteScalingGroup),
     DeleteLaunchTemplate(DeleteLaunchTemplate),
+    RestoreLaunchTemplate(RestoreLaunchTemplate),
     DeleteLaunchConfiguration(DeleteLaunchConfiguration),
     DenyByScp(DenyByScp),
     LiftScp(LiftScp),
@@ -199,8 +206,11 @@ impl Action {
             Self::RequireImdsV2(change) => change,
             Self::StopScalingGroup(change) => change,
             Self::CancelSpotRequest(change) => change,
+            Self::DeleteFleet(change) => change,
+            Self::DeleteWarmPool(change) => change,
             Self::DeleteScalingGroup(change) => change,
             Self::DeleteLaunchTemplate(change) => change,
+            Self::RestoreLaunchTemplate(change) => change,
             Self::DeleteLaunchConfiguration(change) => change,
             Self::DenyByScp(change) => change,
             Self::LiftScp(change) => change,
@@ -238,6 +248,11 @@ impl Action {
     /// Whether doing it again does something: what has come since the first time is reached too.
     pub fn is_repeatable(&self) -> bool {
         self.change().is_repeatable()
+    }
+
+    /// Whether something is gone after it that nobody can put back as it was: never one person's alone.
+    pub fn destroys(&self) -> bool {
+        self.class() == ActionClass::Eradicate || self.change().destroys()
     }
 
     /// The request that it takes back, if it is an undo.

@@ -14,13 +14,18 @@ pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
 pub use identity_center::{Access, InAccount, PermissionSet, Way};
 pub use organization::{ControlPolicy, ServiceControl};
-pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest};
+pub use scaling::{
+    ChangedTemplate, Fleet, KeptUpBy, Launch, LaunchConfiguration, LaunchTemplate, Member, PreviousDefault, ScaledBy,
+    ScalingGroup, SpotRequest,
+};
 
 mod estate;
 mod federation;
 mod iam;
 mod identity_center;
 mod organization;
+#[cfg(test)]
+pub mod samples;
 mod scaling;
 
 /// A question to AWS about one target.
@@ -157,12 +162,28 @@ pub enum Probe {
         /// `sir-…`
         request_id: String,
     },
+    /// An EC2 Fleet or a Spot Fleet, and its instances.
+    Fleet {
+        /// Where it is.
+        region: String,
+        /// `fleet-…` or `sfr-…`
+        fleet_id: String,
+    },
     /// A launch template and its versions.
     LaunchTemplate {
         /// Where it is.
         region: String,
         /// `lt-…`
         launch_template_id: String,
+    },
+    /// A launch template, and which version was the default before some events.
+    ChangedTemplate {
+        /// Where it is.
+        region: String,
+        /// `lt-…`
+        launch_template_id: String,
+        /// The events that have changed the default, the first one first.
+        event_ids: Vec<String>,
     },
     /// A launch configuration.
     LaunchConfiguration {
@@ -360,8 +381,12 @@ pub enum Observation {
     ScalingGroup(ScalingGroup),
     /// A spot request.
     SpotRequest(SpotRequest),
+    /// A fleet.
+    Fleet(Fleet),
     /// A launch template.
     LaunchTemplate(LaunchTemplate),
+    /// One that somebody has changed.
+    ChangedTemplate(ChangedTemplate),
     /// A launch configuration.
     LaunchConfiguration(LaunchConfiguration),
     /// A key pair.
@@ -412,7 +437,8 @@ impl Observation {
                 Some((&function.arn, &function.arn, None))
             }
             Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
-            Self::LaunchTemplate(template) => Some((&template.id, &template.arn, None)),
+            Self::Fleet(fleet) => Some((&fleet.id, &fleet.arn, None)),
+            Self::LaunchTemplate(template) | Self::ChangedTemplate(ChangedTemplate { template, .. }) => Some((&template.id, &template.arn, None)),
             Self::ScalingGroup(ScalingGroup { arn, .. })
             | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),

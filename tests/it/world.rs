@@ -477,7 +477,7 @@ impl World {
 /// Receipts come beside the answers, whenever they come.
 fn is_receipt(message: &Value) -> bool {
     let text = message["text"].as_str().unwrap_or_default();
-    ["You asked for *", "You approved *", "You broke the glass", ":rotating_light: <@"]
+    ["You asked for *", "You approved *", "You broke the glass", "You said that *", "You confirmed that *", ":rotating_light: <@"]
         .iter()
         .any(|begins| text.starts_with(begins))
 }

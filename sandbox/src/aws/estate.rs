@@ -12,7 +12,7 @@ use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{Outsider, Principal, Session};
 use super::trail::Entry;
-use super::{Account, KeyPair, autoscaling, ec2, lambda, regions};
+use super::{Account, KeyPair, ec2, lambda, regions};
 
 /// How long a session of the console lasts.
 const CONSOLE_SECONDS: i64 = 12 * 3_600;
@@ -78,9 +78,21 @@ impl Account {
     pub fn instances(&self, region: &str) -> Vec<String> {
         let mut world = self.world();
         let now = world.clock.now();
-        autoscaling::settle(&mut world, region, now);
-        ec2::settle_spot(&mut world, region, now);
+        ec2::settle(&mut world, region, now);
         world.ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The ids of a Region's fleets, each with AWS's word for its state.
+    pub fn fleets(&self, region: &str) -> Vec<(String, &'static str)> {
+        let world = self.world();
+        world.ec2.region(region).map(ec2::fleets).unwrap_or_default()
+    }
+
+    /// Whether a spot request can still start something.
+    pub fn has_open_spot_request(&self, region: &str, id: &str) -> bool {
+        let world = self.world();
+        let request = world.ec2.region(region).and_then(|region| region.spot.get(id));
+        request.is_some_and(ec2::is_open)
     }
 
     /// What the metadata service of a running instance hands out for its role.

@@ -238,6 +238,7 @@ pub(super) struct World {
     pub(super) athena: Athena,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
+    pub(super) region_faults: BTreeMap<String, Fault>,
 }
 
 impl World {
@@ -266,6 +267,7 @@ impl World {
             athena: Athena::default(),
             calls: VecDeque::new(),
             faults: BTreeMap::new(),
+            region_faults: BTreeMap::new(),
         }
     }
 

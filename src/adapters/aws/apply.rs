@@ -29,6 +29,7 @@ mod identity_center;
 mod lambda;
 mod organizations;
 mod scaling;
+mod several;
 mod watching;
 
 /// The shortest session that STS gives.
@@ -170,7 +171,7 @@ async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) 
         .region(aws_config::Region::new(warrant.region().to_owned()))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
-    let Some(role) = account.role_for(warrant.powers())? else { return Ok(one_attempt.build()) };
+    let role = account.role_for(warrant.powers())?;
     let policy = session_policy(warrant.calls(), warrant.targets());
     let answer = aws_sdk_sts::Client::new(base)
         .assume_role()

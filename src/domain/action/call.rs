@@ -134,6 +134,14 @@ calls! {
     lambda "function"(function_name) RemovePermission { function_name: String, statement_id: String }
     lambda "function"(function_name) DeleteFunction { function_name: String }
     ec2 "spot-instances-request"(spot_instance_request_ids) CancelSpotInstanceRequests { spot_instance_request_ids: String }
+    ec2 "fleet"(fleet_ids) DeleteFleets { fleet_ids: String, terminate_instances: String }
+    ec2 "spot-fleet-request"(spot_fleet_request_ids) CancelSpotFleetRequests {
+        spot_fleet_request_ids: String, terminate_instances: String
+    }
+    ec2 "launch-template"(launch_template_id) ModifyLaunchTemplate { launch_template_id: String, default_version: String }
+    ec2 "launch-template"(launch_template_id) DeleteLaunchTemplateVersions {
+        launch_template_id: String, versions: String
+    }
     ec2 "launch-template"(launch_template_id) DeleteLaunchTemplate { launch_template_id: String }
     autoscaling "autoScalingGroup"(auto_scaling_group_name) SuspendProcesses {
         auto_scaling_group_name: String, scaling_processes: String
@@ -144,6 +152,7 @@ calls! {
     autoscaling "autoScalingGroup"(auto_scaling_group_name) DetachInstances {
         auto_scaling_group_name: String, instance_ids: String, should_decrement_desired_capacity: String
     }
+    autoscaling "autoScalingGroup"(auto_scaling_group_name) DeleteWarmPool { auto_scaling_group_name: String }
     autoscaling "autoScalingGroup"(auto_scaling_group_name) DeleteAutoScalingGroup { auto_scaling_group_name: String }
     autoscaling "launchConfiguration"(launch_configuration_name) DeleteLaunchConfiguration {
         launch_configuration_name: String
@@ -265,7 +274,8 @@ impl ApiCall {
         let service = if self.service() == "sso" { "sso-admin" } else { self.service() };
         let mut command = format!("aws {service} {}", kebab(self.operation()));
         for (name, value) in self.parts() {
-            command.extend([" --", &name.replace('_', "-")]);
+            let no = if FLAGS.contains(&name) && value == "false" { "no-" } else { "" };
+            command.extend([" --", no, &name.replace('_', "-")]);
             if !FLAGS.contains(&name) {
                 command.extend([" ", &shell_quoted(&value)]);
             }
@@ -321,6 +331,9 @@ pub fn advice(code: &str) -> Option<&'static str> {
         "ResourceInUse" | "ScalingActivityInProgress" => {
             "AWS is still at it, or something uses it: ask again in a minute."
         }
+        "fleetNotInDeletableState" | "fleetRequestNotInCancellableState" => {
+            "AWS is still changing it: ask again in a minute."
+        }
         "LimitExceeded" => "There is no room for it under the account's quota: make room, or put it there by hand.",
         "UnmodifiableEntity" => "Only AWS changes this one.",
         "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
@@ -343,7 +356,7 @@ pub fn advice(code: &str) -> Option<&'static str> {
 }
 
 /// What stands by itself on the command line.
-const FLAGS: [&str; 2] = ["enable", "should_decrement_desired_capacity"];
+const FLAGS: [&str; 3] = ["enable", "should_decrement_desired_capacity", "terminate_instances"];
 
 /// The ARN of this kind and name, or the one that the name itself is.
 fn named_in<'a>(arns: &'a [String], kind: &str, named: &str) -> Option<&'a str> {

@@ -19,8 +19,10 @@ pub enum Pivot {
     AccessKey(String),
     /// The user's name, or the session's.
     Username(String),
-    /// What the call names: by name, by id or by ARN.
+    /// What the call names: by name, by id or by ARN. The history knows the names of some kinds only.
     Resource(String),
+    /// The call itself.
+    Call(String),
 }
 
 /// One question to the history of one Region.
@@ -38,6 +40,7 @@ impl fmt::Display for Pivot {
             Self::AccessKey(value) => write!(f, "access key {value}"),
             Self::Username(value) => write!(f, "user name {value}"),
             Self::Resource(value) => write!(f, "resource {value}"),
+            Self::Call(value) => write!(f, "call {value}"),
         }
     }
 }

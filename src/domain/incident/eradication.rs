@@ -4,7 +4,8 @@
 use chrono::TimeDelta;
 
 use super::state::Incident;
-use super::steps::{Offer, Step, in_force, steps as all_steps};
+use super::steps::{Offer, Step, contained, in_force, steps as all_steps};
+use super::verdict::{Gate, gate};
 use super::{estate, reached, started};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
@@ -61,28 +62,44 @@ impl Removal {
         })
     }
 
-    /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait. What
-    /// runs for the attacker takes its role anew by itself, whatever is revoked: while it is there nothing is contained.
-    const fn waits(&self) -> bool {
-        !matches!(
-            self.action,
+    /// Whether its turn has come. What takes something off that was there before tightens, and waits for nothing. What runs
+    /// for the attacker takes its role anew by itself, whatever is revoked: while it is there nothing is contained. What
+    /// lets the attacker in anew has to go before the proof, or there is never one, and comes back while they can still act.
+    /// All else waits for the proof: it tells the attacker, and what it was is evidence.
+    fn may_go(&self, incident: &Incident, (contained, proven): (bool, bool)) -> bool {
+        match &self.action {
             Action::DetachPolicy(_)
-                | Action::DeleteInlinePolicy(_)
-                | Action::RemoveFromGroup(_)
-                | Action::RevokeIngress(_)
-                | Action::UnshareSnapshot(_)
-                | Action::StartLogging(_)
-                | Action::EnableDetector(_)
-                | Action::UnshareImage(_)
-                | Action::RemovePermissions(_)
-                | Action::DeleteFunctionUrl(_)
-                | Action::TerminateInstance(_)
-                | Action::StopScalingGroup(_)
-                | Action::CancelSpotRequest(_)
-                | Action::DeleteFunction(_)
-                | Action::RemoveRule(RemoveRule { put: false, .. })
-        )
+            | Action::DeleteInlinePolicy(_)
+            | Action::RemoveFromGroup(_)
+            | Action::RevokeIngress(_)
+            | Action::UnshareSnapshot(_)
+            | Action::StartLogging(_)
+            | Action::EnableDetector(_)
+            | Action::UnshareImage(_)
+            | Action::RemovePermissions(_)
+            | Action::DeleteFunctionUrl(_)
+            | Action::TerminateInstance(_)
+            | Action::StopScalingGroup(_)
+            | Action::CancelSpotRequest(_)
+            | Action::DeleteFleet(_)
+            | Action::RestoreLaunchTemplate(_)
+            | Action::DeleteFunction(_)
+            | Action::RemoveRule(RemoveRule { put: false, .. }) => true,
+            Action::DeleteRole(of) => proven || (contained && lets_in(incident, &of.role_name)),
+            Action::DeleteIdentityProvider(_)
+            | Action::DeleteTrustAnchor(_)
+            | Action::DeleteAnywhereProfile(_)
+            | Action::RestoreFunctionCode(_) => contained,
+            _ => proven,
+        }
     }
+}
+
+/// Whether the attacker has had a session of a role of theirs: whom it trusts is their word, and takes it again.
+fn lets_in(incident: &Incident, role: &str) -> bool {
+    let account = incident.account();
+    let here = |of: &str| account.as_ref().is_none_or(|account| account.as_str() == of);
+    reached::roles(incident).into_iter().any(|(of, name)| here(of) && name == role)
 }
 
 /// A name as a part of a step's name. The attacker chooses names: no two of them come to the same, and none is too long
@@ -103,6 +120,12 @@ pub(super) fn traces(incident: &Incident) -> impl Iterator<Item = &Trace> {
 /// Whether it is there, and the attacker's alone.
 fn is_theirs(trace: &Trace) -> bool {
     trace.made_by_attacker && trace.state == State::Present
+}
+
+/// How many removals wait for the proof of containment, or for two people who accept that there is none.
+pub fn waiting(incident: &Incident, playbook: &Playbook) -> usize {
+    let turn = (contained(incident, playbook), gate(incident, playbook) != Gate::Shut);
+    removals(incident).iter().filter(|removal| !removal.may_go(incident, turn)).count()
 }
 
 /// Everything to remove or put back, in order.
@@ -204,9 +227,14 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
     // The same name can stand in several Regions.
     let regional = |(rank, action)| {
         let mut suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
-        // Another step than the one that has stopped it.
-        if matches!(action, Action::DeleteScalingGroup(_)) {
-            suffix = format!("{}.deleted.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        // Other steps than the one that has stopped it.
+        let stage = match action {
+            Action::DeleteWarmPool(_) => Some("pool"),
+            Action::DeleteScalingGroup(_) => Some("deleted"),
+            _ => None,
+        };
+        if let Some(stage) = stage {
+            suffix = format!("{}.{stage}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
         }
         vec![Removal::new(rank, trace, &suffix, action)]
     };
@@ -365,13 +393,14 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
 }
 
 /// The steps of the playbook's step `of`, as far as their turn has come; and those that were ever asked for.
-pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> Vec<Step> {
+pub(super) fn steps(incident: &Incident, of: &PlaybookStep, playbook: &Playbook) -> Vec<Step> {
+    let turn = (contained(incident, playbook), gate(incident, playbook) != Gate::Shut);
     let mut steps: Vec<Step> = Vec::new();
     let mut open = 0;
     for removal in removals(incident) {
         let Some(step) = removal.step(of) else { continue };
         let asked = incident.requests_for(&step.id).next().is_some();
-        if !asked && ((!contained && removal.waits()) || open == STEPS_MAX) {
+        if !asked && (!removal.may_go(incident, turn) || open == STEPS_MAX) {
             continue;
         }
         open += usize::from(!is_done(incident, &step.id, &removal.action));
@@ -423,6 +452,15 @@ pub fn is_done(incident: &Incident, step: &StepId, action: &Action) -> bool {
     !(seen_since && removals(incident).iter().any(|removal| removal.action == *action))
 }
 
+/// Whether a role of the attacker's has been removed since they last got through: nobody has a session of it any more.
+pub(super) fn is_removed(incident: &Incident, role: &str) -> bool {
+    let got_through_at = incident.breach.as_ref().map(|breach| breach.at);
+    incident.requests.values().any(|request| match (&request.plan.action, &request.state) {
+        (Action::DeleteRole(of), RequestState::Verified { at, .. }) => of.role_name == role && Some(*at) > got_through_at,
+        _ => false,
+    })
+}
+
 /// Whether an action takes back just what some calls have done.
 const fn goes_by_events(action: &Action) -> bool {
     matches!(
@@ -431,5 +469,6 @@ const fn goes_by_events(action: &Action) -> bool {
             | Action::UnshareSnapshot(_)
             | Action::UnshareImage(_)
             | Action::RestoreFunctionCode(_)
+            | Action::RestoreLaunchTemplate(_)
     )
 }

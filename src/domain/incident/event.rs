@@ -12,7 +12,7 @@ use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::athena::LogQuestion;
 use crate::domain::hunt::{Hunted, Swept};
-use crate::domain::id::{IncidentId, RequestId, UserId};
+use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
@@ -65,6 +65,9 @@ pub enum Event {
         /// What it shows; absent when that is the same as before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         found: Option<Box<Inventory>>,
+        /// When the look at it began; absent when it could not be looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began_at: Option<DateTime<Utc>>,
     },
     /// Somebody has looked at things that no event explains.
     ThingsLookedAt {
@@ -89,6 +92,41 @@ pub enum Event {
     },
     /// Two people, one of them an approver, have accepted it.
     RiskAccepted,
+    /// Somebody says that they have done by hand what the bot may not.
+    HandDone {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// What they did.
+        done: String,
+        /// Why the step was there.
+        about: Digest,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// Somebody else has looked, and says so too.
+    HandConfirmed {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// Somebody took that back.
+    HandTakenBack {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// Who.
+        by: UserId,
+    },
     /// A responder asked for a search of CloudTrail's logs.
     LogsSearchAsked {
         /// Which, from 1.
@@ -264,6 +302,11 @@ pub enum Event {
         /// What could not be read, a sentence each.
         unread: Vec<String>,
     },
+    /// What was put in place could be read before, and now it cannot: whether it holds is not known.
+    ContainmentUnread {
+        /// Which, and why.
+        unread: Vec<Lost>,
+    },
     /// Another request for the same step has taken its place.
     RequestSuperseded {
         /// What.
@@ -412,6 +455,12 @@ pub enum Event {
         attempt: String,
         /// On which request.
         request: Option<RequestId>,
+        /// The digest on the button that they pressed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
+        /// By which rules.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy_version: Option<String>,
         /// What they were told.
         refusal: Refusal,
     },
@@ -426,7 +475,7 @@ pub enum Event {
     },
 }
 
-/// A containment that AWS does not show any more.
+/// A containment that AWS does not show any more, or that cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Lost {
     /// What had put it in place.

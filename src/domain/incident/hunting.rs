@@ -51,6 +51,11 @@ pub fn assumed(incident: &Incident) -> Option<Named> {
     named.map(|named| named.with_unique_id(unique_id))
 }
 
+/// Addresses from which an alert has seen the credential used.
+pub fn suspects(incident: &Incident) -> Vec<String> {
+    incident.findings.values().filter_map(|finding| finding.remote_address.clone()).collect()
+}
+
 /// Whether what such a principal did can be followed through the trail.
 pub const fn is_followed(kind: PrincipalKind) -> bool {
     matches!(kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser | PrincipalKind::AssumedRole)
@@ -73,8 +78,8 @@ pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
     if let Some(told_at) = incident.told_at.filter(|_| incident.told_at != swept.told_at) {
         return Some(told_at);
     }
-    let contained_at = incident.watch.map(|watch| watch.since);
-    let news_at = [incident.found_new_at, contained_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
+    let changed_at = incident.watch.map(|watch| watch.changed_at);
+    let news_at = [incident.found_new_at, changed_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
     let age = *swept_at - news_at;
     let every = CADENCE_MIN.into_iter().find(|(until, _)| age < TimeDelta::minutes(*until));
     Some(*swept_at + every.map_or(AT_REST, |(_, every)| TimeDelta::minutes(every)))

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
+use super::hands::Hand;
 use super::inventory::Taken;
 use super::logs::LogSearch;
 use super::overruling::Overruled;
+use super::quiet::Quiet;
 use super::risk::Risk;
 use super::verdict::Judged;
 use crate::domain::alert::{AlertSource, Severity};
@@ -67,10 +69,14 @@ pub struct Incident {
     pub inventory: Taken,
     /// Searches of CloudTrail's logs, oldest first.
     pub logs: Vec<LogSearch>,
+    /// The sweeps that have found nothing new.
+    pub quiet: Quiet,
     /// What the evidence says about the containment, and since when.
     pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.
     pub breach: Option<Box<Call>>,
+    /// What people say they have done by hand, by step.
+    pub hands: BTreeMap<StepId, Hand>,
     /// Who accepts the risk of the containment as it is.
     pub risk: Option<Box<Risk>>,
     /// Set by a responder.
@@ -147,9 +153,11 @@ pub enum Upload {
 /// AWS is read again after containment, at times that follow from these.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Watch {
-    /// When something was last put in place.
+    /// When the last of the containment was put in place.
     pub since: DateTime<Utc>,
-    /// How often it was read since.
+    /// When anything was last changed in AWS.
+    pub changed_at: DateTime<Utc>,
+    /// How often it was read since then.
     pub checks: u32,
 }
 

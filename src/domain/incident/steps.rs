@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::hands::{self, Said};
 use super::state::Incident;
 use super::{assignment, doors, eradication, hunting, reached, scp};
 use crate::domain::action::{
@@ -58,9 +59,8 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let mut steps = containment(incident, playbook);
     // Without a search there is nothing to remove.
     let Some(found) = incident.identification().filter(|_| incident.hunted.is_some()) else { return steps };
-    let contained = contained(incident, playbook);
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
-        let removals = eradication::steps(incident, step, contained).into_iter();
+        let removals = eradication::steps(incident, step, playbook).into_iter();
         let removals = removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
         let removals = removals.collect();
         steps.extend(with_undo(incident, removals));
@@ -361,7 +361,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         steps.iter().filter(is).filter_map(done_at).max()
     };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
-        (Offer::Refused { .. }, _) => Some(Missing::ByHand),
+        (Offer::Refused { .. }, _) => (!matches!(hands::said(incident, step), Said::ByTwo(_))).then_some(Missing::ByHand),
         (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
         (Offer::Action(action @ (Action::DeactivateAccessKey(_) | Action::RevokeUserSessions(_))), None)
             if reached::is_off(incident, action.target()) =>
@@ -373,6 +373,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
         (Offer::Action(Action::DenyInPermissionSet(of)), None) if assignment::role_is_denied(incident, of) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
+        (Offer::Action(Action::RevokeRoleSessions(of)), Some(_)) if eradication::is_removed(incident, &of.role_name) => None,
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
             if own_keys_off_at(&of.user_name).is_some_and(|off| at < off) =>

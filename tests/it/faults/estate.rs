@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use aws_sdk_ec2::types::{FleetType, SpotInstanceType};
 use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
 use crate::entrances::{opened, put};
 use crate::estate::{Hands, changed, made};
+use crate::fleets::changed_template;
+use crate::scaling::STOP;
 use crate::world::{ANA, CHRIS, World};
 
 /// A hung call is given up after 8 s and read back for 16 more.
@@ -35,9 +38,14 @@ enum Change {
     Group,
     Template,
     Configuration,
+    Spot,
+    Fleet,
+    SpotFleet,
+    Version,
+    Pool,
 }
 
-const CHANGES: [Change; 18] = [
+const CHANGES: [Change; 23] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -56,6 +64,11 @@ const CHANGES: [Change; 18] = [
     Change::Group,
     Change::Template,
     Change::Configuration,
+    Change::Spot,
+    Change::Fleet,
+    Change::SpotFleet,
+    Change::Version,
+    Change::Pool,
 ];
 
 impl Change {
@@ -111,6 +124,26 @@ impl Change {
                 hands.makes_a_configuration("c").await;
                 made("AutoScaling::LaunchConfiguration", "c", "us-west-2")
             }
+            Self::Spot => {
+                let (request, _) = hands.asks_for_spot(SpotInstanceType::Persistent).await;
+                made("EC2::SpotInstanceRequest", &request, "us-west-2")
+            }
+            Self::Fleet => {
+                let template = hands.makes_a_template().await;
+                let fleet = hands.makes_a_fleet(&template, FleetType::Maintain, 1).await;
+                made("EC2::EC2Fleet", &fleet, "us-west-2")
+            }
+            Self::SpotFleet => made("EC2::SpotFleet", &hands.asks_for_a_spot_fleet(1).await, "us-west-2"),
+            Self::Version => {
+                let template = hands.makes_a_template().await;
+                changed_template(hands, &template).await
+            }
+            Self::Pool => {
+                let template = hands.makes_a_template().await;
+                hands.keeps_up("miners", &template, (0, 0)).await;
+                hands.keeps_ready("miners", 0, 0).await;
+                made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
+            }
             Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
             Self::Image => {
                 let (image, event) = hands.shares_an_image().await;
@@ -140,6 +173,11 @@ impl Change {
             Self::Group => ("· Stop Auto Scaling group", "DetachInstances"),
             Self::Template => ("· Delete launch template", "DeleteLaunchTemplate"),
             Self::Configuration => ("· Delete launch configuration", "DeleteLaunchConfiguration"),
+            Self::Spot => ("· Cancel spot request", "CancelSpotInstanceRequests"),
+            Self::Fleet => ("· Delete EC2 Fleet", "DeleteFleets"),
+            Self::SpotFleet => ("· Cancel Spot Fleet request", "CancelSpotFleetRequests"),
+            Self::Version => ("· Put launch template", "DeleteLaunchTemplateVersions"),
+            Self::Pool => ("· Delete the warm pool", "DeleteWarmPool"),
         }
     }
 
@@ -164,6 +202,10 @@ impl Change {
             Self::Group => w.account.scaling_groups(&trace.region)[0].1 == 0,
             Self::Template => w.account.launch_templates(&trace.region).is_empty(),
             Self::Configuration => w.account.launch_configurations(&trace.region).is_empty(),
+            Self::Spot => !w.account.has_open_spot_request(&trace.region, &trace.id),
+            Self::Fleet | Self::SpotFleet => w.account.fleets(&trace.region)[0].1.ends_with("_running"),
+            Self::Version => w.account.template_versions(&trace.region, &trace.id) == (1, vec![1]),
+            Self::Pool => !w.account.keeps_ready(&trace.region, &trace.id),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
@@ -187,6 +229,9 @@ async fn goes_wrong(change: Change, fault: Fault) {
     // What watches is containment itself, and would be done with it.
     if !matches!(change, Change::Trail | Change::Detector) {
         w.contained().await;
+    }
+    if change == Change::Pool {
+        w.carry_out(STOP, ANA, CHRIS).await;
     }
     let (card, call) = change.card_and_call();
     w.until_within(LIMIT, &format!("{change:?} is offered"), |w| w.offers(card, "irp.request")).await;

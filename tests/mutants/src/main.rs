@@ -117,7 +117,7 @@ fn build(package: &Path, mutants: &[Mutant]) -> Result<BTreeSet<usize>> {
     }
     let sources = of.keys().map(|file| Ok((*file, fs::read_to_string(package.join(file))?)));
     let sources: BTreeMap<&str, String> = sources.collect::<Result<_>>()?;
-    let lib = package.join("src/lib.rs");
+    let lib = package.join("src/rules.rs");
     fs::write(&lib, format!("{}{SWITCH}", fs::read_to_string(&lib)?))?;
     let mut left_in: BTreeSet<usize> = mutants.iter().map(|m| m.number).collect();
     loop {

@@ -183,5 +183,7 @@ fn an_incident_is_not_resolved_before_it_is_contained_unless_somebody_says_why()
     case.ask_all("U1").unwrap();
     case.approve("U2", 1).unwrap();
     case.run();
-    case.act("U1", close(Outcome::Resolved, "")).unwrap();
+    let shut = case.act("U1", close(Outcome::Resolved, ""));
+    assert!(matches!(shut, Err(Refusal::NotEradicated(lacking)) if lacking[1].contains("not been searched")));
+    case.act("U1", close(Outcome::Resolved, "nothing of theirs is left")).unwrap();
 }

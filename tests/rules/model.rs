@@ -31,7 +31,9 @@ use irp::domain::recusal::Recused;
 use irp::domain::stored::Record;
 use stateright::{Checker, Model, Property};
 
-use crate::world::{ANA, CHRIS, DANA};
+const ANA: &str = "U0RESPOND1";
+const CHRIS: &str = "U0APPROVE1";
+const DANA: &str = "U0STAKEHO1";
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const REQUESTS_MAX: usize = 2;
