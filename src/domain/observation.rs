@@ -438,7 +438,9 @@ impl Observation {
             }
             Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
             Self::Fleet(fleet) => Some((&fleet.id, &fleet.arn, None)),
-            Self::LaunchTemplate(template) | Self::ChangedTemplate(ChangedTemplate { template, .. }) => Some((&template.id, &template.arn, None)),
+            Self::LaunchTemplate(template) | Self::ChangedTemplate(ChangedTemplate { template, .. }) => {
+                Some((&template.id, &template.arn, None))
+            }
             Self::ScalingGroup(ScalingGroup { arn, .. })
             | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),

@@ -7,9 +7,10 @@ use irp::domain::trail::deed::Deed;
 use irp::domain::trail::footprint::State;
 
 use crate::estate::{Hands, changes, made};
-use crate::scaling::{FAR, REMOVE, STOP, group, running, template};
+use crate::scaling::{DELETE as GROUP, FAR, STOP, group, running, template};
 use crate::world::{ANA, CHRIS, World};
 
+pub(crate) const HOME: &str = "us-east-1";
 const DELETE: &str = "· Delete EC2 Fleet";
 const CANCEL: &str = "· Cancel Spot Fleet request";
 
@@ -155,10 +156,8 @@ async fn what_waits_in_a_warm_pool_is_kept_and_ended_and_the_empty_pool_goes_bef
     assert_eq!(w.account.snapshots(FAR).len(), 3, "a snapshot of each");
     w.carry_out(POOL, ANA, CHRIS).await;
     w.clock.advance(TimeDelta::seconds(10));
-    w.until_card("· Delete Auto Scaling group miners", "not asked for yet").await;
-    w.click(ANA, REMOVE, "irp.request_all").await;
-    w.until_card(REMOVE, "waiting for approval").await;
-    w.click(CHRIS, REMOVE, "irp.approve").await;
+    w.until_card(GROUP, "not asked for yet").await;
+    w.carry_out(GROUP, ANA, CHRIS).await;
     w.until_card("Eradication", "nothing is left").await;
     let done = changes(&w);
     assert_eq!(done[done.len() - 2..], ["DeleteWarmPool", "DeleteAutoScalingGroup"]);
@@ -167,18 +166,17 @@ async fn what_waits_in_a_warm_pool_is_kept_and_ended_and_the_empty_pool_goes_bef
 
 /// What the search would say of a version that the attacker has added to a template and made its default.
 pub(crate) async fn changed_template(hands: &Hands<'_>, template: &str) -> Trace {
-    hands.adds_a_version(template, true).await;
-    let added = hands.event_in(FAR, "CreateLaunchTemplateVersion").await;
+    hands.adds_a_version(HOME, template, true).await;
+    let added = hands.event("CreateLaunchTemplateVersion").await;
     let deed = |operation: &str, what: &str, event_id: String| Deed {
         operation: operation.into(),
         what: what.into(),
         event_id,
         by_attacker: true,
     };
-    let modified = hands.event_in(FAR, "ModifyLaunchTemplate").await;
-    let deeds =
-        vec![deed("CreateLaunchTemplateVersion", "2", added), deed("ModifyLaunchTemplate", "", modified)];
-    let trace = made("EC2::LaunchTemplate", template, FAR);
+    let modified = hands.event("ModifyLaunchTemplate").await;
+    let deeds = vec![deed("CreateLaunchTemplateVersion", "2", added), deed("ModifyLaunchTemplate", "", modified)];
+    let trace = made("EC2::LaunchTemplate", template, HOME);
     Trace { state: State::Modified, made_by_attacker: false, deeds, ..trace }
 }
 
@@ -187,9 +185,9 @@ async fn a_version_added_to_the_victims_template_goes_and_the_one_before_counts_
     const CARD: &str = "· Put launch template";
     let w = World::start().await;
     let hands = w.hands();
-    let template = hands.makes_a_template().await;
+    let template = hands.makes_a_template_in(HOME).await;
     let trace = changed_template(&hands, &template).await;
-    assert_eq!(w.account.template_versions(FAR, &template), (2, vec![1, 2]));
+    assert_eq!(w.account.template_versions(HOME, &template), (2, vec![1, 2]));
     w.incident().await;
     w.hunted(vec![trace]).await;
     w.until_card(CARD, "not asked for yet").await;
@@ -200,6 +198,6 @@ async fn a_version_added_to_the_victims_template_goes_and_the_one_before_counts_
     w.click(CHRIS, CARD, "irp.approve").await;
     w.until_card(CARD, "carried out and verified").await;
     assert_eq!(changes(&w), ["ModifyLaunchTemplate", "DeleteLaunchTemplateVersions"]);
-    assert_eq!(w.account.template_versions(FAR, &template), (1, vec![1]));
+    assert_eq!(w.account.template_versions(HOME, &template), (1, vec![1]));
     w.end().await;
 }

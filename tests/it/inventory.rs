@@ -175,7 +175,7 @@ async fn what_starts_instances_is_read_with_whose_it_is_and_what_is_gone_is_not(
     let w = World::without_bot(false).await;
     let hands = w.hands();
     let template = hands.makes_a_template().await;
-    hands.adds_a_version(&template, false).await;
+    hands.adds_a_version(FAR, &template, false).await;
     hands.keeps_up("miners", &template, (1, 1)).await;
     hands.makes_a_configuration("c").await;
     let fleet = hands.makes_a_fleet(&template, FleetType::Maintain, 1).await;
@@ -199,8 +199,11 @@ async fn what_starts_instances_is_read_with_whose_it_is_and_what_is_gone_is_not(
     assert_eq!((&version.id, &*version.facts[0]), (&template, "added by release-bot"));
     let of: BTreeSet<(String, String)> = stock.things.iter().filter_map(|thing| thing.of.clone()).collect();
     let started = |kind: &str, id: &str| (format!("AWS::{kind}"), id.to_owned());
-    let by =
-        [started("AutoScaling::AutoScalingGroup", "miners"), started("EC2::EC2Fleet", &fleet), started("EC2::SpotFleet", &spot_fleet)];
+    let by = [
+        started("AutoScaling::AutoScalingGroup", "miners"),
+        started("EC2::EC2Fleet", &fleet),
+        started("EC2::SpotFleet", &spot_fleet),
+    ];
     assert_eq!(of, by.into());
     assert!(stock.things.iter().any(|thing| thing.id == alone && thing.of.is_none()));
     assert!(stock.gaps.is_empty() && stock.limits.is_empty(), "{:?} {:?}", stock.gaps, stock.limits);
@@ -288,7 +291,7 @@ const REGIONAL: [&str; 13] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_that_throttles_for_ever_or_never_answers_is_a_gap_in_words_and_costs_no_other() {
-    for (fault, says) in [(Fault::Throttle, "Throttling"), (Fault::HangBefore, "AWS did not answer in time")] {
+    for (fault, says) in [(Fault::Throttle, "Rate exceeded"), (Fault::HangBefore, "AWS did not answer in time")] {
         let w = World::without_bot(false).await;
         w.account.make_key_pair_unlogged("us-west-2", "debug", w.clock.now() - TimeDelta::minutes(5));
         w.account.fail_in("eu-west-1", Some(fault));

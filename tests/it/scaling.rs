@@ -8,9 +8,9 @@ use crate::estate::{Hands, changes, made};
 use crate::world::{ANA, CHRIS, World};
 
 pub(crate) const FAR: &str = "us-west-2";
-pub(crate) const REMOVE: &str = "Remove everything at once";
+const REMOVE: &str = "Remove everything at once";
 pub(crate) const STOP: &str = "· Stop Auto Scaling group miners";
-const DELETE: &str = "· Delete Auto Scaling group miners";
+pub(crate) const DELETE: &str = "· Delete Auto Scaling group miners";
 
 impl Hands<'_> {
     pub(crate) fn scaling(&self) -> aws_sdk_autoscaling::Client {
@@ -19,20 +19,24 @@ impl Hands<'_> {
 
     /// A launch template; its id.
     pub(crate) async fn makes_a_template(&self) -> String {
+        self.makes_a_template_in(FAR).await
+    }
+
+    pub(crate) async fn makes_a_template_in(&self, region: &'static str) -> String {
         let profile = ec2::LaunchTemplateIamInstanceProfileSpecificationRequest::builder().name("batch-worker").build();
         let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-1").user_data("IyEvYmluL3No");
         let data = data.instance_type(ec2::InstanceType::C54xlarge).iam_instance_profile(profile).build();
-        let made = self.ec2(FAR).create_launch_template().launch_template_name("miners").launch_template_data(data);
+        let made = self.ec2(region).create_launch_template().launch_template_name("miners").launch_template_data(data);
         made.send().await.unwrap().launch_template.unwrap().launch_template_id.unwrap()
     }
 
     /// A version more of a template, and whether it is the one that counts.
-    pub(crate) async fn adds_a_version(&self, template: &str, default: bool) {
+    pub(crate) async fn adds_a_version(&self, region: &'static str, template: &str, default: bool) {
         let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-6").user_data("Y3VybCBldmls").build();
-        let added = self.ec2(FAR).create_launch_template_version().launch_template_id(template);
+        let added = self.ec2(region).create_launch_template_version().launch_template_id(template);
         added.launch_template_data(data).send().await.unwrap();
         if default {
-            let change = self.ec2(FAR).modify_launch_template().launch_template_id(template).default_version("2");
+            let change = self.ec2(region).modify_launch_template().launch_template_id(template).default_version("2");
             change.send().await.unwrap();
         }
     }

@@ -209,7 +209,11 @@ mod tests {
             let arn = format!("arn:aws:ec2:us-west-2:111122223333:volume/{id}");
             (id.to_owned(), Volume { arn, device: "/dev/xvda".into(), deleted_with_instance: true })
         };
-        Instance { protected: true, volumes: BTreeMap::from([volume("vol-1"), volume("vol-2")]), ..samples::instance(id) }
+        Instance {
+            protected: true,
+            volumes: BTreeMap::from([volume("vol-1"), volume("vol-2")]),
+            ..samples::instance(id)
+        }
     }
 
     #[test]

@@ -118,7 +118,10 @@ impl Change for RestoreLaunchTemplate {
         }));
         let deletes = self.there(found).next().is_some();
         if calls.is_empty() {
-            return Err(format!("Launch template {} is as it was before: nothing is left to do.", self.launch_template_id));
+            return Err(format!(
+                "Launch template {} is as it was before: nothing is left to do.",
+                self.launch_template_id
+            ));
         }
         let inverse = if deletes {
             let why = "A deleted version does not come back under its number; what it started is in the log, to be put there \
@@ -137,7 +140,8 @@ impl Change for RestoreLaunchTemplate {
         if self.is_put_back(is) {
             return Freshness::AlreadyDone;
         }
-        let seen = |of: &ChangedTemplate| (of.template.default_version, of.template.versions.clone(), of.previous.clone());
+        let seen =
+            |of: &ChangedTemplate| (of.template.default_version, of.template.versions.clone(), of.previous.clone());
         fresh_if(seen(was) == seen(is), "the template's versions")
     }
 
@@ -154,7 +158,10 @@ impl Change for RestoreLaunchTemplate {
     fn left(&self, now: &Observation) -> Vec<String> {
         let Some(is) = self.observed(now) else { return Vec::new() };
         let default = self.default(is) != Ok(None);
-        counted(&[(usize::from(default), "default version itself"), (self.there(is).count(), "version(s) of the attacker's")])
+        counted(&[
+            (usize::from(default), "default version itself"),
+            (self.there(is).count(), "version(s) of the attacker's"),
+        ])
     }
 }
 
@@ -199,8 +206,10 @@ mod tests {
     #[test]
     fn the_default_is_put_back_before_the_version_that_was_added_goes() {
         let (action, before) = (restore(&[4], &["e-1"]), seen(4, &[1, 2, 3, 4], Some(2)));
-        let expected =
-            ["aws ec2 modify-launch-template --default-version 2", "aws ec2 delete-launch-template-versions --versions 4"];
+        let expected = [
+            "aws ec2 modify-launch-template --default-version 2",
+            "aws ec2 delete-launch-template-versions --versions 4",
+        ];
         assert_eq!(cli(&action, &before), expected);
         let sent = action.work_out(&before).unwrap();
         assert!(matches!(sent.inverse, Inverse::None(_)));

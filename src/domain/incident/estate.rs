@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::eradication::traces;
+use super::scene::Scene;
 use super::state::Incident;
 use crate::domain::action::{
-    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
-    DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool, EnableDetector, RemovePermissions, RemoveRule,
-    RestoreFunctionCode, RestoreLaunchTemplate, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
-    UnshareSnapshot,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair,
+    DeleteLaunchConfiguration, DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool,
+    EnableDetector, RemovePermissions, RemoveRule, RestoreFunctionCode, RestoreLaunchTemplate, RevokeIngress,
+    StartLogging, StopScalingGroup, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
@@ -43,16 +43,10 @@ fn of_group(incident: &Incident, region: String, group_name: String) -> (u8, Act
     (RUNS + 1, Action::DeleteScalingGroup(DeleteScalingGroup { region, group_name }))
 }
 
-/// Whether a call has answered with instances, as only one for an instant fleet does: the fleet goes after them.
-fn is_instant(incident: &Incident, fleet: &Trace) -> bool {
-    let made = fleet.evidence.first();
-    let by_it = |trace: &Trace| trace.resource_type == "AWS::EC2::Instance" && trace.evidence.first() == made;
-    made.is_some() && traces(incident).any(by_it)
-}
-
 /// The removal of what the attacker has made, with its turn: an anchor lets in, and a profile only says whom to; instances
 /// act by themselves, functions are called, key pairs only let in.
-pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)> {
+pub(super) fn removal(scene: &Scene<'_>, trace: &Trace) -> Option<(u8, Action)> {
+    let incident = scene.incident;
     let (region, name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
     Some(match trace.resource_type.as_str() {
         "AWS::EC2::Instance" => {
@@ -61,7 +55,7 @@ pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)
         "AWS::Lambda::Function" => (RUNS, Action::DeleteFunction(DeleteFunction { region, function_name: name })),
         "AWS::AutoScaling::AutoScalingGroup" => of_group(incident, region, trace.id.clone()),
         "AWS::EC2::EC2Fleet" | "AWS::EC2::SpotFleet" => {
-            let turn = if is_instant(incident, trace) { RUNS + 1 } else { RUNS - 1 };
+            let turn = if scene.has_answered_with_instances(trace) { RUNS + 1 } else { RUNS - 1 };
             (turn, Action::DeleteFleet(DeleteFleet { region, fleet_id: name }))
         }
         "AWS::EC2::SpotInstanceRequest" => {
@@ -115,8 +109,9 @@ const SET_ANEW: [&str; 12] = [
     "UpdateTrail",
 ];
 /// What is put right by another call, each with that.
-const OPPOSITES: [(&str, &str); 10] = [
+const OPPOSITES: [(&str, &str); 11] = [
     ("AddPermission", "RemovePermission"),
+    ("CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions"),
     ("DeleteRolePermissionsBoundary", "PutRolePermissionsBoundary"),
     ("DeleteUserPermissionsBoundary", "PutUserPermissionsBoundary"),
     ("DetachGroupPolicy", "AttachGroupPolicy"),
@@ -135,7 +130,7 @@ pub(super) fn is_answered(trace: &Trace, at: usize) -> bool {
     let opposite = OPPOSITES.iter().find(|(of, _)| *of == operation).map(|(_, opposite)| *opposite);
     trace.deeds[at + 1..].iter().filter(|later| !later.by_attacker).any(|later| {
         (SET_ANEW.contains(&operation) && later.operation == operation)
-            || (opposite == Some(&later.operation) && later.what == deed.what)
+            || (opposite == Some(&later.operation) && later.is_about(deed))
     })
 }
 

@@ -70,6 +70,8 @@ fn open(record: &Record) -> Option<Incident> {
         named: [].into(),
         freeze: None,
         requests: [].into(),
+        by_step: [].into(),
+        undoing: [].into(),
         uploads: [].into(),
         watch: None,
         new_keys: [].into(),
@@ -233,7 +235,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
                 asked: asked.clone(),
                 ..Request::new(*request, (**plan).clone(), digest.clone(), by.clone(), at)
             };
-            incident.requests.insert(*request, made);
+            incident.add(made);
             // Whoever acts first leads until somebody else takes it.
             incident.lead.get_or_insert_with(|| by.clone());
         }

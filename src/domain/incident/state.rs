@@ -93,6 +93,10 @@ pub struct Incident {
     pub freeze: Option<Freeze>,
     /// All requests, oldest first.
     pub requests: BTreeMap<RequestId, Request>,
+    /// Those for each step, oldest first.
+    pub by_step: BTreeMap<StepId, Vec<RequestId>>,
+    /// Those that take a request back, oldest first.
+    pub undoing: BTreeMap<RequestId, Vec<RequestId>>,
     /// What has become of the plans that no card can show, by what approvals of them are bound to.
     pub uploads: BTreeMap<Digest, Upload>,
     /// Whether AWS is read again for what was put in place.
@@ -256,8 +260,17 @@ impl Incident {
     }
 
     /// Requests for a step, newest first.
-    pub fn requests_for<'a>(&'a self, step: &'a StepId) -> impl Iterator<Item = &'a Request> {
-        self.requests.values().rev().filter(move |r| r.plan.step == *step)
+    pub fn requests_for<'a>(&'a self, step: &StepId) -> impl Iterator<Item = &'a Request> + use<'a> {
+        self.by_step.get(step).into_iter().flatten().rev().filter_map(|id| self.requests.get(id))
+    }
+
+    /// One more request.
+    pub(super) fn add(&mut self, request: Request) {
+        self.by_step.entry(request.plan.step.clone()).or_default().push(request.id);
+        if let Some(undone) = request.plan.action.undoes() {
+            self.undoing.entry(undone).or_default().push(request.id);
+        }
+        self.requests.insert(request.id, request);
     }
 
     /// The name that the next request gets.

@@ -52,9 +52,7 @@ fn makers(thing: &Thing) -> &'static [&'static str] {
         ("AWS::IAM::SAMLProvider", _) => &["CreateSAMLProvider"],
         ("AWS::IAM::OIDCProvider", _) => &["CreateOpenIDConnectProvider"],
         ("AWS::RolesAnywhere::TrustAnchor", _) => &["CreateTrustAnchor"],
-        ("AWS::EC2::Instance", _) => {
-            &["RunInstances", "StartInstances", "RunScheduledInstances", "CreateFleet"]
-        }
+        ("AWS::EC2::Instance", _) => &["RunInstances", "StartInstances", "RunScheduledInstances", "CreateFleet"],
         ("AWS::AutoScaling::AutoScalingGroup", _) => &["CreateAutoScalingGroup"],
         ("AWS::AutoScaling::LaunchConfiguration", _) => &["CreateLaunchConfiguration"],
         ("AWS::EC2::LaunchTemplate", Some(_)) => &["CreateLaunchTemplateVersion"],

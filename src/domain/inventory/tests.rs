@@ -128,9 +128,7 @@ fn an_event_explains_what_it_names_if_it_worked_and_makes_such_a_thing() {
 
 #[test]
 fn a_templates_version_is_explained_by_its_number_and_by_no_other_number() {
-    let version = |part: &str| {
-        Thing::regional("AWS::EC2::LaunchTemplate", "lt-1", "us-west-2", Some(at(5))).part(part)
-    };
+    let version = |part: &str| Thing::regional("AWS::EC2::LaunchTemplate", "lt-1", "us-west-2", Some(at(5))).part(part);
     let added = record(
         "CreateLaunchTemplateVersion",
         &json!({"CreateLaunchTemplateVersionRequest": {"LaunchTemplateId": "lt-1", "SourceVersion": 7}}),

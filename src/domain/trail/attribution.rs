@@ -289,11 +289,7 @@ fn first_calls<'e>(events: &[&'e Event]) -> BTreeMap<&'e Name, DateTime<Utc>> {
 /// Addresses from which something hostile has come since the theft. What the key's user had done from there long before
 /// it is their work, and what others do with long-term keys of their own says nothing: responders clean up from the
 /// office.
-fn turned<'e>(
-    events: &'e [Event],
-    is_users: impl Fn(&Event) -> bool,
-    since: DateTime<Utc>,
-) -> BTreeSet<&'e str> {
+fn turned<'e>(events: &'e [Event], is_users: impl Fn(&Event) -> bool, since: DateTime<Utc>) -> BTreeSet<&'e str> {
     let granted = events.iter().flat_map(|event| &event.grants);
     let handed: HashSet<&str> = granted
         .filter_map(|grant| match grant {
@@ -309,7 +305,8 @@ fn turned<'e>(
     let call = |event: &&'e Event| (event.address.as_ref(), event.source.as_ref(), event.name.as_ref());
     let of_old = |event: &&&'e Event| is_users(event) && event.at.is_some_and(|at| at <= since - HABIT);
     let usual: HashSet<(&str, &str, &str)> = hostile.iter().filter(of_old).map(call).collect();
-    let turn = |event: &&&'e Event| event.at.is_none_or(|at| at >= since) && !others(event) && !usual.contains(&call(event));
+    let turn =
+        |event: &&&'e Event| event.at.is_none_or(|at| at >= since) && !others(event) && !usual.contains(&call(event));
     hostile.iter().filter(turn).map(|event| event.address.as_ref()).collect()
 }
 

@@ -35,6 +35,12 @@ impl Deed {
         Self { operation: LEFT_OUT.to_owned(), what: String::new(), event_id, by_attacker: true }
     }
 
+    /// Whether it is about what this other one is about. One call deletes several versions of a launch template.
+    pub fn is_about(&self, other: &Self) -> bool {
+        let is_list = self.operation == "DeleteLaunchTemplateVersions";
+        self.what == other.what || (is_list && self.what.split(' ').any(|version| version == other.what))
+    }
+
     /// Whether it stands for others.
     pub fn is_left_out(&self) -> bool {
         self.operation == LEFT_OUT
@@ -172,7 +178,9 @@ mod tests {
         let added = r#""responseElements":{"CreateLaunchTemplateVersionResponse":{"launchTemplateVersion":{"versionNumber":2}}}"#;
         assert_eq!(template("CreateLaunchTemplateVersion", added).as_deref(), Some("2"));
         let gone = |list: &str| {
-            let asked = format!(r#""requestParameters":{{"DeleteLaunchTemplateVersionsRequest":{{"LaunchTemplateVersion":{list}}}}}"#);
+            let asked = format!(
+                r#""requestParameters":{{"DeleteLaunchTemplateVersionsRequest":{{"LaunchTemplateVersion":{list}}}}}"#
+            );
             template("DeleteLaunchTemplateVersions", &asked)
         };
         assert_eq!(gone(r#"{"content":2,"tag":1}"#).as_deref(), Some("2"));

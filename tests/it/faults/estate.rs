@@ -9,7 +9,7 @@ use irp_sandbox::aws::Fault;
 
 use crate::entrances::{opened, put};
 use crate::estate::{Hands, changed, made};
-use crate::fleets::changed_template;
+use crate::fleets::{HOME, changed_template};
 use crate::scaling::STOP;
 use crate::world::{ANA, CHRIS, World};
 
@@ -43,9 +43,10 @@ enum Change {
     SpotFleet,
     Version,
     Pool,
+    EmptyGroup,
 }
 
-const CHANGES: [Change; 23] = [
+const CHANGES: [Change; 24] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -69,6 +70,7 @@ const CHANGES: [Change; 23] = [
     Change::SpotFleet,
     Change::Version,
     Change::Pool,
+    Change::EmptyGroup,
 ];
 
 impl Change {
@@ -135,13 +137,18 @@ impl Change {
             }
             Self::SpotFleet => made("EC2::SpotFleet", &hands.asks_for_a_spot_fleet(1).await, "us-west-2"),
             Self::Version => {
-                let template = hands.makes_a_template().await;
+                let template = hands.makes_a_template_in(HOME).await;
                 changed_template(hands, &template).await
             }
             Self::Pool => {
                 let template = hands.makes_a_template().await;
                 hands.keeps_up("miners", &template, (0, 0)).await;
                 hands.keeps_ready("miners", 0, 0).await;
+                made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
+            }
+            Self::EmptyGroup => {
+                let template = hands.makes_a_template().await;
+                hands.keeps_up("miners", &template, (0, 0)).await;
                 made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
             }
             Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
@@ -178,6 +185,7 @@ impl Change {
             Self::SpotFleet => ("· Cancel Spot Fleet request", "CancelSpotFleetRequests"),
             Self::Version => ("· Put launch template", "DeleteLaunchTemplateVersions"),
             Self::Pool => ("· Delete the warm pool", "DeleteWarmPool"),
+            Self::EmptyGroup => ("· Delete Auto Scaling group", "DeleteAutoScalingGroup"),
         }
     }
 
@@ -206,6 +214,7 @@ impl Change {
             Self::Fleet | Self::SpotFleet => w.account.fleets(&trace.region)[0].1.ends_with("_running"),
             Self::Version => w.account.template_versions(&trace.region, &trace.id) == (1, vec![1]),
             Self::Pool => !w.account.keeps_ready(&trace.region, &trace.id),
+            Self::EmptyGroup => w.account.scaling_groups(&trace.region).is_empty(),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
@@ -230,7 +239,7 @@ async fn goes_wrong(change: Change, fault: Fault) {
     if !matches!(change, Change::Trail | Change::Detector) {
         w.contained().await;
     }
-    if change == Change::Pool {
+    if matches!(change, Change::Pool | Change::EmptyGroup) {
         w.carry_out(STOP, ANA, CHRIS).await;
     }
     let (card, call) = change.card_and_call();

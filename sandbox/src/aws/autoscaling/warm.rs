@@ -53,7 +53,10 @@ pub(super) fn put(call: &mut Call<'_>) -> Result<Node, ApiError> {
     };
     let state = params.get("PoolState").unwrap_or("Stopped").to_owned();
     if !STATES.contains(&state.as_str()) {
-        return Err(ApiError::validation(format!("Value '{state}' at 'poolState' is not one of {}", STATES.join(", "))));
+        return Err(ApiError::validation(format!(
+            "Value '{state}' at 'poolState' is not one of {}",
+            STATES.join(", ")
+        )));
     }
     let group = named(call)?;
     if group.warm.as_ref().is_some_and(Pool::is_leaving) {

@@ -16,8 +16,7 @@ use super::{Call, Launch, Region, Tags, bad_value, new_id, tag_set, templates};
 const REPLACED_AFTER: TimeDelta = TimeDelta::seconds(20);
 /// Instances of one fleet.
 const TARGET_MAX: i64 = 20;
-const EC2: Service =
-    Service { name: "ec2fleet.amazonaws.com", role: "AWSServiceRoleForEC2Fleet", session: "EC2Fleet" };
+const EC2: Service = Service { name: "ec2fleet.amazonaws.com", role: "AWSServiceRoleForEC2Fleet", session: "EC2Fleet" };
 const SPOT: Service =
     Service { name: "spotfleet.amazonaws.com", role: "AWSServiceRoleForEC2SpotFleet", session: "EC2SpotFleet" };
 
@@ -234,9 +233,7 @@ pub(super) fn active(call: &mut Call<'_>, id: &str) -> Result<Vec<Node>, ApiErro
 
 fn known<'a>(region: &'a Region, id: &str) -> Result<&'a Fleet, ApiError> {
     let found = region.fleets.get(id).filter(|fleet| !fleet.is_spot());
-    found.ok_or_else(|| {
-        ApiError::bad_request("InvalidFleetId.NotFound", format!("The fleet ID '{id}' does not exist"))
-    })
+    found.ok_or_else(|| ApiError::bad_request("InvalidFleetId.NotFound", format!("The fleet ID '{id}' does not exist")))
 }
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {

@@ -16,7 +16,8 @@ fn known<'a>(region: &'a Region, id: &str) -> Result<&'a Fleet, ApiError> {
 pub(super) fn request(call: &mut Call<'_>) -> Result<Node, ApiError> {
     const CONFIG: &str = "SpotFleetRequestConfig";
     let kind = Kind::read(call.params.get(&format!("{CONFIG}.Type")))?;
-    let (target, role) = (target(call, &format!("{CONFIG}.TargetCapacity"))?, call.required(&format!("{CONFIG}.IamFleetRole"))?);
+    let (target, role) =
+        (target(call, &format!("{CONFIG}.TargetCapacity"))?, call.required(&format!("{CONFIG}.IamFleetRole"))?);
     call.permit("RequestSpotFleet", &["spot-fleet-request/*".to_owned()])?;
     let mut sources = Source::templates(call, &format!("{CONFIG}.LaunchTemplateConfigs"))?;
     for number in 1.. {

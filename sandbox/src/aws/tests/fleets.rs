@@ -18,8 +18,9 @@ impl Hands {
     async fn start() -> Self {
         let cloud = Cloud::start().await;
         let client = Client::new(&cloud.config(cloud.admin(), WEST));
-        let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-1").instance_type(ec2::InstanceType::M5Large);
-        let made = client.create_launch_template().launch_template_name("t").launch_template_data(data.build());
+        let data =
+            ec2::RequestLaunchTemplateData::builder().image_id("ami-1").instance_type(ec2::InstanceType::M5Large);
+        let made = client.create_launch_template().launch_template_name("web").launch_template_data(data.build());
         let template = made.send().await.unwrap().launch_template.unwrap().launch_template_id.unwrap();
         Self { cloud, ec2: client, template }
     }
@@ -118,7 +119,8 @@ async fn an_instant_fleet_answers_with_its_instances_and_is_deleted_only_with_th
 #[tokio::test]
 async fn a_spot_fleet_keeps_up_its_number_until_it_is_cancelled() {
     let hands = Hands::start().await;
-    let launch = ec2::SpotFleetLaunchSpecification::builder().image_id("ami-1").instance_type(ec2::InstanceType::M5Large);
+    let launch =
+        ec2::SpotFleetLaunchSpecification::builder().image_id("ami-1").instance_type(ec2::InstanceType::M5Large);
     let config = ec2::SpotFleetRequestConfigData::builder().iam_fleet_role("arn:aws:iam::111122223333:role/fleet");
     let config = config.target_capacity(1).launch_specifications(launch.user_data("IyEvYmluL3No").build()).build();
     let made = hands.ec2.request_spot_fleet().spot_fleet_request_config(config).send().await.unwrap();
@@ -204,15 +206,19 @@ async fn a_templates_default_version_changes_and_that_one_is_not_deleted() {
     let newest = hands.ec2.describe_launch_template_versions().versions("$Latest").send().await.unwrap();
     let newest = &newest.launch_template_versions()[0];
     assert_eq!((newest.version_number(), newest.default_version()), (Some(2), Some(false)));
-    let modify = |version: &str| hands.ec2.modify_launch_template().launch_template_id(id).default_version(version).send();
+    let modify =
+        |version: &str| hands.ec2.modify_launch_template().launch_template_id(id).default_version(version).send();
     assert_eq!(code(modify("3").await), "InvalidLaunchTemplateId.VersionNotFound");
     let modified = modify("2").await.unwrap().launch_template.unwrap();
     assert_eq!((modified.default_version_number(), modified.latest_version_number()), (Some(2), Some(2)));
-    let delete = |version: &str| hands.ec2.delete_launch_template_versions().launch_template_id(id).versions(version).send();
-    let refused = |answer: &aws_sdk_ec2::operation::delete_launch_template_versions::DeleteLaunchTemplateVersionsOutput| {
-        let error = answer.unsuccessfully_deleted_launch_template_versions().first().and_then(|one| one.response_error());
-        error.and_then(|error| error.code()).map(|code| code.as_str().to_owned())
-    };
+    let delete =
+        |version: &str| hands.ec2.delete_launch_template_versions().launch_template_id(id).versions(version).send();
+    let refused =
+        |answer: &aws_sdk_ec2::operation::delete_launch_template_versions::DeleteLaunchTemplateVersionsOutput| {
+            let error =
+                answer.unsuccessfully_deleted_launch_template_versions().first().and_then(|one| one.response_error());
+            error.and_then(|error| error.code()).map(|code| code.as_str().to_owned())
+        };
     assert_eq!(refused(&delete("2").await.unwrap()).as_deref(), Some("unexpectedError"), "the default stays");
     assert_eq!(refused(&delete("9").await.unwrap()).as_deref(), Some("launchTemplateVersionDoesNotExist"));
     modify("1").await.unwrap();
@@ -221,7 +227,10 @@ async fn a_templates_default_version_changes_and_that_one_is_not_deleted() {
     hands.later(360);
     let event = hands.cloud.event(WEST, "ModifyLaunchTemplate").await;
     let answered = &event["responseElements"]["ModifyLaunchTemplateResponse"]["launchTemplate"];
-    assert_eq!((&answered["defaultVersionNumber"], answered["launchTemplateId"].as_str()), (&serde_json::json!(1), Some(id)));
+    assert_eq!(
+        (&answered["defaultVersionNumber"], answered["launchTemplateId"].as_str()),
+        (&serde_json::json!(1), Some(id))
+    );
     let all = hands.ec2.describe_launch_template_versions().send().await;
     assert_eq!(code(all), "InvalidParameterCombination");
 }

@@ -160,7 +160,9 @@ async fn an_alias_lets_in_whom_it_says_itself() {
     let cloud = Cloud::start().await;
     let lambda = client(&cloud);
     made(&cloud, &lambda).await;
-    let create = |name: &str, version: &str| lambda.create_alias().function_name("f").name(name).function_version(version).send();
+    let create = |name: &str, version: &str| {
+        lambda.create_alias().function_name("f").name(name).function_version(version).send()
+    };
     create("live", "$LATEST").await.unwrap();
     assert_eq!(code(create("live", "$LATEST").await), "ResourceConflictException");
     assert_eq!(code(create("next", "7").await), "ResourceNotFoundException");
@@ -168,7 +170,8 @@ async fn an_alias_lets_in_whom_it_says_itself() {
     assert_eq!(listed.aliases()[0].name(), Some("live"));
     let add = lambda.add_permission().function_name("f").qualifier("live").statement_id("x").principal("444455556666");
     add.action("lambda:InvokeFunction").send().await.unwrap();
-    let policy = |alias: Option<&str>| lambda.get_policy().function_name("f").set_qualifier(alias.map(str::to_owned)).send();
+    let policy =
+        |alias: Option<&str>| lambda.get_policy().function_name("f").set_qualifier(alias.map(str::to_owned)).send();
     assert!(policy(Some("live")).await.unwrap().policy().unwrap().contains("function:f:live"));
     assert_eq!(code(policy(None).await), "ResourceNotFoundException", "the function lets in nobody");
     assert_eq!(code(policy(Some("next")).await), "ResourceNotFoundException");

@@ -174,9 +174,7 @@ async fn access(
             function_url_configs
         )
     };
-    let aliases = async {
-        paged!("lambda:ListAliases", clients.lambda.list_aliases().function_name(name), aliases)
-    };
+    let aliases = async { paged!("lambda:ListAliases", clients.lambda.list_aliases().function_name(name), aliases) };
     let own = policy(clients, name, None);
     let ((urls, _, failed), (aliases, _, no_aliases), own) = tokio::join!(urls, aliases, own);
     if let Some(error) = failed.filter(|error| !is_missing(error)) {
@@ -209,7 +207,8 @@ async fn access(
         };
         for (statement, whom) in strangers {
             let by_alias = of.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
-            let fact = by_alias.map_or_else(|| format!("lets in {whom}"), |alias| format!("alias {alias} lets in {whom}"));
+            let fact =
+                by_alias.map_or_else(|| format!("lets in {whom}"), |alias| format!("alias {alias} lets in {whom}"));
             thing = thing.fact(fact);
             let permission = Thing::regional(PERMISSION, &of, region, None).part(&statement);
             stock.add(permission.owned_by(FUNCTION, name), look.since);

@@ -78,8 +78,7 @@ async fn groups(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
     let asked = clients.autoscaling.describe_auto_scaling_groups().max_records(100);
     let (found, cut, failed) = paged!("autoscaling:DescribeAutoScalingGroups", asked, auto_scaling_groups);
     let one = |group: aws_sdk_autoscaling::types::AutoScalingGroup| {
-        let thing =
-            regional(GROUP, group.auto_scaling_group_name(), region, group.created_time().and_then(instant));
+        let thing = regional(GROUP, group.auto_scaling_group_name(), region, group.created_time().and_then(instant));
         let (desired, most) = (group.desired_capacity().unwrap_or_default(), group.max_size().unwrap_or_default());
         thing.fact(format!("keeps up {desired} instance(s), at most {most}"))
     };
@@ -128,7 +127,8 @@ async fn versions(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
 async fn fleets(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
     let asked = clients.ec2.describe_fleets().max_results(100);
     let (found, cut, failed) = paged!("ec2:DescribeFleets", asked, fleets);
-    let there = |of: &aws_sdk_ec2::types::FleetData| !of.fleet_state().is_some_and(|state| GONE.contains(&state.as_str()));
+    let there =
+        |of: &aws_sdk_ec2::types::FleetData| !of.fleet_state().is_some_and(|state| GONE.contains(&state.as_str()));
     let one = |of: aws_sdk_ec2::types::FleetData| {
         let target = of.target_capacity_specification().and_then(|of| of.total_target_capacity()).unwrap_or_default();
         let kind = of.r#type().map_or("maintain", |kind| kind.as_str());

@@ -229,7 +229,8 @@ async fn previous(
 ) -> Read<Option<PreviousDefault>> {
     let trail = account.trail(region)?;
     let since = DateTime::<Utc>::UNIX_EPOCH;
-    let looked = trail.look_up(LookupAttributeKey::EventName, "ModifyLaunchTemplate", since, MODIFIED_PAGES_MAX).await?;
+    let looked =
+        trail.look_up(LookupAttributeKey::EventName, "ModifyLaunchTemplate", since, MODIFIED_PAGES_MAX).await?;
     // The newest come first.
     let mut events = looked.events.iter().skip_while(|event| event["eventID"] != first);
     let Some(changed) = events.next() else { return Ok(None) };

@@ -199,9 +199,11 @@ impl Case {
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => {
                 policy("role/app", "AROA1", &self.role_policy)
             }
-            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
-                self.estate[0].clone()
-            }
+            Action::DeleteFleet(_)
+            | Action::DeleteLoginProfile(_)
+            | Action::DeleteWarmPool(_)
+            | Action::StopScalingGroup(_)
+            | Action::TerminateInstance(_) => self.estate[0].clone(),
             Action::RevokeIngress(of) => Observation::Ingress(Ingress {
                 group_id: of.group_id.clone(),
                 arn: format!("arn:aws:ec2:us-east-1:111122223333:security-group/{}", of.group_id),
@@ -316,9 +318,11 @@ impl Case {
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } | Action::DenyByScp(_) => {
                 self.role_policy = document;
             }
-            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
-                self.estate[0] = self.estate[1].clone();
-            }
+            Action::DeleteFleet(_)
+            | Action::DeleteLoginProfile(_)
+            | Action::DeleteWarmPool(_)
+            | Action::StopScalingGroup(_)
+            | Action::TerminateInstance(_) => self.estate[0] = self.estate[1].clone(),
             Action::RevokeIngress(_) | Action::RestoreTrustPolicy(_) => self.door_open = false,
             Action::StartLogging(_) => self.trail_off = false,
             other => panic!("this case has no {}", other.kind()),

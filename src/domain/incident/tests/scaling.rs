@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::case::Case;
-use super::eradication::{changed, contain, hunted, kinds, made, of};
+use super::eradication::{accept, changed, contain, hunted, kinds, made, of};
 use crate::domain::action::Action;
 use crate::domain::hunt::{Hunted, Trace};
 use crate::domain::incident::eradication::{by_hand, removals};
@@ -128,6 +128,7 @@ fn a_fleet_goes_before_what_it_keeps_up_and_an_instant_one_after_what_it_has_sta
 fn a_warm_pool_goes_when_its_instances_have_ended_and_before_its_group() {
     let mut case = Case::new();
     contain(&mut case);
+    accept(&mut case);
     hunted(&mut case, vec![of("AutoScaling::AutoScalingGroup", made("x", "miners"))]);
     let done = |case: &mut Case| {
         case.approve("U2", u32::try_from(case.incident.requests.len()).unwrap()).unwrap();
@@ -173,7 +174,8 @@ fn of_a_victims_template_the_added_versions_go_and_the_default_comes_back_until_
     let both = [(adds, "4", true), (modifies, "", true), (adds, "5", false)];
     assert_eq!(offered(&both), (Some((vec![4], ids(&["e1"]))), 0));
     assert_eq!(offered(&[(adds, "4", true), (deletes, "4", false)]), (None, 0));
-    let seen_to = [(modifies, "", true), (modifies, "", false), (adds, "6", true), (adds, "7", true), (deletes, "7", true)];
+    let seen_to =
+        [(modifies, "", true), (modifies, "", false), (adds, "6", true), (adds, "7", true), (deletes, "7", true)];
     assert_eq!(offered(&seen_to), (Some((vec![6], Vec::new())), 0), "what they have taken off themselves is no loss");
     let (_, hands) = offered(&[(adds, "6", true), (deletes, "2 3", true)]);
     assert_eq!(hands, 1, "what they have deleted of the victim's is for people");
