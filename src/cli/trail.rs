@@ -52,7 +52,7 @@ pub struct Analyze {
     #[arg(long = "credential", value_name = "AKIA…", required_unless_present = "principals")]
     pub credentials: Vec<AccessKeyId>,
     /// A user, a role or a session that is taken for stolen though no key is known, such as
-    /// arn:aws:iam::111122223333:user/ana after a sign-in to the console; may be given more than once. All its calls
+    /// `arn:aws:iam::111122223333:user/ana` after a sign-in to the console; may be given more than once. All its calls
     /// count as the thief's, but for what --since and --attribute say.
     #[arg(long = "principal", value_name = "ARN")]
     pub principals: Vec<Named>,

@@ -147,9 +147,7 @@ impl<'a> Search<'a> {
         let principals: Vec<Named> = hunting::assumed(incident).into_iter().collect();
         if stolen.is_empty() && principals.is_empty() {
             return Ok(Err(
-                "Neither an access key nor a user or role is known, so the trail could not be searched: report \
-                           one with /irp open."
-                    .into(),
+                "Neither an access key nor a user or role is known, so the trail could not be searched.".into()
             ));
         }
         let searched = match engine.ports.cloud.regions(&account).await {

@@ -83,7 +83,7 @@ fn assumed(incident: &Incident) -> Option<String> {
     let who = code(arn);
     Some(format!(
         ":warning: *Assumed:* no access key is known, so all that {who} did {what}{since} counts as the attacker's, but \
-         for the places that it was used from before. What was somebody else, say below."
+         for what came from where the owner had long worked. What was somebody else, say below."
     ))
 }
 

@@ -128,13 +128,13 @@ pub(super) fn known(named: &[Named], events: &[Event]) -> Vec<(Token, usize, Opt
 pub(super) fn sessions(named: &[Named], events: &[Event], since: Option<DateTime<Utc>>) -> BTreeSet<String> {
     let from = since.map(|since| since - SESSION_MAX);
     let late = |event: &&Event| event.at.is_none_or(|at| from.is_none_or(|from| at >= from));
-    let mut names = BTreeSet::new();
+    let mut found = BTreeSet::new();
     for grant in events.iter().filter(late).flat_map(|event| &event.grants) {
         let Grant::Key { holder: Some(holder), .. } = grant else { continue };
         let theirs = named.iter().any(|one| !one.handed(grant).is_empty());
-        names.extend(role_session(holder).filter(|_| theirs).map(|(_, _, session)| session.to_owned()));
+        found.extend(role_session(holder).filter(|_| theirs).map(|(_, _, session)| session.to_owned()));
     }
-    names
+    found
 }
 
 #[cfg(test)]

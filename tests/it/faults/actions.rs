@@ -265,7 +265,13 @@ impl Change {
     /// It failed, nothing has changed, and it can be asked for again.
     async fn ends_badly(self, w: &World) {
         self.ends(w, "it failed", false).await;
-        w.until("it can be asked for again", |w| w.offers(self.step_card(), self.button())).await;
+        w.until("it can be asked for again", |w| self.is_offered_again(w)).await;
+    }
+
+    /// A deny that is out of the permission set and not yet out of the role counts as lost: it is put back before it is
+    /// undone.
+    fn is_offered_again(self, w: &World) -> bool {
+        w.offers(self.step_card(), self.button()) || (self == UndoInSet && w.offers(self.step_card(), "irp.request"))
     }
 
     async fn is_repeated(self, w: &World) {
@@ -356,7 +362,7 @@ async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
             change.approve(w).await;
             case.until_met(1).await;
             drop(program);
-            assert_eq!(case.w.account.count(change.call()), 1, "the call was made");
+            assert_eq!(case.w.account.count(change.call()), change.times(), "the call was made");
             let _second = case.program().await;
             change.ends_well(&case.w).await;
             case.w.nothing_is_left().await;
@@ -387,9 +393,14 @@ async fn goes_wrong_in_part(mut case: Case, part: (Change, &'static str, bool, O
     assert_eq!(w.account.count(call), 1, "{call}");
     assert_eq!(change.holds(w), stands, "{call}");
     if !stands {
-        w.until("it can be asked for again", |w| w.offers(change.step_card(), change.button())).await;
-        w.carry_out_with(change.step_card(), change.button(), change.card()).await;
-        assert!(change.holds(w), "{call}");
+        w.until("it can be asked for again", |w| change.is_offered_again(w)).await;
+        if w.offers(change.step_card(), change.button()) {
+            w.carry_out_with(change.step_card(), change.button(), change.card()).await;
+            assert!(change.holds(w), "{call}");
+        } else {
+            w.carry_out(change.step_card(), ANA, CHRIS).await;
+            assert!(DenyInSet.holds(w) && w.account.permission_set_policy().is_some(), "{call}");
+        }
     }
     w.nothing_is_left().await;
 }
