@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::case::Case;
-use super::eradication::{changed, contain, hunted, kinds, made, of};
+use super::eradication::{accept, changed, contain, hunted, kinds, made, of};
 use crate::domain::action::Action;
 use crate::domain::hunt::{Hunted, Trace};
 use crate::domain::incident::eradication::{by_hand, removals};
@@ -129,6 +129,7 @@ fn a_warm_pool_goes_when_its_instances_have_ended_and_before_its_group() {
     let mut case = Case::new();
     contain(&mut case);
     hunted(&mut case, vec![of("AutoScaling::AutoScalingGroup", made("x", "miners"))]);
+    accept(&mut case);
     let done = |case: &mut Case| {
         case.approve("U2", u32::try_from(case.incident.requests.len()).unwrap()).unwrap();
         case.run();
