@@ -17,10 +17,10 @@ use crate::domain::incident::decide::{self, Context};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
-use crate::domain::incident::{hands, risk};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::Step;
 use crate::domain::incident::together::{left_out, open_steps};
+use crate::domain::incident::{hands, risk};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
@@ -323,7 +323,10 @@ impl Engine {
         let policy = self.policy().await;
         match hands::may_say(&incident, &actor, step, self.context(&policy)) {
             Ok(step) => Ok(step),
-            Err(no) => Err(Box::pin(self.audit(&incident, &actor, "say that it is done by hand", None, no)).await),
+            Err(refusal) => {
+                let attempt = attempted("say that it is done by hand", None);
+                Err(Box::pin(self.audit(&incident, &actor, attempt, refusal)).await)
+            }
         }
     }
 

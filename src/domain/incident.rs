@@ -15,6 +15,7 @@ pub mod hands;
 pub mod hunting;
 pub mod inventory;
 pub mod logs;
+pub mod outcome;
 pub mod overruling;
 pub mod owed;
 pub mod quiet;

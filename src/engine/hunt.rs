@@ -26,6 +26,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::verdict::QUIET;
 use crate::domain::trail::analysis::Analysis;
 use crate::domain::trail::attribution;
+use crate::domain::trail::named::Named;
 use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
 
 mod standing;
@@ -143,9 +144,12 @@ impl<'a> Search<'a> {
             // Any of them can be the one.
             None => found.keys.iter().map(|key| key.id.to_string()).collect(),
         };
-        if stolen.is_empty() {
+        let principals: Vec<Named> = hunting::assumed(incident).into_iter().collect();
+        if stolen.is_empty() && principals.is_empty() {
             return Ok(Err(
-                "No access key is known, so the trail could not be searched: report one with /irp open.".into()
+                "Neither an access key nor a user or role is known, so the trail could not be searched: report \
+                           one with /irp open."
+                    .into(),
             ));
         }
         let searched = match engine.ports.cloud.regions(&account).await {
@@ -173,6 +177,7 @@ impl<'a> Search<'a> {
             gap: searched.gap,
             question: attribution::Question {
                 credentials: stolen,
+                principals,
                 since: hunting::since(incident),
                 presumed: incident.compromise.is_none(),
                 suspects: hunting::suspects(incident),
@@ -273,7 +278,8 @@ impl<'a> Search<'a> {
         if let Some((from, until)) = left {
             let state = &mut *self.state();
             state.short = true;
-            let why = format!("{name}: too much for one search; what was from {from} until {until} is read by the next ones");
+            let why =
+                format!("{name}: too much for one search; what was from {from} until {until} is read by the next ones");
             state.not_known.insert(why);
         }
         Ok(())
@@ -337,7 +343,8 @@ impl<'a> Search<'a> {
             trail.marks.insert(name.to_owned(), mark.clone());
             (room.left != before).then_some(Mark::Left(room.left))
         };
-        let marks: Vec<(&str, &Mark)> = [(name, &mark)].into_iter().chain(left.iter().map(|left| (LEFT, left))).collect();
+        let marks: Vec<(&str, &Mark)> =
+            [(name, &mark)].into_iter().chain(left.iter().map(|left| (LEFT, left))).collect();
         self.engine.ports.store.keep_page(self.incident.id, &new, &gone, &marks).await
     }
 

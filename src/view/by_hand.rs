@@ -26,7 +26,10 @@ pub(super) fn blocks(incident: &Incident, step: &Step) -> Vec<Value> {
     let (words, hand) = match said {
         Said::Nothing => (None, None),
         Said::ByOne(hand) => (
-            Some(format!("{}\nSomebody else has to look and confirm it; one of the two has to be an approver.", word(hand))),
+            Some(format!(
+                "{}\nSomebody else has to look and confirm it; one of the two has to be an approver.",
+                word(hand)
+            )),
             Some(hand),
         ),
         Said::ByTwo(hand) => {
@@ -70,5 +73,10 @@ fn word(hand: &Hand) -> String {
         Some((by, at)) => format!("\n*{} has looked and confirms it*, {}.", mention(by), time(*at)),
         None => String::new(),
     };
-    format!(":raised_hand: *{} says that it is done*, {}: {}{confirmed}", mention(&hand.by), time(hand.at), escape(&hand.done))
+    format!(
+        ":raised_hand: *{} says that it is done*, {}: {}{confirmed}",
+        mention(&hand.by),
+        time(hand.at),
+        escape(&hand.done)
+    )
 }

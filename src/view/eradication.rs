@@ -41,7 +41,9 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     let open = lacking.is_empty();
     let (emoji, state) = match (contained, left, hands.len(), unexplained) {
         (false, ..) => (":white_circle:", "containment comes first".to_owned()),
-        (true, 0, ..) if waiting > 0 => (":hourglass_flowing_sand:", format!("{waiting} wait for the proof of containment")),
+        (true, 0, ..) if waiting > 0 => {
+            (":hourglass_flowing_sand:", format!("{waiting} wait for the proof of containment"))
+        }
         (true, 0, 0, 0) if incident.inventory.found.is_none() => (
             ":hourglass_flowing_sand:",
             "nothing is left that the search has found, and the inventory is to come".to_owned(),

@@ -133,7 +133,9 @@ pub fn say_done(incident: IncidentId, step: &Step) -> Value {
             false,
             &text_input("What the next person has to look at", true, 480),
         )
-        .hinted("In your name. It counts once somebody else has looked and confirmed it; one of you has to be an approver.")],
+        .hinted(
+            "In your name. It counts once somebody else has looked and confirmed it; one of you has to be an approver.",
+        )],
     );
     if let Some(blocks) = form["blocks"].as_array_mut() {
         blocks.insert(0, section(&format!("*{}*", escape(&step.title))));
@@ -216,7 +218,8 @@ pub fn close(incident: &Incident, playbook: &Playbook) -> Value {
     let warning = if incident.sample {
         None
     } else if contained(incident, playbook) {
-        let lacking: Vec<String> = lacking(incident, playbook).iter().map(|lack| format!("• {}", escape(lack))).collect();
+        let lacking: Vec<String> =
+            lacking(incident, playbook).iter().map(|lack| format!("• {}", escape(lack))).collect();
         (!lacking.is_empty()).then(|| format!(":warning: *Eradication is not done:*\n{}", lacking.join("\n")))
     } else if left.is_empty() {
         Some(":warning: *Containment is not done:* which steps it takes is not known yet.".to_owned())

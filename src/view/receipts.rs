@@ -60,7 +60,11 @@ pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
 
 /// To whoever vouches for what AWS does not show. Anybody can take that back.
 fn of_hand(incident: &Incident, step: &StepId, user: &UserId, said: &str, at: DateTime<Utc>) -> Card {
-    let facts = format!("{} · {} · Was this not you? Press *Take it back* on its card, or ask a responder to.", incident.id, time(at));
+    let facts = format!(
+        "{} · {} · Was this not you? Press *Take it back* on its card, or ask a responder to.",
+        incident.id,
+        time(at)
+    );
     let blocks = vec![section(&format!("{said}.")), context(&facts)];
     Card {
         slot: format!("receipt:hand:{step}:{user}:{}", at.timestamp_millis()),
@@ -85,14 +89,7 @@ fn told_of(request: &Request, glass: &Glass, title: &str, user: &UserId) -> Card
     }
 }
 
-fn receipt(
-    incident: &Incident,
-    request: &Request,
-    what: &str,
-    user: &UserId,
-    said: &str,
-    at: DateTime<Utc>,
-) -> Card {
+fn receipt(incident: &Incident, request: &Request, what: &str, user: &UserId, said: &str, at: DateTime<Utc>) -> Card {
     let facts = format!(
         "{} · account {} · digest {} · {}",
         request.id,

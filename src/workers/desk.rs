@@ -258,7 +258,9 @@ impl Workers {
             Click::ConfirmDone { step, shown, .. } => {
                 let command = PersonCommand::ConfirmDone { step: step.clone(), shown: shown.clone() };
                 self.engine.act(id, user, command).await?;
-                replies::said("It counts as done now, in your name and that of another. Nothing was read back from AWS.")
+                replies::said(
+                    "It counts as done now, in your name and that of another. Nothing was read back from AWS.",
+                )
             }
             Click::TakeBackDone { step, shown, .. } => {
                 let command = PersonCommand::TakeBackDone { step: step.clone(), shown: shown.clone() };
@@ -377,7 +379,9 @@ impl Workers {
             Submission::SayDone { incident, step, done } => {
                 let command = PersonCommand::SayDone { step: step.clone(), done: done.clone() };
                 self.engine.act(*incident, user, command).await?;
-                replies::said("Your word is recorded. It counts once somebody else has looked and confirmed it on the card.")
+                replies::said(
+                    "Your word is recorded. It counts once somebody else has looked and confirmed it on the card.",
+                )
             }
             Submission::CompromiseTime { incident, at, basis } => {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };

@@ -50,7 +50,8 @@ async fn a_role_of_another_account_is_contained_on_two_peoples_word() {
     assert!(blocks(&w, FAR).contains("Lee has revoked them there"), "{}", blocks(&w, FAR));
     assert!(status().await.contains("confirm it on its card"));
     assert!(w.click(ANA, FAR, "irp.confirm_done").await.contains("somebody else has to confirm it"));
-    let stale = w.forged_click(BEN, "irp.confirm_done", "INC-1 revoke-assumed-roles.999988887777.far 0123456789ab").await;
+    let stale =
+        w.forged_click(BEN, "irp.confirm_done", "INC-1 revoke-assumed-roles.999988887777.far 0123456789ab").await;
     assert!(stale.contains("has changed since"), "{stale}");
     let calls = w.account.calls().len();
     assert!(w.click(BEN, FAR, "irp.confirm_done").await.contains("Nothing was read back"));

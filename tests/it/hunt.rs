@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
 mod logs;
+mod people;
 mod search;
 
 const ALL: &str = "Contain everything at once";

@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::iam::held::LoginProfile;
 use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{Outsider, Principal, Session};
@@ -149,7 +150,19 @@ impl Account {
             request_id: &ids::uuid(),
         });
         let session = world.open_session(Principal::User { name, id }, CONSOLE_SECONDS, None, None);
+        world.sessions.get_mut(&session.access_key_id)?.from_console = true;
         Some(pair(&session))
+    }
+
+    /// Gives a user a password for the console, outside the journal and the trail. Nothing happens when there is no such
+    /// user.
+    pub fn give_password_directly(&self, user: &str) {
+        self.change(|world| {
+            let created_at = world.clock.now();
+            if let Some(user) = world.iam.users.get_mut(user) {
+                user.held.login_profile = Some(LoginProfile { created_at, reset_required: false });
+            }
+        });
     }
 
     /// Takes a user's password away, outside the journal and the trail. Nothing happens when there is none.

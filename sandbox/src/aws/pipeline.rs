@@ -195,8 +195,11 @@ fn perform(
     match (handler, &request.input) {
         (Handler::Query(operation), Input::Form(params)) => {
             match request.service {
-                // A user's session without MFA cannot call IAM at all.
-                Service::Iam if caller.session.is_some() && caller.user_name().is_some() => {
+                // A user's session without MFA cannot call IAM at all, but for the console's.
+                Service::Iam
+                    if caller.session.as_ref().is_some_and(|session| !session.from_console)
+                        && caller.user_name().is_some() =>
+                {
                     return Err(ApiError::invalid_token());
                 }
                 Service::Sts => sts::refuse_session(caller, operation.name)?,

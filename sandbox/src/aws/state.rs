@@ -207,6 +207,8 @@ pub(super) struct Session {
     /// The inline session policy.
     pub(super) policy: Option<String>,
     pub(super) source_identity: Option<String>,
+    /// Whether the console calls with it, for whoever has signed in there.
+    pub(super) from_console: bool,
 }
 
 pub(super) struct World {
@@ -303,6 +305,7 @@ impl World {
             expires_at: issued_at + TimeDelta::seconds(seconds),
             policy,
             source_identity,
+            from_console: false,
         };
         self.sessions.insert(session.access_key_id.clone(), session.clone());
         session

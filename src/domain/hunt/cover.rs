@@ -54,12 +54,7 @@ impl Reading {
 impl Cover {
     /// What is to be read next, for all to be known from `since` until `now`; `None` when it is. Calls that come very late
     /// are asked for too, unless they were since `late_since`. What is new comes before what was left over.
-    pub fn next(
-        &self,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
-        late_since: DateTime<Utc>,
-    ) -> Option<Reading> {
+    pub fn next(&self, since: DateTime<Utc>, now: DateTime<Utc>, late_since: DateTime<Utc>) -> Option<Reading> {
         let (since, now) = (since.trunc_subsecs(0), now.trunc_subsecs(0));
         if let Some(open) = &self.open {
             return Some(open.clone());

@@ -38,9 +38,9 @@ const TEXT_CHARS_MAX: usize = 600;
 const ROLE_SESSION_MAX: TimeDelta = TimeDelta::hours(12);
 const USER_SESSION_MAX: TimeDelta = TimeDelta::hours(36);
 
-/// Works out what records, by event id, say about stolen keys.
+/// Works out what records, by event id, say about what was stolen.
 pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analysis {
-    let mut hunt = Hunt::new(&question.credentials);
+    let mut hunt = Hunt::new(question);
     let mut scout = Scout::default();
     let (mut known, mut unreadable) = (0, 0);
     for round in 0..ROUNDS_MAX {

@@ -66,8 +66,12 @@ pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
     for key in &analysis.asked.credentials {
         add(Pivot::AccessKey(key.clone()), None);
     }
-    for name in names {
+    for name in names.iter().chain(&analysis.sessions) {
         add(Pivot::Username(name.clone()), None);
+    }
+    // Whoever takes a role names it by its ARN, in any Region.
+    for role in analysis.asked.principals.iter().filter(|arn| arn.contains(":role/")) {
+        add(Pivot::Resource(role.clone()), None);
     }
     // The history knows a session by its name too, and whoever mints one after the other keeps to one name: hundreds of
     // sessions are one question. A long-term key is asked about by itself: its user may have others.

@@ -111,8 +111,8 @@ impl Room {
 
 fn place(id: &str, text: &str, cut_off: Option<DateTime<Utc>>) -> Place {
     let element = serde_json::from_str::<Record<'_>>(text).unwrap_or_default();
-    let (worth, at) = Record::read(&element, |record| (Worth::of(record, cut_off), record.at()))
-        .unwrap_or((Worth::Did, None));
+    let (worth, at) =
+        Record::read(&element, |record| (Worth::of(record, cut_off), record.at())).unwrap_or((Worth::Did, None));
     (worth, at, id.to_owned())
 }
 
@@ -136,9 +136,8 @@ mod tests {
     }
 
     fn full_of(second: i64, call: (&str, &str), error: Option<&str>) -> (BTreeMap<String, String>, Room) {
-        let records: BTreeMap<String, String> = (0..RECORDS_MAX as i64)
-            .map(|n| (format!("n{n:05}"), record(second + n, call, error)))
-            .collect();
+        let records: BTreeMap<String, String> =
+            (0..RECORDS_MAX as i64).map(|n| (format!("n{n:05}"), record(second + n, call, error))).collect();
         let room = Room::of(&records, Some(at(CUT_OFF)), Left::default());
         (records, room)
     }

@@ -11,7 +11,9 @@ use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole};
+use super::{
+    doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole,
+};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{

@@ -474,7 +474,9 @@ impl<'a> Wanted<'a> {
 pub(super) fn is_removed(incident: &Incident, role: &str) -> bool {
     let got_through_at = incident.breach.as_ref().map(|breach| breach.at);
     incident.requests.values().any(|request| match (&request.plan.action, &request.state) {
-        (Action::DeleteRole(of), RequestState::Verified { at, .. }) => of.role_name == role && Some(*at) > got_through_at,
+        (Action::DeleteRole(of), RequestState::Verified { at, .. }) => {
+            of.role_name == role && Some(*at) > got_through_at
+        }
         _ => false,
     })
 }

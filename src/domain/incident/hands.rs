@@ -124,7 +124,8 @@ pub(super) fn say(
 fn shown_word<'a>(incident: &'a Incident, step: &StepId, shown: &str) -> Result<&'a Hand, Refusal> {
     incident.hands.get(step).filter(|hand| hand.shown() == shown).ok_or_else(|| {
         Refusal::NotApplicable(
-            "What is said of this step has changed since this card was drawn. Look at the newest one, and press there.".into(),
+            "What is said of this step has changed since this card was drawn. Look at the newest one, and press there."
+                .into(),
         )
     })
 }

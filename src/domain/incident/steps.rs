@@ -364,7 +364,9 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         steps.iter().copied().filter(is).filter_map(done_at).max()
     };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
-        (Offer::Refused { .. }, _) => (!matches!(hands::said(incident, step), Said::ByTwo(_))).then_some(Missing::ByHand),
+        (Offer::Refused { .. }, _) => {
+            (!matches!(hands::said(incident, step), Said::ByTwo(_))).then_some(Missing::ByHand)
+        }
         (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
         (Offer::Action(action @ (Action::DeactivateAccessKey(_) | Action::RevokeUserSessions(_))), None)
             if reached::is_off(incident, action.target()) =>
@@ -376,7 +378,11 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
         (Offer::Action(Action::DenyInPermissionSet(of)), None) if assignment::role_is_denied(incident, of) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
-        (Offer::Action(Action::RevokeRoleSessions(of)), Some(_)) if eradication::is_removed(incident, &of.role_name) => None,
+        (Offer::Action(Action::RevokeRoleSessions(of)), Some(_))
+            if eradication::is_removed(incident, &of.role_name) =>
+        {
+            None
+        }
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
             if own_keys_off_at(&of.user_name).is_some_and(|off| at < off) =>

@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::classify::Category;
 use super::event::Event;
 use super::grant::Grant;
+use super::named::{Named, known};
 use super::parameters::is_quarantine;
 use super::token::Token;
 
@@ -133,6 +134,8 @@ impl FromStr for Word {
 pub struct Question {
     /// The access keys that are known to be stolen.
     pub credentials: Vec<String>,
+    /// Who is taken for stolen though no key is known.
+    pub principals: Vec<Named>,
     /// When they were stolen, if that is known.
     pub since: Option<DateTime<Utc>>,
     /// Whether nobody has said so, and that time only follows from when it was noticed.
@@ -164,7 +167,11 @@ impl<'q> Judge<'q> {
         for word in &question.words {
             words.entry(word.about.as_str()).or_insert(word.who);
         }
-        let is_stolen = |event: &Event| question.credentials.iter().any(|key| **key == *event.caller.key);
+        let named: HashSet<Token> = known(&question.principals, events).into_iter().map(|(token, ..)| token).collect();
+        let is_stolen = |event: &Event| {
+            question.credentials.iter().any(|key| **key == *event.caller.key)
+                || event.callers.iter().any(|token| named.contains(token))
+        };
         // A user's other keys are the same person's or program's; sessions of one role are anybody's.
         let users: BTreeSet<&str> = events
             .iter()
@@ -282,11 +289,7 @@ fn first_calls<'e>(events: &[&'e Event]) -> BTreeMap<&'e Name, DateTime<Utc>> {
 /// Addresses from which something hostile has come since the theft. What the key's user had done from there long before
 /// it is their work, and what others do with long-term keys of their own says nothing: responders clean up from the
 /// office.
-fn turned<'e>(
-    events: &'e [Event],
-    is_users: impl Fn(&Event) -> bool,
-    since: DateTime<Utc>,
-) -> BTreeSet<&'e str> {
+fn turned<'e>(events: &'e [Event], is_users: impl Fn(&Event) -> bool, since: DateTime<Utc>) -> BTreeSet<&'e str> {
     let granted = events.iter().flat_map(|event| &event.grants);
     let handed: HashSet<&str> = granted
         .filter_map(|grant| match grant {
@@ -302,7 +305,8 @@ fn turned<'e>(
     let call = |event: &&'e Event| (event.address.as_ref(), event.source.as_ref(), event.name.as_ref());
     let of_old = |event: &&&'e Event| is_users(event) && event.at.is_some_and(|at| at <= since - HABIT);
     let usual: HashSet<(&str, &str, &str)> = hostile.iter().filter(of_old).map(call).collect();
-    let turn = |event: &&&'e Event| event.at.is_none_or(|at| at >= since) && !others(event) && !usual.contains(&call(event));
+    let turn =
+        |event: &&&'e Event| event.at.is_none_or(|at| at >= since) && !others(event) && !usual.contains(&call(event));
     hostile.iter().filter(turn).map(|event| event.address.as_ref()).collect()
 }
 

@@ -10,6 +10,7 @@ use super::reach::{Hunt, Scout, has_any};
 use super::record::Record;
 
 mod evasion;
+mod named;
 
 const ACCOUNT: &str = "111122223333";
 const STOLEN: &str = "AKIASTOLEN0000000001";
@@ -160,7 +161,7 @@ fn story() -> Vec<Value> {
 
 /// As the program does it: one file for each list, again and again until nothing new can be reached.
 fn analyze_files(question: &Question, files: &[Vec<Value>]) -> Analysis {
-    let mut hunt = Hunt::new(&question.credentials);
+    let mut hunt = Hunt::new(question);
     let mut missed: Vec<Box<[u32]>> = vec![Box::default(); files.len()];
     let mut queue: Vec<usize> = (0..files.len()).collect();
     let mut known = 0;

@@ -45,7 +45,11 @@ pub(super) async fn a_page_and_how_far_it_was_read_are_kept_together(replicas: &
 
 pub(super) async fn what_is_kept_of_an_event_is_kept_once(replicas: &Replicas) {
     replicas.one.keep_page(ID, &records([("e1", "first")]), &none(), &[("q", &cover(1))]).await.unwrap();
-    replicas.other.keep_page(ID, &records([("e1", "again"), ("e2", "new")]), &none(), &[("q", &cover(2))]).await.unwrap();
+    replicas
+        .other
+        .keep_page(ID, &records([("e1", "again"), ("e2", "new")]), &none(), &[("q", &cover(2))])
+        .await
+        .unwrap();
     let kept = replicas.one.trail(ID).await.unwrap();
     assert_eq!(kept.records, records([("e1", "first"), ("e2", "new")]));
     assert_eq!(kept.marks, BTreeMap::from([("q".to_owned(), cover(2))]));

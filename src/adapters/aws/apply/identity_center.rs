@@ -22,19 +22,8 @@ pub(super) async fn make(
             permission_set_arn,
             principal_type,
             principal_id,
-        } => {
-            let request = sso.delete_account_assignment().instance_arn(instance_arn).target_id(target_id);
-            let request = request.target_type(TargetType::from(target_type.as_str()));
-            let request = request.permission_set_arn(permission_set_arn).principal_id(principal_id);
-            let asked = request.principal_type(PrincipalType::from(principal_type.as_str())).send();
-            let answer = match Box::pin(asked).await {
-                Ok(answer) => answer,
-                Err(error) => return failed(call.iam_action(), &error),
-            };
-            let standing = answer.account_assignment_deletion_status;
-            (standing.and_then(|standing| standing.request_id).map(Taken::Deletion), instance_arn)
         }
-        ApiCall::CreateAccountAssignment {
+        | ApiCall::CreateAccountAssignment {
             instance_arn,
             target_id,
             target_type,
@@ -42,10 +31,22 @@ pub(super) async fn make(
             principal_type,
             principal_id,
         } => {
-            let request = sso.create_account_assignment().instance_arn(instance_arn).target_id(target_id);
-            let request = request.target_type(TargetType::from(target_type.as_str()));
-            let request = request.permission_set_arn(permission_set_arn).principal_id(principal_id);
-            return sent(call, request.principal_type(PrincipalType::from(principal_type.as_str())).send()).await;
+            let target_type = TargetType::from(target_type.as_str());
+            let principal_type = PrincipalType::from(principal_type.as_str());
+            if matches!(call, ApiCall::CreateAccountAssignment { .. }) {
+                let request = sso.create_account_assignment().instance_arn(instance_arn).target_id(target_id);
+                let request = request.target_type(target_type).permission_set_arn(permission_set_arn);
+                return sent(call, request.principal_type(principal_type).principal_id(principal_id).send()).await;
+            }
+            let request = sso.delete_account_assignment().instance_arn(instance_arn).target_id(target_id);
+            let request = request.target_type(target_type).permission_set_arn(permission_set_arn);
+            let asked = request.principal_type(principal_type).principal_id(principal_id).send();
+            let answer = match Box::pin(asked).await {
+                Ok(answer) => answer,
+                Err(error) => return failed(call.iam_action(), &error),
+            };
+            let standing = answer.account_assignment_deletion_status;
+            (standing.and_then(|standing| standing.request_id).map(Taken::Deletion), instance_arn)
         }
         ApiCall::PutInlinePolicyToPermissionSet { instance_arn, permission_set_arn, inline_policy } => {
             let request = sso.put_inline_policy_to_permission_set().instance_arn(instance_arn);

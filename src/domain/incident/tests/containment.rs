@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::case::{Case, KEY, OTHER_KEY, identified, request, role, start, user};
 use crate::domain::blast_radius::BlastRadius;
-use crate::domain::credential::AccessKeyId;
+use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Outcome};
@@ -125,6 +125,30 @@ fn what_is_denied_from_the_organization_is_offered_where_it_is_reached_and_waite
     case.approve("U2", 1).unwrap();
     case.run();
     assert!(contained(&case.incident, &case.playbook));
+}
+
+#[test]
+fn the_organizations_deny_of_a_role_stands_in_for_the_one_in_its_permission_set() {
+    let mut case = Case::new();
+    case.playbook.reaches_organization = true;
+    case.playbook.identity_center_region = Some("eu-west-1".into());
+    let mut found = identified(&[]);
+    found.kind = PrincipalKind::IdentityCenterRole;
+    found.name = Some("AWSReservedSSO_Admin_0123456789abcdef".into());
+    found.session_name = Some("ana".into());
+    case.apply(vec![Event::Identified { found }]);
+    let waited_for = |case: &Case| -> Vec<String> {
+        missing(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect()
+    };
+    assert!(waited_for(&case).contains(&"deny-in-permission-set".to_owned()), "{:?}", waited_for(&case));
+    case.ask("U1", &["deny-by-scp"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert_eq!(waited_for(&case), ["identity-center-role", "delete-account-assignment"]);
+    case.role_policy = None;
+    let lost = case.look();
+    case.apply(lost);
+    assert!(waited_for(&case).contains(&"deny-in-permission-set".to_owned()), "{:?}", waited_for(&case));
 }
 
 #[test]

@@ -7,13 +7,14 @@ use super::eradication::{changed, hunted};
 use crate::domain::hunt::{Call, Trace};
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::event::{Event, Outcome};
-use crate::domain::incident::hands::{Said, said};
+use crate::domain::incident::hands::{Hand, Said, said};
 use crate::domain::incident::steps::{Missing, Step, contained, missing, steps};
 use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::{Record, event};
 use crate::domain::trail::deed::Deed;
 
+const DOOR: &str = "restore-trust.web";
 const FAR: &str = "revoke-assumed-roles.999988887777.far";
 
 fn far() -> Case {
@@ -32,7 +33,7 @@ impl Case {
     }
 
     fn word(&self, step: &str) -> String {
-        self.incident.hands.get(&step.parse().unwrap()).map_or_else(|| "none".into(), |hand| hand.shown())
+        self.incident.hands.get(&step.parse().unwrap()).map_or_else(|| "none".into(), Hand::shown)
     }
 
     fn confirms(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
@@ -124,7 +125,9 @@ fn nobody_vouches_in_a_freeze_or_after_the_end() {
     case.act("U1", PersonCommand::NotMe { request: super::case::request(1) }).unwrap();
     assert!(matches!(case.says("U2", FAR), Err(Refusal::Frozen { .. })));
     assert!(matches!(case.confirms("U2", FAR), Err(Refusal::Frozen { .. })));
+    assert!(matches!(case.takes_back("U1", FAR), Err(Refusal::Disputed(_))), "their account is in other hands");
     case.takes_back("U2", FAR).unwrap();
+    let mut case = far();
     case.act("U2", PersonCommand::Close { outcome: Outcome::FalsePositive, note: String::new() }).unwrap();
     assert!(matches!(case.says("U2", FAR), Err(Refusal::Closed(_))));
 }
@@ -143,6 +146,7 @@ fn it_counts_until_the_attacker_gets_through_or_there_is_other_evidence() {
         principal: format!("arn:aws:sts::999988887777:assumed-role/{role}/s"),
         region: "us-east-1".into(),
         worked: true,
+        error: None,
     };
     let [another, same] = ["another", "far"].map(|role| {
         let judged = Box::new(Judged { verdict: Verdict::Failed { call: call(role) }, since });
@@ -160,7 +164,6 @@ fn it_counts_until_the_attacker_gets_through_or_there_is_other_evidence() {
     assert!(!case.is_by_hand(FAR));
 
     // The attacker opens the same door once more.
-    const DOOR: &str = "restore-trust.web";
     let open = |n: usize| {
         let deeds = vec![("UpdateAssumeRolePolicy", "", true); n];
         let trace = changed("Role", "web", &deeds);

@@ -128,6 +128,7 @@ fn a_fleet_goes_before_what_it_keeps_up_and_an_instant_one_after_what_it_has_sta
 fn a_warm_pool_goes_when_its_instances_have_ended_and_before_its_group() {
     let mut case = Case::new();
     contain(&mut case);
+    accept(&mut case);
     hunted(&mut case, vec![of("AutoScaling::AutoScalingGroup", made("x", "miners"))]);
     accept(&mut case);
     let done = |case: &mut Case| {
