@@ -17,6 +17,8 @@ use crate::ports::CloudError;
 /// Instances are read a thousand at a time, and no fleet may have more than ten thousand.
 const PAGES_MAX: usize = 10;
 const PAGE_MAX: i32 = 1_000;
+/// Values that one filter can have.
+const FILTER_VALUES_MAX: usize = 200;
 /// AWS's words for a fleet that starts nothing any more.
 pub(in crate::adapters::aws) const GONE: [&str; 7] = [
     "cancelled",
@@ -149,8 +151,7 @@ impl Active {
 /// Those of these instances that have not ended: an instant fleet lists for ever what it has started.
 async fn running(clients: &Regional, started: Vec<String>) -> Read<BTreeSet<String>> {
     let mut left = BTreeSet::new();
-    // So many values a filter can have.
-    for some in started.chunks(200) {
+    for some in started.chunks(FILTER_VALUES_MAX) {
         let filter = |name: &str, values: Vec<String>| {
             aws_sdk_ec2::types::Filter::builder().name(name).set_values(Some(values)).build()
         };
