@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{
-    ActiveInstance, FleetLaunchTemplateSpecification, SpotFleetLaunchSpecification, SpotFleetRequestConfigData,
+    ActiveInstance, DescribeFleetsInstances, FleetLaunchTemplateSpecification, SpotFleetLaunchSpecification,
+    SpotFleetRequestConfigData, TargetCapacitySpecification,
 };
 
 use super::super::AccountClients;
@@ -63,7 +64,7 @@ async fn of_ec2(account: &AccountClients, clients: &Regional, region: &str, id: 
     };
     let kind = found.r#type().map_or(MAINTAIN, |kind| kind.as_str()).to_owned();
     let instances = if kind == "instant" {
-        let started = found.instances().iter().flat_map(|some| some.instance_ids()).cloned();
+        let started = found.instances().iter().flat_map(DescribeFleetsInstances::instance_ids).cloned();
         running(clients, started.collect()).await?
     } else {
         let mut active = Active::default();
@@ -82,7 +83,10 @@ async fn of_ec2(account: &AccountClients, clients: &Regional, region: &str, id: 
         created_at: found.create_time().map(ToString::to_string).unwrap_or_default(),
         state: state(&found).unwrap_or_default(),
         kind,
-        target: found.target_capacity_specification().and_then(|of| of.total_target_capacity()).unwrap_or_default(),
+        target: found
+            .target_capacity_specification()
+            .and_then(TargetCapacitySpecification::total_target_capacity)
+            .unwrap_or_default(),
         launches_from: templates.map(from).collect(),
         launches: Vec::new(),
         role: None,
