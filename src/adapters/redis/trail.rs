@@ -21,7 +21,8 @@ impl TrailStore for RedisStore {
         // At one moment: what a mark says has been read is among the records.
         let mut both = pipe();
         both.atomic().cmd("HGETALL").arg(keys::trail(id)).cmd("HGETALL").arg(keys::marks(id));
-        let (records, marks): (BTreeMap<String, String>, BTreeMap<String, String>) = both.query_async(&mut link).await?;
+        let (records, marks): (BTreeMap<String, String>, BTreeMap<String, String>) =
+            both.query_async(&mut link).await?;
         let read = |(name, text): (String, String)| match serde_json::from_str(&text) {
             Ok(mark) => Ok((name, mark)),
             Err(why) => Err(StoreError::Unreadable(format!("{id}, trail of {name}: {why}"))),

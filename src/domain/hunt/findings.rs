@@ -179,8 +179,7 @@ fn credentials(analysis: &Analysis, left_out: &mut LeftOut) -> Vec<Reached> {
     let all: Vec<Reached> = analysis.credentials.iter().map(reached).collect();
     let mut seen: BTreeSet<Option<(&str, &str)>> = BTreeSet::new();
     let one_more = |one: &Reached, first: bool| one.how.is_some() && one.is_session() && !first;
-    let more: Vec<bool> =
-        all.iter().map(|one| one_more(one, !one.is_session() || seen.insert(one.whose()))).collect();
+    let more: Vec<bool> = all.iter().map(|one| one_more(one, !one.is_session() || seen.insert(one.whose()))).collect();
     let rank = |at: usize| (more[at], all[at].how.is_some() && all[at].is_session());
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|at| rank(*at));
