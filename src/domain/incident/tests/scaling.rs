@@ -130,7 +130,6 @@ fn a_warm_pool_goes_when_its_instances_have_ended_and_before_its_group() {
     contain(&mut case);
     accept(&mut case);
     hunted(&mut case, vec![of("AutoScaling::AutoScalingGroup", made("x", "miners"))]);
-    accept(&mut case);
     let done = |case: &mut Case| {
         case.approve("U2", u32::try_from(case.incident.requests.len()).unwrap()).unwrap();
         case.run();
