@@ -59,7 +59,8 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
             | "AuthorizeSecurityGroupEgress"
             | "ModifySecurityGroupRules"
             | "ModifySnapshotAttribute"
-            | "ModifyImageAttribute",
+            | "ModifyImageAttribute"
+            | "ModifyLaunchTemplate",
         )
         | ("lambda", "UpdateFunctionCode" | "UpdateFunctionConfiguration" | "UpdateAlias" | "PutFunctionConcurrency")
         | (
@@ -75,8 +76,6 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
         ("ec2", "CreateLaunchTemplateVersion") => {
             return word(response, "CreateLaunchTemplateVersionResponse.launchTemplateVersion.versionNumber");
         }
-        // Anything else of it cannot be modified.
-        ("ec2", "ModifyLaunchTemplate") => return Some(String::new()),
         ("ec2", "DeleteLaunchTemplateVersions") => {
             let list = member(request, "DeleteLaunchTemplateVersionsRequest");
             let list = list.and_then(|asked| member(asked, "LaunchTemplateVersion"))?;

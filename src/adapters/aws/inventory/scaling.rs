@@ -1,6 +1,7 @@
 //! What starts instances by itself in a Region, and what they are made from: groups, fleets, spot requests, launch
 //! templates and launch configurations.
 
+use aws_sdk_ec2::types::{SpotFleetRequestConfigData, TargetCapacitySpecification};
 use chrono::{DateTime, Utc};
 
 use super::super::instant;
@@ -130,7 +131,10 @@ async fn fleets(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
     let there =
         |of: &aws_sdk_ec2::types::FleetData| !of.fleet_state().is_some_and(|state| GONE.contains(&state.as_str()));
     let one = |of: aws_sdk_ec2::types::FleetData| {
-        let target = of.target_capacity_specification().and_then(|of| of.total_target_capacity()).unwrap_or_default();
+        let target = of
+            .target_capacity_specification()
+            .and_then(TargetCapacitySpecification::total_target_capacity)
+            .unwrap_or_default();
         let kind = of.r#type().map_or("maintain", |kind| kind.as_str());
         let thing = regional(EC2_FLEET, of.fleet_id(), region, of.create_time().and_then(instant));
         thing.fact(format!("of type {kind}, {target} instance(s)"))
@@ -145,7 +149,8 @@ async fn spot_fleets(clients: &Regional, region: &str, look: Look<'_>) -> Stock 
         !of.spot_fleet_request_state().is_some_and(|state| GONE.contains(&state.as_str()))
     };
     let one = |of: aws_sdk_ec2::types::SpotFleetRequestConfig| {
-        let target = of.spot_fleet_request_config().and_then(|config| config.target_capacity()).unwrap_or_default();
+        let target =
+            of.spot_fleet_request_config().and_then(SpotFleetRequestConfigData::target_capacity).unwrap_or_default();
         let thing = regional(SPOT_FLEET, of.spot_fleet_request_id(), region, of.create_time().and_then(instant));
         thing.fact(format!("{target} instance(s)"))
     };

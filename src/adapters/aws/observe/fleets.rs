@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{
-    ActiveInstance, FleetLaunchTemplateSpecification, SpotFleetLaunchSpecification, SpotFleetRequestConfigData,
+    ActiveInstance, DescribeFleetsInstances, FleetLaunchTemplateSpecification, SpotFleetLaunchSpecification,
+    SpotFleetRequestConfigData, TargetCapacitySpecification,
 };
 
 use super::super::AccountClients;
@@ -17,6 +18,8 @@ use crate::ports::CloudError;
 /// Instances are read a thousand at a time, and no fleet may have more than ten thousand.
 const PAGES_MAX: usize = 10;
 const PAGE_MAX: i32 = 1_000;
+/// Values that one filter can have.
+const FILTER_VALUES_MAX: usize = 200;
 /// AWS's words for a fleet that starts nothing any more.
 pub(in crate::adapters::aws) const GONE: [&str; 7] = [
     "cancelled",
@@ -61,7 +64,7 @@ async fn of_ec2(account: &AccountClients, clients: &Regional, region: &str, id: 
     };
     let kind = found.r#type().map_or(MAINTAIN, |kind| kind.as_str()).to_owned();
     let instances = if kind == "instant" {
-        let started = found.instances().iter().flat_map(|some| some.instance_ids()).cloned();
+        let started = found.instances().iter().flat_map(DescribeFleetsInstances::instance_ids).cloned();
         running(clients, started.collect()).await?
     } else {
         let mut active = Active::default();
@@ -80,7 +83,10 @@ async fn of_ec2(account: &AccountClients, clients: &Regional, region: &str, id: 
         created_at: found.create_time().map(ToString::to_string).unwrap_or_default(),
         state: state(&found).unwrap_or_default(),
         kind,
-        target: found.target_capacity_specification().and_then(|of| of.total_target_capacity()).unwrap_or_default(),
+        target: found
+            .target_capacity_specification()
+            .and_then(TargetCapacitySpecification::total_target_capacity)
+            .unwrap_or_default(),
         launches_from: templates.map(from).collect(),
         launches: Vec::new(),
         role: None,
@@ -149,8 +155,7 @@ impl Active {
 /// Those of these instances that have not ended: an instant fleet lists for ever what it has started.
 async fn running(clients: &Regional, started: Vec<String>) -> Read<BTreeSet<String>> {
     let mut left = BTreeSet::new();
-    // So many values a filter can have.
-    for some in started.chunks(200) {
+    for some in started.chunks(FILTER_VALUES_MAX) {
         let filter = |name: &str, values: Vec<String>| {
             aws_sdk_ec2::types::Filter::builder().name(name).set_values(Some(values)).build()
         };
