@@ -17,12 +17,12 @@ const CENTER: &str = "identity_center_region = \"eu-west-1\"\n";
 const ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
 const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-6804sandbox0001";
 
-fn card(user: &str) -> String {
+pub(crate) fn card(user: &str) -> String {
     format!("· Take AdministratorAccess in account 111122223333 from Identity Center user {user}")
 }
 
 /// An alert about a session of this user, and the step for it.
-async fn with_a_stolen_session_of(user: &str) -> World {
+pub(crate) async fn with_a_stolen_session_of(user: &str) -> World {
     let w = World::start_with_rules(&format!("{ORGANISATION}{ORGANIZATION}{CENTER}")).await;
     let session = w.account.identity_center_session(user).unwrap();
     let mut finding = w.finding("e-1", "f-1");

@@ -31,7 +31,6 @@ use irp::domain::recusal::Recused;
 use irp::domain::stored::Record;
 use stateright::{Checker, Model, Property};
 
-
 const ANA: &str = "U0RESPOND1";
 const CHRIS: &str = "U0APPROVE1";
 const DANA: &str = "U0STAKEHO1";

@@ -66,6 +66,11 @@ impl Account {
         });
     }
 
+    /// A role's trust policy; its principals are unique ids. `None` for a role that is not there.
+    pub fn trust(&self, role: &str) -> Option<String> {
+        self.world().iam.roles.get(role).map(|role| role.trust.clone())
+    }
+
     /// An instance's state, as `pending` or `terminated`; `None` when there is none of this id.
     pub fn instance_state(&self, region: &str, id: &str) -> Option<&'static str> {
         let world = self.world();
@@ -224,6 +229,13 @@ impl Account {
         let world = self.world();
         let images = world.ec2.region(region).into_iter().flat_map(|region| region.images.values());
         images.map(|image| (image.id.clone(), image.shared_with.clone())).collect()
+    }
+
+    /// The spot requests of a Region by their id, each with its state.
+    pub fn spot_requests(&self, region: &str) -> Vec<(String, &'static str)> {
+        let world = self.world();
+        let requests = world.ec2.region(region).into_iter().flat_map(|region| &region.spot);
+        requests.map(|(id, request)| (id.clone(), request.state)).collect()
     }
 
     /// The names of a Region's key pairs.

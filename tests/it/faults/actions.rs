@@ -17,7 +17,7 @@ const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 
 /// A change, or the undoing of one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Change {
+pub(super) enum Change {
     DeactivateKey,
     DeletePassword,
     TakeDeviceOff,
@@ -45,7 +45,7 @@ use Change::{
     UndoUser,
 };
 
-const CHANGES: [Change; 10] = [
+pub(super) const CHANGES: [Change; 10] = [
     DeactivateKey,
     DeletePassword,
     TakeDeviceOff,
@@ -72,7 +72,7 @@ fn instance(w: &World) -> String {
 }
 
 impl Change {
-    const fn is_undo(self) -> bool {
+    pub(super) const fn is_undo(self) -> bool {
         matches!(self, UndoUser | UndoRole | UndoDeny)
     }
 
@@ -121,7 +121,7 @@ impl Change {
     }
 
     /// The card of the step that it carries out or takes back.
-    const fn step_card(self) -> &'static str {
+    pub(super) const fn step_card(self) -> &'static str {
         match self {
             DeactivateKey => "· Deactivate access key",
             DeletePassword => "· Delete the console password",
@@ -158,7 +158,7 @@ impl Change {
     }
 
     /// An incident in which it can be asked for.
-    async fn ready(self, w: &World) {
+    pub(super) async fn ready(self, w: &World) {
         w.slack.set_rate_limits(false);
         if self.is_of_role() {
             w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;

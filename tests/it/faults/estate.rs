@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use aws_sdk_ec2::types::SpotInstanceType;
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
 use crate::entrances::{opened, put};
-use crate::estate::{Hands, changed, made};
+use crate::estate::{Hands, THIEF, changed, made};
 use crate::world::{ANA, CHRIS, World};
 
 /// A hung call is given up after 8 s and read back for 16 more.
@@ -16,7 +18,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 const AT_ONCE: usize = 6;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Change {
+pub(super) enum Change {
     Instance,
     Function,
     KeyPair,
@@ -35,9 +37,12 @@ enum Change {
     Group,
     Template,
     Configuration,
+    EmptyGroup,
+    Spot,
+    Trust,
 }
 
-const CHANGES: [Change; 18] = [
+pub(super) const CHANGES: [Change; 21] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -56,6 +61,9 @@ const CHANGES: [Change; 18] = [
     Change::Group,
     Change::Template,
     Change::Configuration,
+    Change::EmptyGroup,
+    Change::Spot,
+    Change::Trust,
 ];
 
 impl Change {
@@ -106,6 +114,19 @@ impl Change {
                 hands.keeps_up("miners", &template, (1, 1)).await;
                 made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
             }
+            Self::EmptyGroup => {
+                let template = hands.makes_a_template().await;
+                hands.keeps_up("miners", &template, (0, 0)).await;
+                made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
+            }
+            Self::Spot => {
+                let (request, _) = hands.asks_for_spot(SpotInstanceType::Persistent).await;
+                made("EC2::SpotInstanceRequest", &request, "us-west-2")
+            }
+            Self::Trust => {
+                let event = hands.opens_a_role("app-deploy").await;
+                changed("IAM::Role", "app-deploy", "UpdateAssumeRolePolicy", &event)
+            }
             Self::Template => made("EC2::LaunchTemplate", &hands.makes_a_template().await, "us-west-2"),
             Self::Configuration => {
                 hands.makes_a_configuration("c").await;
@@ -119,8 +140,31 @@ impl Change {
         }
     }
 
+    /// Whether it is containment itself, and would be done with it.
+    const fn contains(self) -> bool {
+        matches!(self, Self::Trail | Self::Detector | Self::Trust)
+    }
+
+    /// An incident in which it can be asked for; what the search has shown.
+    pub(super) async fn is_ready(self, w: &World) -> Trace {
+        w.slack.set_rate_limits(false);
+        let trace = self.is_needed(&w.hands()).await;
+        w.incident().await;
+        w.hunted(vec![trace.clone()]).await;
+        if !self.contains() {
+            w.contained().await;
+        }
+        if self == Self::EmptyGroup {
+            w.carried_out_again(Self::Group.card_and_call().0).await;
+            w.clock.advance(TimeDelta::seconds(10));
+        }
+        let (card, _) = self.card_and_call();
+        w.until_within(LIMIT, &format!("{self:?} is offered"), |w| w.offers(card, "irp.request")).await;
+        trace
+    }
+
     /// The words of its card, and its last call.
-    const fn card_and_call(self) -> (&'static str, &'static str) {
+    pub(super) const fn card_and_call(self) -> (&'static str, &'static str) {
         match self {
             Self::Instance => ("· Terminate instance", "TerminateInstances"),
             Self::Function => ("· Delete function", "DeleteFunction"),
@@ -138,6 +182,9 @@ impl Change {
             Self::Image => ("· Take image", "ModifyImageAttribute"),
             Self::Code => ("· Put the code of function", "UpdateFunctionCode"),
             Self::Group => ("· Stop Auto Scaling group", "DetachInstances"),
+            Self::EmptyGroup => ("· Delete Auto Scaling group", "DeleteAutoScalingGroup"),
+            Self::Spot => ("· Cancel spot request", "CancelSpotInstanceRequests"),
+            Self::Trust => ("· Put the trust policy of role", "UpdateAssumeRolePolicy"),
             Self::Template => ("· Delete launch template", "DeleteLaunchTemplate"),
             Self::Configuration => ("· Delete launch configuration", "DeleteLaunchConfiguration"),
         }
@@ -162,6 +209,9 @@ impl Change {
             Self::Permissions => w.account.statements(&trace.region, &trace.id) == ["api"],
             Self::Url => !w.account.has_function_url(&trace.region, &trace.id),
             Self::Group => w.account.scaling_groups(&trace.region)[0].1 == 0,
+            Self::EmptyGroup => w.account.scaling_groups(&trace.region).is_empty(),
+            Self::Spot => w.account.spot_requests(&trace.region).iter().all(|(_, state)| *state == "cancelled"),
+            Self::Trust => !w.account.trust(&trace.id).unwrap().contains(THIEF),
             Self::Template => w.account.launch_templates(&trace.region).is_empty(),
             Self::Configuration => w.account.launch_configurations(&trace.region).is_empty(),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
@@ -179,17 +229,8 @@ async fn approved(w: &World, card: &str) {
 
 async fn goes_wrong(change: Change, fault: Fault) {
     let w = World::start().await;
-    w.slack.set_rate_limits(false);
-    let hands = w.hands();
-    let trace = change.is_needed(&hands).await;
-    w.incident().await;
-    w.hunted(vec![trace.clone()]).await;
-    // What watches is containment itself, and would be done with it.
-    if !matches!(change, Change::Trail | Change::Detector) {
-        w.contained().await;
-    }
+    let trace = change.is_ready(&w).await;
     let (card, call) = change.card_and_call();
-    w.until_within(LIMIT, &format!("{change:?} is offered"), |w| w.offers(card, "irp.request")).await;
     let before = w.account.count(call);
     w.account.fail_next(call, fault);
     approved(&w, card).await;
@@ -206,7 +247,6 @@ async fn goes_wrong(change: Change, fault: Fault) {
         w.until_within(LIMIT, &finished, |w| w.says(card, "carried out and verified")).await;
         assert!(change.is_done(&w, &trace), "{change:?}, {fault:?}: in AWS at last");
     }
-    drop(hands);
     w.end().await;
 }
 

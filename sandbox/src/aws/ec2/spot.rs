@@ -23,7 +23,7 @@ pub(in crate::aws) struct Request {
     id: String,
     created_at: DateTime<Utc>,
     persistent: bool,
-    state: &'static str,
+    pub(in crate::aws) state: &'static str,
     instance_id: Option<String>,
     launch: Launch,
     tags: Tags,
