@@ -12,15 +12,15 @@ use tokio::sync::Mutex;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{Request, check_responder};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
-use crate::domain::incident::command::{PersonCommand, Report};
+use crate::domain::incident::command::{Attempt, PersonCommand, Report};
 use crate::domain::incident::decide::{self, Context};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
-use crate::domain::incident::risk;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::Step;
 use crate::domain::incident::together::{left_out, open_steps};
+use crate::domain::incident::{hands, risk};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
@@ -251,12 +251,35 @@ impl Engine {
         if steps.is_empty() {
             return Err(Refusal::NotApplicable("No step is left to ask for.".into()).into());
         }
-        let mut parts = Vec::new();
+        // One that may not be asked for, or cannot be read, holds up none of the others.
+        let (mut allowed, mut refusal) = (Vec::new(), None);
         for step in steps {
             match decide::may_request(&incident, &actor, &step, self.context(&policy)) {
-                Ok(action) => parts.push((step, self.ports.cloud.observe(&account, &action.probe()).await?)),
-                Err(refusal) => return Err(self.audit(&incident, &actor, "request", None, refusal).await),
+                Ok(action) => allowed.push((step, action)),
+                Err(no) => drop(refusal.get_or_insert(no)),
             }
+        }
+        let read = allowed.into_iter().map(|(step, action)| {
+            let (cloud, account) = (&self.ports.cloud, &account);
+            async move {
+                let before = match cloud.has_role_for(account, &action) {
+                    Ok(()) => cloud.observe(account, &action.probe()).await,
+                    Err(error) => Err(error),
+                };
+                (step, before)
+            }
+        });
+        let (mut parts, mut unread) = (Vec::new(), None);
+        for (step, answer) in join_all(read).await {
+            match answer {
+                Ok(before) => parts.push((step, before)),
+                Err(error) => drop(unread.get_or_insert(error)),
+            }
+        }
+        match (parts.is_empty(), unread, refusal) {
+            (true, Some(error), _) => return Err(error.into()),
+            (true, None, Some(no)) => return Err(self.audit(&incident, &actor, attempted("request", None), no).await),
+            _ => {}
         }
         Box::pin(self.decide(id, &actor, PersonCommand::Request { parts, nonce: nonce() })).await
     }
@@ -268,9 +291,14 @@ impl Engine {
         let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
         let policy = self.policy().await;
         match decide::may_break_glass(&incident, &actor, request, digest, self.context(&policy)) {
-            Ok(_) => Ok(incident.requests[&request].clone()),
+            // The one that was pressed can be one that nobody runs alone.
+            Ok(alone) => {
+                let shown = alone.iter().find(|r| r.id == request).or(alone.first());
+                Ok(shown.map_or_else(|| incident.requests[&request].clone(), |r| (*r).clone()))
+            }
             Err(refusal) => {
-                Err(Box::pin(self.audit(&incident, &actor, "break the glass", Some(request), refusal)).await)
+                let attempt = Attempt { digest: Some(digest), ..attempted("break the glass", Some(request)) };
+                Err(Box::pin(self.audit(&incident, &actor, attempt, refusal)).await)
             }
         }
     }
@@ -282,7 +310,23 @@ impl Engine {
         let policy = self.policy().await;
         match risk::may_accept(&incident, &actor, shown, self.context(&policy)) {
             Ok(()) => Ok(()),
-            Err(refusal) => Err(Box::pin(self.audit(&incident, &actor, "accept the risk", None, refusal)).await),
+            Err(refusal) => {
+                Err(Box::pin(self.audit(&incident, &actor, attempted("accept the risk", None), refusal)).await)
+            }
+        }
+    }
+
+    /// Whether somebody may say that a step is done by hand, before they are shown the form: the step.
+    pub async fn may_say_done(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Step, EngineError> {
+        let actor = self.actor(by).await;
+        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        let policy = self.policy().await;
+        match hands::may_say(&incident, &actor, step, self.context(&policy)) {
+            Ok(step) => Ok(step),
+            Err(refusal) => {
+                let attempt = attempted("say that it is done by hand", None);
+                Err(Box::pin(self.audit(&incident, &actor, attempt, refusal)).await)
+            }
         }
     }
 
@@ -293,16 +337,15 @@ impl Engine {
     }
 
     async fn decide(&self, id: IncidentId, actor: &Actor, command: PersonCommand) -> Result<Incident, EngineError> {
-        let (attempt, request) = (command.name(), command.request());
         let policy = self.policy().await;
         let _turn = self.turns[id.number() as usize % TURNS].lock().await;
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = self.load(id).await? else {
-                return Err(request.map_or(Refusal::UnknownIncident(id), Refusal::UnknownRequest).into());
+                return Err(command.request().map_or(Refusal::UnknownIncident(id), Refusal::UnknownRequest).into());
             };
             let events = match decide::decide(&incident, actor, command.clone(), self.context(&policy)) {
                 Ok(events) => events,
-                Err(refusal) => return Err(self.audit(&incident, actor, attempt, request, refusal).await),
+                Err(refusal) => return Err(self.audit(&incident, actor, (&command).into(), refusal).await),
             };
             match self.append(id, Some(incident), events).await {
                 Ok(incident) => {
@@ -321,19 +364,15 @@ impl Engine {
         Err(EngineError::Contended)
     }
 
-    /// Writes a refused attempt down, and hands the refusal on. A closed incident takes no more
-    /// records, refusals included. The refusal stands whether or not the record could be written.
-    async fn audit(
-        &self,
-        incident: &Incident,
-        actor: &Actor,
-        attempt: &str,
-        request: Option<RequestId>,
-        refusal: Refusal,
-    ) -> EngineError {
+    /// Writes a refused attempt down, and hands the refusal on: also in an incident that is closed, whose log takes
+    /// nothing else any more. The refusal stands whether or not the record could be written.
+    async fn audit(&self, incident: &Incident, actor: &Actor, attempt: Attempt<'_>, refusal: Refusal) -> EngineError {
         let mut current = Some(incident.clone());
-        while let Some(incident) = current.take().filter(Incident::is_open) {
-            let Some(event) = decide::refused(&incident, actor, attempt, request, &refusal, self.now()) else { break };
+        let policy = self.rules();
+        while let Some(incident) = current.take() {
+            let Some(event) = decide::refused(&incident, actor, attempt, &refusal, self.context(&policy)) else {
+                break;
+            };
             match self.append(incident.id, Some(incident.clone()), vec![event]).await {
                 Ok(_) => break,
                 Err(AppendError::Conflict) => current = self.load(incident.id).await.ok().flatten(),
@@ -343,6 +382,26 @@ impl Engine {
             }
         }
         refusal.into()
+    }
+
+    /// Turns somebody away before anything is decided, and writes it down.
+    pub async fn turn_away(&self, id: IncidentId, by: &UserId, attempt: Attempt<'_>, refusal: Refusal) -> EngineError {
+        match self.load(id).await {
+            Ok(Some(incident)) => {
+                let actor = self.actor(by).await;
+                Box::pin(self.audit(&incident, &actor, attempt, refusal)).await
+            }
+            Ok(None) => refusal.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Whether somebody may work an incident, before they are shown a form. A no is written down.
+    pub async fn may_work(&self, id: IncidentId, by: &UserId, attempt: Attempt<'_>) -> Result<(), EngineError> {
+        match self.may_respond(by).await {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.turn_away(id, by, attempt, refusal).await),
+        }
     }
 
     /// Appends to the log as it was when it was loaded, and gives the state after.
@@ -405,6 +464,10 @@ impl Engine {
     fn context<'a>(&'a self, policy: &'a Policy) -> Context<'a> {
         Context { now: self.now(), policy, playbook: &self.playbook }
     }
+}
+
+const fn attempted(name: &str, request: Option<RequestId>) -> Attempt<'_> {
+    Attempt { name, request, digest: None }
 }
 
 fn nonce() -> String {

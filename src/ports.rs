@@ -412,6 +412,11 @@ pub trait Cloud: EventHistory + Stocktaking + LogArchive {
         now: DateTime<Utc>,
     ) -> Result<BlastRadius, CloudError>;
 
+    /// Whether there is a role that AWS confines to such a change: asked before people are asked for anything.
+    fn has_role_for(&self, _account: &AccountId, _action: &Action) -> Result<(), CloudError> {
+        Ok(())
+    }
+
     /// Reads one target.
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError>;
 

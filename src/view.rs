@@ -13,6 +13,7 @@ pub mod announcement;
 pub mod blast_radius;
 pub mod blocks;
 pub mod burst;
+mod by_hand;
 pub mod eradication;
 pub mod evidence;
 pub mod forms;

@@ -199,6 +199,15 @@ impl Account {
         self.world().faults.entry(operation.to_owned()).or_default().push_back(fault);
     }
 
+    /// Lets every properly signed call in a Region go wrong, until it is taken back.
+    pub fn fail_in(&self, region: &str, fault: Option<Fault>) {
+        let mut world = self.world();
+        match fault {
+            Some(fault) => _ = world.region_faults.insert(region.to_owned(), fault),
+            None => _ = world.region_faults.remove(region),
+        }
+    }
+
     /// How long changes in IAM take, by the sandbox's clock, before they count in the
     /// authentication and authorisation of calls. Zero at first.
     pub fn set_propagation(&self, delay: TimeDelta) {

@@ -85,9 +85,9 @@ pub struct AccountSettings {
     pub name: String,
     /// Assumed for reading; the base identity when absent.
     pub reader_role_arn: Option<String>,
-    /// Assumed for each change; the base identity when absent.
+    /// Assumed for each change; nothing is changed when absent.
     pub contain_role_arn: Option<String>,
-    /// Assumed for each removal of what an attacker has made; the base identity when absent.
+    /// Assumed for each removal of what an attacker has made; nothing is removed when absent.
     pub eradicate_role_arn: Option<String>,
     /// Regions that are looked at and searched, besides us-east-1; all that are enabled when absent.
     pub regions: Option<Vec<String>>,
@@ -179,15 +179,21 @@ impl AccountClients {
         Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), logs, organization, settings }
     }
 
-    /// The role that a change of this kind is made with. An error when there is no way to make it.
-    fn role_for(&self, powers: Powers) -> Result<Option<&String>, CloudError> {
-        Ok(match powers {
-            Powers::Contain => self.settings.contain_role_arn.as_ref(),
-            Powers::Eradicate => self.settings.eradicate_role_arn.as_ref(),
+    /// The role that a change of this kind is made with. An error where there is none: with the bot's own identity AWS
+    /// could not confine the change to what was approved.
+    fn role_for(&self, powers: Powers) -> Result<&str, CloudError> {
+        let (role, setting) = match powers {
+            Powers::Contain => (&self.settings.contain_role_arn, "contain_role_arn in its [[account]]"),
+            Powers::Eradicate => (&self.settings.eradicate_role_arn, "eradicate_role_arn in its [[account]]"),
             Powers::ContainFromOrganization => {
                 let reached = self.organization.as_ref().ok_or_else(organization::none)?;
-                reached.settings.contain_role_arn.as_ref()
+                (&reached.settings.contain_role_arn, "contain_role_arn in [organization]")
             }
+        };
+        role.as_deref().ok_or_else(|| CloudError::Refused {
+            operation: "sts:AssumeRole".into(),
+            code: "NoRole".into(),
+            message: format!("irp.toml has no {setting}, and without a role that AWS confines nothing is changed"),
         })
     }
 }
@@ -220,6 +226,10 @@ impl Cloud for AwsCloud {
         let unknown = || CloudError::UnknownAccount("that is not known".into());
         let account = self.account(found.account.as_ref().ok_or_else(unknown)?)?;
         Ok(usage::read(account, subject, found, now).await)
+    }
+
+    fn has_role_for(&self, account: &AccountId, action: &Action) -> Result<(), CloudError> {
+        self.account(account)?.role_for(action.powers()).map(|_| ())
     }
 
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {

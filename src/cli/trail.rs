@@ -11,6 +11,7 @@ use self::progress::Progress;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::trail::analysis::Analysis;
 use crate::domain::trail::attribution::{Question, Word};
+use crate::domain::trail::named::Named;
 use crate::view::trail::{html, text};
 
 pub mod files;
@@ -48,8 +49,13 @@ pub enum Format {
 #[derive(Args, Clone, Debug)]
 pub struct Analyze {
     /// A stolen access key; may be given more than once.
-    #[arg(long = "credential", value_name = "AKIA…", required = true)]
+    #[arg(long = "credential", value_name = "AKIA…", required_unless_present = "principals")]
     pub credentials: Vec<AccessKeyId>,
+    /// A user, a role or a session that is taken for stolen though no key is known, such as
+    /// arn:aws:iam::111122223333:user/ana after a sign-in to the console; may be given more than once. All its calls
+    /// count as the thief's, but for what --since and --attribute say.
+    #[arg(long = "principal", value_name = "ARN")]
+    pub principals: Vec<Named>,
     /// When it was stolen, such as 2026-01-31T12:00:00Z: what it did before is its owner's.
     #[arg(long, value_name = "TIME")]
     pub since: Option<DateTime<Utc>>,
@@ -71,8 +77,10 @@ pub fn trail(options: Options) -> anyhow::Result<()> {
     let TrailCommand::Analyze(options) = options.command;
     let question = Question {
         credentials: options.credentials.iter().map(ToString::to_string).collect(),
+        principals: options.principals,
         since: options.since,
         words: options.words,
+        ..Question::default()
     };
     let (files, mut problems) = files::find(&options.paths);
     ensure!(!files.is_empty(), "there are no files in {}{}", shown(&options.paths), said(&problems));

@@ -11,7 +11,7 @@ use crate::domain::id::AccountId;
 pub struct Management {
     /// Assumed for reading; the bot's own identity when absent.
     pub reader_role_arn: Option<String>,
-    /// Assumed anew for every approved change; the bot's own identity when absent.
+    /// Assumed anew for every approved change; without it the bot changes nothing there.
     pub contain_role_arn: Option<String>,
     /// Where IAM Identity Center is; users of it keep their access when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

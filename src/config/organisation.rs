@@ -127,9 +127,9 @@ pub struct Account {
     pub name: String,
     /// Assumed for reading; the bot's own identity when absent.
     pub reader_role_arn: Option<String>,
-    /// Assumed anew for every approved change; the bot's own identity when absent.
+    /// Assumed anew for every approved change; without it the bot changes nothing here.
     pub contain_role_arn: Option<String>,
-    /// Assumed anew for every approved removal; the bot's own identity when absent.
+    /// Assumed anew for every approved removal; without it the bot removes nothing here.
     pub eradicate_role_arn: Option<String>,
     /// Regions that are looked at and searched, besides us-east-1; all that are enabled when absent.
     pub regions: Option<Vec<String>>,

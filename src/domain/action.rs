@@ -19,6 +19,7 @@ pub use change::{Freshness, Powers};
 pub use code::RestoreFunctionCode;
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
 pub use door::{DeleteKeyPair, RevokeIngress};
+pub use fleet::DeleteFleet;
 pub use function::DeleteFunction;
 pub use grant::{DeleteInlinePolicy, DetachPolicy};
 pub use group::{DeleteGroup, RemoveFromGroup};
@@ -27,12 +28,13 @@ pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use launch::{DeleteLaunchConfiguration, DeleteLaunchTemplate};
 pub use metadata::{REQUIRED, RequireImdsV2};
 pub use mfa::DeactivateMfaDevice;
+pub use permission_set::{DenyInPermissionSet, LiftInPermissionSet};
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use provider::DeleteIdentityProvider;
 pub use revocation::{CUT_OFF, CUT_OFF_LEAD_S, REVOKE_POLICY};
 pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
-pub use scaling::{DeleteScalingGroup, StopScalingGroup};
+pub use scaling::{DeleteScalingGroup, DeleteWarmPool, StopScalingGroup};
 pub use scp::{DenyByScp, LiftScp, NEW_POLICY};
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
@@ -40,6 +42,7 @@ pub use spot::CancelSpotRequest;
 pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
+pub use version::RestoreLaunchTemplate;
 pub use watching::{EnableDetector, StartLogging};
 
 use change::Change;
@@ -53,6 +56,7 @@ mod change;
 mod code;
 mod credential;
 mod door;
+mod fleet;
 mod function;
 mod grant;
 mod group;
@@ -63,6 +67,7 @@ mod metadata;
 mod mfa;
 #[cfg(test)]
 mod order;
+mod permission_set;
 mod policy;
 mod provider;
 mod revocation;
@@ -76,6 +81,7 @@ mod spot;
 mod trust;
 mod undo;
 mod user;
+mod version;
 mod watching;
 
 /// A change in AWS, with its exact target.
@@ -125,13 +131,18 @@ pub enum Action {
     RequireImdsV2(RequireImdsV2),
     StopScalingGroup(StopScalingGroup),
     CancelSpotRequest(CancelSpotRequest),
+    DeleteFleet(DeleteFleet),
+    DeleteWarmPool(DeleteWarmPool),
     DeleteScalingGroup(DeleteScalingGroup),
     DeleteLaunchTemplate(DeleteLaunchTemplate),
+    RestoreLaunchTemplate(RestoreLaunchTemplate),
     DeleteLaunchConfiguration(DeleteLaunchConfiguration),
     DenyByScp(DenyByScp),
     LiftScp(LiftScp),
     #[serde(rename = "delete-account-assignment")]
     DeleteAssignment(DeleteAssignment),
+    DenyInPermissionSet(DenyInPermissionSet),
+    LiftInPermissionSet(LiftInPermissionSet),
 }
 
 /// The calls that make a change, and those that take it back.
@@ -195,12 +206,17 @@ impl Action {
             Self::RequireImdsV2(change) => change,
             Self::StopScalingGroup(change) => change,
             Self::CancelSpotRequest(change) => change,
+            Self::DeleteFleet(change) => change,
+            Self::DeleteWarmPool(change) => change,
             Self::DeleteScalingGroup(change) => change,
             Self::DeleteLaunchTemplate(change) => change,
+            Self::RestoreLaunchTemplate(change) => change,
             Self::DeleteLaunchConfiguration(change) => change,
             Self::DenyByScp(change) => change,
             Self::LiftScp(change) => change,
             Self::DeleteAssignment(change) => change,
+            Self::DenyInPermissionSet(change) => change,
+            Self::LiftInPermissionSet(change) => change,
         }
     }
 
@@ -232,6 +248,11 @@ impl Action {
     /// Whether doing it again does something: what has come since the first time is reached too.
     pub fn is_repeatable(&self) -> bool {
         self.change().is_repeatable()
+    }
+
+    /// Whether something is gone after it that nobody can put back as it was: never one person's alone.
+    pub fn destroys(&self) -> bool {
+        self.class() == ActionClass::Eradicate || self.change().destroys()
     }
 
     /// The request that it takes back, if it is an undo.

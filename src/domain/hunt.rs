@@ -16,6 +16,7 @@ pub mod cover;
 pub mod findings;
 pub mod pivot;
 pub mod redaction;
+pub mod room;
 
 /// What a search has shown so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -89,6 +90,21 @@ impl Hunted {
         said(self) == said(other)
     }
 
+    /// Whether it shows a credential, a thing or a deed of the attacker's that another search had not shown yet, or something
+    /// of theirs that had been gone.
+    pub fn shows_more_than(&self, before: Option<&Self>) -> bool {
+        let name = |trace: &Trace| (trace.resource_type.clone(), trace.id.clone(), trace.region.clone());
+        let deeds = |trace: &Trace| trace.deeds.iter().filter(|deed| deed.by_attacker).count();
+        let known = before.into_iter().flat_map(|before| &before.footprint);
+        let known: BTreeMap<_, &Trace> = known.map(|trace| (name(trace), trace)).collect();
+        let is_new = |trace: &Trace| {
+            known.get(&name(trace)).is_none_or(|known| {
+                deeds(trace) > deeds(known) || (trace.state == State::Present && known.state == State::Deleted)
+            })
+        };
+        !self.new_since(before).is_empty() || self.footprint.iter().any(is_new)
+    }
+
     /// The credentials that another search had not shown yet, but for the stolen ones themselves. One more session of
     /// the same role or user is no news: the same step contains all of them.
     pub fn new_since<'a>(&'a self, before: Option<&Self>) -> Vec<&'a Reached> {
@@ -119,7 +135,7 @@ pub struct Living {
     pub until: DateTime<Utc>,
 }
 
-/// A call of the attacker's that AWS has let through or denied.
+/// A call of the attacker's, and what AWS made of it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// When, by AWS's clock.
@@ -134,8 +150,11 @@ pub struct Call {
     pub principal: String,
     /// Where it was recorded.
     pub region: String,
-    /// Let through, or denied.
+    /// Whether it did what was asked.
     pub worked: bool,
+    /// Why it failed where it was not denied: it may have been let through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// How far the trail of one Region has been read.
@@ -156,6 +175,9 @@ pub struct Swept {
     pub regions: Vec<Watched>,
     /// The newest call of the attacker's that AWS denied.
     pub last_denied: Option<Call>,
+    /// When it began; absent when it could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<DateTime<Utc>>,
     /// When that was said which it had last heard from responders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<DateTime<Utc>>,

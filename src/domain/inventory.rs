@@ -117,7 +117,7 @@ impl Thing {
 fn has_part(trace: &Trace, part: &str) -> bool {
     trace.deeds.iter().filter(|deed| deed.by_attacker).any(|deed| match deed.operation.as_str() {
         "CreateLoginProfile" => part == evidence::PASSWORD,
-        "CreatePolicyVersion" => deed.what == part,
+        "CreatePolicyVersion" | "CreateLaunchTemplateVersion" => deed.what == part,
         _ => false,
     })
 }
@@ -223,6 +223,9 @@ pub struct Explained {
 pub struct Inventory {
     /// What was made from then on is set against the log.
     pub since: DateTime<Utc>,
+    /// When the look began; absent when none could be taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<DateTime<Utc>>,
     /// The Regions that were looked at.
     pub regions: Vec<String>,
     /// How many things there are, by type.

@@ -12,15 +12,20 @@ pub use estate::{
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
-pub use identity_center::{Access, Way};
+pub use identity_center::{Access, InAccount, PermissionSet, Way};
 pub use organization::{ControlPolicy, ServiceControl};
-pub use scaling::{Launch, LaunchConfiguration, LaunchTemplate, Member, ScaledBy, ScalingGroup, SpotRequest};
+pub use scaling::{
+    ChangedTemplate, Fleet, KeptUpBy, Launch, LaunchConfiguration, LaunchTemplate, Member, PreviousDefault, ScaledBy,
+    ScalingGroup, SpotRequest,
+};
 
 mod estate;
 mod federation;
 mod iam;
 mod identity_center;
 mod organization;
+#[cfg(test)]
+pub mod samples;
 mod scaling;
 
 /// A question to AWS about one target.
@@ -157,12 +162,28 @@ pub enum Probe {
         /// `sir-…`
         request_id: String,
     },
+    /// An EC2 Fleet or a Spot Fleet, and its instances.
+    Fleet {
+        /// Where it is.
+        region: String,
+        /// `fleet-…` or `sfr-…`
+        fleet_id: String,
+    },
     /// A launch template and its versions.
     LaunchTemplate {
         /// Where it is.
         region: String,
         /// `lt-…`
         launch_template_id: String,
+    },
+    /// A launch template, and which version was the default before some events.
+    ChangedTemplate {
+        /// Where it is.
+        region: String,
+        /// `lt-…`
+        launch_template_id: String,
+        /// The events that have changed the default, the first one first.
+        event_ids: Vec<String>,
     },
     /// A launch configuration.
     LaunchConfiguration {
@@ -261,6 +282,15 @@ pub enum Probe {
         /// The user, by name.
         user_name: String,
     },
+    /// A permission set of IAM Identity Center and its inline policy, and a user that this could deny.
+    PermissionSet {
+        /// Where Identity Center is.
+        region: String,
+        /// The permission set, by name.
+        permission_set: String,
+        /// The user, by name.
+        user_name: String,
+    },
 }
 
 /// Whether a key can sign requests.
@@ -351,8 +381,12 @@ pub enum Observation {
     ScalingGroup(ScalingGroup),
     /// A spot request.
     SpotRequest(SpotRequest),
+    /// A fleet.
+    Fleet(Fleet),
     /// A launch template.
     LaunchTemplate(LaunchTemplate),
+    /// One that somebody has changed.
+    ChangedTemplate(ChangedTemplate),
     /// A launch configuration.
     LaunchConfiguration(LaunchConfiguration),
     /// A key pair.
@@ -373,6 +407,8 @@ pub enum Observation {
     ServiceControl(ServiceControl),
     /// What Identity Center gives a user.
     Access(Access),
+    /// A permission set.
+    PermissionSet(PermissionSet),
     /// The owner itself does not exist.
     OwnerMissing,
 }
@@ -401,7 +437,10 @@ impl Observation {
                 Some((&function.arn, &function.arn, None))
             }
             Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
-            Self::LaunchTemplate(template) => Some((&template.id, &template.arn, None)),
+            Self::Fleet(fleet) => Some((&fleet.id, &fleet.arn, None)),
+            Self::LaunchTemplate(template) | Self::ChangedTemplate(ChangedTemplate { template, .. }) => {
+                Some((&template.id, &template.arn, None))
+            }
             Self::ScalingGroup(ScalingGroup { arn, .. })
             | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
@@ -411,6 +450,7 @@ impl Observation {
             // Their ARN is all that these are known by.
             Self::IdentityProvider(provider) => Some((&provider.arn, &provider.arn, None)),
             Self::EventRule(rule) => Some((&rule.arn, &rule.arn, None)),
+            Self::PermissionSet(set) => Some((&set.arn, &set.arn, None)),
             Self::Anywhere(found) => Some((&found.id, &found.arn, None)),
             // Nothing of the user or role itself is changed: it can be one that only AWS changes.
             Self::ServiceControl(ServiceControl { identity, .. }) | Self::Access(Access { identity, .. }) => {
@@ -461,6 +501,7 @@ impl Observation {
             }
             Self::ServiceControl(seen) => arns.extend(seen.changed()),
             Self::Access(seen) => arns.extend(seen.changed()),
+            Self::PermissionSet(set) => arns.extend(set.changed()),
             _ => {}
         }
         arns

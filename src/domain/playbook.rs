@@ -111,7 +111,7 @@ pub enum PlaybookError {
 fn made_for(action: &str) -> &'static [PrincipalKind] {
     match action {
         "revoke-role-sessions" => &[PrincipalKind::AssumedRole],
-        DENY_BY_SCP | DELETE_ASSIGNMENT => &[
+        DENY_BY_SCP | DELETE_ASSIGNMENT | DENY_IN_PERMISSION_SET => &[
             PrincipalKind::IamUser,
             PrincipalKind::FederatedUser,
             PrincipalKind::AssumedRole,
@@ -124,7 +124,9 @@ fn made_for(action: &str) -> &'static [PrincipalKind] {
 
 /// Puts trust policies back that the attacker has changed: a step for each role.
 pub const RESTORE_TRUST: &str = "restore-trust";
-/// Takes access from users of IAM Identity Center: a step for each user and permission set.
+/// Denies users of IAM Identity Center what they can do with a permission set: a step for each user and set.
+pub const DENY_IN_PERMISSION_SET: &str = "deny-in-permission-set";
+/// Takes their access from them: the same.
 pub const DELETE_ASSIGNMENT: &str = "delete-account-assignment";
 /// Denies from the organization: a step for the credential's user or role, and one for each that was reached.
 pub const DENY_BY_SCP: &str = "deny-by-scp";
@@ -134,7 +136,7 @@ pub const RESTORE_LOGGING: &str = "restore-logging";
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 12] = [
+pub const CATALOGUE: [&str; 13] = [
     "deactivate-access-key",
     "delete-login-profile",
     "deactivate-mfa-device",
@@ -144,6 +146,7 @@ pub const CATALOGUE: [&str; 12] = [
     "revoke-assumed-roles",
     RESTORE_TRUST,
     RESTORE_LOGGING,
+    DENY_IN_PERMISSION_SET,
     DELETE_ASSIGNMENT,
     DENY_BY_SCP,
     REMOVE_FOOTPRINT,

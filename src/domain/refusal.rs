@@ -36,6 +36,10 @@ pub enum Refusal {
         mention(by)
     )]
     Frozen { by: UserId, request: RequestId },
+    #[error(
+        "You have said that {0} was not you, so your account does nothing else in this incident until the lead and another approver have lifted the freeze."
+    )]
+    Disputed(RequestId),
     #[error("Approvals of this incident are not frozen.")]
     NotFrozen,
     #[error("Nobody leads this incident: take the lead first, then lift the freeze with another approver.")]
@@ -97,6 +101,20 @@ pub enum Refusal {
         recused_in_words(*recused), whom_to_ask(ask)
     )]
     NobodyToApprove { eligible: usize, recused: usize, quorum: u8, ask: Vec<UserId> },
+    #[error(
+        "This button is not on its card: it works only where the bot has posted it. Nothing was changed; use the card in the incident's thread."
+    )]
+    NotItsCard,
+    #[error(
+        "This could not be handled in time, so it was not carried out. Look at the card and do it again if it still fits."
+    )]
+    HandledTooLate,
+    #[error(
+        "Not named: without {} only {left} approver(s) could decide here, and that is too few. {} Name them after that.",
+        mention(user),
+        whom_to_ask(ask)
+    )]
+    TooFewLeft { user: UserId, left: usize, ask: Vec<UserId> },
     #[error("Only {} can withdraw it: they asked for it.", mention(.0))]
     NotYourRequest(UserId),
     #[error("A reason is needed, so that the next person knows why.")]
@@ -105,6 +123,8 @@ pub enum Refusal {
     InTheFuture,
     #[error("Not closed as resolved, because containment is not done: {}. Do that first, or close it with a note that says why it is resolved all the same.", left_over(.0))]
     NotContained(Vec<String>),
+    #[error("Not closed as resolved, because eradication is not done: {}. Wait for it or do it, or close it with a note that says why it is resolved all the same.", .0.join("; "))]
+    NotEradicated(Vec<String>),
     #[error("The rules in irp.toml have changed since {0} was asked for. Ask again from the step's card.")]
     RulesChanged(RequestId),
     #[error("{0} is protected: {1}")]

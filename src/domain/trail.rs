@@ -14,6 +14,7 @@ pub mod footprint;
 pub mod grant;
 pub mod lineage;
 pub mod name;
+pub mod named;
 pub mod parameters;
 pub mod reach;
 pub mod record;

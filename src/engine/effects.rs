@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::future::{Either, join_all, select, try_join_all};
 
 use super::{CONFLICT_ATTEMPTS_MAX, Engine, EngineError};
@@ -21,6 +22,9 @@ use crate::ports::{AppendError, CloudError};
 
 /// More effects than this in one go would mean that two undo each other.
 const EFFECTS_MAX: u32 = 1_000;
+
+/// For so long a reading of AWS is put off while AWS does not answer; after that it is said that nothing is known.
+const AWAY_MAX: TimeDelta = TimeDelta::minutes(5);
 
 impl Engine {
     /// Runs all that is due for an incident, until nothing is: all that changes or decides something.
@@ -82,9 +86,8 @@ impl Engine {
     pub async fn watch(&self, id: IncidentId) -> Result<(), EngineError> {
         let Some(incident) = self.load(id).await? else { return Ok(()) };
         let now = self.now();
-        if !owed(&incident).iter().any(|o| o.due_at <= now && o.effect == Effect::Watch) {
-            return Ok(());
-        }
+        let due = owed(&incident).into_iter().find(|o| o.due_at <= now && o.effect == Effect::Watch);
+        let Some(due) = due else { return Ok(()) };
         let account = |request: &Request| request.plan.account.clone();
         let looks = watched(&incident).map(|request| async move {
             (request.id, self.ports.cloud.observe(&account(request), &request.plan.action.probe()).await)
@@ -95,8 +98,9 @@ impl Engine {
         };
         let (looked, keys) = tokio::join!(join_all(looks), keys);
         let mut answers = looked.iter().map(|(_, answer)| answer).chain(&keys);
-        if answers.all(|answer| answer.as_ref().is_err_and(CloudError::can_retry)) {
-            // AWS is away: there is nothing to write down, and it is tried again.
+        let away = answers.all(|answer| answer.as_ref().is_err_and(CloudError::can_retry));
+        if away && now - due.due_at < AWAY_MAX {
+            // There is nothing to write down, and it is tried again.
             let first = looked.into_iter().find_map(|(_, answer)| answer.err());
             return first.map_or(Ok(()), |error| Err(error.into()));
         }

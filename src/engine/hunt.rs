@@ -11,10 +11,11 @@ use futures_util::future::try_join_all;
 
 use super::{Engine, EngineError};
 use crate::domain::credential::PrincipalKind;
-use crate::domain::hunt::cover::{Canaries, Cover, Mark, Reading};
+use crate::domain::hunt::cover::{Canaries, Cover, LATE_EVERY, Mark, PAGES_MAX, Reading};
 use crate::domain::hunt::findings::{analyse, calls, hunted};
 use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, pivots};
 use crate::domain::hunt::redaction::kept;
+use crate::domain::hunt::room::{BYTES_MAX, Left, RECORDS_MAX, Room};
 use crate::domain::hunt::{Hunted, Swept, Watched};
 use crate::domain::id::{AccountId, IncidentId};
 use crate::domain::incident::command::Report;
@@ -22,8 +23,10 @@ use crate::domain::incident::hunting::{self, Sweep};
 use crate::domain::incident::overruling;
 use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::verdict::QUIET;
 use crate::domain::trail::analysis::Analysis;
 use crate::domain::trail::attribution;
+use crate::domain::trail::named::Named;
 use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
 
 mod standing;
@@ -44,15 +47,12 @@ const PAGE_WAITS: [Duration; 5] = [
     Duration::from_secs(8),
     Duration::from_secs(16),
 ];
-/// Records of one incident that are kept, and their bytes.
-pub(super) const RECORDS_MAX: usize = 10_000;
-pub(super) const BYTES_MAX: usize = 16 << 20;
-/// A trail with less room than this is as good as full.
-const RECORD_ROOM: usize = 64 << 10;
 /// Why no Region counts as covered when something was left out.
 const FOLLOWED_SHORT: &str = "not all that was found could be followed";
 /// Stands for the Regions that nobody knows of: they are covered by nothing.
 const OTHER_REGIONS: &str = "other Regions";
+/// Under this it is kept that there was no room for something.
+const LEFT: &str = "left";
 
 impl Engine {
     /// Searches the trail and takes the account's inventory, if that is due. Apart from all others: it takes minutes
@@ -100,7 +100,7 @@ fn nothing_but(known: Option<&Hunted>, swept: Option<&Swept>, why: String) -> Sw
     let (known, swept) = (known.cloned().unwrap_or_default(), swept.cloned().unwrap_or_default());
     let regions = swept.regions.into_iter().map(|region| Watched { unread: Some(why.clone()), ..region }).collect();
     let found = Hunted { not_known: vec![why], ..known };
-    Sweep { found, swept: Swept { regions, ..swept }, calls: Vec::new() }
+    Sweep { found, swept: Swept { regions, began_at: None, ..swept }, calls: Vec::new() }
 }
 
 /// One search.
@@ -122,7 +122,7 @@ struct Search<'a> {
 #[derive(Default)]
 struct State {
     trail: Trail,
-    bytes: usize,
+    room: Room,
     /// More was found than fits, or than is followed.
     short: bool,
     unread: BTreeMap<String, String>,
@@ -144,9 +144,12 @@ impl<'a> Search<'a> {
             // Any of them can be the one.
             None => found.keys.iter().map(|key| key.id.to_string()).collect(),
         };
-        if stolen.is_empty() {
+        let principals: Vec<Named> = hunting::assumed(incident).into_iter().collect();
+        if stolen.is_empty() && principals.is_empty() {
             return Ok(Err(
-                "No access key is known, so the trail could not be searched: report one with /irp open.".into()
+                "Neither an access key nor a user or role is known, so the trail could not be searched: report \
+                           one with /irp open."
+                    .into(),
             ));
         }
         let searched = match engine.ports.cloud.regions(&account).await {
@@ -161,7 +164,11 @@ impl<'a> Search<'a> {
         let stolen_at = incident.compromise.as_ref().map(|set| set.at);
         let seen_at = stolen_at.or_else(|| incident.first_seen_at()).unwrap_or(incident.opened_at);
         let trail = engine.ports.store.trail(incident.id).await?;
-        let bytes = trail.records.values().map(String::len).sum();
+        let left = match trail.marks.get(LEFT) {
+            Some(Mark::Left(left)) => *left,
+            _ => Left::default(),
+        };
+        let room = Room::of(&trail.records, incident.watch.map(|watch| watch.since), left);
         Ok(Ok(Self {
             engine,
             incident,
@@ -170,13 +177,16 @@ impl<'a> Search<'a> {
             gap: searched.gap,
             question: attribution::Question {
                 credentials: stolen,
+                principals,
                 since: hunting::since(incident),
+                presumed: incident.compromise.is_none(),
+                suspects: hunting::suspects(incident),
                 words: overruling::words(incident),
             },
             names: name.into_iter().collect(),
             since: (seen_at.min(now) - LOOK_BACK).max(now - HISTORY),
             now,
-            state: Mutex::new(State { trail, bytes, ..State::default() }),
+            state: Mutex::new(State { trail, room, ..State::default() }),
         }))
     }
 
@@ -241,7 +251,11 @@ impl<'a> Search<'a> {
             Some(Mark::Cover(cover)) => cover.clone(),
             _ => Cover::default(),
         };
-        while let Some(reading) = cover.next(self.since, self.now) {
+        let mut pages = 0;
+        let next = |cover: &Cover| cover.next(self.since, self.now, self.late_since());
+        while pages < PAGES_MAX
+            && let Some(reading) = next(&cover)
+        {
             let mut after: Option<String> = None;
             loop {
                 if self.state().unread.contains_key(&question.region) {
@@ -254,19 +268,28 @@ impl<'a> Search<'a> {
                 let texts = records.into_iter().map(|record| (record.id, record.text)).collect();
                 self.keep(&name, texts, Mark::Cover(cover.clone())).await?;
                 after = read.next;
+                pages += 1;
                 if cover.open.is_none() {
                     break;
                 }
             }
         }
-        if let Some((from, until)) = cover.cut {
+        let left = cover.cut.or_else(|| next(&cover).map(|reading| (reading.from, reading.until)));
+        if let Some((from, until)) = left {
             let state = &mut *self.state();
-            // What is left out from before the containment is no gap in its proof.
-            state.short |= self.incident.watch.is_some_and(|watch| until > watch.since);
-            let why = format!("{name}: too much of it, so what was from {from} until {until} is not known");
+            state.short = true;
+            let why =
+                format!("{name}: too much for one search; what was from {from} until {until} is read by the next ones");
             state.not_known.insert(why);
         }
         Ok(())
+    }
+
+    /// Calls that come very late are asked for unless they were since then: now and then, and before a containment
+    /// counts as verified.
+    fn late_since(&self) -> DateTime<Utc> {
+        let settled_at = self.incident.watch.map(|watch| watch.since + QUIET).filter(|at| *at <= self.now);
+        settled_at.max(Some(self.now - LATE_EVERY)).unwrap_or(self.now)
     }
 
     /// One page; `None` once the Region is given up for this time.
@@ -299,22 +322,30 @@ impl<'a> Search<'a> {
     }
 
     /// Keeps what fits, and how far it has been read.
-    async fn keep(&self, name: &str, mut records: BTreeMap<String, String>, mark: Mark) -> Result<(), StoreError> {
-        {
-            let state = &mut *self.state();
-            records.retain(|id, text| {
-                let known = state.trail.records.contains_key(id);
-                let room = state.trail.records.len() < RECORDS_MAX && state.bytes + text.len() <= BYTES_MAX;
-                state.short |= !known && !room;
-                if !known && room {
-                    state.bytes += text.len();
-                    state.trail.records.insert(id.clone(), text.clone());
+    async fn keep(&self, name: &str, records: BTreeMap<String, String>, mark: Mark) -> Result<(), StoreError> {
+        let (mut new, mut gone) = (BTreeMap::new(), BTreeSet::new());
+        let left = {
+            let State { trail, room, .. } = &mut *self.state();
+            let before = room.left;
+            for (id, text) in records {
+                if trail.records.contains_key(&id) {
+                    continue;
                 }
-                !known && room
-            });
-            state.trail.marks.insert(name.to_owned(), mark.clone());
-        }
-        self.engine.ports.store.keep_page(self.incident.id, &records, (name, &mark)).await
+                for id in room.take(&mut trail.records, &id, &text) {
+                    if new.remove(&id).is_none() {
+                        gone.insert(id);
+                    }
+                }
+                if trail.records.contains_key(&id) {
+                    new.insert(id, text);
+                }
+            }
+            trail.marks.insert(name.to_owned(), mark.clone());
+            (room.left != before).then_some(Mark::Left(room.left))
+        };
+        let marks: Vec<(&str, &Mark)> =
+            [(name, &mark)].into_iter().chain(left.iter().map(|left| (LEFT, left))).collect();
+        self.engine.ports.store.keep_page(self.incident.id, &new, &gone, &marks).await
     }
 
     /// While a containment waits for its proof: a call of the bot's own now and then, and a look for those before.
@@ -376,22 +407,27 @@ impl<'a> Search<'a> {
     }
 
     async fn finish(self, analysis: &Analysis) -> Result<Sweep, EngineError> {
-        let mut found = hunted(analysis, &self.state().trail.records);
+        let (mut found, left_out) = hunted(analysis, &self.state().trail.records);
         self.read_keys(&mut found).await;
         self.read_passwords(&mut found).await;
         self.read_devices(&mut found).await;
         self.read_started(&mut found).await;
         self.read_metadata(&mut found).await;
-        let State { trail, short, unread, not_known, bytes } =
+        let State { trail, short, unread, not_known, room } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let full = trail.records.len() >= RECORDS_MAX || bytes >= BYTES_MAX - RECORD_ROOM;
-        let short = short || full;
+        let short = short || left_out || room.left.lost;
         found.not_known.extend(unread.iter().map(|(region, why)| format!("{region} could not be searched: {why}")));
         found.not_known.extend(not_known);
-        if full {
+        let limits = format!("{RECORDS_MAX} records, {} MiB", BYTES_MAX >> 20);
+        if room.left.lost {
             found.not_known.push(format!(
-                "The trail has more than is kept ({RECORDS_MAX} records, {} MiB): use irp trail analyze on the logs.",
-                BYTES_MAX >> 20
+                "The trail has more than is kept ({limits}), calls that did something among it: use irp trail analyze on \
+                 the logs."
+            ));
+        } else if room.left.lesser {
+            found.not_known.push(format!(
+                "The trail has more than is kept ({limits}): of calls that were refused or only looked around, some are \
+                 left out."
             ));
         }
         let before = self.incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
@@ -414,8 +450,9 @@ impl<'a> Search<'a> {
             regions.push(Watched { region, covered_until: None, unread: Some(why.clone()) });
         }
         let calls = calls(analysis);
-        let last_denied = calls.iter().rev().find(|call| !call.worked).cloned();
-        let swept = Swept { regions, last_denied, told_at: self.incident.told_at };
+        let last_denied = calls.iter().rev().find(|call| !call.worked && call.error.is_none()).cloned();
+        let (began_at, told_at) = (Some(self.now), self.incident.told_at);
+        let swept = Swept { regions, last_denied, began_at, told_at };
         Ok(Sweep { found, swept, calls })
     }
 }

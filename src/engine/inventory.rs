@@ -6,13 +6,12 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use super::{Engine, EngineError};
-use crate::domain::hunt::pivot::Pivot;
 use crate::domain::id::AccountId;
 use crate::domain::incident::command::Report;
 use crate::domain::incident::inventory::since;
 use crate::domain::incident::reached;
 use crate::domain::incident::state::Incident;
-use crate::domain::inventory::evidence::{explaining, names, window};
+use crate::domain::inventory::evidence::{explaining, pivots, window};
 use crate::domain::inventory::{Evidence, Gap, Inventory, Stock, Thing, to_explain};
 use crate::ports::{CloudError, Look, Of, Page};
 
@@ -85,7 +84,7 @@ impl Engine {
         let left = asked.iter().skip(ASKED_MAX).map(Thing::key).filter(|key| !before.contains(key));
         leave_for_later(&mut stock, &left.collect());
         let found = Inventory::of(stock, (since, now), footprint, &events);
-        Ok(Inventory { regions: searched.regions, ..found })
+        Ok(Inventory { regions: searched.regions, began_at: Some(now), ..found })
     }
 
     /// Asks the trail who made a thing; `None` when it does not say. The error is for people.
@@ -97,8 +96,7 @@ impl Engine {
         held: &BTreeSet<&str>,
     ) -> Result<Option<Evidence>, String> {
         let (from, until) = window(thing, since, now);
-        for name in names(thing) {
-            let pivot = Pivot::Resource(name);
+        for pivot in pivots(thing) {
             let mut after: Option<String> = None;
             for _ in 0..PAGES_MAX {
                 let page = Page { region: &thing.region, of: Of::Pivot(&pivot), from, until, after: after.as_deref() };

@@ -1,16 +1,16 @@
 //! A search of CloudTrail's logs: what it would read, the query itself, and what it brings. Athena knows the query by
 //! a token that follows from the incident, and the store how far its rows have been read: whoever takes it up goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::hunt::{BYTES_MAX, RECORDS_MAX};
 use super::{Engine, EngineError};
 use crate::domain::hunt::athena::{ROWS_MAX, cost_micros};
 use crate::domain::hunt::cover::{Mark, Rows};
 use crate::domain::hunt::redaction::kept;
+use crate::domain::hunt::room::{BYTES_MAX, RECORDS_MAX};
 use crate::domain::id::IncidentId;
 use crate::domain::incident::command::Report;
 use crate::domain::incident::logs::{Bill, Brought, LogNews, LogSearch, LogTask, RUN_MAX, newest};
@@ -127,7 +127,8 @@ impl Engine {
             rows.new += new.len() as u64;
             rows.done = page.next.is_none();
             rows.next = page.next;
-            self.ports.store.keep_page(incident.id, &new, (&name, &Mark::Rows(rows.clone()))).await?;
+            let mark = Mark::Rows(rows.clone());
+            self.ports.store.keep_page(incident.id, &new, &BTreeSet::new(), &[(&name, &mark)]).await?;
         }
         let cut = rows.short || rows.read > ROWS_MAX;
         Ok(Brought { rows: rows.read.min(ROWS_MAX), new: rows.new, cut })

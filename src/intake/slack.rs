@@ -12,6 +12,7 @@ use super::bounded;
 use super::slash::{self, Slash};
 use super::submission::{self, FieldErrors, Submission};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
+use crate::domain::incident::command::Attempt;
 use crate::ports::ReplyTo;
 
 /// Button names: Slack's `action_id`.
@@ -44,6 +45,12 @@ pub mod button {
     pub const UNFREEZE: &str = "irp.unfreeze";
     /// Accept the risk of a containment that is not proven.
     pub const ACCEPT_RISK: &str = "irp.accept_risk";
+    /// Say that one has done by hand what the bot may not.
+    pub const SAY_DONE: &str = "irp.say_done";
+    /// Confirm that somebody else has.
+    pub const CONFIRM_DONE: &str = "irp.confirm_done";
+    /// Take that back.
+    pub const TAKE_BACK_DONE: &str = "irp.take_back_done";
     /// Say that one has looked at what no event explains.
     pub const LOOK_AT: &str = "irp.look_at";
     /// Name somebody whom the incident is about.
@@ -85,6 +92,9 @@ pub enum Click {
     NotMe { request: RequestId },
     Unfreeze { incident: IncidentId },
     AcceptRisk { incident: IncidentId, shown: i64 },
+    SayDone { incident: IncidentId, step: StepId },
+    ConfirmDone { incident: IncidentId, step: StepId, shown: String },
+    TakeBackDone { incident: IncidentId, step: StepId, shown: String },
     LookAt { incident: IncidentId, shown: String },
     NameSubject { incident: IncidentId },
     Overrule { incident: IncidentId },
@@ -106,6 +116,9 @@ impl Click {
             | Self::RequestAll { incident }
             | Self::Unfreeze { incident }
             | Self::AcceptRisk { incident, .. }
+            | Self::SayDone { incident, .. }
+            | Self::ConfirmDone { incident, .. }
+            | Self::TakeBackDone { incident, .. }
             | Self::LookAt { incident, .. }
             | Self::NameSubject { incident }
             | Self::Overrule { incident }
@@ -128,6 +141,39 @@ impl Click {
         }
     }
 
+    /// What somebody tries with it.
+    pub fn attempt(&self) -> Attempt<'_> {
+        let (name, request, digest) = match self {
+            Self::Request { .. } | Self::RequestAll { .. } => ("request", None, None),
+            Self::Undo { .. } => ("ask to undo", None, None),
+            Self::Approve { request, digest } => ("approve", Some(*request), Some(digest.as_str())),
+            Self::BreakGlass { request, digest } => ("break the glass", Some(*request), Some(digest.as_str())),
+            Self::Deny { request, digest } => ("deny", Some(*request), Some(digest.as_str())),
+            Self::Ratify { request } => ("ratify", Some(*request), None),
+            Self::Contest { request } => ("contest", Some(*request), None),
+            Self::Withdraw { request } => ("withdraw", Some(*request), None),
+            Self::Cancel { request } => ("cancel", Some(*request), None),
+            Self::Retract { request } => ("retract", Some(*request), None),
+            Self::NotMe { request } => ("say that it was not them", Some(*request), None),
+            Self::Unfreeze { .. } => ("lift the freeze", None, None),
+            Self::AcceptRisk { .. } => ("accept the risk", None, None),
+            Self::SayDone { .. } => ("say that it is done by hand", None, None),
+            Self::ConfirmDone { .. } => ("confirm what was done by hand", None, None),
+            Self::TakeBackDone { .. } => ("take back that it was done by hand", None, None),
+            Self::LookAt { .. } => ("look at what no event explains", None, None),
+            Self::NameSubject { .. } => ("name somebody", None, None),
+            Self::Overrule { .. } => ("say who it was", None, None),
+            Self::LookAgain { .. } => ("look again", None, None),
+            Self::CompromiseTime { .. } => ("set the compromise time", None, None),
+            Self::LogsAsk { .. } => ("ask for a search of the logs", None, None),
+            Self::LogsRun { .. } => ("search the logs", None, None),
+            Self::LogsCancel { .. } => ("end a search of the logs", None, None),
+            Self::Lead { .. } => ("take the lead", None, None),
+            Self::Close { .. } => ("close", None, None),
+        };
+        Attempt { name, request, digest }
+    }
+
     fn parse(action_id: &str, value: &str) -> Option<Self> {
         let (first, second) = value.split_once(' ').unwrap_or((value, ""));
         Some(match action_id {
@@ -145,6 +191,16 @@ impl Click {
             button::NOT_ME => Self::NotMe { request: first.parse().ok()? },
             button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()? },
             button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
+            button::SAY_DONE => Self::SayDone { incident: first.parse().ok()?, step: second.parse().ok()? },
+            button::CONFIRM_DONE | button::TAKE_BACK_DONE => {
+                let (step, shown) = second.split_once(' ')?;
+                let (incident, step, shown) = (first.parse().ok()?, step.parse().ok()?, shown.to_owned());
+                if action_id == button::CONFIRM_DONE {
+                    Self::ConfirmDone { incident, step, shown }
+                } else {
+                    Self::TakeBackDone { incident, step, shown }
+                }
+            }
             button::LOOK_AT => Self::LookAt { incident: first.parse().ok()?, shown: second.to_owned() },
             button::NAME_SUBJECT => Self::NameSubject { incident: first.parse().ok()? },
             button::OVERRULE => Self::Overrule { incident: first.parse().ok()? },

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bounded;
 use crate::domain::alert::Severity;
 use crate::domain::credential::{PrincipalKind, Subject};
-use crate::domain::id::{IncidentId, RequestId, UserId};
+use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::incident::event::Outcome;
 use crate::domain::secret::scrub;
 use crate::domain::trail::attribution::{Who, Word};
@@ -25,6 +25,8 @@ pub mod form {
     pub const CONTEST: &str = "irp.contest";
     /// Asks why the response can go on without proof.
     pub const ACCEPT_RISK: &str = "irp.accept_risk";
+    /// Asks what was done by hand.
+    pub const SAY_DONE: &str = "irp.say_done";
     /// Asks for the likely time of compromise.
     pub const COMPROMISE_TIME: &str = "irp.compromise_time";
     /// Names somebody whom the incident is about.
@@ -113,6 +115,15 @@ pub enum Submission {
         shown: i64,
         /// Why.
         reason: String,
+    },
+    /// Say that one has done by hand what the bot may not.
+    SayDone {
+        /// In which incident.
+        incident: IncidentId,
+        /// Which step.
+        step: StepId,
+        /// What was done.
+        done: String,
     },
     /// Set the likely time of compromise.
     CompromiseTime {
@@ -208,6 +219,15 @@ pub fn parse(
                     Ok(Submission::AcceptRisk { incident: incident.parse().ok()?, shown: shown.parse().ok()?, reason })
                 }
                 None => wrong(field::REASON, "Say why the risk is worth it."),
+            }
+        }
+        form::SAY_DONE => {
+            let (incident, step) = context.split_once(' ')?;
+            match value(field::REASON) {
+                Some(done) => {
+                    Ok(Submission::SayDone { incident: incident.parse().ok()?, step: step.parse().ok()?, done })
+                }
+                None => wrong(field::REASON, "Say what was done, so that the next person can look."),
             }
         }
         form::COMPROMISE_TIME => {

@@ -1,6 +1,6 @@
 //! The event history of AWS, a page at a time, and where what was read of it is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -81,12 +81,14 @@ pub trait TrailStore: Send + Sync {
     /// All that is kept of an incident.
     async fn trail(&self, id: IncidentId) -> Result<Trail, StoreError>;
 
-    /// Keeps a page's records, and how far its question has been read with it, in one atomic step. A record that
-    /// is there already stays. All of it may be forgotten a month after the last page.
+    /// Keeps a page's new records, drops those that make room for them, and keeps how far what has been read with it, in
+    /// one atomic step. A record that is there already stays as it is. All of it may be forgotten a month after the last
+    /// page.
     async fn keep_page(
         &self,
         id: IncidentId,
-        records: &BTreeMap<String, String>,
-        mark: (&str, &Mark),
+        new: &BTreeMap<String, String>,
+        gone: &BTreeSet<String>,
+        marks: &[(&str, &Mark)],
     ) -> Result<(), StoreError>;
 }

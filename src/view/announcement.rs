@@ -6,6 +6,8 @@ use super::{eradication, hunt, notes, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
+use crate::domain::incident::hands::{Said, said};
+use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
 use crate::domain::incident::together::{open_steps, together};
@@ -114,7 +116,14 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     }
     if let Some((step, why)) = missing(incident, playbook).first() {
         return match (why, &step.offer) {
-            (Missing::ByHand, Offer::Refused { instead, .. }) => format!("By hand: {}", escape(instead)),
+            (Missing::ByHand, Offer::Refused { instead, .. }) => match said(incident, step) {
+                Said::ByOne(hand) => format!(
+                    "look whether it is done, and confirm it on its card: {}. {} says so.",
+                    escape(&step.title),
+                    mention(&hand.by)
+                ),
+                _ => format!("By hand: {} Then press *Done by hand…* on its card.", escape(instead)),
+            },
             (Missing::RevokedTooEarly, _) => format!(
                 "request again: {}. The key was still active when they were revoked, so there can be newer ones.",
                 escape(&step.title)
@@ -151,7 +160,10 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         (Gate::Shut, _) => {
             format!("{held} Wait for its proof: see *{}* in the thread. Meanwhile {left}.", proof::TITLE)
         }
-        (Gate::Verified | Gate::Accepted, _) => format!("{held} Now {left}, before `/irp close`."),
+        (Gate::Verified | Gate::Accepted, _) => match lacking(incident, playbook).first() {
+            None => format!("{held} Nothing is left of the attacker, and nothing new is found: `/irp close` it."),
+            Some(lack) => format!("{held} Now {left}, before `/irp close`. Eradication is not done: {}.", escape(lack)),
+        },
     }
 }
 

@@ -108,7 +108,10 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
     let open = members.iter().any(|r| matches!(r.state, RequestState::Pending | RequestState::Approved { .. }));
     if incident.is_open() && open {
         let decides = (!pending.is_empty()).then_some(whole);
-        blocks.push(buttons(incident, first, digest.short(), decides, policy));
+        // What one person has run alone is past deciding on.
+        let pressed: &Request = pending.first().copied().copied().unwrap_or(first);
+        let alone = pending.iter().any(|r| !r.plan.action.destroys());
+        blocks.push(buttons(incident, pressed, digest.short(), decides, alone.then_some(policy)));
     }
     blocks.push(context(&format!(
         "{} · asked for by {} {} · digest {}",
@@ -149,7 +152,7 @@ fn buttons(
     first: &Request,
     digest: &str,
     decides: Option<Whole>,
-    policy: &Policy,
+    alone: Option<&Policy>,
 ) -> serde_json::Value {
     let (value, id) = (format!("{} {digest}", first.id), first.id.to_string());
     let mut elements = Vec::new();
@@ -164,7 +167,7 @@ fn buttons(
         elements.extend(whole.then_some(approve));
         elements.push(button(name::DENY, "Deny…", &value, Look::Danger));
         let contains = first.plan.action.class() == ActionClass::Contain;
-        elements.extend((whole && contains).then(|| break_glass(policy, &value)).flatten());
+        elements.extend(alone.filter(|_| whole && contains).and_then(|policy| break_glass(policy, &value)));
     }
     if !first.approvals.is_empty() {
         elements.push(button(name::RETRACT, "Take approval back", &id, Look::Plain));

@@ -5,10 +5,12 @@ use super::step::mark;
 use crate::domain::action::Action;
 use crate::domain::hunt::Trace;
 use crate::domain::incident::doors::opened_doors;
-use crate::domain::incident::eradication::{by_hand, left, removals};
+use crate::domain::incident::eradication::{by_hand, left, removals, waiting};
 use crate::domain::incident::inventory::to_look_at;
+use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, contained, is_undo, steps};
+use crate::domain::incident::verdict::{Gate, gate};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::ActionClass;
 use crate::ports::Message;
@@ -32,17 +34,25 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         return None;
     }
     let (left, hands, unexplained) = (left(incident, playbook), by_hand(incident), to_look_at(incident).len());
-    let waiting = removals(incident).len();
+    let (all, waiting) = (removals(incident).len(), waiting(incident, playbook));
     let contained = contained(incident, playbook);
     let left = left.len();
-    let gone = contained && left == 0;
+    let lacking = lacking(incident, playbook);
+    let open = lacking.is_empty();
     let (emoji, state) = match (contained, left, hands.len(), unexplained) {
         (false, ..) => (":white_circle:", "containment comes first".to_owned()),
+        (true, 0, ..) if waiting > 0 => {
+            (":hourglass_flowing_sand:", format!("{waiting} wait for the proof of containment"))
+        }
         (true, 0, 0, 0) if incident.inventory.found.is_none() => (
             ":hourglass_flowing_sand:",
             "nothing is left that the search has found, and the inventory is to come".to_owned(),
         ),
-        (true, 0, 0, 0) => (":large_green_circle:", "nothing is left that the search has found".to_owned()),
+        (true, 0, 0, 0) if open => (":large_green_circle:", "nothing is left, and nothing new is found".to_owned()),
+        (true, 0, 0, 0) => (
+            ":hourglass_flowing_sand:",
+            "nothing is left that the search has found, and that is to be confirmed".to_owned(),
+        ),
         (true, 0, 0, unexplained) => (":warning:", format!("{unexplained} left to look at")),
         (true, 0, hands, _) => (":warning:", format!("{hands} left to do by hand")),
         (true, left, ..) => (":white_circle:", format!("{left} left")),
@@ -50,9 +60,18 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     let mut blocks = vec![header(&format!("{emoji} Eradication: {state}"))];
     if !contained {
         blocks.push(section(&format!(
-            "*{waiting} thing(s) to remove or put back.* Each gets its card here once every containment step is in force: while \
-             the attacker can still act, they would make them again. What runs for the attacker can be ended at once, and what \
+            "*{all} thing(s) to remove or put back.* Each gets its card here once containment is proven: while the attacker can \
+             still act, they would make them again. What runs for the attacker can be ended at once, and what \
              was put on users and roles that are not theirs be taken off."
+        )));
+    }
+    if contained && waiting > 0 && gate(incident, playbook) == Gate::Shut {
+        blocks.push(section(&format!(
+            "*{waiting} thing(s) wait until containment is verified.* To delete them now would tell the attacker while they can \
+             still be in, and take away what shows how they came. What runs for them, what lets them in anew and what was put \
+             on others need not wait. Who cannot wait goes on without proof: two people, one of them an approver, with the \
+             button on *{}*.",
+            super::proof::TITLE
         )));
     }
     let lines = lines_of_steps(incident, playbook);
@@ -60,8 +79,8 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         blocks.push(section(&list(&lines)));
     }
     let more = removals(incident).len().saturating_sub(lines.len());
-    if contained && more > 0 {
-        blocks.push(context(&format!("{more} more get their cards as these are done.")));
+    if contained && more > waiting {
+        blocks.push(context(&format!("{} more get their cards as these are done.", more - waiting)));
     }
     if !hands.is_empty() {
         let lines: Vec<String> = hands.iter().map(|trace| trace_line(trace)).collect();
@@ -79,8 +98,12 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         blocks
             .push(section(&format!(":warning: *There can be more: what the search could not read*\n{}", list(&lines))));
     }
+    if contained && !open {
+        let lines: Vec<String> = lacking.iter().map(|lack| format!("• {}", escape(lack))).collect();
+        blocks.push(section(&format!("*Not done yet*\n{}", list(&lines))));
+    }
     let gate = playbook.phases.iter().find(|phase| phase.id == "eradicate").map_or("", |phase| phase.gate.as_str());
-    let again = if gone { "A later search that finds more opens it again. " } else { "" };
+    let again = if open { "A later search that finds more opens it again. " } else { "" };
     blocks.push(context(&format!("Done when: {} {again}Searched {}.", escape(gate), time(*at))));
     Some(Message { text: summary(&format!("{} · Eradication: {state}", incident.id)), blocks })
 }

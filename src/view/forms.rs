@@ -7,8 +7,9 @@ use super::blocks::{cut, escape, section};
 use crate::domain::approval::Request;
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::event::Outcome;
+use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{contained, missing};
+use crate::domain::incident::steps::{Step, contained, missing};
 use crate::domain::playbook::Playbook;
 use crate::domain::trail::attribution::Who;
 use crate::intake::submission::{field, form};
@@ -119,6 +120,29 @@ pub fn accept_risk(incident: IncidentId, shown: i64) -> Value {
     )
 }
 
+/// Asks what was done by hand.
+pub fn say_done(incident: IncidentId, step: &Step) -> Value {
+    let mut form = modal(
+        form::SAY_DONE,
+        "Done by hand",
+        "Say so",
+        &format!("{incident} {}", step.id),
+        &[input(
+            field::REASON,
+            "What was done, where and by whom?",
+            false,
+            &text_input("What the next person has to look at", true, 480),
+        )
+        .hinted(
+            "In your name. It counts once somebody else has looked and confirmed it; one of you has to be an approver.",
+        )],
+    );
+    if let Some(blocks) = form["blocks"].as_array_mut() {
+        blocks.insert(0, section(&format!("*{}*", escape(&step.title))));
+    }
+    form
+}
+
 /// Asks for the likely time of compromise.
 pub fn compromise_time(incident: IncidentId, now: DateTime<Utc>, known: Option<DateTime<Utc>>) -> Value {
     modal(form::COMPROMISE_TIME, "Compromise time", "Set", &incident.to_string(), &[
@@ -191,8 +215,12 @@ fn capitalised(text: &str) -> String {
 pub fn close(incident: &Incident, playbook: &Playbook) -> Value {
     let left: Vec<String> =
         missing(incident, playbook).iter().map(|(s, _)| format!("• {}", escape(&s.title))).collect();
-    let warning = if incident.sample || contained(incident, playbook) {
+    let warning = if incident.sample {
         None
+    } else if contained(incident, playbook) {
+        let lacking: Vec<String> =
+            lacking(incident, playbook).iter().map(|lack| format!("• {}", escape(lack))).collect();
+        (!lacking.is_empty()).then(|| format!(":warning: *Eradication is not done:*\n{}", lacking.join("\n")))
     } else if left.is_empty() {
         Some(":warning: *Containment is not done:* which steps it takes is not known yet.".to_owned())
     } else {
@@ -215,7 +243,7 @@ pub fn close(incident: &Incident, playbook: &Playbook) -> Value {
                 }),
             ),
             input(field::NOTE, "In a sentence", true, &text_input("What happened, what is left", true, 480))
-                .hinted("A closed incident takes no more changes. Requests that still wait are cancelled. Resolved without containment needs a reason here."),
+                .hinted("A closed incident takes no more changes. Requests that still wait are cancelled. Resolved without containment or eradication needs a reason here."),
         ],
     );
     if let (Some(text), Some(blocks)) = (warning, form["blocks"].as_array_mut()) {

@@ -2,9 +2,9 @@
 
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
 use crate::domain::hunt::{Hunted, Proved, Reached, Trace};
-use crate::domain::incident::logs;
 use crate::domain::incident::overruling::Overruled;
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::{hunting, logs};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::mention;
 use crate::domain::trail::footprint::State;
@@ -20,6 +20,7 @@ const LINE_CHARS_MAX: usize = 340;
 pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     let (found, _) = incident.hunted.as_ref()?;
     let mut blocks = vec![header(":mag: Hunt: what the attacker reached and left behind")];
+    blocks.extend(assumed(incident).map(|line| section(&line)));
     let reached: Vec<&Reached> = found.credentials.iter().filter(|reached| reached.how.is_some()).collect();
     blocks.push(section(&match reached.len() {
         0 => "*Reached:* no other credential, as far as the trail shows.".to_owned(),
@@ -67,6 +68,23 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     let left = counts(found).unwrap_or_else(|| "nothing left behind".into());
     let text = format!("{} hunt: {} other credential(s) reached, {left}", incident.id, reached.len());
     Some(Message { text: summary(&text), blocks })
+}
+
+/// Whose calls count as the attacker's where no key says it.
+fn assumed(incident: &Incident) -> Option<String> {
+    let named = hunting::assumed(incident)?;
+    let arn = named.arn();
+    let what = match arn.split(':').next_back() {
+        Some(role) if role.starts_with("role/") => "in any of its sessions",
+        Some(session) if session.starts_with("assumed-role/") => "in this session",
+        _ => "in the console and with any key",
+    };
+    let since = hunting::since(incident).map(|at| format!(" since {}", time(at))).unwrap_or_default();
+    let who = code(arn);
+    Some(format!(
+        ":warning: *Assumed:* no access key is known, so all that {who} did {what}{since} counts as the attacker's, but \
+         for the places that it was used from before. What was somebody else, say below."
+    ))
 }
 
 /// In a few words, for the announcement; absent until a search has come to its end.

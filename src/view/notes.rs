@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::blocks::{code, escape, section, summary, time};
 use super::{Card, To, hunt, inventory};
 use crate::domain::alert::{Alert, AlertSource};
+use crate::domain::approval::Request;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::{Call, Hunted};
 use crate::domain::id::RequestId;
@@ -34,7 +35,7 @@ pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
         .filter_map(|(i, record)| {
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
-                Event::InventoryTaken { found: Some(found) } => inventory::news(found, taken.replace(found)),
+                Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
                 event => note(incident, event),
             };
             let text = summary(&said?);
@@ -107,6 +108,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             format!(":rotating_light: {} contested {}. {}", mention(by), all(request), escape(reason))
         }
         Event::ContainmentChecked { lost, new_keys, .. } => return alarm(incident, lost, new_keys),
+        Event::ContainmentUnread { unread } => cannot_be_read(incident, unread),
         Event::RequestDenied { request, by, reason } => {
             format!(":no_entry: {} denied {}. {}", mention(by), all(request), escape(reason))
         }
@@ -126,6 +128,14 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", title(request)),
         Event::VerdictReached { judged } => match &judged.verdict {
             Verdict::Failed { call } => got_through(incident, call),
+            Verdict::Unclear { call } => format!(
+                ":warning: *A call of the attacker's after the containment was not denied:* {} at {} failed with {} (event \
+                 {}). It may have been let through, and there is no proof before that is settled.",
+                code(&call.what),
+                time(call.at),
+                code(call.error.as_deref().unwrap_or("no reason given")),
+                code(&call.event_id)
+            ),
             Verdict::Verified => {
                 ":large_green_circle: *Containment is verified:* nothing of the attacker's has worked for 30 minutes, in \
                  every Region searched."
@@ -145,6 +155,23 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             ":ballot_box_with_check: *The risk is accepted:* the response goes on without proof that the containment holds."
                 .to_owned()
         }
+        Event::HandDone { title, done, by, .. } => format!(
+            ":raised_hand: {} says that this is done by hand: *{}*. {}\nSomebody else has to look, and confirm it on its card.",
+            mention(by),
+            escape(title),
+            escape(done)
+        ),
+        Event::HandConfirmed { title, by, .. } => format!(
+            ":ballot_box_with_check: {} has looked and confirms that it is done by hand: *{}*. It counts from now on; nothing \
+             was read back from AWS.",
+            mention(by),
+            escape(title)
+        ),
+        Event::HandTakenBack { title, by, .. } => format!(
+            ":leftwards_arrow_with_hook: {} takes back that it was done by hand: *{}*. It counts as not done.",
+            mention(by),
+            escape(title)
+        ),
         Event::Frozen { by, request } => format!(
             ":rotating_light: *{} says that {request} was not them. Approvals of this incident are frozen:* nothing is \
              approved and nothing runs until the lead and another approver lift it, with the button on the announcement. \
@@ -275,6 +302,28 @@ fn got_through(incident: &Incident, call: &Call) -> String {
     )
 }
 
+/// What is no longer known to hold: those who put it in place are called.
+fn cannot_be_read(incident: &Incident, unread: &[Lost]) -> String {
+    let mut call: BTreeSet<String> = incident.lead.iter().map(mention).collect();
+    let mut lines = Vec::new();
+    for Lost { request, why } in unread {
+        let Some(found) = incident.requests.get(request) else { continue };
+        call.extend(behind(found));
+        lines.push(format!("• {request} {}: {}", escape(&found.plan.action.title()), escape(why)));
+    }
+    format!(
+        ":rotating_light: *The bot cannot see any more whether the containment holds.* {}\n{}\nSomebody may have taken its \
+         rights away to hide what they do: look in AWS yourself.",
+        call.into_iter().collect::<Vec<_>>().join(" "),
+        lines.join("\n")
+    )
+}
+
+/// Who has asked for it and who has said yes.
+fn behind(request: &Request) -> impl Iterator<Item = String> {
+    [mention(&request.requested_by)].into_iter().chain(request.approvals.iter().map(|a| mention(&a.user)))
+}
+
 /// What somebody has taken away since, or made: those who put it in place are called.
 fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId]) -> Option<String> {
     if lost.is_empty() && new_keys.is_empty() {
@@ -284,8 +333,7 @@ fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId]) -> Option
     let mut lines = Vec::new();
     for Lost { request, why } in lost {
         let Some(found) = incident.requests.get(request) else { continue };
-        call.insert(mention(&found.requested_by));
-        call.extend(found.approvals.iter().map(|approval| mention(&approval.user)));
+        call.extend(behind(found));
         lines.push(format!(
             "• {request} no longer holds: {}. Ask again: {}",
             escape(why),

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{cards, report};
+use super::{cards, plan_file, report};
 use crate::domain::id::IncidentId;
 use crate::domain::incident::evolve::fold;
+use crate::domain::incident::together::members;
+use crate::domain::incident::whole::fits;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
@@ -50,6 +52,13 @@ pub fn pack(
     files.insert("report.md".into(), report::report(&incident, records, playbook).into_bytes());
     for request in incident.requests.values() {
         files.insert(format!("before/{}.json", request.id), pretty(&json!(request.plan.before)));
+    }
+    // What approvers read where no card could show it.
+    for request in incident.requests.values().filter(|r| r.burst.is_none_or(|first| first == r.id)) {
+        if !fits(&members(&incident, request)) {
+            let file = plan_file::file(&incident, request);
+            files.insert(format!("plans/{}", file.name), file.text.into_bytes());
+        }
     }
     for card in cards(records, playbook, policy) {
         let name: String = card.slot.chars().map(|c| if c == ':' { '.' } else { c }).collect();

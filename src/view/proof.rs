@@ -27,6 +27,7 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         (Gate::Accepted, _) => (":ballot_box_with_check:", "not proven, the risk is accepted"),
         (_, Some(Verdict::Verified)) => (":large_green_circle:", "verified"),
         (_, Some(Verdict::Failed { .. })) => (":rotating_light:", "failed"),
+        (_, Some(Verdict::Unclear { .. })) => (":warning:", "unclear, a call was not denied"),
         (_, Some(Verdict::Attempted)) => (":hourglass_flowing_sand:", "attempted and blocked, not settled yet"),
         (_, Some(Verdict::Provisional)) => (":hourglass_flowing_sand:", "quiet, not settled yet"),
         (_, None) => (":white_circle:", "no verdict yet"),
@@ -64,6 +65,12 @@ pub fn in_words(incident: &Incident, playbook: &Playbook) -> String {
         Some(Verdict::Failed { call }) => format!(
             ":rotating_light: *Failed: the attacker got through after the containment.* {}. Back to containment: revoke \
              again what it came through, and look for what lets it in.",
+            attempt(call)
+        ),
+        Some(Verdict::Unclear { call }) => format!(
+            ":warning: *Unclear: a call after the containment was not denied, and failed for another reason* ({}). {}. The \
+             credential may still be let in: contain again what it came through, or say who it was on the hunt's card.",
+            escape(call.error.as_deref().unwrap_or("no reason given")),
             attempt(call)
         ),
         Some(Verdict::Verified) => {
@@ -124,7 +131,7 @@ fn risk(incident: &Incident, playbook: &Playbook) -> Vec<serde_json::Value> {
         blocks.push(section(&format!("{title}\n{}", lines.join("\n"))));
     }
     let open = incident.is_open() && !incident.sample && accepted.is_none() && contained(incident, playbook);
-    let unproven = matches!(standing(incident, playbook), None | Some(Verdict::Attempted | Verdict::Provisional));
+    let unproven = !matches!(standing(incident, playbook), Some(Verdict::Failed { .. } | Verdict::Verified));
     if let Some(shown) = containment_shown(incident).filter(|_| open && unproven) {
         let value = format!("{} {shown}", incident.id);
         blocks.push(actions("proof", &[button(name::ACCEPT_RISK, "Go on without proof…", &value, Look::Plain)]));

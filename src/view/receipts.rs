@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, section, summary, time};
 use super::{Card, To};
 use crate::domain::approval::{Glass, Request};
-use crate::domain::id::UserId;
+use crate::domain::id::{StepId, UserId};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, together};
 use crate::domain::policy::Policy;
@@ -45,7 +47,30 @@ pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
             cards.extend(told.into_iter().map(|user| told_of(request, glass, &title, user)));
         }
     }
+    for (step, hand) in &incident.hands {
+        let said = format!("You said that *{}* is done by hand", escape(&hand.title));
+        cards.push(of_hand(incident, step, &hand.by, &said, hand.at));
+        if let Some((by, at)) = &hand.confirmed {
+            let said = format!("You confirmed that *{}* is done by hand", escape(&hand.title));
+            cards.push(of_hand(incident, step, by, &said, *at));
+        }
+    }
     cards
+}
+
+/// To whoever vouches for what AWS does not show. Anybody can take that back.
+fn of_hand(incident: &Incident, step: &StepId, user: &UserId, said: &str, at: DateTime<Utc>) -> Card {
+    let facts = format!(
+        "{} · {} · Was this not you? Press *Take it back* on its card, or ask a responder to.",
+        incident.id,
+        time(at)
+    );
+    let blocks = vec![section(&format!("{said}.")), context(&facts)];
+    Card {
+        slot: format!("receipt:hand:{step}:{user}:{}", at.timestamp_millis()),
+        to: To::Person(user.clone()),
+        message: Message { text: summary(&format!("{said}. {}", incident.id)), blocks },
+    }
 }
 
 /// To somebody who was not asked.
@@ -64,14 +89,7 @@ fn told_of(request: &Request, glass: &Glass, title: &str, user: &UserId) -> Card
     }
 }
 
-fn receipt(
-    incident: &Incident,
-    request: &Request,
-    what: &str,
-    user: &UserId,
-    said: &str,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Card {
+fn receipt(incident: &Incident, request: &Request, what: &str, user: &UserId, said: &str, at: DateTime<Utc>) -> Card {
     let facts = format!(
         "{} · account {} · digest {} · {}",
         request.id,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 use super::announcement::phase;
-use crate::domain::approval::{Request, RequestState};
+use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undone_by;
@@ -39,12 +39,31 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
         let note = text(&closing.note);
         line("Closed", &format!("{} by {} as {}. {note}", moment(closing.at), closing.by, closing.outcome.label()));
     }
+    let alone: Vec<&Request> = incident.requests.values().filter(|request| request.glass.is_some()).collect();
+    if !alone.is_empty() {
+        out.push_str("\n## On one person's word\n\n");
+        for request in alone {
+            let _ = writeln!(out, "- {}: {}", request.id, text(&request.plan.action.title()));
+            out.extend(request.glass.iter().map(broken_glass));
+        }
+    }
     out.push_str("\n## Changes in AWS\n\n");
     if incident.requests.is_empty() {
         out.push_str("None was asked for.\n");
     }
     for request in incident.requests.values() {
         change(&mut out, incident, request);
+    }
+    if !incident.hands.is_empty() {
+        out.push_str("\n## Done by hand\n\nPeople's word: nothing of it was read back from AWS.\n\n");
+    }
+    for hand in incident.hands.values() {
+        let confirmed = match &hand.confirmed {
+            Some((by, at)) => format!("confirmed by {by} at {}", moment(*at)),
+            None => "confirmed by nobody".to_owned(),
+        };
+        let (title, done, at) = (text(&hand.title), text(&hand.done), moment(hand.at));
+        let _ = writeln!(out, "- {title}: said by {} at {at}, {confirmed}. {done}", hand.by);
     }
     out.push_str("\n## Timeline\n\n| when | what |\n| --- | --- |\n");
     for record in records {
@@ -64,7 +83,13 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
     for approval in &request.approvals {
         let _ = writeln!(out, "- approved by {} at {}", approval.user, moment(approval.at));
     }
+    out.extend(request.glass.iter().map(broken_glass));
     let _ = writeln!(out, "- outcome: {}", text(&state));
+    for (seen, what) in [(&request.lost, "no longer in force"), (&request.unread, "not readable any more")] {
+        if let Some((at, why)) = seen {
+            let _ = writeln!(out, "- {what} since {}: {}", moment(*at), text(why));
+        }
+    }
     let _ = writeln!(out, "- digest `{}`, before-image `{}`", request.digest, request.plan.before_hash);
     let sent = match &request.state {
         RequestState::Executing(execution) => execution.sent.as_slice(),
@@ -79,11 +104,21 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
     out.push('\n');
 }
 
+/// Who ran it alone, and what a second person has said of it.
+fn broken_glass(glass: &Glass) -> String {
+    let judged = match &glass.debt {
+        Debt::Open => "nobody has said yet whether that was right".to_owned(),
+        Debt::Ratified { by, at } => format!("ratified by {by} at {}", moment(*at)),
+        Debt::Contested { by, reason, at } => format!("contested by {by} at {}: {}", moment(*at), text(reason)),
+    };
+    format!("- run by {} alone at {}: {}; {judged}\n", glass.user, moment(glass.at), text(&glass.reason))
+}
+
 /// The event's name and who and what it is about; the log has the rest.
 fn in_words(event: &Event) -> String {
     let value = serde_json::to_value(event).unwrap_or_default();
     let mut words = value["type"].as_str().unwrap_or_default().to_owned();
-    for member in ["request", "by", "attempt", "why", "reason", "refusal", "error", "outcome"] {
+    for member in ["request", "title", "done", "by", "attempt", "why", "reason", "refusal", "error", "outcome"] {
         match &value[member] {
             serde_json::Value::Null => {}
             serde_json::Value::String(text) => words.extend([" · ", member, " ", text]),

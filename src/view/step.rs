@@ -7,10 +7,12 @@ use super::blocks::{
     Look, actions, button, code, confirmed, context, cut, escape, header, preformatted, section, summary, time,
 };
 use super::burst::{decided_together, title};
+use super::by_hand;
 use super::plan_file::where_to_read;
 use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::eradication::is_done;
+use crate::domain::incident::hands::said;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
 use crate::domain::incident::whole::{Whole, calls_text, fits, shown, undo_text};
@@ -27,11 +29,12 @@ const WHY_CHARS_MAX: usize = 1_000;
 pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recused) -> Message {
     let request = incident.requests_for(&step.id).next();
     let (mark, state) = match (&step.offer, request) {
-        (Offer::Refused { .. }, _) => (":no_entry:", "not for the bot".to_owned()),
+        (Offer::Refused { .. }, _) => by_hand::state(said(incident, step)),
         (_, None) => (":white_circle:", "not asked for yet".to_owned()),
         (_, Some(r)) => match undone_by(incident, r.id) {
             Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
             None if r.lost.is_some() => (":rotating_light:", "no longer in force".to_owned()),
+            None if r.unread.is_some() => (":grey_question:", "not known whether it is still in force".to_owned()),
             None => (mark(&r.state), r.state.in_words()),
         },
     };
@@ -39,6 +42,7 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
     match (&step.offer, request) {
         (Offer::Refused { why, instead }, _) => {
             blocks.push(section(&format!("{}\n*Instead:* {}", escape(why), escape(instead))));
+            blocks.extend(by_hand::blocks(incident, step));
         }
         (Offer::Action(action), None) => {
             blocks.push(section(&format!("{}\n{}", escape(&step.why), escape(&action.effect()))));
@@ -179,6 +183,15 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
             let undo = undone_by(incident, request.id).map(|r| r.id.to_string()).unwrap_or_default();
             format!(":leftwards_arrow_with_hook: *Undone by {undo}.* It was in force until then.")
         }
+        RequestState::Verified { .. } if request.unread.is_some() => {
+            let (at, why) = request.unread.clone().unwrap_or_default();
+            format!(
+                ":grey_question: *Not known whether it is still in force:* AWS has not been readable for it since {}. {}\n\
+                 Somebody may have taken the bot's rights away to hide that: look in AWS yourself.",
+                time(at),
+                why_of(&why)
+            )
+        }
         RequestState::Verified { at, sent } if sent.is_empty() => {
             format!(
                 ":large_green_circle: *AWS already was as wanted* when it was read at {}. Nothing was sent.{}",
@@ -298,7 +311,7 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             let deny = button(name::DENY, "Deny…", &value, Look::Danger);
             let retract = (!request.approvals.is_empty()).then_some(retract);
             let contains = action.class() == ActionClass::Contain;
-            let alone = (whole && contains).then(|| break_glass(policy, &value)).flatten();
+            let alone = (whole && contains && !action.destroys()).then(|| break_glass(policy, &value)).flatten();
             let approve = whole.then_some(approve).into_iter();
             let elements: Vec<Value> = approve.chain([deny, withdraw, cancel]).chain(retract).chain(alone).collect();
             row(&elements)

@@ -18,7 +18,8 @@ pub fn verdict(analysis: &Analysis) -> String {
             events.read
         );
     }
-    let others = analysis.credentials.len().saturating_sub(analysis.asked.credentials.len());
+    let asked = analysis.asked.credentials.len() + analysis.asked.principals.len();
+    let others = analysis.credentials.len().saturating_sub(asked);
     let reached = match others {
         0 => "No other credential was reached.".to_owned(),
         1 => "One more credential was reached.".to_owned(),

@@ -9,7 +9,7 @@ use crate::domain::alert::{Alert, AlertSource, Severity};
 use crate::domain::approval::RequestState;
 use crate::domain::credential::Subject;
 use crate::domain::id::{IncidentId, UserId};
-use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::command::{Attempt, PersonCommand};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undo_of;
 use crate::domain::incident::together::open_burst;
@@ -76,12 +76,15 @@ impl Workers {
     /// Does what was asked and says how it went; `None` when a form has opened.
     async fn answer(&self, inbound: &Inbound) -> Option<Message> {
         let age = TimeDelta::milliseconds(self.wall.now().timestamp_millis() - inbound.received_at_ms);
-        if age > ACT_AGE_MAX {
-            return Some(replies::said(
-                ":warning: This could not be handled in time, so it was not carried out. Look at the card and do it again if it still fits.",
-            ));
-        }
-        match self.act(inbound, age).await {
+        let outcome = match &inbound.act {
+            Act::Click(click) if age > ACT_AGE_MAX => {
+                let refusal = Refusal::HandledTooLate;
+                Err(self.engine.turn_away(click.incident(), &inbound.reply.user, click.attempt(), refusal).await)
+            }
+            _ if age > ACT_AGE_MAX => Err(Refusal::HandledTooLate.into()),
+            _ => self.act(inbound, age).await,
+        };
+        match outcome {
             Ok(answer) => answer,
             Err(EngineError::Refused(refusal)) => {
                 self.metrics.refused(act_name(&inbound.act));
@@ -166,6 +169,9 @@ impl Workers {
         clicked_at: DateTime<Utc>,
     ) -> Result<Option<Message>, EngineError> {
         let id = click.incident();
+        if !self.is_on_its_card(inbound, id).await? {
+            return Err(self.engine.turn_away(id, user, click.attempt(), Refusal::NotItsCard).await);
+        }
         Ok(Some(match click {
             Click::Request { step, .. } => self.request(id, user, step).await?,
             Click::RequestAll { .. } => {
@@ -196,7 +202,7 @@ impl Workers {
                 replies::said(&format!("You ratified {request}: it was right to run it."))
             }
             Click::Contest { request } => {
-                self.engine.may_respond(user).await?;
+                self.engine.may_work(id, user, click.attempt()).await?;
                 return Ok(self.show(inbound, &forms::contest(*request)).await);
             }
             Click::Undo { step, .. } => {
@@ -211,7 +217,7 @@ impl Workers {
                 replies::said(&format!("Your approval of {request} is recorded. {then}"))
             }
             Click::Deny { request, digest } => {
-                self.engine.may_respond(user).await?;
+                self.engine.may_work(id, user, click.attempt()).await?;
                 return Ok(self.show(inbound, &forms::deny(&format!("{request} {digest}"))).await);
             }
             Click::Withdraw { request } => {
@@ -245,16 +251,32 @@ impl Workers {
                 self.engine.may_accept_risk(id, user, *shown).await?;
                 return Ok(self.show(inbound, &forms::accept_risk(id, *shown)).await);
             }
+            Click::SayDone { step, .. } => {
+                let step = self.engine.may_say_done(id, user, step).await?;
+                return Ok(self.show(inbound, &forms::say_done(id, &step)).await);
+            }
+            Click::ConfirmDone { step, shown, .. } => {
+                let command = PersonCommand::ConfirmDone { step: step.clone(), shown: shown.clone() };
+                self.engine.act(id, user, command).await?;
+                replies::said(
+                    "It counts as done now, in your name and that of another. Nothing was read back from AWS.",
+                )
+            }
+            Click::TakeBackDone { step, shown, .. } => {
+                let command = PersonCommand::TakeBackDone { step: step.clone(), shown: shown.clone() };
+                self.engine.act(id, user, command).await?;
+                replies::said("It is taken back: the step counts as not done.")
+            }
             Click::LookAt { shown, .. } => {
                 self.engine.act(id, user, PersonCommand::LookAt { shown: shown.clone() }).await?;
                 replies::said("It is on record in your name that you have looked at these. Nothing was changed in AWS.")
             }
             Click::NameSubject { .. } => {
-                self.engine.may_respond(user).await?;
+                self.engine.may_work(id, user, click.attempt()).await?;
                 return Ok(self.show(inbound, &forms::name_subject(id)).await);
             }
             Click::Overrule { .. } => {
-                self.engine.may_respond(user).await?;
+                self.engine.may_work(id, user, click.attempt()).await?;
                 return Ok(self.show(inbound, &forms::overrule(id)).await);
             }
             Click::LookAgain { .. } => {
@@ -262,7 +284,7 @@ impl Workers {
                 replies::said("Looking again whose credential it is.")
             }
             Click::CompromiseTime { .. } => {
-                self.engine.may_respond(user).await?;
+                self.engine.may_work(id, user, click.attempt()).await?;
                 let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
                 let known = incident.compromise.as_ref().map(|c| c.at).or(incident.first_seen_at());
                 return Ok(self.show(inbound, &forms::compromise_time(id, self.engine.now(), known)).await);
@@ -287,6 +309,17 @@ impl Workers {
             }
             Click::Close { .. } => return self.show_close(inbound, id).await,
         }))
+    }
+
+    /// Whether it was pressed where the bot has posted a message of this incident: in the war room, or in somebody's
+    /// direct messages.
+    async fn is_on_its_card(&self, inbound: &Inbound, id: IncidentId) -> Result<bool, StoreError> {
+        match &inbound.reply.channel {
+            Some(channel) if *channel != self.war_room => {
+                Ok(self.store.cards(id).await?.values().any(|posted| posted.channel == *channel))
+            }
+            _ => Ok(true),
+        }
     }
 
     async fn request(
@@ -342,6 +375,13 @@ impl Workers {
                 } else {
                     "Your acceptance is recorded. It takes a second person, and one of the two has to be an approver."
                 })
+            }
+            Submission::SayDone { incident, step, done } => {
+                let command = PersonCommand::SayDone { step: step.clone(), done: done.clone() };
+                self.engine.act(*incident, user, command).await?;
+                replies::said(
+                    "Your word is recorded. It counts once somebody else has looked and confirmed it on the card.",
+                )
             }
             Submission::CompromiseTime { incident, at, basis } => {
                 let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };
@@ -404,7 +444,8 @@ impl Workers {
     }
 
     async fn show_close(&self, inbound: &Inbound, id: IncidentId) -> Result<Option<Message>, EngineError> {
-        self.engine.may_respond(&inbound.reply.user).await?;
+        let attempt = Attempt { name: "close", request: None, digest: None };
+        self.engine.may_work(id, &inbound.reply.user, attempt).await?;
         let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
         if !incident.is_open() {
             return Err(Refusal::Closed(id).into());

@@ -2,6 +2,8 @@
 //! with requests besides saying yes.
 
 use irp::config::Organisation;
+use irp::domain::incident::event::Event;
+use irp::domain::refusal::Refusal;
 use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
@@ -265,6 +267,12 @@ async fn buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothin
     w.command(ANA, "/irp close INC-1 false-positive ours").await;
     let answer = w.forged_click(CHRIS, "irp.approve", &key).await;
     assert!(answer.contains("INC-1 is closed"), "{answer}");
+    let log = w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap();
+    let last = &log.last().unwrap().event;
+    assert!(
+        matches!(last, Event::AttemptRefused { refusal: Refusal::Closed(_), request: Some(_), .. }),
+        "a press after the end is on record: {last:?}"
+    );
     assert_eq!(w.account.count("UpdateAccessKey") + w.account.count("PutUserPolicy"), 0);
     w.end().await;
 }

@@ -92,6 +92,7 @@ suite! {
         a_lease_does_not_end_while_the_log_has_more
         cards_are_put_and_dropped;
     trail: a_page_and_how_far_it_was_read_are_kept_together
+        what_makes_room_goes_with_the_page_that_takes_it
         what_is_kept_of_an_event_is_kept_once
         pages_that_come_at_once_are_all_kept;
 }

@@ -11,11 +11,13 @@ use irp::domain::trail::deed::Deed;
 use irp::domain::trail::footprint::State;
 use irp::ports::AppendError;
 use irp_sandbox::aws::Fault;
+use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, World};
 
 const CONTAIN: &str = "Contain everything at once";
 const REMOVE: &str = "Remove everything at once";
+const PROOF: &str = "Containment proof";
 const USER: &str = "· Delete user mallory";
 const DETACH: &str = "· Detach policy AdministratorAccess from user deploy-bot";
 const TRUST: &str = "· Put the trust policy of role app-deploy back";
@@ -51,11 +53,16 @@ impl World {
 
     /// The search has shown this, and the bot's own does not look again before tomorrow.
     pub(crate) async fn hunted(&self, footprint: Vec<Trace>) {
+        self.found(Hunted { footprint, ..Hunted::default() }).await;
+    }
+
+    /// The same, of anything that a search can show.
+    pub(crate) async fn found(&self, found: Hunted) {
         let id = "INC-1".parse().unwrap();
         loop {
             let mut incident = fold(&self.store.load(id).await.unwrap()).unwrap();
             let (version, now) = (incident.version, self.clock.now());
-            let found = Box::new(Hunted { footprint: footprint.clone(), ..Hunted::default() });
+            let found = Box::new(found.clone());
             let hunted = Record::seal(Some(&incident.head), now, Event::TrailHunted { found });
             let swept = Event::TrailSwept { swept: Box::default() };
             let swept = Record::seal(Some(hunted.hash()), now + TimeDelta::days(1), swept);
@@ -69,12 +76,32 @@ impl World {
         }
     }
 
+    /// All that contains is in force, and nobody waits for its proof.
     pub(crate) async fn contained(&self) {
+        self.in_force().await;
+        self.goes_on_without_proof().await;
+    }
+
+    async fn in_force(&self) {
         self.until("containment is offered", |w| w.offers(CONTAIN, "irp.request_all")).await;
         self.click(ANA, CONTAIN, "irp.request_all").await;
         self.until_card(CONTAIN, "waiting for approval").await;
         self.click(BEN, CONTAIN, "irp.approve").await;
         self.until("it is contained", |w| w.card(ANA, "severity, Contained").is_some()).await;
+    }
+
+    /// Two people accept that nothing proves yet that the containment holds.
+    pub(crate) async fn goes_on_without_proof(&self) {
+        self.until("it can be accepted", |w| w.offers(PROOF, "irp.accept_risk")).await;
+        for person in [ANA, BEN] {
+            let before = self.told(person).len();
+            self.press(person, PROOF, "irp.accept_risk").await;
+            let modal = self.modal(person).await;
+            let filled = json!({"reason": {"reason": "the shop opens at six"}});
+            self.slack.submit_view(person, modal["id"].as_str().unwrap(), &filled).await.unwrap();
+            self.next_told(person, before).await;
+        }
+        self.until_card(PROOF, "the risk is accepted").await;
     }
 }
 
@@ -132,7 +159,12 @@ async fn a_user_of_the_attackers_goes_with_all_that_hangs_on_it_and_nothing_else
     assert!(w.card(ANA, USER).is_none(), "containment comes first");
     let early = w.forged_click(ANA, "irp.request", "INC-1 remove.user.mallory").await;
     assert!(early.starts_with(":no_entry:"), "{early}");
-    w.contained().await;
+    w.in_force().await;
+    w.until_card("Eradication", "2 wait for the proof of containment").await;
+    assert!(blocks(&w, "Eradication").contains("wait until containment is verified"), "{}", blocks(&w, "Eradication"));
+    let early = w.forged_click(ANA, "irp.request", "INC-1 remove.user.mallory").await;
+    assert!(early.starts_with(":no_entry:") && w.card(ANA, USER).is_none(), "in force is not proven: {early}");
+    w.goes_on_without_proof().await;
     w.until_card(REMOVE, "3 steps, not asked for yet").await;
     w.until_card(USER, "not asked for yet").await;
     assert!(blocks(&w, USER).contains("event-of-mallory"), "{}", blocks(&w, USER));

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
 mod logs;
+mod people;
 mod search;
 
 const ALL: &str = "Contain everything at once";
@@ -103,6 +104,19 @@ async fn what_the_attacker_made_is_found_contained_and_proven_to_be() {
     w.carry_out("· Delete user backdoor", ANA, BEN).await;
     assert_eq!(w.account.key_status(&made), None, "the user is gone, and its key with it");
     assert!(w.account.key_status(&w.stolen_key()).is_some(), "the victim is not");
+
+    // That nothing is left is believed after two sweeps that find nothing new.
+    w.until_card("Eradication", "that is to be confirmed").await;
+    assert!(blocks(&w, "Eradication").contains("0 of 2 sweeps"), "{}", blocks(&w, "Eradication"));
+    let early = w.command(ANA, "/irp close INC-1 resolved").await;
+    assert!(early.contains("eradication is not done") && early.contains("0 of 2 sweeps"), "{early}");
+    for _ in 0..6 {
+        pass(&w, 16).await;
+    }
+    w.until_card("Eradication", "nothing is left, and nothing new is found").await;
+    let status = w.command(ANA, "/irp status").await;
+    assert!(status.contains("Nothing is left of the attacker"), "{status}");
+    assert!(w.command(ANA, "/irp close INC-1 resolved").await.contains("Closed INC-1"));
     w.end().await;
 }
 
@@ -126,6 +140,25 @@ async fn whoever_gets_through_fails_it_and_leads_back_to_containment() {
     assert!(status.contains("· Contained ·"), "{status}");
     w.until("it is judged anew", |w| !w.says(PROOF, "failed")).await;
     assert!(iam.list_roles().send().await.is_err(), "the session is dead");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_trail_shows_late_still_turns_the_verdict() {
+    let (w, _) = contained().await;
+    pass(&w, 2).await;
+    let session: KeyPair = w.account.mint_session("app-deploy/backup-job").unwrap();
+    w.account.set_trail_delay(TimeDelta::minutes(60));
+    let iam = aws_sdk_iam::Client::new(&w.sdk(&session));
+    iam.list_roles().send().await.expect("a session from after the cut-off works");
+    w.account.set_trail_delay(TimeDelta::minutes(5));
+    for minutes in [1, 31, 6] {
+        pass(&w, minutes).await;
+    }
+    w.until_card(PROOF, "verified").await;
+    pass(&w, 15).await;
+    pass(&w, 15).await;
+    w.until_card(PROOF, "failed").await;
     w.end().await;
 }
 

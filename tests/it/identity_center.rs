@@ -12,18 +12,18 @@ use crate::organization::ORGANIZATION;
 use crate::world::{ANA, CHRIS, ORGANISATION, World};
 
 /// A hung call is given up after 8 s and read back for 16 more.
-const LIMIT: Duration = Duration::from_mins(2);
-const CENTER: &str = "identity_center_region = \"eu-west-1\"\n";
+pub(crate) const LIMIT: Duration = Duration::from_mins(2);
+pub(crate) const CENTER: &str = "identity_center_region = \"eu-west-1\"\n";
 const ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
-const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-6804sandbox0001";
+pub(crate) const SET: &str = "arn:aws:sso:::permissionSet/ssoins-6804sandbox0001/ps-0123456789abcdef";
+pub(crate) const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-6804sandbox0001";
 
 pub(crate) fn card(user: &str) -> String {
     format!("· Take AdministratorAccess in account 111122223333 from Identity Center user {user}")
 }
 
-/// An alert about a session of this user, and the step for it.
-pub(crate) async fn with_a_stolen_session_of(user: &str) -> World {
-    let w = World::start_with_rules(&format!("{ORGANISATION}{ORGANIZATION}{CENTER}")).await;
+/// An alert about a session of this user, which it gives back, and the step for it.
+pub(crate) async fn alert_about(w: &World, user: &str) -> KeyPair {
     let session = w.account.identity_center_session(user).unwrap();
     let mut finding = w.finding("e-1", "f-1");
     finding["detail"]["resource"]["accessKeyDetails"] = json!({
@@ -31,11 +31,17 @@ pub(crate) async fn with_a_stolen_session_of(user: &str) -> World {
         "principalId": format!("{}:{user}", w.account.role_id(ROLE).unwrap()),
     });
     assert_eq!(w.alert(&finding).await, 202);
-    w.until("it is offered", |w| w.offers(&card(user), "irp.request")).await;
+    w.until_within(LIMIT, "it is offered", |w| w.offers(&card(user), "irp.request")).await;
+    session
+}
+
+pub(crate) async fn with_a_stolen_session_of(user: &str) -> World {
+    let w = World::start_with_rules(&format!("{ORGANISATION}{ORGANIZATION}{CENTER}")).await;
+    alert_about(&w, user).await;
     w
 }
 
-async fn approved(w: &World, card: &str) {
+pub(crate) async fn approved(w: &World, card: &str) {
     w.click(ANA, card, "irp.request").await;
     w.until_card(card, "waiting for approval").await;
     w.click(CHRIS, card, "irp.approve").await;
@@ -84,7 +90,7 @@ async fn access_that_is_given_again_is_heard_of() {
 async fn what_aws_takes_on_and_does_not_do_is_no_success() {
     let w = with_a_stolen_session_of("sam.lee").await;
     let card = card("sam.lee");
-    w.account.fail_next_assignment_deletion("Received a 404 status error");
+    w.account.fail_next_in_identity_center("Received a 404 status error");
     approved(&w, &card).await;
     w.until_card(&card, "it failed").await;
     let blocks = w.card(ANA, &card).unwrap()["blocks"].to_string();
@@ -131,10 +137,24 @@ async fn without_its_region_identity_center_is_for_people() {
     w.end().await;
 }
 
-fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(answer: Result<T, SdkError<E>>) -> String {
+pub(crate) fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
+    answer: Result<T, SdkError<E>>,
+) -> String {
     match answer.unwrap_err() {
         SdkError::ServiceError(refused) => refused.err().code().unwrap_or_default().to_owned(),
         other => panic!("no answer of the service: {other:?}"),
+    }
+}
+
+/// A session of the role that changes things in the management account.
+pub(crate) async fn as_the_organizations_role(w: &World) -> KeyPair {
+    let sts = aws_sdk_sts::Client::new(&w.sdk(&w.account.access_keys("irp-bot")[0]));
+    let role = "arn:aws:iam::999988887777:role/irp-org-contain";
+    let given = sts.assume_role().role_arn(role).role_session_name("test").send().await.unwrap().credentials.unwrap();
+    KeyPair {
+        access_key_id: given.access_key_id,
+        secret_access_key: given.secret_access_key,
+        session_token: Some(given.session_token),
     }
 }
 
@@ -148,20 +168,12 @@ async fn the_sandboxs_identity_center_refuses_what_aws_refuses() {
     let member = w.account.access_keys("deploy-bot")[0].clone();
     let asked = aws_sdk_ssoadmin::Client::new(&there(&member, "eu-west-1")).list_instances().send().await;
     assert_eq!(code(asked), "AccessDeniedException");
-    let sts = aws_sdk_sts::Client::new(&w.sdk(&w.account.access_keys("irp-bot")[0]));
-    let role = "arn:aws:iam::999988887777:role/irp-org-contain";
-    let given = sts.assume_role().role_arn(role).role_session_name("test").send().await.unwrap().credentials.unwrap();
-    let key = KeyPair {
-        access_key_id: given.access_key_id,
-        secret_access_key: given.secret_access_key,
-        session_token: Some(given.session_token),
-    };
+    let key = as_the_organizations_role(&w).await;
     let delete = async |region: &'static str, user: &str| {
         let sso = aws_sdk_ssoadmin::Client::new(&there(&key, region));
         let request = sso.delete_account_assignment().instance_arn(INSTANCE).target_id("111122223333");
         let request = request.target_type(TargetType::AwsAccount).principal_type(PrincipalType::User);
-        let set = "arn:aws:sso:::permissionSet/ssoins-6804sandbox0001/ps-0123456789abcdef";
-        request.permission_set_arn(set).principal_id(user).send().await
+        request.permission_set_arn(SET).principal_id(user).send().await
     };
     assert_eq!(code(delete("us-east-1", "nobody").await), "ResourceNotFoundException");
     assert_eq!(code(delete("eu-west-1", "nobody").await), "ResourceNotFoundException");

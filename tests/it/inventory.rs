@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_ec2::types::{FleetType, SpotInstanceType};
 use chrono::TimeDelta;
 use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
 use irp::domain::id::AccountId;
@@ -9,6 +10,7 @@ use irp::domain::inventory::Stock;
 use irp::ports::{EventHistory, Look, Searched, Stocktaking};
 use irp_sandbox::aws::{Account, Fault};
 
+use crate::scaling::FAR;
 use crate::world::{ANA, BEN, DANA, KIM, World};
 
 const CARD: &str = "Inventory";
@@ -93,6 +95,7 @@ async fn what_no_event_explains_is_shown_and_a_person_answers_for_it() {
     w.click(ANA, ALL, "irp.request_all").await;
     w.until_card(ALL, "waiting for approval").await;
     w.click(BEN, ALL, "irp.approve").await;
+    w.goes_on_without_proof().await;
     w.until_card("· Delete user backdoor", "not asked for yet").await;
     w.carry_out("· Delete user backdoor", ANA, BEN).await;
     w.until_card("Eradication", "1 left to look at").await;
@@ -168,6 +171,64 @@ async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_starts_instances_is_read_with_whose_it_is_and_what_is_gone_is_not() {
+    let w = World::without_bot(false).await;
+    let hands = w.hands();
+    let template = hands.makes_a_template().await;
+    hands.adds_a_version(FAR, &template, false).await;
+    hands.keeps_up("miners", &template, (1, 1)).await;
+    hands.makes_a_configuration("c").await;
+    let fleet = hands.makes_a_fleet(&template, FleetType::Maintain, 1).await;
+    let ended = hands.makes_a_fleet(&template, FleetType::Maintain, 0).await;
+    hands.ec2(FAR).delete_fleets().fleet_ids(&ended).terminate_instances(true).send().await.unwrap();
+    let spot_fleet = hands.asks_for_a_spot_fleet(1).await;
+    let (request, alone) = hands.asks_for_spot(SpotInstanceType::Persistent).await;
+    let stock = stock(&w, &[FAR], &[]).await;
+    for (kind, id) in [
+        ("AWS::AutoScaling::AutoScalingGroup", "miners"),
+        ("AWS::AutoScaling::LaunchConfiguration", "c"),
+        ("AWS::EC2::LaunchTemplate", &template),
+        ("AWS::EC2::EC2Fleet", &fleet),
+        ("AWS::EC2::SpotFleet", &spot_fleet),
+        ("AWS::EC2::SpotInstanceRequest", &request),
+    ] {
+        assert!(has(&stock, kind, id), "{kind} {id}: {:#?}", stock.things);
+    }
+    assert!(!has(&stock, "AWS::EC2::EC2Fleet", &ended));
+    let version = stock.things.iter().find(|thing| thing.part.as_deref() == Some("2")).unwrap();
+    assert_eq!((&version.id, &*version.facts[0]), (&template, "added by release-bot"));
+    let of: BTreeSet<(String, String)> = stock.things.iter().filter_map(|thing| thing.of.clone()).collect();
+    let started = |kind: &str, id: &str| (format!("AWS::{kind}"), id.to_owned());
+    let by = [
+        started("AutoScaling::AutoScalingGroup", "miners"),
+        started("EC2::EC2Fleet", &fleet),
+        started("EC2::SpotFleet", &spot_fleet),
+    ];
+    assert_eq!(of, by.into());
+    assert!(stock.things.iter().any(|thing| thing.id == alone && thing.of.is_none()));
+    assert!(stock.gaps.is_empty() && stock.limits.is_empty(), "{:?} {:?}", stock.gaps, stock.limits);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_an_alias_of_a_function_lets_in_is_read_too() {
+    let w = World::without_bot(false).await;
+    let hands = w.hands();
+    hands.makes_a_function().await;
+    let lambda = hands.lambda();
+    lambda.create_alias().function_name("sync").name("live").function_version("$LATEST").send().await.unwrap();
+    let let_in = lambda.add_permission().function_name("sync").qualifier("live").statement_id("x");
+    let let_in = let_in.action("lambda:InvokeFunction").principal("444455556666");
+    let_in.send().await.unwrap();
+    let stock = stock(&w, &[], &[]).await;
+    let found = stock.undated.iter().find(|thing| thing.resource_type == "AWS::Lambda::Permission").unwrap();
+    assert_eq!((&*found.id, found.part.as_deref()), ("sync:live", Some("x")));
+    w.account.fail_next("ListAliases", Fault::AccessDenied);
+    let stock = self::stock(&w, &[], &[]).await;
+    let why: Vec<&str> = stock.gaps.iter().map(|gap| &*gap.why).collect();
+    assert!(why.len() == 1 && why[0].starts_with("aliases of function"), "{why:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_users_come_page_by_page_and_only_the_keys_of_some_are_read() {
     let w = World::without_bot(false).await;
     let now = w.clock.now();
@@ -199,12 +260,68 @@ async fn a_region_that_is_switched_off_or_says_no_is_named_and_holds_up_no_other
         "AWS::Lambda::Function",
         "AWS::Events::Rule",
         "AWS::RolesAnywhere::TrustAnchor",
+        "AWS::AutoScaling::AutoScalingGroup",
+        "AWS::EC2::LaunchTemplate",
+        "AWS::EC2::EC2Fleet",
+        "AWS::EC2::SpotInstanceRequest",
     ] {
         assert!(of("af-south-1").contains(&kind), "{:?}", stock.gaps);
     }
     assert_eq!(of(HOME), ["AWS::IAM::VirtualMFADevice"]);
     assert!(stock.gaps.iter().all(|gap| !gap.why.is_empty()));
     assert!(has(&stock, "AWS::EC2::KeyPair", "debug"), "the rest goes on");
+}
+
+/// Kinds that are read in each Region of its own.
+const REGIONAL: [&str; 13] = [
+    "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::AutoScaling::LaunchConfiguration",
+    "AWS::EC2::EC2Fleet",
+    "AWS::EC2::Instance",
+    "AWS::EC2::KeyPair",
+    "AWS::EC2::LaunchTemplate",
+    "AWS::EC2::SpotFleet",
+    "AWS::EC2::SpotInstanceRequest",
+    "AWS::Events::Rule",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Url",
+    "AWS::RolesAnywhere::TrustAnchor",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_that_throttles_for_ever_or_never_answers_is_a_gap_in_words_and_costs_no_other() {
+    for (fault, says) in [(Fault::Throttle, "Rate exceeded"), (Fault::HangBefore, "AWS did not answer in time")] {
+        let w = World::without_bot(false).await;
+        w.account.make_key_pair_unlogged("us-west-2", "debug", w.clock.now() - TimeDelta::minutes(5));
+        w.account.fail_in("eu-west-1", Some(fault));
+        let started = std::time::Instant::now();
+        let stock = stock(&w, &["eu-west-1", "us-west-2"], &[]).await;
+        assert!(started.elapsed().as_secs() < 45, "{fault:?}: one time-out, and not one for each kind");
+        assert!(stock.gaps.iter().all(|gap| gap.region == "eu-west-1"), "{fault:?}: {:?}", stock.gaps);
+        let kinds: BTreeSet<&str> = stock.gaps.iter().flat_map(|gap| &gap.resource_types).map(|kind| &**kind).collect();
+        assert_eq!(kinds, REGIONAL.into(), "{fault:?}");
+        assert!(stock.gaps.iter().all(|gap| gap.why.contains(says)), "{fault:?}: {:?}", stock.gaps);
+        assert!(has(&stock, "AWS::EC2::KeyPair", "debug"), "{fault:?}: the rest goes on");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_known_stays_while_aws_throttles() {
+    let w = World::start().await;
+    w.account.make_key_pair_unlogged(HOME, "debug", w.clock.now() - TimeDelta::minutes(25));
+    w.incident().await;
+    w.clock.advance(TimeDelta::minutes(3));
+    w.until_card(CARD, "1 thing(s) that no event explains").await;
+    // As often as one inventory tries.
+    (0..3).for_each(|_| w.account.fail_next("DescribeKeyPairs", Fault::Throttle));
+    w.account.delete_key_pair_unlogged(HOME, "debug");
+    w.clock.advance(TimeDelta::minutes(16));
+    w.until("the gap is shown", |w| blocks(w, CARD).contains("Not covered")).await;
+    assert!(blocks(&w, CARD).contains("debug"), "nothing has gone because nobody could look");
+    w.clock.advance(TimeDelta::minutes(16));
+    w.until_card(CARD, "nothing is left that no event explains").await;
+    w.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@
 //! | whoever is in the channel can approve | `approvals::groups_are_asked_at_each_decision_and_fail_closed` |
 //! | a refused click uses the request up | `approvals::the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so` |
 //! | arguments change after the approval | `tampered`, `approvals::what_changed_since_is_asked_for_anew_and_the_old_request_gives_way` |
-//! | facts are read from the message | [`a_button_in_another_channel_decides_no_more_than_on_its_card`] |
+//! | facts are read from the message | [`a_card_in_another_channel_decides_nothing`] |
 //! | the side effect comes before the state | `crash::points`, `faults::actions` |
 //! | a click after a restart is silent | `faults::store`, `approvals::buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothing` |
 //! | a late vote is silent, and cards differ | [`whoever_is_late_hears_who_decided_and_every_card_says_the_same`] |
@@ -21,6 +21,8 @@
 //! | deliveries without signature, or repeated | `doors` |
 
 use chrono::TimeDelta;
+use irp::domain::incident::event::Event;
+use irp::domain::refusal::Refusal;
 use irp_sandbox::aws::Fault as AwsFault;
 use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
@@ -70,20 +72,25 @@ async fn an_administrator_of_the_workspace_is_not_exempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_button_in_another_channel_decides_no_more_than_on_its_card() {
+async fn a_card_in_another_channel_decides_nothing() {
     let w = World::start().await;
     let approve = asked(&w).await;
     let elsewhere = "C0GENERAL1";
-    let version = || async { w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap().len() };
-    let before = version().await;
-    for person in [ANA, DANA] {
+    let log = || async { w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap() };
+    let before = log().await.len();
+    for person in [ANA, DANA, CHRIS] {
         w.forged_in(elsewhere, person, "irp.approve", &approve).await;
     }
-    while version().await < before + 2 {
+    while log().await.len() < before + 3 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    let told = log().await;
+    let away = told.iter().filter(|r| {
+        matches!(&r.event, Event::AttemptRefused { attempt, digest: Some(_), refusal: Refusal::NotItsCard, .. } if attempt == "approve")
+    });
+    assert_eq!(away.count(), 3, "{told:#?}");
     assert!(w.says(KEY, "waiting for approval"), "{:#?}", w.texts());
-    w.forged_in(elsewhere, CHRIS, "irp.approve", &approve).await;
+    w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
     w.end().await;

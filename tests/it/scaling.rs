@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use crate::estate::{Hands, changes, made};
 use crate::world::{ANA, CHRIS, World};
 
-const FAR: &str = "us-west-2";
+pub(crate) const FAR: &str = "us-west-2";
 const REMOVE: &str = "Remove everything at once";
-const STOP: &str = "· Stop Auto Scaling group miners";
-const DELETE: &str = "· Delete Auto Scaling group miners";
+pub(crate) const STOP: &str = "· Stop Auto Scaling group miners";
+pub(crate) const DELETE: &str = "· Delete Auto Scaling group miners";
 
 impl Hands<'_> {
     pub(crate) fn scaling(&self) -> aws_sdk_autoscaling::Client {
@@ -19,11 +19,26 @@ impl Hands<'_> {
 
     /// A launch template; its id.
     pub(crate) async fn makes_a_template(&self) -> String {
+        self.makes_a_template_in(FAR).await
+    }
+
+    pub(crate) async fn makes_a_template_in(&self, region: &'static str) -> String {
         let profile = ec2::LaunchTemplateIamInstanceProfileSpecificationRequest::builder().name("batch-worker").build();
         let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-1").user_data("IyEvYmluL3No");
         let data = data.instance_type(ec2::InstanceType::C54xlarge).iam_instance_profile(profile).build();
-        let made = self.ec2(FAR).create_launch_template().launch_template_name("miners").launch_template_data(data);
+        let made = self.ec2(region).create_launch_template().launch_template_name("miners").launch_template_data(data);
         made.send().await.unwrap().launch_template.unwrap().launch_template_id.unwrap()
+    }
+
+    /// A version more of a template, and whether it is the one that counts.
+    pub(crate) async fn adds_a_version(&self, region: &'static str, template: &str, default: bool) {
+        let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-6").user_data("Y3VybCBldmls").build();
+        let added = self.ec2(region).create_launch_template_version().launch_template_id(template);
+        added.launch_template_data(data).send().await.unwrap();
+        if default {
+            let change = self.ec2(region).modify_launch_template().launch_template_id(template).default_version("2");
+            change.send().await.unwrap();
+        }
     }
 
     /// A group of this name that keeps up so many instances of a template, at least so many.
@@ -54,16 +69,16 @@ impl Hands<'_> {
 }
 
 /// Instances that have not ended.
-fn running(w: &World) -> Vec<String> {
+pub(crate) fn running(w: &World) -> Vec<String> {
     let up = |id: &String| matches!(w.account.instance_state(FAR, id), Some("pending" | "running"));
     w.account.instances(FAR).into_iter().filter(up).collect()
 }
 
-fn template(id: &str) -> irp::domain::hunt::Trace {
+pub(crate) fn template(id: &str) -> irp::domain::hunt::Trace {
     made("EC2::LaunchTemplate", id, FAR)
 }
 
-fn group(name: &str) -> irp::domain::hunt::Trace {
+pub(crate) fn group(name: &str) -> irp::domain::hunt::Trace {
     made("AutoScaling::AutoScalingGroup", name, FAR)
 }
 
@@ -149,6 +164,14 @@ async fn an_instance_in_a_group_of_the_victims_leaves_it_first_and_the_groups_sm
     let update = || hands.scaling().update_auto_scaling_group().auto_scaling_group_name("web");
     let attach = hands.scaling().attach_instances().auto_scaling_group_name("web").instance_ids(&theirs);
     attach.send().await.unwrap();
+    // What the victim keeps ready is nobody's business here.
+    hands.keeps_ready("web", 1, 1).await;
+    let waits = || -> Vec<String> {
+        let stopped = |id: &String| matches!(w.account.instance_state(FAR, id), Some("stopped"));
+        w.account.instances(FAR).into_iter().filter(stopped).collect()
+    };
+    let kept_ready = waits();
+    assert_eq!(kept_ready.len(), 1);
     update().min_size(2).send().await.unwrap();
     w.incident().await;
     w.hunted(vec![made("EC2::Instance", &theirs, FAR)]).await;
@@ -162,6 +185,7 @@ async fn an_instance_in_a_group_of_the_victims_leaves_it_first_and_the_groups_sm
     let (name, desired, members) = w.account.scaling_groups(FAR).remove(0);
     assert_eq!((name.as_str(), desired, members.len()), ("web", 1, 1), "nothing was started in its place");
     assert_eq!(running(&w), members, "the victim's runs on");
+    assert_eq!(waits(), kept_ready);
     w.end().await;
 }
 

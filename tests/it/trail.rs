@@ -14,9 +14,14 @@ const MADE: &str = "AKIAI44QH8DHBEXAMPLE";
 
 /// What was said, on standard output and error.
 fn analyze(format: &str, paths: &[&Path], more: &[&str]) -> (bool, String, String) {
+    analyze_of(&["--credential", STOLEN], format, paths, more)
+}
+
+fn analyze_of(whose: &[&str], format: &str, paths: &[&Path], more: &[&str]) -> (bool, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_irp"))
         .env_clear()
-        .args(["trail", "analyze", "--credential", STOLEN, "--format", format])
+        .args(["trail", "analyze", "--format", format])
+        .args(whose)
         .args(more)
         .args(paths)
         .output()
@@ -181,4 +186,29 @@ fn a_responder_overrules_and_wrong_words_are_refused() {
     assert!(!success && err.contains("is not like 203.0.113.7=owner"), "{err}");
     let (success, _, err) = analyze("json", &[&dir.path().join("nowhere")], &[]);
     assert!(!success && err.contains("there are no files in"), "{err}");
+}
+
+#[test]
+fn without_a_key_whoever_is_named_takes_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("logs.json");
+    fs::write(&path, json!({"Records": attack()}).to_string()).unwrap();
+    let user = "arn:aws:iam::111122223333:user/deploy";
+    let (success, out, err) = analyze_of(&["--principal", user], "json", &[&path], &[]);
+    assert!(success && err.is_empty(), "{err}");
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&answer["asked"]["principals"], &answer["events"]["attributed"]),
+        (&json!([user]), &json!(2)),
+        "{answer:#}"
+    );
+    assert_eq!(answer["credentials"][0]["principal"], json!(user));
+    let held = answer["credentials"].as_array().unwrap();
+    assert!(held.iter().any(|one| one["access_key_id"] == MADE), "{held:#?}");
+    let (_, text, _) = analyze_of(&["--principal", user], "html", &[&path], &[]);
+    assert!(text.contains(&format!("What {user} did")), "the page says whom it is about");
+    for (whose, says) in [(&["--principal", "deploy"][..], "no ARN of a user"), (&[], "--credential")] {
+        let (success, _, err) = analyze_of(whose, "text", &[&path], &[]);
+        assert!(!success && err.contains(says), "{err}");
+    }
 }

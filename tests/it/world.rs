@@ -477,9 +477,9 @@ impl World {
 /// Receipts come beside the answers, whenever they come.
 fn is_receipt(message: &Value) -> bool {
     let text = message["text"].as_str().unwrap_or_default();
-    ["You asked for *", "You approved *", "You broke the glass", ":rotating_light: <@"]
-        .iter()
-        .any(|begins| text.starts_with(begins))
+    let of_theirs = ["asked for *", "approved *", "broke the glass", "said that *", "confirmed that *"];
+    let theirs = text.strip_prefix("You ").is_some_and(|rest| of_theirs.iter().any(|begins| rest.starts_with(begins)));
+    theirs || text.starts_with(":rotating_light: <@")
 }
 
 async fn listen() -> (TcpListener, String) {

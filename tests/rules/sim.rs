@@ -5,7 +5,8 @@
 //! Clicks come late, twice, or never. Answers of the store get lost, before or after the write, and some writes
 //! happen when nobody waits for them (`store`). Replicas die at any await, stand still longer than a lease, and
 //! their clocks differ and jump (`run`). AWS throttles, refuses, answers without doing and does without
-//! answering, shows changes late, and is changed by others (`cloud`). People lose rights, Slack cannot say who
+//! answering, shows changes late, and is changed by others (`cloud`); it, Slack or the store is away for minutes, and
+//! some readings are denied for good. People lose rights, Slack cannot say who
 //! they are, and the rules are read anew, by some replicas later than by others (`people`).
 //!
 //! An auditor (`checks`) looks at every record when it is appended, and at every call when it goes out, and
@@ -48,7 +49,7 @@ const SEEDS_FOR_ALL: u64 = 300;
 /// With so many, something has: a bot that does nothing breaks no rule either.
 const SEEDS_FOR_SOME: u64 = 10;
 /// What has to happen in a simulation that is worth its name.
-const HAPPENS: [&str; 35] = [
+const HAPPENS: [&str; 37] = [
     "AWS calls",
     "calls that reached AWS",
     "appends done late",
@@ -56,6 +57,7 @@ const HAPPENS: [&str; 35] = [
     "crashes",
     "pauses",
     "clock jumps",
+    "outages",
     "changes in AWS by others",
     "rights changed",
     "rules changed",
@@ -66,6 +68,7 @@ const HAPPENS: [&str; 35] = [
     "GlassRatified",
     "GlassContested",
     "ContainmentChecked",
+    "ContainmentUnread",
     "containments lost",
     "new keys",
     "ApprovalRetracted",

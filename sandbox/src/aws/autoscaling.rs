@@ -5,6 +5,7 @@
 
 mod configurations;
 mod groups;
+mod warm;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +57,7 @@ struct Group {
     suspended: BTreeSet<String>,
     protection: String,
     members: BTreeMap<String, Member>,
+    warm: Option<warm::Pool>,
     tags: Tags,
 }
 
@@ -95,7 +97,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 12] = [
+const OPERATIONS: [Operation; 15] = [
     write("CreateLaunchConfiguration", Target::LaunchConfiguration, configurations::create),
     read("DescribeLaunchConfigurations", configurations::describe),
     write("DeleteLaunchConfiguration", Target::LaunchConfiguration, configurations::delete),
@@ -108,6 +110,9 @@ const OPERATIONS: [Operation; 12] = [
     write("AttachInstances", Target::ScalingGroup, groups::attach),
     write("DetachInstances", Target::ScalingGroup, groups::detach),
     write("DeleteAutoScalingGroup", Target::ScalingGroup, groups::delete),
+    write("PutWarmPool", Target::ScalingGroup, warm::put),
+    read("DescribeWarmPool", warm::describe),
+    write("DeleteWarmPool", Target::ScalingGroup, warm::delete),
 ];
 
 /// The operation of this name.
@@ -164,6 +169,7 @@ pub(super) fn settle(world: &mut World, region: &str, now: DateTime<Utc>) {
             start(world, region, &name, now);
         }
         end(world, region, &name, staying, now);
+        warm::settle(world, region, &name, now);
     }
 }
 
@@ -276,11 +282,25 @@ impl super::Account {
         here.map(|(_, group)| (group.name.clone(), group.desired, group.members.keys().cloned().collect())).collect()
     }
 
+    /// Whether a group has a warm pool that is not being deleted.
+    pub fn keeps_ready(&self, region: &str, group: &str) -> bool {
+        let world = self.world();
+        let found = world.scaling.groups.get(&key(region, group)).and_then(|group| group.warm.as_ref());
+        found.is_some_and(|pool| !pool.is_leaving())
+    }
+
     /// The names of a Region's launch configurations.
     pub fn launch_configurations(&self, region: &str) -> Vec<String> {
         let world = self.world();
         let here = world.scaling.configurations.keys().filter(|(of, _)| of == region);
         here.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The default version of a launch template, and all its versions. None for a template that is not there.
+    pub fn template_versions(&self, region: &str, id: &str) -> (i64, Vec<i64>) {
+        let world = self.world();
+        let found = world.ec2.region(region).and_then(|region| region.templates.get(id));
+        found.map(ec2::Template::numbers).unwrap_or_default()
     }
 
     /// The names of a Region's launch templates.

@@ -33,6 +33,8 @@ pub(super) struct Caller {
     principal_arn: String,
     /// What the call has needed a permission for so far: an action and an ARN each.
     pub(super) asked: RefCell<Vec<(String, String)>>,
+    /// The user of IAM Identity Center whom the session was given to, by id.
+    identity_center_user: Option<String>,
 }
 
 /// What a call is about: the ARN that policies see and the words that a refusal uses.
@@ -93,6 +95,11 @@ impl Caller {
         };
         let (principal_arn, arn, user_id) = principal.arns(world, &iam);
         let guards = world.organizations.guards(&principal);
+        let identity_center_user = match &principal {
+            Principal::Role { name, session_name, .. } => world.identity_center.user_of(name, session_name),
+            _ => None,
+        };
+        let identity_center_user = identity_center_user.map(str::to_owned);
         Ok(Self {
             access_key_id: signed.access_key_id.to_owned(),
             principal,
@@ -105,6 +112,7 @@ impl Caller {
             guards,
             principal_arn,
             asked: RefCell::default(),
+            identity_center_user,
         })
     }
 
@@ -155,6 +163,9 @@ impl Caller {
         }
         if let Some(session) = &self.session {
             context.insert("aws:tokenissuetime", seconds(session.issued_at));
+            if let Some(user) = &self.identity_center_user {
+                context.insert("identitystore:userid", user.clone());
+            }
             context.insert("aws:multifactorauthpresent", "false".to_owned());
             if let Some(identity) = &session.source_identity {
                 context.insert("aws:sourceidentity", identity.clone());

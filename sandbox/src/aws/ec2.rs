@@ -1,17 +1,20 @@
-//! EC2: instances with their volumes, snapshots, images, key pairs, security groups, launch templates and spot
-//! requests, in each enabled Region.
+//! EC2: instances with their volumes, snapshots, images, key pairs, security groups, launch templates, spot requests
+//! and fleets, in each enabled Region.
 //!
 //! Names, states and error codes follow the EC2 API reference, version 2016-11-15.
 
 mod attributes;
 mod filters;
+mod fleets;
 mod groups;
 mod images;
 mod instances;
 mod keys;
+mod launches;
 mod metadata;
 mod snapshots;
 mod spot;
+mod spot_fleets;
 mod templates;
 mod trail;
 mod volumes;
@@ -29,12 +32,13 @@ use super::regions;
 use super::state::World;
 use super::wire::{ApiError, Node, Params};
 
+pub(super) use fleets::all as fleets;
 pub(super) use groups::{Group, Rule};
 pub(super) use images::Image;
 pub(super) use instances::{Instance, Launch, Phase, pass, start_one, take_role};
 pub(super) use keys::Pair;
 pub(super) use snapshots::Snapshot;
-pub(super) use spot::settle as settle_spot;
+pub(super) use spot::is_open;
 pub(super) use templates::{Template, named as template};
 pub(super) use trail::{request as request_in_trail, response as response_in_trail};
 pub(super) use volumes::Volume;
@@ -55,6 +59,8 @@ pub(super) struct Region {
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) templates: BTreeMap<String, Template>,
     pub(super) spot: BTreeMap<String, spot::Request>,
+    /// EC2 Fleets and Spot Fleets.
+    pub(super) fleets: BTreeMap<String, fleets::Fleet>,
     /// Instances of each launch by its client token: the same token starts nothing anew.
     launches: BTreeMap<String, Vec<String>>,
 }
@@ -116,7 +122,7 @@ const fn write(name: &'static str, run: Run) -> Operation {
     Operation { name, read_only: false, run }
 }
 
-static OPERATIONS: [Operation; 35] = [
+static OPERATIONS: [Operation; 45] = [
     read("DescribeRegions", describe_regions),
     write("RunInstances", instances::run),
     read("DescribeInstances", instances::describe),
@@ -148,15 +154,32 @@ static OPERATIONS: [Operation; 35] = [
     write("CreateLaunchTemplateVersion", templates::create_version),
     read("DescribeLaunchTemplates", templates::describe),
     read("DescribeLaunchTemplateVersions", templates::describe_versions),
+    write("ModifyLaunchTemplate", templates::modify),
+    write("DeleteLaunchTemplateVersions", templates::delete_versions),
     write("DeleteLaunchTemplate", templates::delete),
     write("RequestSpotInstances", spot::request),
     read("DescribeSpotInstanceRequests", spot::describe),
     write("CancelSpotInstanceRequests", spot::cancel),
+    write("CreateFleet", fleets::create),
+    read("DescribeFleets", fleets::describe),
+    read("DescribeFleetInstances", fleets::describe_instances),
+    write("DeleteFleets", fleets::delete),
+    write("RequestSpotFleet", spot_fleets::request),
+    read("DescribeSpotFleetRequests", spot_fleets::describe),
+    read("DescribeSpotFleetInstances", spot_fleets::describe_instances),
+    write("CancelSpotFleetRequests", spot_fleets::cancel),
 ];
 
 /// The operation of this name.
 pub(super) fn operation(name: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name)
+}
+
+/// Has all that starts instances by itself start what it starts by `now`.
+pub(super) fn settle(world: &mut World, region: &str, now: DateTime<Utc>) {
+    autoscaling::settle(world, region, now);
+    spot::settle(world, region, now);
+    fleets::settle(world, region, now);
 }
 
 /// One call on its way through an operation.
@@ -174,8 +197,7 @@ impl Call<'_> {
         let now = self.now;
         // Keys are not valid in a Region that the account has not opted in to.
         self.world.ec2.region_mut(self.region).ok_or_else(ApiError::invalid_token)?.settle(now);
-        autoscaling::settle(self.world, self.region, now);
-        spot::settle(self.world, self.region, now);
+        settle(self.world, self.region, now);
         if operation.read_only {
             let everything = Resource { arn: "*".to_owned(), label: String::new() };
             self.caller.authorize(&format!("ec2:{}", operation.name), &everything, self.context)?;

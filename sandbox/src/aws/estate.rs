@@ -7,11 +7,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::iam::held::LoginProfile;
 use super::iam::trust;
 use super::ids::{self, Entropy};
 use super::state::{Outsider, Principal, Session};
 use super::trail::Entry;
-use super::{Account, KeyPair, autoscaling, ec2, lambda, regions};
+use super::{Account, KeyPair, ec2, lambda, regions};
 
 /// How long a session of the console lasts.
 const CONSOLE_SECONDS: i64 = 12 * 3_600;
@@ -82,9 +83,21 @@ impl Account {
     pub fn instances(&self, region: &str) -> Vec<String> {
         let mut world = self.world();
         let now = world.clock.now();
-        autoscaling::settle(&mut world, region, now);
-        ec2::settle_spot(&mut world, region, now);
+        ec2::settle(&mut world, region, now);
         world.ec2.region(region).map(|region| region.instances.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The ids of a Region's fleets, each with AWS's word for its state.
+    pub fn fleets(&self, region: &str) -> Vec<(String, &'static str)> {
+        let world = self.world();
+        world.ec2.region(region).map(ec2::fleets).unwrap_or_default()
+    }
+
+    /// Whether a spot request can still start something.
+    pub fn has_open_spot_request(&self, region: &str, id: &str) -> bool {
+        let world = self.world();
+        let request = world.ec2.region(region).and_then(|region| region.spot.get(id));
+        request.is_some_and(ec2::is_open)
     }
 
     /// What the metadata service of a running instance hands out for its role.
@@ -142,7 +155,19 @@ impl Account {
             request_id: &ids::uuid(),
         });
         let session = world.open_session(Principal::User { name, id }, CONSOLE_SECONDS, None, None);
+        world.sessions.get_mut(&session.access_key_id)?.from_console = true;
         Some(pair(&session))
+    }
+
+    /// Gives a user a password for the console, outside the journal and the trail. Nothing happens when there is no such
+    /// user.
+    pub fn give_password_directly(&self, user: &str) {
+        self.change(|world| {
+            let created_at = world.clock.now();
+            if let Some(user) = world.iam.users.get_mut(user) {
+                user.held.login_profile = Some(LoginProfile { created_at, reset_required: false });
+            }
+        });
     }
 
     /// Takes a user's password away, outside the journal and the trail. Nothing happens when there is none.
@@ -229,13 +254,6 @@ impl Account {
         let world = self.world();
         let images = world.ec2.region(region).into_iter().flat_map(|region| region.images.values());
         images.map(|image| (image.id.clone(), image.shared_with.clone())).collect()
-    }
-
-    /// The spot requests of a Region by their id, each with its state.
-    pub fn spot_requests(&self, region: &str) -> Vec<(String, &'static str)> {
-        let world = self.world();
-        let requests = world.ec2.region(region).into_iter().flat_map(|region| &region.spot);
-        requests.map(|(id, request)| (id.clone(), request.state)).collect()
     }
 
     /// The names of a Region's key pairs.

@@ -10,24 +10,27 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::ids;
-use super::json_operation::Call;
+use super::json_operation::{Call, Operation};
 use super::organizations::MANAGEMENT;
-use super::state::Principal;
+use super::state::{Principal, World};
 use super::wire::ApiError;
 
 mod assignments;
 mod direct;
+mod permission_sets;
 mod store;
 
-pub(super) use assignments::operation as sso_operation;
 pub(super) use store::operation as store_operation;
 
 /// Where it is.
 const REGION: &str = "eu-west-1";
 const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-6804sandbox0001";
 const STORE: &str = "d-93670sandb";
-/// How long AWS takes to make or delete an assignment.
+/// How long AWS takes to make or delete an assignment, and to write a permission set into a role.
 const TAKES: TimeDelta = TimeDelta::seconds(1);
+
+/// The inline policy of a permission set's role.
+const ROLE_POLICY: &str = "AwsSSOInlinePolicy";
 
 /// Who has a permission set in an account.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -50,6 +53,29 @@ struct Request {
     fails: Option<String>,
 }
 
+/// A permission set, and how the account has it.
+#[derive(Debug, Default)]
+struct PermissionSet {
+    name: String,
+    /// The name of its role in the account.
+    role: String,
+    inline_policy: Option<String>,
+    /// Counts its changes.
+    version: u32,
+    /// The version that the role in the account has.
+    provisioned: u32,
+}
+
+/// A request to write a permission set into the account's role.
+#[derive(Debug)]
+struct Provisioning {
+    permission_set_arn: String,
+    at: DateTime<Utc>,
+    done: bool,
+    /// Why it will fail.
+    fails: Option<String>,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct IdentityCenter {
@@ -58,12 +84,14 @@ pub(super) struct IdentityCenter {
     groups: BTreeMap<String, String>,
     /// Group and user by the membership's id.
     memberships: BTreeMap<String, (String, String)>,
-    /// Names by ARN.
-    permission_sets: BTreeMap<String, String>,
+    /// By ARN.
+    permission_sets: BTreeMap<String, PermissionSet>,
     assignments: Vec<Assignment>,
     /// By id.
     requests: BTreeMap<String, Request>,
-    /// Why the next deletion will fail.
+    /// By id.
+    provisionings: BTreeMap<String, Provisioning>,
+    /// Why the next deletion of an assignment, or the next provisioning, will fail.
     failure: Option<String>,
 }
 
@@ -80,6 +108,29 @@ impl IdentityCenter {
                 self.assignments.push(request.assignment.clone());
             }
         }
+    }
+
+    /// Writes permission sets into roles, as far as that is due: the policy of each role.
+    fn provision(&mut self, now: DateTime<Utc>) -> Vec<(String, Option<String>)> {
+        let due = self.provisionings.values_mut().filter(|request| !request.done && request.at + TAKES <= now);
+        let mut written = Vec::new();
+        for request in due {
+            request.done = true;
+            if request.fails.is_some() {
+                continue;
+            }
+            if let Some(set) = self.permission_sets.get_mut(&request.permission_set_arn) {
+                set.provisioned = set.version;
+                written.push((set.role.clone(), set.inline_policy.clone()));
+            }
+        }
+        written
+    }
+
+    /// The id of the user whom a session of a permission set's role was given to.
+    pub(super) fn user_of(&self, role: &str, session_name: &str) -> Option<&str> {
+        self.permission_sets.values().find(|set| set.role == role)?;
+        self.users.iter().find(|(_, name)| *name == session_name).map(|(id, _)| id.as_str())
     }
 
     /// The groups that a user is in, with the membership of each.
@@ -100,6 +151,27 @@ impl IdentityCenter {
     }
 }
 
+/// Carries out what is due, in the roles of the account too.
+fn settle(world: &mut World, now: DateTime<Utc>) {
+    world.identity_center.settle(now);
+    let written = world.identity_center.provision(now);
+    if !written.is_empty() {
+        world.remember_iam(now);
+    }
+    for (role, policy) in written {
+        let Some(role) = world.iam.roles.get_mut(&role) else { continue };
+        match policy {
+            Some(policy) => _ = role.policies.inline.insert(ROLE_POLICY.to_owned(), policy),
+            None => _ = role.policies.inline.remove(ROLE_POLICY),
+        }
+    }
+}
+
+/// The operation of this name.
+pub(super) fn sso_operation(name: &str) -> Option<&'static Operation> {
+    assignments::operation(name).or_else(|| permission_sets::operation(name))
+}
+
 fn not_found(what: &str) -> ApiError {
     ApiError::bad_request("ResourceNotFoundException", format!("{what} not found."))
 }
@@ -111,7 +183,7 @@ fn permit(call: &mut Call<'_>, action: &str, arns: &[&str]) -> Result<(), ApiErr
     }
     arns.iter().try_for_each(|arn| call.permit(action, arn))?;
     let now = call.now;
-    call.world.identity_center.settle(now);
+    settle(call.world, now);
     Ok(())
 }
 
@@ -122,6 +194,10 @@ fn store_arn() -> String {
 /// The instance, where it is and when the call names it.
 fn instance(call: &Call<'_>) -> Result<(), ApiError> {
     if call.region == REGION && call.required("InstanceArn")? == INSTANCE { Ok(()) } else { Err(not_found("Instance")) }
+}
+
+fn account_arn(account: &str) -> String {
+    format!("arn:aws:sso:::account/{account}")
 }
 
 fn new_id() -> String {

@@ -1,8 +1,9 @@
-//! Lambda: functions with their code, versions, URLs, permissions and event sources, in each enabled Region.
+//! Lambda: functions with their code, versions, aliases, URLs, permissions and event sources, in each enabled Region.
 //!
 //! Names, states and error codes follow the Lambda API reference, version 2015-03-31.
 
 mod access;
+mod aliases;
 mod functions;
 mod mappings;
 mod route;
@@ -51,7 +52,7 @@ impl Lambda {
     }
 }
 
-static OPERATIONS: [Operation; 21] = [
+static OPERATIONS: [Operation; 22] = [
     Operation::write("CreateFunction", "CreateFunction20150331", StatusCode::CREATED, functions::create),
     Operation::read("GetFunction", "GetFunction20150331v2", functions::get),
     Operation::read("GetFunctionConfiguration", "GetFunctionConfiguration20150331v2", functions::get_configuration),
@@ -102,7 +103,8 @@ static OPERATIONS: [Operation; 21] = [
         StatusCode::ACCEPTED,
         mappings::delete,
     ),
-    Operation::read("ListAliases", "ListAliases20150331", functions::list_aliases),
+    Operation::write("CreateAlias", "CreateAlias20150331", StatusCode::CREATED, aliases::create),
+    Operation::read("ListAliases", "ListAliases20150331", aliases::list),
 ];
 
 /// The operation of this name.

@@ -101,7 +101,8 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
     note_use(world, &caller, &request, now);
     let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
 
-    let fault = world.faults.get_mut(&request.operation).and_then(std::collections::VecDeque::pop_front);
+    let next = world.faults.get_mut(&request.operation).and_then(std::collections::VecDeque::pop_front);
+    let fault = next.or_else(|| world.region_faults.get(request.signed.region).copied());
     if matches!(fault, Some(Fault::HangBefore)) {
         journal(world, &request, Some(&caller), now, Outcome::Unanswered);
         return Delivery::Withheld;
@@ -194,8 +195,11 @@ fn perform(
     match (handler, &request.input) {
         (Handler::Query(operation), Input::Form(params)) => {
             match request.service {
-                // A user's session without MFA cannot call IAM at all.
-                Service::Iam if caller.session.is_some() && caller.user_name().is_some() => {
+                // A user's session without MFA cannot call IAM at all, but for the console's.
+                Service::Iam
+                    if caller.session.as_ref().is_some_and(|session| !session.from_console)
+                        && caller.user_name().is_some() =>
+                {
                     return Err(ApiError::invalid_token());
                 }
                 Service::Sts => sts::refuse_session(caller, operation.name)?,

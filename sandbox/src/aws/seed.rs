@@ -93,6 +93,9 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let path = "/aws-reserved/sso.amazonaws.com/eu-west-1/";
     add_role(&mut world, now, ("AWSReservedSSO_AdministratorAccess_0123456789abcdef", path, "", 43_200), &sso, None);
+    if let Some(role) = world.iam.roles.get_mut("AWSReservedSSO_AdministratorAccess_0123456789abcdef") {
+        role.policies.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
+    }
     let path = "/aws-service-role/support.amazonaws.com/";
     let support = service_trust("support.amazonaws.com");
     add_role(&mut world, now, ("AWSServiceRoleForSupport", path, "", 3_600), &support, None);
@@ -134,9 +137,9 @@ pub(super) fn demo(clock: Clock) -> World {
         "Effect": "Allow",
         "Action": ["iam:AddUserToGroup", "iam:Attach*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Put*",
             "iam:Remove*", "iam:SetDefaultPolicyVersion", "iam:UpdateAccessKey",
-            "autoscaling:DeleteAutoScalingGroup", "autoscaling:DeleteLaunchConfiguration", "autoscaling:DetachInstances",
-            "autoscaling:SuspendProcesses", "autoscaling:UpdateAutoScalingGroup", "ec2:DeleteLaunchTemplate",
-            "ec2:AuthorizeSecurityGroupIngress", "ec2:CancelSpotInstanceRequests", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
+            "autoscaling:DeleteAutoScalingGroup", "autoscaling:DeleteLaunchConfiguration", "autoscaling:DeleteWarmPool", "autoscaling:DetachInstances",
+            "autoscaling:SuspendProcesses", "autoscaling:UpdateAutoScalingGroup", "ec2:DeleteLaunchTemplate", "ec2:DeleteLaunchTemplateVersions", "ec2:ModifyLaunchTemplate",
+            "ec2:AuthorizeSecurityGroupIngress", "ec2:CancelSpotFleetRequests", "ec2:CancelSpotInstanceRequests", "ec2:DeleteFleets", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DeleteKeyPair",
             "ec2:ModifyInstanceAttribute", "ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute", "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances", "events:DeleteRule", "events:RemoveTargets", "rolesanywhere:Delete*",
             "rolesanywhere:Disable*", "lambda:DeleteEventSourceMapping", "lambda:DeleteFunction",

@@ -207,6 +207,8 @@ pub(super) struct Session {
     /// The inline session policy.
     pub(super) policy: Option<String>,
     pub(super) source_identity: Option<String>,
+    /// Whether the console calls with it, for whoever has signed in there.
+    pub(super) from_console: bool,
 }
 
 pub(super) struct World {
@@ -236,6 +238,7 @@ pub(super) struct World {
     pub(super) athena: Athena,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
+    pub(super) region_faults: BTreeMap<String, Fault>,
 }
 
 impl World {
@@ -264,6 +267,7 @@ impl World {
             athena: Athena::default(),
             calls: VecDeque::new(),
             faults: BTreeMap::new(),
+            region_faults: BTreeMap::new(),
         }
     }
 
@@ -301,6 +305,7 @@ impl World {
             expires_at: issued_at + TimeDelta::seconds(seconds),
             policy,
             source_identity,
+            from_console: false,
         };
         self.sessions.insert(session.access_key_id.clone(), session.clone());
         session

@@ -7,6 +7,7 @@ mod ec2;
 mod estate;
 mod events;
 mod faults;
+mod fleets;
 mod guardduty;
 mod iam;
 mod lambda;

@@ -7,10 +7,10 @@ pub(super) mod trails;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::ids;
+use super::{Account, ids};
 
 pub(super) use lookup::lookup_events;
 
@@ -48,6 +48,8 @@ struct Event {
     /// Place in the order of arrival.
     number: u64,
     at: DateTime<Utc>,
+    /// When it is in the history.
+    shows_at: DateTime<Utc>,
     region: String,
     source: String,
     name: String,
@@ -73,6 +75,8 @@ pub(super) struct Trail {
     delivered: u64,
     /// Nothing goes to the bucket: `StopLogging`.
     pub(super) paused: bool,
+    /// How late events show that happen from now on; absent for five minutes.
+    delay: Option<TimeDelta>,
     /// Lookups still allowed in each Region and when that was counted.
     allowance: BTreeMap<String, (f64, Instant)>,
 }
@@ -126,6 +130,7 @@ impl Trail {
             id,
             number: self.recorded,
             at,
+            shows_at: at + self.delay.unwrap_or(lookup::DELAY),
             region: entry.region.to_owned(),
             source: entry.source.to_owned(),
             name: entry.name.to_owned(),
@@ -137,6 +142,13 @@ impl Trail {
             data: entry.data,
             logged: !self.paused,
         });
+    }
+}
+
+impl Account {
+    /// How late the trail shows what happens from now on; five minutes before that is set.
+    pub fn set_trail_delay(&self, delay: TimeDelta) {
+        self.world().trail.delay = Some(delay);
     }
 }
 

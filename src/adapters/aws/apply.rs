@@ -29,6 +29,7 @@ mod identity_center;
 mod lambda;
 mod organizations;
 mod scaling;
+mod several;
 mod watching;
 
 /// The shortest session that STS gives.
@@ -99,11 +100,11 @@ impl Clients<'_> {
             "lambda" if matches!(call, ApiCall::UpdateFunctionCode { .. }) => self.put_code_back(call).await,
             "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
             "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
-            "sso" | "identitystore" => {
-                let reached = self.account.organization.as_ref();
-                let reader = reached.and_then(|organization| organization.identity_center.as_ref());
-                identity_center::make(&self.config, call, reader).await
+            "sso" => {
+                let reader = self.account.identity_center().ok();
+                identity_center::make(&aws_sdk_ssoadmin::Client::new(&self.config), call, reader).await
             }
+            "identitystore" => identity_center::store(&aws_sdk_identitystore::Client::new(&self.config), call).await,
             "organizations" => {
                 organizations::make(&aws_sdk_organizations::Client::new(&self.config), call, &self.made).await
             }
@@ -170,7 +171,7 @@ async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) 
         .region(aws_config::Region::new(warrant.region().to_owned()))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
-    let Some(role) = account.role_for(warrant.powers())? else { return Ok(one_attempt.build()) };
+    let role = account.role_for(warrant.powers())?;
     let policy = session_policy(warrant.calls(), warrant.targets());
     let answer = aws_sdk_sts::Client::new(base)
         .assume_role()

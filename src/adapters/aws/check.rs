@@ -50,8 +50,11 @@ pub const READS: [Actions; 8] = [
         &[
             "autoscaling:DescribeAutoScalingGroups",
             "autoscaling:DescribeLaunchConfigurations",
+            "autoscaling:DescribeWarmPool",
             "cloudtrail:GetTrailStatus",
             "cloudtrail:LookupEvents",
+            "ec2:DescribeFleetInstances",
+            "ec2:DescribeFleets",
             "ec2:DescribeImageAttribute",
             "ec2:DescribeInstanceAttribute",
             "ec2:DescribeInstances",
@@ -62,6 +65,8 @@ pub const READS: [Actions; 8] = [
             "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSnapshotAttribute",
+            "ec2:DescribeSpotFleetInstances",
+            "ec2:DescribeSpotFleetRequests",
             "ec2:DescribeSpotInstanceRequests",
             "events:DescribeRule",
             "events:ListRuleNamesByTarget",
@@ -78,6 +83,7 @@ pub const READS: [Actions; 8] = [
             "lambda:GetFunctionConfiguration",
             "lambda:GetFunctionUrlConfig",
             "lambda:GetPolicy",
+            "lambda:ListAliases",
             "lambda:ListEventSourceMappings",
             "lambda:ListFunctionUrlConfigs",
             "lambda:ListFunctions",
@@ -158,17 +164,22 @@ pub const ERADICATES: [Actions; 9] = [
         &[
             "autoscaling:DeleteAutoScalingGroup",
             "autoscaling:DeleteLaunchConfiguration",
+            "autoscaling:DeleteWarmPool",
             "autoscaling:DetachInstances",
             "autoscaling:SuspendProcesses",
             "autoscaling:UpdateAutoScalingGroup",
             "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CancelSpotFleetRequests",
             "ec2:CancelSpotInstanceRequests",
             "ec2:CreateSnapshot",
             "ec2:CreateTags",
+            "ec2:DeleteFleets",
             "ec2:DeleteKeyPair",
             "ec2:DeleteLaunchTemplate",
+            "ec2:DeleteLaunchTemplateVersions",
             "ec2:ModifyImageAttribute",
             "ec2:ModifyInstanceAttribute",
+            "ec2:ModifyLaunchTemplate",
             "ec2:ModifySnapshotAttribute",
             "ec2:RevokeSecurityGroupIngress",
             "ec2:TerminateInstances",
@@ -200,8 +211,11 @@ pub const ORGANIZATION_READS: [Actions; 1] = [(
         "organizations:ListRoots",
         "sso:DescribeAccountAssignmentDeletionStatus",
         "sso:DescribePermissionSet",
+        "sso:DescribePermissionSetProvisioningStatus",
+        "sso:GetInlinePolicyForPermissionSet",
         "sso:ListAccountAssignmentsForPrincipal",
         "sso:ListInstances",
+        "sso:ListPermissionSets",
         "sso:ListPermissionSetsProvisionedToAccount",
     ],
 )];
@@ -219,6 +233,9 @@ pub const ORGANIZATION_CONTAINS: [Actions; 1] = [(
         "organizations:UpdatePolicy",
         "sso:CreateAccountAssignment",
         "sso:DeleteAccountAssignment",
+        "sso:DeleteInlinePolicyFromPermissionSet",
+        "sso:ProvisionPermissionSet",
+        "sso:PutInlinePolicyToPermissionSet",
     ],
 )];
 /// Stands for the approver in a simulation: the roles of `manifests/` ask for one.
@@ -280,7 +297,9 @@ async fn reading(account: &AccountClients) -> Result<String, String> {
 /// Whether a role for changes can be assumed, with a session that may do nothing.
 pub(super) async fn changing(base: &SdkConfig, setting: &str, role: Option<&str>) -> Result<String, String> {
     let Some(role) = role else {
-        return Err(format!("no {setting}: changes are made with the bot's own identity, which AWS cannot confine"));
+        return Err(format!(
+            "no {setting}: nothing can be changed, because AWS confines a change only in a role's session"
+        ));
     };
     let nothing = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
     let asked = aws_sdk_sts::Client::new(base)

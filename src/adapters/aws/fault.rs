@@ -26,12 +26,15 @@ const THROTTLED: [&str; 9] = [
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// AWS's error codes for what is not there; EC2's end in `.NotFound`.
-const MISSING: [&str; 5] = [
+const MISSING: [&str; 8] = [
     "NoSuchEntity",
     "PolicyNotAttachedException",
     "PolicyNotFoundException",
     "ResourceNotFoundException",
     "TrailNotFoundException",
+    "fleetIdDoesNotExist",
+    "fleetRequestIdDoesNotExist",
+    "launchTemplateVersionDoesNotExist",
 ];
 
 /// An SDK error in the port's words.

@@ -23,6 +23,7 @@ impl EventHistory for AwsCloud {
             Of::Pivot(Pivot::AccessKey(id)) => (LookupAttributeKey::AccessKeyId, id.as_str()),
             Of::Pivot(Pivot::Username(name)) => (LookupAttributeKey::Username, name.as_str()),
             Of::Pivot(Pivot::Resource(name)) => (LookupAttributeKey::ResourceName, name.as_str()),
+            Of::Pivot(Pivot::Call(name)) => (LookupAttributeKey::EventName, name.as_str()),
             // Nobody else has sessions of this name. Without a role to assume there is no name to look for.
             Of::Canaries if account.settings.reader_role_arn.is_some() => {
                 (LookupAttributeKey::Username, CANARY_SESSION)

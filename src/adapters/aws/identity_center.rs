@@ -6,15 +6,16 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_identitystore::types::{AlternateIdentifier, MemberId, UniqueAttribute};
 use aws_sdk_ssoadmin::types::{
-    AccountAssignmentForPrincipal, ListAccountAssignmentsFilter, PrincipalType, StatusValues,
+    AccountAssignmentForPrincipal, ListAccountAssignmentsFilter, PrincipalType, ProvisioningStatus, StatusValues,
 };
 use aws_smithy_types::Document;
 
+use super::AccountClients;
 use super::fault::{fault, is_missing};
-use crate::domain::observation::{Access, Identity, Observation, Way};
+use crate::domain::observation::{Access, Identity, InAccount, Observation, PermissionSet, Way};
 use crate::ports::CloudError;
 
-/// How often, and how many times, it is asked whether a deletion has come to its end.
+/// How often, and how many times, it is asked whether what AWS carries out by itself has come to its end.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 const STATUS_ASKED_MAX: usize = 5;
 
@@ -22,6 +23,14 @@ const STATUS_ASKED_MAX: usize = 5;
 pub(super) struct IdentityCenter {
     sso: aws_sdk_ssoadmin::Client,
     store: aws_sdk_identitystore::Client,
+}
+
+/// A request that AWS has taken on, by its id.
+pub(super) enum Taken {
+    /// To delete an assignment.
+    Deletion(String),
+    /// To write a permission set into the role of an account.
+    Provisioning(String),
 }
 
 /// The one instance.
@@ -42,7 +51,8 @@ impl IdentityCenter {
     pub(super) async fn access(&self, account: &str, set: &str, user_name: &str) -> Result<Observation, CloudError> {
         let instance = self.instance().await?;
         let Some(user_id) = self.user_id(&instance, user_name).await? else { return Ok(Observation::OwnerMissing) };
-        let Some(permission_set_arn) = self.permission_set(&instance, account, set).await? else {
+        let here = self.provisioned(&instance, account, None).await?;
+        let Some(permission_set_arn) = self.named(&instance, here, set).await? else {
             return Ok(Observation::OwnerMissing);
         };
         let mut ways = Vec::new();
@@ -109,18 +119,72 @@ impl IdentityCenter {
         }
     }
 
-    /// The permission set of this name, if the account has it.
-    async fn permission_set(&self, of: &Instance, account: &str, name: &str) -> Result<Option<String>, CloudError> {
+    /// A permission set and its inline policy, with the user whom that could deny.
+    pub(super) async fn permission_set(
+        &self,
+        account: &str,
+        set: &str,
+        user_name: &str,
+    ) -> Result<Observation, CloudError> {
+        let instance = self.instance().await?;
+        let user_id = self.user_id(&instance, user_name).await?;
+        let here = self.provisioned(&instance, account, None).await?;
+        let (arn, is_here) = match self.named(&instance, here, set).await? {
+            Some(arn) => (Some(arn), true),
+            // Once nobody is assigned it, the account has no role of it any more.
+            None => (self.named(&instance, self.all(&instance).await?, set).await?, false),
+        };
+        let Some(arn) = arn else { return Ok(Observation::OwnerMissing) };
+        let in_account = if is_here {
+            let latest = Some(ProvisioningStatus::LatestPermissionSetProvisioned);
+            let latest = self.provisioned(&instance, account, latest).await?;
+            if latest.contains(&arn) { InAccount::Latest } else { InAccount::Older }
+        } else {
+            InAccount::Absent
+        };
+        let asked = self.sso.get_inline_policy_for_permission_set().instance_arn(&instance.arn);
+        let asked = Box::pin(asked.permission_set_arn(&arn).send()).await;
+        let found = asked.map_err(|e| fault("sso:GetInlinePolicyForPermissionSet", &e))?;
+        let partition = instance.arn.split(':').nth(1).unwrap_or("aws");
+        Ok(Observation::PermissionSet(PermissionSet {
+            arn,
+            account_arn: format!("arn:{partition}:sso:::account/{account}"),
+            instance_arn: instance.arn,
+            in_account,
+            user_id,
+            document: found.inline_policy.filter(|document| !document.is_empty()),
+        }))
+    }
+
+    /// The permission sets that an account has roles of; with a status, those of them that stand so.
+    async fn provisioned(
+        &self,
+        of: &Instance,
+        account: &str,
+        status: Option<ProvisioningStatus>,
+    ) -> Result<Vec<String>, CloudError> {
         let asked = self.sso.list_permission_sets_provisioned_to_account().instance_arn(&of.arn).account_id(account);
-        let mut pages = asked.into_paginator().send();
+        let mut pages = asked.set_provisioning_status(status).into_paginator().send();
+        let mut all = Vec::new();
         while let Some(page) = Box::pin(pages.next()).await {
             let page = page.map_err(|e| fault("sso:ListPermissionSetsProvisionedToAccount", &e))?;
-            for arn in page.permission_sets.unwrap_or_default() {
-                let asked = self.sso.describe_permission_set().instance_arn(&of.arn).permission_set_arn(&arn).send();
-                let found = Box::pin(asked).await.map_err(|e| fault("sso:DescribePermissionSet", &e))?;
-                if found.permission_set.and_then(|set| set.name).as_deref() == Some(name) {
-                    return Ok(Some(arn));
-                }
+            all.extend(page.permission_sets.unwrap_or_default());
+        }
+        Ok(all)
+    }
+
+    async fn all(&self, of: &Instance) -> Result<Vec<String>, CloudError> {
+        let asked = self.sso.list_permission_sets().instance_arn(&of.arn).into_paginator().items().send();
+        Box::pin(asked.try_collect()).await.map_err(|e| fault("sso:ListPermissionSets", &e))
+    }
+
+    /// The permission set of this name, among these.
+    async fn named(&self, of: &Instance, arns: Vec<String>, name: &str) -> Result<Option<String>, CloudError> {
+        for arn in arns {
+            let asked = self.sso.describe_permission_set().instance_arn(&of.arn).permission_set_arn(&arn).send();
+            let found = Box::pin(asked).await.map_err(|e| fault("sso:DescribePermissionSet", &e))?;
+            if found.permission_set.and_then(|set| set.name).as_deref() == Some(name) {
+                return Ok(Some(arn));
             }
         }
         Ok(None)
@@ -165,24 +229,47 @@ impl IdentityCenter {
         Ok(None)
     }
 
-    /// Waits for a deletion, which AWS carries out by itself. An error is why it has not.
-    pub(super) async fn deleted(&self, instance_arn: &str, request_id: &str) -> Result<(), String> {
+    /// Waits for what AWS carries out by itself. An error is why it has not.
+    pub(super) async fn settled(&self, instance_arn: &str, request: &Taken) -> Result<(), String> {
         for _ in 0..STATUS_ASKED_MAX {
-            let asked = self.sso.describe_account_assignment_deletion_status().instance_arn(instance_arn);
-            let asked = Box::pin(asked.account_assignment_deletion_request_id(request_id).send()).await;
             // Reading back shows how it stands, whatever this says.
-            let Some(status) = asked.ok().and_then(|answer| answer.account_assignment_deletion_status) else { break };
-            match status.status {
-                Some(StatusValues::InProgress) => tokio::time::sleep(STATUS_EVERY).await,
-                Some(StatusValues::Failed) => return Err(status.failure_reason.unwrap_or_default()),
+            let Some((status, why)) = self.standing(instance_arn, request).await else { break };
+            match status {
+                StatusValues::InProgress => tokio::time::sleep(STATUS_EVERY).await,
+                StatusValues::Failed => return Err(why.unwrap_or_default()),
                 _ => break,
             }
         }
         Ok(())
     }
 
+    async fn standing(&self, instance_arn: &str, request: &Taken) -> Option<(StatusValues, Option<String>)> {
+        match request {
+            Taken::Deletion(id) => {
+                let asked = self.sso.describe_account_assignment_deletion_status().instance_arn(instance_arn);
+                let asked = Box::pin(asked.account_assignment_deletion_request_id(id).send()).await.ok()?;
+                let standing = asked.account_assignment_deletion_status?;
+                Some((standing.status?, standing.failure_reason))
+            }
+            Taken::Provisioning(id) => {
+                let asked = self.sso.describe_permission_set_provisioning_status().instance_arn(instance_arn);
+                let asked = Box::pin(asked.provision_permission_set_request_id(id).send()).await.ok()?;
+                let standing = asked.permission_set_provisioning_status?;
+                Some((standing.status?, standing.failure_reason))
+            }
+        }
+    }
+
     /// For `irp check`.
-    pub(super) async fn named(&self) -> Result<String, String> {
+    pub(super) async fn check(&self) -> Result<String, String> {
         self.instance().await.map(|found| format!("{} is read", found.arn)).map_err(|error| error.to_string())
+    }
+}
+
+impl AccountClients {
+    /// Identity Center, where it is reached.
+    pub(super) fn identity_center(&self) -> Result<&IdentityCenter, CloudError> {
+        let reached = self.organization.as_ref().and_then(|organization| organization.identity_center.as_ref());
+        reached.ok_or_else(super::organization::none)
     }
 }

@@ -13,6 +13,7 @@ mod credentials;
 mod federation;
 mod principals;
 mod regional;
+mod scaling;
 
 /// Regions that are read at once.
 const REGIONS_AT_ONCE: usize = 6;

@@ -9,6 +9,7 @@ use crate::ports::CloudError;
 
 pub(super) mod estate;
 mod federation;
+pub(super) mod fleets;
 mod organization;
 mod rules;
 mod scaling;
@@ -64,8 +65,12 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         }
         Probe::ScalingGroup { region, group_name } => Box::pin(scaling::group(account, region, group_name)).await,
         Probe::SpotRequest { region, request_id } => Box::pin(scaling::request(account, region, request_id)).await,
+        Probe::Fleet { region, fleet_id } => Box::pin(fleets::fleet(account, region, fleet_id)).await,
         Probe::LaunchTemplate { region, launch_template_id: id } => {
             Box::pin(scaling::template(account, region, id)).await
+        }
+        Probe::ChangedTemplate { region, launch_template_id: id, event_ids } => {
+            Box::pin(scaling::changed_template(account, region, id, event_ids)).await
         }
         Probe::LaunchConfiguration { region, configuration_name: name } => {
             Box::pin(scaling::configuration(account, region, name)).await
@@ -94,9 +99,12 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             Box::pin(organization::service_control(account, principal, policy_name)).await
         }
         Probe::Access { permission_set, user_name, .. } => {
-            let reached = account.organization.as_ref().and_then(|organization| organization.identity_center.as_ref());
-            let reached = reached.ok_or_else(super::organization::none)?;
+            let reached = account.identity_center()?;
             Box::pin(reached.access(account.settings.id.as_str(), permission_set, user_name)).await
+        }
+        Probe::PermissionSet { permission_set, user_name, .. } => {
+            let reached = account.identity_center()?;
+            Box::pin(reached.permission_set(account.settings.id.as_str(), permission_set, user_name)).await
         }
         Probe::InstanceProfile { instance_profile_name } => {
             Box::pin(tree::of_profile(iam, instance_profile_name)).await

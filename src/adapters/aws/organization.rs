@@ -182,7 +182,7 @@ impl AwsCloud {
             lines.push((format!("account {}", account.settings.name), outcome.map_err(|e| e.to_string())));
         }
         if let Some(identity_center) = &organization.identity_center {
-            lines.push(("IAM Identity Center".to_owned(), identity_center.named().await));
+            lines.push(("IAM Identity Center".to_owned(), identity_center.check().await));
         }
         let role = organization.settings.contain_role_arn.as_deref();
         lines.push(("changing".to_owned(), changing(&self.base, "contain_role_arn in [organization]", role).await));

@@ -1,6 +1,6 @@
 //! What is kept of searches through the trail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
@@ -18,15 +18,17 @@ impl TrailStore for MemoryStore {
     async fn keep_page(
         &self,
         id: IncidentId,
-        records: &BTreeMap<String, String>,
-        (name, mark): (&str, &Mark),
+        new: &BTreeMap<String, String>,
+        gone: &BTreeSet<String>,
+        marks: &[(&str, &Mark)],
     ) -> Result<(), StoreError> {
         let mut inner = self.lock();
         let trail = inner.trails.entry(id).or_default();
-        for (event, text) in records {
+        for (event, text) in new {
             trail.records.entry(event.clone()).or_insert_with(|| text.clone());
         }
-        trail.marks.insert(name.to_owned(), mark.clone());
+        trail.records.retain(|event, _| !gone.contains(event));
+        trail.marks.extend(marks.iter().map(|(name, mark)| ((*name).to_owned(), (*mark).clone())));
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! What is kept of searches through the trail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ::redis::{cmd, pipe};
+use ::redis::pipe;
 use async_trait::async_trait;
 
 use super::{RedisStore, keys};
@@ -18,9 +18,11 @@ const KEPT_FOR: Duration = Duration::from_hours(30 * 24);
 impl TrailStore for RedisStore {
     async fn trail(&self, id: IncidentId) -> Result<Trail, StoreError> {
         let mut link = self.server.link.clone();
-        let records = cmd("HGETALL").arg(keys::trail(id)).query_async(&mut link).await?;
-        // After the records: what a mark says has been read is among them, or was before they were read.
-        let marks: BTreeMap<String, String> = cmd("HGETALL").arg(keys::marks(id)).query_async(&mut link).await?;
+        // At one moment: what a mark says has been read is among the records.
+        let mut both = pipe();
+        both.atomic().cmd("HGETALL").arg(keys::trail(id)).cmd("HGETALL").arg(keys::marks(id));
+        let (records, marks): (BTreeMap<String, String>, BTreeMap<String, String>) =
+            both.query_async(&mut link).await?;
         let read = |(name, text): (String, String)| match serde_json::from_str(&text) {
             Ok(mark) => Ok((name, mark)),
             Err(why) => Err(StoreError::Unreadable(format!("{id}, trail of {name}: {why}"))),
@@ -31,16 +33,22 @@ impl TrailStore for RedisStore {
     async fn keep_page(
         &self,
         id: IncidentId,
-        records: &BTreeMap<String, String>,
-        (name, mark): (&str, &Mark),
+        new: &BTreeMap<String, String>,
+        gone: &BTreeSet<String>,
+        read: &[(&str, &Mark)],
     ) -> Result<(), StoreError> {
         let (trail, marks) = (keys::trail(id), keys::marks(id));
         let mut keep = pipe();
         keep.atomic();
-        for (event, text) in records {
+        for (event, text) in new {
             keep.cmd("HSETNX").arg(&trail).arg(event).arg(text);
         }
-        keep.cmd("HSET").arg(&marks).arg(name).arg(encoded(mark));
+        if !gone.is_empty() {
+            keep.cmd("HDEL").arg(&trail).arg(gone);
+        }
+        for (name, mark) in read {
+            keep.cmd("HSET").arg(&marks).arg(name).arg(encoded(mark));
+        }
         for key in [&trail, &marks] {
             keep.cmd("EXPIRE").arg(key).arg(KEPT_FOR.as_secs());
         }

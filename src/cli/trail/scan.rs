@@ -56,7 +56,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Goes through all files. Also returns what could not be read, a sentence each.
 pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyhow::Result<(Hunt, Vec<String>)> {
-    let hunt = Hunt::new(&question.credentials);
+    let hunt = Hunt::new(question);
     let shared = Shared {
         learned: AtomicUsize::new(hunt.learned()),
         hunt: Mutex::new(hunt),

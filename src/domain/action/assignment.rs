@@ -29,32 +29,36 @@ fn access(seen: &Observation) -> Option<&Access> {
 }
 
 impl DeleteAssignment {
-    fn taken(&self, way: &Way, seen: &Access) -> ApiCall {
+    /// The call that takes one way of access, or that gives it back.
+    fn call(&self, way: &Way, seen: &Access, takes: bool) -> ApiCall {
         match way {
-            Way::Direct => ApiCall::DeleteAccountAssignment {
-                instance_arn: seen.instance_arn.clone(),
-                target_id: self.account.to_string(),
-                target_type: "AWS_ACCOUNT".to_owned(),
-                permission_set_arn: seen.permission_set_arn.clone(),
-                principal_type: "USER".to_owned(),
-                principal_id: seen.identity.id.clone(),
-            },
-            Way::Group { membership_id, .. } => ApiCall::DeleteGroupMembership {
+            Way::Direct => {
+                let (instance_arn, permission_set_arn) = (seen.instance_arn.clone(), seen.permission_set_arn.clone());
+                let (target_id, target_type) = (self.account.to_string(), "AWS_ACCOUNT".to_owned());
+                let (principal_type, principal_id) = ("USER".to_owned(), seen.identity.id.clone());
+                if takes {
+                    ApiCall::DeleteAccountAssignment {
+                        instance_arn,
+                        target_id,
+                        target_type,
+                        permission_set_arn,
+                        principal_type,
+                        principal_id,
+                    }
+                } else {
+                    ApiCall::CreateAccountAssignment {
+                        instance_arn,
+                        target_id,
+                        target_type,
+                        permission_set_arn,
+                        principal_type,
+                        principal_id,
+                    }
+                }
+            }
+            Way::Group { membership_id, .. } if takes => ApiCall::DeleteGroupMembership {
                 identity_store_id: seen.identity_store_id.clone(),
                 membership_id: membership_id.clone(),
-            },
-        }
-    }
-
-    fn given_back(&self, way: &Way, seen: &Access) -> ApiCall {
-        match way {
-            Way::Direct => ApiCall::CreateAccountAssignment {
-                instance_arn: seen.instance_arn.clone(),
-                target_id: self.account.to_string(),
-                target_type: "AWS_ACCOUNT".to_owned(),
-                permission_set_arn: seen.permission_set_arn.clone(),
-                principal_type: "USER".to_owned(),
-                principal_id: seen.identity.id.clone(),
             },
             Way::Group { group_id, .. } => ApiCall::CreateGroupMembership {
                 identity_store_id: seen.identity_store_id.clone(),
@@ -111,9 +115,8 @@ impl Change for DeleteAssignment {
                 self.user_name, self.permission_set, self.account
             ));
         }
-        let calls =
-            |call: fn(&Self, &Way, &Access) -> ApiCall| seen.ways.iter().map(|way| call(self, way, seen)).collect();
-        Ok(WorkedOut::plain(calls(Self::taken), Inverse::Calls(calls(Self::given_back))))
+        let calls = |takes| seen.ways.iter().map(|way| self.call(way, seen, takes)).collect();
+        Ok(WorkedOut::plain(calls(true), Inverse::Calls(calls(false))))
     }
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {

@@ -134,6 +134,14 @@ calls! {
     lambda "function"(function_name) RemovePermission { function_name: String, statement_id: String }
     lambda "function"(function_name) DeleteFunction { function_name: String }
     ec2 "spot-instances-request"(spot_instance_request_ids) CancelSpotInstanceRequests { spot_instance_request_ids: String }
+    ec2 "fleet"(fleet_ids) DeleteFleets { fleet_ids: String, terminate_instances: String }
+    ec2 "spot-fleet-request"(spot_fleet_request_ids) CancelSpotFleetRequests {
+        spot_fleet_request_ids: String, terminate_instances: String
+    }
+    ec2 "launch-template"(launch_template_id) ModifyLaunchTemplate { launch_template_id: String, default_version: String }
+    ec2 "launch-template"(launch_template_id) DeleteLaunchTemplateVersions {
+        launch_template_id: String, versions: String
+    }
     ec2 "launch-template"(launch_template_id) DeleteLaunchTemplate { launch_template_id: String }
     autoscaling "autoScalingGroup"(auto_scaling_group_name) SuspendProcesses {
         auto_scaling_group_name: String, scaling_processes: String
@@ -144,6 +152,7 @@ calls! {
     autoscaling "autoScalingGroup"(auto_scaling_group_name) DetachInstances {
         auto_scaling_group_name: String, instance_ids: String, should_decrement_desired_capacity: String
     }
+    autoscaling "autoScalingGroup"(auto_scaling_group_name) DeleteWarmPool { auto_scaling_group_name: String }
     autoscaling "autoScalingGroup"(auto_scaling_group_name) DeleteAutoScalingGroup { auto_scaling_group_name: String }
     autoscaling "launchConfiguration"(launch_configuration_name) DeleteLaunchConfiguration {
         launch_configuration_name: String
@@ -163,6 +172,15 @@ calls! {
     sso "permissionSet"(permission_set_arn) CreateAccountAssignment {
         instance_arn: String, target_id: String, target_type: String, permission_set_arn: String, principal_type: String,
         principal_id: String
+    }
+    sso "permissionSet"(permission_set_arn) PutInlinePolicyToPermissionSet {
+        instance_arn: String, permission_set_arn: String, inline_policy: String
+    }
+    sso "permissionSet"(permission_set_arn) DeleteInlinePolicyFromPermissionSet {
+        instance_arn: String, permission_set_arn: String
+    }
+    sso "permissionSet"(permission_set_arn) ProvisionPermissionSet {
+        instance_arn: String, permission_set_arn: String, target_type: String, target_id: String
     }
     identitystore "membership"(membership_id) DeleteGroupMembership { identity_store_id: String, membership_id: String }
     identitystore "group"(group_id) CreateGroupMembership {
@@ -212,7 +230,13 @@ impl ApiCall {
         let of = |service: &str| arns.iter().filter(|arn| arn.contains(service)).cloned().collect::<Vec<String>>();
         let policy = match self {
             Self::CreatePolicy { .. } => return vec!["*".to_owned()],
-            Self::DeleteAccountAssignment { .. } | Self::CreateAccountAssignment { .. } => return of(":sso:"),
+            Self::DeleteAccountAssignment { .. }
+            | Self::CreateAccountAssignment { .. }
+            | Self::ProvisionPermissionSet { .. } => return of(":sso:"),
+            // The policy is the set's, in whatever accounts it is.
+            Self::PutInlinePolicyToPermissionSet { .. } | Self::DeleteInlinePolicyFromPermissionSet { .. } => {
+                return of(":sso:").into_iter().filter(|arn| !arn.contains(":account/")).collect();
+            }
             Self::DeleteGroupMembership { .. } => return of(":identitystore:"),
             // The group that the user is not in is no target of anybody's, and the membership has no id yet.
             Self::CreateGroupMembership { group_id, .. } => {
@@ -256,7 +280,8 @@ impl ApiCall {
         let service = if self.service() == "sso" { "sso-admin" } else { self.service() };
         let mut command = format!("aws {service} {}", kebab(self.operation()));
         for (name, value) in self.parts() {
-            command.extend([" --", &name.replace('_', "-")]);
+            let no = if FLAGS.contains(&name) && value == "false" { "no-" } else { "" };
+            command.extend([" --", no, &name.replace('_', "-")]);
             if !FLAGS.contains(&name) {
                 command.extend([" ", &shell_quoted(&value)]);
             }
@@ -295,6 +320,7 @@ impl ApiCall {
             | Self::PutGroupPolicy { policy_document, .. }
             | Self::UpdateAssumeRolePolicy { policy_document, .. } => Some(policy_document),
             Self::CreatePolicy { content, .. } | Self::UpdatePolicy { content, .. } => Some(content),
+            Self::PutInlinePolicyToPermissionSet { inline_policy, .. } => Some(inline_policy),
             _ => None,
         }
     }
@@ -311,9 +337,13 @@ pub fn advice(code: &str) -> Option<&'static str> {
         "ResourceInUse" | "ScalingActivityInProgress" => {
             "AWS is still at it, or something uses it: ask again in a minute."
         }
+        "fleetNotInDeletableState" | "fleetRequestNotInCancellableState" => {
+            "AWS is still changing it: ask again in a minute."
+        }
         "LimitExceeded" => "There is no room for it under the account's quota: make room, or put it there by hand.",
         "UnmodifiableEntity" => "Only AWS changes this one.",
         "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
+        "ConflictException" => "AWS is still at something else with it: ask again in a minute.",
         "ConcurrentModificationException" | "PolicyChangesInProgressException" => {
             "Somebody else is changing the organization at this moment: ask again in a minute."
         }
@@ -332,7 +362,7 @@ pub fn advice(code: &str) -> Option<&'static str> {
 }
 
 /// What stands by itself on the command line.
-const FLAGS: [&str; 2] = ["enable", "should_decrement_desired_capacity"];
+const FLAGS: [&str; 3] = ["enable", "should_decrement_desired_capacity", "terminate_instances"];
 
 /// An ARN as a policy names it. Letters that stand for others in a policy can be part of a name, and whoever gives a key
 /// pair its name could have them stand for everybody's.

@@ -73,6 +73,53 @@ pub(super) fn counted(of: &[(usize, &str)]) -> Vec<String> {
         .collect()
 }
 
+/// What all changes to a thing in a Region that the attacker has made say alike: the catalogue's name, what to ask AWS,
+/// and the field that names the target, in both.
+macro_rules! regional {
+    ($kind:literal, $probe:ident { $target:ident }) => {
+        $crate::domain::action::change::regional!($kind, $target);
+
+        fn probe(&self) -> $crate::domain::observation::Probe {
+            $crate::domain::observation::Probe::$probe { region: self.region.clone(), $target: self.$target.clone() }
+        }
+    };
+    // Of one that asks for more than that.
+    ($kind:literal, $target:ident) => {
+        fn kind(&self) -> &'static str {
+            $kind
+        }
+
+        fn class(&self) -> $crate::domain::policy::ActionClass {
+            $crate::domain::policy::ActionClass::Eradicate
+        }
+
+        fn region(&self) -> &str {
+            &self.region
+        }
+
+        fn target(&self) -> &str {
+            &self.$target
+        }
+    };
+}
+pub(super) use regional;
+
+/// The same of those that remove it.
+macro_rules! removal {
+    ($kind:literal, $probe:ident { $target:ident }) => {
+        $crate::domain::action::change::regional!($kind, $probe { $target });
+
+        fn removes_target(&self) -> bool {
+            true
+        }
+
+        fn holds(&self, _: &Observation, _: &[ApiCall], _: &Observation) -> bool {
+            false
+        }
+    };
+}
+pub(super) use removal;
+
 /// One change. What all have in common is in [`Action`]: targets that are gone, or made again under the same name,
 /// never get here but for [`Change::work_out`].
 pub(super) trait Change {
@@ -123,6 +170,11 @@ pub(super) trait Change {
 
     /// See [`Action::is_repeatable`].
     fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    /// See [`Action::destroys`].
+    fn destroys(&self) -> bool {
         false
     }
 

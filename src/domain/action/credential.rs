@@ -97,6 +97,10 @@ impl Change for DeleteLoginProfile {
         ActionClass::Contain
     }
 
+    fn destroys(&self) -> bool {
+        true
+    }
+
     fn target(&self) -> &str {
         &self.user_name
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, Freshness};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::id::IncidentId;
-use crate::domain::observation::{Instance, Observation, Probe, ScaledBy};
+use crate::domain::observation::{Instance, KeptUpBy, Observation, Probe, ScaledBy};
 use crate::domain::policy::ActionClass;
 
 /// Keeps an instance's volumes as snapshots, and terminates it. One of an Auto Scaling group leaves that first, and the
@@ -42,6 +42,28 @@ impl TerminateInstance {
              update-auto-scaling-group --region {region} --auto-scaling-group-name {name} --min-size {}. After that ask \
              for this again.",
             min_size - 1
+        )
+    }
+
+    /// AWS takes nothing out of a fleet.
+    fn is_replaced(&self, fleet: &KeptUpBy) -> String {
+        let (Self { region, instance_id, .. }, KeptUpBy { id, target, .. }) = (self, fleet);
+        let fewer = target - 1;
+        let fewer = if id.starts_with("sfr-") {
+            format!(
+                "aws ec2 modify-spot-fleet-request --region {region} --spot-fleet-request-id {id} --target-capacity {fewer} \
+                 --excess-capacity-termination-policy NoTermination"
+            )
+        } else {
+            format!(
+                "aws ec2 modify-fleet --region {region} --fleet-id {id} --target-capacity-specification \
+                 TotalTargetCapacity={fewer} --excess-capacity-termination-policy no-termination"
+            )
+        };
+        format!(
+            "{instance_id} belongs to fleet {id}, which keeps up {target} and starts another in its place. If the attacker has \
+             made the fleet, its own step deletes it first. Else look at what it starts its instances from, which can be the \
+             attacker's, and let it do with one less: {fewer}. After that ask for this again."
         )
     }
 
@@ -101,6 +123,9 @@ impl Change for TerminateInstance {
         if let Some(group) = instance.scaled_by.as_ref().filter(|group| !Self::can_leave(group)) {
             return Err(self.comes_back(group));
         }
+        if let Some(fleet) = instance.fleet.as_ref().filter(|fleet| !fleet.can_spare_one()) {
+            return Err(self.is_replaced(fleet));
+        }
         let mut calls: Vec<ApiCall> = instance.scaled_by.iter().map(|group| self.detached(group)).collect();
         calls.extend(instance.spot.iter().filter(|request| request.persistent).map(|request| request.cancelled()));
         calls.extend(instance.volumes.keys().map(|volume| self.snapshot(volume)));
@@ -137,6 +162,10 @@ impl Change for TerminateInstance {
         if group(was) != group(is) {
             return Freshness::Changed("its place in an Auto Scaling group has changed since".to_owned());
         }
+        let kept_up = |of: &Instance| of.fleet.as_ref().map(|fleet| (fleet.id.clone(), fleet.can_spare_one()));
+        if is.fleet.is_some() && kept_up(was) != kept_up(is) {
+            return Freshness::Changed("the fleet that starts another in its place has changed since".to_owned());
+        }
         if was.protected != is.protected || was.volumes != is.volumes {
             return Freshness::Changed("its volumes or its protection have been changed since".to_owned());
         }
@@ -168,7 +197,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::{Launch, SpotRequest, Volume};
+    use crate::domain::observation::{Launch, SpotRequest, Volume, samples};
 
     fn action() -> TerminateInstance {
         let incident = "INC-7".parse().unwrap();
@@ -181,23 +210,9 @@ mod tests {
             (id.to_owned(), Volume { arn, device: "/dev/xvda".into(), deleted_with_instance: true })
         };
         Instance {
-            id: id.into(),
-            arn: format!("arn:aws:ec2:us-west-2:111122223333:instance/{id}"),
-            launched_at: "2026-01-01T00:00:00Z".into(),
-            state: "running".into(),
-            instance_type: "c5.4xlarge".into(),
-            image_id: "ami-1".into(),
-            key_name: None,
-            profile: None,
             protected: true,
-            user_data: None,
-            groups: Vec::new(),
             volumes: BTreeMap::from([volume("vol-1"), volume("vol-2")]),
-            snapshots_arn: "arn:aws:ec2:us-west-2::snapshot/*".into(),
-            scaled_by: None,
-            spot: None,
-            metadata: None,
-            tags: BTreeMap::new(),
+            ..samples::instance(id)
         }
     }
 
@@ -232,6 +247,27 @@ mod tests {
             assert!(matches!(action.freshness(&before, &now), Freshness::Changed(why) if why.contains("Auto Scaling")));
         }
         assert_eq!(action.left(&before, &before)[0], "its place in Auto Scaling group web");
+    }
+
+    #[test]
+    fn one_that_a_fleet_would_replace_is_left_until_the_fleet_can_do_without_it() {
+        let kept_up = |id: &str, target, running| {
+            let fleet = Some(KeptUpBy { id: id.into(), target, running });
+            Observation::Instance(Instance { fleet, ..instance("i-1") })
+        };
+        for (id, cli) in [
+            ("fleet-1", "TotalTargetCapacity=1"),
+            ("sfr-1", "modify-spot-fleet-request --region us-west-2 --spot-fleet-request-id sfr-1 --target-capacity 1"),
+        ] {
+            let why = action().work_out(&kept_up(id, 2, 2)).unwrap_err();
+            assert!(why.contains(&format!("fleet {id}, which keeps up 2")) && why.contains(cli), "{why}");
+        }
+        let before = kept_up("fleet-1", 1, 2);
+        assert_eq!(action().work_out(&before).unwrap().calls[0].operation(), "CreateSnapshot");
+        let action = Action::TerminateInstance(action());
+        assert_eq!(action.freshness(&before, &kept_up("fleet-1", 1, 3)), Freshness::AsApproved);
+        assert_eq!(action.freshness(&before, &Observation::Instance(instance("i-1"))), Freshness::AsApproved);
+        assert!(matches!(action.freshness(&before, &kept_up("fleet-1", 2, 2)), Freshness::Changed(_)));
     }
 
     #[test]

@@ -3,10 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, REMOVED, counted, fresh_if};
+use super::change::{Change, Freshness, REMOVED, counted, fresh_if, removal, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
-use crate::domain::observation::{LaunchConfiguration, LaunchTemplate, Observation, Probe};
-use crate::domain::policy::ActionClass;
+use crate::domain::observation::{LaunchConfiguration, LaunchTemplate, Observation};
 
 /// Deletes a launch template with all its versions.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -45,21 +44,7 @@ impl DeleteLaunchConfiguration {
 }
 
 impl Change for DeleteLaunchTemplate {
-    fn kind(&self) -> &'static str {
-        "delete-launch-template"
-    }
-
-    fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
-    }
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn target(&self) -> &str {
-        &self.launch_template_id
-    }
+    removal!("delete-launch-template", LaunchTemplate { launch_template_id });
 
     fn title(&self) -> String {
         format!("Delete launch template {} in {}", self.launch_template_id, self.region)
@@ -71,11 +56,6 @@ impl Change for DeleteLaunchTemplate {
             .to_owned()
     }
 
-    fn probe(&self) -> Probe {
-        let launch_template_id = self.launch_template_id.clone();
-        Probe::LaunchTemplate { region: self.region.clone(), launch_template_id }
-    }
-
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
         let Some(template) = self.observed(before) else { return wrong_answer() };
         let call = ApiCall::DeleteLaunchTemplate { launch_template_id: template.id.clone() };
@@ -85,17 +65,9 @@ impl Change for DeleteLaunchTemplate {
     /// A version more is something that nobody has seen.
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         fresh_if(is.versions.iter().all(|(number, launch)| was.versions.get(number) == Some(launch)), "its versions")
-    }
-
-    fn holds(&self, _before: &Observation, _sent: &[ApiCall], _now: &Observation) -> bool {
-        false
-    }
-
-    fn removes_target(&self) -> bool {
-        true
     }
 
     fn left(&self, _now: &Observation) -> Vec<String> {
@@ -104,21 +76,7 @@ impl Change for DeleteLaunchTemplate {
 }
 
 impl Change for DeleteLaunchConfiguration {
-    fn kind(&self) -> &'static str {
-        "delete-launch-configuration"
-    }
-
-    fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
-    }
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn target(&self) -> &str {
-        &self.configuration_name
-    }
+    removal!("delete-launch-configuration", LaunchConfiguration { configuration_name });
 
     fn title(&self) -> String {
         format!("Delete launch configuration {} in {}", self.configuration_name, self.region)
@@ -128,11 +86,6 @@ impl Change for DeleteLaunchConfiguration {
         "Nothing can be started from it any more; what was started from it runs on. AWS refuses it while a group uses it. \
          What it was, with its user data, stands in the plan."
             .to_owned()
-    }
-
-    fn probe(&self) -> Probe {
-        let configuration_name = self.configuration_name.clone();
-        Probe::LaunchConfiguration { region: self.region.clone(), configuration_name }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -145,16 +98,8 @@ impl Change for DeleteLaunchConfiguration {
     fn freshness(&self, _before: &Observation, now: &Observation) -> Freshness {
         match self.observed(now) {
             Some(_) => Freshness::AsApproved,
-            None => Freshness::Changed("AWS answered about something else".to_owned()),
+            None => something_else(),
         }
-    }
-
-    fn holds(&self, _before: &Observation, _sent: &[ApiCall], _now: &Observation) -> bool {
-        false
-    }
-
-    fn removes_target(&self) -> bool {
-        true
     }
 
     fn left(&self, _now: &Observation) -> Vec<String> {

@@ -128,11 +128,9 @@ impl Change for RequireImdsV2 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::Instance;
+    use crate::domain::observation::{Instance, samples};
 
     fn action() -> Action {
         let role_name = "batch-worker".into();
@@ -142,23 +140,9 @@ mod tests {
     fn instance(tokens: &str, applied: bool, launched_at: &str) -> Observation {
         let metadata = Metadata { tokens: tokens.into(), hop_limit: 2, endpoint: "enabled".into(), applied };
         Observation::Instance(Instance {
-            id: "i-1".into(),
-            arn: "arn:aws:ec2:us-west-2:111122223333:instance/i-1".into(),
             launched_at: launched_at.into(),
-            state: "running".into(),
-            instance_type: "m5.large".into(),
-            image_id: "ami-1".into(),
-            key_name: None,
-            profile: None,
-            protected: false,
-            user_data: None,
-            groups: Vec::new(),
-            volumes: BTreeMap::new(),
-            snapshots_arn: String::new(),
-            scaled_by: None,
-            spot: None,
             metadata: Some(metadata),
-            tags: BTreeMap::new(),
+            ..samples::instance("i-1")
         })
     }
 

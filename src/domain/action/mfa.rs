@@ -54,6 +54,10 @@ impl Change for DeactivateMfaDevice {
         ActionClass::Contain
     }
 
+    fn destroys(&self) -> bool {
+        true
+    }
+
     fn target(&self) -> &str {
         &self.serial_number
     }

@@ -1,13 +1,13 @@
 //! An Auto Scaling group that the attacker has made: it starts another instance for each that ends. So it is stopped
-//! first, which leaves its instances running outside it; each is then kept as evidence and ended like any other, and the
-//! empty group is deleted. To delete it by force would end all of them without a trace.
+//! first, which leaves its instances running outside it; each is then kept as evidence and ended like any other, those of
+//! its warm pool too, and the empty pool and group are deleted. To delete them as they are would end all of them without a
+//! trace.
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, REMOVED, counted, fresh_if};
+use super::change::{Change, Freshness, REMOVED, counted, fresh_if, regional, removal, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
-use crate::domain::observation::{Member, Observation, Probe, ScalingGroup};
-use crate::domain::policy::ActionClass;
+use crate::domain::observation::{Member, Observation, ScalingGroup};
 
 /// What a group does when it starts instances.
 const LAUNCH: &str = "Launch";
@@ -26,6 +26,15 @@ pub struct StopScalingGroup {
     pub group_name: String,
 }
 
+/// Deletes the warm pool of a group that starts nothing any more, once it is empty.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct DeleteWarmPool {
+    /// Where it is.
+    pub region: String,
+    /// The group's name.
+    pub group_name: String,
+}
+
 /// Deletes the group once it is empty.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct DeleteScalingGroup {
@@ -40,6 +49,11 @@ fn observed<'a>(seen: &'a Observation, name: &str) -> Option<&'a ScalingGroup> {
         Observation::ScalingGroup(group) if group.name == name => Some(group),
         _ => None,
     }
+}
+
+/// Instances of the warm pool that have not ended.
+fn warm(group: &ScalingGroup) -> impl Iterator<Item = &String> {
+    group.warm.iter().filter(|(_, lifecycle)| !lifecycle.contains("Terminat")).map(|(id, _)| id)
 }
 
 fn is_protected(group: &ScalingGroup) -> bool {
@@ -63,21 +77,7 @@ impl StopScalingGroup {
 }
 
 impl Change for StopScalingGroup {
-    fn kind(&self) -> &'static str {
-        "stop-scaling-group"
-    }
-
-    fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
-    }
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn target(&self) -> &str {
-        &self.group_name
-    }
+    regional!("stop-scaling-group", ScalingGroup { group_name });
 
     fn title(&self) -> String {
         format!("Stop Auto Scaling group {} in {}", self.group_name, self.region)
@@ -85,13 +85,9 @@ impl Change for StopScalingGroup {
 
     fn effect(&self) -> String {
         "The group starts nothing any more, and its instances are taken out of it: they run on, and each that the group has \
-         started gets a step of its own, so that its volumes are kept before it ends. Instances that somebody has put into \
-         the group are taken out too, and are for you to look at."
+         started gets a step of its own, so that its volumes are kept before it ends; so does each of its warm pool. Instances \
+         that somebody has put into the group are taken out too, and are for you to look at."
             .to_owned()
-    }
-
-    fn probe(&self) -> Probe {
-        Probe::ScalingGroup { region: self.region.clone(), group_name: self.group_name.clone() }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -133,7 +129,7 @@ impl Change for StopScalingGroup {
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let name = &self.group_name;
         let (Some(was), Some(is)) = (observed(before, name), observed(now, name)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         if Self::is_stopped(is) {
             return Freshness::AlreadyDone;
@@ -158,27 +154,66 @@ impl Change for StopScalingGroup {
     }
 
     fn leaves_running(&self, before: &Observation) -> Vec<String> {
-        let members = observed(before, &self.group_name).into_iter().flat_map(|group| &group.members);
-        members.filter(|(_, member)| member.launched).map(|(id, _)| id.clone()).collect()
+        let Some(group) = observed(before, &self.group_name) else { return Vec::new() };
+        let launched = group.members.iter().filter(|(_, member)| member.launched).map(|(id, _)| id);
+        launched.chain(warm(group)).cloned().collect()
+    }
+}
+
+impl Change for DeleteWarmPool {
+    regional!("delete-warm-pool", ScalingGroup { group_name });
+
+    fn title(&self) -> String {
+        format!("Delete the warm pool of Auto Scaling group {} in {}", self.group_name, self.region)
+    }
+
+    fn effect(&self) -> String {
+        "The pool is empty by then: AWS would end its instances, and keep nothing of them. AWS deletes no group that has one."
+            .to_owned()
+    }
+
+    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
+        let name = &self.group_name;
+        let Some(group) = observed(before, name) else { return wrong_answer() };
+        if !group.warm_pool || group.warm_pool_leaves {
+            return Err(format!("Auto Scaling group {name} has no warm pool any more."));
+        }
+        if !group.suspended.contains(LAUNCH) {
+            return Err(format!("Auto Scaling group {name} starts instances again: ask for the step that stops it."));
+        }
+        let waiting: Vec<&str> = warm(group).map(String::as_str).collect();
+        if !waiting.is_empty() {
+            return Err(format!(
+                "The warm pool of Auto Scaling group {name} has instances: {}. Each has a step of its own, which keeps its \
+                 volumes: ask for this after them.",
+                waiting.join(", ")
+            ));
+        }
+        let call = ApiCall::DeleteWarmPool { auto_scaling_group_name: name.clone() };
+        Ok(WorkedOut::plain(vec![call], Inverse::None(REMOVED.to_owned())))
+    }
+
+    fn freshness(&self, _before: &Observation, now: &Observation) -> Freshness {
+        match observed(now, &self.group_name) {
+            Some(is) if !is.warm_pool || is.warm_pool_leaves => Freshness::AlreadyDone,
+            Some(is) => fresh_if(warm(is).next().is_none() && is.suspended.contains(LAUNCH), "what is in the pool"),
+            None => something_else(),
+        }
+    }
+
+    /// AWS takes a while over it, in which the pool starts nothing.
+    fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
+        observed(now, &self.group_name).is_some_and(|group| !group.warm_pool || group.warm_pool_leaves)
+    }
+
+    fn left(&self, now: &Observation) -> Vec<String> {
+        let pool = observed(now, &self.group_name).is_some_and(|group| group.warm_pool && !group.warm_pool_leaves);
+        counted(&[(usize::from(pool), "warm pool itself")])
     }
 }
 
 impl Change for DeleteScalingGroup {
-    fn kind(&self) -> &'static str {
-        "delete-scaling-group"
-    }
-
-    fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
-    }
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn target(&self) -> &str {
-        &self.group_name
-    }
+    removal!("delete-scaling-group", ScalingGroup { group_name });
 
     fn title(&self) -> String {
         format!("Delete Auto Scaling group {} in {}", self.group_name, self.region)
@@ -188,10 +223,6 @@ impl Change for DeleteScalingGroup {
         "The group is empty by then: AWS refuses it otherwise. Instances that were in it are not touched by this; what they \
          were made from goes by its own step, where the attacker has made that too."
             .to_owned()
-    }
-
-    fn probe(&self) -> Probe {
-        Probe::ScalingGroup { region: self.region.clone(), group_name: self.group_name.clone() }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -205,6 +236,11 @@ impl Change for DeleteScalingGroup {
                 "Ask for the step that stops the group again: with them AWS would end them, and keep nothing."
             };
             return Err(format!("Auto Scaling group {name} has instances: {}. {again}", ids.join(", ")));
+        }
+        if group.warm_pool_leaves {
+            return Err(format!(
+                "AWS is still deleting the warm pool of Auto Scaling group {name}: ask again in a minute."
+            ));
         }
         if group.warm_pool {
             return Err(format!(
@@ -221,18 +257,10 @@ impl Change for DeleteScalingGroup {
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let name = &self.group_name;
         let (Some(was), Some(is)) = (observed(before, name), observed(now, name)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         let same = is.members.is_empty() && !is.warm_pool && is_protected(was) == is_protected(is);
         fresh_if(same, "what is in the group, or its protection,")
-    }
-
-    fn holds(&self, _before: &Observation, _sent: &[ApiCall], _now: &Observation) -> bool {
-        false
-    }
-
-    fn removes_target(&self) -> bool {
-        true
     }
 
     fn left(&self, now: &Observation) -> Vec<String> {
@@ -266,6 +294,8 @@ mod tests {
             suspended: BTreeSet::new(),
             deletion_protection: None,
             warm_pool: false,
+            warm_pool_leaves: false,
+            warm: BTreeMap::new(),
             members: members.iter().map(member).collect(),
             tags: BTreeMap::new(),
         }
@@ -330,6 +360,33 @@ mod tests {
     }
 
     #[test]
+    fn the_warm_pools_instances_are_ended_by_themselves_and_the_empty_pool_goes() {
+        let pool = |warm: &[(&str, &str)]| {
+            let warm = warm.iter().map(|(id, lifecycle)| ((*id).to_owned(), (*lifecycle).to_owned())).collect();
+            ScalingGroup { warm_pool: true, warm, ..at_rest(&[]) }
+        };
+        let action = Action::DeleteWarmPool(DeleteWarmPool { region: "us-west-2".into(), group_name: "miners".into() });
+        let full = pool(&[("i-7", "Warmed:Stopped"), ("i-8", "Warmed:Terminating")]);
+        let running = ScalingGroup { suspended: BTreeSet::new(), ..full.clone() };
+        assert_eq!(calls(&stop(), &seen(running.clone())), ["SuspendProcesses"]);
+        assert_eq!(stop().leaves_running(&seen(running)), ["i-7"], "one is on its way out");
+        let why = action.work_out(&seen(full.clone())).unwrap_err();
+        assert!(why.contains("i-7.") && why.contains("step of its own"), "{why}");
+        let before = seen(pool(&[("i-8", "Warmed:Terminating")]));
+        assert_eq!(calls(&action, &before), ["DeleteWarmPool"]);
+        assert!(matches!(action.freshness(&before, &seen(full)), Freshness::Changed(_)));
+        let awake = seen(ScalingGroup { suspended: BTreeSet::new(), ..pool(&[]) });
+        assert!(action.work_out(&awake).unwrap_err().contains("starts instances again"));
+        let leaves = seen(ScalingGroup { warm_pool_leaves: true, ..pool(&[]) });
+        for gone in [leaves, seen(at_rest(&[]))] {
+            assert!(action.holds(&before, &[], &gone) && !action.holds(&before, &[], &before));
+            assert_eq!(action.freshness(&before, &gone), Freshness::AlreadyDone);
+            assert!(action.work_out(&gone).unwrap_err().contains("no warm pool"));
+        }
+        assert_eq!(action.left(&before, &before), ["the warm pool itself"]);
+    }
+
+    #[test]
     fn only_an_empty_group_is_deleted_and_its_protection_goes_first() {
         let protected = ScalingGroup { deletion_protection: Some("prevent-all-deletion".into()), ..at_rest(&[]) };
         let before = seen(protected.clone());
@@ -340,7 +397,9 @@ mod tests {
         let leaving = delete().work_out(&seen(at_rest(&[("i-1", "Detaching", true)]))).unwrap_err();
         assert!(leaving.contains("ask again in a minute"), "{leaving}");
         let warm = ScalingGroup { warm_pool: true, ..at_rest(&[]) };
-        assert!(delete().work_out(&seen(warm)).unwrap_err().contains("warm pool"));
+        assert!(delete().work_out(&seen(warm.clone())).unwrap_err().contains("warm pool"));
+        let leaves = delete().work_out(&seen(ScalingGroup { warm_pool_leaves: true, ..warm })).unwrap_err();
+        assert!(leaves.contains("still deleting"), "{leaves}");
         let filled = seen(ScalingGroup { members: group(&[("i-1", "Pending", true)]).members, ..protected });
         assert!(matches!(delete().freshness(&before, &filled), Freshness::Changed(_)));
         assert!(delete().holds(&before, &[], &Observation::OwnerMissing) && !delete().holds(&before, &[], &before));

@@ -168,60 +168,67 @@ impl Change for RevokeRoleSessions {
     }
 }
 
-impl Change for RestoreUserPolicy {
-    fn kind(&self) -> &'static str {
-        "restore-user-policy"
-    }
+/// What puts an inline policy back: a user's or a role's.
+trait Restores {
+    const KIND: &'static str;
+    /// Of whom, for people.
+    const OWNER: &'static str;
 
-    fn class(&self) -> ActionClass {
-        ActionClass::Loosen
-    }
+    fn owner(&self) -> &str;
 
-    fn target(&self) -> &str {
+    /// The document that was there, the one that was put over it, and the request that is undone.
+    fn documents(&self) -> (Option<&str>, &str, RequestId);
+
+    fn probe(&self) -> Probe;
+
+    fn call(&self, document: Option<String>) -> ApiCall;
+}
+
+impl Restores for RestoreUserPolicy {
+    const KIND: &'static str = "restore-user-policy";
+    const OWNER: &'static str = "user";
+
+    fn owner(&self) -> &str {
         &self.user_name
     }
 
-    fn title(&self) -> String {
-        let Self { undoes, previous, user_name, .. } = self;
-        format!("Undo {undoes}: {} sessions of user {user_name}", restoring(previous.as_deref()))
-    }
-
-    fn effect(&self) -> String {
-        restored(self.previous.as_deref())
+    fn documents(&self) -> (Option<&str>, &str, RequestId) {
+        (self.previous.as_deref(), &self.put, self.undoes)
     }
 
     fn probe(&self) -> Probe {
         Probe::UserPolicy { user_name: self.user_name.clone(), policy_name: REVOKE_POLICY.to_owned() }
     }
 
-    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
-        let now = ours(before, &self.put, self.undoes)?;
-        Ok(WorkedOut::plain(
-            vec![user_policy_call(&self.user_name, self.previous.clone())],
-            Inverse::Calls(vec![user_policy_call(&self.user_name, Some(now))]),
-        ))
-    }
-
-    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
-        compared(before, now, Some(self.previous.as_deref()))
-    }
-
-    fn holds(&self, _before: &Observation, sent: &[ApiCall], now: &Observation) -> bool {
-        is_put(sent, now)
-    }
-
-    fn undoes(&self) -> Option<RequestId> {
-        Some(self.undoes)
-    }
-
-    fn undo(&self, _before: &Observation, _sent: &[ApiCall], _undoes: RequestId) -> Option<Result<Action, String>> {
-        Some(Err(ASK_AGAIN.to_owned()))
+    fn call(&self, document: Option<String>) -> ApiCall {
+        user_policy_call(&self.user_name, document)
     }
 }
 
-impl Change for RestoreRolePolicy {
+impl Restores for RestoreRolePolicy {
+    const KIND: &'static str = "restore-role-policy";
+    const OWNER: &'static str = "role";
+
+    fn owner(&self) -> &str {
+        &self.role_name
+    }
+
+    fn documents(&self) -> (Option<&str>, &str, RequestId) {
+        (self.previous.as_deref(), &self.put, self.undoes)
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::RolePolicy { role_name: self.role_name.clone(), policy_name: REVOKE_POLICY.to_owned() }
+    }
+
+    fn call(&self, document: Option<String>) -> ApiCall {
+        role_policy_call(&self.role_name, document)
+    }
+}
+
+impl<R: Restores> Change for R {
     fn kind(&self) -> &'static str {
-        "restore-role-policy"
+        R::KIND
     }
 
     fn class(&self) -> ActionClass {
@@ -229,32 +236,31 @@ impl Change for RestoreRolePolicy {
     }
 
     fn target(&self) -> &str {
-        &self.role_name
+        self.owner()
     }
 
     fn title(&self) -> String {
-        let Self { undoes, previous, role_name, .. } = self;
-        format!("Undo {undoes}: {} sessions of role {role_name}", restoring(previous.as_deref()))
+        let (previous, _, undoes) = self.documents();
+        format!("Undo {undoes}: {} sessions of {} {}", restoring(previous), R::OWNER, self.owner())
     }
 
     fn effect(&self) -> String {
-        restored(self.previous.as_deref())
+        restored(self.documents().0)
     }
 
     fn probe(&self) -> Probe {
-        Probe::RolePolicy { role_name: self.role_name.clone(), policy_name: REVOKE_POLICY.to_owned() }
+        Restores::probe(self)
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
-        let now = ours(before, &self.put, self.undoes)?;
-        Ok(WorkedOut::plain(
-            vec![role_policy_call(&self.role_name, self.previous.clone())],
-            Inverse::Calls(vec![role_policy_call(&self.role_name, Some(now))]),
-        ))
+        let (previous, put, undoes) = self.documents();
+        let now = ours(before, put, undoes)?;
+        let calls = vec![self.call(previous.map(str::to_owned))];
+        Ok(WorkedOut::plain(calls, Inverse::Calls(vec![self.call(Some(now))])))
     }
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
-        compared(before, now, Some(self.previous.as_deref()))
+        compared(before, now, Some(self.documents().0))
     }
 
     fn holds(&self, _before: &Observation, sent: &[ApiCall], now: &Observation) -> bool {
@@ -262,7 +268,7 @@ impl Change for RestoreRolePolicy {
     }
 
     fn undoes(&self) -> Option<RequestId> {
-        Some(self.undoes)
+        Some(self.documents().2)
     }
 
     fn undo(&self, _before: &Observation, _sent: &[ApiCall], _undoes: RequestId) -> Option<Result<Action, String>> {

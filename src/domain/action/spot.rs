@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, counted, fresh_if};
+use super::change::{Change, Freshness, counted, fresh_if, removal, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
-use crate::domain::observation::{Observation, Probe, SpotRequest};
-use crate::domain::policy::ActionClass;
+use crate::domain::observation::{Observation, SpotRequest};
 
 /// Cancels a request for spot instances. An instance that it has started runs on.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -26,21 +25,7 @@ impl CancelSpotRequest {
 }
 
 impl Change for CancelSpotRequest {
-    fn kind(&self) -> &'static str {
-        "cancel-spot-request"
-    }
-
-    fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
-    }
-
-    fn region(&self) -> &str {
-        &self.region
-    }
-
-    fn target(&self) -> &str {
-        &self.request_id
-    }
+    removal!("cancel-spot-request", SpotRequest { request_id });
 
     fn title(&self) -> String {
         format!("Cancel spot request {} in {}", self.request_id, self.region)
@@ -52,10 +37,6 @@ impl Change for CancelSpotRequest {
             .to_owned()
     }
 
-    fn probe(&self) -> Probe {
-        Probe::SpotRequest { region: self.region.clone(), request_id: self.request_id.clone() }
-    }
-
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
         let Some(request) = self.observed(before) else { return wrong_answer() };
         let by_hand = "It is the attacker's. What it asked for stands in the plan.";
@@ -65,17 +46,9 @@ impl Change for CancelSpotRequest {
     /// Which instance it has at present makes no difference: that one is ended by itself.
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else {
-            return Freshness::Changed("AWS answered about something else".to_owned());
+            return something_else();
         };
         fresh_if(was.launch == is.launch, "what it starts")
-    }
-
-    fn holds(&self, _before: &Observation, _sent: &[ApiCall], _now: &Observation) -> bool {
-        false
-    }
-
-    fn removes_target(&self) -> bool {
-        true
     }
 
     fn left(&self, _now: &Observation) -> Vec<String> {

@@ -40,6 +40,8 @@ pub struct Request {
     pub held_at: Vec<DateTime<Utc>>,
     /// AWS was seen not to hold it any more: when, and what it shows instead.
     pub lost: Option<(DateTime<Utc>, String)>,
+    /// It could not be read when AWS was last asked whether it holds: since when, and why.
+    pub unread: Option<(DateTime<Utc>, String)>,
 }
 
 impl Request {
@@ -60,6 +62,7 @@ impl Request {
             state: RequestState::Pending,
             held_at: Vec::new(),
             lost: None,
+            unread: None,
         }
     }
 

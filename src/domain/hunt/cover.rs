@@ -4,20 +4,29 @@
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// So far back it is asked again: the trail shows calls late.
+use super::room::Left;
+
+/// So far back every search asks again: most calls show within a quarter of an hour.
 pub const OVERLAP: TimeDelta = TimeDelta::minutes(20);
-/// Pages of one reading: two thousand calls.
+/// So far back it asks now and then: some have shown an hour and a half late.
+pub const LATE: TimeDelta = TimeDelta::minutes(90);
+/// How often that is.
+pub const LATE_EVERY: TimeDelta = TimeDelta::minutes(30);
+/// Pages of one question that a search reads: two thousand calls. The next ones go on with the rest.
 pub const PAGES_MAX: u32 = 40;
 
 /// What has been read of one question's answer.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Cover {
-    /// From when until when, the end not included: calls of that second can still come.
+    /// From when until when, the end not included: calls of that second can still come. But for `cut`.
     pub read: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// What is being read.
     pub open: Option<Reading>,
-    /// What was left out, because there was too much of it.
+    /// What was too much for one search, and is still to be read.
     pub cut: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// When calls that come very late were last asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_at: Option<DateTime<Utc>>,
 }
 
 /// A part that is being read, the newest first.
@@ -31,27 +40,35 @@ pub struct Reading {
     pub down_to: DateTime<Utc>,
     /// Pages so far.
     pub pages: u32,
+    /// Whether it asks for calls that come very late too.
+    #[serde(default)]
+    pub late: bool,
 }
 
 impl Reading {
-    fn of(from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
-        Self { from: from.min(until), until, down_to: until, pages: 0 }
+    fn of(from: DateTime<Utc>, until: DateTime<Utc>, late: bool) -> Self {
+        Self { from: from.min(until), until, down_to: until, pages: 0, late }
     }
 }
 
 impl Cover {
-    /// What is to be read next, for all to be known from `since` until `now`; `None` when it is.
-    pub fn next(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<Reading> {
+    /// What is to be read next, for all to be known from `since` until `now`; `None` when it is. Calls that come very late
+    /// are asked for too, unless they were since `late_since`. What is new comes before what was left over.
+    pub fn next(&self, since: DateTime<Utc>, now: DateTime<Utc>, late_since: DateTime<Utc>) -> Option<Reading> {
         let (since, now) = (since.trunc_subsecs(0), now.trunc_subsecs(0));
         if let Some(open) = &self.open {
             return Some(open.clone());
         }
-        match self.read {
-            None => Some(Reading::of(since, now)),
-            Some((from, to)) if to < now => Some(Reading::of((to - OVERLAP).max(from), now)),
-            Some((from, _)) if since < from && self.cut.is_none() => Some(Reading::of(since, from)),
-            Some(_) => None,
+        let Some((from, to)) = self.read else { return Some(Reading::of(since, now, true)) };
+        if to < now {
+            let late = self.late_at.is_none_or(|at| at < late_since.trunc_subsecs(0));
+            let overlap = if late { LATE } else { OVERLAP };
+            return Some(Reading::of((to - overlap).max(from), now, late));
         }
+        if let Some((from, until)) = self.cut {
+            return Some(Reading::of(from, until, false));
+        }
+        (since < from).then(|| Reading::of(since, from, false))
     }
 
     /// A page of a reading has come: with its oldest call, and whether it is the last.
@@ -63,10 +80,13 @@ impl Cover {
             self.open = Some(open);
             return;
         }
-        if !last {
-            let (from, until) = (open.from, open.down_to);
-            self.cut = Some(self.cut.map_or((from, until), |(a, b)| (a.min(from), b.max(until))));
+        if open.late {
+            self.late_at = self.late_at.max(Some(open.until));
         }
+        // What was left over before is in this reading, or stays.
+        let before = self.cut.take().filter(|(from, until)| *from < open.from || *until > open.until);
+        let left = (!last).then_some((open.from, open.down_to));
+        self.cut = [before, left].into_iter().flatten().reduce(|(a, b), (from, until)| (a.min(from), b.max(until)));
         let from = if last { open.from } else { open.down_to };
         self.read = Some(self.read.map_or((from, open.until), |(a, b)| (a.min(from), b.max(open.until))));
     }
@@ -146,6 +166,8 @@ pub enum Mark {
     Canaries(Canaries),
     /// How far the answer of a search of the logs has been read.
     Rows(Rows),
+    /// What there was no room for.
+    Left(Left),
 }
 
 #[cfg(test)]
@@ -159,39 +181,65 @@ mod tests {
     #[test]
     fn a_reading_goes_on_where_it_was_and_the_next_one_begins_where_it_ended() {
         let mut cover = Cover::default();
-        let first = cover.next(at(0), at(100)).unwrap();
+        let first = cover.next(at(0), at(100), at(100)).unwrap();
         assert_eq!((first.from, first.until), (at(0), at(100)));
         cover.page(&first, Some(at(80)), false);
-        let again = cover.next(at(0), at(101)).unwrap();
+        let again = cover.next(at(0), at(101), at(101)).unwrap();
         assert_eq!((again.from, again.down_to, again.until), (at(0), at(80), at(100)), "after a crash");
         cover.page(&again, Some(at(3)), true);
         assert_eq!((cover.read, &cover.open), (Some((at(0), at(100))), &None));
-        assert_eq!(cover.next(at(0), at(100)), None);
-        let later = cover.next(at(0), at(105)).unwrap();
+        assert_eq!(cover.next(at(0), at(100), at(100)), None);
+        let later = cover.next(at(0), at(105), at(100)).unwrap();
         assert_eq!((later.from, later.until), (at(80), at(105)), "what came late is read too");
         cover.page(&later, None, true);
         assert_eq!(cover.read, Some((at(0), at(105))));
     }
 
     #[test]
-    fn an_earlier_beginning_is_read_too_and_what_is_too_much_is_named() {
-        let mut cover = Cover { read: Some((at(50), at(100))), ..Cover::default() };
-        let earlier = cover.next(at(10), at(100)).unwrap();
+    fn calls_that_come_very_late_are_asked_for_now_and_then() {
+        let mut cover = Cover { read: Some((at(0), at(200))), late_at: Some(at(180)), ..Cover::default() };
+        let mut read = |now: i64, late_since: i64| {
+            let reading = cover.next(at(0), at(now), at(late_since)).unwrap();
+            cover.page(&reading, None, true);
+            (reading.from, reading.late)
+        };
+        assert_eq!(read(205, 175), (at(180), false));
+        assert_eq!(read(211, 181), (at(115), true));
+        assert_eq!(read(216, 186), (at(191), false), "that was done five minutes ago");
+        assert_eq!(read(217, 217), (at(126), true), "it has to be done at once");
+    }
+
+    #[test]
+    fn an_earlier_beginning_is_read_too_and_what_is_too_much_is_left_to_the_next_search() {
+        let mut cover = Cover { read: Some((at(50), at(100))), late_at: Some(at(100)), ..Cover::default() };
+        let next = |cover: &Cover, since| cover.next(at(since), at(100), at(100));
+        let earlier = next(&cover, 10).unwrap();
         assert_eq!((earlier.from, earlier.until), (at(10), at(50)));
         for page in 0..PAGES_MAX {
             assert!(cover.cut.is_none());
             cover.page(&earlier, Some(at(49 - i64::from(page) / 2)), false);
         }
-        assert_eq!(cover.cut, Some((at(10), at(30))));
-        assert_eq!(cover.read, Some((at(30), at(100))));
-        assert_eq!(cover.next(at(10), at(100)), None, "it is not tried over and over");
+        assert_eq!((cover.cut, cover.read), (Some((at(10), at(30))), Some((at(30), at(100)))));
+        let newer = cover.next(at(10), at(101), at(0)).unwrap();
+        assert_eq!((newer.from, newer.until), (at(80), at(101)), "what is new comes first");
+        let rest = next(&cover, 10).unwrap();
+        assert_eq!((rest.from, rest.until, rest.pages), (at(10), at(30), 0));
+        for _ in 0..PAGES_MAX {
+            cover.page(&rest, Some(at(20)), false);
+        }
+        assert_eq!((cover.cut, cover.read), (Some((at(10), at(20))), Some((at(20), at(100)))));
+        let rest = next(&cover, 10).unwrap();
+        cover.page(&rest, Some(at(12)), true);
+        assert_eq!((cover.cut, cover.read), (None, Some((at(10), at(100)))));
+        assert_eq!(next(&cover, 10), None);
+        assert_eq!(next(&cover, 0).map(|reading| (reading.from, reading.until)), Some((at(0), at(10))));
     }
 
     #[test]
-    fn what_was_left_out_once_stays_left_out() {
+    fn what_was_left_over_twice_is_read_as_one() {
         let mut cover = Cover::default();
         for (from, until) in [(0, 100), (200, 300)] {
-            let reading = Reading::of(at(from), at(until));
+            let reading = Reading::of(at(from), at(until), false);
             for _ in 0..PAGES_MAX {
                 cover.page(&reading, Some(at(until - 10)), false);
             }

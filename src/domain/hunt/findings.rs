@@ -13,20 +13,24 @@ use super::super::trail::footprint::Resource;
 use super::super::trail::reach::{Hunt, Scout};
 use super::super::trail::record::{Record, moment};
 use super::super::trail::resource::{Effect, takes_data};
+use super::redaction::has_lost;
 use super::{Call, Hunted, Living, Proved, Reached, Trace};
 
 /// Times that the records are gone through again, at most.
 const ROUNDS_MAX: usize = 16;
-/// Credentials, resources and other things that are remembered.
+/// Credentials, resources and other things that are remembered. Whoever does more of anything is told of.
 const CREDENTIALS_MAX: usize = 200;
 const TRACES_MAX: usize = 300;
-const LISTED_MAX: usize = 50;
+const LISTED_MAX: usize = 500;
+/// Kinds of things on which containment acts; those of others must not push them out.
+const VITAL: [&str; 5] =
+    ["AWS::IAM::", "AWS::CloudTrail::", "AWS::GuardDuty::", "AWS::Lambda::Permission", "AWS::RolesAnywhere::"];
 /// Objects that are named of those that were read from one place.
 const NAMED_MAX: usize = 5;
 /// Events that are named for one resource: the first ones, and the last.
 const EVIDENCE_MAX: usize = 10;
-/// Calls that are looked at for what came after the containment, the newest first: of those that worked, and as many that
-/// were denied.
+/// Calls that are looked at for what came after the containment, the newest first: of those that worked, as many that
+/// failed, and as many that were denied.
 const CALLS_MAX: usize = 5_000;
 /// Longest id or ARN that is remembered, in characters.
 const TEXT_CHARS_MAX: usize = 600;
@@ -34,9 +38,9 @@ const TEXT_CHARS_MAX: usize = 600;
 const ROLE_SESSION_MAX: TimeDelta = TimeDelta::hours(12);
 const USER_SESSION_MAX: TimeDelta = TimeDelta::hours(36);
 
-/// Works out what records, by event id, say about stolen keys.
+/// Works out what records, by event id, say about what was stolen.
 pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analysis {
-    let mut hunt = Hunt::new(&question.credentials);
+    let mut hunt = Hunt::new(question);
     let mut scout = Scout::default();
     let (mut known, mut unreadable) = (0, 0);
     for round in 0..ROUNDS_MAX {
@@ -68,8 +72,96 @@ pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analy
     Analysis::of(question, hunt, problems)
 }
 
-/// What the incident remembers of an analysis. `records` are by event id.
-pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted {
+/// What is left out of what the incident remembers, a sentence each.
+#[derive(Default)]
+struct LeftOut {
+    why: Vec<String>,
+    short: bool,
+}
+
+impl LeftOut {
+    /// The first so many of a list, which is said to be cut where it is.
+    fn first<T>(&mut self, things: impl Iterator<Item = T>, what: &str) -> Vec<T> {
+        let mut things: Vec<T> = things.collect();
+        if things.len() > LISTED_MAX {
+            self.why.push(format!("{} more {what} than are listed ({LISTED_MAX}).", things.len() - LISTED_MAX));
+            things.truncate(LISTED_MAX);
+        }
+        things
+    }
+
+    /// Something is not known that the containment may have to reach.
+    fn lacks(&mut self, why: String) {
+        self.why.push(why);
+        self.short = true;
+    }
+}
+
+/// What the incident remembers of an analysis, and whether something is left out that containment may have to reach: then
+/// nothing proves it. `records` are by event id.
+pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunted, bool) {
+    let why = analysis.cut.iter().chain(&analysis.unreadable).cloned().collect();
+    let mut left_out = LeftOut { why, short: !analysis.cut.is_empty() };
+    lost(analysis, records, &mut left_out);
+    let credentials = credentials(analysis, &mut left_out);
+    let footprint = traces(analysis, &mut left_out);
+    let rotate = analysis.rotate.iter().map(|read| Proved {
+        what: bounded(&format!("{} {}", read.resource_type, read.id)),
+        event_id: read.evidence.first().cloned().unwrap_or_default(),
+    });
+    let rotate = left_out.first(rotate, "secrets and parameters were read");
+    let named: HashMap<&str, &Action> = analysis.actions.iter().map(|action| (&*action.event_id, action)).collect();
+    let tampering = analysis.tampering.iter().map(|id| Proved {
+        what: named.get(id.as_ref()).map(|action| what(action)).unwrap_or_default(),
+        event_id: id.to_string(),
+    });
+    let tampering = left_out.first(tampering, "calls switched off logging or detection");
+    // Those that live the longest matter most.
+    let mut sessions: Vec<Living> = analysis.credentials.iter().filter_map(|held| living(held, records)).collect();
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.until));
+    sessions.truncate(LISTED_MAX);
+    let gaps = analysis.not_recorded.iter().map(|gap| bounded(&format!("{}: {}", gap.what, gap.why)));
+    let not_recorded = left_out.first(gaps, "things are not recorded");
+    let addresses = left_out.first(analysis.addresses.iter().map(|address| bounded(address)), "addresses were used");
+    let data = left_out.first(data(analysis).into_iter(), "places were read");
+    let beside = left_out.first(beside(analysis, records).into_iter(), "credentials were used from these addresses");
+    let found = Hunted {
+        credentials,
+        footprint,
+        rotate,
+        tampering,
+        sessions,
+        data,
+        addresses,
+        beside,
+        not_recorded,
+        not_known: left_out.why,
+        events_read: records.len() as u64,
+        newest_at: analysis.covered.to.as_deref().and_then(moment),
+        ..Hunted::default()
+    };
+    (found, left_out.short)
+}
+
+/// Calls of the attacker's that worked and of which is not known what they were about.
+fn lost(analysis: &Analysis, records: &BTreeMap<String, String>, left_out: &mut LeftOut) {
+    let worked = analysis.actions.iter().filter(|action| action.outcome == Outcome::Succeeded);
+    let lost: Vec<&Action> =
+        worked.filter(|action| records.get(&*action.event_id).is_some_and(|text| has_lost(text))).collect();
+    if let Some(first) = lost.first() {
+        left_out.lacks(format!(
+            "What {} call(s) were given and gave back is too long for the record, so what they made or changed is not \
+             known: {} (event {}) is the first.",
+            lost.len(),
+            what(first),
+            first.event_id
+        ));
+    }
+}
+
+/// The credentials that the attacker has held: the stolen ones, then what lasts, then one session of everybody, then the
+/// other sessions. Those cost nothing to make, and one step contains all of the same user or role.
+fn credentials(analysis: &Analysis, left_out: &mut LeftOut) -> Vec<Reached> {
     let mut last_worked: HashMap<&str, DateTime<Utc>> = HashMap::new();
     for action in analysis.actions.iter().filter(|action| action.outcome == Outcome::Succeeded) {
         if let (Some(key), Some(at)) = (&action.access_key_id, action.at) {
@@ -84,48 +176,51 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> Hunted
         event_id: held.reached_by.as_ref().map(|by| by.event_id.to_string()),
         last_worked_at: held.access_key_id.as_deref().and_then(|key| last_worked.get(key).copied()),
     };
-    let mut not_known: Vec<String> = analysis.cut.iter().chain(&analysis.unreadable).cloned().collect();
-    let credentials: Vec<Reached> = analysis.credentials.iter().take(CREDENTIALS_MAX).map(reached).collect();
-    if analysis.credentials.len() > CREDENTIALS_MAX {
-        not_known.push(format!("More credentials were reached than are listed ({CREDENTIALS_MAX})."));
+    let all: Vec<Reached> = analysis.credentials.iter().map(reached).collect();
+    let mut seen: BTreeSet<Option<(&str, &str)>> = BTreeSet::new();
+    let one_more = |one: &Reached, first: bool| one.how.is_some() && one.is_session() && !first;
+    let more: Vec<bool> = all.iter().map(|one| one_more(one, !one.is_session() || seen.insert(one.whose()))).collect();
+    let rank = |at: usize| (more[at], all[at].how.is_some() && all[at].is_session());
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|at| rank(*at));
+    let cut = order.split_off(order.len().min(CREDENTIALS_MAX));
+    let vital = cut.iter().filter(|at| !more[**at]).count();
+    if vital > 0 {
+        left_out.lacks(format!("{vital} more credentials were reached than are listed ({CREDENTIALS_MAX})."));
     }
-    let touched = || analysis.footprint.iter().filter(|resource| resource.effect != Effect::Read);
-    if touched().count() > TRACES_MAX {
-        not_known.push(format!("More was made and changed than is listed ({TRACES_MAX} resources)."));
+    if cut.len() > vital {
+        left_out.why.push(format!(
+            "{} more sessions were reached than are listed, of users and roles of which others are: what revokes those \
+             revokes these.",
+            cut.len() - vital
+        ));
     }
-    let rotate = analysis.rotate.iter().take(LISTED_MAX).map(|read| Proved {
-        what: bounded(&format!("{} {}", read.resource_type, read.id)),
-        event_id: read.evidence.first().cloned().unwrap_or_default(),
-    });
-    let named: HashMap<&str, &Action> = analysis.actions.iter().map(|action| (&*action.event_id, action)).collect();
-    let tampering = analysis.tampering.iter().take(LISTED_MAX).map(|id| Proved {
-        what: named.get(id.as_ref()).map(|action| what(action)).unwrap_or_default(),
-        event_id: id.to_string(),
-    });
-    Hunted {
-        credentials,
-        footprint: touched().take(TRACES_MAX).map(trace).collect(),
-        not_known,
-        rotate: rotate.collect(),
-        tampering: tampering.collect(),
-        sessions: analysis.credentials.iter().filter_map(|held| living(held, records)).take(LISTED_MAX).collect(),
-        off: [].into(),
-        data: data(analysis),
-        addresses: analysis.addresses.iter().take(LISTED_MAX).map(|address| bounded(address)).collect(),
-        beside: beside(analysis, records),
-        not_recorded: analysis
-            .not_recorded
-            .iter()
-            .take(LISTED_MAX)
-            .map(|gap| bounded(&format!("{}: {}", gap.what, gap.why)))
-            .collect(),
-        without_password: [].into(),
-        devices_off: [].into(),
-        without_token: [].into(),
-        ended: [].into(),
-        events_read: records.len() as u64,
-        newest_at: analysis.covered.to.as_deref().and_then(moment),
+    order.sort_unstable();
+    order.into_iter().map(|at| all[at].clone()).collect()
+}
+
+/// What the attacker made, changed or deleted; where that is too much, some of each kind, and first of those on which
+/// containment acts.
+fn traces(analysis: &Analysis, left_out: &mut LeftOut) -> Vec<Trace> {
+    let touched: Vec<&Resource> =
+        analysis.footprint.iter().filter(|resource| resource.effect != Effect::Read).collect();
+    let mut of_kind: HashMap<&str, usize> = HashMap::new();
+    let mut ranks: Vec<(bool, usize)> = Vec::with_capacity(touched.len());
+    for resource in &touched {
+        let kind = resource.resource_type.as_str();
+        let place = of_kind.entry(kind).or_default();
+        *place += 1;
+        ranks.push((!VITAL.iter().any(|vital| kind.starts_with(vital)), *place));
     }
+    let mut order: Vec<usize> = (0..touched.len()).collect();
+    order.sort_by_key(|at| ranks[*at]);
+    if order.len() > TRACES_MAX {
+        let more = order.len() - TRACES_MAX;
+        left_out.lacks(format!("{more} more resources were made and changed than are listed ({TRACES_MAX})."));
+        order.truncate(TRACES_MAX);
+    }
+    order.sort_unstable();
+    order.into_iter().map(|at| trace(touched[at])).collect()
 }
 
 /// Where the attacker has read data, other than secrets: those are to be changed, and have a list of their own.
@@ -151,7 +246,7 @@ fn data(analysis: &Analysis) -> Vec<Proved> {
         let what = bounded(&format!("{place}, {calls} call(s){named}"));
         Proved { what, event_id: event_id.to_owned() }
     };
-    places.into_iter().map(line).take(LISTED_MAX).collect()
+    places.into_iter().map(line).collect()
 }
 
 /// Credentials that cannot be reached from the stolen ones, as far as is known, and were used from the same places as
@@ -181,7 +276,7 @@ fn beside(analysis: &Analysis, records: &BTreeMap<String, String>) -> Vec<Proved
             event_id: id.clone(),
         });
     }
-    found.into_values().take(LISTED_MAX).collect()
+    found.into_values().collect()
 }
 
 fn bounded(text: &str) -> String {
@@ -222,15 +317,26 @@ fn living(held: &Held, records: &BTreeMap<String, String>) -> Option<Living> {
     Some(Living { access_key_id: bounded(key), until: at + seconds.map_or(longest, TimeDelta::seconds) })
 }
 
-/// The attacker's newest calls that AWS has let through or denied, the earliest first. A call that failed for
-/// another reason says nothing about whether the credential still works.
+/// What AWS says to whoever it does not know: such a call has not come far enough to be let through or denied.
+const UNKNOWN_CALLER: [&str; 10] = [
+    "ExpiredToken",
+    "InvalidClientTokenId",
+    "UnrecognizedClient",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "InvalidSignature",
+    "IncompleteSignature",
+    "AuthFailure",
+    "RequestExpired",
+    "Failed authentication",
+];
+
+/// The attacker's newest calls, the earliest first. One that failed for another reason than a denial may have been let
+/// through, and says why it failed.
 pub fn calls(analysis: &Analysis) -> Vec<Call> {
     let judged = analysis.actions.iter().filter(|action| action.who == Who::Attacker).filter_map(|action| {
-        let worked = match action.outcome {
-            Outcome::Succeeded => true,
-            Outcome::Denied => false,
-            Outcome::Failed => return None,
-        };
+        let unknown = || UNKNOWN_CALLER.iter().any(|code| action.error.contains(code));
+        let error = (action.outcome == Outcome::Failed && !unknown()).then(|| bounded(&action.error));
         Some(Call {
             at: action.at?,
             event_id: action.event_id.to_string(),
@@ -238,44 +344,20 @@ pub fn calls(analysis: &Analysis) -> Vec<Call> {
             access_key_id: action.access_key_id.as_ref().map(|key| bounded(key)),
             principal: bounded(&action.principal),
             region: bounded(&action.region),
-            worked,
+            worked: action.outcome == Outcome::Succeeded,
+            error,
         })
     });
-    // Thousands of calls that are denied cost an attacker nothing: they must not push out the one that worked.
-    let (mut worked, denied): (Vec<Call>, Vec<Call>) = judged.partition(|call| call.worked);
+    // Thousands of calls that do not work cost an attacker nothing: they must not push out the one that did.
+    let (mut worked, others): (Vec<Call>, Vec<Call>) = judged.partition(|call| call.worked);
+    let (failed, denied): (Vec<Call>, Vec<Call>) = others.into_iter().partition(|call| call.error.is_some());
     worked.drain(..worked.len().saturating_sub(CALLS_MAX));
-    worked.extend_from_slice(&denied[denied.len().saturating_sub(CALLS_MAX)..]);
+    for rest in [failed, denied] {
+        worked.extend_from_slice(&rest[rest.len().saturating_sub(CALLS_MAX)..]);
+    }
     worked.sort_by_key(|call| call.at);
     worked
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_call_that_worked_does_not_drown_in_those_that_were_denied() {
-        let key = "AKIAIOSFODNN7EXAMPLE";
-        let record = |n: usize, denied: bool| {
-            let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(n).unwrap());
-            let id = format!("e{n:05}");
-            let record = json!({
-                "eventID": id, "eventTime": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-                "eventSource": "iam.amazonaws.com", "eventName": "CreateUser", "awsRegion": "us-east-1",
-                "recipientAccountId": "111122223333", "sourceIPAddress": "203.0.113.7", "userAgent": "x", "readOnly": false,
-                "errorCode": denied.then_some("AccessDenied"),
-                "userIdentity": {"type": "IAMUser", "principalId": "AIDACI", "userName": "ci", "accessKeyId": key,
-                    "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
-            });
-            (id, record.to_string())
-        };
-        let records: BTreeMap<String, String> = (0..CALLS_MAX + 10).map(|n| record(n, n != 3)).collect();
-        let question = Question { credentials: vec![key.into()], ..Question::default() };
-        let calls = calls(&analyse(&question, &records));
-        assert_eq!(calls.len(), CALLS_MAX + 1);
-        assert!(calls[0].worked && calls[0].event_id == "e00003");
-        assert!(calls.windows(2).all(|pair| pair[0].at <= pair[1].at));
-    }
-}
+mod tests;

@@ -19,8 +19,10 @@ pub enum Pivot {
     AccessKey(String),
     /// The user's name, or the session's.
     Username(String),
-    /// What the call names: by name, by id or by ARN.
+    /// What the call names: by name, by id or by ARN. The history knows the names of some kinds only.
     Resource(String),
+    /// The call itself.
+    Call(String),
 }
 
 /// One question to the history of one Region.
@@ -38,6 +40,7 @@ impl fmt::Display for Pivot {
             Self::AccessKey(value) => write!(f, "access key {value}"),
             Self::Username(value) => write!(f, "user name {value}"),
             Self::Resource(value) => write!(f, "resource {value}"),
+            Self::Call(value) => write!(f, "call {value}"),
         }
     }
 }
@@ -63,8 +66,12 @@ pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
     for key in &analysis.asked.credentials {
         add(Pivot::AccessKey(key.clone()), None);
     }
-    for name in names {
+    for name in names.iter().chain(&analysis.sessions) {
         add(Pivot::Username(name.clone()), None);
+    }
+    // Whoever takes a role names it by its ARN, in any Region.
+    for role in analysis.asked.principals.iter().filter(|arn| arn.contains(":role/")) {
+        add(Pivot::Resource(role.clone()), None);
     }
     // The history knows a session by its name too, and whoever mints one after the other keeps to one name: hundreds of
     // sessions are one question. A long-term key is asked about by itself: its user may have others.

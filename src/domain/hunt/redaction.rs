@@ -2,13 +2,21 @@
 //! sessions that it sees being made, and whoever reads the store must not get to use one.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::secret::scrub;
 use super::super::trail::record::moment;
 
-/// Longest record that is kept whole, in bytes.
+/// Longest record that is kept whole, in bytes. A longer one loses what it can spare, and no more than it has to.
 const RECORD_BYTES_MAX: usize = 64 << 10;
+/// Longest texts in one that is too long, in bytes; the second if it still is.
+const TEXTS_BYTES_MAX: [usize; 2] = [8 << 10, 512];
+/// Longest part of a record of which nothing else can be spared, in bytes.
+const PART_BYTES_MAX: usize = 8 << 10;
+/// Stands where a text stood that was too long.
+const TOO_LONG: &str = "[too long to keep]";
+/// A record has this where its parameters were too long, as `CloudTrail` itself writes it.
+const OMITTED: &str = r#""omitted":true"#;
 /// Members whose values are secrets, in lower case.
 const SECRET: [&str; 8] = [
     "sessiontoken",
@@ -36,8 +44,8 @@ pub struct Kept {
     pub text: String,
 }
 
-/// A record without what is secret; `None` when it is none, or has no id. One that is too long loses its
-/// parameters.
+/// A record without what is secret; `None` when it is none, or has no id. Of one that is too long the ids stay, and
+/// where not even they fit, [`has_lost`] says so of it.
 pub fn kept(text: &str) -> Option<Kept> {
     let mut record: Value = serde_json::from_str(text).ok()?;
     let member = |name: &str| record[name].as_str().map(str::to_owned);
@@ -48,11 +56,71 @@ pub fn kept(text: &str) -> Option<Kept> {
             clean(value, "");
         }
     }
-    if record.to_string().len() > RECORD_BYTES_MAX {
-        record["requestParameters"] = Value::Null;
-        record["responseElements"] = Value::Null;
+    for spare in SPARED {
+        if record.to_string().len() <= RECORD_BYTES_MAX {
+            break;
+        }
+        spare(&mut record);
     }
     Some(Kept { id, at, request_id, text: record.to_string() }).filter(|kept| kept.text.len() <= RECORD_BYTES_MAX)
+}
+
+/// Whether it is not known what the call was given and gave back, because that was too much for the record.
+pub fn has_lost(text: &str) -> bool {
+    text.contains(OMITTED)
+}
+
+/// What a record can spare, in this order.
+const SPARED: [fn(&mut Value); 5] = [
+    |record| shorten(record, "", TEXTS_BYTES_MAX[0]),
+    |record| shorten(record, "", TEXTS_BYTES_MAX[1]),
+    name_only,
+    |record| {
+        for part in ["requestParameters", "responseElements"] {
+            record[part] = json!({"omitted": true});
+        }
+    },
+    |record| {
+        if let Some(parts) = record.as_object_mut() {
+            parts.retain(|_, part| part.to_string().len() <= PART_BYTES_MAX);
+        }
+    },
+];
+
+/// Takes out the texts that are too long. A policy says who is let in: it stays as long as any of IAM's can be.
+fn shorten(value: &mut Value, name: &str, bytes_max: usize) {
+    match value {
+        Value::Object(members) => members.iter_mut().for_each(|(name, value)| shorten(value, name, bytes_max)),
+        Value::Array(values) => values.iter_mut().for_each(|value| shorten(value, name, bytes_max)),
+        Value::String(text) => {
+            let policy = name.to_ascii_lowercase().ends_with("policydocument");
+            if text.len() > if policy { TEXTS_BYTES_MAX[0] } else { bytes_max } {
+                *value = TOO_LONG.into();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Leaves of each thing in a list only what it is called, and that once where it is the same for all of them.
+fn name_only(value: &mut Value) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(name_only),
+        Value::Array(things) => {
+            let first = things.first().cloned().unwrap_or_default();
+            for (at, thing) in things.iter_mut().enumerate() {
+                let Value::Object(members) = thing else { continue };
+                members.retain(|name, value| value.is_string() && is_name(name) && (at == 0 || first[name] != *value));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a member says what a thing is called. Names in the DNS follow from what else there is.
+fn is_name(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    !lower.ends_with("dnsname") && ["name", "arn", "id", "identifier"].iter().any(|end| lower.ends_with(end))
 }
 
 fn clean(value: &mut Value, name: &str) {
@@ -98,11 +166,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_loses_its_parameters_and_what_is_no_record_is_left_out() {
-        let long = json!({"eventID": "e-1", "requestParameters": {"policyDocument": "a b ".repeat(40_000)}});
-        assert!(kept(&long.to_string()).unwrap().text.len() < 200);
+    fn what_is_too_long_loses_texts_first_and_what_is_no_record_is_left_out() {
+        let trust = json!({"Statement": []}).to_string();
+        let long = json!({"eventID": "e-1", "requestParameters": {"roleName": "door", "policyDocument": trust,
+            "tags": vec!["a b ".repeat(1_000); 40]}});
+        let text = kept(&long.to_string()).unwrap().text;
+        assert!(text.contains("door") && text.contains("Statement") && text.contains(TOO_LONG), "{text}");
+        assert!(!has_lost(&text) && text.len() < 2_000);
         for none in ["", "{", "{}", "[]", r#"{"eventID":""}"#, r#"{"eventID":7}"#] {
             assert_eq!(kept(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_thousand_instances_of_one_call_keep_their_ids() {
+        let instance = |n: usize| {
+            json!({"instanceId": format!("i-{n:017x}"), "imageId": "ami-0123456789abcdef0", "subnetId": "subnet-1",
+                "privateDnsName": format!("ip-10-0-{n}-1.ec2.internal"), "architecture": "x86_64",
+                "networkInterfaceSet": {"items": [{"networkInterfaceId": format!("eni-{n:017x}"), "status": "in-use"}]}})
+        };
+        let items: Vec<Value> = (0..1_000).map(instance).collect();
+        let run = json!({"eventID": "e-1", "eventName": "RunInstances", "userAgent": "x".repeat(70_000),
+            "responseElements": {"instancesSet": {"items": items}}});
+        let text = kept(&run.to_string()).unwrap().text;
+        assert!((0..1_000).all(|n| text.contains(&format!("\"i-{n:017x}\""))), "{}", text.len());
+        assert!(text.contains("ami-0123456789abcdef0") && !has_lost(&text));
+    }
+
+    #[test]
+    fn what_is_too_long_even_so_says_that_it_has_lost_something() {
+        let named: serde_json::Map<String, Value> = (0..9_000).map(|n| (format!("n{n}"), "value".into())).collect();
+        let call = json!({"eventID": "e-1", "eventName": "CreateStack", "requestParameters": named, "odd": named});
+        let text = kept(&call.to_string()).unwrap().text;
+        assert!(has_lost(&text) && text.contains("CreateStack"), "{text}");
     }
 }

@@ -96,6 +96,27 @@ pub enum PersonCommand {
         /// Why.
         reason: String,
     },
+    /// Say that one has done by hand what the bot may not.
+    SayDone {
+        /// Which step.
+        step: StepId,
+        /// What was done.
+        done: String,
+    },
+    /// Confirm that somebody else has.
+    ConfirmDone {
+        /// Which step.
+        step: StepId,
+        /// What names their word on the button.
+        shown: String,
+    },
+    /// Take that back.
+    TakeBackDone {
+        /// Which step.
+        step: StepId,
+        /// What names the word on the button.
+        shown: String,
+    },
     /// Say that one has looked at things that no event explains.
     LookAt {
         /// What names them on the button.
@@ -161,6 +182,9 @@ impl PersonCommand {
             Self::NotMe { .. } => "say that it was not them",
             Self::Unfreeze => "lift the freeze",
             Self::AcceptRisk { .. } => "accept the risk",
+            Self::SayDone { .. } => "say that it is done by hand",
+            Self::ConfirmDone { .. } => "confirm what was done by hand",
+            Self::TakeBackDone { .. } => "take back that it was done by hand",
             Self::LookAt { .. } => "look at what no event explains",
             Self::NameSubject { .. } => "name somebody",
             Self::Overrule { .. } => "say who it was",
@@ -188,6 +212,29 @@ impl PersonCommand {
             | Self::NotMe { request } => Some(*request),
             _ => None,
         }
+    }
+}
+
+/// What somebody tried, as the log keeps it when they are told no.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Attempt<'a> {
+    /// In words.
+    pub name: &'a str,
+    /// On which request.
+    pub request: Option<RequestId>,
+    /// The digest on the button that they pressed.
+    pub digest: Option<&'a str>,
+}
+
+impl<'a> From<&'a PersonCommand> for Attempt<'a> {
+    fn from(command: &'a PersonCommand) -> Self {
+        let digest = match command {
+            PersonCommand::Approve { digest_shown, .. }
+            | PersonCommand::BreakGlass { digest_shown, .. }
+            | PersonCommand::Deny { digest_shown, .. } => Some(digest_shown.as_str()),
+            _ => None,
+        };
+        Self { name: command.name(), request: command.request(), digest }
     }
 }
 

@@ -1,24 +1,28 @@
 //! The rules' answers: what follows from a command or a report, or why nothing does.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::command::{PersonCommand, Report};
+use super::command::{Attempt, PersonCommand, Report};
 use super::event::{Event, Outcome};
 use super::evolve::REFUSALS_KEPT;
 use super::execution::{answered, executing, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
-use super::{doors, eradication, freeze, hunting, inventory, logs, overruling, risk, together, watch, whole};
+use super::{
+    doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole,
+};
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
     Debt, Request, RequestState, check_break_glass, check_decide, check_request, check_responder, check_settle,
 };
-use crate::domain::id::{IncidentId, RequestId, StepId};
+use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::{ActionClass, Actor, Policy};
-use crate::domain::recusal::{check_impartial, recused};
+use crate::domain::policy::{ActionClass, Actor, PersonId, Policy};
+use crate::domain::recusal::{Recused, check_impartial, recused};
 use crate::domain::refusal::{Refusal, mention, moment};
 
 /// Waits between attempts to find out whose credential it is; after the last, people decide.
@@ -28,6 +32,9 @@ const IDENTIFY_WAITS_S: [i64; 9] = [2, 5, 15, 30, 60, 120, 180, 240, 300];
 const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 /// Longest reason, note or basis kept, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
+
+/// As many as a whole digest has.
+const DIGEST_CHARS_MAX: usize = 64;
 
 /// What decisions depend on, besides the incident.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +61,9 @@ pub fn decide(
 ) -> Result<Vec<Event>, Refusal> {
     if !incident.is_open() {
         return Err(Refusal::Closed(incident.id));
+    }
+    if !matches!(command, PersonCommand::NotMe { .. } | PersonCommand::Retract { .. } | PersonCommand::Unfreeze) {
+        freeze::check_undisputed(incident, actor, cx.policy)?;
     }
     match command {
         PersonCommand::Request { parts, nonce } => {
@@ -138,7 +148,7 @@ pub fn decide(
         PersonCommand::BreakGlass { request, digest_shown, target, reason } => {
             let alone = may_break_glass(incident, actor, request, &digest_shown, cx)?;
             let reason = needed(&reason)?;
-            let named = alone.iter().find(|r| r.id == request).map_or("", |r| r.target());
+            let named = alone.iter().find(|r| r.id == request).or(alone.first()).map_or("", |r| r.target());
             if target.trim() != named {
                 return Err(Refusal::NotTheTarget(named.to_owned()));
             }
@@ -167,12 +177,19 @@ pub fn decide(
             let reason = needed(&reason)?;
             risk::accept(incident, actor, shown, reason, cx)
         }
+        PersonCommand::SayDone { step, done } => {
+            let done = needed(&done)?;
+            hands::say(incident, actor, &step, done, cx)
+        }
+        PersonCommand::ConfirmDone { step, shown } => hands::confirm(incident, actor, &step, &shown, cx),
+        PersonCommand::TakeBackDone { step, shown } => hands::take_back(incident, actor, &step, &shown, cx),
         PersonCommand::LookAt { shown } => inventory::look(incident, actor, &shown, cx),
         PersonCommand::NameSubject { user } => {
             check_impartial(incident, cx.policy, actor)?;
             if incident.named.contains(&user) {
                 return Err(Refusal::Other(format!("{} is named in this incident already.", mention(&user))));
             }
+            check_enough_left(&user, &recused(incident, cx.policy), cx.policy)?;
             Ok(vec![Event::SubjectNamed { user, by: actor.user.clone() }])
         }
         PersonCommand::Overrule { word, reason } => {
@@ -202,6 +219,7 @@ pub fn decide(
         }
         PersonCommand::Close { outcome, note } => {
             check_impartial(incident, cx.policy, actor)?;
+            freeze::check(incident)?;
             close(incident, actor, outcome, &bounded(&note), cx)
         }
     }
@@ -233,7 +251,7 @@ pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Contex
 }
 
 /// Checks that somebody may let a request and its fellows run alone, before they are shown the form, and says
-/// which those are.
+/// which those are. Fellows that destroy something go on waiting for an approver.
 pub fn may_break_glass<'a>(
     incident: &'a Incident,
     actor: &Actor,
@@ -248,7 +266,11 @@ pub fn may_break_glass<'a>(
     freeze::check(incident)?;
     let (recused, shared) = (recused(incident, cx.policy), together::digest(incident, found));
     let fellows = together::members(incident, found).into_iter();
-    let alone: Vec<&Request> = fellows.filter(|r| r.state == RequestState::Pending || r.id == request).collect();
+    let alone = |r: &&Request| r.state == RequestState::Pending && !r.plan.action.destroys();
+    let mut alone: Vec<&Request> = fellows.filter(alone).collect();
+    if alone.is_empty() {
+        alone.push(found);
+    }
     for found in &alone {
         check_break_glass(cx.policy, &recused, found, actor, (digest_shown, &shared), cx.now)?;
         whole::check(incident, found)?;
@@ -275,6 +297,20 @@ fn settled(incident: &Incident, actor: &Actor, request: RequestId, cx: Context<'
     Ok(fellows.filter(|r| check_settle(cx.policy, &recused, r, actor).is_ok()).map(|r| r.id).collect())
 }
 
+/// Whoever is named can decide no more, and that is for good: it must not end all deciding.
+fn check_enough_left(user: &UserId, recused: &Recused, policy: &Policy) -> Result<(), Refusal> {
+    let named = policy.person(user);
+    let deciding = policy.people(&policy.approvers).into_iter().filter(|person| !recused.contains_key(person));
+    let left: BTreeSet<PersonId> = deciding.collect();
+    let quorum = policy.rules(ActionClass::Contain).quorum;
+    let after = left.len() - usize::from(left.contains(&named));
+    if left.contains(&named) && after < usize::from(quorum) {
+        let ask = policy.escalation.iter().cloned().collect();
+        return Err(Refusal::TooFewLeft { user: user.clone(), left: after, ask });
+    }
+    Ok(())
+}
+
 fn close(
     incident: &Incident,
     actor: &Actor,
@@ -285,6 +321,10 @@ fn close(
     if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !contained(incident, cx.playbook) {
         let left = missing(incident, cx.playbook).into_iter().map(|(step, _)| step.title).collect();
         return Err(Refusal::NotContained(left));
+    }
+    let lacking = quiet::lacking(incident, cx.playbook);
+    if outcome == Outcome::Resolved && note.is_empty() && !incident.sample && !lacking.is_empty() {
+        return Err(Refusal::NotEradicated(lacking));
     }
     if let Some(owing) = incident.requests.values().find(|r| r.glass.as_ref().is_some_and(|g| g.debt == Debt::Open)) {
         return Err(Refusal::DebtOpen(owing.id));
@@ -314,17 +354,20 @@ fn close(
 pub fn refused(
     incident: &Incident,
     actor: &Actor,
-    attempt: &str,
-    request: Option<RequestId>,
+    attempt: Attempt<'_>,
     refusal: &Refusal,
-    now: DateTime<Utc>,
+    cx: Context<'_>,
 ) -> Option<Event> {
     let times = incident.refused.get(&actor.user);
-    let full = times.is_some_and(|t| t.len() == REFUSALS_KEPT && now - t[0] < REFUSALS_WITHIN);
+    let full = times.is_some_and(|t| t.len() == REFUSALS_KEPT && cx.now - t[0] < REFUSALS_WITHIN);
+    // What is on a button is from outside.
+    let digest = attempt.digest.map(|digest| digest.chars().take(DIGEST_CHARS_MAX).collect());
     (!full).then(|| Event::AttemptRefused {
         by: actor.user.clone(),
-        attempt: attempt.to_owned(),
-        request,
+        attempt: attempt.name.to_owned(),
+        request: attempt.request,
+        digest,
+        policy_version: Some(cx.policy.version.clone()),
         refusal: refusal.clone(),
     })
 }

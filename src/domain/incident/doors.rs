@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::eradication::{Removal, done_by_attacker, keep_asked, removals, traces};
+use super::eradication::{Removal, done_by_attacker, keep_asked, removals_of, traces};
 use super::state::Incident;
 use super::steps::{Offer, Step};
 use crate::domain::action::{Action, RestoreTrustPolicy};
@@ -89,8 +89,9 @@ fn too_many_changes(role: &str) -> Offer {
 /// The steps that switch on again what records and watches.
 pub(super) fn logging_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
     let records = |removal: &Removal| matches!(removal.action, Action::StartLogging(_) | Action::EnableDetector(_));
+    let off = removals_of(incident, &["AWS::CloudTrail::Trail", "AWS::GuardDuty::Detector"]);
     let mut steps: Vec<Step> =
-        removals(incident).iter().filter(|removal| records(removal)).filter_map(|removal| removal.step(of)).collect();
+        off.iter().filter(|removal| records(removal)).filter_map(|removal| removal.step(of)).collect();
     keep_asked(incident, of, &mut steps);
     steps
 }

@@ -1,10 +1,14 @@
 //! What is to be removed and put back: from the footprint that the search has shown, in the order in which it goes. Only
 //! what the attacker has made is deleted; what was there before is put back; everything else is for people.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::TimeDelta;
 
+use super::scene::Scene;
 use super::state::Incident;
-use super::steps::{Offer, Step, in_force, steps as all_steps};
+use super::steps::{Offer, Step, contained, in_force, steps as all_steps};
+use super::verdict::{Gate, gate};
 use super::{estate, reached, started};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
@@ -61,28 +65,44 @@ impl Removal {
         })
     }
 
-    /// Whether it waits for containment. What takes something off that was there before tightens, and need not wait. What
-    /// runs for the attacker takes its role anew by itself, whatever is revoked: while it is there nothing is contained.
-    const fn waits(&self) -> bool {
-        !matches!(
-            self.action,
+    /// Whether its turn has come. What takes something off that was there before tightens, and waits for nothing. What runs
+    /// for the attacker takes its role anew by itself, whatever is revoked: while it is there nothing is contained. What
+    /// lets the attacker in anew has to go before the proof, or there is never one, and comes back while they can still act.
+    /// All else waits for the proof: it tells the attacker, and what it was is evidence.
+    fn may_go(&self, incident: &Incident, (contained, proven): (bool, bool)) -> bool {
+        match &self.action {
             Action::DetachPolicy(_)
-                | Action::DeleteInlinePolicy(_)
-                | Action::RemoveFromGroup(_)
-                | Action::RevokeIngress(_)
-                | Action::UnshareSnapshot(_)
-                | Action::StartLogging(_)
-                | Action::EnableDetector(_)
-                | Action::UnshareImage(_)
-                | Action::RemovePermissions(_)
-                | Action::DeleteFunctionUrl(_)
-                | Action::TerminateInstance(_)
-                | Action::StopScalingGroup(_)
-                | Action::CancelSpotRequest(_)
-                | Action::DeleteFunction(_)
-                | Action::RemoveRule(RemoveRule { put: false, .. })
-        )
+            | Action::DeleteInlinePolicy(_)
+            | Action::RemoveFromGroup(_)
+            | Action::RevokeIngress(_)
+            | Action::UnshareSnapshot(_)
+            | Action::StartLogging(_)
+            | Action::EnableDetector(_)
+            | Action::UnshareImage(_)
+            | Action::RemovePermissions(_)
+            | Action::DeleteFunctionUrl(_)
+            | Action::TerminateInstance(_)
+            | Action::StopScalingGroup(_)
+            | Action::CancelSpotRequest(_)
+            | Action::DeleteFleet(_)
+            | Action::RestoreLaunchTemplate(_)
+            | Action::DeleteFunction(_)
+            | Action::RemoveRule(RemoveRule { put: false, .. }) => true,
+            Action::DeleteRole(of) => proven || (contained && lets_in(incident, &of.role_name)),
+            Action::DeleteIdentityProvider(_)
+            | Action::DeleteTrustAnchor(_)
+            | Action::DeleteAnywhereProfile(_)
+            | Action::RestoreFunctionCode(_) => contained,
+            _ => proven,
+        }
     }
+}
+
+/// Whether the attacker has had a session of a role of theirs: whom it trusts is their word, and takes it again.
+fn lets_in(incident: &Incident, role: &str) -> bool {
+    let account = incident.account();
+    let here = |of: &str| account.as_ref().is_none_or(|account| account.as_str() == of);
+    reached::roles(incident).into_iter().any(|(of, name)| here(of) && name == role)
 }
 
 /// A name as a part of a step's name. The attacker chooses names: no two of them come to the same, and none is too long
@@ -101,24 +121,46 @@ pub(super) fn traces(incident: &Incident) -> impl Iterator<Item = &Trace> {
 }
 
 /// Whether it is there, and the attacker's alone.
-fn is_theirs(trace: &Trace) -> bool {
+pub(super) fn is_theirs(trace: &Trace) -> bool {
     trace.made_by_attacker && trace.state == State::Present
+}
+
+/// How many removals wait for the proof of containment, or for two people who accept that there is none.
+pub fn waiting(incident: &Incident, playbook: &Playbook) -> usize {
+    let turn = (contained(incident, playbook), gate(incident, playbook) != Gate::Shut);
+    removals(incident).iter().filter(|removal| !removal.may_go(incident, turn)).count()
 }
 
 /// Everything to remove or put back, in order.
 pub fn removals(incident: &Incident) -> Vec<Removal> {
-    let mut found: Vec<Removal> = traces(incident).flat_map(|trace| of_trace(incident, trace)).collect();
-    found.extend(started_by_theirs(incident));
+    let scene = Scene::of(incident);
+    let mut found: Vec<Removal> = traces(incident).flat_map(|trace| of_trace(&scene, trace)).collect();
+    found.extend(started_by_theirs(&scene));
+    in_order(found)
+}
+
+/// Those of resources of these kinds alone.
+pub(super) fn removals_of(incident: &Incident, kinds: &[&str]) -> Vec<Removal> {
+    let mut traces = traces(incident).filter(|trace| kinds.contains(&trace.resource_type.as_str())).peekable();
+    // Mostly there are none.
+    if traces.peek().is_none() {
+        return Vec::new();
+    }
+    let scene = Scene::of(incident);
+    in_order(traces.flat_map(|trace| of_trace(&scene, trace)).collect())
+}
+
+fn in_order(mut found: Vec<Removal>) -> Vec<Removal> {
     found.sort_by(|a, b| (a.rank, &a.suffix).cmp(&(b.rank, &b.suffix)));
     found.dedup_by(|a, b| a.suffix == b.suffix);
     found
 }
 
 /// Instances that a group or request of the attacker's has started, once it starts no more: before that it would replace them.
-fn started_by_theirs(incident: &Incident) -> impl Iterator<Item = Removal> {
+fn started_by_theirs(scene: &Scene<'_>) -> impl Iterator<Item = Removal> {
+    let incident = scene.incident;
     started::left(incident).into_iter().filter_map(move |((region, instance_id), by)| {
-        let starter = by.plan.action.target();
-        let trace = traces(incident).find(|t| t.made_by_attacker && t.region == region && t.id == starter)?;
+        let trace = scene.made_in(region, by.plan.action.target())?;
         let suffix = format!("instance.{region}.{instance_id}");
         let end = TerminateInstance { region: region.to_owned(), instance_id, incident: incident.id };
         Some(Removal::new(estate::RUNS, trace, &suffix, Action::TerminateInstance(end)))
@@ -127,16 +169,17 @@ fn started_by_theirs(incident: &Incident) -> impl Iterator<Item = Removal> {
 
 /// What the attacker has made or changed that the bot has no action for: type and id.
 pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
+    let scene = Scene::of(incident);
     let none = |trace: &&Trace| {
         let touched = is_theirs(trace) || (trace.state == State::Modified && !trace.made_by_attacker);
         let open = if trace.deeds.is_empty() || trace.made_by_attacker {
-            of_trace(incident, trace).is_empty() && !is_part(incident, trace)
+            of_trace(&scene, trace).is_empty() && !is_part(&scene, trace)
         } else {
             let open = match (estate::put_back(trace), estate::code(trace)) {
-                (None, None) => is_unanswered(incident, trace),
+                (None, None) => is_unanswered(&scene, trace),
                 _ => estate::leaves_more(trace),
             };
-            open && !goes_with_function(incident, trace)
+            open && !scene.goes_with_function(trace)
         };
         touched && open
     };
@@ -144,20 +187,18 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
 }
 
 /// Whether it goes with something else that is removed: a key or device of a user that the attacker has made.
-fn is_part(incident: &Incident, trace: &Trace) -> bool {
+fn is_part(scene: &Scene<'_>, trace: &Trace) -> bool {
     match trace.resource_type.as_str() {
-        "AWS::IAM::AccessKey" => key_owner(incident, trace).is_some_and(|user| made(incident, "AWS::IAM::User", &user)),
+        "AWS::IAM::AccessKey" => scene.owner_of(trace).is_some_and(|user| scene.is_theirs("AWS::IAM::User", &user)),
         // It is taken off whom it is on, and then deleted, as containment.
-        "AWS::IAM::VirtualMFADevice" if is_added(incident, &trace.id) => true,
+        "AWS::IAM::VirtualMFADevice" if is_added(scene.incident, &trace.id) => true,
         "AWS::IAM::ServiceSpecificCredential" if !trace.deeds.is_empty() => {
-            trace.deeds.iter().any(|deed| made(incident, "AWS::IAM::User", &deed.what))
+            trace.deeds.iter().any(|deed| scene.is_theirs("AWS::IAM::User", &deed.what))
         }
         // It hangs on a user or on nobody: in the first case it goes with the user.
-        "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => {
-            traces(incident).any(|other| other.resource_type == "AWS::IAM::User" && is_theirs(other))
-        }
+        "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => scene.has_theirs("AWS::IAM::User"),
         // A function's address goes with the function.
-        "AWS::Lambda::Url" => goes_with_function(incident, trace),
+        "AWS::Lambda::Url" => scene.goes_with_function(trace),
         _ => false,
     }
 }
@@ -170,50 +211,28 @@ fn is_added(incident: &Incident, serial_number: &str) -> bool {
     })
 }
 
-/// Whether the attacker has made this and it is there.
-fn made(incident: &Incident, resource_type: &str, name: &str) -> bool {
-    traces(incident).any(|t| t.resource_type == resource_type && bare_name(&t.id) == name && is_theirs(t))
-}
-
-/// Whether the function of an address or alias is the attacker's: the one of this name in the same Region.
-fn goes_with_function(incident: &Incident, part: &Trace) -> bool {
-    let name = bare_name(&part.id).split(':').next().unwrap_or_default();
-    let of_lambda = part.resource_type.starts_with("AWS::Lambda::");
-    of_lambda
-        && traces(incident).any(|t| {
-            t.resource_type == "AWS::Lambda::Function"
-                && (bare_name(&t.id), &t.region) == (name, &part.region)
-                && t.made_by_attacker
-        })
-}
-
-/// Whose a key is: what the call that made it says, else what the search says of the key.
-fn key_owner(incident: &Incident, trace: &Trace) -> Option<String> {
-    let made = trace.deeds.iter().find(|deed| deed.operation == "CreateAccessKey").map(|deed| deed.what.clone());
-    made.or_else(|| {
-        let (hunted, _) = incident.hunted.as_ref()?;
-        let reached = hunted.credentials.iter().find(|of| of.access_key_id.as_deref() == Some(&trace.id))?;
-        let arn = reached.principal.as_deref().filter(|arn| arn.contains(":user/"))?;
-        Some(bare_name(arn).to_owned())
-    })
-}
-
-fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
+fn of_trace(scene: &Scene<'_>, trace: &Trace) -> Vec<Removal> {
+    let incident = scene.incident;
     let name = bare_name(&trace.id).to_owned();
     let suffix = format!("{}.{name}", kind(trace));
     // The same name can stand in several Regions.
     let regional = |(rank, action)| {
         let mut suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
-        // Another step than the one that has stopped it.
-        if matches!(action, Action::DeleteScalingGroup(_)) {
-            suffix = format!("{}.deleted.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
+        // Other steps than the one that has stopped it.
+        let stage = match action {
+            Action::DeleteWarmPool(_) => Some("pool"),
+            Action::DeleteScalingGroup(_) => Some("deleted"),
+            _ => None,
+        };
+        if let Some(stage) = stage {
+            suffix = format!("{}.{stage}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
         }
         vec![Removal::new(rank, trace, &suffix, action)]
     };
     let one = |rank, action| vec![Removal::new(rank, trace, &suffix, action)];
     match (trace.resource_type.as_str(), is_theirs(trace)) {
         ("AWS::IAM::AccessKey", true) => {
-            let owner = key_owner(incident, trace).filter(|user| !made(incident, "AWS::IAM::User", user));
+            let owner = scene.owner_of(trace).filter(|user| !scene.is_theirs("AWS::IAM::User", user));
             let (Some(user_name), Ok(access_key_id)) = (owner, trace.id.parse()) else { return Vec::new() };
             one(0, Action::DeleteAccessKey(DeleteAccessKey { user_name, access_key_id }))
         }
@@ -233,14 +252,14 @@ fn of_trace(incident: &Incident, trace: &Trace) -> Vec<Removal> {
             vec![Removal::new(1, trace, &suffix, Action::DeleteIdentityProvider(provider))]
         }
         // Of a function that was there before; an address goes with a function that goes. That of an alias is for people.
-        ("AWS::Lambda::Url", true) if !goes_with_function(incident, trace) && !name.contains(':') => {
+        ("AWS::Lambda::Url", true) if !scene.goes_with_function(trace) && !name.contains(':') => {
             let region = trace.region.clone();
             regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name: name })))
         }
-        (_, true) => estate::removal(incident, trace).map_or_else(Vec::new, regional),
+        (_, true) => estate::removal(scene, trace).map_or_else(Vec::new, regional),
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
         (_, false) => match (estate::put_back(trace), estate::code(trace)) {
-            (None, None) => put_back(incident, trace, &name),
+            (None, None) => put_back(scene, trace, &name),
             (found, code) => {
                 let code = code.map(|action| {
                     let suffix = format!("{}.{}.{name}.{}", kind(trace), trace.region, action.kind());
@@ -265,11 +284,11 @@ fn policy_arn(incident: &Incident, trace: &Trace) -> Option<String> {
 }
 
 /// What undoes the attacker's deeds on something that was there before. What they have taken back themselves is left.
-fn put_back(incident: &Incident, trace: &Trace, name: &str) -> Vec<Removal> {
+fn put_back(scene: &Scene<'_>, trace: &Trace, name: &str) -> Vec<Removal> {
     let holder = holder(trace, name);
     let mut found = Vec::new();
     for (at, deed) in trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker) {
-        let Some((rank, action)) = undoing(incident, trace, holder.as_ref(), deed) else { continue };
+        let Some((rank, action)) = undoing(scene, trace, holder.as_ref(), deed) else { continue };
         if trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later)) {
             continue;
         }
@@ -280,7 +299,7 @@ fn put_back(incident: &Incident, trace: &Trace, name: &str) -> Vec<Removal> {
 }
 
 /// Whether the attacker has done something to it that nothing here takes back.
-fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
+fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
     let name = bare_name(&trace.id);
     let holder = holder(trace, name);
     trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker).any(|(at, deed)| {
@@ -300,7 +319,7 @@ fn is_unanswered(incident: &Incident, trace: &Trace) -> bool {
             || restored
             || is_quarantine(&deed.what)
             || estate::is_answered(trace, at)
-            || undoing(incident, trace, holder.as_ref(), deed).is_some()
+            || undoing(scene, trace, holder.as_ref(), deed).is_some()
             || trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later))
             || trace.deeds[..at].iter().any(|earlier| earlier.by_attacker && takes_back(earlier, deed));
         !settled
@@ -316,7 +335,7 @@ fn holder(trace: &Trace, name: &str) -> Option<Holder> {
     }
 }
 
-fn undoing(incident: &Incident, trace: &Trace, holder: Option<&Holder>, deed: &Deed) -> Option<(u8, Action)> {
+fn undoing(scene: &Scene<'_>, trace: &Trace, holder: Option<&Holder>, deed: &Deed) -> Option<(u8, Action)> {
     let what = || deed.what.clone();
     Some(match (deed.operation.as_str(), holder) {
         ("AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy", Some(holder)) if !is_quarantine(&deed.what) => {
@@ -325,11 +344,11 @@ fn undoing(incident: &Incident, trace: &Trace, holder: Option<&Holder>, deed: &D
         ("PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy", Some(holder)) => {
             (1, Action::DeleteInlinePolicy(DeleteInlinePolicy { holder: holder.clone(), policy_name: what() }))
         }
-        ("AddUserToGroup", Some(Holder::Group(group))) if !made(incident, "AWS::IAM::User", &deed.what) => {
+        ("AddUserToGroup", Some(Holder::Group(group))) if !scene.is_theirs("AWS::IAM::User", &deed.what) => {
             (1, Action::RemoveFromGroup(RemoveFromGroup { user_name: what(), group_name: group.clone() }))
         }
         ("CreatePolicyVersion", None) if trace.resource_type == "AWS::IAM::ManagedPolicy" => {
-            let policy_arn = policy_arn(incident, trace)?;
+            let policy_arn = policy_arn(scene.incident, trace)?;
             let theirs = done_by_attacker(trace, "CreatePolicyVersion").map(|deed| deed.what.clone());
             let also_theirs = theirs.filter(|version| *version != deed.what).collect();
             (1, Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn, version_id: what(), also_theirs }))
@@ -354,6 +373,7 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
         "PutRolePolicy" => "DeleteRolePolicy",
         "PutGroupPolicy" => "DeleteGroupPolicy",
         "CreatePolicyVersion" => "DeletePolicyVersion",
+        "CreateLaunchTemplateVersion" => "DeleteLaunchTemplateVersions",
         "AddUserToGroup" => "RemoveUserFromGroup",
         "EnableMFADevice" => "DeactivateMFADevice",
         "DeactivateMFADevice" => "EnableMFADevice",
@@ -361,20 +381,22 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
     };
     // The same again by the attacker is undone once.
     let again = deed.operation == later.operation && later.by_attacker;
-    (later.operation == opposite || again) && later.what == deed.what
+    (later.operation == opposite || again) && later.is_about(deed)
 }
 
 /// The steps of the playbook's step `of`, as far as their turn has come; and those that were ever asked for.
-pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> Vec<Step> {
+pub(super) fn steps(incident: &Incident, of: &PlaybookStep, playbook: &Playbook) -> Vec<Step> {
+    let turn = (contained(incident, playbook), gate(incident, playbook) != Gate::Shut);
     let mut steps: Vec<Step> = Vec::new();
     let mut open = 0;
-    for removal in removals(incident) {
+    let removals = removals(incident);
+    for removal in &removals {
         let Some(step) = removal.step(of) else { continue };
         let asked = incident.requests_for(&step.id).next().is_some();
-        if !asked && ((!contained && removal.waits()) || open == STEPS_MAX) {
+        if !asked && (!removal.may_go(incident, turn) || open == STEPS_MAX) {
             continue;
         }
-        open += usize::from(!is_done(incident, &step.id, &removal.action));
+        open += usize::from(!is_done_unless(incident, &step.id, &removal.action, || true));
         steps.push(step);
     }
     keep_asked(incident, of, &mut steps);
@@ -384,8 +406,9 @@ pub(super) fn steps(incident: &Incident, of: &PlaybookStep, contained: bool) -> 
 /// What was asked for stays, though the trail shows by now that it is gone.
 pub(super) fn keep_asked(incident: &Incident, of: &PlaybookStep, steps: &mut Vec<Step>) {
     let is_of = |id: &StepId| id.as_str().strip_prefix(of.id.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    let mut shown: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
     for request in incident.requests.values().filter(|request| is_of(&request.plan.step)) {
-        if steps.iter().any(|step| step.id == request.plan.step) {
+        if !shown.insert(request.plan.step.clone()) {
             continue;
         }
         let action = request.plan.action.clone();
@@ -396,19 +419,25 @@ pub(super) fn keep_asked(incident: &Incident, of: &PlaybookStep, steps: &mut Vec
 
 /// The removals that are not done, in order.
 pub fn left(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
-    let wanted: Vec<Action> = removals(incident).into_iter().map(|removal| removal.action).collect();
+    let removals = removals(incident);
+    let wanted = Wanted::of(&removals);
     let removal = |step: Step| match step.offer.clone() {
-        Offer::Action(action) if action.class() == ActionClass::Eradicate && wanted.contains(&action) => {
+        Offer::Action(action) if action.class() == ActionClass::Eradicate && wanted.has(&action) => {
             Some((step, action))
         }
         _ => None,
     };
     let steps = all_steps(incident, playbook).into_iter().filter_map(removal);
-    steps.filter(|(step, action)| !is_done(incident, &step.id, action)).collect()
+    steps.filter(|(step, action)| !is_done_unless(incident, &step.id, action, || true)).collect()
 }
 
 /// Whether a removal has been carried out, and no search since that is late enough shows the same again.
 pub fn is_done(incident: &Incident, step: &StepId, action: &Action) -> bool {
+    is_done_unless(incident, step, action, || removals(incident).iter().any(|removal| removal.action == *action))
+}
+
+/// The same, where it is known already what the search shows.
+fn is_done_unless(incident: &Incident, step: &StepId, action: &Action, shown: impl FnOnce() -> bool) -> bool {
     let Some(request) = in_force(incident, step) else { return false };
     let RequestState::Verified { at, .. } = &request.state else { return false };
     if action.class() == ActionClass::Contain {
@@ -420,7 +449,36 @@ pub fn is_done(incident: &Incident, step: &StepId, action: &Action) -> bool {
         return request.plan.action == *action;
     }
     let seen_since = incident.hunted.as_ref().is_some_and(|(_, hunted_at)| *hunted_at > *at + TRAIL_DELAY);
-    !(seen_since && removals(incident).iter().any(|removal| removal.action == *action))
+    !(seen_since && shown())
+}
+
+/// Removals by what they are about, to be asked for many times.
+struct Wanted<'a>(BTreeMap<(&'static str, &'a str, &'a str), Vec<&'a Action>>);
+
+impl<'a> Wanted<'a> {
+    fn of(removals: &'a [Removal]) -> Self {
+        let mut all: BTreeMap<_, Vec<&Action>> = BTreeMap::new();
+        for Removal { action, .. } in removals {
+            all.entry((action.kind(), action.region(), action.target())).or_default().push(action);
+        }
+        Self(all)
+    }
+
+    fn has(&self, action: &Action) -> bool {
+        let alike = self.0.get(&(action.kind(), action.region(), action.target()));
+        alike.is_some_and(|actions| actions.contains(&action))
+    }
+}
+
+/// Whether a role of the attacker's has been removed since they last got through: nobody has a session of it any more.
+pub(super) fn is_removed(incident: &Incident, role: &str) -> bool {
+    let got_through_at = incident.breach.as_ref().map(|breach| breach.at);
+    incident.requests.values().any(|request| match (&request.plan.action, &request.state) {
+        (Action::DeleteRole(of), RequestState::Verified { at, .. }) => {
+            of.role_name == role && Some(*at) > got_through_at
+        }
+        _ => false,
+    })
 }
 
 /// Whether an action takes back just what some calls have done.
@@ -431,5 +489,6 @@ const fn goes_by_events(action: &Action) -> bool {
             | Action::UnshareSnapshot(_)
             | Action::UnshareImage(_)
             | Action::RestoreFunctionCode(_)
+            | Action::RestoreLaunchTemplate(_)
     )
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::scene::Scene;
 use super::state::Incident;
 use crate::domain::action::{
-    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFunction, DeleteKeyPair, DeleteLaunchConfiguration,
-    DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, EnableDetector, RemovePermissions, RemoveRule,
-    RestoreFunctionCode, RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage,
-    UnshareSnapshot,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair,
+    DeleteLaunchConfiguration, DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool,
+    EnableDetector, RemovePermissions, RemoveRule, RestoreFunctionCode, RestoreLaunchTemplate, RevokeIngress,
+    StartLogging, StopScalingGroup, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
+use crate::domain::observation::Observation;
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::bare_name;
@@ -21,30 +23,40 @@ const UUID_CHARS: usize = 36;
 /// The turn of what runs.
 pub(super) const RUNS: u8 = 3;
 
-/// Whether AWS has shown that a group starts nothing any more and has nothing in it.
-fn is_stopped(incident: &Incident, region: &str, group: &str) -> bool {
-    incident.requests.values().any(|request| {
-        let of = |stop: &StopScalingGroup| stop.region == region && stop.group_name == group;
-        let stops = matches!(&request.plan.action, Action::StopScalingGroup(stop) if of(stop));
-        stops && matches!(request.state, RequestState::Verified { .. })
-    })
+/// What comes next for a group: it is stopped, and once AWS has shown that it starts nothing and has nothing in it, its
+/// warm pool goes where it had one, and then the group.
+fn of_group(incident: &Incident, region: String, group_name: String) -> (u8, Action) {
+    let verified = |wanted: &dyn Fn(&Action) -> bool| {
+        let done = |request: &&Request| matches!(request.state, RequestState::Verified { .. });
+        incident.requests.values().rev().find(|request| done(request) && wanted(&request.plan.action))
+    };
+    let stop = StopScalingGroup { region: region.clone(), group_name: group_name.clone() };
+    let Some(stopped) = verified(&|action| matches!(action, Action::StopScalingGroup(of) if *of == stop)) else {
+        // What starts others comes before them.
+        return (RUNS - 1, Action::StopScalingGroup(stop));
+    };
+    let had_pool = matches!(&stopped.plan.before, Observation::ScalingGroup(group) if group.warm_pool);
+    let pool = DeleteWarmPool { region: region.clone(), group_name: group_name.clone() };
+    if had_pool && verified(&|action| matches!(action, Action::DeleteWarmPool(of) if *of == pool)).is_none() {
+        return (RUNS + 1, Action::DeleteWarmPool(pool));
+    }
+    (RUNS + 1, Action::DeleteScalingGroup(DeleteScalingGroup { region, group_name }))
 }
 
 /// The removal of what the attacker has made, with its turn: an anchor lets in, and a profile only says whom to; instances
 /// act by themselves, functions are called, key pairs only let in.
-pub(super) fn removal(incident: &Incident, trace: &Trace) -> Option<(u8, Action)> {
+pub(super) fn removal(scene: &Scene<'_>, trace: &Trace) -> Option<(u8, Action)> {
+    let incident = scene.incident;
     let (region, name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
     Some(match trace.resource_type.as_str() {
         "AWS::EC2::Instance" => {
             (RUNS, Action::TerminateInstance(TerminateInstance { region, instance_id: name, incident: incident.id }))
         }
         "AWS::Lambda::Function" => (RUNS, Action::DeleteFunction(DeleteFunction { region, function_name: name })),
-        "AWS::AutoScaling::AutoScalingGroup" if is_stopped(incident, &region, &trace.id) => {
-            (4, Action::DeleteScalingGroup(DeleteScalingGroup { region, group_name: trace.id.clone() }))
-        }
-        // What starts others comes before them.
-        "AWS::AutoScaling::AutoScalingGroup" => {
-            (RUNS - 1, Action::StopScalingGroup(StopScalingGroup { region, group_name: trace.id.clone() }))
+        "AWS::AutoScaling::AutoScalingGroup" => of_group(incident, region, trace.id.clone()),
+        "AWS::EC2::EC2Fleet" | "AWS::EC2::SpotFleet" => {
+            let turn = if scene.has_answered_with_instances(trace) { RUNS + 1 } else { RUNS - 1 };
+            (turn, Action::DeleteFleet(DeleteFleet { region, fleet_id: name }))
         }
         "AWS::EC2::SpotInstanceRequest" => {
             (RUNS - 1, Action::CancelSpotRequest(CancelSpotRequest { region, request_id: name }))
@@ -82,7 +94,8 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
 }
 
 /// What others put right by making the same call again.
-const SET_ANEW: [&str; 11] = [
+const SET_ANEW: [&str; 12] = [
+    "ModifyLaunchTemplate",
     "ModifySecurityGroupRules",
     "PutEventSelectors",
     "PutFunctionConcurrency",
@@ -96,8 +109,9 @@ const SET_ANEW: [&str; 11] = [
     "UpdateTrail",
 ];
 /// What is put right by another call, each with that.
-const OPPOSITES: [(&str, &str); 10] = [
+const OPPOSITES: [(&str, &str); 11] = [
     ("AddPermission", "RemovePermission"),
+    ("CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions"),
     ("DeleteRolePermissionsBoundary", "PutRolePermissionsBoundary"),
     ("DeleteUserPermissionsBoundary", "PutUserPermissionsBoundary"),
     ("DetachGroupPolicy", "AttachGroupPolicy"),
@@ -116,7 +130,7 @@ pub(super) fn is_answered(trace: &Trace, at: usize) -> bool {
     let opposite = OPPOSITES.iter().find(|(of, _)| *of == operation).map(|(_, opposite)| *opposite);
     trace.deeds[at + 1..].iter().filter(|later| !later.by_attacker).any(|later| {
         (SET_ANEW.contains(&operation) && later.operation == operation)
-            || (opposite == Some(&later.operation) && later.what == deed.what)
+            || (opposite == Some(&later.operation) && later.is_about(deed))
     })
 }
 
@@ -126,8 +140,10 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
     theirs.any(|(at, deed)| match deed.operation.as_str() {
         "AddPermission"
         | "AuthorizeSecurityGroupIngress"
+        | "CreateLaunchTemplateVersion"
         | "EnableRule"
         | "ModifyImageAttribute"
+        | "ModifyLaunchTemplate"
         | "ModifySnapshotAttribute"
         | "PutRule"
         | "PutTargets"
@@ -138,6 +154,7 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
         // What they had put there themselves is nobody's loss.
         "RemovePermission" => !was_theirs(trace, at, "AddPermission"),
         "RemoveTargets" => !was_theirs(trace, at, "PutTargets"),
+        "DeleteLaunchTemplateVersions" => !was_theirs(trace, at, "CreateLaunchTemplateVersion"),
         _ => !is_answered(trace, at),
     })
 }
@@ -171,6 +188,24 @@ fn rule(trace: &Trace) -> Option<(u8, Action)> {
     let (region, rule_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
     (put || !target_ids.is_empty())
         .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
+}
+
+/// What they have done to a launch template: versions that they have added and nobody has deleted, and which version counts
+/// as the default, unless somebody else has chosen one since.
+fn template(trace: &Trace) -> Option<(u8, Action)> {
+    let added = added(trace, "CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions");
+    let theirs = |(at, deed): &(usize, &Deed)| {
+        deed.by_attacker && deed.operation == "ModifyLaunchTemplate" && !is_answered(trace, *at)
+    };
+    let changed = trace.deeds.iter().enumerate().filter(theirs);
+    let restore = RestoreLaunchTemplate {
+        region: trace.region.clone(),
+        launch_template_id: trace.id.clone(),
+        versions: added.iter().filter_map(|number| number.parse().ok()).collect(),
+        event_ids: changed.map(|(_, deed)| deed.event_id.clone()).collect(),
+    };
+    let some = !restore.versions.is_empty() || !restore.event_ids.is_empty();
+    some.then_some((RUNS - 1, Action::RestoreLaunchTemplate(restore)))
 }
 
 /// Whether the attacker has switched it off, and nobody on again since. A search that was made before these calls were
@@ -221,6 +256,7 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
             (1, Action::RevokeIngress(RevokeIngress { region, group_id: trace.id.clone(), event_ids }))
         }
         "AWS::Events::Rule" => rule(trace)?,
+        "AWS::EC2::LaunchTemplate" if trace.id.starts_with("lt-") => template(trace)?,
         _ => return None,
     })
 }

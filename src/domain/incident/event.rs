@@ -12,12 +12,14 @@ use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::athena::LogQuestion;
 use crate::domain::hunt::{Hunted, Swept};
-use crate::domain::id::{IncidentId, RequestId, UserId};
+use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::Word;
+
+pub use super::outcome::Outcome;
 
 use super::logs::{Bill, Brought, Estimate};
 use super::verdict::Judged;
@@ -65,6 +67,9 @@ pub enum Event {
         /// What it shows; absent when that is the same as before.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         found: Option<Box<Inventory>>,
+        /// When the look at it began; absent when it could not be looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began_at: Option<DateTime<Utc>>,
     },
     /// Somebody has looked at things that no event explains.
     ThingsLookedAt {
@@ -89,6 +94,41 @@ pub enum Event {
     },
     /// Two people, one of them an approver, have accepted it.
     RiskAccepted,
+    /// Somebody says that they have done by hand what the bot may not.
+    HandDone {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// What they did.
+        done: String,
+        /// Why the step was there.
+        about: Digest,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// Somebody else has looked, and says so too.
+    HandConfirmed {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// The account.
+        by: UserId,
+        /// The human.
+        person: PersonId,
+    },
+    /// Somebody took that back.
+    HandTakenBack {
+        /// Which step.
+        step: StepId,
+        /// It, for people.
+        title: String,
+        /// Who.
+        by: UserId,
+    },
     /// A responder asked for a search of CloudTrail's logs.
     LogsSearchAsked {
         /// Which, from 1.
@@ -264,6 +304,11 @@ pub enum Event {
         /// What could not be read, a sentence each.
         unread: Vec<String>,
     },
+    /// What was put in place could be read before, and now it cannot: whether it holds is not known.
+    ContainmentUnread {
+        /// Which, and why.
+        unread: Vec<Lost>,
+    },
     /// Another request for the same step has taken its place.
     RequestSuperseded {
         /// What.
@@ -412,6 +457,12 @@ pub enum Event {
         attempt: String,
         /// On which request.
         request: Option<RequestId>,
+        /// The digest on the button that they pressed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
+        /// By which rules.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy_version: Option<String>,
         /// What they were told.
         refusal: Refusal,
     },
@@ -426,55 +477,11 @@ pub enum Event {
     },
 }
 
-/// A containment that AWS does not show any more.
+/// A containment that AWS does not show any more, or that cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Lost {
     /// What had put it in place.
     pub request: RequestId,
     /// What AWS shows instead.
     pub why: String,
-}
-
-/// How an incident ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// The credential was stolen, and it is dealt with.
-    Resolved,
-    /// It was not stolen.
-    FalsePositive,
-    /// Another incident covers it.
-    Duplicate,
-    /// A drill or a sample.
-    Exercise,
-}
-
-impl Outcome {
-    /// All of them, in the order shown.
-    pub const ALL: [Self; 4] = [Self::Resolved, Self::FalsePositive, Self::Duplicate, Self::Exercise];
-
-    /// As people type it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Resolved => "resolved",
-            Self::FalsePositive => "false-positive",
-            Self::Duplicate => "duplicate",
-            Self::Exercise => "exercise",
-        }
-    }
-
-    /// As people read it.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Resolved => "Resolved",
-            Self::FalsePositive => "False positive",
-            Self::Duplicate => "Duplicate",
-            Self::Exercise => "Exercise",
-        }
-    }
-
-    /// From what people type.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|o| o.as_str().eq_ignore_ascii_case(text))
-    }
 }

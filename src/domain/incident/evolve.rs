@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::event::{Event, Lost};
+use super::hands::Hand;
 use super::inventory::Taken;
 use super::logs;
 use super::overruling::Overruled;
+use super::quiet::{self, Quiet};
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
@@ -15,6 +17,7 @@ use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::inventory::Inventory;
 use crate::domain::observation::KeyStatus;
+use crate::domain::policy::ActionClass;
 use crate::domain::stored::Record;
 
 /// Newest refused attempts whose times are kept for each person: what their limit needs.
@@ -55,8 +58,10 @@ fn open(record: &Record) -> Option<Incident> {
         swept: None,
         inventory: Taken::default(),
         logs: Vec::new(),
+        quiet: Quiet::default(),
         verdict: None,
         breach: None,
+        hands: [].into(),
         risk: None,
         compromise: None,
         overruled: Vec::new(),
@@ -65,6 +70,8 @@ fn open(record: &Record) -> Option<Incident> {
         named: [].into(),
         freeze: None,
         requests: [].into(),
+        by_step: [].into(),
+        undoing: [].into(),
         uploads: [].into(),
         watch: None,
         new_keys: [].into(),
@@ -82,6 +89,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     incident.version += 1;
     record.hash().clone_into(&mut incident.head);
     let at = record.at;
+    quiet::note(incident, &record.event, at);
     if let Event::AttemptRefused { by, .. } = &record.event {
         note_refusal(incident, by, at);
         return;
@@ -95,7 +103,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         incident.swept = Some((swept.clone(), at));
         return;
     }
-    if let Event::InventoryTaken { found } = &record.event {
+    if let Event::InventoryTaken { found, .. } = &record.event {
         note_inventory(incident, found.as_deref(), at);
         return;
     }
@@ -106,6 +114,13 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
         | Event::TrailSwept { .. } => {}
+        Event::ContainmentUnread { unread } => {
+            for Lost { request, why } in unread {
+                if let Some(request) = incident.requests.get_mut(request) {
+                    request.unread = Some((at, why.clone()));
+                }
+            }
+        }
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
             let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
@@ -132,9 +147,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.reach_wanted_at = None;
         }
         Event::TrailHunted { found } => {
-            let before = incident.hunted.as_ref().map(|(before, _)| before);
-            let more = found.footprint.len() > before.map_or(0, |before| before.footprint.len());
-            if more || !found.new_since(before).is_empty() {
+            if found.shows_more_than(incident.hunted.as_ref().map(|(before, _)| before)) {
                 incident.found_new_at = Some(at);
             }
             incident.hunted = Some(((**found).clone(), at));
@@ -157,6 +170,21 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             if let Some(risk) = &mut incident.risk {
                 risk.accepted_at.get_or_insert(at);
             }
+        }
+        Event::HandDone { step, title, done, about, by, person } => {
+            let (by, person) = (by.clone(), person.clone());
+            let (title, done, about) = (title.clone(), done.clone(), about.clone());
+            incident.hands.insert(step.clone(), Hand { title, done, about, by, person, at, confirmed: None });
+        }
+        Event::HandConfirmed { step, by, .. } => {
+            if let Some(hand) = incident.hands.get_mut(step) {
+                hand.confirmed = Some((by.clone(), at));
+                put_in_place(incident, at);
+            }
+        }
+        Event::HandTakenBack { step, .. } => {
+            incident.hands.remove(step);
+            incident.risk = None;
         }
         Event::ThingsLookedAt { by, things } => {
             incident.inventory.looked_at.extend(things.iter().map(|thing| (thing.clone(), by.clone())));
@@ -207,7 +235,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
                 asked: asked.clone(),
                 ..Request::new(*request, (**plan).clone(), digest.clone(), by.clone(), at)
             };
-            incident.requests.insert(*request, made);
+            incident.add(made);
             // Whoever acts first leads until somebody else takes it.
             incident.lead.get_or_insert_with(|| by.clone());
         }
@@ -238,15 +266,31 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ExecutionFailed { request, .. }
         | Event::ExecutionUnknown { request, .. } => move_request(incident, *request, &record.event, at),
     }
-    if let Event::Verified { no_op, .. } = record.event {
-        incident.watch = Some(Watch { since: at, checks: 0 });
-        // What was accepted was the containment as it stood.
-        incident.risk = None;
+    if let Event::Verified { request, no_op } = record.event {
+        note_change(incident, request, at);
         if !no_op {
             // What was read about the credential before the change is out of date.
             incident.search = wanted(at);
         }
     }
+}
+
+/// AWS was changed. A removal leaves the containment as it was, with what was proved or accepted of it; but once the attacker
+/// has got through, it may be what let them in, and is judged like a containment.
+fn note_change(incident: &mut Incident, request: RequestId, at: DateTime<Utc>) {
+    let is_removal =
+        incident.requests.get(&request).is_some_and(|request| request.plan.action.class() == ActionClass::Eradicate);
+    let failed = incident.verdict.as_ref().is_some_and(|(last, _)| matches!(last.verdict, Verdict::Failed { .. }));
+    match &mut incident.watch {
+        Some(watch) if is_removal && !failed => (watch.changed_at, watch.checks) = (at, 0),
+        _ => put_in_place(incident, at),
+    }
+}
+
+/// The containment is another from now on. What was accepted was the one that stood.
+fn put_in_place(incident: &mut Incident, at: DateTime<Utc>) {
+    incident.watch = Some(Watch { since: at, changed_at: at, checks: 0 });
+    incident.risk = None;
 }
 
 /// An inventory that shows the same as before is no change of the incident.
@@ -264,11 +308,13 @@ fn note_check(incident: &mut Incident, held: &[RequestId], lost: &[Lost], new_ke
     for id in held {
         if let Some(request) = incident.requests.get_mut(id) {
             request.held(at);
+            request.unread = None;
         }
     }
     for Lost { request, why } in lost {
         if let Some(request) = incident.requests.get_mut(request) {
             request.lost.get_or_insert_with(|| (at, why.clone()));
+            request.unread = None;
         }
     }
     incident.new_keys.extend(new_keys.iter().cloned());

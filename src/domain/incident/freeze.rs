@@ -6,7 +6,7 @@ use super::event::Event;
 use super::state::Incident;
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
-use crate::domain::policy::{Actor, PersonId, Standing};
+use crate::domain::policy::{Actor, PersonId, Policy, Standing};
 use crate::domain::recusal::recused;
 use crate::domain::refusal::{Refusal, mention};
 
@@ -15,6 +15,16 @@ pub(super) fn check(incident: &Incident) -> Result<(), Refusal> {
     match incident.freeze.as_ref().and_then(|freeze| freeze.disputed.iter().next()) {
         None => Ok(()),
         Some((by, request)) => Err(Refusal::Frozen { by: by.clone(), request: *request }),
+    }
+}
+
+/// Refuses those in whose name something was done that they did not do: the account may still be in other hands. To
+/// say so again and to take a yes back stay open to them.
+pub(super) fn check_undisputed(incident: &Incident, actor: &Actor, policy: &Policy) -> Result<(), Refusal> {
+    let disputed = incident.freeze.iter().flat_map(|freeze| &freeze.disputed);
+    match disputed.into_iter().find(|(user, _)| policy.person(user) == actor.person) {
+        None => Ok(()),
+        Some((_, request)) => Err(Refusal::Disputed(*request)),
     }
 }
 

@@ -10,6 +10,7 @@ use super::steps::contained;
 use super::verdict::{Judged, judge};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Swept};
+use crate::domain::trail::named::Named;
 
 /// How long after something new, and how often until then.
 const CADENCE_MIN: [(i64, i64); 2] = [(30, 1), (2 * 60, 5)];
@@ -22,10 +23,37 @@ const AFTER_REACH: TimeDelta = TimeDelta::seconds(30);
 /// sets the time of compromise: without any time, all that it ever did would be the thief's.
 pub const SEEN_LATE: TimeDelta = TimeDelta::hours(1);
 
-/// From when on the credential is taken to be in other hands; `None` while nobody knows.
+/// From when on the credential is taken to be in other hands; `None` while nobody knows. Without a key all that somebody
+/// does counts: then the opening of the incident says as much as an alert would.
 pub fn since(incident: &Incident) -> Option<DateTime<Utc>> {
     let stolen_at = incident.compromise.as_ref().map(|set| set.at);
-    stolen_at.or_else(|| incident.first_seen_at().map(|seen_at| seen_at - SEEN_LATE))
+    let opened_at = incident.subject.access_key.is_none().then_some(incident.opened_at);
+    stolen_at.or_else(|| incident.first_seen_at().or(opened_at).map(|seen_at| seen_at - SEEN_LATE))
+}
+
+/// Who is taken for stolen when no key is known: the user, in the console and with any key, the session that was named, or
+/// all sessions of the role.
+pub fn assumed(incident: &Incident) -> Option<Named> {
+    let found = incident.identification().filter(|_| incident.subject.access_key.is_none())?;
+    let (account, name) = (incident.account()?, found.name.as_deref()?);
+    let arn = match (found.kind, &found.session_name) {
+        (PrincipalKind::IamUser | PrincipalKind::FederatedUser, _) => format!("arn:aws:iam::{account}:user/{name}"),
+        (PrincipalKind::AssumedRole, Some(session)) => {
+            format!("arn:aws:sts::{account}:assumed-role/{name}/{session}")
+        }
+        (PrincipalKind::AssumedRole, None) => format!("arn:aws:iam::{account}:role/{name}"),
+        _ => return None,
+    };
+    // A session goes by its name; its role's unique id is that of all others too.
+    let is_session = found.kind == PrincipalKind::AssumedRole && found.session_name.is_some();
+    let unique_id = found.unique_id.clone().filter(|_| !is_session);
+    let named: Option<Named> = found.arn.clone().filter(|_| !is_session).unwrap_or(arn).parse().ok();
+    named.map(|named| named.with_unique_id(unique_id))
+}
+
+/// Addresses from which an alert has seen the credential used.
+pub fn suspects(incident: &Incident) -> Vec<String> {
+    incident.findings.values().filter_map(|finding| finding.remote_address.clone()).collect()
 }
 
 /// Whether what such a principal did can be followed through the trail.
@@ -50,8 +78,8 @@ pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
     if let Some(told_at) = incident.told_at.filter(|_| incident.told_at != swept.told_at) {
         return Some(told_at);
     }
-    let contained_at = incident.watch.map(|watch| watch.since);
-    let news_at = [incident.found_new_at, contained_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
+    let changed_at = incident.watch.map(|watch| watch.changed_at);
+    let news_at = [incident.found_new_at, changed_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
     let age = *swept_at - news_at;
     let every = CADENCE_MIN.into_iter().find(|(until, _)| age < TimeDelta::minutes(*until));
     Some(*swept_at + every.map_or(AT_REST, |(_, every)| TimeDelta::minutes(every)))

@@ -47,7 +47,8 @@ pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
     if *again {
         return Some(*taken_at);
     }
-    let news_at = incident.found_new_at.map_or(incident.opened_at, |at| at.max(incident.opened_at));
+    let changed_at = incident.watch.map(|watch| watch.changed_at);
+    let news_at = [incident.found_new_at, changed_at].into_iter().flatten().fold(incident.opened_at, DateTime::max);
     Some(*taken_at + if *taken_at - news_at < FIRST { EVERY } else { AT_REST })
 }
 
@@ -64,7 +65,7 @@ pub(super) fn take(incident: &Incident, found: Inventory, cx: Context<'_>) -> Ve
     let last = incident.inventory.found.as_deref();
     let found = found.over(last, |thing| incident.inventory.looked_at.contains_key(&thing.key()));
     let news = last.is_none_or(|last| !last.says_the_same(&found));
-    vec![Event::InventoryTaken { found: news.then(|| Box::new(found)) }]
+    vec![Event::InventoryTaken { began_at: found.began_at, found: news.then(|| Box::new(found)) }]
 }
 
 /// What no event explains and nobody has looked at, what lets somebody in first.

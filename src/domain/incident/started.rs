@@ -1,7 +1,7 @@
 //! Instances that something of the attacker's has started: AWS itself has made the call, so no search shows them as
 //! theirs. Which they are stands in the before-image of the change that has stopped what starts them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::Incident;
 use crate::domain::action::Action;
@@ -23,13 +23,13 @@ pub fn instances(incident: &Incident) -> BTreeMap<(&str, String), &Request> {
 
 /// Those that are not known to have ended.
 pub fn left(incident: &Incident) -> BTreeMap<(&str, String), &Request> {
+    let terminated = incident.requests.values().filter_map(|request| match (&request.state, &request.plan.action) {
+        (RequestState::Verified { .. }, Action::TerminateInstance(of)) => Some(of.instance_id.as_str()),
+        _ => None,
+    });
+    let terminated: BTreeSet<&str> = terminated.collect();
     let ended = |id: &str| {
-        let terminated = |request: &Request| {
-            let verified = matches!(request.state, RequestState::Verified { .. });
-            verified && matches!(&request.plan.action, Action::TerminateInstance(of) if of.instance_id == id)
-        };
-        incident.hunted.as_ref().is_some_and(|(found, _)| found.ended.contains(id))
-            || incident.requests.values().any(terminated)
+        incident.hunted.as_ref().is_some_and(|(found, _)| found.ended.contains(id)) || terminated.contains(id)
     };
     instances(incident).into_iter().filter(|((_, id), _)| !ended(id)).collect()
 }

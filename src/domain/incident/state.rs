@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
+use super::hands::Hand;
 use super::inventory::Taken;
 use super::logs::LogSearch;
 use super::overruling::Overruled;
+use super::quiet::Quiet;
 use super::risk::Risk;
 use super::verdict::Judged;
 use crate::domain::alert::{AlertSource, Severity};
@@ -67,10 +69,14 @@ pub struct Incident {
     pub inventory: Taken,
     /// Searches of CloudTrail's logs, oldest first.
     pub logs: Vec<LogSearch>,
+    /// The sweeps that have found nothing new.
+    pub quiet: Quiet,
     /// What the evidence says about the containment, and since when.
     pub verdict: Option<(Box<Judged>, DateTime<Utc>)>,
     /// The last call of the attacker's that has worked in spite of a containment.
     pub breach: Option<Box<Call>>,
+    /// What people say they have done by hand, by step.
+    pub hands: BTreeMap<StepId, Hand>,
     /// Who accepts the risk of the containment as it is.
     pub risk: Option<Box<Risk>>,
     /// Set by a responder.
@@ -87,6 +93,10 @@ pub struct Incident {
     pub freeze: Option<Freeze>,
     /// All requests, oldest first.
     pub requests: BTreeMap<RequestId, Request>,
+    /// Those for each step, oldest first.
+    pub by_step: BTreeMap<StepId, Vec<RequestId>>,
+    /// Those that take a request back, oldest first.
+    pub undoing: BTreeMap<RequestId, Vec<RequestId>>,
     /// What has become of the plans that no card can show, by what approvals of them are bound to.
     pub uploads: BTreeMap<Digest, Upload>,
     /// Whether AWS is read again for what was put in place.
@@ -147,9 +157,11 @@ pub enum Upload {
 /// AWS is read again after containment, at times that follow from these.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Watch {
-    /// When something was last put in place.
+    /// When the last of the containment was put in place.
     pub since: DateTime<Utc>,
-    /// How often it was read since.
+    /// When anything was last changed in AWS.
+    pub changed_at: DateTime<Utc>,
+    /// How often it was read since then.
     pub checks: u32,
 }
 
@@ -248,8 +260,17 @@ impl Incident {
     }
 
     /// Requests for a step, newest first.
-    pub fn requests_for<'a>(&'a self, step: &'a StepId) -> impl Iterator<Item = &'a Request> {
-        self.requests.values().rev().filter(move |r| r.plan.step == *step)
+    pub fn requests_for<'a>(&'a self, step: &StepId) -> impl Iterator<Item = &'a Request> + use<'a> {
+        self.by_step.get(step).into_iter().flatten().rev().filter_map(|id| self.requests.get(id))
+    }
+
+    /// One more request.
+    pub(super) fn add(&mut self, request: Request) {
+        self.by_step.entry(request.plan.step.clone()).or_default().push(request.id);
+        if let Some(undone) = request.plan.action.undoes() {
+            self.undoing.entry(undone).or_default().push(request.id);
+        }
+        self.requests.insert(request.id, request);
     }
 
     /// The name that the next request gets.

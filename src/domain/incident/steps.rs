@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::hands::{self, Said};
 use super::state::Incident;
 use super::{assignment, doors, eradication, hunting, reached, scp};
 use crate::domain::action::{
@@ -17,7 +18,7 @@ use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{Holder, KeyStatus};
 use crate::domain::playbook::{
-    DELETE_ASSIGNMENT, DENY_BY_SCP, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
+    DELETE_ASSIGNMENT, DENY_BY_SCP, DENY_IN_PERMISSION_SET, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
 };
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
@@ -58,9 +59,8 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let mut steps = containment(incident, playbook);
     // Without a search there is nothing to remove.
     let Some(found) = incident.identification().filter(|_| incident.hunted.is_some()) else { return steps };
-    let contained = contained(incident, playbook);
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
-        let removals = eradication::steps(incident, step, contained).into_iter();
+        let removals = eradication::steps(incident, step, playbook).into_iter();
         let removals = removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
         let removals = removals.collect();
         steps.extend(with_undo(incident, removals));
@@ -137,7 +137,9 @@ fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind
             vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
         }
         "revoke-assumed-roles" => assumed_roles(incident, found),
-        DELETE_ASSIGNMENT => assignment::offers(incident, found, playbook.identity_center_region.as_deref()),
+        DELETE_ASSIGNMENT | DENY_IN_PERMISSION_SET => {
+            assignment::offers(incident, found, kind, playbook.identity_center_region.as_deref())
+        }
         DENY_BY_SCP => scp::offers(incident, found, &assumed_roles(incident, found)),
         "deactivate-access-key" => {
             let deactivate = |user_name: String, access_key_id: AccessKeyId| {
@@ -302,10 +304,8 @@ pub fn in_force<'a>(incident: &'a Incident, step: &'a StepId) -> Option<&'a Requ
 
 /// The request that has undone this one.
 pub fn undone_by(incident: &Incident, request: RequestId) -> Option<&Request> {
-    incident
-        .requests
-        .values()
-        .find(|r| matches!(r.state, RequestState::Verified { .. }) && r.plan.action.undoes() == Some(request))
+    let undoing = incident.undoing.get(&request).into_iter().flatten();
+    undoing.filter_map(|id| incident.requests.get(id)).find(|r| matches!(r.state, RequestState::Verified { .. }))
 }
 
 /// Why a containment step does not count as done.
@@ -324,7 +324,12 @@ pub enum Missing {
 
 /// The containment steps that are not done, in order, and why.
 pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)> {
-    let steps: Vec<Step> = containment(incident, playbook).into_iter().filter(|s| !is_undo(&s.id)).collect();
+    missing_of(incident, &containment(incident, playbook))
+}
+
+/// The same, of steps that are known already.
+fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)> {
+    let steps: Vec<&Step> = containment.iter().filter(|s| !is_undo(&s.id)).collect();
     let done_at = |step: &Step| {
         let done = in_force(incident, &step.id)?;
         match (&done.state, &step.offer) {
@@ -337,7 +342,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
     // user's sessions too.
     let last = |wanted: &dyn Fn(&Action) -> bool| {
         let of = |step: &&Step| matches!(&step.offer, Offer::Action(action) if wanted(action));
-        steps.iter().filter(of).filter_map(|step| done_at(step).or_else(|| off_since(incident, step))).max()
+        steps.iter().copied().filter(of).filter_map(|step| done_at(step).or_else(|| off_since(incident, step))).max()
     };
     let keys_off_at =
         last(&|action| matches!(action, Action::DeactivateAccessKey { .. } | Action::DeleteLoginProfile { .. }));
@@ -356,10 +361,12 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
             Offer::Action(Action::RequireImdsV2(of)) => of.role_name == role,
             _ => false,
         };
-        steps.iter().filter(is).filter_map(done_at).max()
+        steps.iter().copied().filter(is).filter_map(done_at).max()
     };
     let why = |step: &Step| match (&step.offer, done_at(step)) {
-        (Offer::Refused { .. }, _) => Some(Missing::ByHand),
+        (Offer::Refused { .. }, _) => {
+            (!matches!(hands::said(incident, step), Said::ByTwo(_))).then_some(Missing::ByHand)
+        }
         (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
         (Offer::Action(action @ (Action::DeactivateAccessKey(_) | Action::RevokeUserSessions(_))), None)
             if reached::is_off(incident, action.target()) =>
@@ -369,7 +376,13 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
         // Nothing waits for it; but where it was put, it is to stay.
         (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
+        (Offer::Action(Action::DenyInPermissionSet(of)), None) if assignment::role_is_denied(incident, of) => None,
         (Offer::Action(_), None) => Some(Missing::NotInForce),
+        (Offer::Action(Action::RevokeRoleSessions(of)), Some(_))
+            if eradication::is_removed(incident, &of.role_name) =>
+        {
+            None
+        }
         (Offer::Action(action), Some(at)) if got_through(incident, action, at) => Some(Missing::GotThrough),
         (Offer::Action(Action::RevokeUserSessions(of)), Some(at))
             if own_keys_off_at(&of.user_name).is_some_and(|off| at < off) =>
@@ -383,7 +396,7 @@ pub fn missing(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Missing)>
         }
         (Offer::Action(_), Some(_)) => None,
     };
-    steps.iter().filter_map(|step| Some((step.clone(), why(step)?))).collect()
+    steps.iter().copied().filter_map(|step| Some((step.clone(), why(step)?))).collect()
 }
 
 /// Whether a search has shown that nothing is left of it to do, and nobody has undone it since.
@@ -427,10 +440,14 @@ fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
 
 /// Whether every containment step that applies is in force, and all steps that apply are known.
 pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
+    is_contained(incident, &containment(incident, playbook))
+}
+
+fn is_contained(incident: &Incident, containment: &[Step]) -> bool {
     let Some(found) = incident.identification() else { return false };
     let user = matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
     let steps_known = !user || (found.keys_read && incident.reach().is_some_and(BlastRadius::is_whole));
-    steps_known && !containment(incident, playbook).is_empty() && missing(incident, playbook).is_empty()
+    steps_known && !containment.is_empty() && missing_of(incident, containment).is_empty()
 }
 
 fn refusal_for(kind: PrincipalKind) -> Option<Step> {

@@ -26,6 +26,12 @@ pub enum Verdict {
         /// The first of them.
         call: Call,
     },
+    /// A call of the attacker's after the cut-off was not denied, and failed for another reason. What AWS looks at first it
+    /// does not say: the call may have been let through.
+    Unclear {
+        /// The first of them.
+        call: Call,
+    },
     /// The attacker has tried, and was denied. It is not settled yet.
     Attempted,
     /// It is quiet. It is not settled yet.
@@ -44,18 +50,23 @@ pub struct Judged {
 }
 
 /// The verdict on what was put in place at `since`, from the attacker's calls and how far each Region's trail is
-/// known. A denied attempt does not break the quiet; one call that worked does, however late it shows.
+/// known. A denied attempt does not break the quiet; one call that worked does, however late it shows, and one that failed
+/// for another reason leaves it open.
 pub fn judge(since: DateTime<Utc>, calls: &[Call], regions: &[Watched]) -> Verdict {
     let counts = |call: &&Call| !NEVER_DENIED.contains(&call.what.as_str());
-    let through = calls.iter().filter(counts).filter(|call| call.worked && call.at > since + PROPAGATION);
-    if let Some(call) = through.min_by_key(|call| call.at) {
+    let after = || calls.iter().filter(counts).filter(|call| call.at > since + PROPAGATION);
+    if let Some(call) = after().filter(|call| call.worked).min_by_key(|call| call.at) {
         return Verdict::Failed { call: call.clone() };
+    }
+    if let Some(call) = after().filter(|call| call.error.is_some()).min_by_key(|call| call.at) {
+        return Verdict::Unclear { call: call.clone() };
     }
     let quiet = |region: &Watched| region.covered_until.is_some_and(|until| until >= since + QUIET);
     if !regions.is_empty() && regions.iter().all(quiet) {
         return Verdict::Verified;
     }
-    if calls.iter().any(|call| !call.worked && call.at > since) { Verdict::Attempted } else { Verdict::Provisional }
+    let denied = |call: &Call| !call.worked && call.error.is_none() && call.at > since;
+    if calls.iter().any(denied) { Verdict::Attempted } else { Verdict::Provisional }
 }
 
 /// Minutes of quiet that a Region's trail shows, of the thirty that are needed.
@@ -113,6 +124,7 @@ mod tests {
             principal: "arn:aws:sts::111122223333:assumed-role/app/s".into(),
             region: "us-east-1".into(),
             worked,
+            error: None,
         }
     }
 
@@ -152,6 +164,19 @@ mod tests {
         assert_eq!(judge(at(0), &tried, &[region(Some(QUIET_S))]), Verdict::Verified);
         let before = [call(0, "iam:ListUsers", false)];
         assert_eq!(judge(at(0), &before, &[region(None)]), Verdict::Provisional, "from before the cut-off");
+    }
+
+    #[test]
+    fn what_failed_without_a_denial_keeps_the_proof_away_and_does_not_hide_what_worked() {
+        let covered = [region(Some(QUIET_S))];
+        let failed = Call { error: Some("NoSuchEntity".into()), ..call(61, "iam:DeleteUser", false) };
+        let Verdict::Unclear { call: first } = judge(at(0), std::slice::from_ref(&failed), &covered) else {
+            panic!("it may have been let through")
+        };
+        assert_eq!(first, failed);
+        let worked = [failed.clone(), call(90, "iam:ListUsers", true)];
+        assert!(matches!(judge(at(0), &worked, &covered), Verdict::Failed { .. }));
+        assert_eq!(judge(at(1), &[failed], &covered[..]), Verdict::Provisional, "IAM takes a moment");
     }
 
     #[test]

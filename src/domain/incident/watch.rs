@@ -25,14 +25,14 @@ pub type Looked<T> = (T, Result<Observation, String>);
 
 /// When AWS is to be read next; never, while nothing is in force.
 pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
-    let Watch { since, checks } = incident.watch?;
+    let Watch { changed_at, checks, .. } = incident.watch?;
     watched(incident).next()?;
     let fixed = CHECKS_AFTER_S.len();
     let after_s = match CHECKS_AFTER_S.get(checks as usize) {
         Some(after_s) => *after_s,
         None => CHECKS_AFTER_S[fixed - 1] + CHECK_EVERY_S * (i64::from(checks) - i64::try_from(fixed).unwrap_or(0) + 1),
     };
-    Some(since + TimeDelta::seconds(after_s))
+    Some(changed_at + TimeDelta::seconds(after_s))
 }
 
 /// Whether this check comes late enough for the trail to show what happened before the containment.
@@ -92,5 +92,15 @@ pub(super) fn check(
     if held.is_empty() && lost.is_empty() && new.is_empty() && unread.is_empty() {
         return Vec::new();
     }
-    vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }]
+    let mut events = vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }];
+    // Said once, until it can be read again.
+    let unread = looked.iter().filter_map(|(id, now)| {
+        watched(incident).find(|request| request.id == *id && request.unread.is_none())?;
+        Some(Lost { request: *id, why: now.as_ref().err()?.clone() })
+    });
+    let unread: Vec<Lost> = unread.collect();
+    if !unread.is_empty() {
+        events.push(Event::ContainmentUnread { unread });
+    }
+    events
 }

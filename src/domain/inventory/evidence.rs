@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::hunt::pivot::Pivot;
 use super::super::trail::record::Record;
 use super::super::trail::token::bare_name;
 use super::Thing;
@@ -51,7 +52,14 @@ fn makers(thing: &Thing) -> &'static [&'static str] {
         ("AWS::IAM::SAMLProvider", _) => &["CreateSAMLProvider"],
         ("AWS::IAM::OIDCProvider", _) => &["CreateOpenIDConnectProvider"],
         ("AWS::RolesAnywhere::TrustAnchor", _) => &["CreateTrustAnchor"],
-        ("AWS::EC2::Instance", _) => &["RunInstances", "StartInstances", "RunScheduledInstances"],
+        ("AWS::EC2::Instance", _) => &["RunInstances", "StartInstances", "RunScheduledInstances", "CreateFleet"],
+        ("AWS::AutoScaling::AutoScalingGroup", _) => &["CreateAutoScalingGroup"],
+        ("AWS::AutoScaling::LaunchConfiguration", _) => &["CreateLaunchConfiguration"],
+        ("AWS::EC2::LaunchTemplate", Some(_)) => &["CreateLaunchTemplateVersion"],
+        ("AWS::EC2::LaunchTemplate", None) => &["CreateLaunchTemplate"],
+        ("AWS::EC2::EC2Fleet", _) => &["CreateFleet"],
+        ("AWS::EC2::SpotFleet", _) => &["RequestSpotFleet"],
+        ("AWS::EC2::SpotInstanceRequest", _) => &["RequestSpotInstances", "RequestSpotFleet", "CreateFleet"],
         ("AWS::EC2::KeyPair", _) => &["CreateKeyPair", "ImportKeyPair"],
         ("AWS::Lambda::Function", _) => {
             &["CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion"]
@@ -61,8 +69,20 @@ fn makers(thing: &Thing) -> &'static [&'static str] {
     }
 }
 
-/// By which names the trail is asked about it, the likeliest first.
-pub fn names(thing: &Thing) -> Vec<String> {
+/// Kinds whose names the event history does not know: it is asked for the calls that make such things.
+const NAMELESS: [&str; 4] =
+    ["AWS::EC2::EC2Fleet", "AWS::EC2::LaunchTemplate", "AWS::EC2::SpotFleet", "AWS::EC2::SpotInstanceRequest"];
+
+/// What the trail is asked about it, the likeliest first.
+pub fn pivots(thing: &Thing) -> Vec<Pivot> {
+    if NAMELESS.contains(&thing.resource_type.as_str()) {
+        return makers(thing).iter().map(|call| Pivot::Call((*call).to_owned())).collect();
+    }
+    names(thing).into_iter().map(Pivot::Resource).collect()
+}
+
+/// By which names it is known there.
+fn names(thing: &Thing) -> Vec<String> {
     let owner = thing.of.iter().map(|(_, id)| bare_name(id).to_owned());
     let own = [bare_name(&thing.id).to_owned(), thing.id.clone()];
     let mut names: Vec<String> = Vec::new();
@@ -96,7 +116,8 @@ fn evidence(thing: &Thing, record: &Record<'_>, held: &BTreeSet<&str>) -> Option
     let version = thing.part.as_deref().filter(|part| *part != PASSWORD);
     // The calls name an alias apart from its function.
     let id = if thing.resource_type == URL { thing.id.split(':').next().unwrap_or_default() } else { &thing.id };
-    if !named(id) || version.is_some_and(|version| !named(version)) {
+    let is_version = |version: &str| named(version) || numbered(&response, version);
+    if !named(id) || version.is_some_and(|version| !is_version(version)) {
         return None;
     }
     let identity = &record.user_identity;
@@ -107,6 +128,15 @@ fn evidence(thing: &Thing, record: &Record<'_>, held: &BTreeSet<&str>) -> Option
         by: who.unwrap_or("somebody the record does not name").chars().take(TEXT_CHARS_MAX).collect(),
         attackers: identity.access_key_id.as_deref().is_some_and(|key| held.contains(key)),
     })
+}
+
+/// Whether a version has this number in it. Any other number says nothing: a name can be one.
+fn numbered(tree: &Value, wanted: &str) -> bool {
+    let is = |(key, value): (&String, &Value)| match value {
+        Value::Number(number) => key.eq_ignore_ascii_case("versionNumber") && number.to_string() == wanted,
+        value => numbered(value, wanted),
+    };
+    tree.as_object().is_some_and(|members| members.iter().any(is))
 }
 
 /// Whether a text stands in it somewhere, by itself or as the end of an ARN.

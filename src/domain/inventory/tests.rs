@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::hunt::pivot::Pivot;
 use crate::domain::trail::deed::Deed;
 
 fn at(minutes: i64) -> DateTime<Utc> {
@@ -126,6 +127,29 @@ fn an_event_explains_what_it_names_if_it_worked_and_makes_such_a_thing() {
 }
 
 #[test]
+fn a_templates_version_is_explained_by_its_number_and_by_no_other_number() {
+    let version = |part: &str| Thing::regional("AWS::EC2::LaunchTemplate", "lt-1", "us-west-2", Some(at(5))).part(part);
+    let added = record(
+        "CreateLaunchTemplateVersion",
+        &json!({"CreateLaunchTemplateVersionRequest": {"LaunchTemplateId": "lt-1", "SourceVersion": 7}}),
+        &json!({"CreateLaunchTemplateVersionResponse": {"launchTemplateVersion": {"versionNumber": 2}}}),
+    );
+    let explained = |part: &str| evidence::explaining(&version(part), std::slice::from_ref(&added), &BTreeSet::new());
+    assert!(explained("2").is_some() && explained("7").is_none());
+    let deed = Deed {
+        operation: "CreateLaunchTemplateVersion".into(),
+        what: "2".into(),
+        event_id: "e-2".into(),
+        by_attacker: true,
+    };
+    let changed = Trace { deeds: vec![deed], ..trace("AWS::EC2::LaunchTemplate", "lt-1", "us-west-2", false) };
+    assert!(version("2").is_in(std::slice::from_ref(&changed)) && !version("3").is_in(&[changed]));
+    let started = Thing::regional("AWS::EC2::Instance", "i-1", "us-west-2", Some(at(5)));
+    let fleet = trace("AWS::EC2::EC2Fleet", "fleet-1", "us-west-2", true);
+    assert!(started.owned_by("AWS::EC2::EC2Fleet", "fleet-1").is_in(&[fleet]), "what theirs has started is theirs");
+}
+
+#[test]
 fn an_address_of_an_alias_is_explained_by_the_call_that_made_it() {
     let url = Thing::regional("AWS::Lambda::Url", "sync:live", "us-east-1", Some(at(5)));
     let made = record(
@@ -142,9 +166,13 @@ fn an_address_of_an_alias_is_explained_by_the_call_that_made_it() {
 #[test]
 fn the_trail_is_asked_by_every_name_in_the_minutes_of_its_making() {
     let key = Thing::of_iam("AWS::IAM::AccessKey", "AKIAX", Some(at(5))).owned_by("AWS::IAM::User", "svc");
-    assert_eq!(evidence::names(&key), ["AKIAX", "svc"]);
+    let names = |names: &[&str]| names.iter().map(|name| Pivot::Resource((*name).to_owned())).collect::<Vec<_>>();
+    assert_eq!(evidence::pivots(&key), names(&["AKIAX", "svc"]));
     let arn = "arn:aws:iam::111122223333:policy/deploy";
-    assert_eq!(evidence::names(&Thing::of_iam("AWS::IAM::ManagedPolicy", arn, None)), ["deploy", arn]);
+    assert_eq!(evidence::pivots(&Thing::of_iam("AWS::IAM::ManagedPolicy", arn, None)), names(&["deploy", arn]));
+    // Of these the history knows no names.
+    let fleet = Thing::regional("AWS::EC2::EC2Fleet", "fleet-1", "us-west-2", Some(at(5)));
+    assert_eq!(evidence::pivots(&fleet), [Pivot::Call("CreateFleet".into())]);
     assert_eq!(evidence::window(&key, at(0), at(100)), (at(3), at(7)));
     assert_eq!(evidence::window(&key, at(0), at(6)), (at(3), at(6)));
     assert_eq!(evidence::window(&Thing { created_at: None, ..key }, at(0), at(100)), (at(0), at(100)));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ScaledBy, SpotRequest};
+use super::{KeptUpBy, ScaledBy, SpotRequest};
 
 /// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Instance {
     /// The Auto Scaling group that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaled_by: Option<ScaledBy>,
+    /// The fleet that starts another in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<KeptUpBy>,
     /// How its metadata service gives out its role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,

@@ -1,4 +1,5 @@
-//! How a user of IAM Identity Center comes to a permission set in an account: themselves, or by way of groups.
+//! How a user of IAM Identity Center comes to a permission set in an account: themselves, or by way of groups. And what
+//! the set's own policy says.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,5 +80,41 @@ impl Access {
             }
         }
         arns
+    }
+}
+
+/// A permission set, and whom its inline policy could deny.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PermissionSet {
+    /// All that it is known by.
+    pub arn: String,
+    /// The instance of Identity Center.
+    pub instance_arn: String,
+    /// The account, as permissions name it.
+    pub account_arn: String,
+    /// Whether the account has a role of it.
+    pub in_account: InAccount,
+    /// The user's id in the identity store; absent when there is no such user.
+    pub user_id: Option<String>,
+    /// The inline policy, if it has one.
+    pub document: Option<String>,
+}
+
+/// How an account has a permission set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InAccount {
+    /// Nobody there is assigned it, and AWS keeps no role of it.
+    Absent,
+    /// The role has it as it was before its last change.
+    Older,
+    /// The role has it as it is.
+    Latest,
+}
+
+impl PermissionSet {
+    /// Besides the set: all that a change of it is made on.
+    pub(super) fn changed(&self) -> [String; 2] {
+        [self.account_arn.clone(), self.instance_arn.clone()]
     }
 }

@@ -32,6 +32,12 @@ pub struct ScalingGroup {
     pub deletion_protection: Option<String>,
     /// Whether it keeps instances ready that are not in it yet.
     pub warm_pool: bool,
+    /// Whether that is being deleted.
+    #[serde(default)]
+    pub warm_pool_leaves: bool,
+    /// Those instances, with AWS's word for each: `Warmed:Stopped`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub warm: BTreeMap<String, String>,
     /// Its instances, by id.
     pub members: BTreeMap<String, Member>,
     /// Its tags.
@@ -72,6 +78,63 @@ pub struct ScaledBy {
     pub desired: i32,
 }
 
+/// An EC2 Fleet or a Spot Fleet that can still start something. One that is deleted, cancelled or has failed counts as gone.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Fleet {
+    /// `fleet-…`, or `sfr-…` of a Spot Fleet: never given twice.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// When it was made.
+    pub created_at: String,
+    /// AWS's word: `submitted`, `active`.
+    pub state: String,
+    /// AWS's word: `maintain` starts another for each that ends, `request` and `instant` start so many once.
+    pub kind: String,
+    /// So many it keeps up or starts.
+    pub target: i32,
+    /// What its instances are made from: `launch template lt-…, version 3`.
+    pub launches_from: Vec<String>,
+    /// What a Spot Fleet starts without a template.
+    pub launches: Vec<Launch>,
+    /// The role that a Spot Fleet works with.
+    pub role: Option<String>,
+    /// What it has started and runs.
+    pub instances: BTreeSet<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Fleet {
+    /// Whether it is a Spot Fleet, which has calls of its own.
+    pub fn is_spot(&self) -> bool {
+        self.id.starts_with("sfr-")
+    }
+
+    /// Whether it has started all that it ever will. AWS deletes such a one only with its instances.
+    pub fn is_instant(&self) -> bool {
+        self.kind == "instant"
+    }
+}
+
+/// The fleet that starts another in an instance's place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct KeptUpBy {
+    /// `fleet-…` or `sfr-…`
+    pub id: String,
+    /// So many it keeps up.
+    pub target: i32,
+    /// So many it has.
+    pub running: usize,
+}
+
+impl KeptUpBy {
+    /// Whether it can do without one.
+    pub fn can_spare_one(&self) -> bool {
+        usize::try_from(self.target).is_ok_and(|target| self.running > target)
+    }
+}
+
 /// A request for spot instances that can still start one. One that is cancelled, closed or has failed counts as gone.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct SpotRequest {
@@ -106,6 +169,24 @@ pub struct LaunchTemplate {
     pub default_version: i64,
     /// What each version starts, by its number.
     pub versions: BTreeMap<i64, Launch>,
+}
+
+/// A launch template that somebody has changed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ChangedTemplate {
+    /// As it is.
+    pub template: LaunchTemplate,
+    /// Its default version before that, where the trail shows it.
+    pub previous: Option<PreviousDefault>,
+}
+
+/// The version of a template that counted.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PreviousDefault {
+    /// Its number.
+    pub version: i64,
+    /// The event that shows it; none where nobody had changed it since the template was made, with version 1.
+    pub event_id: Option<String>,
 }
 
 /// A launch configuration.

@@ -1,6 +1,7 @@
 //! The answer as a whole: what is known, what proves it, and what the logs do not say.
 
 use super::name::Name;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
@@ -10,6 +11,7 @@ use super::classify::{Category, Outcome};
 use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
 use super::lineage::{Lineage, attacker_addresses, follow};
+use super::named::sessions;
 use super::reach::{Counted, Coverage, EDGES_MAX, EVENTS_MAX, GRANTING_MAX, Hunt, READS_MAX, TOKENS_MAX};
 
 /// Calls of others that are listed.
@@ -22,6 +24,9 @@ pub struct Analysis {
     pub version: u32,
     /// What was asked.
     pub asked: Asked,
+    /// Names of sessions of the roles that were asked about, as far as they can have been used since.
+    #[serde(skip)]
+    pub sessions: BTreeSet<String>,
     /// What the logs cover.
     pub covered: Covered,
     /// The credentials that the attacker has held, the stolen ones first.
@@ -53,6 +58,9 @@ pub struct Analysis {
 pub struct Asked {
     /// The stolen access keys.
     pub credentials: Vec<String>,
+    /// ARNs of those who are taken for stolen though no key is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub principals: Vec<String>,
     /// When they were stolen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
@@ -218,6 +226,7 @@ impl Analysis {
         let Hunt { mut events, counted, duplicates, coverage, .. } = hunt;
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         let lineage = follow(question, &events);
+        let sessions = sessions(&question.principals, &events, question.since);
         let mut counts =
             Counts { read: coverage.read, unreadable: coverage.unreadable, duplicates, ..Counts::default() };
         let (mut actions, mut others, mut tampering) = (Vec::new(), Vec::new(), Vec::new());
@@ -249,7 +258,12 @@ impl Analysis {
         let addresses = attacker_addresses(&events, &lineage);
         Self {
             version: 1,
-            asked: Asked { credentials: question.credentials.clone(), since: question.since },
+            asked: Asked {
+                credentials: question.credentials.clone(),
+                principals: question.principals.iter().map(|named| named.arn().to_owned()).collect(),
+                since: question.since,
+            },
+            sessions,
             covered: Covered {
                 from: coverage.first,
                 to: coverage.last,

@@ -3,7 +3,7 @@
 
 use super::name::Name;
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +12,8 @@ use thiserror::Error;
 
 use super::classify::Category;
 use super::event::Event;
+use super::grant::Grant;
+use super::named::{Named, known};
 use super::parameters::is_quarantine;
 use super::token::Token;
 
@@ -19,6 +21,10 @@ use super::token::Token;
 const HABIT: TimeDelta = TimeDelta::hours(24);
 /// The same for a place that has only looked around.
 const HABIT_OF_LOOKING: TimeDelta = TimeDelta::hours(1);
+
+/// Why an address is the owner's whatever program calls from there.
+const HOME: &str =
+    "the owner had worked from this address for long before the theft, and nothing hostile came from it since";
 
 /// Who made a call.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -128,8 +134,14 @@ impl FromStr for Word {
 pub struct Question {
     /// The access keys that are known to be stolen.
     pub credentials: Vec<String>,
+    /// Who is taken for stolen though no key is known.
+    pub principals: Vec<Named>,
     /// When they were stolen, if that is known.
     pub since: Option<DateTime<Utc>>,
+    /// Whether nobody has said so, and that time only follows from when it was noticed.
+    pub presumed: bool,
+    /// Addresses that an alert names: not the owner's until a responder says so.
+    pub suspects: Vec<String>,
     /// What responders say about who is who. The first that fits counts.
     pub words: Vec<Word>,
 }
@@ -143,6 +155,8 @@ pub struct Judge<'q> {
     owner: BTreeMap<(Name, String), Name>,
     /// Addresses that are the owner's whatever program calls from there, and why.
     homes: BTreeMap<Name, Name>,
+    /// Addresses that are not the owner's, even if they called before the time of the theft.
+    strange: BTreeSet<Name>,
     texts: HashMap<&'static str, Name>,
 }
 
@@ -153,19 +167,37 @@ impl<'q> Judge<'q> {
         for word in &question.words {
             words.entry(word.about.as_str()).or_insert(word.who);
         }
-        let is_stolen = |event: &Event| question.credentials.iter().any(|key| **key == *event.caller.key);
+        let named: HashSet<Token> = known(&question.principals, events).into_iter().map(|(token, ..)| token).collect();
+        let is_stolen = |event: &Event| {
+            question.credentials.iter().any(|key| **key == *event.caller.key)
+                || event.callers.iter().any(|token| named.contains(token))
+        };
         // A user's other keys are the same person's or program's; sessions of one role are anybody's.
         let users: BTreeSet<&str> = events
             .iter()
             .filter(|event| is_stolen(event) && event.caller.principal_id.starts_with("AIDA"))
             .map(|event| event.caller.principal_id.as_ref())
             .collect();
-        let is_users = |event: &&Event| is_stolen(event) || users.contains(event.caller.principal_id.as_ref());
-        let of_the_user: Vec<&Event> = events.iter().filter(is_users).collect();
-        let stolen: Vec<&Event> = of_the_user.iter().filter(|event| is_stolen(event)).copied().collect();
-        let owner = question.since.map_or_else(|| habits(&of_the_user), |since| places_before(&stolen, since));
-        let homes = question.since.map(|since| homes(&of_the_user, events, since)).unwrap_or_default();
-        Self { question, words, owner, homes, texts: HashMap::new() }
+        let is_users = |event: &Event| is_stolen(event) || users.contains(event.caller.principal_id.as_ref());
+        let of_the_user: Vec<&Event> = events.iter().filter(|event| is_users(event)).collect();
+        let (mut owner, mut homes, mut strange) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        if let Some(since) = question.since {
+            let turned = turned(events, is_users, since);
+            let long_before = since - HABIT;
+            for (address, first_at) in first_calls(&of_the_user) {
+                let hostile = turned.contains(address.as_ref());
+                let suspect = question.suspects.iter().any(|suspect| **suspect == **address);
+                if suspect || (hostile && first_at > long_before) {
+                    strange.insert(Name::clone(address));
+                } else if !hostile && first_at <= long_before {
+                    homes.insert(Name::clone(address), HOME.into());
+                }
+            }
+        } else {
+            owner = habits(&of_the_user);
+            owner.retain(|(address, _), _| !question.suspects.iter().any(|suspect| **suspect == **address));
+        }
+        Self { question, words, owner, homes, strange, texts: HashMap::new() }
     }
 
     fn why(&mut self, text: &'static str) -> Name {
@@ -183,7 +215,9 @@ impl<'q> Judge<'q> {
 
     /// Whether a call by a stolen key, or by its owner's other sessions, is its owner's.
     pub fn owners(&mut self, event: &Event) -> Option<Verdict> {
-        if self.question.since.is_some_and(|since| event.at.is_some_and(|at| at < since)) {
+        let before = self.question.since.is_some_and(|since| event.at.is_some_and(|at| at < since));
+        // Somebody who has said when it was stolen knows. Otherwise a thief can have been there for a while.
+        if before && !(self.question.presumed && self.strange.contains(&event.address)) {
             return Some(Verdict { who: Who::Owner, why: self.why("before the time of the theft") });
         }
         let place = (Name::clone(&event.address), event.product().to_owned());
@@ -241,36 +275,39 @@ fn is_hostile(event: &Event) -> bool {
     grave && event.meaning.named && !(event.source.as_ref() == "sts" && event.name.starts_with("Assume"))
 }
 
-/// Places that used the keys before they were stolen.
-fn places_before(events: &[&Event], since: DateTime<Utc>) -> BTreeMap<(Name, String), Name> {
-    let mut places = BTreeMap::new();
-    let why: Name = "this address and program used the key before the time of the theft".into();
-    for event in events.iter().filter(|e| e.at.is_some_and(|at| at < since) && is_address(&e.address)) {
-        places.entry((Name::clone(&event.address), event.product().to_owned())).or_insert_with(|| Name::clone(&why));
-    }
-    places
-}
-
-/// Addresses from which the owner had worked for long before the theft, and from which nobody has done anything hostile
-/// since: whatever program calls from there is the owner's too.
-fn homes(own: &[&Event], events: &[Event], since: DateTime<Utc>) -> BTreeMap<Name, Name> {
+/// When each address was first called from.
+fn first_calls<'e>(events: &[&'e Event]) -> BTreeMap<&'e Name, DateTime<Utc>> {
     let mut first_at: BTreeMap<&Name, DateTime<Utc>> = BTreeMap::new();
-    for event in own.iter().filter(|event| is_address(&event.address)) {
+    for event in events.iter().filter(|event| is_address(&event.address)) {
         let Some(at) = event.at else { continue };
         let first = first_at.entry(&event.address).or_insert(at);
         *first = at.min(*first);
     }
-    let turned = |event: &&Event| is_hostile(event) && event.at.is_none_or(|at| at >= since);
-    let hostile: BTreeSet<&str> = events.iter().filter(turned).map(|event| event.address.as_ref()).collect();
-    let why: Name =
-        "the owner had worked from this address for long before the theft, and nothing hostile came from it \
-                     since"
-            .into();
     first_at
-        .into_iter()
-        .filter(|(address, first)| since - *first >= HABIT && !hostile.contains(address.as_ref()))
-        .map(|(address, _)| (Name::clone(address), Name::clone(&why)))
-        .collect()
+}
+
+/// Addresses from which something hostile has come since the theft. What the key's user had done from there long before
+/// it is their work, and what others do with long-term keys of their own says nothing: responders clean up from the
+/// office.
+fn turned<'e>(events: &'e [Event], is_users: impl Fn(&Event) -> bool, since: DateTime<Utc>) -> BTreeSet<&'e str> {
+    let granted = events.iter().flat_map(|event| &event.grants);
+    let handed: HashSet<&str> = granted
+        .filter_map(|grant| match grant {
+            Grant::Key { id, .. } => Some(id.as_ref()),
+            _ => None,
+        })
+        .collect();
+    let others = |event: &Event| {
+        let key = event.caller.key.as_ref();
+        !is_users(event) && (is_bot(&event.caller.arn) || (key.starts_with("AKIA") && !handed.contains(key)))
+    };
+    let hostile: Vec<&Event> = events.iter().filter(|event| is_hostile(event)).collect();
+    let call = |event: &&'e Event| (event.address.as_ref(), event.source.as_ref(), event.name.as_ref());
+    let of_old = |event: &&&'e Event| is_users(event) && event.at.is_some_and(|at| at <= since - HABIT);
+    let usual: HashSet<(&str, &str, &str)> = hostile.iter().filter(of_old).map(call).collect();
+    let turn =
+        |event: &&&'e Event| event.at.is_none_or(|at| at >= since) && !others(event) && !usual.contains(&call(event));
+    hostile.iter().filter(turn).map(|event| event.address.as_ref()).collect()
 }
 
 /// Places that did nothing hostile and were there long before the first place that did.

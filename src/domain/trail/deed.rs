@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::Record;
-use super::resource::{at, cut, member};
+use super::resource::{at, cut, items, member};
 
 /// Longest text that is kept, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -33,6 +33,12 @@ impl Deed {
     pub fn left_out(event_id: &str) -> Self {
         let event_id = event_id.to_owned();
         Self { operation: LEFT_OUT.to_owned(), what: String::new(), event_id, by_attacker: true }
+    }
+
+    /// Whether it is about what this other one is about. One call deletes several versions of a launch template.
+    pub fn is_about(&self, other: &Self) -> bool {
+        let is_list = self.operation == "DeleteLaunchTemplateVersions";
+        self.what == other.what || (is_list && self.what.split(' ').any(|version| version == other.what))
     }
 
     /// Whether it stands for others.
@@ -65,6 +71,19 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
         ("guardduty", "UpdateDetector") => {
             let on = member(request, "enable").and_then(Value::as_bool);
             return Some(on.map(|on| on.to_string()).unwrap_or_default());
+        }
+        ("ec2", "CreateLaunchTemplateVersion") => {
+            return word(response, "CreateLaunchTemplateVersionResponse.launchTemplateVersion.versionNumber");
+        }
+        // Anything else of it cannot be modified.
+        ("ec2", "ModifyLaunchTemplate") => return Some(String::new()),
+        ("ec2", "DeleteLaunchTemplateVersions") => {
+            let list = member(request, "DeleteLaunchTemplateVersionsRequest");
+            let list = list.and_then(|asked| member(asked, "LaunchTemplateVersion"))?;
+            let numbers: Vec<String> = items(list).iter().filter_map(|one| word(one, "content")).collect();
+            let mut text = numbers.join(" ");
+            cut(&mut text, TEXT_BYTES_MAX);
+            return Some(text);
         }
         ("lambda", "AddPermission" | "RemovePermission") => {
             let mut id = at(request, "statementId").into_iter().next()?;
@@ -100,6 +119,15 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
     let mut text = at(tree, path).into_iter().next()?;
     cut(&mut text, TEXT_BYTES_MAX);
     Some(text)
+}
+
+/// A number or text at a path.
+fn word(tree: &Value, path: &str) -> Option<String> {
+    match path.split('.').try_fold(tree, member)? {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
 }
 
 /// What a call has put on a rule of the default bus: the ids of targets, with a space between two. A name on another bus
@@ -144,6 +172,19 @@ mod tests {
         assert_eq!(of(targets).as_deref(), Some("1 two"));
         assert_eq!(of(&targets.replace(r#""rule":"r""#, r#""rule":"r","eventBusName":"other""#)), None);
         assert_eq!(of(r#"{"eventSource":"iam.amazonaws.com","eventName":"CreateUser"}"#), None);
+        let template = |call: &str, rest: &str| {
+            of(&format!(r#"{{"eventSource":"ec2.amazonaws.com","eventName":"{call}",{rest}}}"#))
+        };
+        let added = r#""responseElements":{"CreateLaunchTemplateVersionResponse":{"launchTemplateVersion":{"versionNumber":2}}}"#;
+        assert_eq!(template("CreateLaunchTemplateVersion", added).as_deref(), Some("2"));
+        let gone = |list: &str| {
+            let asked = format!(
+                r#""requestParameters":{{"DeleteLaunchTemplateVersionsRequest":{{"LaunchTemplateVersion":{list}}}}}"#
+            );
+            template("DeleteLaunchTemplateVersions", &asked)
+        };
+        assert_eq!(gone(r#"{"content":2,"tag":1}"#).as_deref(), Some("2"));
+        assert_eq!(gone(r#"[{"content":"2","tag":1},{"content":"3","tag":2}]"#).as_deref(), Some("2 3"));
         let device = r#"{"eventSource":"iam.amazonaws.com","eventName":"EnableMFADevice",
             "requestParameters":{"userName":"ci","serialNumber":"arn:aws:iam::111122223333:mfa/phone"}}"#;
         assert_eq!(of(device).as_deref(), Some("arn:aws:iam::111122223333:mfa/phone"));

@@ -11,6 +11,7 @@ use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander
 use super::classify::Outcome;
 use super::event::Event;
 use super::grant::{Grant, user_arn};
+use super::named::known;
 use super::token::Token;
 use super::way::{Kind, Way, lets_in, strength};
 
@@ -129,7 +130,23 @@ impl Walk<'_, '_> {
             let way = Way { kind: Kind::Key, at: None, from: credential, event: None, how: "stolen".into() };
             self.open(Token::key(key), way);
         }
+        let named: Vec<usize> = question
+            .principals
+            .iter()
+            .map(|named| {
+                let credential = self.credential(named.arn(), false, Some(named.arn()));
+                self.credentials[credential].depth = 0;
+                credential
+            })
+            .collect();
         self.seeds = self.credentials.len();
+        for (token, place, event) in known(&question.principals, self.events) {
+            let how: Name = match event {
+                Some(at) => format!("{}: session of a role that is taken for stolen", self.events[at].name).into(),
+                None => "a call as whoever is taken for stolen".into(),
+            };
+            self.open(token, Way { kind: Kind::Named, at: None, from: named[place], event, how });
+        }
     }
 
     fn credential(&mut self, id: &str, is_key: bool, principal: Option<&str>) -> usize {
@@ -177,7 +194,7 @@ impl Walk<'_, '_> {
     fn visit(&mut self, at: usize) {
         let event = &self.events[at];
         let Some(way) = self.way_to(event) else { return };
-        let stolen = matches!(way.kind, Kind::Owner) || (way.kind == Kind::Key && way.event.is_none());
+        let stolen = matches!(way.kind, Kind::Owner | Kind::Named) || (way.kind == Kind::Key && way.event.is_none());
         let verdict = if let Some(word) = self.judge.word(event) {
             word
         } else if let Some(aws) = self.judge.aws(event) {
@@ -367,7 +384,7 @@ impl Walk<'_, '_> {
         let key = event.caller.key.as_ref();
         let temporary = !key.starts_with("AKIA");
         match &way.kind {
-            Kind::Key | Kind::Shared => true,
+            Kind::Key | Kind::Named | Kind::Shared => true,
             Kind::Made | Kind::Owned | Kind::Provider => later,
             Kind::Password => later && temporary && event.caller.kind.as_ref() == "IAMUser",
             Kind::Owner | Kind::Entered => later && from_attacker(),

@@ -9,9 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::attribution::Question;
 use super::classify::changes;
 use super::event::{Event, Texts, Traits, id_of};
 use super::grant::{Grant, may_grant};
+use super::named::Named;
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, touches_nothing};
 use super::skim::Skim;
@@ -314,6 +316,7 @@ pub struct Counted {
 #[derive(Debug, Default)]
 pub struct Hunt {
     seeds: HashSet<String>,
+    named: Vec<Named>,
     known: HashSet<Token>,
     /// What is known, in the order in which it was learned.
     learned: Vec<Token>,
@@ -338,10 +341,13 @@ pub struct Hunt {
 }
 
 impl Hunt {
-    /// A hunt for what can be reached from these access keys.
-    pub fn new(credentials: &[String]) -> Self {
-        let mut hunt = Self { seeds: credentials.iter().cloned().collect(), ..Self::default() };
+    /// A hunt for what can be reached from what is asked about.
+    pub fn new(question: &Question) -> Self {
+        let Question { credentials, principals, .. } = question;
+        let seeds = credentials.iter().cloned().collect();
+        let mut hunt = Self { seeds, named: principals.clone(), ..Self::default() };
         hunt.reach(credentials.iter().map(|key| Token::key(key)));
+        hunt.reach(principals.iter().flat_map(Named::tokens));
         hunt
     }
 
@@ -377,6 +383,9 @@ impl Hunt {
                 self.reach(owner_of(record, key));
             }
             self.reach(traits.grants.iter().flat_map(Grant::tokens));
+            let handed = |grant| self.named.iter().flat_map(move |named| named.handed(grant));
+            let handed: Vec<Token> = traits.grants.iter().flat_map(handed).collect();
+            self.reach(handed);
             self.reach(record.shared_event_id.as_deref().map(Token::shared));
             if !record.is_data_event() {
                 self.reach(touched_by(record, &traits.touches));

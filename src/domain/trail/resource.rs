@@ -164,10 +164,15 @@ pub fn at(value: &Value, path: &str) -> Vec<String> {
         let (name, each) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
         level = level.into_iter().filter_map(|value| member(value, name)).collect();
         if each {
-            level = level.into_iter().filter_map(Value::as_array).flatten().collect();
+            level = level.into_iter().flat_map(items).collect();
         }
     }
     level.into_iter().filter_map(Value::as_str).filter(|t| !t.is_empty()).map(str::to_owned).collect()
+}
+
+/// Where a list has been written as XML first, a list of one is that one.
+pub fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
 /// A member by its name, whatever the case of its letters: CloudTrail writes `dBInstanceIdentifier`, `aRN`, `ARN`.
@@ -319,6 +324,28 @@ mod tests {
             "requestParameters":{"bucketName":"loot"},"responseElements":null}"#;
         assert_eq!(of(bucket), one("AWS::S3::Bucket", "loot", Effect::Created));
         assert!(of(r#"{"eventSource":"s3.amazonaws.com","eventName":"CreateBucket"}"#).is_empty());
+    }
+
+    #[test]
+    fn a_fleet_and_what_it_has_started_at_once_are_found_however_many_there_are() {
+        let fleet = |set: &str| {
+            let json = format!(
+                r#"{{"eventSource":"ec2.amazonaws.com","eventName":"CreateFleet","responseElements":{{
+                    "CreateFleetResponse":{{"fleetId":"fleet-1","fleetInstanceSet":{set}}}}}}}"#
+            );
+            of(&json).into_iter().map(|(_, id, _)| id).collect::<Vec<_>>()
+        };
+        assert_eq!(fleet("null"), ["fleet-1"], "others start theirs later");
+        assert_eq!(fleet(r#"{"item":{"instanceIds":{"item":"i-1"}}}"#), ["fleet-1", "i-1"]);
+        let several = r#"{"item":[{"instanceIds":{"item":["i-1","i-2"]}},{"instanceIds":{"item":"i-3"}}]}"#;
+        assert_eq!(fleet(several), ["fleet-1", "i-1", "i-2", "i-3"]);
+        for ids in [r#"{"tag":1,"content":"fleet-1"}"#, r#"[{"tag":1,"content":"fleet-1"}]"#] {
+            let deleted = format!(
+                r#"{{"eventSource":"ec2.amazonaws.com","eventName":"DeleteFleets","requestParameters":{{
+                    "DeleteFleetsRequest":{{"FleetId":{ids},"TerminateInstances":false}}}}}}"#
+            );
+            assert_eq!(of(&deleted), one("AWS::EC2::EC2Fleet", "fleet-1", Effect::Deleted));
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Key,
     /// It is a stolen key's owner, who has sessions of their own.
     Owner,
+    /// It is somebody who is taken for stolen.
+    Named,
     /// A user or role that the attacker made.
     Made,
     /// A user whose password the attacker set.
@@ -53,7 +55,7 @@ pub(super) struct Way {
 pub(super) const fn strength(kind: &Kind) -> u8 {
     match kind {
         Kind::Key => 0,
-        Kind::Made => 1,
+        Kind::Made | Kind::Named => 1,
         Kind::Password => 2,
         Kind::Owned => 3,
         Kind::Provider => 4,

@@ -54,7 +54,7 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
     write!(
         out,
         "<h1>What {} did</h1><p>{}</p>",
-        escaped(&analysis.asked.credentials.join(", ")),
+        escaped(&[&analysis.asked.credentials[..], &analysis.asked.principals[..]].concat().join(", ")),
         escaped(&verdict(analysis))
     )?;
     write!(

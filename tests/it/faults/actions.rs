@@ -5,6 +5,7 @@ use std::time::Duration;
 use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
 
 use crate::cases::{Case, Cases};
+use crate::identity_center::{CENTER, alert_about};
 use crate::organization::ORGANIZATION;
 use crate::redis_proxy::Loss;
 use crate::world::{ANA, BEN, CHRIS, ORGANISATION, World};
@@ -25,9 +26,15 @@ pub(super) enum Change {
     RevokeUser,
     RevokeRole,
     DenyUser,
+    TakeAccess,
+    LeaveGroup,
+    DenyInSet,
     UndoUser,
     UndoRole,
     UndoDeny,
+    UndoAccess,
+    UndoGroup,
+    UndoInSet,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +48,8 @@ enum Fault {
 }
 
 use Change::{
-    DeactivateKey, DeletePassword, DenyUser, RequireToken, RevokeRole, RevokeUser, TakeDeviceOff, UndoDeny, UndoRole,
-    UndoUser,
+    DeactivateKey, DeletePassword, DenyInSet, DenyUser, LeaveGroup, RequireToken, RevokeRole, RevokeUser, TakeAccess,
+    TakeDeviceOff, UndoAccess, UndoDeny, UndoGroup, UndoInSet, UndoRole, UndoUser,
 };
 
 pub(super) const CHANGES: [Change; 10] = [
@@ -56,6 +63,19 @@ pub(super) const CHANGES: [Change; 10] = [
     UndoUser,
     UndoRole,
     UndoDeny,
+];
+/// Those of users of IAM Identity Center.
+pub(super) const CHANGES_OF_PEOPLE: [Change; 6] = [TakeAccess, LeaveGroup, DenyInSet, UndoAccess, UndoGroup, UndoInSet];
+/// The calls of the management account that are only a part of a change: whether the change stands without it, and a call
+/// that has to be refused before, so that it comes to this one.
+const PARTS: [(Change, &str, bool, Option<&str>); 5] = [
+    (DenyUser, "CreatePolicy", false, None),
+    // What a broken-off try has left behind is taken up.
+    (DenyUser, "UpdatePolicy", false, Some("AttachPolicy")),
+    // It is off the account by then.
+    (UndoDeny, "DeletePolicy", true, None),
+    (DenyInSet, "PutInlinePolicyToPermissionSet", false, None),
+    (UndoInSet, "DeleteInlinePolicyFromPermissionSet", false, None),
 ];
 const FAULTS: [Fault; 6] = [
     Fault::Refused,
@@ -73,11 +93,20 @@ fn instance(w: &World) -> String {
 
 impl Change {
     pub(super) const fn is_undo(self) -> bool {
-        matches!(self, UndoUser | UndoRole | UndoDeny)
+        matches!(self, UndoUser | UndoRole | UndoDeny | UndoAccess | UndoGroup | UndoInSet)
     }
 
     const fn is_of_role(self) -> bool {
         matches!(self, RevokeRole | UndoRole)
+    }
+
+    /// The user of IAM Identity Center whose session was stolen.
+    const fn person(self) -> Option<&'static str> {
+        match self {
+            TakeAccess | DenyInSet | UndoAccess | UndoInSet => Some("sam.lee"),
+            LeaveGroup | UndoGroup => Some("jo.kim"),
+            _ => None,
+        }
     }
 
     /// The step's name in buttons.
@@ -90,6 +119,8 @@ impl Change {
             RevokeUser | UndoUser => "revoke-user-sessions".into(),
             RevokeRole | UndoRole => "revoke-role-sessions".into(),
             DenyUser | UndoDeny => "deny-by-scp".into(),
+            TakeAccess | LeaveGroup | UndoAccess | UndoGroup => "delete-account-assignment".into(),
+            DenyInSet | UndoInSet => "deny-in-permission-set".into(),
         }
     }
 
@@ -107,7 +138,18 @@ impl Change {
             UndoRole => "DeleteRolePolicy",
             // It is deleted after that.
             UndoDeny => "DetachPolicy",
+            TakeAccess => "DeleteAccountAssignment",
+            LeaveGroup => "DeleteGroupMembership",
+            // Without it no role has what the set says.
+            DenyInSet | UndoInSet => "ProvisionPermissionSet",
+            UndoAccess => "CreateAccountAssignment",
+            UndoGroup => "CreateGroupMembership",
         }
+    }
+
+    /// How often that call has been made once it is done: the change that is undone can have made it too.
+    fn times(self) -> usize {
+        if self == UndoInSet { 2 } else { 1 }
     }
 
     /// What takes it back.
@@ -117,6 +159,9 @@ impl Change {
             RevokeUser | UndoUser => Some(UndoUser),
             RevokeRole | UndoRole => Some(UndoRole),
             DenyUser | UndoDeny => Some(UndoDeny),
+            TakeAccess | UndoAccess => Some(UndoAccess),
+            LeaveGroup | UndoGroup => Some(UndoGroup),
+            DenyInSet | UndoInSet => Some(UndoInSet),
         }
     }
 
@@ -130,6 +175,8 @@ impl Change {
             RevokeUser | UndoUser => "· Revoke all sessions minted",
             RevokeRole | UndoRole => "· Revoke all older sessions of role",
             DenyUser | UndoDeny => "· Deny everything to user deploy-bot",
+            TakeAccess | UndoAccess | LeaveGroup | UndoGroup => "· Take AdministratorAccess in account",
+            DenyInSet | UndoInSet => "· Deny Identity Center user sam.lee",
         }
     }
 
@@ -151,6 +198,12 @@ impl Change {
             RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
             RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
             DenyUser => w.account.service_control_policies().iter().any(|policy| policy.attached),
+            TakeAccess => w.account.identity_center_session("sam.lee").is_none(),
+            LeaveGroup => w.account.identity_center_session("jo.kim").is_none(),
+            DenyInSet => w.account.provisioned_policy().is_some(),
+            UndoAccess => !TakeAccess.holds(w),
+            UndoGroup => !LeaveGroup.holds(w),
+            UndoInSet => !DenyInSet.holds(w),
             UndoUser => !RevokeUser.holds(w),
             UndoRole => !RevokeRole.holds(w),
             UndoDeny => !DenyUser.holds(w),
@@ -163,6 +216,9 @@ impl Change {
         if self.is_of_role() {
             w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;
             w.until("the step is there", |w| w.card(ANA, self.step_card()).is_some()).await;
+        } else if let Some(user) = self.person() {
+            alert_about(w, user).await;
+            w.until_within(LIMIT, "it is offered", |w| w.offers(self.step_card(), "irp.request")).await;
         } else if self == RequireToken {
             let stolen = w.account.forged_request_credentials(REGION, &instance(w)).unwrap();
             aws_sdk_iam::Client::new(&w.sdk(&stolen)).list_roles().send().await.unwrap();
@@ -198,7 +254,7 @@ impl Change {
 
     async fn ends(self, w: &World, says: &str, holds: bool) {
         w.until_within(LIMIT, &format!("{self:?}: {says}"), |w| w.says(self.card(), says)).await;
-        assert_eq!(w.account.count(self.call()), 1, "calls of {}", self.call());
+        assert_eq!(w.account.count(self.call()), self.times(), "calls of {}", self.call());
         assert_eq!(self.holds(w), holds, "in AWS");
     }
 
@@ -239,21 +295,24 @@ impl Change {
             DeactivateKey => "never switched on again",
             DeletePassword => "cannot be put back",
             TakeDeviceOff => "enrols a device anew",
-            RevokeUser | RevokeRole | DenyUser | RequireToken => {
+            RevokeUser | RevokeRole | DenyUser | RequireToken | TakeAccess | LeaveGroup | DenyInSet => {
                 w.carry_out_with(self.step_card(), "irp.undo", "Undo INC-1.1").await;
                 "There is nothing to undo"
             }
-            UndoUser | UndoRole | UndoDeny => "Ask for the containment step again instead",
+            UndoUser | UndoRole | UndoDeny | UndoInSet => "Ask for the containment step again instead",
+            UndoAccess | UndoGroup => "Ask for the step itself again instead",
         };
         for _ in 0..2 {
             let answer = w.forged_click(ANA, "irp.undo", &undo).await;
             assert!(answer.contains(refused), "{answer}");
         }
-        let undone = matches!(self, RevokeUser | RevokeRole | DenyUser | RequireToken);
+        let undone =
+            matches!(self, RevokeUser | RevokeRole | DenyUser | RequireToken | TakeAccess | LeaveGroup | DenyInSet);
         // One call switches it on and off.
-        assert_eq!(w.account.count(self.call()), if self == RequireToken { 2 } else { 1 });
+        let both = matches!(self, RequireToken | DenyInSet | UndoInSet);
+        assert_eq!(w.account.count(self.call()), if both { 2 } else { 1 });
         assert_eq!(self.holds(w), !undone);
-        for undo in [UndoUser, UndoRole, UndoDeny] {
+        for undo in [UndoUser, UndoRole, UndoDeny, UndoAccess, UndoGroup] {
             let expected = usize::from(self.undone_by() == Some(undo));
             assert_eq!(w.account.count(undo.call()), expected, "{}", undo.call());
         }
@@ -271,7 +330,7 @@ impl World {
 }
 
 async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
-    case.rules(&format!("{ORGANISATION}{ORGANIZATION}"));
+    case.rules(&format!("{ORGANISATION}{ORGANIZATION}{CENTER}"));
     let program = case.program().await;
     change.ready(&case.w).await;
     let w = &case.w;
@@ -306,6 +365,49 @@ async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
         Fault::UndoneTwice => change.is_undone_twice(w).await,
     }
     w.nothing_is_left().await;
+}
+
+/// A fault in one call of several. What fails is asked for again, and done.
+async fn goes_wrong_in_part(mut case: Case, part: (Change, &'static str, bool, Option<&'static str>), fault: AwsFault) {
+    let (change, call, stands, before) = part;
+    case.rules(&format!("{ORGANISATION}{ORGANIZATION}{CENTER}"));
+    let _program = case.program().await;
+    change.ready(&case.w).await;
+    let w = &case.w;
+    if let Some(before) = before {
+        w.account.fail_next(before, AwsFault::AccessDenied);
+        change.approve(w).await;
+        w.until_within(LIMIT, "it fails", |w| w.says(change.card(), "it failed")).await;
+        w.until("it can be asked for again", |w| w.offers(change.step_card(), change.button())).await;
+    }
+    w.account.fail_next(call, fault);
+    change.approve(w).await;
+    let says = if stands { "carried out and verified" } else { "it failed" };
+    w.until_within(LIMIT, &format!("{change:?} without {call}: {says}"), |w| w.says(change.card(), says)).await;
+    assert_eq!(w.account.count(call), 1, "{call}");
+    assert_eq!(change.holds(w), stands, "{call}");
+    if !stands {
+        w.until("it can be asked for again", |w| w.offers(change.step_card(), change.button())).await;
+        w.carry_out_with(change.step_card(), change.button(), change.card()).await;
+        assert!(change.holds(w), "{call}");
+    }
+    w.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_goes_wrong_in_the_management_account_the_card_says_how_it_stands() {
+    let mut cases = Cases::start().await;
+    for fault in FAULTS {
+        for change in CHANGES_OF_PEOPLE {
+            cases.add(format!("{change:?}, {fault:?}"), move |case| goes_wrong(case, change, fault));
+        }
+    }
+    for fault in [AwsFault::AccessDenied, AwsFault::HangBefore, AwsFault::HangAfter] {
+        for part in PARTS {
+            cases.add(format!("{}, {fault:?}", part.1), move |case| goes_wrong_in_part(case, part, fault));
+        }
+    }
+    cases.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

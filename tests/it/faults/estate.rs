@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::SpotInstanceType;
-use chrono::TimeDelta;
+use aws_sdk_ec2::types::{FleetType, SpotInstanceType};
 use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
 use crate::entrances::{opened, put};
 use crate::estate::{Hands, THIEF, changed, made};
+use crate::fleets::{HOME, changed_template};
+use crate::scaling::STOP;
 use crate::world::{ANA, CHRIS, World};
 
 /// A hung call is given up after 8 s and read back for 16 more.
@@ -37,12 +38,16 @@ pub(super) enum Change {
     Group,
     Template,
     Configuration,
-    EmptyGroup,
     Spot,
+    Fleet,
+    SpotFleet,
+    Version,
+    Pool,
+    EmptyGroup,
     Trust,
 }
 
-pub(super) const CHANGES: [Change; 21] = [
+pub(super) const CHANGES: [Change; 25] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -61,8 +66,12 @@ pub(super) const CHANGES: [Change; 21] = [
     Change::Group,
     Change::Template,
     Change::Configuration,
-    Change::EmptyGroup,
     Change::Spot,
+    Change::Fleet,
+    Change::SpotFleet,
+    Change::Version,
+    Change::Pool,
+    Change::EmptyGroup,
     Change::Trust,
 ];
 
@@ -114,23 +123,39 @@ impl Change {
                 hands.keeps_up("miners", &template, (1, 1)).await;
                 made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
             }
-            Self::EmptyGroup => {
-                let template = hands.makes_a_template().await;
-                hands.keeps_up("miners", &template, (0, 0)).await;
-                made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
+            Self::Template => made("EC2::LaunchTemplate", &hands.makes_a_template().await, "us-west-2"),
+            Self::Configuration => {
+                hands.makes_a_configuration("c").await;
+                made("AutoScaling::LaunchConfiguration", "c", "us-west-2")
             }
             Self::Spot => {
                 let (request, _) = hands.asks_for_spot(SpotInstanceType::Persistent).await;
                 made("EC2::SpotInstanceRequest", &request, "us-west-2")
             }
+            Self::Fleet => {
+                let template = hands.makes_a_template().await;
+                let fleet = hands.makes_a_fleet(&template, FleetType::Maintain, 1).await;
+                made("EC2::EC2Fleet", &fleet, "us-west-2")
+            }
+            Self::SpotFleet => made("EC2::SpotFleet", &hands.asks_for_a_spot_fleet(1).await, "us-west-2"),
+            Self::Version => {
+                let template = hands.makes_a_template_in(HOME).await;
+                changed_template(hands, &template).await
+            }
+            Self::Pool => {
+                let template = hands.makes_a_template().await;
+                hands.keeps_up("miners", &template, (0, 0)).await;
+                hands.keeps_ready("miners", 0, 0).await;
+                made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
+            }
+            Self::EmptyGroup => {
+                let template = hands.makes_a_template().await;
+                hands.keeps_up("miners", &template, (0, 0)).await;
+                made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
+            }
             Self::Trust => {
                 let event = hands.opens_a_role("app-deploy").await;
                 changed("IAM::Role", "app-deploy", "UpdateAssumeRolePolicy", &event)
-            }
-            Self::Template => made("EC2::LaunchTemplate", &hands.makes_a_template().await, "us-west-2"),
-            Self::Configuration => {
-                hands.makes_a_configuration("c").await;
-                made("AutoScaling::LaunchConfiguration", "c", "us-west-2")
             }
             Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
             Self::Image => {
@@ -140,23 +165,18 @@ impl Change {
         }
     }
 
-    /// Whether it is containment itself, and would be done with it.
-    const fn contains(self) -> bool {
-        matches!(self, Self::Trail | Self::Detector | Self::Trust)
-    }
-
     /// An incident in which it can be asked for; what the search has shown.
     pub(super) async fn is_ready(self, w: &World) -> Trace {
         w.slack.set_rate_limits(false);
         let trace = self.is_needed(&w.hands()).await;
         w.incident().await;
         w.hunted(vec![trace.clone()]).await;
-        if !self.contains() {
+        // What is containment itself would be done with it.
+        if !matches!(self, Self::Trail | Self::Detector | Self::Trust) {
             w.contained().await;
         }
-        if self == Self::EmptyGroup {
-            w.carried_out_again(Self::Group.card_and_call().0).await;
-            w.clock.advance(TimeDelta::seconds(10));
+        if matches!(self, Self::Pool | Self::EmptyGroup) {
+            w.carry_out(STOP, ANA, CHRIS).await;
         }
         let (card, _) = self.card_and_call();
         w.until_within(LIMIT, &format!("{self:?} is offered"), |w| w.offers(card, "irp.request")).await;
@@ -182,11 +202,15 @@ impl Change {
             Self::Image => ("· Take image", "ModifyImageAttribute"),
             Self::Code => ("· Put the code of function", "UpdateFunctionCode"),
             Self::Group => ("· Stop Auto Scaling group", "DetachInstances"),
-            Self::EmptyGroup => ("· Delete Auto Scaling group", "DeleteAutoScalingGroup"),
-            Self::Spot => ("· Cancel spot request", "CancelSpotInstanceRequests"),
-            Self::Trust => ("· Put the trust policy of role", "UpdateAssumeRolePolicy"),
             Self::Template => ("· Delete launch template", "DeleteLaunchTemplate"),
             Self::Configuration => ("· Delete launch configuration", "DeleteLaunchConfiguration"),
+            Self::Spot => ("· Cancel spot request", "CancelSpotInstanceRequests"),
+            Self::Fleet => ("· Delete EC2 Fleet", "DeleteFleets"),
+            Self::SpotFleet => ("· Cancel Spot Fleet request", "CancelSpotFleetRequests"),
+            Self::Version => ("· Put launch template", "DeleteLaunchTemplateVersions"),
+            Self::Pool => ("· Delete the warm pool", "DeleteWarmPool"),
+            Self::EmptyGroup => ("· Delete Auto Scaling group", "DeleteAutoScalingGroup"),
+            Self::Trust => ("· Put the trust policy of role", "UpdateAssumeRolePolicy"),
         }
     }
 
@@ -209,11 +233,14 @@ impl Change {
             Self::Permissions => w.account.statements(&trace.region, &trace.id) == ["api"],
             Self::Url => !w.account.has_function_url(&trace.region, &trace.id),
             Self::Group => w.account.scaling_groups(&trace.region)[0].1 == 0,
-            Self::EmptyGroup => w.account.scaling_groups(&trace.region).is_empty(),
-            Self::Spot => w.account.spot_requests(&trace.region).iter().all(|(_, state)| *state == "cancelled"),
-            Self::Trust => !w.account.trust(&trace.id).unwrap().contains(THIEF),
             Self::Template => w.account.launch_templates(&trace.region).is_empty(),
             Self::Configuration => w.account.launch_configurations(&trace.region).is_empty(),
+            Self::Spot => !w.account.has_open_spot_request(&trace.region, &trace.id),
+            Self::Fleet | Self::SpotFleet => w.account.fleets(&trace.region)[0].1.ends_with("_running"),
+            Self::Version => w.account.template_versions(&trace.region, &trace.id) == (1, vec![1]),
+            Self::Pool => !w.account.keeps_ready(&trace.region, &trace.id),
+            Self::EmptyGroup => w.account.scaling_groups(&trace.region).is_empty(),
+            Self::Trust => !w.account.trust(&trace.id).unwrap().contains(THIEF),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),

@@ -1,7 +1,6 @@
 //! CloudTrail's logs through Athena: asked for, sized, run, read, cancelled, refused, and taken over.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -309,7 +308,7 @@ async fn rows_are_read_on_from_where_a_dead_process_was() {
     // The dead process had read the first page: the columns' names, and 999 rows.
     let execution = newest(&process(&w, &store).await).await.execution.unwrap();
     let read = Rows { next: Some(format!("{execution}/1000")), execution, read: 999, new: 7, ..Rows::default() };
-    store.keep_page(ID, &BTreeMap::new(), ("logs 1", &Mark::Rows(read))).await.unwrap();
+    store.keep_page(ID, &BTreeMap::new(), &BTreeSet::new(), &[("logs 1", &Mark::Rows(read))]).await.unwrap();
     assert_eq!(w.account.count("GetQueryResults"), 0);
     w.clock.advance(TimeDelta::minutes(61));
     let second = process(&w, &store).await;

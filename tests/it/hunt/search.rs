@@ -368,3 +368,25 @@ async fn regions_that_nobody_knows_of_are_never_covered() {
     let last = swept.regions.last().unwrap();
     assert_eq!((last.region.as_str(), last.covered_until, last.unread.is_some()), ("other Regions", None, true));
 }
+
+#[tokio::test]
+async fn what_is_too_much_for_one_search_is_read_by_the_next_ones_and_nothing_is_proven_before() {
+    let clock = SandboxClock::new(1);
+    let (store, cloud) = (Arc::new(MemoryStore::default()), Arc::new(Scripted::new(4_500, clock.now())));
+    let engine = engine(store.clone(), cloud.clone(), &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    let mut read = Vec::new();
+    for _ in 0..3 {
+        engine.hunt(id).await.unwrap();
+        let incident = engine.load(id).await.unwrap().unwrap();
+        let (found, (swept, _)) = (incident.hunted.unwrap().0, incident.swept.unwrap());
+        let short = swept.regions.iter().any(|region| region.unread.is_some());
+        let said = found.not_known.iter().any(|why| why.contains("read by the next ones"));
+        assert_eq!(short, said, "{:?}", found.not_known);
+        read.push((store.trail(id).await.unwrap().records.len(), short));
+        clock.advance(TimeDelta::seconds(61));
+    }
+    assert!((1_900..=2_000).contains(&read[0].0) && read[0].1, "{read:?}");
+    assert!(read[1].0 > read[0].0 + 1_800 && read[1].1, "{read:?}");
+    assert_eq!(read[2], (4_500, false), "{read:?}");
+}

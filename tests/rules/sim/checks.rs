@@ -11,7 +11,7 @@ use irp::domain::incident::event::Event;
 use irp::domain::incident::evolve::{evolve, fold};
 use irp::domain::incident::state::Incident;
 use irp::domain::observation::{Observation, Probe};
-use irp::domain::policy::{ActionClass, Standing};
+use irp::domain::policy::Standing;
 use irp::domain::stored::{Chain, Record};
 
 use super::people::{KIM, KIM_ADDRESS, People, Roster, human};
@@ -22,6 +22,7 @@ use words::{name, request_of};
 
 mod aws;
 mod counts;
+mod eligible;
 mod glass;
 mod together;
 mod watch;
@@ -32,6 +33,9 @@ mod words;
 struct Heard {
     standing: BTreeMap<UserId, (Standing, u64)>,
     members: BTreeSet<UserId>,
+    /// AWS has answered this task, and with a no.
+    answered: bool,
+    denied: bool,
     /// Newest last.
     reads: Vec<(Probe, Observation, u64)>,
 }
@@ -122,6 +126,13 @@ impl Audit {
     pub(super) fn read(&mut self, by: By, probe: &Probe, seen: &Observation, now_ms: u64) {
         self.not_read(by, probe);
         self.heard.entry(by.task).or_default().reads.push((probe.clone(), seen.clone(), now_ms));
+    }
+
+    /// AWS has answered: with a definite no, or not.
+    pub(super) fn answered(&mut self, by: By, denied: bool) {
+        let heard = self.heard.entry(by.task).or_default();
+        heard.answered = true;
+        heard.denied |= denied;
     }
 
     /// It was asked again, and has no answer: what it was told before counts no more.
@@ -282,12 +293,24 @@ impl Case {
         let closed = self.closed;
         self.versions.push(after.ok_or("a log that does not begin with an opening")?);
         followed?;
-        must(!closed, "a record after the closing")?;
+        must(!closed || matches!(scene.record.event, Event::AttemptRefused { .. }), "a record after the closing")?;
         self.event(scene)
     }
 
     fn event(&mut self, scene: &Scene<'_>) -> Result<(), String> {
         match &scene.record.event {
+            // Whoever is only away is asked again.
+            Event::RequestLapsed { why, .. } if why.starts_with("AWS could not be read") => {
+                must(scene.heard.denied, "given up because AWS was away")?;
+                self.moved(scene)?;
+            }
+            Event::IdentificationFailed { retry_at: None, attempt, .. } if *attempt < 9 => {
+                must(scene.heard.denied, "no more asked whose it is because AWS was away")?;
+            }
+            Event::BlastRadiusRead { .. } | Event::InventoryTaken { .. } => {
+                must(scene.heard.answered, "read of an AWS that was away")?;
+                self.moved(scene)?;
+            }
             Event::Identified { found } => {
                 let signs = found.owners.iter().chain(&found.session_name);
                 self.subjects.extend(signs.filter(|s| *s == KIM_ADDRESS).map(|_| KIM));
@@ -387,40 +410,6 @@ impl Case {
         Ok(())
     }
 
-    /// An eligible approver, as everybody is at this moment.
-    fn may_decide(&self, scene: &Scene<'_>, held: &Held, user: &UserId, after_ms: u64) -> Result<(), String> {
-        let who = human(user).ok_or("somebody who does not exist")?;
-        must(Some(who) != human(&held.by), "the requester decides on their own request")?;
-        must(!self.subjects.contains(&who), "the recused decide")?;
-        let roster = scene.roster(&held.plan)?;
-        must(scene.on(&roster.approvers, roster, who), "somebody decides who is not on the list")?;
-        scene.is_member(user, after_ms)
-    }
-
-    /// Two different people, both eligible at this moment, stand behind it.
-    fn stands(&self, scene: &Scene<'_>, held: &Held) -> Result<(), String> {
-        let Phase::Approved { since_ms, until } = &held.phase else {
-            return Err(format!("it runs without being approved: {:?}", held.phase));
-        };
-        must(!self.frozen(), "it runs while frozen")?;
-        must(scene.record.at <= *until, "it runs after its time to execute")?;
-        let roster = scene.roster(&held.plan)?;
-        let asker = human(&held.by).ok_or("somebody who does not exist")?;
-        let listed = scene.on(&roster.responders, roster, asker) || scene.on(&roster.approvers, roster, asker);
-        must(listed, "the requester is on no list any more")?;
-        scene.is_member(&held.by, *since_ms)?;
-        if let Some(glass) = &held.glass {
-            return self.may_act_alone(scene, held, &glass.by, *since_ms);
-        }
-        let mut sound = BTreeSet::new();
-        for user in &held.yes {
-            self.may_decide(scene, held, user, *since_ms)?;
-            sound.extend(human(user));
-        }
-        let class: ActionClass = held.plan.action.class();
-        must(!sound.is_empty() && sound.len() >= usize::from(roster.quorum[&class]), "too few different people")
-    }
-
     fn moved(&mut self, scene: &Scene<'_>) -> Result<(), String> {
         let event = &scene.record.event;
         if matches!(event, Event::AttemptRefused { .. }) {
@@ -462,7 +451,10 @@ impl Case {
                 if let (Event::ApprovalRetracted { .. }, Some(who)) = (&scene.record.event, human(by)) {
                     held.taken_back.insert(who, at);
                 }
-                held.phase = Phase::Waiting;
+                // What one person alone lets run does not hang on the yeses of others.
+                if held.glass.is_none() {
+                    held.phase = Phase::Waiting;
+                }
             }
             Event::RequestDenied { by, .. } => {
                 self.pressed(scene, by, "deny", id, held)?;

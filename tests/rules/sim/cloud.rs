@@ -243,12 +243,20 @@ impl Port {
         self.travel().await;
         let (throttled, refused, ms) = {
             let state = &mut *self.sim.state();
+            let away = state.now_ms < state.outages.aws_until_ms;
+            let denied = state.outages.denied == Some(operation);
             let odds = state.odds.clone();
             let slow = state.chance.happens(odds.aws_slow);
             let ms = state.chance.between(0, if slow { 6 * SECOND_MS } else { 300 });
-            (state.chance.happens(odds.aws_throttles), state.chance.happens(odds.aws_refuses), ms)
+            let (throttled, refused) =
+                (state.chance.happens(odds.aws_throttles), state.chance.happens(odds.aws_refuses));
+            (throttled || away, refused || denied, ms)
         };
         self.pass(ms).await;
+        if !throttled {
+            let state = &mut *self.sim.state();
+            state.audit.answered(state.at_work, refused);
+        }
         let (operation, message) = (operation.to_owned(), "simulated".to_owned());
         match (throttled, refused) {
             (true, _) => Err(CloudError::Unavailable { operation, message }),
@@ -295,7 +303,7 @@ impl Cloud for Port {
     }
 
     async fn identify(&self, subject: &Subject, _: DateTime<Utc>) -> Result<Identification, CloudError> {
-        self.ask("GetUser").await?;
+        self.ask("GetAccessKeyLastUsed").await?;
         Ok(self.sim.state().aws.identify(subject))
     }
 
@@ -332,7 +340,7 @@ impl Cloud for Port {
         }
         let by = self.sim.state().at_work;
         self.sim.state().audit.not_read(by, probe);
-        self.ask("GetUser").await?;
+        self.ask("GetUserPolicy").await?;
         let seen = {
             let state = &mut *self.sim.state();
             let seen = state.aws.observe(probe, state.now_ms);
@@ -358,7 +366,13 @@ impl Cloud for Port {
                 Fate::Hangs(false),
                 Fate::Late,
             ];
-            let fate = if state.chance.happens(odds) { *state.chance.one_of(&wrong) } else { Fate::Answered };
+            let fate = if state.now_ms < state.outages.aws_until_ms {
+                Fate::Unclear(false)
+            } else if state.chance.happens(odds) {
+                *state.chance.one_of(&wrong)
+            } else {
+                Fate::Answered
+            };
             let ms = state.chance.between(20, 2 * SECOND_MS);
             // On its way now, whatever becomes of who sent it.
             let arrives_in_ms = match fate {

@@ -176,7 +176,7 @@ impl Directory for Port {
         let away = {
             let mut state = self.sim.state();
             let odds = state.odds.slack_away;
-            state.chance.happens(odds)
+            state.chance.happens(odds) || state.now_ms < state.outages.slack_until_ms
         };
         if away {
             self.pass(3 * SECOND_MS).await;
@@ -196,7 +196,8 @@ impl Directory for Port {
         self.travel().await;
         let state = &mut *self.sim.state();
         let odds = state.odds.slack_away / 3.0;
-        if group.as_str() != GROUP || state.chance.happens(odds) {
+        let away = state.now_ms < state.outages.slack_until_ms;
+        if group.as_str() != GROUP || away || state.chance.happens(odds) {
             return Err(ChatError::Unavailable("simulated".into()));
         }
         state.audit.told_members(state.at_work, state.people.group.clone());

@@ -16,7 +16,7 @@ use irp::ports::IncidentLog;
 
 use super::clicks;
 use super::people::HUMANS;
-use super::schedule::{Bell, By, Click, Event, Landing, MINUTE_MS, Odds, Port, SECOND_MS, Sim, Task, What};
+use super::schedule::{Bell, By, Click, Event, Landing, MINUTE_MS, Odds, Outages, Port, SECOND_MS, Sim, Task, What};
 use super::worker::effects;
 
 /// How long people act and things go wrong.
@@ -27,6 +27,8 @@ const QUIET_MS: u64 = 45 * MINUTE_MS;
 const SKEW_MS: u64 = 4 * SECOND_MS;
 /// How far a clock jumps at most.
 const JUMP_MS: u64 = 20 * MINUTE_MS;
+/// How long AWS, Slack or the store is away at most: longer than an approval is good for.
+const OUTAGE_MS: u64 = 8 * MINUTE_MS;
 /// Events in one run; more would mean that something goes in circles.
 const EVENTS_MAX: u32 = 200_000;
 const READ_BACK_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
@@ -86,7 +88,7 @@ impl Run {
             state.book(0, Event::Alert);
             let in_ms = state.chance.between(SECOND_MS, 5 * MINUTE_MS);
             state.book(in_ms, Event::Mishap);
-            let line = format!("{:?}", state.odds);
+            let line = format!("{:?} {:?}", state.odds, state.outages);
             state.say(line);
             (replicas, clicks::Habits::drawn(&mut state.chance))
         };
@@ -408,6 +410,18 @@ impl Run {
                 state.replicas[replica].off_ms = state.replicas[replica].off_ms.min(i64::try_from(JUMP_MS).unwrap());
                 state.say(format!("the clock of replica {replica} jumps"));
             }
+            clicks::Mishap::Outage => {
+                let state = &mut *self.sim.state();
+                let until_ms = state.now_ms + state.chance.between(10 * SECOND_MS, OUTAGE_MS);
+                let Outages { aws_until_ms, slack_until_ms, store_until_ms, .. } = &mut state.outages;
+                let (what, ends) = match state.chance.below(3) {
+                    0 => ("AWS", aws_until_ms),
+                    1 => ("Slack", slack_until_ms),
+                    _ => ("the store", store_until_ms),
+                };
+                *ends = until_ms;
+                state.say(format!("{what} is away until {} s", until_ms / SECOND_MS));
+            }
             clicks::Mishap::Aws => {
                 let state = &mut *self.sim.state();
                 let line = state.aws.disturb(&mut state.chance);
@@ -440,6 +454,8 @@ impl Run {
         let state = &mut *self.sim.state();
         state.say("all is quiet from here on");
         state.odds = Odds::default();
+        // What is denied stays denied: even so everything has to come to an end.
+        state.outages = Outages { denied: state.outages.denied, ..Outages::default() };
         for replica in 0..state.replicas.len() {
             state.replicas[replica].stands_until_ms = 0;
             state.replicas[replica].off_ms = 0;

@@ -102,6 +102,27 @@ impl Odds {
     }
 }
 
+/// Until when whom nobody reaches; and what the bot may not read at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outages {
+    pub(super) aws_until_ms: u64,
+    pub(super) slack_until_ms: u64,
+    pub(super) store_until_ms: u64,
+    /// An operation that AWS denies from the beginning to the end.
+    pub(super) denied: Option<&'static str>,
+}
+
+/// What is denied for good in some runs.
+const DENIABLE: [&str; 5] =
+    ["LookupEvents", "GetAccessKeyLastUsed", "GetUserPolicy", "GetAccountAuthorizationDetails", "GetCallerIdentity"];
+
+impl Outages {
+    fn drawn(chance: &mut Chance) -> Self {
+        let denied = if chance.happens(0.3) { Some(*chance.one_of(&DENIABLE)) } else { None };
+        Self { denied, ..Self::default() }
+    }
+}
+
 /// What somebody does, and on which incident.
 #[derive(Clone, Debug)]
 pub(super) struct Click {
@@ -178,6 +199,7 @@ pub(super) struct State {
     pub(super) now_ms: u64,
     pub(super) chance: Chance,
     pub(super) odds: Odds,
+    pub(super) outages: Outages,
     queue: BTreeMap<(u64, u64), Event>,
     booked: u64,
     pub(super) at_work: By,
@@ -196,11 +218,13 @@ impl State {
         let mut chance = Chance::new(seed);
         let people = People::drawn(&mut chance);
         let odds = Odds::drawn(&mut chance);
+        let outages = Outages::drawn(&mut chance);
         let replicas = (0..chance.between(2, 4)).map(|_| Replica { up: true, ..Replica::default() }).collect();
         Self {
             now_ms: 0,
             chance,
             odds,
+            outages,
             queue: BTreeMap::new(),
             booked: 0,
             at_work: By { replica: 0, task: 0 },

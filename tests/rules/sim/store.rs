@@ -151,7 +151,7 @@ impl Port {
             let state = &mut *self.sim.state();
             let (fails, slow) = (state.odds.store_fails, state.odds.store_slow);
             let slow_ms = if state.chance.happens(slow) { state.chance.between(0, ANSWER_MS) } else { 0 };
-            (state.chance.happens(fails), slow_ms)
+            (state.chance.happens(fails) || state.now_ms < state.outages.store_until_ms, slow_ms)
         };
         self.pass(if fails { ANSWER_MS } else { slow_ms }).await;
         if fails { Err(away()) } else { Ok(()) }
@@ -282,14 +282,16 @@ impl TrailStore for Port {
     async fn keep_page(
         &self,
         id: IncidentId,
-        records: &BTreeMap<String, String>,
-        (name, mark): (&str, &Mark),
+        new: &BTreeMap<String, String>,
+        gone: &BTreeSet<String>,
+        marks: &[(&str, &Mark)],
     ) -> Result<(), StoreError> {
         self.reach().await?;
         let trail = &mut self.sim.state().logs.trails;
         let trail = trail.entry(id).or_default();
-        trail.records.extend(records.clone());
-        trail.marks.insert(name.to_owned(), mark.clone());
+        trail.records.extend(new.clone());
+        trail.records.retain(|event, _| !gone.contains(event));
+        trail.marks.extend(marks.iter().map(|(name, mark)| ((*name).to_owned(), (*mark).clone())));
         Ok(())
     }
 }

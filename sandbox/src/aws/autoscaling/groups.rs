@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{GROUP_TAG, Group, Member, Source, group_arn, key, page, settle};
+use super::{GROUP_TAG, Group, Member, Source, group_arn, key, page, settle, warm};
 use crate::aws::ec2::{self, Phase};
 use crate::aws::ids;
 use crate::aws::operation::Call;
@@ -30,14 +30,14 @@ const SIZE_MAX: i64 = 10_000;
 const INSTANCES_MAX: usize = 20;
 const NAME_CHARS_MAX: usize = 255;
 
-fn named<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Group, ApiError> {
+pub(super) fn named<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Group, ApiError> {
     let name = call.params.required("AutoScalingGroupName")?;
     let gone =
         || ApiError::validation(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"));
     call.world.scaling.groups.get_mut(&key(call.region, name)).ok_or_else(gone)
 }
 
-fn size(params: &Params, name: &str) -> Result<Option<i64>, ApiError> {
+pub(super) fn size(params: &Params, name: &str) -> Result<Option<i64>, ApiError> {
     params.number(name, 0..=SIZE_MAX)
 }
 
@@ -130,6 +130,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
         suspended: BTreeSet::new(),
         protection: protection(params)?.unwrap_or_else(|| "none".to_owned()),
         members: BTreeMap::new(),
+        warm: None,
         tags,
     };
     call.world.scaling.groups.insert(place, group);
@@ -163,6 +164,11 @@ fn from(source: &Source) -> (&'static str, Node) {
     }
 }
 
+/// What the instances of a group are made from, as each of them says it.
+pub(super) fn made_from(group: &Group) -> (&'static str, Node) {
+    from(&group.source)
+}
+
 fn node(call: &Call<'_>, group: &Group) -> Node {
     let zone = format!("{}a", call.region);
     let member = |(id, member): (&String, &Member)| {
@@ -190,7 +196,7 @@ fn node(call: &Call<'_>, group: &Group) -> Node {
         let reason = format!("User suspended at {}", call.now.to_rfc3339());
         Node::Fields(vec![("ProcessName", Node::text(name)), ("SuspensionReason", Node::text(reason))])
     };
-    Node::Fields(vec![
+    let mut fields = vec![
         ("AutoScalingGroupName", Node::text(&group.name)),
         ("AutoScalingGroupARN", Node::text(group_arn(call.world, call.region, &group.name))),
         from(&group.source),
@@ -206,7 +212,9 @@ fn node(call: &Call<'_>, group: &Group) -> Node {
         ("SuspendedProcesses", Node::Members(group.suspended.iter().map(suspended).collect())),
         ("DeletionProtection", Node::text(&group.protection)),
         ("Tags", Node::Members(group.tags.iter().map(tag).collect())),
-    ])
+    ];
+    fields.extend(group.warm.as_ref().map(|pool| ("WarmPoolConfiguration", pool.node())));
+    Node::Fields(fields)
 }
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
@@ -377,12 +385,17 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Node, ApiError> {
                         request(s) still in the group.";
         return Err(ApiError::bad_request("ResourceInUse", sentence));
     }
+    if !force && group.warm.is_some() {
+        let sentence = "You cannot delete an AutoScalingGroup while there is a warm pool for that group.";
+        return Err(ApiError::bad_request("ResourceInUse", sentence));
+    }
     if !force && !group.members.is_empty() {
         let sentence =
             "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.";
         return Err(ApiError::bad_request("ScalingActivityInProgress", sentence));
     }
     if let Some(here) = call.world.ec2.region_mut(call.region) {
+        warm::end_all(&group, &mut here.instances, now);
         for id in group.members.keys() {
             if let Some(instance) = here.instances.get_mut(id) {
                 instance.phase = Phase::Terminated(now);

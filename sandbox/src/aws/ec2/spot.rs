@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::autoscaling::{Service, record_launch};
 use super::super::state::World;
 use super::super::wire::{ApiError, Node};
 use super::filters::{Filters, page};
-use super::instances::{Phase, pass, start_one};
-use super::{Call, Launch, Region, Tags, bad_value, new_id, tag_set};
+use super::instances::{Phase, start_one};
+use super::{Call, Launch, Region, Tags, bad_value, launches, new_id, tag_set};
 
 /// How long it takes until another is started in the place of one that has ended.
 const REOPENED_AFTER: TimeDelta = TimeDelta::seconds(20);
@@ -23,7 +21,7 @@ pub(in crate::aws) struct Request {
     id: String,
     created_at: DateTime<Utc>,
     persistent: bool,
-    pub(in crate::aws) state: &'static str,
+    state: &'static str,
     instance_id: Option<String>,
     launch: Launch,
     tags: Tags,
@@ -31,24 +29,21 @@ pub(in crate::aws) struct Request {
 
 impl Request {
     fn node(&self) -> Node {
-        let launch = &self.launch;
-        let mut asked = vec![("imageId", Node::text(&launch.image_id)), ("instanceType", Node::text(&launch.kind))];
-        asked.extend(launch.key_name.as_ref().map(|name| ("keyName", Node::text(name))));
-        asked.extend(launch.user_data.as_ref().map(|data| ("userData", Node::text(data))));
-        if let Some(name) = &launch.profile {
-            asked.push(("iamInstanceProfile", Node::Fields(vec![("name", Node::text(name))])));
-        }
         let mut fields = vec![
             ("spotInstanceRequestId", Node::text(&self.id)),
             ("createTime", Node::Time(self.created_at)),
             ("type", Node::text(if self.persistent { "persistent" } else { "one-time" })),
             ("state", Node::text(self.state)),
-            ("launchSpecification", Node::Fields(asked)),
+            ("launchSpecification", Node::Fields(launches::fields(&self.launch))),
             ("tagSet", tag_set(&self.tags)),
         ];
         fields.extend(self.instance_id.as_ref().map(|id| ("instanceId", Node::text(id))));
         Node::Fields(fields)
     }
+}
+
+pub(in crate::aws) fn is_open(request: &Request) -> bool {
+    matches!(request.state, "open" | "active")
 }
 
 fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Request, ApiError> {
@@ -60,7 +55,6 @@ fn known<'a>(region: &'a mut Region, id: &str) -> Result<&'a mut Request, ApiErr
 }
 
 pub(super) fn request(call: &mut Call<'_>) -> Result<Node, ApiError> {
-    let of = |name: &str| call.params.get(&format!("LaunchSpecification.{name}")).map(str::to_owned);
     let count: i64 =
         match call.params.get("InstanceCount") {
             None => 1,
@@ -74,22 +68,7 @@ pub(super) fn request(call: &mut Call<'_>) -> Result<Node, ApiError> {
         Some(other) => return Err(bad_value(format!("Invalid value '{other}' for type."))),
     };
     call.permit("RequestSpotInstances", &["spot-instances-request/*".to_owned()])?;
-    let profile = of("IamInstanceProfile.Name").or_else(|| {
-        let arn = of("IamInstanceProfile.Arn")?;
-        arn.rsplit('/').next().map(str::to_owned)
-    });
-    if let Some(profile) = &profile {
-        pass(call.world, call.caller, call.context, profile)?;
-    }
-    let user_data = of("UserData");
-    if user_data.as_ref().is_some_and(|data| BASE64.decode(data).is_err()) {
-        return Err(bad_value("Invalid BASE64 encoding of user data."));
-    }
-    let (Some(image_id), Some(kind)) = (of("ImageId"), of("InstanceType")) else {
-        let sentence = "The request must contain the parameters imageId and instanceType";
-        return Err(ApiError::bad_request("MissingParameter", sentence));
-    };
-    let launch = Launch { image_id, kind, key_name: of("KeyName"), profile, user_data, ..Launch::default() };
+    let launch = launches::specification(call, "LaunchSpecification")?;
     call.unless_dry()?;
     let (now, region) = (call.now, call.region);
     let mut made = Vec::new();
@@ -143,7 +122,7 @@ pub(super) fn cancel(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let mut shown = Vec::new();
     for id in &ids {
         let request = known(call.here()?, id)?;
-        if matches!(request.state, "open" | "active") {
+        if is_open(request) {
             request.state = "cancelled";
         }
         let fields = vec![("spotInstanceRequestId", Node::text(id)), ("state", Node::text(request.state))];

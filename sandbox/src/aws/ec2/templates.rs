@@ -1,15 +1,12 @@
 //! Launch templates and their versions: what an Auto Scaling group starts its instances from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 
 use super::super::wire::{ApiError, Node};
 use super::filters::{Filters, page};
-use super::instances::pass;
-use super::{Call, Launch, Region, Tags, bad_value, new_id, pairs, tag_set};
+use super::{Call, Launch, Region, Tags, launches, new_id, tag_set};
 
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Template {
@@ -42,6 +39,11 @@ impl Template {
         self.versions.get(&number).map(|version| &version.launch)
     }
 
+    /// The default version, and all.
+    pub(in crate::aws) fn numbers(&self) -> (i64, Vec<i64>) {
+        (self.default, self.versions.keys().copied().collect())
+    }
+
     fn node(&self) -> Node {
         let latest = self.versions.keys().next_back().copied().unwrap_or_default();
         Node::Fields(vec![
@@ -71,19 +73,7 @@ impl Template {
 }
 
 fn data(launch: &Launch) -> Node {
-    let mut fields = Vec::new();
-    let mut text = |name: &'static str, value: &str| {
-        if !value.is_empty() {
-            fields.push((name, Node::text(value)));
-        }
-    };
-    text("imageId", &launch.image_id);
-    text("instanceType", &launch.kind);
-    text("keyName", launch.key_name.as_deref().unwrap_or_default());
-    text("userData", launch.user_data.as_deref().unwrap_or_default());
-    if let Some(name) = &launch.profile {
-        fields.push(("iamInstanceProfile", Node::Fields(vec![("name", Node::text(name))])));
-    }
+    let mut fields = launches::fields(launch);
     if !launch.group_ids.is_empty() {
         fields.push(("securityGroupIdSet", Node::Members(launch.group_ids.iter().map(Node::text).collect())));
     }
@@ -121,48 +111,12 @@ fn of_call(call: &mut Call<'_>) -> Result<Template, ApiError> {
     named(call.here()?, params.get("LaunchTemplateId"), params.get("LaunchTemplateName")).cloned()
 }
 
-/// `LaunchTemplateData`, checked. Whoever names a profile needs leave to hand on its role.
-fn launch(call: &Call<'_>) -> Result<Launch, ApiError> {
-    let of = |name: &str| call.params.get(&format!("LaunchTemplateData.{name}")).map(str::to_owned);
-    let profile = of("IamInstanceProfile.Name").or_else(|| {
-        let arn = of("IamInstanceProfile.Arn")?;
-        arn.rsplit('/').next().map(str::to_owned)
-    });
-    if let Some(profile) = &profile {
-        pass(call.world, call.caller, call.context, profile)?;
-    }
-    let user_data = of("UserData");
-    if user_data.as_ref().is_some_and(|data| BASE64.decode(data).is_err()) {
-        return Err(bad_value("Invalid BASE64 encoding of user data."));
-    }
-    let tags_at = |kind: &str| {
-        let kinds = call.params.items("LaunchTemplateData.TagSpecification", ".ResourceType");
-        let at = kinds.iter().position(|asked| *asked == kind).map(|at| at + 1);
-        at.map(|at| pairs(call.params, &format!("LaunchTemplateData.TagSpecification.{at}.Tag"))).unwrap_or_default()
-    };
-    let groups = call.params.items("LaunchTemplateData.SecurityGroupId", "");
-    Ok(Launch {
-        image_id: of("ImageId").unwrap_or_default(),
-        kind: of("InstanceType").unwrap_or_default(),
-        key_name: of("KeyName"),
-        profile,
-        group_ids: groups.into_iter().map(str::to_owned).collect(),
-        user_data,
-        tags: tags_at("instance"),
-        volume_tags: tags_at("volume"),
-        keeps_volume: false,
-        no_termination: of("DisableApiTermination").as_deref() == Some("true"),
-        no_stop: of("DisableApiStop").as_deref() == Some("true"),
-        token_required: of("MetadataOptions.HttpTokens").as_deref() == Some("required"),
-    })
-}
-
 fn version(call: &Call<'_>) -> Result<Version, ApiError> {
     Ok(Version {
         created_at: call.now,
         created_by: call.caller.arn.clone(),
         description: call.params.get("VersionDescription").map(str::to_owned),
-        launch: launch(call)?,
+        launch: launches::read(call, "LaunchTemplateData")?,
     })
 }
 
@@ -230,17 +184,34 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
     page(params, "launchTemplates", shown)
 }
 
+/// The newest or the default version of every template.
+fn of_all(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let asked = call.params.items("LaunchTemplateVersion", "");
+    if asked.is_empty() || asked.iter().any(|version| !matches!(*version, "$Latest" | "$Default")) {
+        let sentence = "Without a launch template, the versions are $Latest and $Default.";
+        return Err(ApiError::bad_request("InvalidParameterCombination", sentence));
+    }
+    let mut shown = Vec::new();
+    for template in call.here()?.templates.values() {
+        let mut numbers = BTreeSet::new();
+        numbers.extend(asked.contains(&"$Default").then_some(template.default));
+        numbers.extend(template.versions.keys().next_back().filter(|_| asked.contains(&"$Latest")));
+        let found = numbers.iter().filter_map(|number| Some((*number, template.versions.get(number)?)));
+        shown.extend(found.map(|(number, version)| template.version_node(number, version)));
+    }
+    page(call.params, "launchTemplateVersionSet", shown)
+}
+
 pub(super) fn describe_versions(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    if call.params.get("LaunchTemplateId").or(call.params.get("LaunchTemplateName")).is_none() {
+        return of_all(call);
+    }
     let template = of_call(call)?;
     let asked = call.params.items("LaunchTemplateVersion", "");
     let mut shown = Vec::new();
     for wanted in &asked {
         if template.version(wanted).is_none() {
-            let sentence = format!(
-                "Could not find the specified version {wanted} for the launch template with ID {}.",
-                template.id
-            );
-            return Err(ApiError::bad_request("InvalidLaunchTemplateId.VersionNotFound", sentence));
+            return Err(no_version(&template.id, wanted));
         }
     }
     for (number, version) in template.versions.iter().rev() {
@@ -255,6 +226,69 @@ pub(super) fn describe_versions(call: &mut Call<'_>) -> Result<Node, ApiError> {
         }
     }
     page(call.params, "launchTemplateVersionSet", shown)
+}
+
+/// Which version counts where none is named; nothing else of a template changes.
+pub(super) fn modify(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let mut template = of_call(call)?;
+    call.permit("ModifyLaunchTemplate", &[format!("launch-template/{}", template.id)])?;
+    let asked = call.required("SetDefaultVersion")?;
+    let number = asked.parse().ok().filter(|number| template.versions.contains_key(number));
+    template.default = number.ok_or_else(|| no_version(&template.id, &asked))?;
+    call.unless_dry()?;
+    let node = template.node();
+    call.here()?.templates.insert(template.id.clone(), template);
+    Ok(Node::Fields(vec![("launchTemplate", node)]))
+}
+
+/// What cannot be deleted is named in an answer that is a success.
+pub(super) fn delete_versions(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let mut template = of_call(call)?;
+    call.permit("DeleteLaunchTemplateVersions", &[format!("launch-template/{}", template.id)])?;
+    let asked = call.params.items("LaunchTemplateVersion", "");
+    if asked.is_empty() {
+        let sentence = "The request must contain the parameter LaunchTemplateVersion";
+        return Err(ApiError::bad_request("MissingParameter", sentence));
+    }
+    call.unless_dry()?;
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
+    for version in asked {
+        let number = version.parse().ok().filter(|number| template.versions.contains_key(number));
+        let fields = |number: i64| {
+            vec![
+                ("launchTemplateId", Node::text(&template.id)),
+                ("launchTemplateName", Node::text(&template.name)),
+                ("versionNumber", Node::Number(number)),
+            ]
+        };
+        let (number, problem) = match number {
+            None => (0, Some(("launchTemplateVersionDoesNotExist", format!("There is no version {version}.")))),
+            Some(number) if number == template.default => {
+                let sentence = format!("Version {number} is the default version of the launch template.");
+                (number, Some(("unexpectedError", sentence)))
+            }
+            Some(number) => (number, None),
+        };
+        let mut node = fields(number);
+        if let Some((code, message)) = problem {
+            let error = vec![("code", Node::text(code)), ("message", Node::text(message))];
+            node.push(("responseError", Node::Fields(error)));
+            refused.push(Node::Fields(node));
+        } else {
+            template.versions.remove(&number);
+            done.push(Node::Fields(node));
+        }
+    }
+    call.here()?.templates.insert(template.id.clone(), template);
+    Ok(Node::Fields(vec![
+        ("successfullyDeletedLaunchTemplateVersionSet", Node::Members(done)),
+        ("unsuccessfullyDeletedLaunchTemplateVersionSet", Node::Members(refused)),
+    ]))
+}
+
+fn no_version(id: &str, version: &str) -> ApiError {
+    let sentence = format!("Could not find the specified version {version} for the launch template with ID {id}.");
+    ApiError::bad_request("InvalidLaunchTemplateId.VersionNotFound", sentence)
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Result<Node, ApiError> {

@@ -40,9 +40,20 @@ const NUMBERS: [&str; 5] = ["FromPort", "ToPort", "MinCount", "MaxCount", "MaxRe
 /// What a launch says of each instance stands in the set of instances.
 const OF_EACH_INSTANCE: [&str; 4] = ["imageId", "minCount", "maxCount", "keyName"];
 
-/// Newer calls: what was asked and answered stands in one more object, and its names as they are sent.
-const WRAPPED: [&str; 4] =
-    ["CreateLaunchTemplate", "CreateLaunchTemplateVersion", "DeleteLaunchTemplate", "ModifyInstanceMetadataOptions"];
+/// Newer calls: what was asked and answered stands in one more object, with its names as they are sent and its lists as
+/// XML has them.
+const WRAPPED: [&str; 10] = [
+    "CancelSpotFleetRequests",
+    "CreateFleet",
+    "CreateLaunchTemplate",
+    "CreateLaunchTemplateVersion",
+    "DeleteFleets",
+    "DeleteLaunchTemplate",
+    "DeleteLaunchTemplateVersions",
+    "ModifyInstanceMetadataOptions",
+    "ModifyLaunchTemplate",
+    "RequestSpotFleet",
+];
 
 #[derive(Default)]
 struct Tree(BTreeMap<String, Tree>, Option<String>);
@@ -82,6 +93,20 @@ pub(in crate::aws) fn request(operation: &str, params: &Params) -> Value {
 }
 
 fn as_sent(tree: &Tree) -> Value {
+    let mut numbered: Vec<(usize, &Tree)> =
+        tree.0.iter().filter_map(|(index, item)| Some((index.parse().ok()?, item))).collect();
+    if !numbered.is_empty() {
+        numbered.sort_by_key(|(index, _)| *index);
+        let item = |(index, item): (usize, &Tree)| {
+            let mut value = match &item.1 {
+                Some(text) => json!({ "content": text }),
+                None => as_sent(item),
+            };
+            value["tag"] = json!(index);
+            value
+        };
+        return alone(numbered.into_iter().map(item).collect());
+    }
     let one = |(name, branch): (&String, &Tree)| {
         let value = match &branch.1 {
             Some(_) if name == "UserData" => json!(REMOVED),
@@ -91,6 +116,11 @@ fn as_sent(tree: &Tree) -> Value {
         (name.clone(), value)
     };
     tree.0.iter().map(one).collect::<Map<_, _>>().into()
+}
+
+/// A list of one is that one.
+fn alone(mut items: Vec<Value>) -> Value {
+    if items.len() == 1 { items.remove(0) } else { Value::Array(items) }
 }
 
 fn members(tree: &Tree) -> Map<String, Value> {
@@ -129,8 +159,9 @@ fn scalar(name: &str, value: &str) -> Value {
 
 /// What a call answered, with its request id.
 pub(in crate::aws) fn response(operation: &str, node: &Node, request_id: &str) -> Value {
-    let mut value = answered(node);
-    if WRAPPED.contains(&operation) {
+    let wrapped = WRAPPED.contains(&operation);
+    let mut value = answered(node, wrapped);
+    if wrapped {
         if let Some(data) = value.pointer_mut("/launchTemplateVersion/launchTemplateData/userData") {
             *data = json!(REMOVED);
         }
@@ -149,13 +180,16 @@ pub(in crate::aws) fn response(operation: &str, node: &Node, request_id: &str) -
     value
 }
 
-fn answered(node: &Node) -> Value {
+fn answered(node: &Node, as_xml: bool) -> Value {
+    let answered = |node: &Node| answered(node, as_xml);
     match node {
         Node::Text(text) => json!(text),
         Node::Flag(flag) => json!(flag),
         Node::Number(number) => json!(number),
         Node::Time(at) => json!(at.timestamp_millis()),
+        Node::Members(nodes) if nodes.is_empty() && as_xml => json!(""),
         Node::Members(nodes) if nodes.is_empty() => json!({}),
+        Node::Members(nodes) if as_xml => json!({ "item": alone(nodes.iter().map(answered).collect()) }),
         Node::Members(nodes) => json!({ "items": nodes.iter().map(answered).collect::<Vec<_>>() }),
         Node::Fields(fields) => {
             fields.iter().map(|(name, node)| ((*name).to_owned(), answered(node))).collect::<Map<_, _>>().into()
@@ -194,6 +228,23 @@ mod tests {
             "tagSpecificationSet": { "items": [{ "resourceType": "instance", "tagSet": { "items": [{ "key": "Name", "value": "n1" }] } }] },
         });
         assert_eq!(of("RunInstances", &fields), wanted);
+    }
+
+    #[test]
+    fn newer_calls_have_their_lists_as_xml_has_them() {
+        let asked = [("FleetId.1", "fleet-1"), ("TerminateInstances", "false")];
+        let wanted = json!({ "DeleteFleetsRequest": {
+            "FleetId": { "content": "fleet-1", "tag": 1 }, "TerminateInstances": false } });
+        assert_eq!(of("DeleteFleets", &asked), wanted);
+        let two = of("DeleteFleets", &[("FleetId.1", "fleet-1"), ("FleetId.2", "fleet-2")]);
+        assert_eq!(two["DeleteFleetsRequest"]["FleetId"][1], json!({ "content": "fleet-2", "tag": 2 }));
+        let ids = |ids: &[&str]| Node::Members(ids.iter().map(|id| Node::text(*id)).collect());
+        let answer = |set: Node| response("CreateFleet", &Node::Fields(vec![("fleetInstanceSet", set)]), "r");
+        let set = |names: &[&str]| Node::Members(vec![Node::Fields(vec![("instanceIds", ids(names))])]);
+        let one = &answer(set(&["i-1"]))["CreateFleetResponse"]["fleetInstanceSet"];
+        assert_eq!(*one, json!({ "item": { "instanceIds": { "item": "i-1" } } }));
+        let two = &answer(set(&["i-1", "i-2"]))["CreateFleetResponse"]["fleetInstanceSet"];
+        assert_eq!(*two, json!({ "item": { "instanceIds": { "item": ["i-1", "i-2"] } } }));
     }
 
     #[test]

@@ -1,21 +1,13 @@
-//! The calls about permission sets and assignments.
+//! The calls about assignments.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Assignment, INSTANCE, REGION, Request, STORE, instance, new_id, not_found, page, permit};
+use super::{Assignment, INSTANCE, Request, account_arn, instance, new_id, not_found, page, permit};
 use crate::aws::json_operation::{Call, Operation};
-use crate::aws::organizations::MANAGEMENT;
 use crate::aws::wire::ApiError;
 
-static OPERATIONS: [Operation; 8] = [
-    Operation::read("ListInstances", "ListInstances", list_instances),
-    Operation::read(
-        "ListPermissionSetsProvisionedToAccount",
-        "ListPermissionSetsProvisionedToAccount",
-        list_permission_sets,
-    ),
-    Operation::read("DescribePermissionSet", "DescribePermissionSet", describe_permission_set),
+static OPERATIONS: [Operation; 5] = [
     Operation::read("ListAccountAssignmentsForPrincipal", "ListAccountAssignmentsForPrincipal", list_for_principal),
     Operation::write("CreateAccountAssignment", "CreateAccountAssignment", StatusCode::OK, |call| ask(call, false)),
     Operation::write("DeleteAccountAssignment", "DeleteAccountAssignment", StatusCode::OK, |call| ask(call, true)),
@@ -28,39 +20,8 @@ static OPERATIONS: [Operation; 8] = [
 ];
 
 /// The operation of this name.
-pub(in crate::aws) fn operation(name: &str) -> Option<&'static Operation> {
+pub(super) fn operation(name: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name)
-}
-
-fn account_arn(account: &str) -> String {
-    format!("arn:aws:sso:::account/{account}")
-}
-
-fn list_instances(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    permit(call, "sso:ListInstances", &["*"])?;
-    let one = json!({
-        "InstanceArn": INSTANCE, "IdentityStoreId": STORE, "OwnerAccountId": MANAGEMENT, "Status": "ACTIVE",
-    });
-    Ok(page("Instances", (call.region == REGION).then_some(one).into_iter()))
-}
-
-fn list_permission_sets(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let account = call.required("AccountId")?;
-    permit(call, "sso:ListPermissionSetsProvisionedToAccount", &[INSTANCE, &account_arn(&account)])?;
-    instance(call)?;
-    let here = call.world.identity_center.assignments.iter().filter(|known| known.account == account);
-    let mut arns: Vec<&String> = here.map(|known| &known.permission_set_arn).collect();
-    arns.sort();
-    arns.dedup();
-    Ok(page("PermissionSets", arns.into_iter().map(|arn| json!(arn))))
-}
-
-fn describe_permission_set(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let arn = call.required("PermissionSetArn")?;
-    permit(call, "sso:DescribePermissionSet", &[INSTANCE, &arn])?;
-    instance(call)?;
-    let name = call.world.identity_center.permission_sets.get(&arn).ok_or_else(|| not_found("PermissionSet"))?;
-    Ok(json!({ "PermissionSet": { "Name": name, "PermissionSetArn": arn, "SessionDuration": "PT12H" } }))
 }
 
 fn shown(assignment: &Assignment) -> Value {

@@ -1,6 +1,6 @@
 //! Who is there at first, and what people do in Identity Center by hand, outside the journal.
 
-use super::{Assignment, IdentityCenter};
+use super::{Assignment, IdentityCenter, PermissionSet, ROLE_POLICY, settle};
 use crate::aws::{Account, KeyPair, ids};
 
 /// The permission set that the account has a role of.
@@ -14,7 +14,8 @@ impl IdentityCenter {
     pub(in crate::aws) fn seeded(account: &str) -> Self {
         let mut center = Self::default();
         let id = |name: &str| ids::uuid_of(&format!("identity-center/{name}"));
-        center.permission_sets.insert(SET_ARN.to_owned(), SET.to_owned());
+        let set = PermissionSet { name: SET.to_owned(), role: SET_ROLE.to_owned(), ..PermissionSet::default() };
+        center.permission_sets.insert(SET_ARN.to_owned(), set);
         center.groups.insert(id(OPERATORS), OPERATORS.to_owned());
         let assigned = |principal_type: &str, principal_id: String| Assignment {
             account: account.to_owned(),
@@ -43,8 +44,8 @@ impl Account {
         {
             let mut world = self.world();
             let now = world.clock.now();
-            let center = &mut world.identity_center;
-            center.settle(now);
+            settle(&mut world, now);
+            let center = &world.identity_center;
             let (id, _) = center.users.iter().find(|(_, name)| *name == user)?;
             center.assignments_of(id, Some(self.id)).first()?;
         }
@@ -64,8 +65,31 @@ impl Account {
         });
     }
 
-    /// Has the next deletion of an assignment fail, after AWS has taken it on.
-    pub fn fail_next_assignment_deletion(&self, why: &str) {
+    /// The inline policy of the permission set.
+    pub fn permission_set_policy(&self) -> Option<String> {
+        self.world().identity_center.permission_sets.get(SET_ARN)?.inline_policy.clone()
+    }
+
+    /// The inline policy that the role of the permission set has in the account.
+    pub fn provisioned_policy(&self) -> Option<String> {
+        {
+            let mut world = self.world();
+            let now = world.clock.now();
+            settle(&mut world, now);
+        }
+        self.role_inline_policy(SET_ROLE, ROLE_POLICY)
+    }
+
+    /// Gives the permission set another inline policy, or none, outside the journal. No role has it before the set is
+    /// provisioned.
+    pub fn set_permission_set_policy(&self, document: Option<&str>) {
+        if let Some(set) = self.world().identity_center.permission_sets.get_mut(SET_ARN) {
+            set.says(document.map(str::to_owned));
+        }
+    }
+
+    /// Has the next deletion of an assignment, or the next provisioning, fail after AWS has taken it on.
+    pub fn fail_next_in_identity_center(&self, why: &str) {
         self.world().identity_center.failure = Some(why.to_owned());
     }
 }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::aliases::statements;
 use super::{arn, conflict, invalid, known, not_found, nothing, permitted, time};
 use crate::aws::ids;
 use crate::aws::json_operation::Call;
@@ -93,7 +94,7 @@ pub(super) fn add_permission(call: &mut Call<'_>) -> Result<Value, ApiError> {
         "Effect": "Allow",
         "Principal": principal,
         "Action": action,
-        "Resource": arn(call, &name),
+        "Resource": call.text("Qualifier").map_or_else(|| arn(call, &name), |of| format!("{}:{of}", arn(call, &name))),
     });
     if let Some(source) = call.text("SourceArn") {
         statement["Condition"] = json!({ "ArnLike": { "AWS:SourceArn": source } });
@@ -101,20 +102,20 @@ pub(super) fn add_permission(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(auth) = call.text("FunctionUrlAuthType") {
         statement["Condition"] = json!({ "StringEquals": { "lambda:FunctionUrlAuthType": auth } });
     }
-    let function = known(call, &name)?;
-    if function.statements.contains_key(&id) {
+    let policy = statements(call, &name)?;
+    if policy.contains_key(&id) {
         let sentence = format!(
             "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement."
         );
         return Err(conflict(sentence));
     }
-    function.statements.insert(id, statement.clone());
+    policy.insert(id, statement.clone());
     Ok(json!({ "Statement": statement.to_string() }))
 }
 
 pub(super) fn get_policy(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let name = permitted(call, "GetPolicy")?;
-    let statements: Vec<Value> = known(call, &name)?.statements.values().cloned().collect();
+    let statements: Vec<Value> = statements(call, &name)?.values().cloned().collect();
     if statements.is_empty() {
         return Err(not_found("The resource you requested does not exist."));
     }
@@ -126,7 +127,7 @@ pub(super) fn get_policy(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(super) fn remove_permission(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let name = permitted(call, "RemovePermission")?;
     let id = call.required("StatementId")?;
-    let removed = known(call, &name)?.statements.remove(&id);
+    let removed = statements(call, &name)?.remove(&id);
     removed.map(|_| nothing()).ok_or_else(|| {
         let sentence = format!("Statement {id} is not found in resource policy.");
         ApiError::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", sentence)

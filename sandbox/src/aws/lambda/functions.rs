@@ -34,6 +34,7 @@ pub(in crate::aws) struct Function {
     pub(in crate::aws) published: BTreeMap<u32, Code>,
     /// Of the policy, by statement id; with the revision that it is at.
     pub(in crate::aws) statements: BTreeMap<String, Value>,
+    pub(super) aliases: BTreeMap<String, super::aliases::Alias>,
     pub(in crate::aws) url: Option<super::access::Url>,
 }
 
@@ -182,6 +183,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         latest: code,
         published: BTreeMap::new(),
         statements: BTreeMap::new(),
+        aliases: BTreeMap::new(),
         url: None,
     };
     let mut answer = shown(call, &function, &function.latest, LATEST);
@@ -320,13 +322,6 @@ pub(super) fn list_versions(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let all = std::iter::once((LATEST.to_owned(), &function.latest)).chain(published);
     let versions: Vec<Value> = all.map(|(number, code)| shown(call, &function, code, &number)).collect();
     Ok(json!({ "Versions": versions }))
-}
-
-/// Nobody makes aliases here; a survey of a function asks all the same.
-pub(super) fn list_aliases(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let name = permitted(call, "ListAliases")?;
-    known(call, &name)?;
-    Ok(json!({ "Aliases": [] }))
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {

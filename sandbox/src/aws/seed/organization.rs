@@ -9,12 +9,13 @@ use crate::aws::state::World;
 pub(super) fn add(world: &mut World, now: DateTime<Utc>, trusts: &Value) {
     let reads = json!([{ "Effect": "Allow", "Action": ["organizations:Describe*", "organizations:List*",
         "identitystore:DescribeGroup", "identitystore:GetUserId", "identitystore:ListGroupMembershipsForMember",
-        "sso:Describe*", "sso:List*"], "Resource": "*" }]);
+        "sso:Describe*", "sso:GetInlinePolicyForPermissionSet", "sso:List*"], "Resource": "*" }]);
     let contains = json!([{
         "Effect": "Allow",
         "Action": ["organizations:AttachPolicy", "organizations:CreatePolicy", "organizations:DeletePolicy",
             "identitystore:CreateGroupMembership", "identitystore:DeleteGroupMembership", "sso:CreateAccountAssignment",
-            "sso:DeleteAccountAssignment", "organizations:DetachPolicy", "organizations:TagResource", "organizations:UpdatePolicy"],
+            "sso:DeleteAccountAssignment", "sso:DeleteInlinePolicyFromPermissionSet", "sso:ProvisionPermissionSet",
+            "sso:PutInlinePolicyToPermissionSet", "organizations:DetachPolicy", "organizations:TagResource", "organizations:UpdatePolicy"],
         "Resource": "*",
     }]);
     for (name, description, policy, statements) in [

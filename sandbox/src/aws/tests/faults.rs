@@ -41,4 +41,14 @@ async fn each_fault_does_what_it_says() {
     reset();
     disable().await.unwrap();
     assert_eq!(cloud.account.count("UpdateAccessKey"), 7);
+
+    let pairs =
+        |region| aws_sdk_ec2::Client::new(&cloud.config(cloud.session("irp-reader/t"), region)).describe_key_pairs();
+    cloud.account.fail_in("eu-west-1", Some(Fault::Throttle));
+    for _ in 0..3 {
+        assert_eq!(code(pairs("eu-west-1").send().await), "RequestLimitExceeded");
+    }
+    pairs("us-east-1").send().await.unwrap();
+    cloud.account.fail_in("eu-west-1", None);
+    pairs("eu-west-1").send().await.unwrap();
 }

@@ -154,3 +154,28 @@ async fn the_trail_has_the_dated_names_and_no_code() {
     let by_lambda = |event: &&serde_json::Value| event["requestParameters"]["roleSessionName"] == "f";
     assert!(taken.iter().find(by_lambda).is_some_and(|e| e["userIdentity"]["invokedBy"] == "lambda.amazonaws.com"));
 }
+
+#[tokio::test]
+async fn an_alias_lets_in_whom_it_says_itself() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    made(&cloud, &lambda).await;
+    let create = |name: &str, version: &str| {
+        lambda.create_alias().function_name("f").name(name).function_version(version).send()
+    };
+    create("live", "$LATEST").await.unwrap();
+    assert_eq!(code(create("live", "$LATEST").await), "ResourceConflictException");
+    assert_eq!(code(create("next", "7").await), "ResourceNotFoundException");
+    let listed = lambda.list_aliases().function_name("f").send().await.unwrap();
+    assert_eq!(listed.aliases()[0].name(), Some("live"));
+    let add = lambda.add_permission().function_name("f").qualifier("live").statement_id("x").principal("444455556666");
+    add.action("lambda:InvokeFunction").send().await.unwrap();
+    let policy =
+        |alias: Option<&str>| lambda.get_policy().function_name("f").set_qualifier(alias.map(str::to_owned)).send();
+    assert!(policy(Some("live")).await.unwrap().policy().unwrap().contains("function:f:live"));
+    assert_eq!(code(policy(None).await), "ResourceNotFoundException", "the function lets in nobody");
+    assert_eq!(code(policy(Some("next")).await), "ResourceNotFoundException");
+    let remove = lambda.remove_permission().function_name("f").qualifier("live").statement_id("x");
+    remove.send().await.unwrap();
+    assert_eq!(code(policy(Some("live")).await), "ResourceNotFoundException");
+}

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::lookup::DELAY;
 use crate::aws::ids;
 use crate::aws::s3::Content;
 use crate::aws::state::World;
@@ -27,12 +26,12 @@ pub(in crate::aws) fn deliver(world: &mut World, now: DateTime<Utc>) {
     let (before, mut delivered) = (trail.delivered, trail.delivered);
     let mut files: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let due = trail.events.iter().skip_while(|event| event.number <= before);
-    for event in due.take_while(|event| event.at + DELAY <= now) {
+    for event in due.take_while(|event| event.shows_at <= now) {
         delivered = event.number;
         if !event.logged {
             continue;
         }
-        let at = event.at + DELAY;
+        let at = event.shows_at;
         let at = at - TimeDelta::seconds(at.timestamp().rem_euclid(FILE_MINUTES * 60));
         let region = &event.region;
         let stem = format!(

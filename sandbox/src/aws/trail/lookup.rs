@@ -17,7 +17,7 @@ const PAGE_MAX: u64 = 50;
 /// How long the history reaches back.
 const HISTORY: TimeDelta = TimeDelta::days(90);
 
-/// How long after the call its event shows up.
+/// How long after the call its event shows up, unless that was set otherwise.
 pub(super) const DELAY: TimeDelta = TimeDelta::minutes(5);
 
 /// Lookups per second and Region, in real time.
@@ -64,7 +64,7 @@ pub(in crate::aws) fn lookup_events(
             && !event.data
             && event.number < before
             && (start..=end).contains(&event.at)
-            && event.at + DELAY <= now
+            && event.shows_at <= now
             && attribute.as_ref().is_none_or(|(key, value)| event.has(key, value))
     });
     let mut page: Vec<&Event> = Vec::new();

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{
 };
 use serde_json::Value;
 
-use super::{sent, unknown};
+use super::{sent, several, unknown};
 use crate::domain::action::ApiCall;
 use crate::domain::approval::CallAnswer;
 
@@ -33,6 +33,13 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
         }
         ApiCall::CancelSpotInstanceRequests { spot_instance_request_ids: id } => {
             sent(call, ec2.cancel_spot_instance_requests().spot_instance_request_ids(id).send()).await
+        }
+        ApiCall::DeleteFleets { .. }
+        | ApiCall::CancelSpotFleetRequests { .. }
+        | ApiCall::DeleteLaunchTemplateVersions { .. } => several::make(ec2, call).await,
+        ApiCall::ModifyLaunchTemplate { launch_template_id: id, default_version } => {
+            let request = ec2.modify_launch_template().launch_template_id(id);
+            sent(call, request.default_version(default_version).send()).await
         }
         ApiCall::DeleteLaunchTemplate { launch_template_id: id } => {
             sent(call, ec2.delete_launch_template().launch_template_id(id).send()).await

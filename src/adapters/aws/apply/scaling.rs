@@ -24,6 +24,9 @@ pub(super) async fn make(scaling: &Client, call: &ApiCall) -> CallAnswer {
             let decrement = should_decrement_desired_capacity == "true";
             sent(call, request.should_decrement_desired_capacity(decrement).send()).await
         }
+        ApiCall::DeleteWarmPool { auto_scaling_group_name: name } => {
+            sent(call, scaling.delete_warm_pool().auto_scaling_group_name(name).send()).await
+        }
         ApiCall::DeleteAutoScalingGroup { auto_scaling_group_name: name } => {
             // Never by force: that ends instances that nothing has been kept of.
             sent(call, scaling.delete_auto_scaling_group().auto_scaling_group_name(name).send()).await

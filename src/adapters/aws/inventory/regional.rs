@@ -1,4 +1,4 @@
-//! What runs in a Region and what lets somebody in there: instances, key pairs, functions, rules.
+//! What runs in a Region and what lets somebody in there: instances and what starts them, key pairs, functions, rules.
 
 use aws_sdk_ec2::types::Instance;
 use aws_sdk_lambda::types::{FunctionConfiguration, FunctionUrlAuthType};
@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::super::fault::{fault, is_missing};
 use super::super::instant;
 use super::super::regional::Regional;
-use super::{AT_ONCE, PAGES_MAX, cut_short, federation, paged};
+use super::{AT_ONCE, PAGES_MAX, cut_short, federation, paged, scaling};
 use crate::domain::inventory::{Stock, Thing};
-use crate::ports::Look;
+use crate::ports::{CloudError, Look};
 
 /// Of a Region with no more functions than this, the address and the policy of each are read.
 const FUNCTIONS_ALL: usize = 60;
@@ -23,14 +23,15 @@ const PERMISSION: &str = "AWS::Lambda::Permission";
 const RULE: &str = "AWS::Events::Rule";
 
 pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: Look<'_>) -> Stock {
-    let (mut stock, pairs, functions, rules, anchors) = tokio::join!(
+    let (mut stock, pairs, functions, rules, anchors, scaling) = tokio::join!(
         Box::pin(instances(clients, region, look)),
         Box::pin(pairs(clients, region, look)),
         Box::pin(functions(clients, account, region, look)),
         Box::pin(rules(clients, region, look)),
-        Box::pin(federation::anchors(clients, region, look))
+        Box::pin(federation::anchors(clients, region, look)),
+        Box::pin(scaling::read(clients, region, look))
     );
-    for part in [pairs, functions, rules, anchors] {
+    for part in [pairs, functions, rules, anchors, scaling] {
         stock.take(part);
     }
     stock
@@ -57,7 +58,8 @@ async fn instances(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
 
 fn of_instance(instance: &Instance, state: &str, region: &str) -> Thing {
     let id = instance.instance_id().unwrap_or_default();
-    let mut thing = Thing::regional(INSTANCE, id, region, instance.launch_time().and_then(instant));
+    let thing = Thing::regional(INSTANCE, id, region, instance.launch_time().and_then(instant));
+    let mut thing = scaling::started(thing, instance.tags());
     let kind = instance.instance_type().map_or("", |kind| kind.as_str());
     thing = thing.fact(format!("{kind}, {state}"));
     if let Some(arn) = instance.iam_instance_profile().and_then(|profile| profile.arn()) {
@@ -154,7 +156,8 @@ fn of_function(function: &FunctionConfiguration, region: &str, at: Option<DateTi
     }
 }
 
-/// A function with its addresses, its own and those of its aliases, and with those from elsewhere whom it lets in.
+/// A function with its addresses and with those from elsewhere whom it lets in: its own, and those of its aliases, whom a
+/// policy of their own lets in.
 async fn access(
     clients: &Regional,
     account: &str,
@@ -171,8 +174,9 @@ async fn access(
             function_url_configs
         )
     };
-    let policy = async { Box::pin(clients.lambda.get_policy().function_name(name).send()).await };
-    let ((urls, _, failed), policy) = tokio::join!(urls, policy);
+    let aliases = async { paged!("lambda:ListAliases", clients.lambda.list_aliases().function_name(name), aliases) };
+    let own = policy(clients, name, None);
+    let ((urls, _, failed), (aliases, _, no_aliases), own) = tokio::join!(urls, aliases, own);
     if let Some(error) = failed.filter(|error| !is_missing(error)) {
         stock.gap(region, &[URL], format!("addresses of function {name}: {error}"));
     }
@@ -183,22 +187,45 @@ async fn access(
         let thing = Thing::regional(URL, of, region, moment(&url.creation_time)).owned_by(FUNCTION, name);
         stock.add(thing.fact(whom), look.since);
     }
-    let strangers = match policy.map_err(|e| fault("lambda:GetPolicy", &e)) {
-        Ok(answer) => strangers(answer.policy.as_deref().unwrap_or_default(), account),
-        Err(error) if is_missing(&error) => Vec::new(),
-        Err(error) => {
-            stock.gap(region, &[PERMISSION], format!("permissions of function {name}: {error}"));
-            Vec::new()
-        }
-    };
+    if let Some(error) = no_aliases.filter(|error| !is_missing(error)) {
+        stock.gap(region, &[PERMISSION], format!("aliases of function {name}: {error}"));
+    }
+    let aliases: Vec<String> = aliases.into_iter().filter_map(|alias| alias.name).collect();
+    let mut policies = vec![(name.to_owned(), own)];
+    for some in aliases.chunks(AT_ONCE) {
+        let reads = join_all(some.iter().map(|alias| policy(clients, name, Some(alias)))).await;
+        policies.extend(some.iter().map(|alias| format!("{name}:{alias}")).zip(reads));
+    }
     let mut thing = of_function(function, region, function.last_modified().and_then(moment));
-    for (statement, whom) in strangers {
-        thing = thing.fact(format!("lets in {whom}"));
-        stock
-            .add(Thing::regional(PERMISSION, name, region, None).part(&statement).owned_by(FUNCTION, name), look.since);
+    for (of, policy) in policies {
+        let strangers = match policy {
+            Ok(policy) => strangers(policy.as_deref().unwrap_or_default(), account),
+            Err(error) => {
+                stock.gap(region, &[PERMISSION], format!("permissions of function {of}: {error}"));
+                continue;
+            }
+        };
+        for (statement, whom) in strangers {
+            let by_alias = of.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+            let fact =
+                by_alias.map_or_else(|| format!("lets in {whom}"), |alias| format!("alias {alias} lets in {whom}"));
+            thing = thing.fact(fact);
+            let permission = Thing::regional(PERMISSION, &of, region, None).part(&statement);
+            stock.add(permission.owned_by(FUNCTION, name), look.since);
+        }
     }
     stock.add(thing, look.since);
     stock
+}
+
+/// The policy of a function or of one of its aliases; none where nobody is let in.
+async fn policy(clients: &Regional, name: &str, alias: Option<&str>) -> Result<Option<String>, CloudError> {
+    let request = clients.lambda.get_policy().function_name(name).set_qualifier(alias.map(str::to_owned));
+    match Box::pin(request.send()).await.map_err(|e| fault("lambda:GetPolicy", &e)) {
+        Ok(answer) => Ok(answer.policy),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The statements of a function's policy that let in somebody who is neither of the account nor a service that calls

@@ -24,6 +24,8 @@ const NOT_OWNED: &str = "detectorId is not owned by the current account";
 
 /// The tag that AWS gives to an instance of an Auto Scaling group, and takes off one that leaves it: the group's name.
 const SCALED_BY: &str = "aws:autoscaling:groupName";
+/// The tags that AWS gives to an instance of a fleet: the fleet's id.
+const FLEETS: [&str; 2] = ["aws:ec2:fleet-id", "aws:ec2spot:fleet-request-id"];
 
 /// How Lambda writes times.
 const LAST_MODIFIED: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
@@ -74,13 +76,17 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         };
         Some((id, volume))
     });
-    let group = found.tags().iter().find(|tag| tag.key() == Some(SCALED_BY)).and_then(|tag| tag.value());
-    let scaled_by = match group {
+    let tag = |key: &str| found.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value());
+    let scaled_by = match tag(SCALED_BY) {
         Some(group) => super::scaling::scaled_by(account, region, group, id).await?,
         None => None,
     };
     let spot = match found.spot_instance_request_id() {
         Some(request) => super::scaling::spot(account, region, request).await?.map(Box::new),
+        None => None,
+    };
+    let fleet = match FLEETS.into_iter().find_map(tag) {
+        Some(fleet) => super::fleets::kept_up_by(account, region, fleet).await?,
         None => None,
     };
     Ok(Observation::Instance(Instance {
@@ -99,6 +105,7 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         snapshots_arn: format!("arn:aws:ec2:{region}::snapshot/*"),
         scaled_by,
         spot,
+        fleet,
         metadata: found.metadata_options().map(|options| Metadata {
             tokens: options.http_tokens().map(|word| word.as_str().to_owned()).unwrap_or_default(),
             hop_limit: options.http_put_response_hop_limit().unwrap_or_default(),

@@ -1,16 +1,27 @@
 //! Reads what starts instances by itself, and what they are made from.
 
-use aws_sdk_autoscaling::types::AutoScalingGroup;
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, WarmPoolStatus};
+use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_ec2::types::{ResponseLaunchTemplateData, SpotInstanceType};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use super::estate::{arn, asked};
 use crate::domain::observation::{
-    Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, ScaledBy, ScalingGroup, SpotRequest,
+    ChangedTemplate, Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, PreviousDefault, ScaledBy,
+    ScalingGroup, SpotRequest,
 };
 use crate::ports::CloudError;
+
+/// Pages of the history in which a change of a template is looked for; each takes half a second.
+const MODIFIED_PAGES_MAX: u32 = 6;
+/// The history goes back 90 days from today. So far before an attack it goes for sure, if that is not a month old.
+const HISTORY_FOR_SURE: TimeDelta = TimeDelta::days(60);
 
 type Read<T> = Result<T, CloudError>;
 
@@ -24,6 +35,8 @@ async fn described(account: &AccountClients, region: &str, name: &str) -> Read<O
 
 pub(super) async fn group(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
     let Some(found) = described(account, region, name).await? else { return Ok(Observation::OwnerMissing) };
+    let pool = found.warm_pool_configuration();
+    let warm = if pool.is_some() { warm(account, region, name).await? } else { BTreeMap::new() };
     let members = found.instances().iter().filter_map(|instance| {
         let lifecycle = instance.lifecycle_state().map(|state| state.as_str().to_owned()).unwrap_or_default();
         let launched = instance.launch_template().is_some() || instance.launch_configuration_name().is_some();
@@ -48,10 +61,25 @@ pub(super) async fn group(account: &AccountClients, region: &str, name: &str) ->
         behind: found.load_balancer_names().iter().chain(found.target_group_arns()).cloned().collect(),
         suspended: suspended.map(str::to_owned).collect(),
         deletion_protection: found.deletion_protection().map(|word| word.as_str().to_owned()),
-        warm_pool: found.warm_pool_configuration().is_some(),
+        warm_pool: pool.is_some(),
+        warm_pool_leaves: pool.is_some_and(|pool| pool.status() == Some(&WarmPoolStatus::PendingDelete)),
+        warm,
         members: members.collect(),
         tags: tags.collect(),
     }))
+}
+
+/// The instances of a group's warm pool. A pool that has gone meanwhile has none.
+async fn warm(account: &AccountClients, region: &str, name: &str) -> Read<BTreeMap<String, String>> {
+    let Regional { autoscaling, .. } = &*account.regions.of(region);
+    let request = autoscaling.describe_warm_pool().auto_scaling_group_name(name).into_paginator().items();
+    let asked = asked!("autoscaling:DescribeWarmPool", request.send().try_collect())?;
+    let found: Vec<aws_sdk_autoscaling::types::Instance> = asked.unwrap_or_default();
+    let one = |instance: aws_sdk_autoscaling::types::Instance| {
+        let lifecycle = instance.lifecycle_state.map(|state| state.as_str().to_owned()).unwrap_or_default();
+        Some((instance.instance_id?, lifecycle))
+    };
+    Ok(found.into_iter().filter_map(one).collect())
 }
 
 /// Its launch configuration or template; of a mixed group the templates of its kinds of instances too.
@@ -175,6 +203,56 @@ pub(super) async fn template(account: &AccountClients, region: &str, id: &str) -
     }))
 }
 
+/// A template, and what its default version was before these events: what the event before the first of them made it.
+pub(super) async fn changed_template(
+    account: &AccountClients,
+    region: &str,
+    id: &str,
+    event_ids: &[String],
+) -> Read<Observation> {
+    let Observation::LaunchTemplate(template) = template(account, region, id).await? else {
+        return Ok(Observation::OwnerMissing);
+    };
+    let previous = match event_ids.first() {
+        Some(first) => previous(account, region, &template, first).await?,
+        None => None,
+    };
+    Ok(Observation::ChangedTemplate(ChangedTemplate { template, previous }))
+}
+
+/// The history does not know templates by their id: it is asked for the call, which is rare.
+async fn previous(
+    account: &AccountClients,
+    region: &str,
+    template: &LaunchTemplate,
+    first: &str,
+) -> Read<Option<PreviousDefault>> {
+    let trail = account.trail(region)?;
+    let since = DateTime::<Utc>::UNIX_EPOCH;
+    let looked =
+        trail.look_up(LookupAttributeKey::EventName, "ModifyLaunchTemplate", since, MODIFIED_PAGES_MAX).await?;
+    // The newest come first.
+    let mut events = looked.events.iter().skip_while(|event| event["eventID"] != first);
+    let Some(changed) = events.next() else { return Ok(None) };
+    if let Some((version, event)) = events.find_map(|event| Some((default_in(event, &template.id)?, event))) {
+        let event_id = event["eventID"].as_str().map(str::to_owned);
+        return Ok(Some(PreviousDefault { version, event_id }));
+    }
+    // Where the history goes back to the making of it, its first version was the default all the time.
+    let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
+    let young = at(&template.created_at).zip(changed["eventTime"].as_str().and_then(at));
+    let young = young.is_some_and(|(made, changed)| changed - made < HISTORY_FOR_SURE);
+    Ok((young && !looked.cut).then_some(PreviousDefault { version: 1, event_id: None }))
+}
+
+/// Which version of a template an event has made the default.
+fn default_in(event: &Value, id: &str) -> Option<i64> {
+    let template = &event["responseElements"]["ModifyLaunchTemplateResponse"]["launchTemplate"];
+    let number = &template["defaultVersionNumber"];
+    let number = number.as_i64().or_else(|| number.as_str()?.parse().ok());
+    number.filter(|_| event["errorCode"].is_null() && template["launchTemplateId"] == id)
+}
+
 fn launch(data: ResponseLaunchTemplateData) -> Launch {
     let profile = data.iam_instance_profile.and_then(|profile| profile.arn.or(profile.name));
     let on_interfaces = data.network_interfaces.into_iter().flatten().flat_map(|face| face.groups.unwrap_or_default());
@@ -190,6 +268,6 @@ fn launch(data: ResponseLaunchTemplateData) -> Launch {
 }
 
 /// What is empty was not given.
-fn given(text: Option<&str>) -> Option<String> {
+pub(super) fn given(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }

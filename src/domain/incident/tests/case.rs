@@ -19,7 +19,9 @@ use crate::domain::blast_radius::{AssumedRole, BlastRadius};
 use crate::domain::credential::{PrincipalKind, Subject};
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::{Identification, KnownKey};
-use crate::domain::observation::{Identity, Ingress, KeyStatus, Observation, Previous, Rule, Trust, Watching};
+use crate::domain::observation::{
+    ControlPolicy, Identity, Ingress, KeyStatus, Observation, Previous, Rule, ServiceControl, Trust, Watching,
+};
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::{ActionClass, Actor, List, PersonId, Policy, Rules, Standing};
 use crate::domain::recusal::recused;
@@ -197,9 +199,11 @@ impl Case {
             Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => {
                 policy("role/app", "AROA1", &self.role_policy)
             }
-            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
-                self.estate[0].clone()
-            }
+            Action::DeleteFleet(_)
+            | Action::DeleteLoginProfile(_)
+            | Action::DeleteWarmPool(_)
+            | Action::StopScalingGroup(_)
+            | Action::TerminateInstance(_) => self.estate[0].clone(),
             Action::RevokeIngress(of) => Observation::Ingress(Ingress {
                 group_id: of.group_id.clone(),
                 arn: format!("arn:aws:ec2:us-east-1:111122223333:security-group/{}", of.group_id),
@@ -220,6 +224,24 @@ impl Case {
                 arn: format!("arn:aws:cloudtrail:us-east-1:111122223333:trail/{}", of.name),
                 on: !self.trail_off,
             }),
+            Action::DenyByScp(of) => {
+                let control =
+                    |content: &String| ControlPolicy { id: "p-1".into(), arn: "p-1".into(), content: content.clone() };
+                Observation::ServiceControl(ServiceControl {
+                    identity: Identity {
+                        id: "AROA3".into(),
+                        arn: format!("arn:aws:iam::111122223333:role/{}", of.principal.name()),
+                        path: "/".into(),
+                    },
+                    account_arn: "arn:aws:organizations::999988887777:account/o-1/111122223333".into(),
+                    is_management: false,
+                    root_id: "r-1".into(),
+                    all_features: true,
+                    enabled: true,
+                    attached: self.role_policy.iter().map(|_| ("p-1".to_owned(), "deny".to_owned())).collect(),
+                    policy: self.role_policy.as_ref().map(control),
+                })
+            }
             other => panic!("this case has no {}", other.kind()),
         }
     }
@@ -293,10 +315,14 @@ impl Case {
         match &self.incident.requests[&id].plan.action {
             Action::DeactivateAccessKey { .. } => self.key = KeyStatus::Inactive,
             Action::RevokeUserSessions { .. } | Action::RestoreUserPolicy { .. } => self.user_policy = document,
-            Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } => self.role_policy = document,
-            Action::DeleteLoginProfile(_) | Action::StopScalingGroup(_) | Action::TerminateInstance(_) => {
-                self.estate[0] = self.estate[1].clone();
+            Action::RevokeRoleSessions { .. } | Action::RestoreRolePolicy { .. } | Action::DenyByScp(_) => {
+                self.role_policy = document;
             }
+            Action::DeleteFleet(_)
+            | Action::DeleteLoginProfile(_)
+            | Action::DeleteWarmPool(_)
+            | Action::StopScalingGroup(_)
+            | Action::TerminateInstance(_) => self.estate[0] = self.estate[1].clone(),
             Action::RevokeIngress(_) | Action::RestoreTrustPolicy(_) => self.door_open = false,
             Action::StartLogging(_) => self.trail_off = false,
             other => panic!("this case has no {}", other.kind()),

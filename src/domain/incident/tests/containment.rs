@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::case::{Case, KEY, OTHER_KEY, identified, request, role, start, user};
 use crate::domain::blast_radius::BlastRadius;
-use crate::domain::credential::AccessKeyId;
+use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Outcome};
@@ -128,6 +128,30 @@ fn what_is_denied_from_the_organization_is_offered_where_it_is_reached_and_waite
 }
 
 #[test]
+fn the_organizations_deny_of_a_role_stands_in_for_the_one_in_its_permission_set() {
+    let mut case = Case::new();
+    case.playbook.reaches_organization = true;
+    case.playbook.identity_center_region = Some("eu-west-1".into());
+    let mut found = identified(&[]);
+    found.kind = PrincipalKind::IdentityCenterRole;
+    found.name = Some("AWSReservedSSO_Admin_0123456789abcdef".into());
+    found.session_name = Some("ana".into());
+    case.apply(vec![Event::Identified { found }]);
+    let waited_for = |case: &Case| -> Vec<String> {
+        missing(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect()
+    };
+    assert!(waited_for(&case).contains(&"deny-in-permission-set".to_owned()), "{:?}", waited_for(&case));
+    case.ask("U1", &["deny-by-scp"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert_eq!(waited_for(&case), ["identity-center-role", "delete-account-assignment"]);
+    case.role_policy = None;
+    let lost = case.look();
+    case.apply(lost);
+    assert!(waited_for(&case).contains(&"deny-in-permission-set".to_owned()), "{:?}", waited_for(&case));
+}
+
+#[test]
 fn whom_it_is_about_neither_leads_it_nor_ends_it_nor_says_when_it_began() {
     let at = |case: &Case| PersonCommand::SetCompromiseTime { at: case.now, basis: "just now".into() };
     let close = || PersonCommand::Close { outcome: Outcome::FalsePositive, note: "my own key".into() };
@@ -159,5 +183,7 @@ fn an_incident_is_not_resolved_before_it_is_contained_unless_somebody_says_why()
     case.ask_all("U1").unwrap();
     case.approve("U2", 1).unwrap();
     case.run();
-    case.act("U1", close(Outcome::Resolved, "")).unwrap();
+    let shut = case.act("U1", close(Outcome::Resolved, ""));
+    assert!(matches!(shut, Err(Refusal::NotEradicated(lacking)) if lacking[1].contains("not been searched")));
+    case.act("U1", close(Outcome::Resolved, "nothing of theirs is left")).unwrap();
 }

@@ -1,15 +1,15 @@
 //! What is offered for removal, when and in which order.
 
-use std::collections::BTreeMap;
-
 use super::case::{Case, KEY, OTHER_KEY};
 use crate::domain::action::{Action, DeactivateAccessKey};
-use crate::domain::hunt::{Hunted, Trace};
-use crate::domain::incident::eradication::{by_hand, is_done, left, removals};
+use crate::domain::hunt::{Hunted, Reached, Trace};
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::eradication::{by_hand, is_done, left, removals, waiting};
 use crate::domain::incident::event::Event;
+use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{contained, missing, steps};
 use crate::domain::incident::together::open_steps;
-use crate::domain::observation::{Instance, Member, Observation, ScalingGroup};
+use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
@@ -47,7 +47,7 @@ pub(super) fn hunted(case: &mut Case, footprint: Vec<Trace>) {
     case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, ..Hunted::default() }) }]);
 }
 
-fn kinds(case: &Case) -> Vec<(&'static str, String)> {
+pub(super) fn kinds(case: &Case) -> Vec<(&'static str, String)> {
     removals(&case.incident).iter().map(|r| (r.action.kind(), r.action.target().to_owned())).collect()
 }
 
@@ -56,6 +56,14 @@ pub(super) fn contain(case: &mut Case) {
     case.approve("U2", 1).unwrap();
     case.run();
     assert!(contained(&case.incident, &case.playbook));
+}
+
+/// Two people go on without proof.
+pub(super) fn accept(case: &mut Case) {
+    for id in ["U1", "U2"] {
+        let shown = containment_shown(&case.incident).unwrap();
+        case.act(id, PersonCommand::AcceptRisk { shown, reason: "the shop opens".into() }).unwrap();
+    }
 }
 
 #[test]
@@ -95,7 +103,7 @@ fn only_what_the_attacker_made_is_deleted_and_credentials_go_first() {
 }
 
 #[test]
-fn removal_waits_for_containment_but_what_tightens_does_not() {
+fn removal_waits_for_the_proof_of_containment_but_what_tightens_does_not() {
     let mut case = Case::new();
     hunted(&mut case, vec![made("Group", "cabal"), changed("User", "ci", &[("AttachUserPolicy", ADMIN, true)])]);
     let shown = |case: &Case| -> Vec<String> {
@@ -108,7 +116,18 @@ fn removal_waits_for_containment_but_what_tightens_does_not() {
     assert_eq!(missing(&case.incident, &case.playbook).len(), 3);
     assert_eq!(open_steps(&case.incident, &case.playbook).len(), 3);
     contain(&mut case);
+    assert_eq!(shown(&case), std::slice::from_ref(&detach), "in force is not proven");
+    assert_eq!(waiting(&case.incident, &case.playbook), 1);
+    let judged = |verdict| Judged { verdict, since: case.incident.watch.unwrap().since };
+    let [provisional, verified] = [Verdict::Provisional, Verdict::Verified].map(|verdict| Box::new(judged(verdict)));
+    case.apply(vec![Event::VerdictReached { judged: provisional }]);
+    assert_eq!(shown(&case).len(), 1, "quiet is not proven");
+    let mut accepted = Case { incident: case.incident.clone(), ..Case::new() };
+    accept(&mut accepted);
+    assert_eq!(shown(&accepted).len(), 2, "or two people go on without");
+    case.apply(vec![Event::VerdictReached { judged: verified }]);
     assert_eq!(shown(&case), [detach, "remove.group.cabal".to_owned()]);
+    assert_eq!(waiting(&case.incident, &case.playbook), 0);
     let together = open_steps(&case.incident, &case.playbook);
     assert_eq!(together.iter().map(|(_, action)| action.kind()).collect::<Vec<_>>(), ["detach-policy", "delete-group"]);
     assert!(together.iter().all(|(step, _)| step.why.contains("Events that show")));
@@ -120,6 +139,37 @@ fn removal_waits_for_containment_but_what_tightens_does_not() {
         unread: vec![],
     }]);
     assert_eq!(shown(&case).len(), 1);
+}
+
+#[test]
+fn what_runs_for_them_and_what_lets_them_in_anew_goes_before_the_proof() {
+    let mut case = Case::new();
+    let session = Reached {
+        access_key_id: Some("ASIAI44QH8DHBEXAMPLE".into()),
+        principal: Some("arn:aws:sts::111122223333:assumed-role/app/s".into()),
+        how: Some("AssumeRole".into()),
+        event_id: Some("e".into()),
+        last_worked_at: None,
+    };
+    let footprint = vec![
+        of("EC2::Instance", made("Instance", "i-1")),
+        of("EC2::KeyPair", made("KeyPair", "k")),
+        made("SAMLProvider", "arn:aws:iam::111122223333:saml-provider/theirs"),
+        made("Role", "app"),
+        made("Role", "unused"),
+    ];
+    let found = Hunted { footprint, credentials: vec![session], ..Hunted::default() };
+    case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
+    let shown = |case: &Case| -> Vec<String> {
+        let all = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
+        all.filter(|id| id.starts_with("remove")).collect()
+    };
+    assert_eq!(shown(&case), ["remove.instance.us-east-1.i-1"]);
+    contain(&mut case);
+    let before_the_proof = ["remove.samlprovider.theirs", "remove.instance.us-east-1.i-1", "remove.role.app"];
+    assert_eq!(shown(&case), before_the_proof);
+    accept(&mut case);
+    assert_eq!(shown(&case).len(), 5);
 }
 
 #[test]
@@ -251,96 +301,6 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
     assert_eq!(hands, ["by its name only", "nightly", "bills"], "configuration is for people to put back");
 }
 
-/// A group with these instances, and an instance.
-fn group(members: &[(&str, bool)]) -> Observation {
-    let member = |(id, launched): &(&str, bool)| {
-        ((*id).to_owned(), Member { lifecycle: "InService".into(), launched: *launched })
-    };
-    Observation::ScalingGroup(ScalingGroup {
-        arn: "arn:aws:autoscaling:us-east-1:111122223333:autoScalingGroup:0a1b:autoScalingGroupName/miners".into(),
-        name: "miners".into(),
-        created_at: String::new(),
-        min_size: 0,
-        max_size: 4,
-        desired: 2,
-        launches_from: Vec::new(),
-        places: Vec::new(),
-        behind: Vec::new(),
-        suspended: ["Launch".to_owned()].into(),
-        deletion_protection: None,
-        warm_pool: false,
-        members: members.iter().map(member).collect(),
-        tags: BTreeMap::new(),
-    })
-}
-
-#[test]
-fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
-    let mut case = Case::new();
-    let footprint = vec![
-        of("AutoScaling::AutoScalingGroup", made("x", "miners")),
-        of("AutoScaling::LaunchConfiguration", made("x", "c")),
-        of("EC2::LaunchTemplate", made("x", "lt-1")),
-    ];
-    hunted(&mut case, footprint.clone());
-    let expected =
-        [("stop-scaling-group", "miners"), ("delete-launch-template", "lt-1"), ("delete-launch-configuration", "c")];
-    let named = |expected: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
-        expected.iter().map(|(kind, target)| (*kind, (*target).to_owned())).collect()
-    };
-    assert_eq!(sorted(kinds(&case)), sorted(named(&expected)));
-    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
-    case.estate = [group(&[("i-1", true), ("i-2", true), ("i-3", false)]), group(&[])];
-    case.ask("U1", &["remove.autoscalinggroup"]).unwrap();
-    case.approve("U2", 1).unwrap();
-    case.run();
-    let expected = [
-        ("terminate-instance", "i-1"),
-        ("terminate-instance", "i-2"),
-        ("delete-scaling-group", "miners"),
-        ("delete-launch-template", "lt-1"),
-        ("delete-launch-configuration", "c"),
-    ];
-    assert_eq!(sorted(kinds(&case)), sorted(named(&expected)), "what was put into it is not known to be theirs");
-    assert_eq!(kinds(&case)[..2], named(&expected)[..2]);
-    assert_eq!(removals(&case.incident)[0].evidence, ["made-miners"]);
-    // One is ended by its step, the other has ended by itself.
-    let instance = |id: &str| {
-        Observation::Instance(Instance {
-            id: id.into(),
-            arn: format!("arn:aws:ec2:us-east-1:111122223333:instance/{id}"),
-            launched_at: String::new(),
-            state: "running".into(),
-            instance_type: String::new(),
-            image_id: String::new(),
-            key_name: None,
-            profile: None,
-            protected: false,
-            user_data: None,
-            groups: Vec::new(),
-            volumes: BTreeMap::new(),
-            snapshots_arn: String::new(),
-            scaled_by: None,
-            spot: None,
-            metadata: None,
-            tags: BTreeMap::new(),
-        })
-    };
-    case.estate = [instance("i-1"), Observation::OwnerMissing];
-    case.ask("U1", &["remove.instance.us-east-1.i-1"]).unwrap();
-    case.approve("U2", 2).unwrap();
-    case.run();
-    assert_eq!(kinds(&case)[0], ("terminate-instance", "i-2".to_owned()));
-    let found = Hunted { footprint, ended: ["i-2".to_owned()].into(), ..Hunted::default() };
-    case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
-    assert_eq!(kinds(&case)[0].0, "delete-scaling-group");
-}
-
-fn sorted<T: Ord>(mut of: Vec<T>) -> Vec<T> {
-    of.sort();
-    of
-}
-
 pub(super) fn of(kind: &str, trace: Trace) -> Trace {
     Trace { resource_type: format!("AWS::{kind}"), ..trace }
 }
@@ -354,6 +314,7 @@ fn no_name_is_too_long_or_too_odd_for_a_step_of_its_own() {
     let names = [long.clone(), format!("{long}2"), "a b".into(), "a/b".into(), "a-b".into()];
     hunted(&mut case, names.iter().map(|name| pair(name)).chain([role]).collect());
     contain(&mut case);
+    accept(&mut case);
     let all = steps(&case.incident, &case.playbook);
     let ids: std::collections::BTreeSet<String> =
         all.iter().map(|step| step.id.to_string()).filter(|id| id.starts_with("remove.")).collect();

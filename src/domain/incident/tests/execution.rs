@@ -1,7 +1,7 @@
 //! What is read back after a call.
 
 use super::case::{Case, request};
-use crate::domain::incident::command::Report;
+use crate::domain::incident::command::{Attempt, Report};
 use crate::domain::incident::decide::{refused, take_report};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::REFUSALS_KEPT;
@@ -34,10 +34,15 @@ fn a_user_made_again_under_the_same_name_proves_nothing() {
 fn a_flood_of_refused_attempts_leaves_a_bounded_record() {
     let mut case = Case::new();
     let refused = |case: &Case, who: &str| {
-        refused(&case.incident, &case.actor(who), "approve", None, &Refusal::NotAResponder, case.now)
+        let digest = "0".repeat(1_000);
+        let attempt = Attempt { name: "approve", request: Some(request(1)), digest: Some(&digest) };
+        refused(&case.incident, &case.actor(who), attempt, &Refusal::NotAResponder, case.cx())
     };
     for _ in 0..REFUSALS_KEPT {
         let event = refused(&case, "U9").expect("it is in the record");
+        let Event::AttemptRefused { digest, policy_version, .. } = &event else { panic!("{event:?}") };
+        assert_eq!(digest.as_ref().unwrap().len(), 64, "what is on a button is from outside");
+        assert_eq!(*policy_version, Some(case.policy.version.clone()));
         case.apply(vec![event]);
     }
     assert!(refused(&case, "U9").is_none(), "enough for a minute");

@@ -53,11 +53,12 @@ fn through(at: DateTime<Utc>, principal: &str) -> Call {
         principal: principal.into(),
         region: "us-east-1".into(),
         worked: true,
+        error: None,
     }
 }
 
 impl Case {
-    fn found(&mut self, found: Hunted) {
+    pub(super) fn found(&mut self, found: Hunted) {
         self.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
     }
 
@@ -66,7 +67,7 @@ impl Case {
         self.now = due_at(&self.incident).unwrap().max(self.now);
         let found = self.incident.hunted.as_ref().map(|(found, _)| found.clone()).unwrap_or_default();
         let regions = vec![Watched { region: "us-east-1".into(), covered_until, unread: None }];
-        let swept = Swept { regions, last_denied: None, told_at: self.incident.told_at };
+        let swept = Swept { regions, told_at: self.incident.told_at, ..Swept::default() };
         let sweep = Sweep { found, swept, calls };
         let events = take_report(&self.incident, Report::Hunted(Box::new(sweep)), self.cx());
         self.apply(events.clone());
@@ -197,7 +198,7 @@ fn a_search_that_could_not_look_anywhere_takes_nothing_back() {
     {
         case.now = due_at(&case.incident).unwrap();
         let found = case.incident.hunted.as_ref().map(|(found, _)| found.clone()).unwrap();
-        let swept = Swept { regions, last_denied: None, told_at: case.incident.told_at };
+        let swept = Swept { regions, told_at: case.incident.told_at, ..Swept::default() };
         let sweep = Sweep { found, swept, calls: Vec::new() };
         let events = take_report(&case.incident, Report::Hunted(Box::new(sweep)), case.cx());
         case.apply(events);
@@ -253,7 +254,7 @@ fn a_press_on_an_older_card_accepts_nothing() {
     assert!(matches!(case.act("U1", stale), Err(Refusal::NotApplicable(why)) if why.contains("has changed")));
 }
 
-fn password(of: &str) -> Reached {
+pub(super) fn password(of: &str) -> Reached {
     Reached { access_key_id: None, how: Some("CreateLoginProfile".into()), ..reached("-", of) }
 }
 

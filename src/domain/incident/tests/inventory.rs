@@ -56,10 +56,10 @@ fn it_waits_for_the_search_and_then_comes_again_ever_more_rarely() {
     assert_eq!(since(&case.incident), start() - TimeDelta::hours(1));
     let early = take_report(&case.incident, Report::Inventory(Box::default()), case.cx());
     assert!(early.is_empty(), "another process was faster");
-    assert!(matches!(&case.stock(things(1))[..], [Event::InventoryTaken { found: Some(_) }]));
+    assert!(matches!(&case.stock(things(1))[..], [Event::InventoryTaken { found: Some(_), .. }]));
     assert_eq!(due_at(&case.incident), Some(case.now + TimeDelta::minutes(15)));
     let updated_at = case.incident.updated_at;
-    assert!(matches!(&case.stock(things(1))[..], [Event::InventoryTaken { found: None }]), "it says the same");
+    assert!(matches!(&case.stock(things(1))[..], [Event::InventoryTaken { found: None, .. }]), "it says the same");
     assert_eq!(case.incident.updated_at, updated_at, "that is no change");
     case.minutes(180);
     case.stock(things(1));
@@ -131,8 +131,8 @@ fn its_records_are_read_again() {
     let found = Some(Box::new(Inventory { unexplained: things(1), ..Inventory::default() }));
     let keys = things(1).iter().map(Thing::key).collect();
     for wrote in [
-        Event::InventoryTaken { found },
-        Event::InventoryTaken { found: None },
+        Event::InventoryTaken { found, began_at: Some(start()) },
+        Event::InventoryTaken { found: None, began_at: None },
         Event::ThingsLookedAt { by: user("U1"), things: keys },
     ] {
         let record = Record::seal(None, start(), wrote.clone());

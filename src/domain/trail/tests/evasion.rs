@@ -88,3 +88,60 @@ fn whoever_does_much_does_not_make_what_they_did_before_be_forgotten() {
     assert_eq!((&*deeds[0].event_id, &*deeds[deeds.len() - 1].event_id), ("d0000", "d0599"));
     assert!(!analyze(&many[..300]).footprint[0].deeds.iter().any(Deed::is_left_out));
 }
+
+/// The thief looks around, and two hours later settles; a finding has noticed the latter.
+fn settles_after_a_look() -> Vec<Value> {
+    let user = json!({"requestParameters": {"userName": "evil"}});
+    vec![
+        by_user(480, "s1", STOLEN, "deploy", ("sts", "GetCallerIdentity"), json!({"readOnly": true})),
+        by_user(490, "s2", STOLEN, "deploy", ("sts", "GetSessionToken"), minted("ASIAEARLY")),
+        by_user(600, "s3", STOLEN, "deploy", ("iam", "CreateUser"), user),
+        by_user(601, "s4", "ASIAEARLY", "deploy", ("s3", "CreateBucket"), json!({"sourceIPAddress": "192.0.2.9"})),
+    ]
+}
+
+fn minted(key: &str) -> Value {
+    json!({"readOnly": true, "responseElements": {"credentials": {"accessKeyId": key}}})
+}
+
+fn at_nine(question: Question) -> Question {
+    Question { since: "2026-01-31T09:00:00Z".parse().ok(), ..question }
+}
+
+#[test]
+fn a_look_before_the_deed_does_not_make_the_thiefs_address_the_owners() {
+    let seen = |question: Question, records: &[Value]| listed(&analyze_files(&question, &[records.to_vec()]));
+    let presumed = Question { presumed: true, ..at_nine(question()) };
+    assert_eq!(seen(presumed.clone(), &settles_after_a_look()), ["s1", "s2", "s3", "s4"], "what came before is theirs");
+    assert_eq!(seen(at_nine(question()), &settles_after_a_look()), ["s3"], "somebody knows that it was stolen later");
+
+    // They only take what is there: that is not hostile by itself, but no habit either.
+    let mut quiet = settles_after_a_look();
+    quiet[2] = by_user(600, "s3", STOLEN, "deploy", ("secretsmanager", "GetSecretValue"), json!({"readOnly": true}));
+    assert_eq!(seen(at_nine(question()), &quiet), ["s3"]);
+    // Even if they had been there for days, an alert has named them.
+    quiet[0]["eventTime"] = json!("2026-01-20T08:00:00Z");
+    assert!(seen(at_nine(question()), &quiet).is_empty(), "as far as anybody knows");
+    let named = Question { suspects: vec![THIEF.into()], ..at_nine(question()) };
+    assert_eq!(seen(named.clone(), &quiet), ["s3"]);
+    let words = vec![format!("{THIEF}=owner").parse().unwrap()];
+    assert!(seen(Question { words, ..named }, &quiet).is_empty(), "a responder knows better");
+}
+
+#[test]
+fn what_the_owner_does_every_day_does_not_turn_their_place() {
+    let deploy = |id: &str, at: &str, call: &str| {
+        let more = json!({"eventTime": at, "sourceIPAddress": OFFICE, "requestParameters": {"roleName": "shop"}});
+        by_user(600, id, STOLEN, "deploy", ("iam", call), more)
+    };
+    let records = vec![
+        deploy("d1", "2026-01-28T10:00:00Z", "PutRolePolicy"),
+        deploy("d2", "2026-01-31T08:59:00Z", "CreateRole"),
+        deploy("d3", "2026-01-31T10:00:00Z", "PutRolePolicy"),
+    ];
+    let seen = |records: &[Value]| listed(&analyze_files(&at_nine(question()), &[records.to_vec()]));
+    assert!(seen(&records).is_empty());
+    let mut turned = records;
+    turned.push(deploy("d4", "2026-01-31T10:01:00Z", "CreateRole"));
+    assert_eq!(seen(&turned), ["d3", "d4"], "what came up just before the theft is no habit");
+}

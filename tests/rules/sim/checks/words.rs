@@ -73,6 +73,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::RiskAgreed { .. } => "RiskAgreed",
         Event::RiskAccepted => "RiskAccepted",
         Event::ContainmentChecked { .. } => "ContainmentChecked",
+        Event::ContainmentUnread { .. } => "ContainmentUnread",
         Event::GlassBroken { .. } => "GlassBroken",
         Event::GlassRatified { .. } => "GlassRatified",
         Event::GlassContested { .. } => "GlassContested",

@@ -1,0 +1,125 @@
+//! What an attacker could make the incident forget.
+
+use serde_json::json;
+
+use super::*;
+
+const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+/// A call by the stolen key, at this second.
+fn record(n: usize, call: (&str, &str), more: Value) -> (String, String) {
+    let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(n).unwrap());
+    let id = format!("e{n:05}");
+    let mut record = json!({
+        "eventID": id, "eventTime": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        "eventSource": format!("{}.amazonaws.com", call.0), "eventName": call.1, "awsRegion": "us-east-1",
+        "recipientAccountId": "111122223333", "sourceIPAddress": "203.0.113.7", "userAgent": "x", "readOnly": false,
+        "userIdentity": {"type": "IAMUser", "principalId": "AIDACI", "userName": "ci", "accessKeyId": KEY,
+            "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
+    });
+    let Value::Object(more) = more else { panic!("{more}") };
+    record.as_object_mut().unwrap().extend(more);
+    (id, record.to_string())
+}
+
+fn analysed(records: &BTreeMap<String, String>) -> Analysis {
+    analyse(&Question { credentials: vec![KEY.into()], ..Question::default() }, records)
+}
+
+fn minted(n: usize) -> (String, String) {
+    let response = json!({"credentials": {"accessKeyId": format!("ASIA{n:016}")}});
+    record(n, ("sts", "GetSessionToken"), json!({"readOnly": true, "responseElements": response}))
+}
+
+fn made_key(n: usize, user: &str) -> (String, String) {
+    let key = json!({"accessKey": {"userName": user, "accessKeyId": format!("AKIA{n:016}")}});
+    let request = json!({"userName": user});
+    record(n, ("iam", "CreateAccessKey"), json!({"requestParameters": request, "responseElements": key}))
+}
+
+#[test]
+fn a_call_that_worked_does_not_drown_in_those_that_were_denied() {
+    let one = |n: usize, denied: bool| {
+        record(n, ("iam", "CreateUser"), json!({"errorCode": denied.then_some("AccessDenied")}))
+    };
+    let records: BTreeMap<String, String> = (0..CALLS_MAX + 10).map(|n| one(n, n != 3)).collect();
+    let calls = calls(&analysed(&records));
+    assert_eq!(calls.len(), CALLS_MAX + 1);
+    assert!(calls[0].worked && calls[0].event_id == "e00003");
+    assert!(calls.windows(2).all(|pair| pair[0].at <= pair[1].at));
+}
+
+#[test]
+fn what_failed_for_another_reason_than_a_denial_is_told_apart() {
+    let failed = ["NoSuchEntityException", "ThrottlingException", "AccessDenied", "ExpiredTokenException"];
+    let one = |(n, error): (usize, &str)| record(n, ("iam", "DeleteUser"), json!({"errorCode": error}));
+    let calls = calls(&analysed(&failed.into_iter().enumerate().map(one).collect()));
+    assert!(calls.iter().all(|call| !call.worked));
+    let errors: Vec<Option<&str>> = calls.iter().map(|call| call.error.as_deref()).collect();
+    assert_eq!(errors, [Some("NoSuchEntityException"), Some("ThrottlingException"), None, None]);
+}
+
+#[test]
+fn no_number_of_sessions_hides_a_key() {
+    let mut records: BTreeMap<String, String> = (0..CREDENTIALS_MAX + 50).map(minted).collect();
+    records.extend([made_key(900, "backdoor")]);
+    let (found, short) = hunted(&analysed(&records), &records);
+    assert_eq!(found.credentials.len(), CREDENTIALS_MAX);
+    assert!(found.credentials.iter().any(|reached| reached.access_key_id.as_deref() == Some("AKIA0000000000000900")));
+    assert_eq!(found.credentials[0].access_key_id.as_deref(), Some(KEY), "the stolen one stays the first");
+    assert!(!short, "one step contains all the user's sessions");
+    assert!(found.not_known.iter().any(|why| why.contains("52 more sessions")), "{:?}", found.not_known);
+
+    let records: BTreeMap<String, String> =
+        (0..CREDENTIALS_MAX + 10).map(|n| made_key(n, &format!("user-{n}"))).collect();
+    let (found, short) = hunted(&analysed(&records), &records);
+    assert!(short && found.not_known.iter().any(|why| why.contains("more credentials")), "{:?}", found.not_known);
+}
+
+#[test]
+fn no_number_of_instances_hides_a_user() {
+    let run = |n: usize| {
+        let instances = json!({"instancesSet": {"items": [{"instanceId": format!("i-{n:017}")}]}});
+        record(n, ("ec2", "RunInstances"), json!({"responseElements": instances}))
+    };
+    let stop = record(901, ("cloudtrail", "StopLogging"), json!({"requestParameters": {"name": "main"}}));
+    let made = record(900, ("iam", "CreateUser"), json!({"requestParameters": {"userName": "backdoor"}}));
+    let mut records: BTreeMap<String, String> = (0..TRACES_MAX + 20).map(run).collect();
+    records.extend([made, stop]);
+    let (found, short) = hunted(&analysed(&records), &records);
+    let is_there = |id: &str| found.footprint.iter().any(|trace| trace.id == id);
+    assert!(is_there("backdoor") && is_there("main") && found.footprint.len() == TRACES_MAX);
+    assert!(short, "{:?}", found.not_known);
+    let ids: Vec<(&str, &str)> = found.footprint.iter().map(|t| (t.resource_type.as_str(), t.id.as_str())).collect();
+    assert!(ids.is_sorted());
+}
+
+#[test]
+fn every_secret_that_was_read_is_to_be_changed() {
+    let read = |n: usize| {
+        let request = json!({"secretId": format!("prod/{n}")});
+        record(n, ("secretsmanager", "GetSecretValue"), json!({"readOnly": true, "requestParameters": request}))
+    };
+    let records: BTreeMap<String, String> = (0..200).map(read).collect();
+    let (found, short) = hunted(&analysed(&records), &records);
+    assert_eq!((found.rotate.len(), found.not_known.len(), short), (200, 0, false));
+    let records: BTreeMap<String, String> = (0..LISTED_MAX + 7).map(read).collect();
+    let (found, _) = hunted(&analysed(&records), &records);
+    assert_eq!(found.rotate.len(), LISTED_MAX);
+    assert!(found.not_known.iter().any(|why| why.starts_with("7 more secrets")), "{:?}", found.not_known);
+}
+
+#[test]
+fn a_call_whose_parameters_were_too_long_leaves_a_gap() {
+    let omitted = json!({"omitted": true});
+    let stack = |outcome: Value| {
+        let more = json!({"requestParameters": omitted, "responseElements": omitted, "errorCode": outcome});
+        BTreeMap::from([record(1, ("cloudformation", "CreateStack"), more)])
+    };
+    let worked = stack(Value::Null);
+    let (found, short) = hunted(&analysed(&worked), &worked);
+    assert!(short && found.not_known[0].contains("cloudformation:CreateStack (event e00001)"), "{:?}", found.not_known);
+    let denied = stack(json!("AccessDenied"));
+    let (found, short) = hunted(&analysed(&denied), &denied);
+    assert!(!short && found.not_known.is_empty());
+}

@@ -1,0 +1,66 @@
+//! What somebody cannot do in whose name something was done that they did not do, and how far naming people goes.
+
+use super::case::{Case, KEY, request, user};
+use super::glass::glass;
+use super::hunt::password;
+use crate::domain::approval::RequestState;
+use crate::domain::hunt::Hunted;
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::event::Outcome;
+use crate::domain::observation::{Identity, Observation};
+use crate::domain::refusal::Refusal;
+
+#[test]
+fn an_account_that_may_be_in_other_hands_does_nothing_else_until_the_freeze_is_lifted() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
+    let disputed = Err(Refusal::Disputed(request(1)));
+    let close = PersonCommand::Close { outcome: Outcome::FalsePositive, note: "nothing to see".into() };
+    assert_eq!(case.act("U1", close.clone()), disputed);
+    assert_eq!(case.act("U1", PersonCommand::TakeLead), disputed);
+    assert_eq!(case.act("U1", PersonCommand::NameSubject { user: user("U3") }), disputed);
+    assert!(matches!(case.act("U2", close.clone()), Err(Refusal::Frozen { .. })), "nobody ends it meanwhile");
+    case.act("U2", PersonCommand::Unfreeze).unwrap();
+    case.act("U3", PersonCommand::Unfreeze).unwrap();
+    case.act("U1", PersonCommand::TakeLead).unwrap();
+    case.act("U2", close).unwrap();
+}
+
+#[test]
+fn naming_people_does_not_end_all_deciding() {
+    let mut case = Case::new();
+    case.policy.escalation = [user("U9")].into();
+    case.act("U1", PersonCommand::NameSubject { user: user("U8") }).unwrap();
+    case.act("U1", PersonCommand::NameSubject { user: user("U3") }).unwrap();
+    let last = PersonCommand::NameSubject { user: user("U2") };
+    let refused = Refusal::TooFewLeft { user: user("U2"), left: 0, ask: vec![user("U9")] };
+    assert_eq!(case.act("U1", last), Err(refused));
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.approve("U2", 1).unwrap();
+}
+
+#[test]
+fn what_cannot_be_put_back_is_never_run_alone_and_holds_up_nothing_that_can() {
+    let mut case = Case::new();
+    case.policy.break_glass = [user("U1")].into();
+    let arn = "arn:aws:iam::111122223333:user/ci";
+    case.found(Hunted { credentials: vec![password(arn)], ..Hunted::default() });
+    let login = |present| {
+        let owner = Identity { id: "AIDA1".into(), arn: arn.into(), path: "/".into() };
+        Observation::Attached { owner, present, other_arn: None }
+    };
+    case.estate = [login(true), login(false)];
+    case.ask("U1", &["delete-login-profile"]).unwrap();
+    let alone = glass(&case, 1, "ci");
+    assert_eq!(case.act("U1", alone), Err(Refusal::NotForGlass));
+    case.ask("U1", &["delete-login-profile", "deactivate"]).unwrap();
+    // The press is on the first of them.
+    let alone = glass(&case, 2, KEY);
+    case.act("U1", alone).unwrap();
+    assert_eq!(*case.state(2), RequestState::Pending);
+    case.run();
+    assert!(matches!(case.state(3), RequestState::Verified { .. }), "{:?}", case.state(3));
+    case.approve("U2", 2).unwrap();
+}

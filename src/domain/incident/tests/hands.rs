@@ -1,0 +1,202 @@
+//! What counts as done by hand, on whose word, and for how long.
+
+use chrono::TimeDelta;
+
+use super::case::{Case, role, start};
+use super::eradication::{changed, hunted};
+use crate::domain::hunt::{Call, Trace};
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::event::{Event, Outcome};
+use crate::domain::incident::hands::{Hand, Said, said};
+use crate::domain::incident::steps::{Missing, Step, contained, missing, steps};
+use crate::domain::incident::verdict::{Judged, Verdict};
+use crate::domain::refusal::Refusal;
+use crate::domain::stored::{Record, event};
+use crate::domain::trail::deed::Deed;
+
+const DOOR: &str = "restore-trust.web";
+const FAR: &str = "revoke-assumed-roles.999988887777.far";
+
+fn far() -> Case {
+    let mut case = Case::new();
+    case.reached(vec![role("app", "111122223333"), role("far", "999988887777")]);
+    case
+}
+
+impl Case {
+    fn step(&self, id: &str) -> Step {
+        steps(&self.incident, &self.playbook).into_iter().find(|step| step.id.as_str() == id).unwrap()
+    }
+
+    fn says(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
+        self.act(id, PersonCommand::SayDone { step: step.parse().unwrap(), done: "revoked there, ticket 7".into() })
+    }
+
+    fn word(&self, step: &str) -> String {
+        self.incident.hands.get(&step.parse().unwrap()).map_or_else(|| "none".into(), Hand::shown)
+    }
+
+    fn confirms(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
+        let shown = self.word(step);
+        self.act(id, PersonCommand::ConfirmDone { step: step.parse().unwrap(), shown })
+    }
+
+    fn takes_back(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
+        let shown = self.word(step);
+        self.act(id, PersonCommand::TakeBackDone { step: step.parse().unwrap(), shown })
+    }
+
+    fn is_by_hand(&self, step: &str) -> bool {
+        missing(&self.incident, &self.playbook)
+            .iter()
+            .any(|(of, why)| of.id.as_str() == step && *why == Missing::ByHand)
+    }
+}
+
+fn other(answer: Result<(), Refusal>) -> String {
+    match answer {
+        Err(Refusal::Other(why) | Refusal::NotApplicable(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn it_takes_two_of_whom_one_approves_and_none_whom_it_is_about() {
+    let mut case = far();
+    case.policy.responders.users.insert("U5".parse().unwrap());
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(case.is_by_hand(FAR) && !contained(&case.incident, &case.playbook), "only that is left");
+    assert!(matches!(case.says("U4", FAR), Err(Refusal::Recused(_))), "the credential is Kim's");
+    assert_eq!(case.says("U9", FAR), Err(Refusal::NotAResponder));
+    let empty = PersonCommand::SayDone { step: FAR.parse().unwrap(), done: " ".into() };
+    assert_eq!(case.act("U1", empty), Err(Refusal::ReasonNeeded));
+    assert!(other(case.confirms("U2", FAR)).contains("has changed"), "nobody has said so");
+    assert!(other(case.says("U1", "revoke-user-sessions")).contains("nothing that people do by hand"));
+
+    case.minutes(10);
+    case.says("U1", FAR).unwrap();
+    assert!(case.is_by_hand(FAR), "one alone is not enough");
+    assert!(other(case.confirms("U1", FAR)).contains("somebody else"));
+    assert!(matches!(case.confirms("U4", FAR), Err(Refusal::Recused(_))));
+    assert!(other(case.confirms("U5", FAR)).contains("approver"), "neither of them is one");
+    let stale = PersonCommand::ConfirmDone { step: FAR.parse().unwrap(), shown: "0123456789ab".into() };
+    assert!(other(case.act("U2", stale)).contains("has changed"));
+    case.confirms("U2", FAR).unwrap();
+    assert!(!case.is_by_hand(FAR) && contained(&case.incident, &case.playbook));
+    assert_eq!(case.incident.watch.unwrap().since, case.now, "the proof begins with it");
+    assert!(other(case.says("U1", FAR)).contains("Take that back first"));
+    assert!(other(case.confirms("U3", FAR)).contains("Take that back first"));
+}
+
+#[test]
+fn one_alone_takes_it_back_and_then_it_is_to_be_done_again() {
+    let mut case = far();
+    case.says("U1", FAR).unwrap();
+    case.confirms("U2", FAR).unwrap();
+    let word = case.word(FAR);
+    assert!(matches!(case.takes_back("U4", FAR), Err(Refusal::Recused(_))));
+    case.takes_back("U1", FAR).unwrap();
+    assert!(case.is_by_hand(FAR));
+    case.minutes(1);
+    case.says("U2", FAR).unwrap();
+    let stale = PersonCommand::ConfirmDone { step: FAR.parse().unwrap(), shown: word };
+    assert!(other(case.act("U1", stale)).contains("has changed"), "another word than the one on that card");
+}
+
+#[test]
+fn whoever_may_say_so_no_more_does_not_count() {
+    let mut case = far();
+    case.says("U2", FAR).unwrap();
+    let named = PersonCommand::NameSubject { user: "U2".parse().unwrap() };
+    case.act("U1", named).unwrap();
+    assert!(other(case.confirms("U1", FAR)).contains("may not say so any more"));
+    case.says("U1", FAR).unwrap();
+    case.policy.responders.users.insert("U3".parse().unwrap());
+    case.confirms("U3", FAR).unwrap();
+}
+
+#[test]
+fn nobody_vouches_in_a_freeze_or_after_the_end() {
+    let mut case = far();
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.says("U1", FAR).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: super::case::request(1) }).unwrap();
+    assert!(matches!(case.says("U2", FAR), Err(Refusal::Frozen { .. })));
+    assert!(matches!(case.confirms("U2", FAR), Err(Refusal::Frozen { .. })));
+    assert!(matches!(case.takes_back("U1", FAR), Err(Refusal::Disputed(_))), "their account is in other hands");
+    case.takes_back("U2", FAR).unwrap();
+    let mut case = far();
+    case.act("U2", PersonCommand::Close { outcome: Outcome::FalsePositive, note: String::new() }).unwrap();
+    assert!(matches!(case.says("U2", FAR), Err(Refusal::Closed(_))));
+}
+
+#[test]
+fn it_counts_until_the_attacker_gets_through_or_there_is_other_evidence() {
+    let mut case = far();
+    case.says("U1", FAR).unwrap();
+    case.confirms("U2", FAR).unwrap();
+    let since = case.incident.watch.unwrap().since;
+    let call = |role: &str| Call {
+        at: case.now + TimeDelta::minutes(2),
+        event_id: "e".into(),
+        what: "iam:ListUsers".into(),
+        access_key_id: None,
+        principal: format!("arn:aws:sts::999988887777:assumed-role/{role}/s"),
+        region: "us-east-1".into(),
+        worked: true,
+        error: None,
+    };
+    let [another, same] = ["another", "far"].map(|role| {
+        let judged = Box::new(Judged { verdict: Verdict::Failed { call: call(role) }, since });
+        vec![Event::VerdictReached { judged }]
+    });
+    case.apply(another);
+    assert!(!case.is_by_hand(FAR), "it came through something else");
+    case.apply(same);
+    assert!(case.is_by_hand(FAR));
+    assert!(matches!(said(&case.incident, &case.step(FAR)), Said::Outdated(_)));
+    assert!(other(case.confirms("U2", FAR)).contains("says so anew"));
+    case.minutes(5);
+    case.says("U2", FAR).unwrap();
+    case.confirms("U1", FAR).unwrap();
+    assert!(!case.is_by_hand(FAR));
+
+    // The attacker opens the same door once more.
+    let open = |n: usize| {
+        let deeds = vec![("UpdateAssumeRolePolicy", "", true); n];
+        let trace = changed("Role", "web", &deeds);
+        vec![Trace { deeds: [vec![Deed::left_out("e-9")], trace.deeds].concat(), ..trace }]
+    };
+    hunted(&mut case, open(1));
+    assert!(case.is_by_hand(DOOR));
+    case.says("U1", DOOR).unwrap();
+    case.confirms("U2", DOOR).unwrap();
+    assert!(!case.is_by_hand(DOOR));
+    hunted(&mut case, open(2));
+    assert!(case.is_by_hand(DOOR));
+}
+
+#[test]
+fn its_records_are_read_again() {
+    let mut case = far();
+    case.says("U1", FAR).unwrap();
+    let hand = case.incident.hands.values().next().unwrap().clone();
+    let (step, title): (crate::domain::id::StepId, String) = (FAR.parse().unwrap(), "t".into());
+    for wrote in [
+        Event::HandDone {
+            step: step.clone(),
+            title: title.clone(),
+            done: "d".into(),
+            about: hand.about,
+            by: hand.by.clone(),
+            person: hand.person.clone(),
+        },
+        Event::HandConfirmed { step: step.clone(), title: title.clone(), by: hand.by.clone(), person: hand.person },
+        Event::HandTakenBack { step, title, by: hand.by },
+    ] {
+        let record = Record::seal(None, start(), wrote.clone());
+        assert_eq!(event(record.text()).unwrap(), wrote);
+    }
+}

@@ -1,0 +1,220 @@
+//! When the gate at the end of eradication opens, and what keeps it shut.
+
+use chrono::TimeDelta;
+
+use super::case::Case;
+use super::eradication::{changed, contain};
+use crate::domain::hunt::{Hunted, Swept, Trace, Watched};
+use crate::domain::incident::command::{PersonCommand, Report};
+use crate::domain::incident::decide::take_report;
+use crate::domain::incident::event::{Event, Outcome};
+use crate::domain::incident::quiet::lacking;
+use crate::domain::incident::risk::containment_shown;
+use crate::domain::incident::{hunting, inventory};
+use crate::domain::inventory::{Gap, Inventory, Thing};
+use crate::domain::refusal::Refusal;
+use crate::domain::trail::attribution::{Who, Word};
+
+fn group(deeds: &[(&str, &str, bool)]) -> Vec<Trace> {
+    vec![Trace { resource_type: "AWS::EC2::SecurityGroup".into(), ..changed("-", "sg-1", deeds) }]
+}
+
+const OPENED: (&str, &str, bool) = ("AuthorizeSecurityGroupIngress", "", true);
+
+impl Case {
+    /// A search that began when it was due.
+    fn swept(&mut self, found: Hunted, unread: Option<&str>) {
+        self.now = hunting::due_at(&self.incident).unwrap().max(self.now + TimeDelta::seconds(1));
+        let began_at = Some(self.now);
+        let unread = unread.map(str::to_owned);
+        let regions = vec![Watched { region: "us-east-1".into(), covered_until: began_at, unread }];
+        let swept = Swept { regions, began_at, told_at: self.incident.told_at, ..Swept::default() };
+        let sweep = hunting::Sweep { found, swept, calls: Vec::new() };
+        let events = take_report(&self.incident, Report::Hunted(Box::new(sweep)), self.cx());
+        assert!(!events.is_empty());
+        self.apply(events);
+    }
+
+    /// An inventory that began when it was due.
+    fn looked(&mut self, unexplained: Vec<Thing>, gaps: Vec<Gap>) {
+        self.now = inventory::due_at(&self.incident).unwrap().max(self.now + TimeDelta::seconds(1));
+        let regions = vec!["us-east-1".to_owned()];
+        let found = Inventory { unexplained, regions, gaps, began_at: Some(self.now), ..Inventory::default() };
+        let events = take_report(&self.incident, Report::Inventory(Box::new(found)), self.cx());
+        assert!(!events.is_empty());
+        self.apply(events);
+    }
+
+    /// A search and the inventory after it, which show what is known.
+    fn quiet(&mut self) {
+        let (known, _) = self.incident.hunted.clone().unwrap_or_default();
+        self.swept(known, None);
+        self.looked(Vec::new(), Vec::new());
+    }
+
+    fn approve_newest(&mut self) {
+        let newest = u32::try_from(self.incident.requests.len()).unwrap();
+        self.approve("U2", newest).unwrap();
+    }
+
+    fn lacks(&self, what: &str) -> bool {
+        lacking(&self.incident, &self.playbook).iter().any(|lack| lack.contains(what))
+    }
+
+    fn is_open(&self) -> bool {
+        lacking(&self.incident, &self.playbook).is_empty()
+    }
+}
+
+/// All is contained, half an hour of quiet is seen, and what the attacker has opened is closed again.
+fn removed() -> Case {
+    let mut case = Case::new();
+    case.swept(Hunted { footprint: group(&[OPENED]), ..Hunted::default() }, None);
+    contain(&mut case);
+    case.minutes(31);
+    case.ask("U1", &["remove.securitygroup"]).unwrap();
+    case.approve_newest();
+    case.run();
+    case
+}
+
+fn close(case: &mut Case) -> Result<(), Refusal> {
+    case.act("U1", PersonCommand::Close { outcome: Outcome::Resolved, note: String::new() })
+}
+
+#[test]
+fn two_sweeps_after_the_last_removal_open_it_and_one_does_not() {
+    let mut case = removed();
+    assert!(case.lacks("0 of 2 sweeps") && case.lacks("inventory is to come"));
+    assert!(matches!(close(&mut case), Err(Refusal::NotEradicated(lacking)) if !lacking.is_empty()));
+    case.quiet();
+    assert!(case.lacks("1 of 2 sweeps"));
+    assert!(matches!(close(&mut case), Err(Refusal::NotEradicated(_))));
+    case.quiet();
+    assert_eq!(lacking(&case.incident, &case.playbook), Vec::<String>::new());
+    close(&mut case).unwrap();
+}
+
+#[test]
+fn a_search_without_an_inventory_after_it_is_no_sweep() {
+    let mut case = removed();
+    let (known, _) = case.incident.hunted.clone().unwrap();
+    for _ in 0..3 {
+        case.swept(known.clone(), None);
+    }
+    case.looked(Vec::new(), Vec::new());
+    case.looked(Vec::new(), Vec::new());
+    assert!(case.lacks("1 of 2 sweeps"));
+    // Nor one that began before the search has ended, or of which nobody knows when it began.
+    case.swept(known, None);
+    let before = Some(case.now - TimeDelta::seconds(1));
+    for began_at in [before, None] {
+        case.apply(vec![Event::InventoryTaken { found: None, began_at }]);
+        assert!(case.lacks("1 of 2 sweeps"));
+    }
+}
+
+#[test]
+fn what_began_before_the_last_change_says_nothing_about_it() {
+    let mut case = removed();
+    let began_at = case.incident.quiet.since.map(|since| since - TimeDelta::seconds(1));
+    let regions = vec![Watched { region: "us-east-1".into(), covered_until: Some(case.now), unread: None }];
+    let swept = Box::new(Swept { regions, began_at, ..Swept::default() });
+    case.apply(vec![Event::TrailSwept { swept }]);
+    case.looked(Vec::new(), Vec::new());
+    assert!(case.lacks("0 of 2 sweeps"));
+    // And a change after them makes them say nothing.
+    case.quiet();
+    case.quiet();
+    assert!(case.is_open());
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.approve_newest();
+    case.run();
+    assert!(case.lacks("0 of 2 sweeps") && case.lacks("neither verified"));
+}
+
+#[test]
+fn what_is_new_breaks_the_row() {
+    let thing = || Thing::of_iam("AWS::IAM::User", "u", None);
+    let mut case = removed();
+    case.quiet();
+    case.swept(Hunted { footprint: group(&[OPENED, OPENED]), ..Hunted::default() }, None);
+    assert!(case.lacks("0 of 2 sweeps") && case.lacks("1 thing(s) left to remove"));
+    case.looked(Vec::new(), Vec::new());
+    assert!(case.lacks("0 of 2 sweeps"), "the search before it has found something");
+
+    let mut case = removed();
+    case.quiet();
+    let (known, _) = case.incident.hunted.clone().unwrap();
+    case.swept(known, None);
+    case.looked(vec![thing()], Vec::new());
+    assert!(case.lacks("0 of 2 sweeps") && case.lacks("1 thing(s) left to look at"));
+
+    let mut case = removed();
+    case.quiet();
+    case.quiet();
+    let word = Word { about: "203.0.113.7".into(), who: Who::Attacker };
+    case.act("U1", PersonCommand::Overrule { word, reason: "it is theirs".into() }).unwrap();
+    assert!(case.lacks("0 of 2 sweeps"), "another question");
+}
+
+#[test]
+fn what_could_not_be_looked_at_keeps_it_shut() {
+    let mut case = removed();
+    let (known, _) = case.incident.hunted.clone().unwrap();
+    for _ in 0..3 {
+        case.swept(known.clone(), Some("denied"));
+        case.looked(Vec::new(), Vec::new());
+    }
+    assert!(case.lacks("0 of 2 sweeps") && case.lacks("not known past the last change") && case.lacks("us-east-1"));
+    let gap = Gap { region: "eu-west-3".into(), resource_types: Vec::new(), why: "denied".into() };
+    for _ in 0..3 {
+        case.swept(known.clone(), None);
+        case.looked(Vec::new(), vec![gap.clone()]);
+    }
+    assert!(case.lacks("0 of 2 sweeps") && case.lacks("eu-west-3"));
+    case.quiet();
+    case.quiet();
+    assert!(case.is_open());
+    case.swept(Hunted { not_known: vec!["too much of it".into()], ..known }, None);
+    assert!(case.lacks("could not read"));
+}
+
+#[test]
+fn without_a_proof_it_is_open_only_to_those_who_have_accepted_that() {
+    let mut case = Case::new();
+    case.swept(Hunted::default(), None);
+    contain(&mut case);
+    let short = |case: &mut Case| {
+        let found = Hunted::default();
+        case.now = hunting::due_at(&case.incident).unwrap().max(case.now + TimeDelta::seconds(1));
+        let regions = vec![Watched {
+            region: "us-east-1".into(),
+            covered_until: case.incident.watch.map(|watch| watch.since + TimeDelta::minutes(1)),
+            unread: None,
+        }];
+        let swept = Swept { regions, began_at: Some(case.now), ..Swept::default() };
+        let sweep = hunting::Sweep { found, swept, calls: Vec::new() };
+        let events = take_report(&case.incident, Report::Hunted(Box::new(sweep)), case.cx());
+        case.apply(events);
+        case.looked(Vec::new(), Vec::new());
+    };
+    short(&mut case);
+    short(&mut case);
+    assert_eq!(lacking(&case.incident, &case.playbook).len(), 1, "{:?}", lacking(&case.incident, &case.playbook));
+    assert!(case.lacks("neither verified"));
+    for id in ["U1", "U2"] {
+        let shown = containment_shown(&case.incident).unwrap();
+        case.act(id, PersonCommand::AcceptRisk { shown, reason: "the shop opens".into() }).unwrap();
+    }
+    assert!(case.is_open());
+}
+
+#[test]
+fn a_removal_leaves_what_was_proved_or_accepted_of_the_containment() {
+    let mut case = removed();
+    let since = case.incident.watch.unwrap().since;
+    assert!(case.incident.watch.unwrap().changed_at > since, "AWS is read again from the removal on");
+    case.quiet();
+    assert!(!case.lacks("neither verified"), "the half hour began with the containment");
+}

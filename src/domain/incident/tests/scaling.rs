@@ -1,0 +1,182 @@
+//! What starts instances by itself: in which order it goes with what it has started, and what of a launch template is put
+//! back.
+
+use std::collections::BTreeMap;
+
+use super::case::Case;
+use super::eradication::{accept, changed, contain, hunted, kinds, made, of};
+use crate::domain::action::Action;
+use crate::domain::hunt::{Hunted, Trace};
+use crate::domain::incident::eradication::{by_hand, removals};
+use crate::domain::incident::event::Event;
+use crate::domain::observation::{Fleet, Member, Observation, ScalingGroup, samples};
+
+/// A group with these instances.
+fn group(members: &[(&str, bool)]) -> Observation {
+    let member = |(id, launched): &(&str, bool)| {
+        ((*id).to_owned(), Member { lifecycle: "InService".into(), launched: *launched })
+    };
+    Observation::ScalingGroup(ScalingGroup {
+        arn: "arn:aws:autoscaling:us-east-1:111122223333:autoScalingGroup:0a1b:autoScalingGroupName/miners".into(),
+        name: "miners".into(),
+        created_at: String::new(),
+        min_size: 0,
+        max_size: 4,
+        desired: 2,
+        launches_from: Vec::new(),
+        places: Vec::new(),
+        behind: Vec::new(),
+        suspended: ["Launch".to_owned()].into(),
+        deletion_protection: None,
+        warm_pool: false,
+        warm_pool_leaves: false,
+        warm: BTreeMap::new(),
+        members: members.iter().map(member).collect(),
+        tags: BTreeMap::new(),
+    })
+}
+
+#[test]
+fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
+    let mut case = Case::new();
+    let footprint = vec![
+        of("AutoScaling::AutoScalingGroup", made("x", "miners")),
+        of("AutoScaling::LaunchConfiguration", made("x", "c")),
+        of("EC2::LaunchTemplate", made("x", "lt-1")),
+    ];
+    hunted(&mut case, footprint.clone());
+    let expected =
+        [("stop-scaling-group", "miners"), ("delete-launch-template", "lt-1"), ("delete-launch-configuration", "c")];
+    let named = |expected: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        expected.iter().map(|(kind, target)| (*kind, (*target).to_owned())).collect()
+    };
+    assert_eq!(sorted(kinds(&case)), sorted(named(&expected)));
+    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+    case.estate = [group(&[("i-1", true), ("i-2", true), ("i-3", false)]), group(&[])];
+    case.ask("U1", &["remove.autoscalinggroup"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let expected = [
+        ("terminate-instance", "i-1"),
+        ("terminate-instance", "i-2"),
+        ("delete-scaling-group", "miners"),
+        ("delete-launch-template", "lt-1"),
+        ("delete-launch-configuration", "c"),
+    ];
+    assert_eq!(sorted(kinds(&case)), sorted(named(&expected)), "what was put into it is not known to be theirs");
+    assert_eq!(kinds(&case)[..2], named(&expected)[..2]);
+    assert_eq!(removals(&case.incident)[0].evidence, ["made-miners"]);
+    // One is ended by its step, the other has ended by itself.
+    let instance = |id: &str| Observation::Instance(samples::instance(id));
+    case.estate = [instance("i-1"), Observation::OwnerMissing];
+    case.ask("U1", &["remove.instance.us-east-1.i-1"]).unwrap();
+    case.approve("U2", 2).unwrap();
+    case.run();
+    assert_eq!(kinds(&case)[0], ("terminate-instance", "i-2".to_owned()));
+    let found = Hunted { footprint, ended: ["i-2".to_owned()].into(), ..Hunted::default() };
+    case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
+    assert_eq!(kinds(&case)[0].0, "delete-scaling-group");
+}
+
+fn fleet(id: &str, kind: &str, instances: &[&str]) -> Observation {
+    Observation::Fleet(Fleet {
+        id: id.into(),
+        arn: format!("arn:aws:ec2:us-east-1:111122223333:fleet/{id}"),
+        created_at: String::new(),
+        state: "active".into(),
+        kind: kind.into(),
+        target: 2,
+        launches_from: Vec::new(),
+        launches: Vec::new(),
+        role: None,
+        instances: instances.iter().map(|id| (*id).to_owned()).collect(),
+        tags: BTreeMap::new(),
+    })
+}
+
+#[test]
+fn a_fleet_goes_before_what_it_keeps_up_and_an_instant_one_after_what_it_has_started() {
+    let mut case = Case::new();
+    let by = |event: &str, trace: Trace| Trace { evidence: vec![event.into()], ..trace };
+    let instant =
+        [by("e1", of("EC2::EC2Fleet", made("x", "fleet-1"))), by("e1", of("EC2::Instance", made("x", "i-9")))];
+    let footprint = vec![of("EC2::EC2Fleet", made("x", "fleet-2")), of("EC2::SpotFleet", made("x", "sfr-3"))];
+    hunted(&mut case, [&instant[..], &footprint].concat());
+    let named = |expected: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        expected.iter().map(|(kind, target)| (*kind, (*target).to_owned())).collect()
+    };
+    let expected = [
+        ("delete-fleet", "fleet-2"),
+        ("delete-fleet", "sfr-3"),
+        ("terminate-instance", "i-9"),
+        ("delete-fleet", "fleet-1"),
+    ];
+    assert_eq!(kinds(&case), named(&expected));
+    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+    // Nothing of it waits for containment: what runs takes its role anew by itself.
+    case.estate = [fleet("fleet-2", "maintain", &["i-1", "i-2"]), Observation::OwnerMissing];
+    case.ask("U1", &["remove.ec2fleet.us-east-1.fleet-2"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let left: Vec<(&str, String)> =
+        kinds(&case).into_iter().filter(|(kind, _)| *kind == "terminate-instance").collect();
+    let expected = ["i-1", "i-2", "i-9"].map(|id| ("terminate-instance", id));
+    assert_eq!(left, named(&expected));
+}
+
+#[test]
+fn a_warm_pool_goes_when_its_instances_have_ended_and_before_its_group() {
+    let mut case = Case::new();
+    contain(&mut case);
+    accept(&mut case);
+    hunted(&mut case, vec![of("AutoScaling::AutoScalingGroup", made("x", "miners"))]);
+    let done = |case: &mut Case| {
+        case.approve("U2", u32::try_from(case.incident.requests.len()).unwrap()).unwrap();
+        case.run();
+    };
+    let Observation::ScalingGroup(stopped) = group(&[]) else { unreachable!() };
+    let warm: BTreeMap<String, String> = [("i-7".to_owned(), "Warmed:Stopped".to_owned())].into();
+    let pool = |warm: &BTreeMap<String, String>, suspended: &[&str]| {
+        let suspended = suspended.iter().map(|name| (*name).to_owned()).collect();
+        Observation::ScalingGroup(ScalingGroup { warm_pool: true, warm: warm.clone(), suspended, ..stopped.clone() })
+    };
+    let empty = BTreeMap::new();
+    case.estate = [pool(&warm, &[]), pool(&warm, &["Launch"])];
+    case.ask("U1", &["remove.autoscalinggroup.us-east-1.miners"]).unwrap();
+    done(&mut case);
+    let expected = [("terminate-instance", "i-7".to_owned()), ("delete-warm-pool", "miners".to_owned())];
+    assert_eq!(kinds(&case), expected);
+    case.estate = [pool(&empty, &["Launch"]), group(&[])];
+    case.ask("U1", &["remove.autoscalinggroup.pool"]).unwrap();
+    done(&mut case);
+    assert_eq!(kinds(&case)[1], ("delete-scaling-group", "miners".to_owned()));
+}
+
+fn sorted<T: Ord>(mut of: Vec<T>) -> Vec<T> {
+    of.sort();
+    of
+}
+
+#[test]
+fn of_a_victims_template_the_added_versions_go_and_the_default_comes_back_until_somebody_has_seen_to_it() {
+    let offered = |deeds: &[(&str, &str, bool)]| {
+        let mut case = Case::new();
+        hunted(&mut case, vec![of("EC2::LaunchTemplate", changed("-", "lt-1", deeds))]);
+        let found = removals(&case.incident).into_iter().find_map(|removal| match removal.action {
+            Action::RestoreLaunchTemplate(restore) => Some((Vec::from_iter(restore.versions), restore.event_ids)),
+            _ => None,
+        });
+        (found, by_hand(&case.incident).len())
+    };
+    let (adds, modifies, deletes) =
+        ("CreateLaunchTemplateVersion", "ModifyLaunchTemplate", "DeleteLaunchTemplateVersions");
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let both = [(adds, "4", true), (modifies, "", true), (adds, "5", false)];
+    assert_eq!(offered(&both), (Some((vec![4], ids(&["e1"]))), 0));
+    assert_eq!(offered(&[(adds, "4", true), (deletes, "4", false)]), (None, 0));
+    let seen_to =
+        [(modifies, "", true), (modifies, "", false), (adds, "6", true), (adds, "7", true), (deletes, "7", true)];
+    assert_eq!(offered(&seen_to), (Some((vec![6], Vec::new())), 0), "what they have taken off themselves is no loss");
+    let (_, hands) = offered(&[(adds, "6", true), (deletes, "2 3", true)]);
+    assert_eq!(hands, 1, "what they have deleted of the victim's is for people");
+}
