@@ -29,6 +29,7 @@ mod s3;
 mod secrets;
 mod seed;
 mod service_role;
+mod sessions;
 mod signature;
 mod state;
 mod sts;
@@ -56,6 +57,7 @@ use ids::Entropy;
 pub use organizations::ServiceControlPolicy;
 use pipeline::Delivery;
 use policy::{Kind, Policy};
+pub use sessions::ConfinedSession;
 use state::{AccessKey, Policies, Principal, World};
 
 /// Bytes of a request's body; the real services take less, but for S3.
@@ -116,6 +118,8 @@ pub struct CallRecord {
     pub operation: String,
     /// As sent, structures as JSON text, secrets as `***`.
     pub params: BTreeMap<String, String>,
+    /// What the caller needed a permission for, as far as it came: an action and the ARN of a resource each.
+    pub asked: Vec<(String, String)>,
     /// What came of it inside the account, not whether the caller learned it.
     pub outcome: Outcome,
 }

@@ -401,7 +401,7 @@ async fn a_trust_policy_is_put_back_before_the_roles_sessions_are_revoked_and_ca
 
 impl World {
     /// Ids of the events of this name in the history, newest first.
-    async fn trail_of(&self, name: &str) -> Vec<String> {
+    pub(crate) async fn trail_of(&self, name: &str) -> Vec<String> {
         use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
         let client = aws_sdk_cloudtrail::Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]));
         let named = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(name);
@@ -409,7 +409,7 @@ impl World {
         events.events.unwrap_or_default().into_iter().filter_map(|event| event.event_id).collect()
     }
 
-    async fn trust_of(&self, role: &str) -> String {
+    pub(crate) async fn trust_of(&self, role: &str) -> String {
         let role = self.attacker().get_role().role_name(role).send().await.unwrap().role.unwrap();
         role.assume_role_policy_document.unwrap()
     }

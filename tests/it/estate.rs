@@ -16,7 +16,7 @@ const FAR: &str = "us-west-2";
 const REMOVE: &str = "Remove everything at once";
 const ATTACKER: &str = "198.51.100.77/32";
 const PARTNER: &str = "777788889999";
-const THIEF: &str = "444455556666";
+pub(crate) const THIEF: &str = "444455556666";
 /// A zip without a file in it.
 const ZIP: [u8; 22] = [b'P', b'K', 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -119,6 +119,19 @@ impl Hands<'_> {
         self.w.clock.advance(TimeDelta::minutes(1));
         self.lets_use(&snapshot, THIEF).await;
         (snapshot, self.event("ModifySnapshotAttribute").await)
+    }
+
+    /// Lets another account take a role that somebody else has set up before; the event.
+    pub(crate) async fn opens_a_role(&self, role: &str) -> String {
+        let iam = aws_sdk_iam::Client::new(&self.config(HOME));
+        for principal in ["arn:aws:iam::111122223333:user/deploy-bot", THIEF] {
+            let trust = format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"AWS":"{principal}"}}}}]}}"#
+            );
+            iam.update_assume_role_policy().role_name(role).policy_document(trust).send().await.unwrap();
+            self.w.clock.advance(TimeDelta::minutes(1));
+        }
+        self.event("UpdateAssumeRolePolicy").await
     }
 
     pub(crate) async fn stops_the_trail(&self) {

@@ -8,6 +8,7 @@ use crate::world::{ANA, CHRIS, World};
 mod actions;
 mod estate;
 mod removals;
+mod sessions;
 mod store;
 
 const KEY: &str = "Deactivate access key";

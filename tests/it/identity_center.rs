@@ -18,7 +18,7 @@ const ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
 pub(crate) const SET: &str = "arn:aws:sso:::permissionSet/ssoins-6804sandbox0001/ps-0123456789abcdef";
 pub(crate) const INSTANCE: &str = "arn:aws:sso:::instance/ssoins-6804sandbox0001";
 
-fn card(user: &str) -> String {
+pub(crate) fn card(user: &str) -> String {
     format!("· Take AdministratorAccess in account 111122223333 from Identity Center user {user}")
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn alert_about(w: &World, user: &str) -> KeyPair {
     session
 }
 
-async fn with_a_stolen_session_of(user: &str) -> World {
+pub(crate) async fn with_a_stolen_session_of(user: &str) -> World {
     let w = World::start_with_rules(&format!("{ORGANISATION}{ORGANIZATION}{CENTER}")).await;
     alert_about(&w, user).await;
     w

@@ -1,5 +1,6 @@
 //! Who makes a call, and what they may do.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
@@ -30,6 +31,8 @@ pub(super) struct Caller {
     guards: Vec<Vec<String>>,
     /// ARN of the user or the role itself.
     principal_arn: String,
+    /// What the call has needed a permission for so far: an action and an ARN each.
+    pub(super) asked: RefCell<Vec<(String, String)>>,
     /// The user of IAM Identity Center whom the session was given to, by id.
     identity_center_user: Option<String>,
 }
@@ -108,6 +111,7 @@ impl Caller {
             policies,
             guards,
             principal_arn,
+            asked: RefCell::default(),
             identity_center_user,
         })
     }
@@ -204,6 +208,7 @@ impl Caller {
 
     /// Refuses what the organization, the identity policies and the session policy do not all allow.
     pub(super) fn authorize(&self, action: &str, resource: &Resource, context: &Context) -> Result<(), ApiError> {
+        self.asked.borrow_mut().push((action.to_owned(), resource.arn.clone()));
         let identity = self.identity_decision(action, &resource.arn, context);
         let session = self.session_decision(action, &resource.arn, context);
         let guard = self.guard_decision(action, &resource.arn, context);

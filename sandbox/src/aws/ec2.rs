@@ -240,8 +240,9 @@ impl Call<'_> {
         })
     }
 
-    /// The tags that a create call asks for, with the permission that takes.
-    fn tags_for(&self, kind: &str) -> Result<Tags, ApiError> {
+    /// The tags that a create call asks for, with the permission that takes. A policy can tell it from one to tag what
+    /// is there by the call that it is for.
+    fn tags_for(&self, kind: &str, operation: &str) -> Result<Tags, ApiError> {
         let kinds = self.params.items("TagSpecification", ".ResourceType");
         let mut tags = Tags::new();
         for (index, asked) in (1..).zip(kinds) {
@@ -250,7 +251,10 @@ impl Call<'_> {
             }
         }
         if !tags.is_empty() {
-            self.permit("CreateTags", &[format!("{kind}/*")])?;
+            let arn = self.arn(&format!("{kind}/*"));
+            let mut context = self.context.clone();
+            context.insert("ec2:createaction", operation.to_owned());
+            self.caller.authorize("ec2:CreateTags", &Resource { label: arn.clone(), arn }, &context)?;
         }
         Ok(tags)
     }

@@ -67,6 +67,11 @@ impl Account {
         });
     }
 
+    /// A role's trust policy; its principals are unique ids. `None` for a role that is not there.
+    pub fn trust(&self, role: &str) -> Option<String> {
+        self.world().iam.roles.get(role).map(|role| role.trust.clone())
+    }
+
     /// An instance's state, as `pending` or `terminated`; `None` when there is none of this id.
     pub fn instance_state(&self, region: &str, id: &str) -> Option<&'static str> {
         let world = self.world();

@@ -276,6 +276,7 @@ fn journal(world: &mut World, request: &Request<'_>, caller: Option<&Caller>, at
         service: request.service.name().to_owned(),
         operation: request.operation.clone(),
         params: request.input.to_journal(),
+        asked: caller.map(|caller| caller.asked.take()).unwrap_or_default(),
         outcome,
     });
 }

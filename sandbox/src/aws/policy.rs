@@ -202,16 +202,46 @@ fn strings(value: &Value) -> Result<Vec<String>, String> {
     }
 }
 
+/// One place of a pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// `*`: any run of characters.
+    Run,
+    /// `?`: exactly one.
+    One,
+    Byte(u8),
+}
+
+/// The places of a pattern. `${*}`, `${?}` and `${$}` stand for the characters themselves.
+fn places(pattern: &str) -> Vec<Place> {
+    let mut places = Vec::with_capacity(pattern.len());
+    let mut rest = pattern.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if let [b'$', b'{', literal @ (b'*' | b'?' | b'$'), b'}', tail @ ..] = rest {
+            places.push(Place::Byte(*literal));
+            rest = tail;
+            continue;
+        }
+        places.push(match first {
+            b'*' => Place::Run,
+            b'?' => Place::One,
+            byte => Place::Byte(*byte),
+        });
+        rest = tail;
+    }
+    places
+}
+
 /// `*` for any run of characters, `?` for exactly one. Linear in time but for the last `*`.
 pub(super) fn wildcard(pattern: &str, subject: &str) -> bool {
-    let (pattern, subject) = (pattern.as_bytes(), subject.as_bytes());
+    let (pattern, subject) = (places(pattern), subject.as_bytes());
     let (mut p, mut s) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while s < subject.len() {
-        if p < pattern.len() && pattern[p] == b'*' {
+        if pattern.get(p) == Some(&Place::Run) {
             retry = Some((p, s));
             p += 1;
-        } else if p < pattern.len() && (pattern[p] == b'?' || pattern[p] == subject[s]) {
+        } else if pattern.get(p).is_some_and(|place| matches!(place, Place::One) || *place == Place::Byte(subject[s])) {
             p += 1;
             s += 1;
         } else if let Some((star, from)) = retry {
@@ -222,7 +252,7 @@ pub(super) fn wildcard(pattern: &str, subject: &str) -> bool {
             return false;
         }
     }
-    pattern[p..].iter().all(|letter| *letter == b'*')
+    pattern[p..].iter().all(|place| *place == Place::Run)
 }
 
 #[cfg(test)]
@@ -295,5 +325,7 @@ mod tests {
         assert!(!wildcard("a*b*c", "aXbXbd"));
         assert!(wildcard("*", ""));
         assert!(!wildcard("?", ""));
+        assert!(wildcard("key-pair/${*}", "key-pair/*") && !wildcard("key-pair/${*}", "key-pair/k"));
+        assert!(wildcard("${$}${?}*", "$?x") && !wildcard("${$}${?}*", "$yx"));
     }
 }

@@ -193,28 +193,37 @@ async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) 
     Ok(one_attempt.credentials_provider(SharedCredentialsProvider::new(credentials)).build())
 }
 
+/// What a permission to put tags must be for, or it could be used on what is there already.
+const TAGGED_BY: &str = "ec2:CreateAction";
+
 /// Allows just these calls, each on just its target.
 fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
-    let mut allowed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    // What is allowed on a resource, and in which call alone.
+    let mut allowed: BTreeMap<(String, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
     for call in calls {
         // A call on something that was not approved is left out: AWS then refuses it.
         for target in call.resources_in(targets) {
-            allowed.entry(target).or_default().insert(call.iam_action());
+            allowed.entry((target, None)).or_default().insert(call.iam_action());
         }
-        let to_be_made = targets.iter().find(|arn| arn.ends_with("/*"));
-        if let Some(target) = to_be_made.filter(|_| !call.also().is_empty()) {
-            allowed.entry(target.clone()).or_default().extend(call.also());
+        let Some(to_be_made) = call.makes_in(targets) else { continue };
+        for action in call.also() {
+            let within = (*action == "ec2:CreateTags").then_some(call.operation());
+            allowed.entry((to_be_made.to_owned(), within)).or_default().insert(action);
         }
     }
     // Targets with the same calls share a statement: the policy has 2,048 characters.
-    let mut statements: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
-    for (target, actions) in allowed {
-        statements.entry(actions).or_default().push(target);
+    let mut statements: BTreeMap<(BTreeSet<&str>, Option<&str>), Vec<String>> = BTreeMap::new();
+    for ((target, within), actions) in allowed {
+        statements.entry((actions, within)).or_default().push(target);
     }
-    let statements: Vec<_> = statements
-        .into_iter()
-        .map(|(actions, targets)| json!({"Effect": "Allow", "Action": actions, "Resource": targets}))
-        .collect();
+    let statement = |((actions, within), targets): ((BTreeSet<&str>, Option<&str>), Vec<String>)| {
+        let mut statement = json!({"Effect": "Allow", "Action": actions, "Resource": targets});
+        if let Some(call) = within {
+            statement["Condition"] = json!({"StringEquals": {TAGGED_BY: call}});
+        }
+        statement
+    };
+    let statements: Vec<_> = statements.into_iter().map(statement).collect();
     json!({"Version": "2012-10-17", "Statement": statements}).to_string()
 }
 
@@ -262,5 +271,39 @@ mod tests {
         );
         let elsewhere = session_policy(&[attach("444455556666")], &targets);
         assert!(!elsewhere.contains("account/"), "{elsewhere}");
+    }
+
+    #[test]
+    fn a_name_of_the_attackers_choosing_stands_for_itself_alone() {
+        let targets = ["*", "a?$b"].map(|name| format!("arn:aws:ec2:us-west-2:111122223333:key-pair/{name}"));
+        let delete = |name: &str| ApiCall::DeleteKeyPair { key_name: name.into() };
+        let policy: serde_json::Value =
+            serde_json::from_str(&session_policy(&[delete("*"), delete("a?$b")], &targets)).unwrap();
+        let named = ["${*}", "a${?}${$}b"].map(|name| format!("arn:aws:ec2:us-west-2:111122223333:key-pair/{name}"));
+        assert_eq!(policy["Statement"][0]["Resource"], json!(named));
+    }
+
+    #[test]
+    fn tags_are_put_only_on_what_the_session_itself_makes() {
+        let arn = |rest: &str| format!("arn:aws:{rest}");
+        // A group whose name ends like the ARN of what is to be made.
+        let group = arn("autoscaling:us-west-2:111122223333:autoScalingGroup:u:autoScalingGroupName/x/*");
+        let volume = arn("ec2:us-west-2:111122223333:volume/vol-1");
+        let snapshots = arn("ec2:us-west-2::snapshot/*");
+        let text = || "t".to_owned();
+        let call =
+            ApiCall::CreateSnapshot { volume_id: "vol-1".into(), description: text(), tag_specifications: text() };
+        let policy: serde_json::Value =
+            serde_json::from_str(&session_policy(&[call], &[group, volume.clone(), snapshots.clone()])).unwrap();
+        assert_eq!(
+            policy["Statement"],
+            json!([
+                {"Effect": "Allow", "Action": ["ec2:CreateSnapshot"], "Resource": [volume, snapshots]},
+                {
+                    "Effect": "Allow", "Action": ["ec2:CreateTags"], "Resource": [snapshots],
+                    "Condition": {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}},
+                },
+            ])
+        );
     }
 }

@@ -224,8 +224,8 @@ impl ApiCall {
         named_in(arns, kind, named)
     }
 
-    /// All that AWS asks the permission for: the policy too that is attached to what the call is made on. `*` where AWS
-    /// knows no resource.
+    /// All that AWS asks the permission for, as a policy names it: the policy too that is attached to what the call is
+    /// made on. `*` where AWS knows no resource.
     pub fn resources_in(&self, arns: &[String]) -> Vec<String> {
         let of = |service: &str| arns.iter().filter(|arn| arn.contains(service)).cloned().collect::<Vec<String>>();
         let policy = match self {
@@ -249,11 +249,17 @@ impl ApiCall {
                 return on;
             }
             Self::AttachPolicy { policy_id, .. } | Self::DetachPolicy { policy_id, .. } => {
-                named_in(arns, "policy", if policy_id == NEW_POLICY { "*" } else { policy_id })
+                named_in(arns, "policy", if policy_id == NEW_POLICY { "*" } else { policy_id }).map(str::to_owned)
             }
             _ => None,
         };
-        self.resource_in(arns).into_iter().chain(policy).map(str::to_owned).collect()
+        self.resource_in(arns).map(literal).into_iter().chain(policy).collect()
+    }
+
+    /// Which of these ARNs stands for all that the call could make, when it makes something.
+    pub fn makes_in<'a>(&self, arns: &'a [String]) -> Option<&'a str> {
+        let of_service = |arn: &&String| arn.split(':').nth(2) == Some(self.service()) && arn.ends_with("/*");
+        arns.iter().find(of_service).filter(|_| !self.also().is_empty()).map(String::as_str)
     }
 
     /// What AWS asks the permission for besides: actions on what the call makes, which has no name yet.
@@ -357,6 +363,12 @@ pub fn advice(code: &str) -> Option<&'static str> {
 
 /// What stands by itself on the command line.
 const FLAGS: [&str; 3] = ["enable", "should_decrement_desired_capacity", "terminate_instances"];
+
+/// An ARN as a policy names it. Letters that stand for others in a policy can be part of a name, and whoever gives a key
+/// pair its name could have them stand for everybody's.
+fn literal(arn: &str) -> String {
+    arn.replace('$', "${$}").replace('*', "${*}").replace('?', "${?}")
+}
 
 /// The ARN of this kind and name, or the one that the name itself is.
 fn named_in<'a>(arns: &'a [String], kind: &str, named: &str) -> Option<&'a str> {

@@ -18,7 +18,7 @@ const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 
 /// A change, or the undoing of one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Change {
+pub(super) enum Change {
     DeactivateKey,
     DeletePassword,
     TakeDeviceOff,
@@ -52,7 +52,7 @@ use Change::{
     TakeDeviceOff, UndoAccess, UndoDeny, UndoGroup, UndoInSet, UndoRole, UndoUser,
 };
 
-const CHANGES: [Change; 10] = [
+pub(super) const CHANGES: [Change; 10] = [
     DeactivateKey,
     DeletePassword,
     TakeDeviceOff,
@@ -65,7 +65,7 @@ const CHANGES: [Change; 10] = [
     UndoDeny,
 ];
 /// Those of users of IAM Identity Center.
-const CHANGES_OF_PEOPLE: [Change; 6] = [TakeAccess, LeaveGroup, DenyInSet, UndoAccess, UndoGroup, UndoInSet];
+pub(super) const CHANGES_OF_PEOPLE: [Change; 6] = [TakeAccess, LeaveGroup, DenyInSet, UndoAccess, UndoGroup, UndoInSet];
 /// The calls of the management account that are only a part of a change: whether the change stands without it, and a call
 /// that has to be refused before, so that it comes to this one.
 const PARTS: [(Change, &str, bool, Option<&str>); 5] = [
@@ -92,7 +92,7 @@ fn instance(w: &World) -> String {
 }
 
 impl Change {
-    const fn is_undo(self) -> bool {
+    pub(super) const fn is_undo(self) -> bool {
         matches!(self, UndoUser | UndoRole | UndoDeny | UndoAccess | UndoGroup | UndoInSet)
     }
 
@@ -166,7 +166,7 @@ impl Change {
     }
 
     /// The card of the step that it carries out or takes back.
-    const fn step_card(self) -> &'static str {
+    pub(super) const fn step_card(self) -> &'static str {
         match self {
             DeactivateKey => "· Deactivate access key",
             DeletePassword => "· Delete the console password",
@@ -211,7 +211,7 @@ impl Change {
     }
 
     /// An incident in which it can be asked for.
-    async fn ready(self, w: &World) {
+    pub(super) async fn ready(self, w: &World) {
         w.slack.set_rate_limits(false);
         if self.is_of_role() {
             w.command(ANA, "/irp open arn:aws:iam::111122223333:role/app-deploy").await;

@@ -8,7 +8,7 @@ use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
 use crate::entrances::{opened, put};
-use crate::estate::{Hands, changed, made};
+use crate::estate::{Hands, THIEF, changed, made};
 use crate::fleets::{HOME, changed_template};
 use crate::scaling::STOP;
 use crate::world::{ANA, CHRIS, World};
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 const AT_ONCE: usize = 6;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Change {
+pub(super) enum Change {
     Instance,
     Function,
     KeyPair,
@@ -44,9 +44,10 @@ enum Change {
     Version,
     Pool,
     EmptyGroup,
+    Trust,
 }
 
-const CHANGES: [Change; 24] = [
+pub(super) const CHANGES: [Change; 25] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -71,6 +72,7 @@ const CHANGES: [Change; 24] = [
     Change::Version,
     Change::Pool,
     Change::EmptyGroup,
+    Change::Trust,
 ];
 
 impl Change {
@@ -151,6 +153,10 @@ impl Change {
                 hands.keeps_up("miners", &template, (0, 0)).await;
                 made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
             }
+            Self::Trust => {
+                let event = hands.opens_a_role("app-deploy").await;
+                changed("IAM::Role", "app-deploy", "UpdateAssumeRolePolicy", &event)
+            }
             Self::Code => changed("Lambda::Function", "sync", "UpdateFunctionCode", &hands.changes_code().await),
             Self::Image => {
                 let (image, event) = hands.shares_an_image().await;
@@ -159,8 +165,26 @@ impl Change {
         }
     }
 
+    /// An incident in which it can be asked for; what the search has shown.
+    pub(super) async fn is_ready(self, w: &World) -> Trace {
+        w.slack.set_rate_limits(false);
+        let trace = self.is_needed(&w.hands()).await;
+        w.incident().await;
+        w.hunted(vec![trace.clone()]).await;
+        // What is containment itself would be done with it.
+        if !matches!(self, Self::Trail | Self::Detector | Self::Trust) {
+            w.contained().await;
+        }
+        if matches!(self, Self::Pool | Self::EmptyGroup) {
+            w.carry_out(STOP, ANA, CHRIS).await;
+        }
+        let (card, _) = self.card_and_call();
+        w.until_within(LIMIT, &format!("{self:?} is offered"), |w| w.offers(card, "irp.request")).await;
+        trace
+    }
+
     /// The words of its card, and its last call.
-    const fn card_and_call(self) -> (&'static str, &'static str) {
+    pub(super) const fn card_and_call(self) -> (&'static str, &'static str) {
         match self {
             Self::Instance => ("· Terminate instance", "TerminateInstances"),
             Self::Function => ("· Delete function", "DeleteFunction"),
@@ -186,6 +210,7 @@ impl Change {
             Self::Version => ("· Put launch template", "DeleteLaunchTemplateVersions"),
             Self::Pool => ("· Delete the warm pool", "DeleteWarmPool"),
             Self::EmptyGroup => ("· Delete Auto Scaling group", "DeleteAutoScalingGroup"),
+            Self::Trust => ("· Put the trust policy of role", "UpdateAssumeRolePolicy"),
         }
     }
 
@@ -215,6 +240,7 @@ impl Change {
             Self::Version => w.account.template_versions(&trace.region, &trace.id) == (1, vec![1]),
             Self::Pool => !w.account.keeps_ready(&trace.region, &trace.id),
             Self::EmptyGroup => w.account.scaling_groups(&trace.region).is_empty(),
+            Self::Trust => !w.account.trust(&trace.id).unwrap().contains(THIEF),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
@@ -230,20 +256,8 @@ async fn approved(w: &World, card: &str) {
 
 async fn goes_wrong(change: Change, fault: Fault) {
     let w = World::start().await;
-    w.slack.set_rate_limits(false);
-    let hands = w.hands();
-    let trace = change.is_needed(&hands).await;
-    w.incident().await;
-    w.hunted(vec![trace.clone()]).await;
-    // What watches is containment itself, and would be done with it.
-    if !matches!(change, Change::Trail | Change::Detector) {
-        w.contained().await;
-    }
-    if matches!(change, Change::Pool | Change::EmptyGroup) {
-        w.carry_out(STOP, ANA, CHRIS).await;
-    }
+    let trace = change.is_ready(&w).await;
     let (card, call) = change.card_and_call();
-    w.until_within(LIMIT, &format!("{change:?} is offered"), |w| w.offers(card, "irp.request")).await;
     let before = w.account.count(call);
     w.account.fail_next(call, fault);
     approved(&w, card).await;
@@ -260,7 +274,6 @@ async fn goes_wrong(change: Change, fault: Fault) {
         w.until_within(LIMIT, &finished, |w| w.says(card, "carried out and verified")).await;
         assert!(change.is_done(&w, &trace), "{change:?}, {fault:?}: in AWS at last");
     }
-    drop(hands);
     w.end().await;
 }
 

@@ -20,7 +20,7 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","A
 const POLICY: &str = "arn:aws:iam::111122223333:policy/p";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Removal {
+pub(super) enum Removal {
     User,
     AccessKey,
     Role,
@@ -33,7 +33,7 @@ enum Removal {
     Membership,
 }
 
-const REMOVALS: [Removal; 10] = [
+pub(super) const REMOVALS: [Removal; 10] = [
     Removal::User,
     Removal::AccessKey,
     Removal::Role,
@@ -102,8 +102,21 @@ impl Removal {
         }
     }
 
+    /// An incident in which it can be asked for; the attacker.
+    pub(super) async fn is_ready(self, w: &World) -> Client {
+        w.slack.set_rate_limits(false);
+        let iam = w.attacker();
+        let trace = self.is_made(&iam).await;
+        w.incident().await;
+        w.hunted(vec![trace]).await;
+        w.contained().await;
+        let (card, _) = self.card_and_call();
+        w.until_within(LIMIT, &format!("{self:?} is offered"), |w| w.offers(card, "irp.request")).await;
+        iam
+    }
+
     /// The words of its card, and its last call.
-    const fn card_and_call(self) -> (&'static str, &'static str) {
+    pub(super) const fn card_and_call(self) -> (&'static str, &'static str) {
         match self {
             Self::User => ("· Delete user m", "DeleteUser"),
             Self::AccessKey => ("· Delete access key", "DeleteAccessKey"),
@@ -142,14 +155,8 @@ impl Removal {
 
 async fn goes_wrong(removal: Removal, fault: Fault) {
     let w = World::start().await;
-    w.slack.set_rate_limits(false);
-    let iam = w.attacker();
-    let trace = removal.is_made(&iam).await;
-    w.incident().await;
-    w.hunted(vec![trace]).await;
-    w.contained().await;
+    let iam = removal.is_ready(&w).await;
     let (card, call) = removal.card_and_call();
-    w.until_within(LIMIT, &format!("{removal:?} is offered"), |w| w.offers(card, "irp.request")).await;
     let before = w.account.count(call);
     w.account.fail_next(call, fault);
     w.click(ANA, card, "irp.request").await;

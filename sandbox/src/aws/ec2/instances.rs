@@ -152,7 +152,7 @@ fn checked(call: &mut Call<'_>) -> Result<(Launch, i64), ApiError> {
     resources.extend(key_name.iter().map(|name| format!("key-pair/{name}")));
     call.permit("RunInstances", &resources)?;
     let profile = profile(call)?;
-    let (tags, volume_tags) = (call.tags_for("instance")?, call.tags_for("volume")?);
+    let (tags, volume_tags) = (call.tags_for("instance", "RunInstances")?, call.tags_for("volume", "RunInstances")?);
     let number = |name: &'static str| -> Result<i64, ApiError> {
         call.required(name)?
             .parse()

@@ -33,7 +33,7 @@ fn fields(pair: &Pair) -> Vec<(&'static str, Node)> {
 fn add(call: &mut Call<'_>, operation: &str, public_key: String) -> Result<Pair, ApiError> {
     let name = call.required("KeyName")?;
     call.permit(operation, &[format!("key-pair/{name}")])?;
-    let tags = call.tags_for("key-pair")?;
+    let tags = call.tags_for("key-pair", operation)?;
     if call.here()?.pairs.values().any(|pair| pair.name == name) {
         return Err(ApiError::bad_request("InvalidKeyPair.Duplicate", format!("The keypair already exists: {name}")));
     }

@@ -50,7 +50,7 @@ fn fields(snapshot: &Snapshot, account: &str, now: DateTime<Utc>) -> Vec<(&'stat
 pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let volume_id = call.required("VolumeId")?;
     call.permit("CreateSnapshot", &[format!("volume/{volume_id}"), "snapshot/*".to_owned()])?;
-    let tags = call.tags_for("snapshot")?;
+    let tags = call.tags_for("snapshot", "CreateSnapshot")?;
     let gigabytes = volumes::known(call.here()?, &volume_id)?.gigabytes;
     call.unless_dry()?;
     let snapshot = Snapshot {

@@ -127,7 +127,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
         let sentence = "Launch template names must be between 3 and 128 characters, and have no spaces.";
         return Err(ApiError::bad_request("InvalidLaunchTemplateName.MalformedException", sentence));
     }
-    let (first, tags) = (version(call)?, call.tags_for("launch-template")?);
+    let (first, tags) = (version(call)?, call.tags_for("launch-template", "CreateLaunchTemplate")?);
     if named(call.here()?, None, Some(&name)).is_ok() {
         let sentence = "Launch template name already in use.";
         return Err(ApiError::bad_request("InvalidLaunchTemplateName.AlreadyExistsException", sentence));
