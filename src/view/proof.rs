@@ -52,7 +52,8 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     blocks.extend(risk(incident, playbook));
     blocks.push(context(&format!(
         "Goes by the time of events, from {} on. A Region counts as far as the trail shows a call of the bot's own, made \
-         every 5 minutes; with a key switched off there is often no event at all, so silence alone is no proof.",
+         every 5 minutes; with a key switched off there is often no event at all, so silence alone is no proof. Reads and \
+         writes of data (objects, items, function calls) are not in the event history, and do not count here.",
         time(since)
     )));
     Some(Message { text: summary(&format!("{} · {TITLE}: {short}", incident.id)), blocks })

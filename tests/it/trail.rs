@@ -150,6 +150,7 @@ fn bad_files_are_named_and_the_rest_is_analysed() {
     fs::write(dir.path().join("picture.png"), [0x89, b'P', b'N', b'G', 0, 1, 2, 3]).unwrap();
     fs::write(dir.path().join("empty.json.gz"), []).unwrap();
     std::os::unix::fs::symlink(dir.path(), dir.path().join("round")).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("pipe.json")).status().unwrap().success());
 
     let (success, out, err) = analyze("json", &[dir.path()], &[]);
     assert!(success, "{err}");
@@ -163,6 +164,7 @@ fn bad_files_are_named_and_the_rest_is_analysed() {
         "more than 8 MiB",
         "picture.png",
         "round: is a link",
+        "pipe.json: is no file",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

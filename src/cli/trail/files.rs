@@ -34,11 +34,24 @@ pub fn find(paths: &[PathBuf]) -> (Vec<LogFile>, Vec<String>) {
         let metadata = if given { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
         match metadata {
             Ok(metadata) if metadata.is_dir() => match fs::read_dir(&path) {
-                Ok(entries) => rest.extend(entries.flatten().map(|entry| (entry.path(), false))),
+                Ok(entries) => {
+                    for entry in entries {
+                        match entry {
+                            Ok(entry) => rest.push((entry.path(), false)),
+                            Err(error) => {
+                                problems.push(format!("{}: not all of it can be listed: {error}", path.display()))
+                            }
+                        }
+                    }
+                }
                 Err(error) => problems.push(format!("{}: cannot be opened: {error}", path.display())),
             },
             Ok(metadata) if metadata.is_symlink() => {
                 problems.push(format!("{}: is a link and is not followed: name it to have it read", path.display()));
+            }
+            // Nobody may ever write to a pipe that lies about.
+            Ok(metadata) if !given && !metadata.is_file() => {
+                problems.push(format!("{}: is no file and is not read", path.display()));
             }
             Ok(_) if is_digest(&path) => {}
             Ok(metadata) => found.push(LogFile { time: time_in(&path), bytes: metadata.len(), path }),

@@ -386,17 +386,23 @@ fn cuts(hunt: &Hunt) -> Vec<String> {
 
 /// What cannot be known, so that nobody takes silence for innocence.
 fn missing(question: &Question, coverage: &Coverage, events: &[Event], lineage: &Lineage) -> Vec<NotRecorded> {
-    const DATA: [(&str, &str); 4] = [
-        ("s3", "whether objects in S3 were read, written or deleted"),
-        ("dynamodb", "whether items in DynamoDB tables were read or written"),
-        ("lambda", "whether Lambda functions were invoked"),
-        ("ebs", "whether blocks of EBS snapshots were read"),
+    const DATA: [(&str, &str, &str); 4] = [
+        ("s3", "whether objects in S3 were read, written or deleted", "buckets"),
+        ("dynamodb", "whether items in DynamoDB tables were read or written", "tables"),
+        ("lambda", "whether Lambda functions were invoked", "functions"),
+        ("ebs", "whether blocks of EBS snapshots were read", "snapshots"),
     ];
-    let mut missing: Vec<NotRecorded> = DATA
-        .iter()
-        .filter(|(source, _)| !coverage.data_sources.contains(*source))
-        .map(|(source, what)| not_recorded(*what, format!("these logs have no data events of {source}")))
-        .collect();
+    let data = |(source, what, things): &(&str, &str, &str)| {
+        if coverage.data_sources.contains(*source) {
+            // One event of one of them says nothing about the others.
+            let why = format!(
+                "a trail has data events of the {things} that it was told to record, and these logs do not say which"
+            );
+            return not_recorded(format!("{what}, beyond the calls in these logs"), why);
+        }
+        not_recorded(*what, format!("these logs have no data events of {source}"))
+    };
+    let mut missing: Vec<NotRecorded> = DATA.iter().map(data).collect();
     if let (Some(since), Some(first)) = (question.since, coverage.first.as_deref().and_then(super::record::moment))
         && first > since
     {

@@ -145,3 +145,16 @@ fn what_the_owner_does_every_day_does_not_turn_their_place() {
     turned.push(deploy("d4", "2026-01-31T10:01:00Z", "CreateRole"));
     assert_eq!(seen(&turned), ["d3", "d4"], "what came up just before the theft is no habit");
 }
+
+#[test]
+fn one_data_event_does_not_speak_for_all_buckets() {
+    let more =
+        json!({"readOnly": true, "managementEvent": false, "requestParameters": {"bucketName": "decoy", "key": "a"}});
+    let analysis = analyze(&[by_user(600, "o1", STOLEN, "deploy", ("s3", "GetObject"), more)]);
+    let said: Vec<&str> = analysis.not_recorded.iter().map(|gap| gap.what.as_str()).collect();
+    assert!(
+        said.contains(&"whether objects in S3 were read, written or deleted, beyond the calls in these logs"),
+        "{said:?}"
+    );
+    assert!(said.contains(&"whether items in DynamoDB tables were read or written"), "{said:?}");
+}
