@@ -1,0 +1,77 @@
+//! Approvers that are a Slack user group: who is in it changes while a request waits.
+
+use std::time::{Duration, Instant};
+
+use irp::domain::approval::RequestState;
+use irp::domain::incident::evolve::fold;
+
+use crate::world::{ANA, BEN, CHRIS, DANA, ORGANISATION, World};
+
+const KEY: &str = "· Deactivate access key";
+const GROUP: &str = "S0SECURITY";
+/// Who left a minute ago decides nothing any more.
+const FRESH_WITHIN: Duration = Duration::from_secs(60);
+
+/// A request that waits, where the group alone approves.
+async fn asked(more_rules: &str) -> World {
+    let group = format!("approver_groups = [\"{GROUP}\"]");
+    let rules = ORGANISATION.replace(r#"approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#, &group);
+    let w = World::start_with_rules(&format!("{rules}{more_rules}")).await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    w
+}
+
+/// Has somebody press *Approve* until the answer has this in it, and that within the time that a group may be old.
+async fn presses_until(w: &World, person: &str, says: &str) {
+    let changed = Instant::now();
+    loop {
+        let answer = w.click(person, KEY, "irp.approve").await;
+        if answer.contains(says) {
+            return;
+        }
+        assert!(changed.elapsed() < FRESH_WITHIN, "not “{says}” within a minute: {answer}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_of_whoever_leaves_counts_no_more_and_one_of_whoever_joins_does_within_a_minute() {
+    let w = asked("[approval.contain]\nquorum = 2\n").await;
+    assert!(w.click(DANA, KEY, "irp.approve").await.contains("not on the list of approvers"));
+    assert!(w.click(CHRIS, KEY, "irp.approve").await.contains("It waits for one more"));
+    w.slack.set_group(GROUP, Some(&[BEN, DANA]));
+    presses_until(&w, DANA, "is recorded").await;
+    // Two have said yes, and one of them has no say any more.
+    w.until("it waits for another", |w| w.offers(KEY, "irp.approve")).await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("not on the list of approvers"), "{answer}");
+    w.click(BEN, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    let incident = fold(&w.store.load("INC-1".parse().unwrap()).await.unwrap()).unwrap();
+    let request = incident.requests.values().next().unwrap();
+    assert!(matches!(request.state, RequestState::Verified { .. }));
+    let approvers: Vec<&str> = request.approvals.iter().map(|approval| approval.user.as_str()).collect();
+    assert_eq!(approvers, [DANA, BEN], "whose yes the call was made on");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_cannot_be_read_approves_nothing_and_the_request_stays() {
+    let w = asked("").await;
+    w.slack.set_group(GROUP, None);
+    presses_until(&w, DANA, "Slack could not say who is in the groups").await;
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("Slack could not say who is in the groups"), "nobody is in it: {answer}");
+    assert!(w.says(KEY, "waiting for approval") && w.offers(KEY, "irp.approve"), "{:#?}", w.texts());
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    // That it could not be read is not remembered.
+    w.slack.set_group(GROUP, Some(&[CHRIS]));
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("is recorded"), "{answer}");
+    w.until_card(KEY, "carried out and verified").await;
+    w.end().await;
+}
