@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 const EMOJI = {
   rotating_light: "🚨", warning: "⚠️", white_check_mark: "✅", x: "❌", lock: "🔒", unlock: "🔓", key: "🔑",
   hourglass_flowing_sand: "⏳", mag: "🔍", ballot_box_with_check: "☑️", arrows_counterclockwise: "🔄", card_file_box: "🗃️", open_file_folder: "📂", red_circle: "🔴", large_orange_circle: "🟠", large_yellow_circle: "🟡",
-  large_green_circle: "🟢", large_blue_circle: "🔵", white_circle: "⚪️", grey_question: "❔", shield: "🛡️", no_entry: "⛔", eyes: "👀",
+  large_green_circle: "🟢", large_blue_circle: "🔵", white_circle: "⚪️", grey_question: "❔", raised_hand: "✋", shield: "🛡️", no_entry: "⛔", eyes: "👀",
   memo: "📝", repeat: "🔁", rewind: "⏪", bell: "🔔", closed_lock_with_key: "🔐", arrow_right: "➡️",
   busts_in_silhouette: "👥", robot_face: "🤖", fire: "🔥", information_source: "ℹ️", thread: "🧵", page_facing_up: "📄", bulb: "💡", leftwards_arrow_with_hook: "↩️",
 };
