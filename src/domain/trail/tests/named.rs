@@ -87,7 +87,8 @@ fn a_responders_word_takes_back_what_is_assumed() {
 fn a_role_is_followed_through_its_sessions_and_whoever_takes_it_is_not() {
     let role = format!("arn:aws:iam::{ACCOUNT}:role/App");
     let bucket = |name: &str| json!({"requestParameters": {"bucketName": name}});
-    let earlier = by_role(480, "r0", "ASIAOLDER", ("App", "older"), ("s3", "CreateBucket"), from(OFFICE, bucket("old")));
+    let earlier =
+        by_role(480, "r0", "ASIAOLDER", ("App", "older"), ("s3", "CreateBucket"), from(OFFICE, bucket("old")));
     let records = vec![
         the_day_before(earlier),
         by_user(480, "r1", OWN, "ana", ("sts", "AssumeRole"), from(OFFICE, assume("App", "old", "ASIAOLD"))),
