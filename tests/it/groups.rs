@@ -10,7 +10,7 @@ use crate::world::{ANA, BEN, CHRIS, DANA, ORGANISATION, World};
 const KEY: &str = "· Deactivate access key";
 const GROUP: &str = "S0SECURITY";
 /// Who left a minute ago decides nothing any more.
-const FRESH_WITHIN: Duration = Duration::from_secs(60);
+const FRESH_WITHIN: Duration = Duration::from_mins(1);
 
 /// A request that waits, where the group alone approves.
 async fn asked(more_rules: &str) -> World {

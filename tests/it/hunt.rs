@@ -54,6 +54,7 @@ async fn attacker_settles(w: &World) -> String {
 /// An incident in which all that was found is contained.
 async fn contained() -> (World, String) {
     let w = World::start().await;
+    w.account.lasts("irp-reader");
     let made = attacker_settles(&w).await;
     w.incident().await;
     w.until_card(&format!("Deactivate access key {made} of user backdoor"), "not asked for yet").await;

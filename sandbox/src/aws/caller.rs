@@ -66,7 +66,8 @@ impl Caller {
                 return Err(ApiError::invalid_token());
             }
             verify(&session.secret)?;
-            if session.expires_at <= now {
+            let lasts = matches!(&session.of, Principal::Role { name, .. } if world.lasting.contains(name));
+            if session.expires_at <= now && !lasts {
                 return Err(ApiError::forbidden(
                     "ExpiredToken",
                     "The security token included in the request is expired",

@@ -219,6 +219,8 @@ pub(super) struct World {
     superseded: VecDeque<(DateTime<Utc>, Arc<Iam>)>,
     pub(super) propagation: TimeDelta,
     pub(super) sessions: BTreeMap<String, Session>,
+    /// Roles whose sessions do not end: see [`Account::lasts`](super::Account::lasts).
+    pub(super) lasting: BTreeSet<String>,
     /// People of other accounts, by their key.
     pub(super) outsiders: BTreeMap<String, Outsider>,
     pub(super) trail: Trail,
@@ -250,6 +252,7 @@ impl World {
             superseded: VecDeque::new(),
             propagation: TimeDelta::zero(),
             sessions: BTreeMap::new(),
+            lasting: BTreeSet::new(),
             outsiders: BTreeMap::new(),
             trail: Trail::default(),
             deliveries: Vec::new(),

@@ -146,6 +146,12 @@ impl Trail {
 }
 
 impl Account {
+    /// Lets the sessions of a role last. Where this clock jumps, that of the program which holds one does not, and it
+    /// would not know that it needs another.
+    pub fn lasts(&self, role_name: &str) {
+        self.world().lasting.insert(role_name.to_owned());
+    }
+
     /// How late the trail shows what happens from now on; five minutes before that is set.
     pub fn set_trail_delay(&self, delay: TimeDelta) {
         self.world().trail.delay = Some(delay);

@@ -39,7 +39,7 @@ pub fn find(paths: &[PathBuf]) -> (Vec<LogFile>, Vec<String>) {
                         match entry {
                             Ok(entry) => rest.push((entry.path(), false)),
                             Err(error) => {
-                                problems.push(format!("{}: not all of it can be listed: {error}", path.display()))
+                                problems.push(format!("{}: not all of it can be listed: {error}", path.display()));
                             }
                         }
                     }

@@ -136,8 +136,11 @@ mod tests {
     }
 
     fn full_of(second: i64, call: (&str, &str), error: Option<&str>) -> (BTreeMap<String, String>, Room) {
-        let records: BTreeMap<String, String> =
-            (0..RECORDS_MAX as i64).map(|n| (format!("n{n:05}"), record(second + n, call, error))).collect();
+        let records: BTreeMap<String, String> = (second..)
+            .take(RECORDS_MAX)
+            .enumerate()
+            .map(|(n, at)| (format!("n{n:05}"), record(at, call, error)))
+            .collect();
         let room = Room::of(&records, Some(at(CUT_OFF)), Left::default());
         (records, room)
     }
@@ -185,7 +188,7 @@ mod tests {
         };
         let size = long(0, ("iam", "ListUsers")).len();
         let mut records: BTreeMap<String, String> =
-            (0..BYTES_MAX / size).map(|n| (format!("n{n:05}"), long(n as i64, ("iam", "ListUsers")))).collect();
+            (0..).take(BYTES_MAX / size).map(|n| (format!("n{n:05}"), long(n, ("iam", "ListUsers")))).collect();
         let count = records.len();
         let mut room = Room::of(&records, None, Left::default());
         let user = long(1, ("iam", "CreateUser"));

@@ -70,7 +70,7 @@ fn a_user_is_followed_from_the_sign_in_to_the_key_that_was_made() {
         assert_eq!((&*key.1, &*key.2), ("ASIACONSOLE", "c3"));
         let first = &analysis.credentials[0];
         assert_eq!((&*first.name, first.access_key_id.is_some(), first.reached_by.is_some()), (&*user, false, false));
-        assert_eq!(analysis.asked.principals, [user.clone()]);
+        assert_eq!(analysis.asked.principals, std::slice::from_ref(&user));
         assert_eq!(analysis.events.owner, 2);
     }
 }
