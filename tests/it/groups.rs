@@ -44,6 +44,7 @@ async fn a_yes_of_whoever_leaves_counts_no_more_and_one_of_whoever_joins_does_wi
     w.slack.set_group(GROUP, Some(&[BEN, DANA]));
     presses_until(&w, DANA, "is recorded").await;
     // Two have said yes, and one of them has no say any more.
+    w.until("it is said", |w| w.notes().iter().any(|note| note.contains("no longer counts"))).await;
     w.until("it waits for another", |w| w.offers(KEY, "irp.approve")).await;
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
     let answer = w.click(CHRIS, KEY, "irp.approve").await;

@@ -81,7 +81,9 @@ async fn what_the_attacker_made_is_found_contained_and_proven_to_be() {
         }
         _ => None,
     });
-    let note = w.notes().into_iter().find(|note| note.contains(&made) && note.contains("has reached")).expect("a note");
+    let says = |note: &String| note.contains(&made) && note.contains("has reached");
+    w.until("a note", |w| w.notes().iter().any(says)).await;
+    let note = w.notes().into_iter().find(says).expect("a note");
     assert!(note.contains(&made_by.expect("an event proves it")), "{note}");
     assert_eq!(w.account.key_status(&made), Some(irp_sandbox::aws::KeyStatus::Inactive));
     assert!(w.account.user_inline_policy("backdoor", "AWSRevokeOlderSessions").is_some());
