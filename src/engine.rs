@@ -1,6 +1,7 @@
 //! Use cases: load, decide, append; run what is owed. Holds no state of its own: every replica can do
 //! every step, and the log decides who was first.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ mod logs;
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.
 const CONFLICT_ATTEMPTS_MAX: u32 = 64;
+
+/// How many approvers are looked up at most when something is asked for.
+const PRESENCE_ASKED_MAX: usize = 30;
 
 /// Incidents share so many turns.
 const TURNS: usize = 64;
@@ -251,10 +255,11 @@ impl Engine {
         if steps.is_empty() {
             return Err(Refusal::NotApplicable("No step is left to ask for.".into()).into());
         }
+        let present = self.with_present_approvers(&policy, &actor).await;
         // One that may not be asked for, or cannot be read, holds up none of the others.
         let (mut allowed, mut refusal) = (Vec::new(), None);
         for step in steps {
-            match decide::may_request(&incident, &actor, &step, self.context(&policy)) {
+            match decide::may_request(&incident, &actor, &step, self.context(&present)) {
                 Ok(action) => allowed.push((step, action)),
                 Err(no) => drop(refusal.get_or_insert(no)),
             }
@@ -441,6 +446,30 @@ impl Engine {
             tracing::warn!(slack.user = %user, %error, "Slack could not say who somebody is; the answer is no");
             Actor { user: user.clone(), person: self.rules().person(user), standing: Standing::Unknown }
         })
+    }
+
+    /// The rules without approvers who are no members of the workspace any more: a request must not wait for somebody
+    /// who has left. Asked until enough others are found; of whom Slack says nothing, they stay.
+    async fn with_present_approvers(&self, policy: &Policy, besides: &Actor) -> Policy {
+        let mut present = policy.clone();
+        let wanted = policy.rules.values().map(|rules| usize::from(rules.quorum)).max().unwrap_or_default();
+        let listed = policy.accounts(&policy.approvers).into_iter();
+        let others = listed.filter(|user| policy.person(user) != besides.person);
+        let mut found = BTreeSet::new();
+        for user in others.take(PRESENCE_ASKED_MAX) {
+            match self.ports.directory.standing(&user).await {
+                Ok(Standing::Member) => drop(found.insert(policy.person(&user))),
+                // Somebody with several accounts can decide with another.
+                Ok(_) if policy.aliases.values().any(|first| *first == policy.person(&user).0) => {}
+                Ok(_) => present.forget(&user),
+                Err(_) => break,
+            }
+            // One of them may turn out to be recused.
+            if found.len() > wanted {
+                break;
+            }
+        }
+        present
     }
 
     async fn known_actor(&self, user: &UserId) -> Result<Actor, ChatError> {

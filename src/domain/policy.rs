@@ -131,8 +131,22 @@ impl Policy {
 
     /// The humans on a list.
     pub fn people(&self, list: &List) -> BTreeSet<PersonId> {
+        self.accounts(list).iter().map(|user| self.person(user)).collect()
+    }
+
+    /// The accounts on a list, its groups' members too.
+    pub fn accounts(&self, list: &List) -> BTreeSet<UserId> {
         let members = list.groups.iter().filter_map(|group| self.members.get(group)).flatten();
-        list.users.iter().chain(members).map(|user| self.person(user)).collect()
+        list.users.iter().chain(members).cloned().collect()
+    }
+
+    /// Takes an account off every list.
+    pub fn forget(&mut self, user: &UserId) {
+        self.responders.users.remove(user);
+        self.approvers.users.remove(user);
+        for members in self.members.values_mut() {
+            members.remove(user);
+        }
     }
 
     /// All groups that are named.

@@ -4,6 +4,7 @@
 use irp::config::Organisation;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
+use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
@@ -364,6 +365,21 @@ async fn the_role_that_a_responder_works_through_is_left_to_people_but_what_was_
     w.click(CHRIS, "Undo INC-1", "irp.approve").await;
     w.until_card("Undo INC-1", "carried out and verified").await;
     assert!(w.account.role_inline_policy("app-deploy", "AWSRevokeOlderSessions").is_none());
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approvers_who_have_left_the_workspace_are_nobody_to_wait_for() {
+    let w = World::start().await;
+    w.incident().await;
+    for gone in [BEN, CHRIS] {
+        w.slack.set_user_flag(gone, UserFlag::Deleted, true);
+    }
+    let answer = w.click(ANA, KEY, "irp.request").await;
+    assert!(answer.contains("Nobody could approve this"), "{answer}");
+    w.slack.set_user_flag(CHRIS, UserFlag::Deleted, false);
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
     w.end().await;
 }
 
