@@ -100,7 +100,8 @@ async fn data_that_only_the_logs_show_is_found_at_a_cost_that_was_known() {
     for part in ["2 call(s): customers.csv, orders-2026.csv", "release-bot", "Used from the attacker's addresses"] {
         assert!(card.contains(part), "{part}: {card}");
     }
-    assert!(!card.contains("whether objects in S3 were read"), "{card}");
+    // Of other buckets nobody knows whether the trail has their data events.
+    assert!(card.contains("beyond the calls in these logs"), "{card}");
     assert!(!card.contains("irp-reader"), "the bot's own calls are nobody's secret: {card}");
     let records = w.store.load(ID).await.unwrap();
     let (estimated, read) = records.iter().fold((None, None), |(estimated, read), record| match &record.event {
