@@ -32,7 +32,6 @@ const IDENTIFY_WAITS_S: [i64; 9] = [2, 5, 15, 30, 60, 120, 180, 240, 300];
 const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 /// Longest reason, note or basis kept, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
-
 /// As many as a whole digest has.
 const DIGEST_CHARS_MAX: usize = 64;
 
