@@ -432,8 +432,30 @@ pub trait Cloud: EventHistory + Stocktaking + LogArchive {
         Ok(())
     }
 
-    /// Makes the calls of a warrant, once, in order, without retries.
-    async fn apply(&self, warrant: &Warrant) -> CallAnswer;
+    /// Makes the calls of a warrant, once, in order, without retries. Directly before each of them is sent it is looked
+    /// whether the term is over: whatever had to be waited for until then can have taken long.
+    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer;
+}
+
+/// Why a call was not sent at the end of its [`Term`].
+pub const TOO_LATE: &str = "it would have gone out so late that another process could have taken over";
+
+/// How long calls may still be sent. After that another process may have taken over, and reads back whether they were.
+pub struct Term<'a> {
+    clock: &'a dyn Clock,
+    until: DateTime<Utc>,
+}
+
+impl<'a> Term<'a> {
+    /// Until then, by this clock.
+    pub const fn new(clock: &'a dyn Clock, until: DateTime<Utc>) -> Self {
+        Self { clock, until }
+    }
+
+    /// Whether nothing may be sent any more.
+    pub fn is_over(&self) -> bool {
+        self.clock.now() > self.until
+    }
 }
 
 /// An evidence pack, ready to be stored.

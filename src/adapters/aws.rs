@@ -25,7 +25,7 @@ use crate::domain::credential::Subject;
 use crate::domain::id::{AccountId, RequestId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
-use crate::ports::{Cloud, CloudError, Vault};
+use crate::ports::{Cloud, CloudError, Term, Vault};
 
 mod apply;
 mod athena;
@@ -253,9 +253,9 @@ impl Cloud for AwsCloud {
         Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
     }
 
-    async fn apply(&self, warrant: &Warrant) -> CallAnswer {
+    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer {
         match self.account(warrant.account()) {
-            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant).await,
+            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant, term).await,
             Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
         }
     }

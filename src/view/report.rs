@@ -85,6 +85,12 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
     }
     out.extend(request.glass.iter().map(broken_glass));
     let _ = writeln!(out, "- outcome: {}", text(&state));
+    if let RequestState::Unknown { why, doubt, .. } = &request.state {
+        let last = doubt.last.as_ref().map_or_else(String::new, |(at, shows)| {
+            format!(" AWS was read again {} time(s), last at {}: {}", doubt.looks, moment(*at), text(shows))
+        });
+        let _ = writeln!(out, "- not known: {}{last}", text(why));
+    }
     for (seen, what) in [(&request.lost, "no longer in force"), (&request.unread, "not readable any more")] {
         if let Some((at, why)) = seen {
             let _ = writeln!(out, "- {what} since {}: {}", moment(*at), text(why));

@@ -1,5 +1,7 @@
 //! The way of a call through the account: who calls, may they, do it, write it down, answer.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -33,6 +35,8 @@ pub(super) enum Delivery {
     Withheld,
     /// The connection ends without an answer.
     Dropped,
+    /// It comes so much later.
+    Late(Response, Duration),
 }
 
 /// What an operation's name stands for.
@@ -130,13 +134,15 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
         record(world, &caller, &request, handler, &result, &request_id, now);
     }
     journal(world, &request, Some(&caller), now, outcome);
+    let response = match &result {
+        Ok(reply) => wire::success(protocol, &request.operation, reply, &request_id),
+        Err(error) => wire::failure(protocol, error, &request_id),
+    };
     match fault {
         Some(Fault::HangAfter) => Delivery::Withheld,
         Some(Fault::DropAfter) => Delivery::Dropped,
-        _ => Delivery::Sent(match &result {
-            Ok(reply) => wire::success(protocol, &request.operation, reply, &request_id),
-            Err(error) => wire::failure(protocol, error, &request_id),
-        }),
+        Some(Fault::Late(by)) => Delivery::Late(response, by),
+        _ => Delivery::Sent(response),
     }
 }
 

@@ -19,7 +19,7 @@ use super::fault::{fault, nothing_done, says_missing};
 use super::{AccountClients, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
-use crate::ports::CloudError;
+use crate::ports::{CloudError, TOO_LATE, Term};
 
 mod anywhere;
 mod ec2;
@@ -40,6 +40,7 @@ pub(super) async fn apply(
     account: &AccountClients,
     endpoint: Option<&str>,
     warrant: &Warrant,
+    term: &Term<'_>,
 ) -> CallAnswer {
     let config = match session(base, account, warrant).await {
         Ok(config) => config,
@@ -51,7 +52,7 @@ pub(super) async fn apply(
             };
         }
     };
-    let clients = Clients { config, account, endpoint, region: warrant.region(), made: OnceLock::new() };
+    let clients = Clients { config, account, endpoint, region: warrant.region(), term, made: OnceLock::new() };
     for (done, call) in warrant.calls().iter().enumerate() {
         let answer = clients.make(call).await;
         // What was to go and is not there is gone: another removal of the same decision has taken it along.
@@ -60,9 +61,15 @@ pub(super) async fn apply(
             continue;
         }
         return match answer {
+            CallAnswer::Partly { message } if done > 0 => {
+                CallAnswer::Partly { message: format!("{done} call(s) were accepted, then: {message}") }
+            }
+            CallAnswer::NotSent { message } if done > 0 => CallAnswer::Partly {
+                message: format!("{done} call(s) were accepted, then {} was not sent: {message}", call.iam_action()),
+            },
             CallAnswer::Refused { code, message } if done > 0 => {
                 let advice = advice(&code).map(|advice| format!(" {advice}")).unwrap_or_default();
-                CallAnswer::Unclear {
+                CallAnswer::Partly {
                     message: format!(
                         "{done} call(s) were accepted, then {} was refused: {code}: {message}{advice}",
                         call.iam_action()
@@ -85,12 +92,17 @@ struct Clients<'a> {
     account: &'a AccountClients,
     endpoint: Option<&'a str>,
     region: &'a str,
+    /// How long they may still send something.
+    term: &'a Term<'a>,
     /// The id of the policy that a call has made, for those that follow.
     made: OnceLock<String>,
 }
 
 impl Clients<'_> {
     async fn make(&self, call: &ApiCall) -> CallAnswer {
+        if self.term.is_over() {
+            return too_late();
+        }
         match call.service() {
             "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
             "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
@@ -119,6 +131,8 @@ impl Clients<'_> {
         let version = zip_file.strip_suffix(".zip").and_then(|file| file.rsplit('.').next()).unwrap_or_default();
         let code = super::keep::code_of(self.account, self.endpoint, self.region, (function_name, version)).await;
         match code {
+            // It can be large.
+            Ok(_) if self.term.is_over() => too_late(),
             Ok(zip) => {
                 let lambda = aws_sdk_lambda::Client::new(&self.config);
                 let request = lambda.update_function_code().function_name(function_name).revision_id(revision_id);
@@ -127,6 +141,10 @@ impl Clients<'_> {
             Err(error) => CallAnswer::Refused { code: "NoCode".into(), message: error.to_string() },
         }
     }
+}
+
+fn too_late() -> CallAnswer {
+    CallAnswer::NotSent { message: TOO_LATE.into() }
 }
 
 /// A call of the catalogue that nothing here makes: a fault of this program, and certainly not done.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::doubt;
 use super::event::{Event, Lost};
 use super::hands::Hand;
 use super::inventory::Taken;
@@ -103,6 +104,10 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         incident.swept = Some((swept.clone(), at));
         return;
     }
+    if let Event::LookedAgain { request, shows } = &record.event {
+        doubt::note_look(incident, *request, shows, at);
+        return;
+    }
     if let Event::InventoryTaken { found, .. } = &record.event {
         note_inventory(incident, found.as_deref(), at);
         return;
@@ -113,6 +118,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::AttemptRefused { .. }
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
+        | Event::LookedAgain { .. }
         | Event::TrailSwept { .. } => {}
         Event::ContainmentUnread { unread } => {
             for Lost { request, why } in unread {
@@ -201,6 +207,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.inventory.again = true;
             incident.search = wanted(at);
             incident.reach_wanted_at = Some(at);
+            doubt::note_asked(incident, at);
         }
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
             incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
@@ -351,13 +358,15 @@ fn note_refusal(incident: &mut Incident, by: &UserId, at: DateTime<Utc>) {
 
 fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateTime<Utc>) {
     let Some(request) = incident.requests.get_mut(&id) else { return };
-    if !request.state.is_open() {
+    let settles = matches!((&request.state, event), (RequestState::Unknown { .. }, Event::Verified { .. }));
+    if !request.state.is_open() && !settles {
         // Terminal states are never left, whatever the log says later.
         return;
     }
-    let sent = match &request.state {
-        RequestState::Executing(execution) => execution.sent.clone(),
-        _ => Vec::new(),
+    let (sent, called_at) = match &request.state {
+        RequestState::Executing(execution) => (execution.sent.clone(), execution.started_at),
+        RequestState::Unknown { sent, doubt, .. } => (sent.clone(), doubt.called_at),
+        _ => (Vec::new(), at),
     };
     match event {
         Event::ApprovalGiven { by, person, execute_by, .. } => {
@@ -406,9 +415,11 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
                 execution.answer = Some(answer.clone());
             }
         }
-        Event::Verified { .. } => request.state = RequestState::Verified { at, sent },
+        Event::Verified { .. } => request.state = RequestState::Verified { at, called_at, sent },
         Event::ExecutionFailed { why, .. } => request.state = RequestState::Failed { why: why.clone(), sent },
-        Event::ExecutionUnknown { why, .. } => request.state = RequestState::Unknown { why: why.clone(), sent },
+        Event::ExecutionUnknown { why, .. } => {
+            request.state = RequestState::Unknown { why: why.clone(), sent, doubt: doubt::begins(called_at, at) };
+        }
         _ => {}
     }
 }

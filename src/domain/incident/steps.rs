@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::hands::{self, Said};
 use super::state::Incident;
 use super::{assignment, doors, eradication, hunting, reached, scp};
 use crate::domain::action::{
-    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
-    RevokeRoleSessions, RevokeUserSessions,
+    Action, CUT_OFF_LEAD_S, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO,
+    RequireImdsV2, RevokeRoleSessions, RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -334,6 +334,11 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         let done = in_force(incident, &step.id)?;
         match (&done.state, &step.offer) {
             (_, Offer::Action(action)) if doors::is_opened_again(action, done) => None,
+            // What it denies ends at its cut-off, however late AWS has shown it.
+            (
+                RequestState::Verified { at, called_at, .. },
+                Offer::Action(Action::RevokeUserSessions(_) | Action::RevokeRoleSessions(_)),
+            ) => Some((*at).min(*called_at + TimeDelta::seconds(CUT_OFF_LEAD_S))),
             (RequestState::Verified { at, .. }, _) => Some(*at),
             _ => None,
         }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::doubt::{shows_undone, undoing_in_doubt};
 use super::event::{Event, Lost};
 use super::state::{Incident, Watch};
 use super::steps::in_force;
@@ -69,14 +70,18 @@ pub(super) fn check(
     looked: &[Looked<RequestId>],
     keys: Option<&Result<Observation, String>>,
 ) -> Vec<Event> {
-    let (mut held, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut lost, mut unread, mut undone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (id, now) in looked {
         let Some(request) = watched(incident).find(|request| request.id == *id) else { continue };
         let RequestState::Verified { sent, .. } = &request.state else { continue };
         match now {
             Ok(now) => match request.plan.action.still_holds(&request.plan.before, sent, now) {
                 Ok(()) => held.push(*id),
-                Err(why) => lost.push(Lost { request: *id, why }),
+                // Taken away by the bot itself, by a call whose outcome was not known.
+                Err(why) => match undoing_in_doubt(incident, *id).filter(|undo| shows_undone(undo, now)) {
+                    Some(undo) => undone.push(Event::Verified { request: undo.id, no_op: false }),
+                    None => lost.push(Lost { request: *id, why }),
+                },
             },
             Err(why) => unread.push(format!("{id}: {why}")),
         }
@@ -90,7 +95,7 @@ pub(super) fn check(
         _ => Vec::new(),
     };
     if held.is_empty() && lost.is_empty() && new.is_empty() && unread.is_empty() {
-        return Vec::new();
+        return undone;
     }
     let mut events = vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }];
     // Said once, until it can be read again.
@@ -102,5 +107,6 @@ pub(super) fn check(
     if !unread.is_empty() {
         events.push(Event::ContainmentUnread { unread });
     }
+    events.extend(undone);
     events
 }

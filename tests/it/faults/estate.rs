@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
+use super::actions::NOT_KNOWN;
 use crate::entrances::{opened, put};
 use crate::estate::{Hands, THIEF, changed, made};
 use crate::fleets::{HOME, changed_template};
@@ -262,7 +263,11 @@ async fn goes_wrong(change: Change, fault: Fault) {
     w.account.fail_next(call, fault);
     approved(&w, card).await;
     let done = matches!(fault, Fault::DropAfter);
-    let says = if done { "carried out and verified" } else { "it failed" };
+    let says = match fault {
+        _ if done => "carried out and verified",
+        Fault::AccessDenied => "it failed",
+        _ => NOT_KNOWN,
+    };
     w.until_within(LIMIT, &format!("{change:?}, {fault:?}: {says}"), |w| w.says(card, says)).await;
     assert_eq!(w.account.count(call), before + 1, "{change:?}, {fault:?}: calls of {call}");
     assert_eq!(change.is_done(&w, &trace), done, "{change:?}, {fault:?}: in AWS");

@@ -25,7 +25,7 @@ use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
 use irp::ports::{
     ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Look, Of, Page, PageRead, Searched,
-    Stocktaking, TrailStore,
+    Stocktaking, Term, TrailStore,
 };
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
@@ -212,7 +212,7 @@ impl Cloud for Scripted {
     async fn observe(&self, _: &AccountId, _: &Probe) -> Result<Observation, CloudError> {
         Ok(Observation::OwnerMissing)
     }
-    async fn apply(&self, _: &Warrant) -> CallAnswer {
+    async fn apply(&self, _: &Warrant, _: &Term<'_>) -> CallAnswer {
         unreachable!("nothing is approved here")
     }
 }
