@@ -28,6 +28,7 @@ mod web_api;
 
 pub use delivery::DeliveryRecord;
 pub use files::File;
+use people::Person;
 pub use people::UserFlag;
 pub use web_api::{ApiCall, Fault};
 
@@ -186,6 +187,15 @@ impl Workspace {
             None => {
                 state.groups.remove(group);
             }
+        }
+    }
+
+    /// Somebody joins the workspace, and the war room.
+    pub fn join(&self, user: &'static str, name: &'static str) {
+        let mut state = self.lock();
+        state.people.push(Person::member(user, name));
+        for channel in state.channels.iter_mut().filter(|channel| channel.with.is_none()) {
+            channel.members.insert(user.to_owned());
         }
     }
 

@@ -10,6 +10,7 @@ mod estate;
 mod removals;
 mod sessions;
 mod store;
+mod table;
 
 const KEY: &str = "Deactivate access key";
 /// A change that does not show is given up after fifteen seconds.

@@ -16,6 +16,7 @@ mod eradication;
 mod estate;
 mod faults;
 mod fleets;
+mod forged;
 mod groups;
 mod hands;
 mod hunt;

@@ -344,32 +344,6 @@ impl World {
         self.slack.click(person, ROOM, ts, block, button, None).await
     }
 
-    /// A click that Slack signed, on a button that stands on no card, and what the person is told next.
-    pub(crate) async fn forged_click(&self, person: &str, button: &str, value: &str) -> String {
-        let before = self.told(person).len();
-        self.forged(person, button, value).await;
-        self.next_told(person, before).await
-    }
-
-    pub(crate) async fn forged(&self, person: &str, button: &str, value: &str) {
-        self.forged_in(ROOM, person, button, value).await;
-    }
-
-    /// The same in another channel.
-    pub(crate) async fn forged_in(&self, channel: &str, person: &str, button: &str, value: &str) {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let payload = json!({
-            "type": "block_actions", "user": {"id": person}, "trigger_id": format!("forged.{person}.{}", now.as_nanos()),
-            "channel": {"id": channel}, "actions": [{"action_id": button, "value": value, "action_ts": now.as_nanos().to_string()}],
-        });
-        let body = serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap();
-        let timestamp = now.as_secs().to_string();
-        let signature = self.slack.sign(&timestamp, &body);
-        let headers = [("x-slack-request-timestamp", timestamp.as_str()), ("x-slack-signature", signature.as_str())];
-        let (status, _) = send(&format!("{}/slack/interactions", self.bot_url), &headers, body.into_bytes()).await;
-        assert_eq!(status, 200);
-    }
-
     /// How a bot that does not start ends.
     pub(crate) async fn ended(mut self) -> String {
         let bot = self.bot.take().expect("the bot was started");
@@ -493,7 +467,7 @@ pub(crate) async fn send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> 
     try_send(url, headers, body).await.unwrap()
 }
 
-async fn try_send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<(u16, String)> {
+pub(crate) async fn try_send(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<(u16, String)> {
     let mut request = http::Request::post(url);
     for (name, value) in headers {
         request = request.header(*name, *value);

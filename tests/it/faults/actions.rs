@@ -350,11 +350,13 @@ async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
         Fault::LostAndNotDone => {
             w.account.fail_next(change.call(), AwsFault::HangBefore);
             change.approve(w).await;
+            case.only_waits();
             change.ends_badly(w, NOT_KNOWN).await;
         }
         Fault::LostAndDone => {
             w.account.fail_next(change.call(), AwsFault::HangAfter);
             change.approve(w).await;
+            case.only_waits();
             change.ends_well(w).await;
         }
         Fault::Repeated => change.is_repeated(w).await,
@@ -365,6 +367,7 @@ async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
             drop(program);
             assert_eq!(case.w.account.count(change.call()), change.times(), "the call was made");
             let _second = case.program().await;
+            case.only_waits();
             change.ends_well(&case.w).await;
             case.w.nothing_is_left().await;
             return;
