@@ -19,6 +19,7 @@ mod fleets;
 mod forged;
 mod groups;
 mod hands;
+mod hangup;
 mod hunt;
 mod identity_center;
 mod inventory;
