@@ -249,6 +249,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::Identified { .. }
         | Event::BlastRadiusRead { .. }
         | Event::TrailHunted { .. }
+        | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. }
         | Event::InventoryTaken { .. }
         | Event::LogsSearchAsked { .. }

@@ -56,6 +56,11 @@ impl Account {
         &regions::ENABLED
     }
 
+    /// Has EC2 name only these as the account's Regions, as in a smaller partition. What is in others stays within reach.
+    pub fn list_regions(&self, names: &[&'static str]) {
+        self.world().enabled = names.to_vec();
+    }
+
     /// Replaces a role's trust policy, outside the journal and the trail.
     ///
     /// # Panics

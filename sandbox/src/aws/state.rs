@@ -221,6 +221,8 @@ pub(super) struct World {
     pub(super) sessions: BTreeMap<String, Session>,
     /// Roles whose sessions do not end: see [`Account::lasts`](super::Account::lasts).
     pub(super) lasting: BTreeSet<String>,
+    /// Regions that the account can use, as EC2 says.
+    pub(super) enabled: Vec<&'static str>,
     /// People of other accounts, by their key.
     pub(super) outsiders: BTreeMap<String, Outsider>,
     pub(super) trail: Trail,
@@ -253,6 +255,7 @@ impl World {
             propagation: TimeDelta::zero(),
             sessions: BTreeMap::new(),
             lasting: BTreeSet::new(),
+            enabled: super::regions::ENABLED.to_vec(),
             outsiders: BTreeMap::new(),
             trail: Trail::default(),
             deliveries: Vec::new(),

@@ -55,6 +55,7 @@ fn open(record: &Record) -> Option<Incident> {
         reach_wanted_at: None,
         hunted: None,
         found_new_at: None,
+        hunting: None,
         swept: None,
         inventory: Taken::default(),
         logs: Vec::new(),
@@ -101,6 +102,11 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     if let Event::TrailSwept { swept } = &record.event {
         // That it was looked is no change of the incident.
         incident.swept = Some((swept.clone(), at));
+        incident.hunting = None;
+        return;
+    }
+    if let Event::TrailPartlyRead { so_far } = &record.event {
+        incident.hunting = Some(so_far.clone());
         return;
     }
     if let Event::InventoryTaken { found, .. } = &record.event {
@@ -113,6 +119,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::AttemptRefused { .. }
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
+        | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. } => {}
         Event::ContainmentUnread { unread } => {
             for Lost { request, why } in unread {

@@ -7,9 +7,9 @@ use super::event::Event;
 use super::logs;
 use super::state::Incident;
 use super::steps::contained;
-use super::verdict::{Judged, judge};
+use super::verdict::{Judged, Verdict, judge};
 use crate::domain::credential::PrincipalKind;
-use crate::domain::hunt::{Call, Hunted, Swept};
+use crate::domain::hunt::{Call, Hunted, SoFar, Swept};
 use crate::domain::trail::named::Named;
 
 /// How long after something new, and how often until then.
@@ -96,22 +96,63 @@ pub struct Sweep {
     pub calls: Vec<Call>,
 }
 
+/// What a search has come to before its end.
+#[derive(Clone, Debug)]
+pub struct HalfWay {
+    /// What it shows by then; absent while it cannot be told yet whose calls are whose.
+    pub found: Option<Hunted>,
+    /// The attacker's calls, the earliest first.
+    pub calls: Vec<Call>,
+    /// How far it is.
+    pub so_far: SoFar,
+    /// When that was said which it had last heard from responders.
+    pub told_at: Option<DateTime<Utc>>,
+}
+
+/// What follows from it: what is new is there at once, and what got through fails the containment at once. Nothing else
+/// is judged by half a search, and no sweep is counted. Nothing, when another process was faster.
+pub(super) fn take_half_way(incident: &Incident, half_way: HalfWay, cx: Context<'_>) -> Vec<Event> {
+    let HalfWay { found, calls, so_far, told_at } = half_way;
+    if !incident.is_open() || due_at(incident).is_none_or(|due| due > cx.now) {
+        return Vec::new();
+    }
+    // What a responder has said since makes it another question.
+    let (found, calls) = if told_at == incident.told_at { (found, calls) } else { (None, Vec::new()) };
+    let before = incident.hunted.as_ref().map(|(before, _)| before);
+    let found = found.map(|found| found.half_way(before)).filter(|found| found.shows_more_than(before));
+    let failed = contained_since(incident, found.as_ref(), cx).and_then(|since| match judge(since, &calls, &[]) {
+        verdict @ Verdict::Failed { .. } => Some(Judged { verdict, since }),
+        _ => None,
+    });
+    let failed = failed.filter(|judged| incident.verdict.as_ref().is_none_or(|(last, _)| **last != *judged));
+    let found = found.map(|found| Event::TrailHunted { found: Box::new(found) });
+    let failed = failed.map(|judged| Event::VerdictReached { judged: Box::new(judged) });
+    found.into_iter().chain(failed).chain([Event::TrailPartlyRead { so_far: Box::new(so_far) }]).collect()
+}
+
+/// Since when what a search has shown by now is contained; `None` while it is not. What got through does not count here: a
+/// responder can have said since that it was not the attacker's.
+fn contained_since(incident: &Incident, found: Option<&Hunted>, cx: Context<'_>) -> Option<DateTime<Utc>> {
+    let mut after = incident.clone();
+    if let Some(found) = found {
+        after.hunted = Some((found.clone(), cx.now));
+    }
+    after.breach = None;
+    after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook))
+}
+
 /// What follows from a search. Nothing, when another process was faster.
 pub(super) fn take(incident: &Incident, sweep: Sweep, cx: Context<'_>) -> Vec<Event> {
     let Sweep { found, swept, calls } = sweep;
     if !incident.is_open() || due_at(incident).is_none_or(|due| due > cx.now) {
         return Vec::new();
     }
-    let mut after = incident.clone();
-    after.hunted = Some((found.clone(), cx.now));
+    // Containment that is not complete has no verdict.
+    let since = contained_since(incident, Some(&found), cx);
     let news = incident.hunted.as_ref().is_none_or(|(last, _)| !last.says_the_same(&found));
     let mut events: Vec<Event> = news.then(|| Event::TrailHunted { found: Box::new(found) }).into_iter().collect();
     let regions = swept.regions.clone();
     events.push(Event::TrailSwept { swept: Box::new(swept) });
-    // Containment that is not complete has no verdict. What got through does not count here: a responder can have said since
-    // that it was not the attacker's.
-    after.breach = None;
-    let since = after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook));
     // A search that could not look anywhere has nothing to say against what one that could has shown.
     let looked = regions.iter().any(|region| region.unread.is_none());
     let judged = |since: &DateTime<Utc>| incident.verdict.as_ref().is_some_and(|(last, _)| last.since == *since);
