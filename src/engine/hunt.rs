@@ -13,7 +13,7 @@ use super::{Engine, EngineError};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::cover::{Cover, LATE_EVERY, Mark, PAGES_MAX, Reading};
 use crate::domain::hunt::findings::{analyse, calls, hunted};
-use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, pivots};
+use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, ROOT, pivots};
 use crate::domain::hunt::redaction::kept;
 use crate::domain::hunt::room::{BYTES_MAX, Left, RECORDS_MAX, Room};
 use crate::domain::hunt::{Hunted, Swept, UNWATCHED, Watched};
@@ -153,9 +153,11 @@ impl<'a> Search<'a> {
         incident: &'a Incident,
         now: DateTime<Utc>,
     ) -> Result<Result<Self, String>, EngineError> {
-        let (Some(found), Some(account)) = (incident.identification(), incident.account()) else {
+        let Some(account) = incident.account() else {
             return Ok(Err("The account of the credential is not known.".into()));
         };
+        // Whose a key is, its own calls say.
+        let found = incident.identification_so_far();
         let stolen: Vec<String> = match &incident.subject.access_key {
             Some(key) => vec![key.to_string()],
             // Any of them can be the one.
@@ -173,7 +175,8 @@ impl<'a> Search<'a> {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let name = match found.kind {
-            PrincipalKind::AssumedRole => found.session_name.clone(),
+            PrincipalKind::Root => Some(ROOT.to_owned()),
+            kind if hunting::is_role(kind) => found.session_name.clone(),
             _ => found.name.clone(),
         };
         let stolen_at = incident.compromise.as_ref().map(|set| set.at);

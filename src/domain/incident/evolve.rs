@@ -5,15 +5,16 @@ use chrono::{DateTime, Utc};
 use super::event::{Event, Lost};
 use super::hands::Hand;
 use super::inventory::Taken;
-use super::logs;
 use super::overruling::Overruled;
 use super::quiet::{self, Quiet};
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
+use super::{hunting, logs};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
+use crate::domain::hunt::Hunted;
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::inventory::Inventory;
 use crate::domain::observation::KeyStatus;
@@ -156,6 +157,11 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::TrailHunted { found } => {
             if found.shows_more_than(incident.hunted.as_ref().map(|(before, _)| before)) {
                 incident.found_new_at = Some(at);
+            }
+            let shows_whose = |found: &Hunted| hunting::shows_whose(incident, found);
+            let told = incident.hunted.as_ref().is_some_and(|(before, _)| shows_whose(before));
+            if incident.principal_kind() == PrincipalKind::Unknown && shows_whose(found) && !told {
+                incident.search = wanted(at);
             }
             incident.hunted = Some(((**found).clone(), at));
         }

@@ -18,7 +18,7 @@ use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::hunt::{Call, Hunted, SoFar, Swept};
 use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
-use crate::domain::identification::Identification;
+use crate::domain::identification::{Identification, UNIDENTIFIED};
 use crate::domain::policy::PersonId;
 
 /// One incident, folded from its log.
@@ -236,6 +236,11 @@ impl Incident {
     /// What is known about the credential.
     pub fn identification(&self) -> Option<&Identification> {
         self.identified.as_ref().map(|i| &i.found)
+    }
+
+    /// The same; where nothing is known, that.
+    pub fn identification_so_far(&self) -> &Identification {
+        self.identification().unwrap_or(&UNIDENTIFIED)
     }
 
     /// What it was used for, and the roles it has taken.

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use super::attribution::{Question, Who};
+use super::attribution::{Question, Who, is_address};
 use super::classify::{Category, Outcome};
 use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
-use super::lineage::{Lineage, attacker_addresses, follow};
+use super::grant::Grant;
+use super::lineage::{Lineage, follow};
 use super::named::sessions;
 use super::reach::{Counted, Coverage, EDGES_MAX, EVENTS_MAX, GRANTING_MAX, Hunt, READS_MAX, TOKENS_MAX};
 
@@ -27,6 +28,9 @@ pub struct Analysis {
     /// Names of sessions of the roles that were asked about, as far as they can have been used since.
     #[serde(skip)]
     pub sessions: BTreeSet<String>,
+    /// ARNs of roles that services take for what the attacker has told them to do.
+    #[serde(skip)]
+    pub taken_roles: BTreeSet<String>,
     /// What the logs cover.
     pub covered: Covered,
     /// The credentials that the attacker has held, the stolen ones first.
@@ -264,6 +268,7 @@ impl Analysis {
                 since: question.since,
             },
             sessions,
+            taken_roles: taken_roles(&events, &lineage),
             covered: Covered {
                 from: coverage.first,
                 to: coverage.last,
@@ -284,6 +289,28 @@ impl Analysis {
             unreadable,
         }
     }
+}
+
+/// Addresses that the attacker has called from.
+fn attacker_addresses(events: &[Event], lineage: &Lineage) -> Vec<Name> {
+    let mut addresses: Vec<Name> = events
+        .iter()
+        .zip(&lineage.verdicts)
+        .filter(|(event, verdict)| verdict.who == Who::Attacker && is_address(&event.address))
+        .map(|(event, _)| Name::clone(&event.address))
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}
+
+fn taken_roles(events: &[Event], lineage: &Lineage) -> BTreeSet<String> {
+    let theirs = events.iter().zip(&lineage.verdicts).filter(|(_, verdict)| verdict.who.is_attacker());
+    let role = |grant: &Grant| match grant {
+        Grant::Compute { role, .. } => role.clone(),
+        _ => None,
+    };
+    theirs.flat_map(|(event, _)| &event.grants).filter_map(role).collect()
 }
 
 fn held(lineage: &Lineage, events: &[Event]) -> Vec<Held> {
@@ -431,6 +458,13 @@ fn missing(question: &Question, coverage: &Coverage, events: &[Event], lineage: 
                     format!("CloudTrail hides commands and what is typed in sessions (event {id} and others like it)"),
                 ))
             }
+            ("ecs", "CreateService" | "UpdateService") if seen.insert("tasks") => Some(not_recorded(
+                "which tasks the attacker's ECS services have started",
+                format!(
+                    "the call names none (event {id}): unless the attacker registered their definition, look at the \
+                     sessions of its task role"
+                ),
+            )),
             ("ec2", "RunInstances") if seen.insert("instances") => Some(not_recorded(
                 "what the attacker's instances did",
                 format!("only their calls to AWS are in these logs, not what runs on them (event {id})"),

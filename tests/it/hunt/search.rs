@@ -358,20 +358,22 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
     assert!(found(&engine, id).await.events_read >= 1_800);
     let lookups: Vec<_> = w.account.calls().into_iter().filter(|call| call.operation == "LookupEvents").collect();
     assert!(lookups.iter().all(|call| call.outcome == irp_sandbox::aws::Outcome::Ok), "one was too fast");
-    // The first round: two questions, each with the same pages in every Region but for what the user did before.
-    let first_round = |call: &&irp_sandbox::aws::CallRecord| {
+    // Each Region for itself, from its first lookup to its last while the stolen key is asked about.
+    let first_round = |call: &&&irp_sandbox::aws::CallRecord| {
         let asked = &call.params["LookupAttributes"];
         asked.contains(&stolen.access_key_id)
     };
-    let pages: Vec<_> = lookups.iter().filter(first_round).collect();
-    assert!(pages.len() >= 3 * 12, "{}", pages.len());
-    let (from, until) = (pages[0].at, pages[pages.len() - 1].at);
-    let meanwhile = lookups.iter().filter(|call| (from..=until).contains(&call.at)).count();
-    let wanted_ms = (meanwhile - REGIONS.len()) * 500 / REGIONS.len();
-    let took_ms = usize::try_from((until - from).num_milliseconds()).unwrap();
-    println!("{} % of the permitted rate", wanted_ms * 100 / took_ms);
-    // The goal is 95: here there is room for a machine that does other things too.
-    assert!(took_ms * 85 <= wanted_ms * 100, "{meanwhile} lookups in {} Regions took {took_ms} ms", REGIONS.len());
+    for region in REGIONS {
+        let of_region: Vec<_> = lookups.iter().filter(|call| call.region == region).collect();
+        let pages: Vec<_> = of_region.iter().copied().filter(first_round).collect();
+        assert!(pages.len() >= 12, "{region}: {}", pages.len());
+        let (from, until) = (pages[0].at, pages[pages.len() - 1].at);
+        let meanwhile = of_region.iter().filter(|call| (from..=until).contains(&call.at)).count();
+        let (permitted_ms, took_ms) = ((meanwhile - 1) * 500, usize::try_from((until - from).num_milliseconds()).unwrap());
+        println!("{region}: {meanwhile} lookups, {} % of the permitted rate", permitted_ms * 100 / took_ms);
+        // The goal is 95: here there is room for a machine that does other things too.
+        assert!(took_ms * 85 <= permitted_ms * 100, "{region}: {meanwhile} lookups took {took_ms} ms");
+    }
 }
 
 #[tokio::test]
