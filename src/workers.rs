@@ -20,6 +20,7 @@ pub mod alerts;
 pub mod cards;
 pub mod desk;
 pub mod effects;
+mod forms;
 pub mod searching;
 pub mod socket;
 
