@@ -89,8 +89,7 @@ pub(super) fn check(
     if held.is_empty() && lost.is_empty() && new_keys.is_empty() && unread.is_empty() && keys_unread.is_none() {
         return Vec::new();
     }
-    let mut events =
-        vec![Event::ContainmentChecked { held, lost, new_keys, unread, keys_unread: keys_unread.clone() }];
+    let mut events = vec![Event::ContainmentChecked { held, lost, new_keys, unread, keys_unread: keys_unread.clone() }];
     // Said once, until it can be read again.
     let unread = looked.iter().filter_map(|(id, now)| {
         watched(incident).find(|request| request.id == *id && request.unread.is_none())?;

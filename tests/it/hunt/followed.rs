@@ -61,7 +61,8 @@ async fn what_root_has_made_is_found_and_contained_and_root_itself_is_for_people
     assert_eq!(w.alert(&finding).await, 202);
     let key = format!("· Deactivate access key {made} of user backdoor");
     w.until_within(Duration::from_mins(1), "the step is there", |w| w.says(&key, "not asked for yet")).await;
-    w.until("what people do", |w| blocks(w, "The root user cannot be contained").contains("AWS Support")).await;
+    let by_hand = "The root user cannot be contained";
+    w.until("what people do", |w| w.card(ANA, by_hand).is_some() && blocks(w, by_hand).contains("AWS Support")).await;
     w.carry_out(&key, ANA, BEN).await;
     assert_eq!(w.account.key_status(&made), Some(irp_sandbox::aws::KeyStatus::Inactive));
     w.end().await;

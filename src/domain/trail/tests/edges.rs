@@ -132,6 +132,7 @@ fn a_user_of_identity_center_that_the_attacker_has_made_is_theirs_whatever_its_p
     let then = vec![acts(700, "BEFORE", "mallory"), acts(730, "THEIRS", "mallory"), acts(731, "OTHERS", "alice")];
     let analysis = after(("identitystore", "CreateUser"), made("mallory"), then.clone());
     assert_eq!(ids(&analysis), ["e-noon", "THEIRS"]);
+    assert!(analysis.sessions.contains("mallory"), "the history can be asked about her");
     let how = &analysis.credentials[1].reached_by.as_ref().unwrap().how;
     assert!(how.contains("mallory, made by the attacker"), "{how}");
     // Where CloudTrail hides the name, the number leads on.
@@ -156,4 +157,23 @@ fn access_that_the_attacker_gives_somebody_counts_where_the_attacker_uses_it() {
     let then = vec![gets(730, "desk", OFFICE, "ASIADESK000000000001"), gets(731, "thief", THIEF, SESSION)];
     let analysis = after(("sso", "CreateAccountAssignment"), more, then);
     assert_eq!((keys(&analysis), ids(&analysis)), (vec![STOLEN, SESSION], vec!["e-noon", "thief"]));
+}
+
+#[test]
+fn of_which_buckets_nothing_is_recorded_is_said_where_the_logs_say_what_a_trail_was_told() {
+    let told = by_user(
+        10,
+        "told",
+        "AKIAOPS0000000000001",
+        "ops",
+        ("cloudtrail", "PutEventSelectors"),
+        json!({
+        "requestParameters": {"trailName": "main", "eventSelectors": [
+            {"dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::payments/"]}]}]}}),
+    );
+    let analysis = after(("s3", "ListBuckets"), json!({"readOnly": true}), vec![told]);
+    let said = analysis.not_recorded.iter().find(|gap| gap.what.contains("outside of payments")).expect("it is said");
+    assert!(said.what.contains("by trail main") && said.why.contains("event told"), "{said:?}");
+    let silent = after(("s3", "ListBuckets"), json!({"readOnly": true}), vec![]);
+    assert!(!silent.not_recorded.iter().any(|gap| gap.what.contains("by trail")));
 }
