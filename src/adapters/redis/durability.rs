@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_differs_is_named_with_its_direction() {
-        let at = |seconds| DateTime::from_timestamp(1_000 + seconds, 0).unwrap();
+        let at = |seconds: i64| DateTime::from_timestamp(1_000 + seconds, 0).unwrap();
         assert_eq!(apart(at(0), at(0), at(3)), None);
         assert_eq!(apart(at(5), at(0), at(3)), None);
         assert!(apart(at(0), at(90), at(91)).unwrap().contains("90 s ahead of"));

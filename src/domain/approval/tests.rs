@@ -252,12 +252,9 @@ fn a_digest_changes_with_everything_that_it_binds() {
     change(&|p| p.targets = vec!["arn:aws:iam::111122223333:user/other".into()]);
     change(&|p| p.work.calls.clear());
     change(&|p| p.work.inverse = Inverse::None("no way back".into()));
-    let (user_name, access_key_id) = ("deploy-bot".to_owned(), "AKIAI44QH8DHBEXAMPLE".parse().unwrap());
     change(&|p| {
-        p.action = Action::DeactivateAccessKey(DeactivateAccessKey {
-            user_name: user_name.clone(),
-            access_key_id: access_key_id.clone(),
-        });
+        let (user_name, access_key_id) = ("deploy-bot".into(), "AKIAI44QH8DHBEXAMPLE".parse().unwrap());
+        p.action = Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id });
     });
     change(&|p| p.before = Observation::OwnerMissing);
     change(&|p| p.requester = PersonId(user("U2")));
