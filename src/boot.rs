@@ -85,6 +85,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         informing: Arc::new(Semaphore::new(INFORM_AT_ONCE)),
         reaching: Arc::new(Semaphore::new(REACHING_AT_ONCE)),
         hunting: Arc::new(Semaphore::new(HUNTING_AT_ONCE)),
+        searching: Arc::default(),
         shutdown: shutdown.clone(),
     };
     // Without a signing secret nothing over HTTP can be Slack: a secret that nobody knows refuses it all.

@@ -22,7 +22,7 @@ use crate::domain::stored::Record;
 
 pub use inventory::{Look, Stocktaking};
 pub use logs::{LogArchive, Progress, RowsPage};
-pub use trail::{EventHistory, Of, Page, PageRead, Searched, Trail, TrailStore};
+pub use trail::{EventHistory, Of, Page, PageRead, SEARCH_LEASE, Searched, Trail, TrailStore};
 
 mod inventory;
 mod logs;

@@ -164,6 +164,7 @@ impl World {
     pub(crate) async fn without_bot_beside(sockets: bool, beside: Router) -> Self {
         let clock = SandboxClock::new(1);
         let account = Account::demo(clock.clone());
+        account.list_regions(&["us-east-1"]);
         let (aws, aws_url) = listen().await;
         let (page, slack_url) = listen().await;
         let nowhere = Delivery::Http { base_url: "http://127.0.0.1:9".into() };

@@ -192,7 +192,7 @@ fn perform(
         Principal::Manager { .. } => {
             !matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso)
         }
-        Principal::User { .. } | Principal::Role { .. } => false,
+        Principal::User { .. } | Principal::Role { .. } | Principal::Root => false,
     };
     if is_foreign && !comes_in {
         let resource = Resource { arn: "*".to_owned(), label: String::new() };
@@ -280,6 +280,7 @@ fn journal(world: &mut World, request: &Request<'_>, caller: Option<&Caller>, at
         access_key_id: request.signed.access_key_id.to_owned(),
         caller_arn: caller.map(|caller| caller.arn.clone()),
         service: request.service.name().to_owned(),
+        region: request.signed.region.to_owned(),
         operation: request.operation.clone(),
         params: request.input.to_journal(),
         asked: caller.map(|caller| caller.asked.take()).unwrap_or_default(),

@@ -247,7 +247,11 @@ impl AwsCloud {
         let Ok(account) = self.account(id) else { return Vec::new() };
         let mut lines = vec![("reading".to_owned(), reading(account).await)];
         let searched = account.searched().await;
-        let named = format!("{} are looked at: {}", searched.regions.len(), searched.regions.join(", "));
+        let mut named = format!("{} are looked at: {}", searched.regions.len(), searched.regions.join(", "));
+        if !searched.unwatched.is_empty() {
+            named.push_str("; enabled and not looked at, so that no containment can be verified: ");
+            named.push_str(&searched.unwatched.join(", "));
+        }
         lines.push(("Regions".to_owned(), searched.gap.map_or(Ok(named), Err)));
         for trail in account.trails().await {
             let region = &trail.region;
