@@ -187,7 +187,7 @@ impl Engine {
             return Ok(());
         };
         // So late that another could take it for dead while the call is still out: it is read back instead.
-        let call_time_max = call_time_max(execution.sent.len());
+        let call_time_max = call_time_max(&execution.sent);
         let in_time = self.now() + call_time_max < execution.lease_until;
         let Some(warrant) = warrant.filter(|_| in_time) else { return Ok(()) };
 

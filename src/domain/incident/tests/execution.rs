@@ -1,10 +1,12 @@
 //! What is read back after a call.
 
 use super::case::{Case, request};
+use crate::domain::action::ApiCall;
 use crate::domain::incident::command::{Attempt, Report};
 use crate::domain::incident::decide::{refused, take_report};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::REFUSALS_KEPT;
+use crate::domain::incident::execution::call_time_max;
 use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::refusal::Refusal;
 
@@ -28,6 +30,16 @@ fn a_user_made_again_under_the_same_name_proves_nothing() {
     assert_eq!(read("AIDA2", KeyStatus::Inactive, false), []);
     assert_eq!(read("AIDA1", KeyStatus::Active, false), []);
     assert!(matches!(read("AIDA2", KeyStatus::Inactive, true)[..], [Event::ExecutionFailed { .. }]));
+}
+
+#[test]
+fn code_has_the_time_that_it_takes_both_ways() {
+    let text = || "t".to_owned();
+    let code = ApiCall::UpdateFunctionCode { function_name: text(), zip_file: text(), revision_id: text() };
+    let plain = ApiCall::DeleteUser { user_name: text() };
+    let seconds = |calls: &[ApiCall]| call_time_max(calls).num_seconds();
+    assert_eq!((seconds(std::slice::from_ref(&plain)), seconds(&[plain.clone(), plain.clone()])), (10, 11));
+    assert_eq!((seconds(std::slice::from_ref(&code)), seconds(&vec![plain; 1_000])), (120, 70));
 }
 
 #[test]
