@@ -29,6 +29,7 @@ mod web_api;
 pub use delivery::DeliveryRecord;
 pub use files::File;
 pub use people::UserFlag;
+pub use state::Sharing;
 pub use web_api::{ApiCall, Fault};
 
 use state::State;
@@ -186,6 +187,13 @@ impl Workspace {
             None => {
                 state.groups.remove(group);
             }
+        }
+    }
+
+    /// Shares a channel with others, or ends that. Nothing happens when there is no such channel.
+    pub fn share(&self, channel: &str, with: Option<Sharing>) {
+        if let Some(channel) = self.lock().channel_mut(channel) {
+            channel.shared = with;
         }
     }
 
