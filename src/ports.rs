@@ -350,11 +350,17 @@ pub struct CardKey {
     pub slot: Slot,
 }
 
-/// Who people are, freshly asked.
+/// Who people are.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// What Slack says about an account; [`Standing::Unknown`] when it knows none or leaves something out.
+    /// What Slack said about an account at most a few seconds ago; [`Standing::Unknown`] when it knows none or leaves
+    /// something out.
     async fn standing(&self, user: &UserId) -> Result<Standing, ChatError>;
+
+    /// The same, as Slack says now: what a change in AWS hangs on.
+    async fn standing_now(&self, user: &UserId) -> Result<Standing, ChatError> {
+        self.standing(user).await
+    }
 
     /// The members of a user group, at most a minute old.
     async fn members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError>;

@@ -18,6 +18,7 @@ pub mod alerts;
 pub mod cards;
 pub mod desk;
 pub mod effects;
+mod forms;
 pub mod socket;
 
 /// Entries taken at once.

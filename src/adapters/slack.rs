@@ -18,6 +18,7 @@ use slack_morphism::{SlackApiToken, SlackApiTokenValue, SlackClient};
 
 use crate::config::SLACK_API_URL;
 use crate::domain::id::{ChannelId, GroupId, UserId};
+use crate::domain::policy::Standing;
 use crate::ports::{CardKey, Chat, ChatError, Message, Place, ReplyTo, TextFile, Turn, Urgency};
 use pace::Pace;
 use people::Home;
@@ -50,6 +51,7 @@ pub struct SlackChat {
     api_url: String,
     home: tokio::sync::OnceCell<Home>,
     posts: Mutex<HashMap<String, Arc<Pace>>>,
+    standings: Mutex<HashMap<UserId, (Instant, Standing)>>,
     groups: Mutex<HashMap<GroupId, (Instant, BTreeSet<UserId>)>>,
     edits: Pace,
 }
@@ -97,6 +99,7 @@ impl SlackChat {
             api_url: api_url.to_owned(),
             home: tokio::sync::OnceCell::new(),
             posts: Mutex::default(),
+            standings: Mutex::default(),
             groups: Mutex::default(),
             edits: Pace::of_edits(),
         })

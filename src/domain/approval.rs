@@ -216,7 +216,7 @@ fn check_shown(request: &Request, shown: &str, shared: &Digest) -> Result<(), Re
 /// That it waits for a decision, under the rules in force, and in time.
 fn check_pending(policy: &Policy, request: &Request, now: DateTime<Utc>) -> Result<(), Refusal> {
     if request.state != RequestState::Pending {
-        return Err(Refusal::Decided { request: request.id, how: request.state.in_words() });
+        return Err(Refusal::Decided { request: request.id, how: request.in_words() });
     }
     if request.plan.policy_version != policy.version {
         return Err(Refusal::RulesChanged(request.id));

@@ -138,10 +138,10 @@ impl Engine {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
         // A Slack that does not answer is asked again until the time to execute has passed; only a
         // definite no ends the request.
-        let requester = self.known_actor(&request.requested_by).await.map_err(EngineError::Directory)?;
+        let requester = self.actor_now(&request.requested_by).await.map_err(EngineError::Directory)?;
         let alone = request.glass.iter().map(|glass| &glass.user);
         let approvers = request.approvals.iter().map(|approval| &approval.user).chain(alone);
-        let approvers = approvers.map(|user| self.known_actor(user));
+        let approvers = approvers.map(|user| self.actor_now(user));
         let approvers = try_join_all(approvers).await.map_err(EngineError::Directory)?;
         let policy = self.policy().await;
         if request.plan.policy_version != policy.version {

@@ -1,9 +1,11 @@
 //! AWS and Slack that fail, hang and forget.
 
+use std::time::Duration;
+
 use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
 use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
-use crate::world::{ANA, CHRIS, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
 mod actions;
 mod estate;
@@ -108,22 +110,23 @@ async fn rights_are_looked_up_at_the_click() {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
-    for (flag, told) in [
-        (UserFlag::Restricted, "Guests"),
-        (UserFlag::Bot, "Bots"),
-        (UserFlag::Deleted, "deactivated"),
-        (UserFlag::Stranger, "other organisations"),
-    ] {
-        w.slack.set_user_flag(CHRIS, flag, true);
-        let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    let refused = async |person: &str, flag, told: &str| {
+        w.slack.set_user_flag(person, flag, true);
+        let answer = w.click(person, KEY, "irp.approve").await;
         assert!(answer.contains(told), "{answer}");
-        w.slack.set_user_flag(CHRIS, flag, false);
-    }
+        w.slack.set_user_flag(person, flag, false);
+    };
+    refused("U0GUEST001", UserFlag::Restricted, "Guests").await;
+    refused(DANA, UserFlag::Bot, "Bots").await;
+    refused(BEN, UserFlag::Deleted, "deactivated").await;
+    // After this it is asked anew who somebody is.
+    tokio::time::sleep(Duration::from_millis(5_100)).await;
+    refused(CHRIS, UserFlag::Stranger, "other organisations").await;
     w.slack.fail_next("users.info", SlackFault::Error("internal_error".into()));
-    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    let answer = w.click(KIM, KEY, "irp.approve").await;
     assert!(answer.contains("Slack could not say who you are"), "{answer}");
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
-    w.click(CHRIS, KEY, "irp.approve").await;
+    w.click(BEN, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     w.end().await;
 }

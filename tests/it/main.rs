@@ -18,6 +18,7 @@ mod faults;
 mod fleets;
 mod groups;
 mod hands;
+mod hangup;
 mod hunt;
 mod identity_center;
 mod inventory;

@@ -23,7 +23,7 @@ pub enum PersonCommand {
     Request {
         /// The steps, in order, each with AWS as it is now.
         parts: Vec<(StepId, Observation)>,
-        /// Fresh randomness.
+        /// Names this press and no other: what it has led to is not asked for again when it is delivered twice.
         nonce: String,
     },
     /// Say yes.

@@ -47,8 +47,8 @@ pub struct Context<'a> {
 }
 
 /// The first record of an incident.
-pub fn open(id: IncidentId, alert: Alert) -> Event {
-    Event::Opened { id, severity: alert.severity, alert }
+pub fn open(id: IncidentId, alert: Alert, policy: &Policy) -> Event {
+    Event::Opened { id, severity: alert.severity, alert, policy_version: Some(policy.version.clone()) }
 }
 
 /// What a person's command leads to.
@@ -66,6 +66,10 @@ pub fn decide(
     }
     match command {
         PersonCommand::Request { parts, nonce } => {
+            // A process can die after it has written the request down and before it has ticked the press off.
+            if let Some(made) = incident.requests.values().find(|r| r.plan.nonce.starts_with(&nonce)) {
+                return Err(Refusal::Decided { request: made.id, how: made.in_words() });
+            }
             let (mut allowed, mut first_no) = (Vec::new(), None);
             for (step, before) in parts {
                 match may_request(incident, actor, &step, cx) {
@@ -283,7 +287,7 @@ fn not_started<'a>(incident: &'a Incident, request: &Request) -> Result<Vec<&'a 
     match request.state {
         _ if !waiting.is_empty() => Ok(waiting),
         RequestState::Executing(_) => Err(Refusal::UnderWay(request.id)),
-        _ => Err(Refusal::Decided { request: request.id, how: request.state.in_words() }),
+        _ => Err(Refusal::Decided { request: request.id, how: request.in_words() }),
     }
 }
 
@@ -390,7 +394,13 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
                 return Vec::new();
             }
             let new_keys = watch::new_keys(incident, found.keys.iter().map(|key| &key.id));
-            let checked = |new_keys| Event::ContainmentChecked { held: vec![], lost: vec![], new_keys, unread: vec![] };
+            let checked = |new_keys| Event::ContainmentChecked {
+                held: vec![],
+                lost: vec![],
+                new_keys,
+                unread: vec![],
+                keys_unread: None,
+            };
             let checked = (!new_keys.is_empty()).then(|| checked(new_keys));
             checked.into_iter().chain([Event::Identified { found }]).collect()
         }
@@ -424,18 +434,19 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             None => Vec::new(),
         },
         Report::PlanFile { request, digest, outcome } => whole::uploaded(incident, request, digest, outcome),
+        Report::RulesChanged if !incident.is_open() => Vec::new(),
         Report::RulesChanged => {
             let outdated = |r: &&Request| {
                 matches!(r.state, RequestState::Pending | RequestState::Approved { .. })
                     && r.plan.policy_version != cx.policy.version
             };
             let why = "the rules in irp.toml have changed since it was asked for";
-            incident
-                .requests
-                .values()
-                .filter(outdated)
-                .map(|r| Event::RequestCancelled { request: r.id, why: why.into() })
-                .collect()
+            let version = &cx.policy.version;
+            let other = incident.policy_version.as_ref().is_some_and(|known| known != version);
+            let changed = other.then(|| Event::RulesChanged { policy_version: version.clone() });
+            let ended = incident.requests.values().filter(outdated);
+            let ended = ended.map(|r| Event::RequestCancelled { request: r.id, why: why.into() });
+            changed.into_iter().chain(ended).collect()
         }
         Report::ClockPassed { request } => passed(incident, request, cx),
     }

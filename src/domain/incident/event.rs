@@ -36,6 +36,14 @@ pub enum Event {
         alert: Alert,
         /// How bad.
         severity: Severity,
+        /// The rules in force.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy_version: Option<String>,
+    },
+    /// Other rules are in force than before: irp.toml was read anew.
+    RulesChanged {
+        /// Which.
+        policy_version: String,
     },
     /// A delivery about the same credential, or a newer state of the same finding.
     AlertReceived {
@@ -303,11 +311,18 @@ pub enum Event {
         new_keys: Vec<AccessKeyId>,
         /// What could not be read, a sentence each.
         unread: Vec<String>,
+        /// Why the keys of the user could not be read; absent when they were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys_unread: Option<String>,
     },
-    /// What was put in place could be read before, and now it cannot: whether it holds is not known.
+    /// What was put in place, or the user's keys, could be read before, and now it cannot: whether it holds is not
+    /// known.
     ContainmentUnread {
         /// Which, and why.
         unread: Vec<Lost>,
+        /// Why the user's keys cannot be read; absent when they can, and when this was said before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<String>,
     },
     /// Another request for the same step has taken its place.
     RequestSuperseded {

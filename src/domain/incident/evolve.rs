@@ -34,7 +34,7 @@ pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Inciden
 }
 
 fn open(record: &Record) -> Option<Incident> {
-    let Event::Opened { id, alert, severity } = &record.event else { return None };
+    let Event::Opened { id, alert, severity, policy_version } = &record.event else { return None };
     let mut incident = Incident {
         id: *id,
         version: 1,
@@ -75,6 +75,8 @@ fn open(record: &Record) -> Option<Incident> {
         uploads: [].into(),
         watch: None,
         new_keys: [].into(),
+        keys_unread: None,
+        policy_version: policy_version.clone(),
         inactive_since: [].into(),
         closing: None,
         refused: [].into(),
@@ -94,8 +96,9 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         note_refusal(incident, by, at);
         return;
     }
-    if let Event::ContainmentChecked { held, lost, new_keys, .. } = &record.event {
+    if let Event::ContainmentChecked { held, lost, new_keys, keys_unread, .. } = &record.event {
         note_check(incident, held, lost, new_keys, at);
+        incident.keys_unread.clone_from(keys_unread);
         return;
     }
     if let Event::TrailSwept { swept } = &record.event {
@@ -114,7 +117,8 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
         | Event::TrailSwept { .. } => {}
-        Event::ContainmentUnread { unread } => {
+        Event::RulesChanged { policy_version } => incident.policy_version = Some(policy_version.clone()),
+        Event::ContainmentUnread { unread, .. } => {
             for Lost { request, why } in unread {
                 if let Some(request) = incident.requests.get_mut(request) {
                     request.unread = Some((at, why.clone()));

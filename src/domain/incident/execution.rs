@@ -5,8 +5,9 @@ use chrono::TimeDelta;
 use super::decide::Context;
 use super::event::Event;
 use super::state::Incident;
+use super::together::members;
 use crate::domain::action::{ApiCall, Freshness, advice};
-use crate::domain::approval::{CallAnswer, Execution, NoWarrant, RequestState};
+use crate::domain::approval::{CallAnswer, Execution, NoWarrant, Request, RequestState};
 use crate::domain::id::RequestId;
 use crate::domain::observation::Observation;
 
@@ -102,7 +103,11 @@ pub(super) fn read_back(incident: &Incident, request: RequestId, now: &Observati
 pub(super) fn passed(incident: &Incident, request: RequestId, cx: Context<'_>) -> Vec<Event> {
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
     match &found.state {
-        RequestState::Pending if cx.now > found.plan.approve_by => vec![Event::RequestExpired { request }],
+        RequestState::Pending if cx.now > found.plan.approve_by => {
+            let over = |r: &&Request| r.state == RequestState::Pending && cx.now > r.plan.approve_by;
+            let over = members(incident, found).into_iter().filter(over);
+            over.map(|r| Event::RequestExpired { request: r.id }).collect()
+        }
         RequestState::Approved { execute_by } if cx.now > *execute_by => {
             vec![Event::RequestLapsed { request, why: "the call did not start in time after the approval".into() }]
         }

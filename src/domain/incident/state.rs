@@ -103,6 +103,10 @@ pub struct Incident {
     pub watch: Option<Watch>,
     /// Keys of the user that have appeared since its keys were first read.
     pub new_keys: BTreeSet<AccessKeyId>,
+    /// Why the keys of the user could not be read the last time; absent while they can.
+    pub keys_unread: Option<String>,
+    /// The rules in force when it was opened, or since they changed; absent in old logs.
+    pub policy_version: Option<String>,
     /// Since when a key has been seen Inactive without a break, whoever switched it off.
     pub inactive_since: BTreeMap<AccessKeyId, DateTime<Utc>>,
     /// How it ended.

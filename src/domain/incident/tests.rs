@@ -11,6 +11,7 @@ mod hands;
 mod hunt;
 mod inventory;
 mod logs;
+mod once;
 mod quiet;
 mod scaling;
 mod together;

@@ -81,26 +81,25 @@ pub(super) fn check(
             Err(why) => unread.push(format!("{id}: {why}")),
         }
     }
-    let new = match keys {
+    let new_keys = match keys {
         Some(Ok(Observation::UserKeys { keys, .. })) => new_keys(incident, keys.iter().map(|(key, _)| key)),
-        Some(Err(why)) => {
-            unread.push(format!("keys of the user: {why}"));
-            Vec::new()
-        }
         _ => Vec::new(),
     };
-    if held.is_empty() && lost.is_empty() && new.is_empty() && unread.is_empty() {
+    let keys_unread = keys.and_then(|keys| keys.as_ref().err().cloned());
+    if held.is_empty() && lost.is_empty() && new_keys.is_empty() && unread.is_empty() && keys_unread.is_none() {
         return Vec::new();
     }
-    let mut events = vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }];
+    let mut events =
+        vec![Event::ContainmentChecked { held, lost, new_keys, unread, keys_unread: keys_unread.clone() }];
     // Said once, until it can be read again.
     let unread = looked.iter().filter_map(|(id, now)| {
         watched(incident).find(|request| request.id == *id && request.unread.is_none())?;
         Some(Lost { request: *id, why: now.as_ref().err()?.clone() })
     });
     let unread: Vec<Lost> = unread.collect();
-    if !unread.is_empty() {
-        events.push(Event::ContainmentUnread { unread });
+    let keys = keys_unread.filter(|_| incident.keys_unread.is_none());
+    if !unread.is_empty() || keys.is_some() {
+        events.push(Event::ContainmentUnread { unread, keys });
     }
     events
 }

@@ -64,6 +64,8 @@ struct Held {
     sent: Vec<irp::domain::action::ApiCall>,
     /// AWS was seen not to hold it any more.
     lost: bool,
+    /// Somebody behind it has said that they were not behind something.
+    disputed: bool,
     sent_to_aws: u32,
 }
 
@@ -329,6 +331,10 @@ impl Case {
                 scene.is_member(by, 0)?;
                 self.disputed.insert(by.clone());
                 self.agreed.clear();
+                let theirs = |held: &Held| held.yes.iter().chain([&held.by]).any(|user| human(user) == human(by));
+                for held in self.requests.values_mut().filter(|held| theirs(held)) {
+                    held.disputed = true;
+                }
             }
             Event::UnfreezeAgreed { by, .. } => {
                 scene.has_clicked(by, "unfreeze".into())?;
@@ -388,6 +394,8 @@ impl Case {
         must(plan.digest() == *digest, "a digest of something else")?;
         must(!self.frozen(), "a request while frozen")?;
         must(!self.requests.contains_key(&request), "a request's number used twice")?;
+        let pressed = |held: &Held| held.plan.nonce == plan.nonce;
+        must(!self.requests.values().any(pressed), "one press makes two requests")?;
         let roster = scene.roster(plan)?;
         let listed =
             who.is_some_and(|w| scene.on(&roster.responders, roster, w) || scene.on(&roster.approvers, roster, w));
@@ -404,6 +412,7 @@ impl Case {
             glass: None,
             sent: Vec::new(),
             lost: false,
+            disputed: false,
             sent_to_aws: 0,
         };
         self.requests.insert(request, held);

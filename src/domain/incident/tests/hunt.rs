@@ -303,7 +303,7 @@ fn what_is_undone_after_a_search_is_missing_until_the_next_one() {
     assert!(!lacks(&case));
     case.minutes(1);
     let lost = vec![Lost { request: request(1), why: "set again".into() }];
-    case.apply(vec![Event::ContainmentChecked { held: vec![], lost, new_keys: vec![], unread: vec![] }]);
+    case.apply(vec![Event::ContainmentChecked { held: vec![], lost, new_keys: vec![], unread: vec![], keys_unread: None }]);
     assert!(lacks(&case), "the search was before");
     case.sweep(None, vec![]);
     assert!(!lacks(&case), "somebody has taken it away again");

@@ -20,7 +20,7 @@ pub(in crate::sim) fn in_words(by: By, id: IncidentId, record: &Record) -> Strin
         | Event::GlassContested { by, .. } => format!(" by {by}"),
         Event::RequestLapsed { why, .. } | Event::ExecutionFailed { why, .. } => format!(": {why}"),
         Event::ApprovalVoided { by, why, .. } => format!(" of {by}: {why}"),
-        Event::ContainmentChecked { held, lost, new_keys, unread } => {
+        Event::ContainmentChecked { held, lost, new_keys, unread, .. } => {
             format!(": {} held, {} lost, {} new, {} unread", held.len(), lost.len(), new_keys.len(), unread.len())
         }
         _ => String::new(),
@@ -58,6 +58,7 @@ pub(super) fn request_of(event: &Event) -> Option<RequestId> {
 pub(super) fn name(event: &Event) -> &'static str {
     match event {
         Event::Opened { .. } => "Opened",
+        Event::RulesChanged { .. } => "RulesChanged",
         Event::AlertReceived { .. } => "AlertReceived",
         Event::Identified { .. } => "Identified",
         Event::IdentificationFailed { .. } => "IdentificationFailed",
