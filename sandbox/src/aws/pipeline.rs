@@ -190,7 +190,8 @@ fn perform(
     let is_foreign = match caller.principal {
         Principal::Outsider(_) => true,
         Principal::Manager { .. } => {
-            !matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso)
+            let of_its_own = matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso);
+            !of_its_own && request.operation != "SimulatePrincipalPolicy"
         }
         Principal::User { .. } | Principal::Role { .. } | Principal::Root => false,
     };
