@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// An Auto Scaling group.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -168,7 +169,14 @@ pub struct LaunchTemplate {
     /// The version that counts where none is named.
     pub default_version: i64,
     /// What each version starts, by its number.
+    #[serde(deserialize_with = "by_number")]
     pub versions: BTreeMap<i64, Launch>,
+}
+
+/// JSON has no numbers as names, and what is read by its tag first takes names for text only.
+fn by_number<'de, D: Deserializer<'de>>(stored: D) -> Result<BTreeMap<i64, Launch>, D::Error> {
+    let named = BTreeMap::<String, Launch>::deserialize(stored)?;
+    named.into_iter().map(|(name, launch)| Ok((name.parse().map_err(D::Error::custom)?, launch))).collect()
 }
 
 /// A launch template that somebody has changed.
