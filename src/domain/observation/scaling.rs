@@ -226,3 +226,28 @@ pub struct Launch {
     /// Security groups.
     pub groups: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::observation::Observation;
+
+    #[test]
+    fn what_is_read_by_its_tag_has_its_versions_again() {
+        let launch = Launch { image_id: Some("ami-1".into()), ..Launch::default() };
+        let text = || "t".to_owned();
+        let template = LaunchTemplate {
+            id: text(),
+            arn: text(),
+            name: text(),
+            created_at: text(),
+            created_by: text(),
+            default_version: 12,
+            versions: [(2, Launch::default()), (12, launch)].into(),
+        };
+        let observed = Observation::LaunchTemplate(template);
+        let stored = serde_json::to_string(&observed).unwrap();
+        assert_eq!(serde_json::from_str::<Observation>(&stored).unwrap(), observed);
+        assert!(serde_json::from_str::<Observation>(&stored.replace("\"12\":", "\"twelve\":")).is_err());
+    }
+}
