@@ -238,12 +238,7 @@ impl Engine {
     }
 
     /// A responder asks for all containment that is left, as one thing to decide on.
-    pub async fn request_all(
-        &self,
-        id: IncidentId,
-        by: &UserId,
-        press: &str,
-    ) -> Result<Incident, EngineError> {
+    pub async fn request_all(&self, id: IncidentId, by: &UserId, press: &str) -> Result<Incident, EngineError> {
         let left = |incident: &Incident| open_steps(incident, &self.playbook).into_iter().map(|(step, _)| step.id);
         Box::pin(self.request_steps(id, by, press, |incident| left(incident).collect())).await
     }

@@ -22,7 +22,7 @@ use crate::domain::stored::Record;
 
 pub use inventory::{Look, Stocktaking};
 pub use logs::{LogArchive, Progress, RowsPage};
-pub use trail::{EventHistory, Of, Page, PageRead, Searched, Trail, TrailStore};
+pub use trail::{EventHistory, Of, Page, PageRead, SEARCH_LEASE, Searched, Trail, TrailStore};
 
 mod inventory;
 mod logs;
@@ -438,8 +438,9 @@ pub trait Cloud: EventHistory + Stocktaking + LogArchive {
         Ok(())
     }
 
-    /// Makes the calls of a warrant, once, in order, without retries. Directly before each of them is sent it is looked
-    /// whether the term is over: whatever had to be waited for until then can have taken long.
+    /// Makes the calls of a warrant in order. One that may have been done is never made again; one that AWS has turned
+    /// away only because there were too many is, within the time for the calls. Directly before each of them is sent it is
+    /// looked whether the term is over: whatever had to be waited for until then can have taken long.
     async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer;
 }
 
@@ -465,10 +466,10 @@ impl<'a> Term<'a> {
 }
 
 /// An evidence pack, ready to be stored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pack<'a> {
-    /// Its files by their path with `/`, but for the list of them.
-    pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// Its files by their path with `/`, but for the list of them. Given away: one can be a quarter of a gigabyte.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// The path of the list, and what it says.
     pub manifest: (&'a str, &'a [u8]),
 }
@@ -495,6 +496,6 @@ pub trait Vault: Send + Sync {
     /// Says in words where it lies, once it has been read back from there.
     async fn store(&self, name: &str, pack: Pack<'_>) -> Result<String, VaultError>;
 
-    /// Says in words what the vault is and how it keeps packs. Asks only, and writes nothing.
+    /// Says in words what the vault is and how it keeps packs. Leaves nothing behind.
     async fn inspect(&self) -> Result<String, VaultError>;
 }

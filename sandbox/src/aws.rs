@@ -115,6 +115,8 @@ pub struct CallRecord {
     pub caller_arn: Option<String>,
     /// As in policies: `iam`, `sts`, `ec2`.
     pub service: String,
+    /// The Region that the request was signed for.
+    pub region: String,
     /// As in the API reference: `UpdateAccessKey`.
     pub operation: String,
     /// As sent, structures as JSON text, secrets as `***`.

@@ -30,6 +30,7 @@ pub use delivery::DeliveryRecord;
 pub use files::File;
 use people::Person;
 pub use people::UserFlag;
+pub use state::Sharing;
 pub use web_api::{ApiCall, Fault};
 
 use state::State;
@@ -196,6 +197,13 @@ impl Workspace {
         state.people.push(Person::member(user, name));
         for channel in state.channels.iter_mut().filter(|channel| channel.with.is_none()) {
             channel.members.insert(user.to_owned());
+        }
+    }
+
+    /// Shares a channel with others, or ends that. Nothing happens when there is no such channel.
+    pub fn share(&self, channel: &str, with: Option<Sharing>) {
+        if let Some(channel) = self.lock().channel_mut(channel) {
+            channel.shared = with;
         }
     }
 

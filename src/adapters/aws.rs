@@ -243,13 +243,17 @@ impl Cloud for AwsCloud {
         action: &Action,
         now: DateTime<Utc>,
     ) -> Result<(), CloudError> {
+        let Some(vault) = &self.vault else { return Ok(()) };
+        let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
         let of = match action {
             Action::DeleteFunction(of) => (&*of.region, &*of.function_name),
             Action::RestoreFunctionCode(of) => (&*of.region, &*of.function_name),
+            Action::TerminateInstance(of) => {
+                let of = (&*of.region, &*of.instance_id);
+                return Box::pin(keep::user_data(account, &**vault, (request, now), of)).await;
+            }
             _ => return Ok(()),
         };
-        let Some(vault) = &self.vault else { return Ok(()) };
-        let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
         Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
     }
 

@@ -187,7 +187,7 @@ impl Engine {
             return Ok(());
         };
         let Some(warrant) = warrant else { return Ok(()) };
-        let call_time_max = call_time_max(execution.sent.len());
+        let call_time_max = call_time_max(&execution.sent);
         let until = self.now() + call_time_max;
         let answer = if until < execution.lease_until {
             let term = Term::new(&*self.ports.clock, until);

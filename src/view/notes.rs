@@ -271,6 +271,7 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         | Event::Identified { .. }
         | Event::BlastRadiusRead { .. }
         | Event::TrailHunted { .. }
+        | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. }
         | Event::InventoryTaken { .. }
         | Event::LogsSearchAsked { .. }

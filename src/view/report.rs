@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
+use self::shown::shown;
 use super::announcement::phase;
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::event::Event;
@@ -11,6 +12,8 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undone_by;
 use crate::domain::playbook::Playbook;
 use crate::domain::stored::Record;
+
+mod shown;
 
 /// The whole report.
 pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> String {
@@ -47,6 +50,7 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
             out.extend(request.glass.iter().map(broken_glass));
         }
     }
+    out.push_str(&shown(incident, playbook));
     out.push_str("\n## Changes in AWS\n\n");
     if incident.requests.is_empty() {
         out.push_str("None was asked for.\n");

@@ -16,12 +16,8 @@ pub(super) fn commanded(submission: &Submission) -> Option<(IncidentId, PersonCo
         Submission::BreakGlass { request, digest: digest_shown, target, reason } => {
             (request.incident(), PersonCommand::BreakGlass { request, digest_shown, target, reason })
         }
-        Submission::Contest { request, reason } => {
-            (request.incident(), PersonCommand::Contest { request, reason })
-        }
-        Submission::AcceptRisk { incident, shown, reason } => {
-            (incident, PersonCommand::AcceptRisk { shown, reason })
-        }
+        Submission::Contest { request, reason } => (request.incident(), PersonCommand::Contest { request, reason }),
+        Submission::AcceptRisk { incident, shown, reason } => (incident, PersonCommand::AcceptRisk { shown, reason }),
         Submission::SayDone { incident, step, done } => (incident, PersonCommand::SayDone { step, done }),
         Submission::CompromiseTime { incident, at, basis } => {
             (incident, PersonCommand::SetCompromiseTime { at, basis })
@@ -47,7 +43,8 @@ pub(super) fn answer(submission: &Submission, after: &Incident) -> String {
             "The risk is accepted, in your name and that of another.".to_owned()
         }
         Submission::AcceptRisk { .. } => {
-            "Your acceptance is recorded. It takes a second person, and one of the two has to be an approver.".to_owned()
+            "Your acceptance is recorded. It takes a second person, and one of the two has to be an approver."
+                .to_owned()
         }
         Submission::SayDone { .. } => {
             "Your word is recorded. It counts once somebody else has looked and confirmed it on the card.".to_owned()

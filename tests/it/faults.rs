@@ -41,6 +41,26 @@ async fn aws_says_no_and_the_card_says_what_to_do_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_aws_turns_away_as_one_too_many_is_made_again_for_as_long_as_there_is_time() {
+    let throttled = async |times: usize, says: &str| {
+        let w = World::start().await;
+        w.incident().await;
+        for _ in 0..times {
+            w.account.fail_next("UpdateAccessKey", AwsFault::Throttle);
+        }
+        approved(&w).await;
+        w.until_card(KEY, says).await;
+        let (calls, card) = (w.account.count("UpdateAccessKey"), w.card(ANA, KEY).unwrap()["blocks"].to_string());
+        w.end().await;
+        (calls, card)
+    };
+    let (some, endless) = tokio::join!(throttled(3, "carried out and verified"), throttled(1_000, "it failed"));
+    assert_eq!(some.0, 4);
+    assert!(endless.1.contains("NotTaken") && endless.1.contains("Rate exceeded"), "{}", endless.1);
+    assert!((5..50).contains(&endless.0), "longer and longer waits: {} calls", endless.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_never_comes_is_read_back_and_not_repeated() {
     for (fault, says) in [
         (AwsFault::DropAfter, "carried out and verified"),

@@ -24,6 +24,7 @@ mod hunt;
 mod identity_center;
 mod inventory;
 mod long_plans;
+mod manifests;
 mod organization;
 mod pack;
 mod peers;

@@ -190,9 +190,10 @@ fn perform(
     let is_foreign = match caller.principal {
         Principal::Outsider(_) => true,
         Principal::Manager { .. } => {
-            !matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso)
+            let of_its_own = matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso);
+            !of_its_own && request.operation != "SimulatePrincipalPolicy"
         }
-        Principal::User { .. } | Principal::Role { .. } => false,
+        Principal::User { .. } | Principal::Role { .. } | Principal::Root => false,
     };
     if is_foreign && !comes_in {
         let resource = Resource { arn: "*".to_owned(), label: String::new() };
@@ -280,6 +281,7 @@ fn journal(world: &mut World, request: &Request<'_>, caller: Option<&Caller>, at
         access_key_id: request.signed.access_key_id.to_owned(),
         caller_arn: caller.map(|caller| caller.arn.clone()),
         service: request.service.name().to_owned(),
+        region: request.signed.region.to_owned(),
         operation: request.operation.clone(),
         params: request.input.to_journal(),
         asked: caller.map(|caller| caller.asked.take()).unwrap_or_default(),

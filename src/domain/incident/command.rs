@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
-use super::hunting::Sweep;
+use super::hunting::{HalfWay, Sweep};
 use super::logs::LogNews;
 use super::watch::Looked;
 use crate::domain::action::ApiCall;
@@ -247,6 +247,8 @@ pub enum Report {
     Identified(Identification),
     /// What it was used for, and the roles it has taken.
     Reached(BlastRadius),
+    /// What a search through the trail has come to before its end.
+    HalfWay(Box<HalfWay>),
     /// What a search through the trail has shown.
     Hunted(Box<Sweep>),
     /// What exists in the account, set against what a search has shown.

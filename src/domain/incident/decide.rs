@@ -408,6 +408,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             let due = reach_at(incident).is_some_and(|at| at <= cx.now);
             if due { vec![Event::BlastRadiusRead { found }] } else { Vec::new() }
         }
+        Report::HalfWay(half_way) => hunting::take_half_way(incident, *half_way, cx),
         Report::Hunted(sweep) => hunting::take(incident, *sweep, cx),
         Report::Inventory(found) => inventory::take(incident, *found, cx),
         Report::Logs { number, news } => logs::take(incident, number, news),

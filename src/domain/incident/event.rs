@@ -11,7 +11,7 @@ use crate::domain::approval::{CallAnswer, Digest, Plan};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::athena::LogQuestion;
-use crate::domain::hunt::{Hunted, Swept};
+use crate::domain::hunt::{Hunted, SoFar, Swept};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::inventory::Inventory;
@@ -64,6 +64,11 @@ pub enum Event {
     TrailHunted {
         /// What it shows so far.
         found: Box<Hunted>,
+    },
+    /// A search through the trail is under way: said now and then while it takes long.
+    TrailPartlyRead {
+        /// How far it has come.
+        so_far: Box<SoFar>,
     },
     /// A search through the trail has come to its end, whatever it found.
     TrailSwept {

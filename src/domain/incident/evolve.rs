@@ -6,15 +6,16 @@ use super::doubt;
 use super::event::{Event, Lost};
 use super::hands::Hand;
 use super::inventory::Taken;
-use super::logs;
 use super::overruling::Overruled;
 use super::quiet::{self, Quiet};
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
+use super::{hunting, logs};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
+use crate::domain::hunt::Hunted;
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::inventory::Inventory;
 use crate::domain::observation::KeyStatus;
@@ -56,6 +57,7 @@ fn open(record: &Record) -> Option<Incident> {
         reach_wanted_at: None,
         hunted: None,
         found_new_at: None,
+        hunting: None,
         swept: None,
         inventory: Taken::default(),
         logs: Vec::new(),
@@ -105,6 +107,11 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     if let Event::TrailSwept { swept } = &record.event {
         // That it was looked is no change of the incident.
         incident.swept = Some((swept.clone(), at));
+        incident.hunting = None;
+        return;
+    }
+    if let Event::TrailPartlyRead { so_far } = &record.event {
+        incident.hunting = Some(so_far.clone());
         return;
     }
     if let Event::LookedAgain { request, shows } = &record.event {
@@ -122,6 +129,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
         | Event::LookedAgain { .. }
+        | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. } => {}
         Event::RulesChanged { policy_version } => incident.policy_version = Some(policy_version.clone()),
         Event::ContainmentUnread { unread, .. } => {
@@ -159,6 +167,11 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::TrailHunted { found } => {
             if found.shows_more_than(incident.hunted.as_ref().map(|(before, _)| before)) {
                 incident.found_new_at = Some(at);
+            }
+            let shows_whose = |found: &Hunted| hunting::shows_whose(incident, found);
+            let told = incident.hunted.as_ref().is_some_and(|(before, _)| shows_whose(before));
+            if incident.principal_kind() == PrincipalKind::Unknown && shows_whose(found) && !told {
+                incident.search = wanted(at);
             }
             incident.hunted = Some(((**found).clone(), at));
         }

@@ -14,14 +14,17 @@ use crate::domain::observation::Observation;
 
 /// Longest wait for one call; each further one of the same plan gets a second more.
 const FIRST_CALL_TIME_MAX_S: i64 = 10;
+/// The same for a call that code goes out with, which is fetched before: up to 50 MB both ways.
+const CODE_TIME_MAX_S: i64 = 120;
 /// How long a process may be at one execution before others read back what it did, besides its calls. Longer than
 /// reading back can take, so that two never work on one request.
 const LEASE_BESIDES_CALLS: TimeDelta = TimeDelta::seconds(10);
 
 /// Longest wait for all calls of one plan.
-pub fn call_time_max(calls: usize) -> TimeDelta {
-    let further = i64::try_from(calls.saturating_sub(1)).unwrap_or(0).min(60);
-    TimeDelta::seconds(FIRST_CALL_TIME_MAX_S + further)
+pub fn call_time_max(calls: &[ApiCall]) -> TimeDelta {
+    let further = i64::try_from(calls.len().saturating_sub(1)).unwrap_or(0).min(60);
+    let has_code = calls.iter().any(|call| matches!(call, ApiCall::UpdateFunctionCode { .. }));
+    TimeDelta::seconds(if has_code { CODE_TIME_MAX_S } else { FIRST_CALL_TIME_MAX_S } + further)
 }
 
 pub(super) fn start(
@@ -46,7 +49,7 @@ pub(super) fn start(
         Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
         Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
         Freshness::AsApproved => {
-            let lease_until = cx.now + call_time_max(sent.len()) + LEASE_BESIDES_CALLS;
+            let lease_until = cx.now + call_time_max(&sent) + LEASE_BESIDES_CALLS;
             vec![Event::ExecutionStarted { request, replica, lease_until, sent }]
         }
     }

@@ -5,6 +5,7 @@ mod containment;
 mod doors;
 mod eradication;
 mod execution;
+mod followed;
 mod freeze;
 mod glass;
 mod hands;

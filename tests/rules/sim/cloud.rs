@@ -272,7 +272,7 @@ impl Port {
 #[async_trait]
 impl EventHistory for Port {
     async fn regions(&self, _: &AccountId) -> Result<Searched, CloudError> {
-        Ok(Searched { regions: vec!["us-east-1".into()], gap: None })
+        Ok(Searched { regions: vec!["us-east-1".into()], ..Searched::default() })
     }
 
     async fn page(&self, _: &AccountId, _: Page<'_>) -> Result<PageRead, CloudError> {

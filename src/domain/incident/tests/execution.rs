@@ -1,6 +1,7 @@
 //! What is read back after a call.
 
 use super::case::{Case, request};
+use crate::domain::action::ApiCall;
 use crate::domain::approval::{CallAnswer, RequestState};
 use crate::domain::id::RequestId;
 use crate::domain::incident::command::{Attempt, PersonCommand, Report};
@@ -8,6 +9,7 @@ use crate::domain::incident::decide::{refused, take_report};
 use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::REFUSALS_KEPT;
+use crate::domain::incident::execution::call_time_max;
 use crate::domain::incident::owed::{Effect, Owed, owed};
 use crate::domain::incident::steps::{Missing, action_for, in_force, missing, undo_of, undone_by};
 use crate::domain::observation::{KeyStatus, Observation};
@@ -216,6 +218,16 @@ fn an_undoing_in_doubt_is_no_tampering() {
     case.apply(events);
     assert!(in_force(&case.incident, &step).is_none());
     assert_eq!(undone_by(&case.incident, request(1)).map(|r| r.id), Some(request(2)));
+}
+
+#[test]
+fn code_has_the_time_that_it_takes_both_ways() {
+    let text = || "t".to_owned();
+    let code = ApiCall::UpdateFunctionCode { function_name: text(), zip_file: text(), revision_id: text() };
+    let plain = ApiCall::DeleteUser { user_name: text() };
+    let seconds = |calls: &[ApiCall]| call_time_max(calls).num_seconds();
+    assert_eq!((seconds(std::slice::from_ref(&plain)), seconds(&[plain.clone(), plain.clone()])), (10, 11));
+    assert_eq!((seconds(std::slice::from_ref(&code)), seconds(&vec![plain; 1_000])), (120, 70));
 }
 
 #[test]

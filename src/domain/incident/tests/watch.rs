@@ -89,8 +89,13 @@ fn what_has_been_deleted_can_be_used_by_nobody_and_a_new_owner_is_noticed() {
         owner_arn: "arn:aws:iam::111122223333:user/ci".into(),
         status,
     };
-    let held =
-        vec![Event::ContainmentChecked { held: vec![request(1)], lost: vec![], new_keys: vec![], unread: vec![], keys_unread: None }];
+    let held = vec![Event::ContainmentChecked {
+        held: vec![request(1)],
+        lost: vec![],
+        new_keys: vec![],
+        unread: vec![],
+        keys_unread: None,
+    }];
     assert_eq!(looked(Observation::OwnerMissing), held);
     assert_eq!(looked(key("AIDA1", None)), held);
     let events = looked(key("AIDA2", Some(KeyStatus::Inactive)));
@@ -112,7 +117,8 @@ fn what_cannot_be_read_any_more_is_said_once_until_it_can() {
     };
     let since = |case: &Case| case.incident.requests[&request(1)].unread.clone();
     let blind = vec![Lost { request: request(1), why: "AccessDenied".into() }];
-    let checked = |held, lost, unread| Event::ContainmentChecked { held, lost, new_keys: vec![], unread, keys_unread: None };
+    let checked =
+        |held, lost, unread| Event::ContainmentChecked { held, lost, new_keys: vec![], unread, keys_unread: None };
     let unread = vec![format!("{}: AccessDenied", request(1))];
     let said = vec![checked(vec![], vec![], unread.clone()), Event::ContainmentUnread { unread: blind, keys: None }];
     assert_eq!(denied(&case), said);

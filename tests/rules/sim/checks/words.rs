@@ -68,6 +68,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::ApprovalRequested { .. } => "ApprovalRequested",
         Event::BlastRadiusRead { .. } => "BlastRadiusRead",
         Event::TrailHunted { .. } => "TrailHunted",
+        Event::TrailPartlyRead { .. } => "TrailPartlyRead",
         Event::TrailSwept { .. } => "TrailSwept",
         Event::InventoryTaken { .. } => "InventoryTaken",
         Event::ThingsLookedAt { .. } => "ThingsLookedAt",
