@@ -425,6 +425,11 @@ impl World {
             assert_eq!(refused, None, "{call:?}");
         }
         self.nothing_is_owed().await;
+        for id in self.store.open_incidents(100).await.unwrap() {
+            let log = self.store.load(id).await.unwrap();
+            let read = irp::domain::stored::read(log.iter().map(|record| record.text().to_owned()));
+            assert_eq!(read.map(|log| log.len()), Ok(log.len()), "what is written can be read again");
+        }
     }
 
     /// Waits until all that was due is done.

@@ -98,7 +98,7 @@ async fn dies_before_the_record(mut case: Case, row: Row) {
     let (w, calls) = (&case.w, case.w.account.count(call));
     case.proxy.lose("\"CallAnswered\"", Loss::Command);
     w.click(ANA, card, "irp.request").await;
-    w.until_card(card, "waiting for approval").await;
+    w.until_within(LIMIT, &format!("{row:?} is asked for"), |w| w.offers(card, "irp.approve")).await;
     w.press(CHRIS, card, "irp.approve").await;
     case.until_met(1).await;
     drop(program);
