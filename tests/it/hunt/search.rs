@@ -359,7 +359,7 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
     let lookups: Vec<_> = w.account.calls().into_iter().filter(|call| call.operation == "LookupEvents").collect();
     assert!(lookups.iter().all(|call| call.outcome == irp_sandbox::aws::Outcome::Ok), "one was too fast");
     // Each Region for itself, from its first lookup to its last while the stolen key is asked about.
-    let first_round = |call: &&&irp_sandbox::aws::CallRecord| {
+    let first_round = |call: &&irp_sandbox::aws::CallRecord| {
         let asked = &call.params["LookupAttributes"];
         asked.contains(&stolen.access_key_id)
     };
