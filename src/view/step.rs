@@ -349,7 +349,7 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             if elements.is_empty() { None } else { row(&elements) }
         }
         RequestState::Unknown { .. } => {
-            let look = button(name::LOOK_AGAIN, "Look again", incident.id.to_string().as_str(), Look::Plain);
+            let look = button(name::LOOK_AGAIN, "Look again", &incident.id.to_string(), Look::Plain);
             let again = (!is_undo).then(|| ask("Ask again", Look::Primary));
             row(&settle(request).into_iter().flatten().chain([look]).chain(again).collect::<Vec<_>>())
         }

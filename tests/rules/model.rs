@@ -39,7 +39,6 @@ const DANA: &str = "U0STAKEHO1";
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const REQUESTS_MAX: usize = 2;
 const CRASHES_MAX: u8 = 1;
-const LOSSES_MAX: u8 = 1;
 /// States that follow each other.
 const DEPTH: usize = 13;
 /// Minutes after the start: in time, too late to decide, too late for anything.
@@ -86,6 +85,13 @@ enum Busy {
     Answering(RequestId, bool),
 }
 
+/// Where a call is whose answer got lost.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Lost {
+    OnItsWay,
+    Arrived,
+}
+
 #[derive(Clone, Debug)]
 struct State {
     told: Told,
@@ -99,9 +105,8 @@ struct Told {
     replicas: [Option<Busy>; 2],
     key_off: bool,
     calls: BTreeMap<RequestId, u8>,
-    /// A call whose answer got lost arrives yet.
-    on_its_way: bool,
-    losses: u8,
+    /// An answer got lost, and its call is here.
+    lost: Option<Lost>,
     /// One of the approvers is none any more.
     right_lost: bool,
     /// How each request ended, when it first had.
@@ -305,8 +310,7 @@ impl Model for Rules {
             replicas: [None, None],
             key_off: false,
             calls: BTreeMap::new(),
-            on_its_way: false,
-            losses: 0,
+            lost: None,
             right_lost: false,
             ended: BTreeMap::new(),
             alone: false,
@@ -321,7 +325,7 @@ impl Model for Rules {
         for replica in 0..2 {
             if let Some(busy) = &state.replicas[replica] {
                 actions.push(Step::Go(replica));
-                if matches!(busy, Busy::Calling(_)) && state.losses < LOSSES_MAX {
+                if matches!(busy, Busy::Calling(_)) && state.lost.is_none() {
                     actions.extend([Step::Lose(replica, true), Step::Lose(replica, false)]);
                 }
                 if state.crashes < CRASHES_MAX {
@@ -336,7 +340,7 @@ impl Model for Rules {
                 }
             }
         }
-        if state.on_its_way {
+        if state.lost == Some(Lost::OnItsWay) {
             actions.push(Step::Arrive);
         }
         if !state.right_lost {
@@ -371,17 +375,11 @@ impl Model for Rules {
             Step::Lose(replica, arrives) => {
                 let Busy::Calling(request) = state.replicas[replica].take()? else { return None };
                 *state.calls.entry(request).or_default() += 1;
-                state.losses += 1;
-                if arrives {
-                    state.key_off = true;
-                } else {
-                    state.on_its_way = true;
-                }
+                state.lost = Some(if arrives { Lost::Arrived } else { Lost::OnItsWay });
+                state.key_off |= arrives;
                 state.replicas[replica] = Some(Busy::Answering(request, false));
             }
-            Step::Arrive => {
-                (state.on_its_way, state.key_off) = (false, true);
-            }
+            Step::Arrive => (state.lost, state.key_off) = (Some(Lost::Arrived), true),
             Step::LoseRight => state.right_lost = true,
             Step::Go(replica) => match state.replicas[replica].take()? {
                 Busy::Appending { version, records } => {

@@ -214,9 +214,10 @@ async fn insist(w: &World, part: &Part) {
         }
         assert!(started.elapsed() < PART_TIME_MAX, "{:?}: it gets nowhere: {:#?}", part.points, w.texts());
         // It is lifted whenever it is there: who has pressed twice can have said so twice.
-        match seen.incident.freeze {
-            Some(_) => lift(w).await,
-            None => (part.press)(w, &seen).await,
+        if seen.incident.freeze.is_some() {
+            lift(w).await;
+        } else {
+            (part.press)(w, &seen).await;
         }
         let pressed = Instant::now();
         while pressed.elapsed() < PATIENCE && w.store.load(IncidentId::new(1)).await.unwrap().len() == seen.events.len()

@@ -208,9 +208,8 @@ fn an_undoing_in_doubt_is_no_tampering() {
         matches!(&case.look()[..], [Event::ContainmentChecked { held, lost, .. }] if held.len() == 1 && lost.is_empty())
     );
     // Somebody else writes something there: that is no undoing of the bot's.
-    let put = case.user_policy.replace("{\"Statement\":[]}".into());
+    case.user_policy = Some("{\"Statement\":[]}".into());
     assert!(matches!(&case.look()[..], [Event::ContainmentChecked { lost, .. }] if lost.len() == 1));
-    case.user_policy = put;
     // The call has come through.
     case.user_policy = None;
     let events = case.look();
