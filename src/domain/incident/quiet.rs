@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::eradication::{by_hand, left};
+use super::eradication::left;
 use super::event::Event;
 use super::inventory::to_look_at;
+use super::remains;
 use super::state::Incident;
 use super::verdict::{Gate, gate};
 use crate::domain::hunt::Swept;
@@ -98,7 +99,7 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         lacking.push("the trail has not been searched yet".to_owned());
         return lacking;
     };
-    let (left, hands, unexplained) = (left(incident, playbook), by_hand(incident), to_look_at(incident));
+    let (left, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident));
     for (count, what) in [
         (left.len(), "to remove or put back"),
         (hands.len(), "to do by hand"),

@@ -12,6 +12,7 @@ mod hunt;
 mod inventory;
 mod logs;
 mod quiet;
+mod remains;
 mod scaling;
 mod together;
 mod watch;

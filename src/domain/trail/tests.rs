@@ -10,6 +10,7 @@ use super::reach::{Hunt, Scout, has_any};
 use super::record::Record;
 
 mod evasion;
+mod making;
 mod named;
 
 const ACCOUNT: &str = "111122223333";
