@@ -40,6 +40,8 @@ const CONFLICT_ATTEMPTS_MAX: u32 = 64;
 /// How many approvers are looked up at most when something is asked for.
 const PRESENCE_ASKED_MAX: usize = 30;
 
+const ACCOUNT_NOT_KNOWN: &str = "The account of this credential is not known yet.";
+
 /// Incidents share so many turns.
 const TURNS: usize = 64;
 
@@ -193,7 +195,7 @@ impl Engine {
             let id = self.ports.store.claim(&keys).await?.incident;
             let Some(incident) = self.load(id).await? else {
                 // The number is ours, or its owner died before the first record: either may write it.
-                let opened = vec![decide::open(id, alert.clone())];
+                let opened = vec![decide::open(id, alert.clone(), &self.rules())];
                 match self.append(id, None, opened).await {
                     Ok(_) => return Ok(Taken::Opened(id)),
                     Err(AppendError::Conflict) => continue,
@@ -223,15 +225,22 @@ impl Engine {
         self.take_alert(alert).await
     }
 
-    /// A responder asks for a step: reads AWS, works the plan out and puts it before the approvers.
-    pub async fn request(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Incident, EngineError> {
-        Box::pin(self.request_steps(id, by, |_| vec![step.clone()])).await
+    /// A responder asks for a step: reads AWS, works the plan out and puts it before the approvers. `press` names
+    /// this press of the button: delivered twice, it leads to one request.
+    pub async fn request(
+        &self,
+        id: IncidentId,
+        by: &UserId,
+        step: &StepId,
+        press: &str,
+    ) -> Result<Incident, EngineError> {
+        Box::pin(self.request_steps(id, by, press, |_| vec![step.clone()])).await
     }
 
     /// A responder asks for all containment that is left, as one thing to decide on.
-    pub async fn request_all(&self, id: IncidentId, by: &UserId) -> Result<Incident, EngineError> {
+    pub async fn request_all(&self, id: IncidentId, by: &UserId, press: &str) -> Result<Incident, EngineError> {
         let left = |incident: &Incident| open_steps(incident, &self.playbook).into_iter().map(|(step, _)| step.id);
-        Box::pin(self.request_steps(id, by, |incident| left(incident).collect())).await
+        Box::pin(self.request_steps(id, by, press, |incident| left(incident).collect())).await
     }
 
     /// What of an incident could not be asked for with the rest.
@@ -243,18 +252,21 @@ impl Engine {
         &self,
         id: IncidentId,
         by: &UserId,
+        press: &str,
         steps: impl Fn(&Incident) -> Vec<StepId>,
     ) -> Result<Incident, EngineError> {
         let actor = self.actor(by).await;
         let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
         let policy = self.policy().await;
-        let account = incident
-            .account()
-            .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
-        let steps = steps(&incident);
-        if steps.is_empty() {
-            return Err(Refusal::NotApplicable("No step is left to ask for.".into()).into());
+        let refused = async |no| self.audit(&incident, &actor, attempted("request", None), no).await;
+        if let Err(no) = check_responder(&policy, &actor) {
+            return Err(Box::pin(refused(no)).await);
         }
+        let steps = steps(&incident);
+        let Some(account) = incident.account().filter(|_| !steps.is_empty()) else {
+            let why = if steps.is_empty() { "No step is left to ask for." } else { ACCOUNT_NOT_KNOWN };
+            return Err(Box::pin(refused(Refusal::NotApplicable(why.into()))).await);
+        };
         let present = self.with_present_approvers(&policy, &actor).await;
         // One that may not be asked for, or cannot be read, holds up none of the others.
         let (mut allowed, mut refusal) = (Vec::new(), None);
@@ -283,10 +295,10 @@ impl Engine {
         }
         match (parts.is_empty(), unread, refusal) {
             (true, Some(error), _) => return Err(error.into()),
-            (true, None, Some(no)) => return Err(self.audit(&incident, &actor, attempted("request", None), no).await),
+            (true, None, Some(no)) => return Err(Box::pin(refused(no)).await),
             _ => {}
         }
-        Box::pin(self.decide(id, &actor, PersonCommand::Request { parts, nonce: nonce() })).await
+        Box::pin(self.decide(id, &actor, PersonCommand::Request { parts, nonce: press.to_owned() })).await
     }
 
     /// Whether somebody may let a request run alone, before they are shown the form: what they would type there.
@@ -440,12 +452,13 @@ impl Engine {
         Ok(after)
     }
 
-    /// Who acts, as Slack sees them at this moment. When it cannot be asked, nobody: the answer is no.
+    /// Who acts, as Slack sees them. When it cannot be asked, nobody: the answer is no.
     async fn actor(&self, user: &UserId) -> Actor {
-        self.known_actor(user).await.unwrap_or_else(|error| {
+        let standing = self.ports.directory.standing(user).await.unwrap_or_else(|error| {
             tracing::warn!(slack.user = %user, %error, "Slack could not say who somebody is; the answer is no");
-            Actor { user: user.clone(), person: self.rules().person(user), standing: Standing::Unknown }
-        })
+            Standing::Unknown
+        });
+        Actor { user: user.clone(), person: self.rules().person(user), standing }
     }
 
     /// The rules without approvers who are no members of the workspace any more: a request must not wait for somebody
@@ -472,8 +485,9 @@ impl Engine {
         present
     }
 
-    async fn known_actor(&self, user: &UserId) -> Result<Actor, ChatError> {
-        let standing = self.ports.directory.standing(user).await?;
+    /// The same at this very moment, for what a change in AWS hangs on.
+    async fn actor_now(&self, user: &UserId) -> Result<Actor, ChatError> {
+        let standing = self.ports.directory.standing_now(user).await?;
         Ok(Actor { user: user.clone(), person: self.rules().person(user), standing })
     }
 
@@ -497,8 +511,4 @@ impl Engine {
 
 const fn attempted(name: &str, request: Option<RequestId>) -> Attempt<'_> {
     Attempt { name, request, digest: None }
-}
-
-fn nonce() -> String {
-    hex::encode(rand::random::<[u8; 16]>())
 }

@@ -14,10 +14,14 @@ use crate::engine::Engine;
 use crate::ports::{Chat, Clock, Store, TAKEOVER_AFTER};
 use crate::telemetry::Metrics;
 
+pub use searching::Searching;
+
 pub mod alerts;
 pub mod cards;
 pub mod desk;
 pub mod effects;
+mod forms;
+pub mod searching;
 pub mod socket;
 
 /// Entries taken at once.
@@ -58,6 +62,8 @@ pub struct Workers {
     pub reaching: Arc<Semaphore>,
     /// Limits how many trails are searched at once: each is kept in memory meanwhile.
     pub hunting: Arc<Semaphore>,
+    /// Accounts whose event histories this process has for itself.
+    pub searching: Arc<Searching>,
     /// Ends waits.
     pub shutdown: CancellationToken,
 }

@@ -41,6 +41,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
@@ -114,6 +115,8 @@ pub struct CallRecord {
     pub caller_arn: Option<String>,
     /// As in policies: `iam`, `sts`, `ec2`.
     pub service: String,
+    /// The Region that the request was signed for.
+    pub region: String,
     /// As in the API reference: `UpdateAccessKey`.
     pub operation: String,
     /// As sent, structures as JSON text, secrets as `***`.
@@ -161,6 +164,8 @@ pub enum Fault {
     HangBefore,
     /// Does the work, then closes the connection.
     DropAfter,
+    /// Does the work, and answers only so much later.
+    Late(Duration),
 }
 
 impl Account {
@@ -410,6 +415,10 @@ async fn serve(State(account): State<Account>, request: Request) -> Response {
     match delivery {
         Delivery::Sent(response) => response,
         Delivery::Withheld => std::future::pending().await,
+        Delivery::Late(response, by) => {
+            tokio::time::sleep(by).await;
+            response
+        }
         Delivery::Dropped => pipeline::dropped(),
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use crate::domain::id::IncidentId;
+use crate::domain::id::{AccountId, IncidentId};
 use crate::domain::stored::Record;
 use crate::ports::{
     AppendError, CARDS_LEASE, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, Slot, Store, StoreError,
@@ -40,6 +40,7 @@ struct Inner {
     cards: BTreeMap<IncidentId, BTreeMap<Slot, Posted>>,
     trails: BTreeMap<IncidentId, Trail>,
     leases: HashMap<IncidentId, (String, Instant)>,
+    searching: BTreeMap<AccountId, (String, Instant)>,
     seen: HashSet<String>,
     seen_order: VecDeque<(Instant, String)>,
     lanes: HashMap<Lane, Queue>,

@@ -73,6 +73,10 @@ pub struct Hunted {
     pub newest_at: Option<DateTime<Utc>>,
 }
 
+/// Why a Region is covered by nothing that is enabled and that nobody has the bot look at.
+pub const UNWATCHED: &str = "it is enabled, and `regions` of the account in irp.toml leaves it out";
+/// What is not known while a search is under way.
+const HALF_WAY: &str = "The search is under way: there may be more.";
 /// So often it is told anew that a credential has been used.
 const USE_NEWS_EVERY: TimeDelta = TimeDelta::minutes(10);
 
@@ -88,6 +92,24 @@ impl Hunted {
             said
         };
         said(self) == said(other)
+    }
+
+    /// What a search shows before it has come to its end. How things stand in AWS is read last: until then it counts as it
+    /// last was. That it is not the end is among what is not known, so that nobody takes it for a whole search.
+    #[must_use]
+    pub fn half_way(self, before: Option<&Self>) -> Self {
+        let mut not_known = self.not_known.clone();
+        not_known.push(HALF_WAY.to_owned());
+        let Some(before) = before else { return Self { not_known, ..self } };
+        Self {
+            not_known,
+            off: before.off.clone(),
+            without_password: before.without_password.clone(),
+            devices_off: before.devices_off.clone(),
+            without_token: before.without_token.clone(),
+            ended: before.ended.clone(),
+            ..self
+        }
     }
 
     /// Whether it shows a credential, a thing or a deed of the attacker's that another search had not shown yet, or something
@@ -168,6 +190,23 @@ pub struct Watched {
     pub covered_until: Option<DateTime<Utc>>,
     /// Why it could not be read this time.
     pub unread: Option<String>,
+}
+
+/// How far a search has come that is not at its end.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct SoFar {
+    /// When it began.
+    pub began_at: DateTime<Utc>,
+    /// Regions of which all is read that is asked so far.
+    pub regions_done: usize,
+    /// All that are searched.
+    pub regions: usize,
+    /// Questions that are still to be answered. What the answers show is asked about next.
+    pub questions_left: usize,
+    /// Records that are known by now.
+    pub events_read: u64,
+    /// The time of the newest of them.
+    pub newest_at: Option<DateTime<Utc>>,
 }
 
 /// One search through the trail, whatever it found.

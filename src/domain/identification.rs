@@ -38,6 +38,22 @@ pub struct Identification {
     pub not_known: Vec<String>,
 }
 
+/// While nobody knows whose a credential is. What it reached is contained all the same.
+pub static UNIDENTIFIED: Identification = Identification {
+    kind: PrincipalKind::Unknown,
+    name: None,
+    arn: None,
+    unique_id: None,
+    session_name: None,
+    account: None,
+    account_in_key: None,
+    account_from_sts: None,
+    keys: Vec::new(),
+    keys_read: false,
+    owners: Vec::new(),
+    not_known: Vec::new(),
+};
+
 impl Identification {
     /// What this reading lacks is kept from an older one of the same principal: a permission lost or a
     /// service away must not take back what was known. What could not be read this time stays said.

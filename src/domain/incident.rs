@@ -5,6 +5,7 @@ mod assignment;
 pub mod command;
 pub mod decide;
 pub mod doors;
+pub mod doubt;
 pub mod eradication;
 mod estate;
 pub mod event;

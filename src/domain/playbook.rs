@@ -117,8 +117,16 @@ fn made_for(action: &str) -> &'static [PrincipalKind] {
             PrincipalKind::AssumedRole,
             PrincipalKind::IdentityCenterRole,
         ],
-        // Of a role too: the attacker can have reached users by it.
-        _ => &[PrincipalKind::IamUser, PrincipalKind::FederatedUser, PrincipalKind::AssumedRole],
+        // Of whatever it is: the attacker can have reached users, roles and things by it.
+        _ => &[
+            PrincipalKind::IamUser,
+            PrincipalKind::FederatedUser,
+            PrincipalKind::AssumedRole,
+            PrincipalKind::Root,
+            PrincipalKind::ServiceLinkedRole,
+            PrincipalKind::IdentityCenterRole,
+            PrincipalKind::Unknown,
+        ],
     }
 }
 

@@ -159,9 +159,17 @@ impl Policy {
         self.groups().into_iter().any(|group| !self.members.contains_key(group))
     }
 
-    /// The responder or approver whose own identity in AWS this ARN is, as the rules say.
+    /// The responder or approver whose own identity in AWS this ARN is, as the rules say. While the members of a group
+    /// are not known, everybody may be in it.
     pub fn works_through(&self, arn: &str) -> Option<&PersonId> {
-        self.belongings.get(&plain(arn)).filter(|person| self.is_responder(person))
+        self.belongings.get(&plain(arn)).filter(|person| self.is_responder(person) || self.has_unread_groups())
+    }
+
+    /// Whether no action may touch it. The path of a user or role does not count: the ARN of a session has none, and
+    /// there is one of each name in an account.
+    pub fn protects(&self, arn: &str) -> bool {
+        self.protected_arns.contains(arn)
+            || without_path(arn).is_some_and(|of| self.protected_arns.iter().any(|p| without_path(p) == Some(of)))
     }
 
     /// What a class asks for. A class that configuration leaves out asks for more than there can be.
@@ -174,4 +182,11 @@ impl Policy {
     pub fn approvers_besides(&self, requester: &PersonId) -> BTreeSet<PersonId> {
         self.people(&self.approvers).into_iter().filter(|person| person != requester).collect()
     }
+}
+
+/// The account, kind and name in the ARN of a user or role.
+fn without_path(arn: &str) -> Option<(&str, &str, &str)> {
+    let (account, resource) = arn.split_once(":iam::")?.1.split_once(':')?;
+    let (kind, name) = resource.split_once('/').filter(|(kind, _)| matches!(*kind, "user" | "role"))?;
+    Some((account, kind, name.rsplit('/').next().unwrap_or(name)))
 }

@@ -19,6 +19,7 @@ pub mod parameters;
 pub mod reach;
 pub mod record;
 pub mod resource;
+pub mod selected;
 pub mod skim;
 pub mod token;
 mod way;

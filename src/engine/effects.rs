@@ -18,7 +18,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::watch::{keys_probe, watched};
 use crate::domain::observation::Observation;
 use crate::domain::recusal::recused;
-use crate::ports::{AppendError, CloudError};
+use crate::ports::{AppendError, CloudError, TOO_LATE, Term};
 
 /// More effects than this in one go would mean that two undo each other.
 const EFFECTS_MAX: u32 = 1_000;
@@ -138,10 +138,10 @@ impl Engine {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
         // A Slack that does not answer is asked again until the time to execute has passed; only a
         // definite no ends the request.
-        let requester = self.known_actor(&request.requested_by).await.map_err(EngineError::Directory)?;
+        let requester = self.actor_now(&request.requested_by).await.map_err(EngineError::Directory)?;
         let alone = request.glass.iter().map(|glass| &glass.user);
         let approvers = request.approvals.iter().map(|approval| &approval.user).chain(alone);
-        let approvers = approvers.map(|user| self.known_actor(user));
+        let approvers = approvers.map(|user| self.actor_now(user));
         let approvers = try_join_all(approvers).await.map_err(EngineError::Directory)?;
         let policy = self.policy().await;
         if request.plan.policy_version != policy.version {
@@ -186,26 +186,38 @@ impl Engine {
         let Some(RequestState::Executing(execution)) = after.requests.get(&id).map(|r| &r.state) else {
             return Ok(());
         };
-        // So late that another could take it for dead while the call is still out: it is read back instead.
-        let call_time_max = call_time_max(execution.sent.len());
-        let in_time = self.now() + call_time_max < execution.lease_until;
-        let Some(warrant) = warrant.filter(|_| in_time) else { return Ok(()) };
-
-        let call = self.ports.cloud.apply(&warrant);
-        let wait = call_time_max.to_std().unwrap_or(Duration::ZERO);
-        let answer = match select(call, self.ports.clock.wait(wait)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => {
-                CallAnswer::Unclear { message: format!("AWS did not answer within {} s", wait.as_secs()) }
+        let Some(warrant) = warrant else { return Ok(()) };
+        let call_time_max = call_time_max(&execution.sent);
+        let until = self.now() + call_time_max;
+        let answer = if until < execution.lease_until {
+            let term = Term::new(&*self.ports.clock, until);
+            let call = self.ports.cloud.apply(&warrant, &term);
+            let wait = call_time_max.to_std().unwrap_or(Duration::ZERO);
+            match select(call, self.ports.clock.wait(wait)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => {
+                    CallAnswer::Unclear { message: format!("AWS did not answer within {} s", wait.as_secs()) }
+                }
             }
+        } else {
+            // So late that another could take it for dead while the call is still out.
+            CallAnswer::NotSent { message: TOO_LATE.into() }
         };
         self.report(after.id, || Report::CallAnswered { request: id, answer: answer.clone() }).await?;
         Ok(())
     }
 
-    /// Reads AWS until it shows the change, or the waits are used up.
+    /// Reads AWS until it shows the change, or the waits are used up; once, where it has been waited for before.
     async fn read_back(&self, incident: &Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
+        if matches!(request.state, RequestState::Unknown { .. }) {
+            let now = self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await;
+            let report = || match &now {
+                Ok(now) => Report::ReadBack { request: id, now: now.clone(), last: true },
+                Err(error) => Report::NotReadable { request: id, error: error.to_string() },
+            };
+            return self.report(incident.id, report).await.map(|_| ());
+        }
         let waits = self.read_back_waits.len();
         for (i, wait) in self.read_back_waits.iter().enumerate() {
             self.ports.clock.wait(*wait).await;

@@ -11,12 +11,12 @@ use futures_util::future::try_join_all;
 
 use super::{Engine, EngineError};
 use crate::domain::credential::PrincipalKind;
-use crate::domain::hunt::cover::{Canaries, Cover, LATE_EVERY, Mark, PAGES_MAX, Reading};
+use crate::domain::hunt::cover::{Cover, LATE_EVERY, Mark, PAGES_MAX, Reading};
 use crate::domain::hunt::findings::{analyse, calls, hunted};
-use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, pivots};
+use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, ROOT, pivots};
 use crate::domain::hunt::redaction::kept;
 use crate::domain::hunt::room::{BYTES_MAX, Left, RECORDS_MAX, Room};
-use crate::domain::hunt::{Hunted, Swept, Watched};
+use crate::domain::hunt::{Hunted, Swept, UNWATCHED, Watched};
 use crate::domain::id::{AccountId, IncidentId};
 use crate::domain::incident::command::Report;
 use crate::domain::incident::hunting::{self, Sweep};
@@ -29,6 +29,8 @@ use crate::domain::trail::attribution;
 use crate::domain::trail::named::Named;
 use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
 
+mod canary;
+mod half_way;
 mod standing;
 
 /// So far back from when it was first seen: what the owner's calls look like is seen from what was before.
@@ -67,6 +69,14 @@ impl Engine {
         Ok(())
     }
 
+    /// The incident, if a search or an inventory is due.
+    pub async fn hunt_due(&self, id: IncidentId) -> Result<Option<Incident>, EngineError> {
+        let now = self.now();
+        let incident = self.load(id).await?;
+        let hunts = |effect: &Effect| matches!(effect, Effect::Hunt | Effect::Inventory);
+        Ok(incident.filter(|incident| owed(incident).iter().any(|o| o.due_at <= now && hunts(&o.effect))))
+    }
+
     /// The incident, if that is owed by now.
     async fn due(&self, id: IncidentId, effect: Effect) -> Result<Option<(Incident, DateTime<Utc>)>, StoreError> {
         let now = self.now();
@@ -90,11 +100,6 @@ impl Engine {
     }
 }
 
-/// What the calls of the bot's own in a Region are kept under.
-fn canaries_of(region: &str) -> String {
-    format!("canaries {region}")
-}
-
 /// What follows from a search that could not be made: what is known stays known, and no Region is read.
 fn nothing_but(known: Option<&Hunted>, swept: Option<&Swept>, why: String) -> Sweep {
     let (known, swept) = (known.cloned().unwrap_or_default(), swept.cloned().unwrap_or_default());
@@ -109,7 +114,9 @@ struct Search<'a> {
     incident: &'a Incident,
     account: AccountId,
     regions: Vec<String>,
-    /// Why there can be Regions that are not searched.
+    /// Regions that are enabled and are not to be searched.
+    unwatched: Vec<String>,
+    /// Why there can be others that are not searched.
     gap: Option<String>,
     question: attribution::Question,
     /// What the history calls the victim.
@@ -127,6 +134,16 @@ struct State {
     short: bool,
     unread: BTreeMap<String, String>,
     not_known: BTreeSet<String>,
+    /// Questions that are still to be answered in this round, by Region.
+    left: BTreeMap<String, usize>,
+    /// The stolen credential's own calls are known: by them it is told what is its owner's.
+    owner_known: bool,
+    /// The time of the newest record.
+    newest_at: Option<DateTime<Utc>>,
+    /// When it was last said how far it is.
+    said_at: Option<DateTime<Utc>>,
+    /// What is known to have been found.
+    told: Option<Hunted>,
 }
 
 impl<'a> Search<'a> {
@@ -136,9 +153,11 @@ impl<'a> Search<'a> {
         incident: &'a Incident,
         now: DateTime<Utc>,
     ) -> Result<Result<Self, String>, EngineError> {
-        let (Some(found), Some(account)) = (incident.identification(), incident.account()) else {
+        let Some(account) = incident.account() else {
             return Ok(Err("The account of the credential is not known.".into()));
         };
+        // Whose a key is, its own calls say.
+        let found = incident.identification_so_far();
         let stolen: Vec<String> = match &incident.subject.access_key {
             Some(key) => vec![key.to_string()],
             // Any of them can be the one.
@@ -156,7 +175,8 @@ impl<'a> Search<'a> {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let name = match found.kind {
-            PrincipalKind::AssumedRole => found.session_name.clone(),
+            PrincipalKind::Root => Some(ROOT.to_owned()),
+            kind if hunting::is_role(kind) => found.session_name.clone(),
             _ => found.name.clone(),
         };
         let stolen_at = incident.compromise.as_ref().map(|set| set.at);
@@ -172,6 +192,7 @@ impl<'a> Search<'a> {
             incident,
             account,
             regions: searched.regions,
+            unwatched: searched.unwatched,
             gap: searched.gap,
             question: attribution::Question {
                 credentials: stolen,
@@ -184,7 +205,15 @@ impl<'a> Search<'a> {
             names: name.into_iter().collect(),
             since: (seen_at.min(now) - LOOK_BACK).max(now - HISTORY),
             now,
-            state: Mutex::new(State { trail, room, ..State::default() }),
+            state: Mutex::new(State {
+                trail,
+                room,
+                owner_known: half_way::is_asked_again(incident),
+                newest_at: incident.hunted.as_ref().and_then(|(found, _)| found.newest_at),
+                said_at: Some(now),
+                told: incident.hunted.as_ref().map(|(found, _)| found.clone()),
+                ..State::default()
+            }),
         }))
     }
 
@@ -215,6 +244,12 @@ impl<'a> Search<'a> {
                 self.state().not_known.insert(why.into());
                 break;
             }
+            let left = new.iter().map(|(region, questions)| ((*region).clone(), questions.len())).collect();
+            self.state().left = left;
+            if round > 0 {
+                self.state().owner_known = true;
+                Box::pin(self.say_news(&analysis)).await?;
+            }
             asked.extend(new.iter().flat_map(|(_, questions)| questions.clone()));
             try_join_all(new.iter().map(|(_, questions)| self.ask_all(questions))).await?;
             analysis = self.analysis().await;
@@ -230,11 +265,14 @@ impl<'a> Search<'a> {
     }
 
     /// Asks so many of them at once.
-    async fn ask_all(&self, questions: &[Question]) -> Result<(), StoreError> {
+    async fn ask_all(&self, questions: &[Question]) -> Result<(), EngineError> {
         let next = AtomicUsize::new(0);
         let at_once = (0..QUESTIONS_AT_ONCE).map(|_| async {
             while let Some(question) = questions.get(next.fetch_add(1, Ordering::Relaxed)) {
                 Box::pin(self.ask(question)).await?;
+                if let Some(left) = self.state().left.get_mut(&question.region) {
+                    *left -= 1;
+                }
             }
             Ok(())
         });
@@ -243,7 +281,7 @@ impl<'a> Search<'a> {
 
     /// Reads all that is not known of one question's answer. A Region that does not answer is left to the next
     /// search, which goes on from here.
-    async fn ask(&self, question: &Question) -> Result<(), StoreError> {
+    async fn ask(&self, question: &Question) -> Result<(), EngineError> {
         let name = question.to_string();
         let mut cover = match self.state().trail.marks.get(&name) {
             Some(Mark::Cover(cover)) => cover.clone(),
@@ -262,9 +300,12 @@ impl<'a> Search<'a> {
                 let Some(read) = self.page(question, &reading, after.as_deref()).await else { return Ok(()) };
                 let records: Vec<_> = read.records.iter().filter_map(|text| kept(text)).collect();
                 let oldest = records.iter().filter_map(|record| record.at).min();
+                let newest = records.iter().filter_map(|record| record.at).max();
                 cover.page(&reading, oldest, read.next.is_none());
                 let texts = records.into_iter().map(|record| (record.id, record.text)).collect();
                 self.keep(&name, texts, Mark::Cover(cover.clone())).await?;
+                self.has_read(newest);
+                Box::pin(self.say_now_and_then()).await?;
                 after = read.next;
                 pages += 1;
                 if cover.open.is_none() {
@@ -346,46 +387,6 @@ impl<'a> Search<'a> {
         self.engine.ports.store.keep_page(self.incident.id, &new, &gone, &marks).await
     }
 
-    /// While a containment waits for its proof: a call of the bot's own now and then, and a look for those before.
-    async fn canary(&self, region: &str) -> Result<(), StoreError> {
-        if self.incident.watch.is_none() {
-            return Ok(());
-        }
-        let name = canaries_of(region);
-        let mut canaries = self.canaries(region);
-        let before = canaries.clone();
-        if canaries.is_due(self.now) {
-            match self.engine.ports.cloud.canary(&self.account, region).await {
-                Ok(request_id) => canaries.made(request_id, self.now),
-                Err(error) => self.give_up(region, &error),
-            }
-        }
-        if let Some(from) = canaries.look_from() {
-            let page = Page { region, of: Of::Canaries, from, until: self.now, after: None };
-            match self.patiently(page).await {
-                Ok(read) => {
-                    for record in read.records.iter().filter_map(|text| kept(text)) {
-                        if let (Some(request_id), Some(at)) = (record.request_id, record.at) {
-                            canaries.seen(&request_id, at);
-                        }
-                    }
-                }
-                Err(error) => self.give_up(region, &error),
-            }
-        }
-        if canaries == before {
-            return Ok(());
-        }
-        self.keep(&name, BTreeMap::new(), Mark::Canaries(canaries)).await
-    }
-
-    fn canaries(&self, region: &str) -> Canaries {
-        match self.state().trail.marks.get(&canaries_of(region)) {
-            Some(Mark::Canaries(canaries)) => canaries.clone(),
-            _ => Canaries::default(),
-        }
-    }
-
     /// What the records say by now. It takes a moment where there are many: not on a thread that others wait for.
     async fn analysis(&self) -> Analysis {
         let (records, question) = (self.state().trail.records.clone(), self.question.clone());
@@ -411,7 +412,7 @@ impl<'a> Search<'a> {
         self.read_devices(&mut found).await;
         self.read_started(&mut found).await;
         self.read_metadata(&mut found).await;
-        let State { trail, short, unread, not_known, room } =
+        let State { trail, short, unread, not_known, room, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let short = short || left_out || room.left.lost;
         found.not_known.extend(unread.iter().map(|(region, why)| format!("{region} could not be searched: {why}")));
@@ -431,10 +432,7 @@ impl<'a> Search<'a> {
         let before = self.incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
         let before: BTreeMap<&str, &Watched> = before.map(|region| (region.region.as_str(), region)).collect();
         let regions = self.regions.iter().map(|region| {
-            let seen = match trail.marks.get(&canaries_of(region)) {
-                Some(Mark::Canaries(canaries)) => canaries.seen_until,
-                _ => None,
-            };
+            let seen = canary::of(&trail, region).seen_until;
             let unread = unread.get(region).cloned().or_else(|| short.then(|| FOLLOWED_SHORT.to_owned()));
             // What was not read through counts only as far as it did before.
             let known = before.get(region.as_str()).and_then(|region| region.covered_until);
@@ -442,6 +440,10 @@ impl<'a> Search<'a> {
             Watched { region: region.clone(), covered_until, unread }
         });
         let mut regions: Vec<Watched> = regions.collect();
+        for region in &self.unwatched {
+            found.not_known.push(format!("{region} was not searched: {UNWATCHED}."));
+            regions.push(Watched { region: region.clone(), covered_until: None, unread: Some(UNWATCHED.to_owned()) });
+        }
         if let Some(why) = &self.gap {
             found.not_known.push(format!("Other Regions were not searched: {why}"));
             let region = OTHER_REGIONS.to_owned();

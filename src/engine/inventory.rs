@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use super::{Engine, EngineError};
+use crate::domain::hunt::UNWATCHED;
 use crate::domain::id::AccountId;
 use crate::domain::incident::command::Report;
 use crate::domain::incident::inventory::since;
@@ -57,6 +58,9 @@ impl Engine {
         let users: BTreeSet<String> = reached.into_iter().chain(victim).map(str::to_owned).chain(owners).collect();
         let look = Look { regions: &searched.regions, since, users: &users };
         let mut stock = self.ports.cloud.stock(account, look).await?;
+        for region in &searched.unwatched {
+            stock.gap(region, &[], UNWATCHED.to_owned());
+        }
         if let Some(why) = searched.gap {
             stock.gap("other Regions", &[], why);
         }

@@ -1,6 +1,7 @@
 //! The event history of AWS, a page at a time, and where what was read of it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -48,6 +49,8 @@ pub struct PageRead {
 pub struct Searched {
     /// The Regions, the one of IAM first.
     pub regions: Vec<String>,
+    /// Regions that are enabled and that `irp.toml` leaves out.
+    pub unwatched: Vec<String>,
     /// Why there can be others, as the end of a sentence.
     pub gap: Option<String>,
 }
@@ -75,6 +78,10 @@ pub struct Trail {
     pub marks: BTreeMap<String, Mark>,
 }
 
+/// How long one process has an account's event history for itself without a word. Shorter than
+/// [`super::TAKEOVER_AFTER`]: whoever takes over a dead process's work finds its lease ended.
+pub const SEARCH_LEASE: Duration = Duration::from_secs(12);
+
 /// Where a search keeps what it has read, so that a crash costs it one page.
 #[async_trait]
 pub trait TrailStore: Send + Sync {
@@ -91,4 +98,12 @@ pub trait TrailStore: Send + Sync {
         gone: &BTreeSet<String>,
         marks: &[(&str, &Mark)],
     ) -> Result<(), StoreError>;
+
+    /// Makes `holder` the only process that searches this account's event history, for [`SEARCH_LEASE`]; again by the same
+    /// holder to go on. AWS counts lookups by account and Region: two processes would each keep to its pace and together
+    /// be too fast. `false` when another is at it.
+    async fn lease_history(&self, account: &AccountId, holder: &str) -> Result<bool, StoreError>;
+
+    /// Ends a lease of this holder's.
+    async fn release_history(&self, account: &AccountId, holder: &str) -> Result<(), StoreError>;
 }

@@ -1,7 +1,7 @@
 //! The card of the search through the trail: what the attacker reached, and what of theirs is left.
 
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
-use crate::domain::hunt::{Hunted, Proved, Reached, Trace};
+use crate::domain::hunt::{Hunted, Proved, Reached, SoFar, Trace};
 use crate::domain::incident::overruling::Overruled;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::{hunting, logs};
@@ -16,11 +16,16 @@ const SHOWN_MAX: usize = 8;
 /// Longest line of a list: with the number of them it keeps a section under what Slack takes.
 const LINE_CHARS_MAX: usize = 340;
 
-/// The card; absent until a search has come to its end.
+/// The card; absent until a search has shown something, come to its end or taken long.
 pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
-    let (found, _) = incident.hunted.as_ref()?;
     let mut blocks = vec![header(":mag: Hunt: what the attacker reached and left behind")];
     blocks.extend(assumed(incident).map(|line| section(&line)));
+    let going_on = incident.hunting.as_ref().filter(|_| incident.is_open());
+    blocks.extend(going_on.map(|so_far| section(&under_way(so_far))));
+    let Some((found, _)) = &incident.hunted else {
+        let text = format!("{} hunt: {}", incident.id, plainly(going_on?));
+        return Some(Message { text: summary(&text), blocks });
+    };
     let reached: Vec<&Reached> = found.credentials.iter().filter(|reached| reached.how.is_some()).collect();
     blocks.push(section(&match reached.len() {
         0 => "*Reached:* no other credential, as far as the trail shows.".to_owned(),
@@ -85,6 +90,22 @@ fn assumed(incident: &Incident) -> Option<String> {
         ":warning: *Assumed:* no access key is known, so all that {who} did {what}{since} counts as the attacker's, but \
          for what came from where the owner had long worked. What was somebody else, say below."
     ))
+}
+
+/// How far the search is that is under way.
+fn under_way(so_far: &SoFar) -> String {
+    let newest = so_far.newest_at.map(|at| format!(", the newest of {}", time(at))).unwrap_or_default();
+    format!(
+        ":hourglass_flowing_sand: *Under way* since {}: {}{newest}. What it finds is here and among the steps of containment \
+         before it is at its end.",
+        time(so_far.began_at),
+        plainly(so_far)
+    )
+}
+
+fn plainly(so_far: &SoFar) -> String {
+    let SoFar { regions_done, regions, questions_left, events_read, .. } = so_far;
+    format!("{regions_done} of {regions} Region(s) done, {questions_left} question(s) left, {events_read} events read")
 }
 
 /// In a few words, for the announcement; absent until a search has come to its end.
@@ -182,6 +203,8 @@ fn how_far(incident: &Incident, found: &Hunted, policy: &Policy) -> String {
     let regions = incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
     let (read, unread): (Vec<_>, Vec<_>) = regions.partition(|region| region.unread.is_none());
     let (read, all) = (read.len(), read.len() + unread.len());
+    let searched =
+        if all == 0 { "no search at its end yet".to_owned() } else { format!("{read} of {all} Region(s) searched") };
     let only = if all == 1 { " (name the account's other Regions in irp.toml)" } else { "" };
     let unread: Vec<String> = unread.iter().map(|region| code(&region.region)).collect();
     let unread = if unread.is_empty() { String::new() } else { format!(", not {}", unread.join(", ")) };
@@ -193,7 +216,7 @@ fn how_far(incident: &Incident, found: &Hunted, policy: &Policy) -> String {
     };
     let newest = found.newest_at.map(|at| format!(", the newest of {}", time(at))).unwrap_or_default();
     format!(
-        "{read} of {all} Region(s) searched{unread}{only} · {} events read{newest} · {} · a call \
+        "{searched}{unread}{only} · {} events read{newest} · {} · a call \
          shows up to 15 minutes late{since}",
         found.events_read,
         lacks(incident, policy)

@@ -1,6 +1,7 @@
 //! Short posts in the thread for what has changed: an edited card notifies nobody.
 
 use std::collections::BTreeSet;
+use std::mem::discriminant;
 
 use super::blocks::{code, escape, section, summary, time};
 use super::{Card, To, hunt, inventory};
@@ -12,7 +13,7 @@ use crate::domain::id::RequestId;
 use crate::domain::incident::eradication::removals;
 use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::together::{digest, together};
+use crate::domain::incident::together::digest;
 use crate::domain::incident::verdict::Verdict;
 use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
@@ -36,7 +37,7 @@ pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
                 Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
-                event => note(incident, event),
+                event => with_it(incident, records, i).and_then(|more| note(incident, event, more)),
             };
             let text = summary(&said?);
             let message = Message { blocks: vec![section(&text)], text };
@@ -45,31 +46,58 @@ pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
         .collect()
 }
 
-fn note(incident: &Incident, event: &Event) -> Option<String> {
+/// How many records of the same press follow, about requests that were asked for together; `None` for one that another
+/// has spoken for. A press can be about some of them only, so that it is not the first of all who speaks.
+fn with_it(incident: &Incident, records: &[Record], i: usize) -> Option<usize> {
+    let Record { at, event, .. } = &records[i];
+    let Some(burst) = burst(incident, event) else { return Some(0) };
+    let fellow = |other: &&Record| {
+        other.at == *at
+            && discriminant(&other.event) == discriminant(event)
+            && self::burst(incident, &other.event) == Some(burst)
+    };
+    match records[..i].last().filter(fellow) {
+        Some(_) => None,
+        None => Some(records[i + 1..].iter().take_while(fellow).count()),
+    }
+}
+
+/// What the request of a decision was asked for together with.
+fn burst(incident: &Incident, event: &Event) -> Option<RequestId> {
+    let (Event::ApprovalRequested { request, .. }
+    | Event::ApprovalGiven { request, .. }
+    | Event::ApprovalRetracted { request, .. }
+    | Event::RequestDenied { request, .. }
+    | Event::RequestWithdrawn { request, .. }
+    | Event::RequestCancelled { request, .. }
+    | Event::RequestSuperseded { request, .. }
+    | Event::RequestExpired { request }
+    | Event::GlassBroken { request, .. }
+    | Event::GlassRatified { request, .. }
+    | Event::GlassContested { request, .. }) = event
+    else {
+        return None;
+    };
+    incident.requests.get(request)?.burst
+}
+
+fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
     let title = |request: &RequestId| {
         let title = incident.requests.get(request).map(|r| r.plan.action.title()).unwrap_or_default();
         format!("{request}: {}", escape(&title))
     };
-    let fellows =
-        |request: &RequestId| incident.requests.get(request).map_or(1, |found| together(incident, found).len());
-    let all = |request: &RequestId| match fellows(request) {
-        1 => title(request),
-        several => format!("{} and {} more that go with it", title(request), several - 1),
+    let all = |request: &RequestId| match more {
+        0 => title(request),
+        more => format!("{} and {more} more that go with it", title(request)),
     };
     Some(match event {
-        // The first of those that were asked for together speaks for all.
-        Event::ApprovalRequested { request, burst: Some(first), .. } if request != first => return None,
         Event::ApprovalRequested { request, by, asked, .. } => {
             let mut people: Vec<String> = asked.iter().take(ASKED_MAX).map(|PersonId(user)| mention(user)).collect();
             if asked.len() > ASKED_MAX {
                 people.push(format!("and {} more", asked.len() - ASKED_MAX));
             }
-            let (digest, others) = match incident.requests.get(request) {
-                Some(found) => (digest(incident, found), fellows(request) - 1),
-                None => return None,
-            };
-            let others =
-                if others == 0 { String::new() } else { format!(" and {others} more, as one thing to decide on") };
+            let digest = digest(incident, incident.requests.get(request)?);
+            let others = if more == 0 { String::new() } else { format!(" and {more} more, as one thing to decide on") };
             format!(
                 ":hourglass_flowing_sand: {} asks for {}{others} (digest {}).\nOne of these has to decide on its card: {}",
                 mention(by),
@@ -77,19 +105,6 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
                 code(digest.short()),
                 people.join(" ")
             )
-        }
-        Event::ApprovalGiven { request, .. }
-        | Event::ApprovalRetracted { request, .. }
-        | Event::RequestDenied { request, .. }
-        | Event::RequestWithdrawn { request, .. }
-        | Event::RequestSuperseded { request, .. }
-        | Event::RequestExpired { request }
-        | Event::GlassBroken { request, .. }
-        | Event::GlassRatified { request, .. }
-        | Event::GlassContested { request, .. }
-            if !speaks_first(incident, *request) =>
-        {
-            return None;
         }
         Event::ApprovalGiven { request, by, .. } => {
             format!(":white_check_mark: {} approved {}.", mention(by), all(request))
@@ -108,7 +123,10 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             format!(":rotating_light: {} contested {}. {}", mention(by), all(request), escape(reason))
         }
         Event::ContainmentChecked { lost, new_keys, .. } => return alarm(incident, lost, new_keys),
-        Event::ContainmentUnread { unread } => cannot_be_read(incident, unread),
+        Event::ContainmentUnread { unread, keys } => cannot_be_read(incident, unread, keys.as_deref()),
+        Event::RulesChanged { policy_version } => {
+            format!("The rules in irp.toml have changed (version {}).", code(policy_version))
+        }
         Event::RequestDenied { request, by, reason } => {
             format!(":no_entry: {} denied {}. {}", mention(by), all(request), escape(reason))
         }
@@ -125,7 +143,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             why,
             title(request)
         ),
-        Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", title(request)),
+        Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", all(request)),
         Event::VerdictReached { judged } => match &judged.verdict {
             Verdict::Failed { call } => got_through(incident, call),
             Verdict::Unclear { call } => format!(
@@ -221,7 +239,11 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
             format!(":red_circle: Failed: {}. {} Its card has the command to run by hand.", title(request), escape(why))
         }
         Event::ExecutionUnknown { request, why } => {
-            format!(":red_circle: Not known whether it holds: {}. {}", title(request), escape(why))
+            format!(
+                ":grey_question: Not known whether it holds: {}. {} Nothing is repeated; AWS is read again.",
+                title(request),
+                escape(why)
+            )
         }
         Event::CompromiseTimeSet { by, compromised_at, basis } => {
             format!("{} set the likely time of compromise to {}: {}", mention(by), time(*compromised_at), escape(basis))
@@ -249,6 +271,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::Identified { .. }
         | Event::BlastRadiusRead { .. }
         | Event::TrailHunted { .. }
+        | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. }
         | Event::InventoryTaken { .. }
         | Event::LogsSearchAsked { .. }
@@ -257,6 +280,7 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::LogsSearchCancelled { .. }
         | Event::LogsSearchStopped { .. }
         | Event::IdentificationFailed { .. }
+        | Event::LookedAgain { .. }
         | Event::IdentificationAsked { .. }
         | Event::PlanUploaded { .. }
         | Event::PlanNotUploaded { .. }
@@ -264,11 +288,6 @@ fn note(incident: &Incident, event: &Event) -> Option<String> {
         | Event::CallAnswered { .. }
         | Event::AttemptRefused { .. } => return None,
     })
-}
-
-/// Whether a request is the first of those that are decided together.
-fn speaks_first(incident: &Incident, request: RequestId) -> bool {
-    incident.requests.get(&request).is_none_or(|found| found.burst.is_none_or(|first| first == request))
 }
 
 /// Who leads, and those who have asked for or approved what is in place.
@@ -303,13 +322,16 @@ fn got_through(incident: &Incident, call: &Call) -> String {
 }
 
 /// What is no longer known to hold: those who put it in place are called.
-fn cannot_be_read(incident: &Incident, unread: &[Lost]) -> String {
+fn cannot_be_read(incident: &Incident, unread: &[Lost], keys: Option<&str>) -> String {
     let mut call: BTreeSet<String> = incident.lead.iter().map(mention).collect();
     let mut lines = Vec::new();
     for Lost { request, why } in unread {
         let Some(found) = incident.requests.get(request) else { continue };
         call.extend(behind(found));
         lines.push(format!("• {request} {}: {}", escape(&found.plan.action.title()), escape(why)));
+    }
+    if let Some(why) = keys {
+        lines.push(format!("• Whether the user has got new access keys: {}", escape(why)));
     }
     format!(
         ":rotating_light: *The bot cannot see any more whether the containment holds.* {}\n{}\nSomebody may have taken its \

@@ -1,7 +1,7 @@
 //! The card of the proof: what the evidence says about the containment, and what is still to be seen.
 
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
-use crate::domain::hunt::{Call, Watched};
+use crate::domain::hunt::{Call, UNWATCHED, Watched};
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::state::{Incident, Watch};
 use crate::domain::incident::steps::contained;
@@ -79,16 +79,33 @@ pub fn in_words(incident: &Incident, playbook: &Playbook) -> String {
         }
         Some(Verdict::Attempted) => format!(
             "*Attempted, and blocked.* The attacker has tried since and was denied. Verified after {minutes} minutes in \
-             which nothing worked, in every Region."
+             which nothing worked, in every Region.{}",
+            unwatched(incident)
         ),
         Some(Verdict::Provisional) => format!(
             "*Quiet so far.* Verified after {minutes} minutes in which nothing worked, in every Region; the trail is up to \
-             15 minutes behind."
+             15 minutes behind.{}",
+            unwatched(incident)
         ),
         None if contained(incident, playbook) => "*No verdict yet:* the trail is being searched.".to_owned(),
         None => "*No verdict:* containment is not complete. It is judged from the moment that all steps are in force."
             .to_owned(),
     }
+}
+
+/// What keeps it from ever being verified, where Regions are left out.
+fn unwatched(incident: &Incident) -> String {
+    let regions = incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
+    let left_out = regions.filter(|region| region.unread.as_deref() == Some(UNWATCHED));
+    let left_out: Vec<String> = left_out.map(|region| code(&region.region)).collect();
+    if left_out.is_empty() {
+        return String::new();
+    }
+    format!(
+        " *That will not be while nobody looks at {}:* enabled, and left out by `regions` in irp.toml. Name them there, or go \
+         on without proof.",
+        left_out.join(", ")
+    )
 }
 
 /// How much of the quiet is covered, drawn.

@@ -1,7 +1,7 @@
 //! Direct messages that tell people what is done in their name: who finds something there that they did not
 //! do can stop everything with one press.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ use super::{Card, To};
 use crate::domain::approval::{Glass, Request};
 use crate::domain::id::{StepId, UserId};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::together::{digest, together};
+use crate::domain::incident::together::{digest, members};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -21,30 +21,30 @@ use crate::ports::Message;
 /// Whoever could have decided hears of what was run without them.
 pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
     let mut cards = Vec::new();
-    for request in incident.requests.values().filter(|r| r.burst.is_none_or(|first| first == r.id)) {
-        let several = together(incident, request).len() - 1;
-        let more = if several == 0 { String::new() } else { format!(" and {several} more that go with it") };
-        let title = format!("*{}*{more}", escape(&request.plan.action.title()));
-        let asked = format!("You asked for {title}");
-        cards.push(receipt(incident, request, "asked", &request.requested_by, &asked, request.requested_at));
-        for approval in &request.approvals {
-            // Each time anew: a yes after one that was taken back is news.
-            let slot = format!("approved:{}:{}", approval.user, approval.at.timestamp_millis());
-            cards.push(receipt(
-                incident,
-                request,
-                &slot,
-                &approval.user,
-                &format!("You approved {title}"),
-                approval.at,
-            ));
+    let title = |pressed: &[&Request]| {
+        let more = match pressed.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more that go with it"),
+        };
+        format!("*{}*{more}", escape(&pressed[0].plan.action.title()))
+    };
+    for fellows in bursts(incident) {
+        let first = fellows[0];
+        let asked = format!("You asked for {}", title(&fellows));
+        cards.push(receipt(incident, first, "asked", &first.requested_by, &asked, first.requested_at));
+        // Each time anew: a yes after one that was taken back is news.
+        for ((user, at), pressed) in presses(&fellows, |r| r.approvals.iter().map(|a| (&a.user, a.at)).collect()) {
+            let slot = format!("approved:{user}:{}", at.timestamp_millis());
+            let said = format!("You approved {}", title(&pressed));
+            cards.push(receipt(incident, pressed[0], &slot, user, &said, at));
         }
-        if let Some(glass) = &request.glass {
-            let alone = format!("You broke the glass for {title}");
-            cards.push(receipt(incident, request, "alone", &glass.user, &alone, glass.at));
-            let told = request.asked.iter().map(|person| &person.0).chain(&policy.escalation);
+        for ((user, at), pressed) in presses(&fellows, |r| r.glass.iter().map(|g| (&g.user, g.at)).collect()) {
+            let alone = format!("You broke the glass for {}", title(&pressed));
+            cards.push(receipt(incident, pressed[0], "alone", user, &alone, at));
+            let Some(glass) = &pressed[0].glass else { continue };
+            let told = pressed[0].asked.iter().map(|person| &person.0).chain(&policy.escalation);
             let told: BTreeSet<&UserId> = told.filter(|user| policy.person(user) != glass.person).collect();
-            cards.extend(told.into_iter().map(|user| told_of(request, glass, &title, user)));
+            cards.extend(told.into_iter().map(|user| told_of(pressed[0], glass, &title(&pressed), user)));
         }
     }
     for (step, hand) in &incident.hands {
@@ -56,6 +56,25 @@ pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
         }
     }
     cards
+}
+
+/// All requests: those that were asked for together, together.
+fn bursts(incident: &Incident) -> impl Iterator<Item = Vec<&Request>> {
+    incident.requests.values().filter(|r| r.burst.is_none_or(|first| first == r.id)).map(move |r| members(incident, r))
+}
+
+/// Which of them each person decided on with one press: a press can be about some of them only.
+fn presses<'a>(
+    fellows: &[&'a Request],
+    of: impl Fn(&'a Request) -> Vec<(&'a UserId, DateTime<Utc>)>,
+) -> BTreeMap<(&'a UserId, DateTime<Utc>), Vec<&'a Request>> {
+    let mut presses: BTreeMap<_, Vec<&Request>> = BTreeMap::new();
+    for request in fellows {
+        for press in of(request) {
+            presses.entry(press).or_default().push(request);
+        }
+    }
+    presses
 }
 
 /// To whoever vouches for what AWS does not show. Anybody can take that back.

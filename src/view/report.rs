@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
+use self::shown::shown;
 use super::announcement::phase;
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::event::Event;
@@ -12,6 +13,8 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undone_by;
 use crate::domain::playbook::Playbook;
 use crate::domain::stored::Record;
+
+mod shown;
 
 /// The whole report.
 pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> String {
@@ -48,6 +51,7 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
             out.extend(request.glass.iter().map(broken_glass));
         }
     }
+    out.push_str(&shown(incident, playbook));
     out.push_str("\n## Changes in AWS\n\n");
     if incident.requests.is_empty() {
         out.push_str("None was asked for.\n");
@@ -93,6 +97,12 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
     }
     out.extend(request.glass.iter().map(broken_glass));
     let _ = writeln!(out, "- outcome: {}", text(&state));
+    if let RequestState::Unknown { why, doubt, .. } = &request.state {
+        let last = doubt.last.as_ref().map_or_else(String::new, |(at, shows)| {
+            format!(" AWS was read again {} time(s), last at {}: {}", doubt.looks, moment(*at), text(shows))
+        });
+        let _ = writeln!(out, "- not known: {}{last}", text(why));
+    }
     for (seen, what) in [(&request.lost, "no longer in force"), (&request.unread, "not readable any more")] {
         if let Some((at, why)) = seen {
             let _ = writeln!(out, "- {what} since {}: {}", moment(*at), text(why));

@@ -4,11 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::forms::{answer, commanded};
 use super::{BATCH_MAX, Workers, holding};
 use crate::domain::alert::{Alert, AlertSource, Severity};
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{Digest, RequestState};
 use crate::domain::credential::Subject;
-use crate::domain::id::{IncidentId, UserId};
+use crate::domain::id::{IncidentId, StepId, UserId};
 use crate::domain::incident::command::{Attempt, PersonCommand};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undo_of;
@@ -81,6 +82,13 @@ impl Workers {
                 let refusal = Refusal::HandledTooLate;
                 Err(self.engine.turn_away(click.incident(), &inbound.reply.user, click.attempt(), refusal).await)
             }
+            Act::Submit(submission) if age > ACT_AGE_MAX => Err(match commanded(submission) {
+                Some((id, command)) => {
+                    let refusal = Refusal::HandledTooLate;
+                    self.engine.turn_away(id, &inbound.reply.user, (&command).into(), refusal).await
+                }
+                None => Refusal::HandledTooLate.into(),
+            }),
             _ if age > ACT_AGE_MAX => Err(Refusal::HandledTooLate.into()),
             _ => self.act(inbound, age).await,
         };
@@ -173,9 +181,9 @@ impl Workers {
             return Err(self.engine.turn_away(id, user, click.attempt(), Refusal::NotItsCard).await);
         }
         Ok(Some(match click {
-            Click::Request { step, .. } => self.request(id, user, step).await?,
+            Click::Request { step, .. } => self.request(inbound, id, step).await?,
             Click::RequestAll { .. } => {
-                let after = self.engine.request_all(id, user).await?;
+                let after = self.engine.request_all(id, user, &press(inbound)).await?;
                 let asked = open_burst(&after).map_or(1, |members| members.len());
                 let left_out: Vec<String> =
                     self.engine.left_out(&after).iter().map(|step| format!("\n• {}", escape(&step.title))).collect();
@@ -207,7 +215,7 @@ impl Workers {
             }
             Click::Undo { step, .. } => {
                 let undo = undo_of(step).ok_or_else(|| Refusal::NotApplicable("This cannot be undone here.".into()))?;
-                self.request(id, user, &undo).await?
+                self.request(inbound, id, &undo).await?
             }
             Click::Approve { request, digest } => {
                 let command = PersonCommand::Approve { request: *request, digest_shown: digest.clone(), clicked_at };
@@ -281,7 +289,7 @@ impl Workers {
             }
             Click::LookAgain { .. } => {
                 self.engine.act(id, user, PersonCommand::LookAgain).await?;
-                replies::said("Looking again whose credential it is.")
+                replies::said("Looking again whose credential it is, and at what is not known to hold.")
             }
             Click::CompromiseTime { .. } => {
                 self.engine.may_work(id, user, click.attempt()).await?;
@@ -322,13 +330,8 @@ impl Workers {
         }
     }
 
-    async fn request(
-        &self,
-        id: IncidentId,
-        user: &UserId,
-        step: &crate::domain::id::StepId,
-    ) -> Result<Message, EngineError> {
-        let incident = self.engine.request(id, user, step).await?;
+    async fn request(&self, inbound: &Inbound, id: IncidentId, step: &StepId) -> Result<Message, EngineError> {
+        let incident = self.engine.request(id, &inbound.reply.user, step, &press(inbound)).await?;
         let request = incident.requests_for(step).next().map(|r| r.id.to_string()).unwrap_or_default();
         Ok(replies::said(&format!("{request} is recorded in your name. Somebody else has to approve it on its card.")))
     }
@@ -339,70 +342,12 @@ impl Workers {
         user: &UserId,
         submission: &Submission,
     ) -> Result<Option<Message>, EngineError> {
-        Ok(Some(match submission {
-            Submission::Open { subject, source, severity, note } => {
-                self.open(inbound, user, subject.clone(), source, *severity, note.clone()).await?
-            }
-            Submission::Deny { request, digest, reason } => {
-                let command =
-                    PersonCommand::Deny { request: *request, digest_shown: digest.clone(), reason: reason.clone() };
-                self.engine.act(request.incident(), user, command).await?;
-                replies::said(&format!("Your denial of {request} is recorded."))
-            }
-            Submission::BreakGlass { request, digest, target, reason } => {
-                let command = PersonCommand::BreakGlass {
-                    request: *request,
-                    digest_shown: digest.clone(),
-                    target: target.clone(),
-                    reason: reason.clone(),
-                };
-                self.engine.act(request.incident(), user, command).await?;
-                replies::said(&format!(
-                    "{request} runs now, on your word alone. Everybody who could have approved it is told."
-                ))
-            }
-            Submission::Contest { request, reason } => {
-                let command = PersonCommand::Contest { request: *request, reason: reason.clone() };
-                self.engine.act(request.incident(), user, command).await?;
-                replies::said(&format!("You contested {request}. Its card has *Ask to undo*, where that is possible."))
-            }
-            Submission::AcceptRisk { incident, shown, reason } => {
-                let command = PersonCommand::AcceptRisk { shown: *shown, reason: reason.clone() };
-                let after = self.engine.act(*incident, user, command).await?;
-                let accepted = after.risk.is_some_and(|risk| risk.accepted_at.is_some());
-                replies::said(if accepted {
-                    "The risk is accepted, in your name and that of another."
-                } else {
-                    "Your acceptance is recorded. It takes a second person, and one of the two has to be an approver."
-                })
-            }
-            Submission::SayDone { incident, step, done } => {
-                let command = PersonCommand::SayDone { step: step.clone(), done: done.clone() };
-                self.engine.act(*incident, user, command).await?;
-                replies::said(
-                    "Your word is recorded. It counts once somebody else has looked and confirmed it on the card.",
-                )
-            }
-            Submission::CompromiseTime { incident, at, basis } => {
-                let command = PersonCommand::SetCompromiseTime { at: *at, basis: basis.clone() };
-                self.engine.act(*incident, user, command).await?;
-                replies::said(&format!("The likely compromise time of {incident} is set."))
-            }
-            Submission::Overrule { incident, word, reason } => {
-                let command = PersonCommand::Overrule { word: word.clone(), reason: reason.clone() };
-                self.engine.act(*incident, user, command).await?;
-                replies::said("It is recorded in your name, and the trail is searched anew with it.")
-            }
-            Submission::NameSubject { incident, user: named } => {
-                self.engine.act(*incident, user, PersonCommand::NameSubject { user: named.clone() }).await?;
-                replies::said(&format!("{} is named in {incident} and cannot decide in it.", mention(named)))
-            }
-            Submission::Close { incident, outcome, note } => {
-                let command = PersonCommand::Close { outcome: *outcome, note: note.clone() };
-                self.engine.act(*incident, user, command).await?;
-                replies::said(&format!("Closed {incident} as *{}*.", outcome.label()))
-            }
-        }))
+        if let Submission::Open { subject, source, severity, note } = submission {
+            return self.open(inbound, user, subject.clone(), source, *severity, note.clone()).await.map(Some);
+        }
+        let Some((id, command)) = commanded(submission) else { return Ok(None) };
+        let after = self.engine.act(id, user, command).await?;
+        Ok(Some(replies::said(&answer(submission, &after))))
     }
 
     async fn open(
@@ -508,6 +453,11 @@ impl Workers {
             _ => Ok(None),
         }
     }
+}
+
+/// Names a press of a button: Slack gives each an address of its own for the answer.
+fn press(inbound: &Inbound) -> String {
+    Digest::of(inbound).to_string()
 }
 
 const fn act_name(act: &Act) -> &'static str {

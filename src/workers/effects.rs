@@ -69,13 +69,23 @@ impl Workers {
     }
 
     /// A search can take minutes, and what it has read is kept page by page: it ends at the shutdown, and whoever
-    /// finds it due next goes on.
+    /// finds it due next goes on. Where another process is at the same account, it stays due.
     async fn hunt(&self, id: IncidentId) -> Result<(), EngineError> {
         let search = async {
             let _permit = self.hunting.acquire().await;
-            Box::pin(self.engine.hunt(id)).await
+            let due = self.engine.hunt_due(id).await?.map(|incident| incident.account());
+            let Some(account) = due else { return Ok(()) };
+            let Some(account) = account else { return Box::pin(self.engine.hunt(id)).await };
+            let (searching, store) = (&self.searching, &*self.store);
+            if !searching.begin(store, &account).await? {
+                return Ok(());
+            }
+            let hold = || searching.hold(store, &account);
+            let outcome = holding(hold, Box::pin(self.engine.hunt(id))).await;
+            searching.end(store, &account).await;
+            outcome
         };
-        self.shutdown.run_until_cancelled(search).await.unwrap_or(Ok(()))
+        self.shutdown.run_until_cancelled(Box::pin(search)).await.unwrap_or(Ok(()))
     }
 
     /// A query can take half an hour, and Athena and the store keep what has come of it: it ends at the shutdown too.

@@ -1,6 +1,8 @@
 //! Approvals under attack: every way around the second person that other tools have had, and what people do
 //! with requests besides saying yes.
 
+use std::time::Duration;
+
 use irp::config::Organisation;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
@@ -11,6 +13,9 @@ use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
 
 const KEY: &str = "Deactivate access key";
 const SESSIONS: &str = "Revoke all sessions minted";
+
+/// After so long it is asked anew who somebody is.
+const ANEW: Duration = Duration::from_millis(5_100);
 
 async fn asked(w: &World) {
     w.incident().await;
@@ -378,6 +383,7 @@ async fn approvers_who_have_left_the_workspace_are_nobody_to_wait_for() {
     let answer = w.click(ANA, KEY, "irp.request").await;
     assert!(answer.contains("Nobody could approve this"), "{answer}");
     w.slack.set_user_flag(CHRIS, UserFlag::Deleted, false);
+    tokio::time::sleep(ANEW).await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
     w.end().await;

@@ -94,7 +94,8 @@ suite! {
     trail: a_page_and_how_far_it_was_read_are_kept_together
         what_makes_room_goes_with_the_page_that_takes_it
         what_is_kept_of_an_event_is_kept_once
-        pages_that_come_at_once_are_all_kept;
+        pages_that_come_at_once_are_all_kept
+        one_process_at_a_time_searches_an_account;
 }
 
 fn at(seconds: i64) -> DateTime<Utc> {

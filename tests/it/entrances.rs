@@ -377,5 +377,9 @@ async fn a_function_runs_the_code_again_that_was_published_before_the_attacker()
     w.carried_out_again("· Put the code of function sync").await;
     assert_eq!(hash("$LATEST").await, hash("1").await);
     assert_eq!(changes(&w), ["UpdateFunctionCode"]);
+    // Asked as far back as the history goes, and not for times that it cannot have.
+    let lookups = w.account.calls().into_iter().filter(|call| call.operation == "LookupEvents");
+    let since = |call: irp_sandbox::aws::CallRecord| call.params.get("StartTime").and_then(|at| at.parse::<f64>().ok());
+    assert!(lookups.filter_map(since).all(|at| at > 1e9));
     w.end().await;
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
+mod followed;
 mod logs;
 mod people;
 mod search;
@@ -69,9 +70,9 @@ async fn contained() -> (World, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_attacker_made_is_found_contained_and_proven_to_be() {
     let (w, made) = contained().await;
-    let card = blocks(&w, HUNT);
+    w.until_card(HUNT, "reached").await;
     for part in [&*made, "CreateAccessKey", "AWS::IAM::User", "`backdoor`", "app-deploy", "GetSessionToken"] {
-        assert!(card.contains(part), "{part}: {card}");
+        w.until(part, |w| blocks(w, HUNT).contains(part)).await;
     }
     let records = w.store.load(ID).await.unwrap();
     let made_by = records.iter().find_map(|record| match &record.event {

@@ -330,18 +330,23 @@ async fn without_regions_in_irp_toml_all_that_are_enabled_are_looked_at() {
     let deny =
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ec2:DescribeRegions","Resource":"*"}}"#;
     w.account.put_role_policy_directly("irp-reader", "deny", Some(deny));
+    w.account.list_regions(Account::regions());
     let asks = cloud(&w, None).await;
-    let Searched { regions, gap } = asks.regions(&account()).await.unwrap();
+    let Searched { regions, gap, .. } = asks.regions(&account()).await.unwrap();
     let gap = gap.expect("it is never silently fewer");
     assert_eq!(regions, [HOME]);
-    assert!(gap.contains("ec2:DescribeRegions") && gap.contains("irp.toml"), "{gap}");
+    assert!(gap.contains("allow ec2:DescribeRegions"), "{gap}");
+    let given = cloud(&w, Some(&["eu-west-1"])).await;
+    let gap = given.regions(&account()).await.unwrap().gap.expect("there can be more than are given");
+    assert!(gap.contains("irp.toml") && gap.contains("allow ec2:DescribeRegions"), "{gap}");
     w.account.put_role_policy_directly("irp-reader", "deny", None);
-    let Searched { regions, gap } = asks.regions(&account()).await.unwrap();
+    let Searched { regions, gap, .. } = asks.regions(&account()).await.unwrap();
     assert_eq!((regions.len(), gap, &*regions[0]), (Account::regions().len(), None, HOME));
     let asked = w.account.count("DescribeRegions");
     assert_eq!(asks.regions(&account()).await.unwrap().regions, regions);
     assert_eq!(w.account.count("DescribeRegions"), asked, "the answer is kept for some minutes");
     let given = cloud(&w, Some(&["eu-west-1"])).await;
-    assert_eq!(given.regions(&account()).await.unwrap().regions, [HOME, "eu-west-1"]);
-    assert_eq!(w.account.count("DescribeRegions"), asked, "what irp.toml says is not asked");
+    let Searched { regions, unwatched, gap } = given.regions(&account()).await.unwrap();
+    assert_eq!((regions, gap), (vec![HOME.to_owned(), "eu-west-1".to_owned()], None));
+    assert_eq!(unwatched, ["eu-central-1", "us-east-2", "us-west-2"], "enabled, and left out");
 }

@@ -83,6 +83,9 @@ impl Caller {
         } else if let Some(outsider) = world.outsiders.get(signed.access_key_id) {
             verify(&outsider.secret)?;
             (Principal::Outsider(outsider.clone()), Policies::default())
+        } else if let Some(key) = world.root_key.as_ref().filter(|key| key.id == signed.access_key_id && key.active) {
+            verify(&key.secret)?;
+            (Principal::Root, Policies::default())
         } else {
             let (user, key) = iam.key(signed.access_key_id).ok_or_else(ApiError::invalid_token)?;
             if token.is_some() {
@@ -122,13 +125,14 @@ impl Caller {
         match &self.principal {
             Principal::User { name, .. } | Principal::Outsider(Outsider { name, .. }) => name,
             Principal::Role { session_name, .. } | Principal::Manager { session_name, .. } => session_name,
+            Principal::Root => "root",
         }
     }
 
     pub(super) fn user_name(&self) -> Option<&str> {
         match &self.principal {
             Principal::User { name, .. } => Some(name),
-            Principal::Role { .. } | Principal::Manager { .. } | Principal::Outsider(_) => None,
+            Principal::Role { .. } | Principal::Manager { .. } | Principal::Outsider(_) | Principal::Root => None,
         }
     }
 
@@ -137,7 +141,7 @@ impl Caller {
         match &self.principal {
             Principal::Outsider(outsider) => outsider.account,
             Principal::Manager { .. } => MANAGEMENT,
-            Principal::User { .. } | Principal::Role { .. } => own,
+            Principal::User { .. } | Principal::Role { .. } | Principal::Root => own,
         }
     }
 
@@ -161,6 +165,7 @@ impl Caller {
                 context.insert("aws:principaltype", "AssumedRole".to_owned());
             }
             Principal::Outsider(_) => _ = context.insert("aws:principaltype", "User".to_owned()),
+            Principal::Root => _ = context.insert("aws:principaltype", "Account".to_owned()),
         }
         if let Some(session) = &self.session {
             context.insert("aws:tokenissuetime", seconds(session.issued_at));
@@ -177,8 +182,8 @@ impl Caller {
 
     /// What the identity policies alone say.
     pub(super) fn identity_decision(&self, action: &str, resource: &str, context: &Context) -> Decision {
-        // What another account allows its own people is not looked at here.
-        if matches!(self.principal, Principal::Outsider(_)) {
+        // What another account allows its own people is not looked at here; what root may do no policy says.
+        if matches!(self.principal, Principal::Outsider(_) | Principal::Root) {
             return Decision::Allow;
         }
         decide_all(&self.policies, action, resource, context)
@@ -195,16 +200,7 @@ impl Caller {
 
     /// What the organization says: every level of it has to allow.
     pub(super) fn guard_decision(&self, action: &str, resource: &str, context: &Context) -> Decision {
-        let mut decision = Decision::Allow;
-        for level in &self.guards {
-            let parsed = level.iter().filter_map(|content| Policy::parse(content, Kind::Identity).ok());
-            match combined(parsed, action, resource, context) {
-                Decision::ExplicitDeny => return Decision::ExplicitDeny,
-                Decision::ImplicitDeny => decision = Decision::ImplicitDeny,
-                Decision::Allow => {}
-            }
-        }
-        decision
+        guarded(&self.guards, action, resource, context)
     }
 
     /// Refuses what the organization, the identity policies and the session policy do not all allow.
@@ -258,10 +254,11 @@ impl Caller {
             }
             Principal::Role { .. } | Principal::Manager { .. } => identity["type"] = json!("AssumedRole"),
             Principal::Outsider(_) => {}
+            Principal::Root => identity["type"] = json!("Root"),
         }
         if let Some(session) = &self.session {
             let issuer = match &self.principal {
-                Principal::User { .. } | Principal::Outsider(_) => json!({}),
+                Principal::User { .. } | Principal::Outsider(_) | Principal::Root => json!({}),
                 Principal::Role { name, id, .. } | Principal::Manager { name, id, .. } => json!({
                     "type": "Role",
                     "principalId": id,
@@ -313,6 +310,10 @@ impl Principal {
                 let arn = format!("arn:aws:iam::{}:user/{}", outsider.account, outsider.name);
                 (arn.clone(), arn, outsider.id.clone())
             }
+            Self::Root => {
+                let arn = format!("arn:aws:iam::{}:root", world.account);
+                (arn.clone(), arn, world.account.to_owned())
+            }
         }
     }
 }
@@ -324,12 +325,26 @@ impl Session {
             Principal::User { name, id } => {
                 iam.users.get(name).filter(|user| user.id == *id).map(|user| iam.policies_of_user(user))
             }
-            Principal::Manager { .. } | Principal::Outsider(_) => None,
+            Principal::Manager { .. } | Principal::Outsider(_) | Principal::Root => None,
             Principal::Role { name, id, .. } => {
                 iam.roles.get(name).filter(|role| role.id == *id).map(|role| iam.policies_of_role(role))
             }
         }
     }
+}
+
+/// One decision from the service control policies of each level: every level has to allow.
+pub(super) fn guarded(levels: &[Vec<String>], action: &str, resource: &str, context: &Context) -> Decision {
+    let mut decision = Decision::Allow;
+    for level in levels {
+        let parsed = level.iter().filter_map(|content| Policy::parse(content, Kind::Identity).ok());
+        match combined(parsed, action, resource, context) {
+            Decision::ExplicitDeny => return Decision::ExplicitDeny,
+            Decision::ImplicitDeny => decision = Decision::ImplicitDeny,
+            Decision::Allow => {}
+        }
+    }
+    decision
 }
 
 /// One decision from all of a principal's policies.

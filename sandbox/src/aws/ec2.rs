@@ -293,7 +293,8 @@ pub(super) fn ago(now: DateTime<Utc>, days: i64) -> DateTime<Utc> {
 fn describe_regions(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let all = call.params.get("AllRegions") == Some("true");
     let asked = call.params.items("RegionName", "");
-    let named = regions::ENABLED.into_iter().map(|name| (name, "opt-in-not-required"));
+    let enabled = call.world.enabled.clone();
+    let named = enabled.iter().map(|name| (*name, "opt-in-not-required"));
     let others = regions::NOT_OPTED_IN.into_iter().filter(|_| all).map(|name| (name, "not-opted-in"));
     let known: Vec<(&str, &str)> = named.chain(others).collect();
     if let Some(unknown) = asked.iter().find(|name| !known.iter().any(|(region, _)| region == *name)) {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::iam::held::LoginProfile;
 use super::iam::trust;
 use super::ids::{self, Entropy};
-use super::state::{Outsider, Principal, Session};
+use super::state::{AccessKey, Outsider, Principal, Session};
 use super::trail::Entry;
 use super::{Account, KeyPair, ec2, lambda, regions};
 
@@ -51,9 +51,23 @@ impl Account {
         KeyPair { access_key_id, secret_access_key, session_token: None }
     }
 
+    /// Gives the root user an access key, as nobody should.
+    pub fn give_root_key_directly(&self) -> KeyPair {
+        let key = AccessKey::new(self.id, self.world().clock.now());
+        let pair =
+            KeyPair { access_key_id: key.id.clone(), secret_access_key: key.secret.clone(), session_token: None };
+        self.world().root_key = Some(key);
+        pair
+    }
+
     /// Regions that can be used without opting in.
     pub fn regions() -> &'static [&'static str] {
         &regions::ENABLED
+    }
+
+    /// Has EC2 name only these as the account's Regions, as in a smaller partition. What is in others stays within reach.
+    pub fn list_regions(&self, names: &[&'static str]) {
+        self.world().enabled = names.to_vec();
     }
 
     /// Replaces a role's trust policy, outside the journal and the trail.

@@ -78,7 +78,7 @@ impl Organizations {
     /// roles and other accounts' people are not bound.
     pub(super) fn guards(&self, principal: &Principal) -> Vec<Vec<String>> {
         let bound = match principal {
-            Principal::User { .. } => true,
+            Principal::User { .. } | Principal::Root => true,
             Principal::Role { name, .. } => !name.starts_with("AWSServiceRoleFor"),
             Principal::Manager { .. } | Principal::Outsider(_) => false,
         };

@@ -1,5 +1,7 @@
 //! The way of a call through the account: who calls, may they, do it, write it down, answer.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -33,6 +35,8 @@ pub(super) enum Delivery {
     Withheld,
     /// The connection ends without an answer.
     Dropped,
+    /// It comes so much later.
+    Late(Response, Duration),
 }
 
 /// What an operation's name stands for.
@@ -130,13 +134,15 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
         record(world, &caller, &request, handler, &result, &request_id, now);
     }
     journal(world, &request, Some(&caller), now, outcome);
+    let response = match &result {
+        Ok(reply) => wire::success(protocol, &request.operation, reply, &request_id),
+        Err(error) => wire::failure(protocol, error, &request_id),
+    };
     match fault {
         Some(Fault::HangAfter) => Delivery::Withheld,
         Some(Fault::DropAfter) => Delivery::Dropped,
-        _ => Delivery::Sent(match &result {
-            Ok(reply) => wire::success(protocol, &request.operation, reply, &request_id),
-            Err(error) => wire::failure(protocol, error, &request_id),
-        }),
+        Some(Fault::Late(by)) => Delivery::Late(response, by),
+        _ => Delivery::Sent(response),
     }
 }
 
@@ -194,9 +200,10 @@ fn perform(
     let is_foreign = match caller.principal {
         Principal::Outsider(_) => true,
         Principal::Manager { .. } => {
-            !matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso)
+            let of_its_own = matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso);
+            !of_its_own && request.operation != "SimulatePrincipalPolicy"
         }
-        Principal::User { .. } | Principal::Role { .. } => false,
+        Principal::User { .. } | Principal::Role { .. } | Principal::Root => false,
     };
     if is_foreign && !comes_in {
         let resource = Resource { arn: "*".to_owned(), label: String::new() };
@@ -284,6 +291,7 @@ fn journal(world: &mut World, request: &Request<'_>, caller: Option<&Caller>, at
         access_key_id: request.signed.access_key_id.to_owned(),
         caller_arn: caller.map(|caller| caller.arn.clone()),
         service: request.service.name().to_owned(),
+        region: request.signed.region.to_owned(),
         operation: request.operation.clone(),
         params: request.input.to_journal(),
         asked: caller.map(|caller| caller.asked.take()).unwrap_or_default(),

@@ -182,6 +182,8 @@ pub(super) enum Principal {
         session_name: String,
     },
     Outsider(Outsider),
+    /// The account's root user: no policy of the account restricts it.
+    Root,
 }
 
 /// A user of another account, with the secret of their key.
@@ -221,6 +223,10 @@ pub(super) struct World {
     pub(super) sessions: BTreeMap<String, Session>,
     /// Roles whose sessions do not end: see [`Account::lasts`](super::Account::lasts).
     pub(super) lasting: BTreeSet<String>,
+    /// The root user's access key, if it has one.
+    pub(super) root_key: Option<AccessKey>,
+    /// Regions that the account can use, as EC2 says.
+    pub(super) enabled: Vec<&'static str>,
     /// People of other accounts, by their key.
     pub(super) outsiders: BTreeMap<String, Outsider>,
     pub(super) trail: Trail,
@@ -253,6 +259,8 @@ impl World {
             propagation: TimeDelta::zero(),
             sessions: BTreeMap::new(),
             lasting: BTreeSet::new(),
+            root_key: None,
+            enabled: super::regions::ENABLED.to_vec(),
             outsiders: BTreeMap::new(),
             trail: Trail::default(),
             deliveries: Vec::new(),

@@ -41,8 +41,11 @@ pub(super) fn operation(name: &str) -> Option<&'static Operation> {
 /// Refuses what temporary credentials cannot do whatever their policies say.
 pub(super) fn refuse_session(caller: &Caller, operation: &str) -> Result<(), ApiError> {
     let barred = match (&caller.session, &caller.principal) {
+        (None, Principal::Root) if operation == "AssumeRole" => {
+            return Err(ApiError::forbidden("AccessDenied", "Roles may not be assumed by root accounts."));
+        }
         (None, _) => false,
-        (Some(_), Principal::User { .. } | Principal::Outsider(_)) => {
+        (Some(_), Principal::User { .. } | Principal::Outsider(_) | Principal::Root) => {
             !matches!(operation, "AssumeRole" | "GetCallerIdentity")
         }
         (Some(_), Principal::Role { .. } | Principal::Manager { .. }) => operation == "GetSessionToken",

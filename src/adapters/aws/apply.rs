@@ -1,10 +1,12 @@
 //! Makes the calls of a warrant. For each warrant a session of its own, whose inline policy allows just
 //! these calls on just these targets, named after the request, with the approver as source identity: AWS
 //! enforces the approval too, and its trail shows who approved. Follows `AssumeRole` in the STS API
-//! reference. One attempt each: what happens after an unclear answer is decided by reading back.
+//! reference. What happens after an unclear answer is decided by reading back, never by a second attempt; only a call that
+//! AWS has turned away as one too many, and so has certainly not done, is made again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -13,13 +15,15 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use backon::{ExponentialBuilder, Retryable};
 use serde_json::json;
 
 use super::fault::{fault, nothing_done, says_missing};
 use super::{AccountClients, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
-use crate::ports::CloudError;
+use crate::domain::incident::execution::call_time_max;
+use crate::ports::{CloudError, TOO_LATE, Term};
 
 mod anywhere;
 mod ec2;
@@ -34,14 +38,28 @@ mod watching;
 
 /// The shortest session that STS gives.
 pub(super) const SESSION_S: i32 = 900;
+/// The code of an answer to a call that AWS has certainly not taken, and might take later.
+const NOT_TAKEN: &str = "NotTaken";
+/// Waits before such a call is made again, longer and longer, each cut at random so that not all come back at once.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// So long before the time for the calls is up no call is made again: it would have no time to be answered.
+const LAST_TRY_BEFORE_END: Duration = Duration::from_secs(2);
+/// For a function's code on its way to AWS.
+const UPLOAD_TIME_MAX: Duration = Duration::from_mins(1);
 
 pub(super) async fn apply(
     base: &SdkConfig,
     account: &AccountClients,
     endpoint: Option<&str>,
     warrant: &Warrant,
+    term: &Term<'_>,
 ) -> CallAnswer {
-    let config = match session(base, account, warrant).await {
+    let time = call_time_max(warrant.calls()).to_std().unwrap_or_default();
+    let last_try_at = Instant::now() + time.saturating_sub(LAST_TRY_BEFORE_END);
+    // A session changes nothing: it is asked for again whatever the reason was, if that can help.
+    let asked = (|| Box::pin(session(base, account, warrant))).retry(waits());
+    let config = match asked.when(|error| error.can_retry() && Instant::now() < last_try_at).await {
         Ok(config) => config,
         // No call has gone out: whatever the reason, nothing was changed.
         Err(error) => {
@@ -51,18 +69,24 @@ pub(super) async fn apply(
             };
         }
     };
-    let clients = Clients { config, account, endpoint, region: warrant.region(), made: OnceLock::new() };
+    let clients = Clients { config, account, endpoint, region: warrant.region(), term, made: OnceLock::new() };
     for (done, call) in warrant.calls().iter().enumerate() {
-        let answer = clients.make(call).await;
+        let answer = clients.make_until(call, last_try_at).await;
         // What was to go and is not there is gone: another removal of the same decision has taken it along.
         let gone = matches!(&answer, CallAnswer::Refused { code, .. } if says_missing(code) && call.removes());
         if gone || answer == CallAnswer::Accepted {
             continue;
         }
         return match answer {
+            CallAnswer::Partly { message } if done > 0 => {
+                CallAnswer::Partly { message: format!("{done} call(s) were accepted, then: {message}") }
+            }
+            CallAnswer::NotSent { message } if done > 0 => CallAnswer::Partly {
+                message: format!("{done} call(s) were accepted, then {} was not sent: {message}", call.iam_action()),
+            },
             CallAnswer::Refused { code, message } if done > 0 => {
                 let advice = advice(&code).map(|advice| format!(" {advice}")).unwrap_or_default();
-                CallAnswer::Unclear {
+                CallAnswer::Partly {
                     message: format!(
                         "{done} call(s) were accepted, then {} was refused: {code}: {message}{advice}",
                         call.iam_action()
@@ -78,6 +102,10 @@ pub(super) async fn apply(
     CallAnswer::Accepted
 }
 
+fn waits() -> ExponentialBuilder {
+    ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_delay(WAIT_MAX).with_jitter().without_max_times()
+}
+
 /// One session's clients, for each service that the catalogue changes: made for the calls that need them.
 struct Clients<'a> {
     config: SdkConfig,
@@ -85,12 +113,32 @@ struct Clients<'a> {
     account: &'a AccountClients,
     endpoint: Option<&'a str>,
     region: &'a str,
+    /// How long they may still send something.
+    term: &'a Term<'a>,
     /// The id of the policy that a call has made, for those that follow.
     made: OnceLock<String>,
 }
 
 impl Clients<'_> {
+    /// Makes a call until AWS takes it or says no, and no longer than until then.
+    async fn make_until(&self, call: &ApiCall, last_try_at: Instant) -> CallAnswer {
+        let tries = || async {
+            match Box::pin(self.make(call)).await {
+                CallAnswer::Refused { code, message } if code == NOT_TAKEN => {
+                    Err(CallAnswer::Refused { code, message })
+                }
+                answer => Ok(answer),
+            }
+        };
+        match tries.retry(waits()).when(|_| Instant::now() < last_try_at).await {
+            Ok(answer) | Err(answer) => answer,
+        }
+    }
+
     async fn make(&self, call: &ApiCall) -> CallAnswer {
+        if self.term.is_over() {
+            return too_late();
+        }
         match call.service() {
             "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
             "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
@@ -119,14 +167,23 @@ impl Clients<'_> {
         let version = zip_file.strip_suffix(".zip").and_then(|file| file.rsplit('.').next()).unwrap_or_default();
         let code = super::keep::code_of(self.account, self.endpoint, self.region, (function_name, version)).await;
         match code {
+            // It can be large.
+            Ok(_) if self.term.is_over() => too_late(),
             Ok(zip) => {
-                let lambda = aws_sdk_lambda::Client::new(&self.config);
+                let timeouts =
+                    TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(UPLOAD_TIME_MAX);
+                let config = aws_sdk_lambda::config::Builder::from(&self.config).timeout_config(timeouts.build());
+                let lambda = aws_sdk_lambda::Client::from_conf(config.build());
                 let request = lambda.update_function_code().function_name(function_name).revision_id(revision_id);
-                sent(call, request.zip_file(zip.to_vec().into()).send()).await
+                sent(call, request.zip_file(zip.into()).send()).await
             }
             Err(error) => CallAnswer::Refused { code: "NoCode".into(), message: error.to_string() },
         }
     }
+}
+
+fn too_late() -> CallAnswer {
+    CallAnswer::NotSent { message: TOO_LATE.into() }
 }
 
 /// A call of the catalogue that nothing here makes: a fault of this program, and certainly not done.
@@ -157,7 +214,7 @@ where
     match said {
         CloudError::Refused { code, message, .. } if nothing_done(error) => CallAnswer::Refused { code, message },
         CloudError::Unavailable { message, .. } if nothing_done(error) => {
-            CallAnswer::Refused { code: "NotTaken".into(), message }
+            CallAnswer::Refused { code: NOT_TAKEN.into(), message }
         }
         said => CallAnswer::Unclear { message: said.to_string() },
     }

@@ -22,33 +22,56 @@ const STANDS_IN: Duration = Duration::from_hours(1);
 pub(super) struct Enabled(Mutex<Option<(Vec<String>, Instant)>>);
 
 impl AccountClients {
-    /// The Regions that are searched, the one of IAM first, and why there can be others.
+    /// The Regions that are searched, the one of IAM first, those that are enabled and left out, and why there can be others.
     pub(super) async fn searched(&self) -> Searched {
-        if let Some(given) = &self.settings.regions {
-            return Searched { regions: home_first(given.clone()), gap: None };
-        }
+        let enabled = self.enabled_now().await;
+        let Some(given) = &self.settings.regions else {
+            return match enabled {
+                Ok(regions) => Searched { regions, ..Searched::default() },
+                Err((known, error)) => {
+                    let regions = known.unwrap_or_else(|| home_first(Vec::new()));
+                    let gap = format!(
+                        "which Regions are enabled is not known, so only {} can be looked at ({error}): allow \
+                         ec2:DescribeRegions to the reader role",
+                        regions.join(", ")
+                    );
+                    Searched { regions, gap: Some(gap), ..Searched::default() }
+                }
+            };
+        };
+        let regions = home_first(given.clone());
+        let (known, gap) = match enabled {
+            Ok(known) => (known, None),
+            Err((known, error)) => {
+                let gap = format!(
+                    "whether more are enabled than irp.toml names in `regions` is not known ({error}): allow \
+                     ec2:DescribeRegions to the reader role"
+                );
+                (known.unwrap_or_default(), Some(gap))
+            }
+        };
+        let unwatched = known.into_iter().filter(|region| !regions.contains(region)).collect();
+        Searched { regions, unwatched, gap }
+    }
+
+    /// The Regions that are enabled; where EC2 does not say, what it has said before, and why.
+    async fn enabled_now(&self) -> Result<Vec<String>, (Option<Vec<String>>, CloudError)> {
         // Who comes meanwhile waits for the same answer.
         let mut known = self.enabled.0.lock().await;
         if let Some((regions, _)) = known.as_ref().filter(|(_, at)| at.elapsed() < KEPT) {
-            return Searched { regions: regions.clone(), gap: None };
+            return Ok(regions.clone());
         }
         match self.ask_enabled().await {
             Ok(regions) => {
                 *known = Some((regions.clone(), Instant::now()));
-                Searched { regions, gap: None }
+                Ok(regions)
             }
             Err(error) => {
                 let stands_in = known.as_ref().filter(|(_, at)| error.can_retry() && at.elapsed() < STANDS_IN);
-                if let Some((regions, _)) = stands_in {
-                    return Searched { regions: regions.clone(), gap: None };
+                match stands_in {
+                    Some((regions, _)) => Ok(regions.clone()),
+                    None => Err((known.as_ref().map(|(regions, _)| regions.clone()), error)),
                 }
-                let regions = known.as_ref().map_or_else(|| home_first(Vec::new()), |(regions, _)| regions.clone());
-                let gap = format!(
-                    "which Regions are enabled is not known, so only {} can be looked at ({error}): allow \
-                     ec2:DescribeRegions to the reader role, or name the account's `regions` in irp.toml",
-                    regions.join(", ")
-                );
-                Searched { regions, gap: Some(gap) }
             }
         }
     }

@@ -10,7 +10,8 @@ use super::{RedisStore, keys};
 use crate::domain::id::IncidentId;
 use crate::ports::{CARDS_LEASE, CardStore, Posted, Slot, StoreError};
 
-static LEASE: LazyLock<Script> = LazyLock::new(|| {
+/// Takes a lease, or goes on with it.
+pub(super) static LEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
         local lease, holder, seconds = KEYS[1], ARGV[1], ARGV[2]

@@ -1,11 +1,16 @@
-//! Whether the server keeps what it is given.
+//! Whether the server keeps what it is given, and has the same time.
 
 use std::collections::BTreeMap;
 
 use ::redis::{InfoDict, RedisError, cmd};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::link::Link;
-use crate::ports::StoreError;
+use crate::adapters::clock::SystemClock;
+use crate::ports::{Clock as _, StoreError};
+
+/// By how much clocks may differ.
+const CLOCKS_APART_MAX: TimeDelta = TimeDelta::seconds(2);
 
 /// See [`crate::ports::Store::durability_faults`]. Managed services forbid `CONFIG` and may forbid
 /// `INFO`: what could not be asked is said, and is not taken for safe.
@@ -30,7 +35,31 @@ pub(super) async fn faults(link: &Link) -> Result<Vec<String>, StoreError> {
         check("aof_last_write_status", said("aof_last_write_status"), "ok", "its disk does not take what is written");
         faults.extend(sync_fault(link).await?);
     }
+    faults.extend(clock_fault(link).await?);
     Ok(faults)
+}
+
+/// Every replica keeps the time limits of approvals by its own clock: they have to agree, and the server that all of them
+/// share is what they can be measured against.
+async fn clock_fault(link: &Link) -> Result<Option<String>, StoreError> {
+    let asked_at = SystemClock.now();
+    let answer = unless_refused(cmd("TIME").query_async::<(i64, i64)>(&mut link.clone()).await)?;
+    let Some(there) = answer.and_then(|(seconds, _)| DateTime::from_timestamp(seconds, 0)) else {
+        return Ok(Some("Redis does not allow TIME: whether the clocks agree could not be checked.".to_owned()));
+    };
+    Ok(apart(there, asked_at, SystemClock.now()))
+}
+
+/// The server's time lies between question and answer, give or take what is allowed.
+fn apart(there: DateTime<Utc>, asked_at: DateTime<Utc>, answered_at: DateTime<Utc>) -> Option<String> {
+    let (off, word) = if there < asked_at { (asked_at - there, "ahead of") } else { (there - answered_at, "behind") };
+    (off > CLOCKS_APART_MAX).then(|| {
+        format!(
+            "This machine's clock is {} s {word} Redis's: the time limits of approvals would be kept wrongly. Have both set \
+             their clocks by NTP.",
+            off.num_seconds()
+        )
+    })
 }
 
 async fn sync_fault(link: &Link) -> Result<Option<String>, StoreError> {
@@ -56,5 +85,19 @@ fn unless_refused<T>(answer: Result<T, RedisError>) -> Result<Option<T>, StoreEr
         Ok(answer) => Ok(Some(answer)),
         Err(error) if matches!(error.code(), Some("NOPERM" | "ERR")) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_differs_is_named_with_its_direction() {
+        let at = |seconds: i64| DateTime::from_timestamp(1_000 + seconds, 0).unwrap();
+        assert_eq!(apart(at(0), at(0), at(3)), None);
+        assert_eq!(apart(at(5), at(0), at(3)), None);
+        assert!(apart(at(0), at(90), at(91)).unwrap().contains("90 s ahead of"));
+        assert!(apart(at(90), at(0), at(1)).unwrap().contains("89 s behind"));
     }
 }

@@ -10,6 +10,7 @@
 //! | `irp:v1:{p3}:carding:INC-3` | string | who brings its messages in line; gone after 8 s of silence |
 //! | `irp:v1:{p3}:trail:INC-3` | hash | event id to what is kept of its record; gone a month after the last page |
 //! | `irp:v1:{p3}:marks:INC-3` | hash | question, or Region, to how far its trail has been read, as JSON; likewise |
+//! | `irp:v1:{index}:searching:111122223333` | string | which process searches the account's event history; gone after 12 s of silence |
 //! | `irp:v1:{index}:claimed` | sorted set | correlation key by the number of its incident |
 //! | `irp:v1:{index}:last` | integer | the last incident number handed out |
 //! | `irp:v1:{index}:open` | sorted set | numbers of incidents claimed and not retired, by themselves |
@@ -18,7 +19,7 @@
 //!
 //! An incident belongs to partition number modulo 16, which can only change with the version.
 
-use crate::domain::id::IncidentId;
+use crate::domain::id::{AccountId, IncidentId};
 use crate::ports::{Lane, Work};
 
 /// How many partitions incidents are spread over.
@@ -78,6 +79,11 @@ pub(super) fn trail(id: IncidentId) -> String {
 /// How far searches have read.
 pub(super) fn marks(id: IncidentId) -> String {
     format!("irp:v1:{{p{}}}:marks:{id}", partition(id))
+}
+
+/// Who searches an account's event history.
+pub(super) fn searching(account: &AccountId) -> String {
+    format!("irp:v1:{{index}}:searching:{account}")
 }
 
 /// The deliveries of a lane.

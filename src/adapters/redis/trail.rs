@@ -1,18 +1,30 @@
 //! What is kept of searches through the trail.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use ::redis::pipe;
+use ::redis::{Script, pipe};
 use async_trait::async_trait;
 
+use super::cards::LEASE;
 use super::{RedisStore, keys};
 use crate::domain::hunt::cover::Mark;
-use crate::domain::id::IncidentId;
-use crate::ports::{StoreError, Trail, TrailStore};
+use crate::domain::id::{AccountId, IncidentId};
+use crate::ports::{SEARCH_LEASE, StoreError, Trail, TrailStore};
 
 /// After so long without a page it is forgotten: the incident's log has what came of it.
 const KEPT_FOR: Duration = Duration::from_hours(30 * 24);
+
+static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        if redis.call('GET', KEYS[1]) == ARGV[1] then
+            redis.call('DEL', KEYS[1])
+        end
+        ",
+    )
+});
 
 #[async_trait]
 impl TrailStore for RedisStore {
@@ -53,6 +65,18 @@ impl TrailStore for RedisStore {
             keep.cmd("EXPIRE").arg(key).arg(KEPT_FOR.as_secs());
         }
         Ok(keep.exec_async(&mut self.server.link.clone()).await?)
+    }
+
+    async fn lease_history(&self, account: &AccountId, holder: &str) -> Result<bool, StoreError> {
+        let mut lease = LEASE.key(keys::searching(account));
+        lease.arg(holder).arg(SEARCH_LEASE.as_secs());
+        Ok(lease.invoke_async(&mut self.server.link.clone()).await?)
+    }
+
+    async fn release_history(&self, account: &AccountId, holder: &str) -> Result<(), StoreError> {
+        let mut release = RELEASE.key(keys::searching(account));
+        release.arg(holder);
+        Ok(release.invoke_async(&mut self.server.link.clone()).await?)
     }
 }
 

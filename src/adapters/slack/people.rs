@@ -1,4 +1,4 @@
-//! Who people are, from `users.info`, asked anew each time. Follows Slack's “User type” reference.
+//! Who people are, from `users.info`. Follows Slack's “User type” reference.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -12,6 +12,11 @@ use crate::domain::id::{GroupId, UserId};
 use crate::domain::policy::Standing;
 use crate::ports::{ChatError, Directory};
 
+/// How old the word about somebody who clicks may be: Slack takes about a hundred questions a minute, and whoever clicks
+/// without end must not use them up for the others.
+const STANDING_FRESH_FOR: Duration = Duration::from_secs(5);
+/// Words of this age are thrown away once there are so many.
+const STANDINGS_MAX: usize = 1_000;
 /// How old the members of a group may be.
 const MEMBERS_FRESH_FOR: Duration = Duration::from_secs(45);
 
@@ -25,12 +30,21 @@ pub(super) struct Home {
 #[async_trait]
 impl Directory for SlackChat {
     async fn standing(&self, user: &UserId) -> Result<Standing, ChatError> {
-        let home = self.home().await?;
-        match self.get("users.info", &[("user", user.as_str())]).await {
-            Ok(answer) => Ok(standing(&answer["user"], home)),
-            Err(ChatError::Refused(code)) if code.starts_with("user_not") => Ok(Standing::Unknown),
-            Err(error) => Err(error),
+        let known = self.standings.lock().unwrap_or_else(PoisonError::into_inner).get(user).copied();
+        match known.filter(|(read_at, _)| read_at.elapsed() < STANDING_FRESH_FOR) {
+            Some((_, standing)) => Ok(standing),
+            None => self.standing_now(user).await,
         }
+    }
+
+    async fn standing_now(&self, user: &UserId) -> Result<Standing, ChatError> {
+        let standing = self.read_standing(user).await?;
+        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        if standings.len() >= STANDINGS_MAX {
+            standings.retain(|_, (read_at, _)| read_at.elapsed() < STANDING_FRESH_FOR);
+        }
+        standings.insert(user.clone(), (Instant::now(), standing));
+        Ok(standing)
     }
 
     async fn members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
@@ -46,6 +60,15 @@ impl Directory for SlackChat {
 }
 
 impl SlackChat {
+    async fn read_standing(&self, user: &UserId) -> Result<Standing, ChatError> {
+        let home = self.home().await?;
+        match self.get("users.info", &[("user", user.as_str())]).await {
+            Ok(answer) => Ok(standing(&answer["user"], home)),
+            Err(ChatError::Refused(code)) if code.starts_with("user_not") => Ok(Standing::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn read_members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
         let answer = self.get("usergroups.users.list", &[("usergroup", group.as_str())]).await?;
         let users =

@@ -93,6 +93,20 @@ pub struct Asked<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// Refuses to touch the role that a responder works through, but for taking back what was done to it.
+pub(super) fn check_nobody_locked_out(action: &Action, before: &Observation, policy: &Policy) -> Result<(), Refusal> {
+    let target = before.owner_arn().filter(|arn| arn.contains(":role/") && action.undoes().is_none());
+    let Some((target, person)) = target.and_then(|arn| Some((arn, policy.works_through(arn)?))) else { return Ok(()) };
+    Err(Refusal::Protected(
+        target.to_owned(),
+        format!(
+            "it is the role that {} works through, by irp.toml, and changing it could lock them out in the middle of \
+             this. Have them sign in another way, and do it by hand (IAM console, the role; for its sessions, Revoke sessions).",
+            mention(&person.0)
+        ),
+    ))
+}
+
 impl Plan {
     /// Works an action out against AWS as it is. Refuses what cannot or must not be done.
     pub fn make(action: Action, before: Observation, asked: &Asked<'_>, policy: &Policy) -> Result<Self, Refusal> {
@@ -106,23 +120,13 @@ impl Plan {
             ));
         }
         let others = action.takes_access_from(&before);
-        if let Some(protected) = targets.iter().chain(&others).find(|arn| policy.protected_arns.contains(*arn)) {
+        if let Some(protected) = targets.iter().chain(&others).find(|arn| policy.protects(arn)) {
             return Err(Refusal::Protected(
                 protected.clone(),
                 "the bot, its roles and the principals listed in irp.toml are never contained by the bot. Do it by hand, with somebody beside you.".into(),
             ));
         }
-        let is_role = target.contains(":role/");
-        if let Some(person) = policy.works_through(&target).filter(|_| is_role && action.undoes().is_none()) {
-            return Err(Refusal::Protected(
-                target,
-                format!(
-                    "it is the role that {} works through, by irp.toml, and changing it could lock them out in the middle of \
-                     this. Have them sign in another way, and do it by hand (IAM console, the role; for its sessions, Revoke sessions).",
-                    mention(&person.0)
-                ),
-            ));
-        }
+        check_nobody_locked_out(&action, &before, policy)?;
         Ok(Self {
             schema: PLAN_SCHEMA,
             incident: asked.incident,

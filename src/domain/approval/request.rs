@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Approval, Digest, Glass, Plan, RequestState};
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::policy::PersonId;
+use crate::domain::refusal::{mention, moment};
 
 /// Times of later looks that are kept: the first three and the last.
 const HELD_KEPT: usize = 4;
@@ -70,6 +71,21 @@ impl Request {
     pub fn held(&mut self, at: DateTime<Utc>) {
         self.held_at.truncate(HELD_KEPT - 1);
         self.held_at.push(at);
+    }
+
+    /// Where it stands, and who decided when, for a sentence.
+    pub fn in_words(&self) -> String {
+        let state = self.state.in_words();
+        let approved = self.approvals.last().map(|a| (&a.user, a.at));
+        let alone = self.glass.as_ref().map(|glass| (&glass.user, glass.at));
+        match (&self.state, alone.or(approved)) {
+            (RequestState::Denied { at, .. }, _) => format!("{state} at {}", moment(*at)),
+            (RequestState::Approved { .. }, Some((by, at))) => {
+                format!("approved by {} at {}", mention(by), moment(at))
+            }
+            (_, Some((by, at))) => format!("{state} (approved by {} at {})", mention(by), moment(at)),
+            (_, None) => state,
+        }
     }
 
     /// What a person types to name the target: the key, else the user or role.

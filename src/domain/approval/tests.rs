@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
-use crate::domain::action::DeactivateAccessKey;
+use crate::domain::action::{DeactivateAccessKey, Inverse};
 use crate::domain::id::IncidentId;
 use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::policy::{ActionClass, List, Rules};
@@ -210,6 +210,32 @@ fn protected_principals_are_refused_before_anybody_is_asked() {
 }
 
 #[test]
+fn what_is_protected_is_protected_whatever_its_path() {
+    let arn = |of: &str| format!("arn:aws:iam::111122223333:{of}");
+    let policy = Policy { protected_arns: [arn("role/irp"), arn("user/team/break-glass")].into(), ..policy() };
+    for of in ["role/irp", "role/service/bots/irp", "user/break-glass"] {
+        assert!(policy.protects(&arn(of)), "{of}");
+    }
+    for of in ["role/irp-2", "user/irp", "group/irp", "policy/irp"] {
+        assert!(!policy.protects(&arn(of)), "{of}");
+    }
+    assert!(!policy.protects("arn:aws:iam::999999999999:role/irp"));
+}
+
+#[test]
+fn while_a_group_is_unread_everybody_who_works_through_a_role_may_be_in_it() {
+    let role = "arn:aws:iam::111122223333:role/app";
+    let mut policy = Policy { belongings: [(role.to_owned(), PersonId(user("U7")))].into(), ..policy() };
+    assert_eq!(policy.works_through(role), None, "they are on no list");
+    policy.responders.groups.insert("S1".parse().unwrap());
+    assert!(policy.works_through(role).is_some());
+    policy.members.insert("S1".parse().unwrap(), [].into());
+    assert_eq!(policy.works_through(role), None);
+    policy.members.insert("S1".parse().unwrap(), [user("U7")].into());
+    assert!(policy.works_through(role).is_some());
+}
+
+#[test]
 fn a_digest_changes_with_everything_that_it_binds() {
     let policy = policy();
     let base = plan(&policy, "deploy-bot").unwrap();
@@ -225,6 +251,11 @@ fn a_digest_changes_with_everything_that_it_binds() {
     change(&|p| p.region = "eu-west-1".into());
     change(&|p| p.targets = vec!["arn:aws:iam::111122223333:user/other".into()]);
     change(&|p| p.work.calls.clear());
+    change(&|p| p.work.inverse = Inverse::None("no way back".into()));
+    change(&|p| {
+        let (user_name, access_key_id) = ("deploy-bot".into(), "AKIAI44QH8DHBEXAMPLE".parse().unwrap());
+        p.action = Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id });
+    });
     change(&|p| p.before = Observation::OwnerMissing);
     change(&|p| p.requester = PersonId(user("U2")));
     change(&|p| p.policy_version = "v2".into());

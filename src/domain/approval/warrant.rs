@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::glass::may_break;
+use super::plan::check_nobody_locked_out;
 use super::{Request, RequestState, check_responder, eligible_approver};
 use crate::domain::action::{ApiCall, Powers};
 use crate::domain::id::{AccountId, RequestId, UserId};
@@ -106,7 +107,7 @@ impl Warrant {
 
     fn check_request(request: &Request, policy: &Policy, requester: &Actor, now: DateTime<Utc>) -> Result<(), Refusal> {
         let RequestState::Approved { execute_by } = &request.state else {
-            return Err(Refusal::Decided { request: request.id, how: request.state.in_words() });
+            return Err(Refusal::Decided { request: request.id, how: request.in_words() });
         };
         if now > *execute_by {
             return Err(Refusal::TooLate { request: request.id, at: moment(*execute_by) });
@@ -117,9 +118,11 @@ impl Warrant {
         if request.plan.policy_version != policy.version {
             return Err(Refusal::RulesChanged(request.id));
         }
-        if let Some(target) = request.plan.targets.iter().find(|target| policy.protected_arns.contains(*target)) {
+        if let Some(target) = request.plan.targets.iter().find(|target| policy.protects(target)) {
             return Err(Refusal::Protected(target.clone(), "it has been protected since.".into()));
         }
+        // Groups change without the rules: somebody can have become a responder since.
+        check_nobody_locked_out(&request.plan.action, &request.plan.before, policy)?;
         if requester.person != request.plan.requester {
             return Err(Refusal::Other("The requester is not the one who was recorded.".into()));
         }

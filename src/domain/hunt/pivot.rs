@@ -9,6 +9,8 @@ use super::super::trail::token::{bare_name, role_session};
 
 /// IAM, and STS by its global endpoint, are recorded here only.
 pub const HOME_REGION: &str = "us-east-1";
+/// What the history calls the root user.
+pub const ROOT: &str = "root";
 /// Attributes that are asked about in one Region.
 pub const PIVOTS_MAX: usize = 80;
 
@@ -70,7 +72,8 @@ pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
         add(Pivot::Username(name.clone()), None);
     }
     // Whoever takes a role names it by its ARN, in any Region.
-    for role in analysis.asked.principals.iter().filter(|arn| arn.contains(":role/")) {
+    let asked_for = analysis.asked.principals.iter().filter(|arn| arn.contains(":role/"));
+    for role in asked_for.chain(&analysis.taken_roles) {
         add(Pivot::Resource(role.clone()), None);
     }
     // The history knows a session by its name too, and whoever mints one after the other keeps to one name: hundreds of
@@ -130,6 +133,9 @@ pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
 pub fn name_of(arn: &str) -> Option<&str> {
     if let Some((_, _, session)) = role_session(arn) {
         return Some(session);
+    }
+    if arn.ends_with(":root") {
+        return Some(ROOT);
     }
     arn.contains(":user/").then(|| bare_name(arn))
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Outcome;
-use super::hunting::Sweep;
+use super::hunting::{HalfWay, Sweep};
 use super::logs::LogNews;
 use super::watch::Looked;
 use crate::domain::action::ApiCall;
@@ -23,7 +23,7 @@ pub enum PersonCommand {
     Request {
         /// The steps, in order, each with AWS as it is now.
         parts: Vec<(StepId, Observation)>,
-        /// Fresh randomness.
+        /// Names this press and no other: what it has led to is not asked for again when it is delivered twice.
         nonce: String,
     },
     /// Say yes.
@@ -247,6 +247,8 @@ pub enum Report {
     Identified(Identification),
     /// What it was used for, and the roles it has taken.
     Reached(BlastRadius),
+    /// What a search through the trail has come to before its end.
+    HalfWay(Box<HalfWay>),
     /// What a search through the trail has shown.
     Hunted(Box<Sweep>),
     /// What exists in the account, set against what a search has shown.
@@ -289,7 +291,7 @@ pub enum Report {
         request: RequestId,
         /// What it shows.
         now: Observation,
-        /// No more reads follow: a change that does not show by now has failed.
+        /// No more reads follow for now: of a change that does not show, it is not known whether it was made.
         last: bool,
     },
     /// AWS could not be read after the call, for the last time.

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::command::{Attempt, PersonCommand, Report};
 use super::event::{Event, Outcome};
 use super::evolve::REFUSALS_KEPT;
-use super::execution::{answered, executing, passed, read_back, start};
+use super::execution::{answered, executing, not_readable, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
@@ -47,8 +47,8 @@ pub struct Context<'a> {
 }
 
 /// The first record of an incident.
-pub fn open(id: IncidentId, alert: Alert) -> Event {
-    Event::Opened { id, severity: alert.severity, alert }
+pub fn open(id: IncidentId, alert: Alert, policy: &Policy) -> Event {
+    Event::Opened { id, severity: alert.severity, alert, policy_version: Some(policy.version.clone()) }
 }
 
 /// What a person's command leads to.
@@ -66,6 +66,10 @@ pub fn decide(
     }
     match command {
         PersonCommand::Request { parts, nonce } => {
+            // A process can die after it has written the request down and before it has ticked the press off.
+            if let Some(made) = incident.requests.values().find(|r| r.plan.nonce.starts_with(&nonce)) {
+                return Err(Refusal::Decided { request: made.id, how: made.in_words() });
+            }
             let (mut allowed, mut first_no) = (Vec::new(), None);
             for (step, before) in parts {
                 match may_request(incident, actor, &step, cx) {
@@ -283,7 +287,7 @@ fn not_started<'a>(incident: &'a Incident, request: &Request) -> Result<Vec<&'a 
     match request.state {
         _ if !waiting.is_empty() => Ok(waiting),
         RequestState::Executing(_) => Err(Refusal::UnderWay(request.id)),
-        _ => Err(Refusal::Decided { request: request.id, how: request.state.in_words() }),
+        _ => Err(Refusal::Decided { request: request.id, how: request.in_words() }),
     }
 }
 
@@ -390,7 +394,13 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
                 return Vec::new();
             }
             let new_keys = watch::new_keys(incident, found.keys.iter().map(|key| &key.id));
-            let checked = |new_keys| Event::ContainmentChecked { held: vec![], lost: vec![], new_keys, unread: vec![] };
+            let checked = |new_keys| Event::ContainmentChecked {
+                held: vec![],
+                lost: vec![],
+                new_keys,
+                unread: vec![],
+                keys_unread: None,
+            };
             let checked = (!new_keys.is_empty()).then(|| checked(new_keys));
             checked.into_iter().chain([Event::Identified { found }]).collect()
         }
@@ -398,6 +408,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             let due = reach_at(incident).is_some_and(|at| at <= cx.now);
             if due { vec![Event::BlastRadiusRead { found }] } else { Vec::new() }
         }
+        Report::HalfWay(half_way) => hunting::take_half_way(incident, *half_way, cx),
         Report::Hunted(sweep) => hunting::take(incident, *sweep, cx),
         Report::Inventory(found) => inventory::take(incident, *found, cx),
         Report::Logs { number, news } => logs::take(incident, number, news),
@@ -415,27 +426,25 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             start(incident, request, warranted, &now, replica, cx)
         }
         Report::CallAnswered { request, answer } => match executing(incident, request) {
-            Some(_) => answered(request, answer),
-            None => Vec::new(),
+            Some(execution) if execution.answer.is_none() => answered(request, answer),
+            _ => Vec::new(),
         },
-        Report::ReadBack { request, now, last } => read_back(incident, request, &now, last),
-        Report::NotReadable { request, error } => match executing(incident, request) {
-            Some(_) => vec![Event::ExecutionUnknown { request, why: format!("AWS could not be read back: {error}") }],
-            None => Vec::new(),
-        },
+        Report::ReadBack { request, now, last } => read_back(incident, request, &now, last, cx),
+        Report::NotReadable { request, error } => not_readable(incident, request, &error, cx),
         Report::PlanFile { request, digest, outcome } => whole::uploaded(incident, request, digest, outcome),
+        Report::RulesChanged if !incident.is_open() => Vec::new(),
         Report::RulesChanged => {
             let outdated = |r: &&Request| {
                 matches!(r.state, RequestState::Pending | RequestState::Approved { .. })
                     && r.plan.policy_version != cx.policy.version
             };
             let why = "the rules in irp.toml have changed since it was asked for";
-            incident
-                .requests
-                .values()
-                .filter(outdated)
-                .map(|r| Event::RequestCancelled { request: r.id, why: why.into() })
-                .collect()
+            let version = &cx.policy.version;
+            let other = incident.policy_version.as_ref().is_some_and(|known| known != version);
+            let changed = other.then(|| Event::RulesChanged { policy_version: version.clone() });
+            let ended = incident.requests.values().filter(outdated);
+            let ended = ended.map(|r| Event::RequestCancelled { request: r.id, why: why.into() });
+            changed.into_iter().chain(ended).collect()
         }
         Report::ClockPassed { request } => passed(incident, request, cx),
     }

@@ -11,7 +11,7 @@ use crate::domain::approval::{CallAnswer, Digest, Plan};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::athena::LogQuestion;
-use crate::domain::hunt::{Hunted, Swept};
+use crate::domain::hunt::{Hunted, SoFar, Swept};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::inventory::Inventory;
@@ -36,6 +36,14 @@ pub enum Event {
         alert: Alert,
         /// How bad.
         severity: Severity,
+        /// The rules in force.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy_version: Option<String>,
+    },
+    /// Other rules are in force than before: irp.toml was read anew.
+    RulesChanged {
+        /// Which.
+        policy_version: String,
     },
     /// A delivery about the same credential, or a newer state of the same finding.
     AlertReceived {
@@ -56,6 +64,11 @@ pub enum Event {
     TrailHunted {
         /// What it shows so far.
         found: Box<Hunted>,
+    },
+    /// A search through the trail is under way: said now and then while it takes long.
+    TrailPartlyRead {
+        /// How far it has come.
+        so_far: Box<SoFar>,
     },
     /// A search through the trail has come to its end, whatever it found.
     TrailSwept {
@@ -303,11 +316,18 @@ pub enum Event {
         new_keys: Vec<AccessKeyId>,
         /// What could not be read, a sentence each.
         unread: Vec<String>,
+        /// Why the keys of the user could not be read; absent when they were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys_unread: Option<String>,
     },
-    /// What was put in place could be read before, and now it cannot: whether it holds is not known.
+    /// What was put in place, or the user's keys, could be read before, and now it cannot: whether it holds is not
+    /// known.
     ContainmentUnread {
         /// Which, and why.
         unread: Vec<Lost>,
+        /// Why the user's keys cannot be read; absent when they can, and when this was said before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<String>,
     },
     /// Another request for the same step has taken its place.
     RequestSuperseded {
@@ -442,12 +462,19 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// Whether it holds could not be found out.
+    /// Whether it holds could not be found out. AWS is read again.
     ExecutionUnknown {
         /// What.
         request: RequestId,
         /// Why.
         why: String,
+    },
+    /// It still could not: AWS was read again, and does not show the change.
+    LookedAgain {
+        /// For what.
+        request: RequestId,
+        /// What it shows, or why it could not be read.
+        shows: String,
     },
     /// Somebody tried something and was told no.
     AttemptRefused {

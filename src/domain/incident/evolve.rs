@@ -2,19 +2,21 @@
 
 use chrono::{DateTime, Utc};
 
+use super::doubt;
 use super::event::{Event, Lost};
 use super::hands::Hand;
 use super::inventory::Taken;
-use super::logs;
 use super::overruling::Overruled;
 use super::quiet::{self, Quiet};
 use super::remains::is_by_hand;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
+use super::{hunting, logs};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
+use crate::domain::hunt::Hunted;
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::inventory::Inventory;
 use crate::domain::observation::KeyStatus;
@@ -35,7 +37,7 @@ pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Inciden
 }
 
 fn open(record: &Record) -> Option<Incident> {
-    let Event::Opened { id, alert, severity } = &record.event else { return None };
+    let Event::Opened { id, alert, severity, policy_version } = &record.event else { return None };
     let mut incident = Incident {
         id: *id,
         version: 1,
@@ -56,6 +58,7 @@ fn open(record: &Record) -> Option<Incident> {
         reach_wanted_at: None,
         hunted: None,
         found_new_at: None,
+        hunting: None,
         swept: None,
         inventory: Taken::default(),
         logs: Vec::new(),
@@ -76,6 +79,8 @@ fn open(record: &Record) -> Option<Incident> {
         uploads: [].into(),
         watch: None,
         new_keys: [].into(),
+        keys_unread: None,
+        policy_version: policy_version.clone(),
         inactive_since: [].into(),
         closing: None,
         refused: [].into(),
@@ -95,13 +100,23 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         note_refusal(incident, by, at);
         return;
     }
-    if let Event::ContainmentChecked { held, lost, new_keys, .. } = &record.event {
+    if let Event::ContainmentChecked { held, lost, new_keys, keys_unread, .. } = &record.event {
         note_check(incident, held, lost, new_keys, at);
+        incident.keys_unread.clone_from(keys_unread);
         return;
     }
     if let Event::TrailSwept { swept } = &record.event {
         // That it was looked is no change of the incident.
         incident.swept = Some((swept.clone(), at));
+        incident.hunting = None;
+        return;
+    }
+    if let Event::TrailPartlyRead { so_far } = &record.event {
+        incident.hunting = Some(so_far.clone());
+        return;
+    }
+    if let Event::LookedAgain { request, shows } = &record.event {
+        doubt::note_look(incident, *request, shows, at);
         return;
     }
     if let Event::InventoryTaken { found, .. } = &record.event {
@@ -114,8 +129,11 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::AttemptRefused { .. }
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
+        | Event::LookedAgain { .. }
+        | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. } => {}
-        Event::ContainmentUnread { unread } => {
+        Event::RulesChanged { policy_version } => incident.policy_version = Some(policy_version.clone()),
+        Event::ContainmentUnread { unread, .. } => {
             for Lost { request, why } in unread {
                 if let Some(request) = incident.requests.get_mut(request) {
                     request.unread = Some((at, why.clone()));
@@ -150,6 +168,11 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::TrailHunted { found } => {
             if found.shows_more_than(incident.hunted.as_ref().map(|(before, _)| before)) {
                 incident.found_new_at = Some(at);
+            }
+            let shows_whose = |found: &Hunted| hunting::shows_whose(incident, found);
+            let told = incident.hunted.as_ref().is_some_and(|(before, _)| shows_whose(before));
+            if incident.principal_kind() == PrincipalKind::Unknown && shows_whose(found) && !told {
+                incident.search = wanted(at);
             }
             incident.hunted = Some(((**found).clone(), at));
         }
@@ -207,6 +230,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.inventory.again = true;
             incident.search = wanted(at);
             incident.reach_wanted_at = Some(at);
+            doubt::note_asked(incident, at);
         }
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
             incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
@@ -357,13 +381,15 @@ fn note_refusal(incident: &mut Incident, by: &UserId, at: DateTime<Utc>) {
 
 fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateTime<Utc>) {
     let Some(request) = incident.requests.get_mut(&id) else { return };
-    if !request.state.is_open() {
+    let settles = matches!((&request.state, event), (RequestState::Unknown { .. }, Event::Verified { .. }));
+    if !request.state.is_open() && !settles {
         // Terminal states are never left, whatever the log says later.
         return;
     }
-    let sent = match &request.state {
-        RequestState::Executing(execution) => execution.sent.clone(),
-        _ => Vec::new(),
+    let (sent, called_at) = match &request.state {
+        RequestState::Executing(execution) => (execution.sent.clone(), execution.started_at),
+        RequestState::Unknown { sent, doubt, .. } => (sent.clone(), doubt.called_at),
+        _ => (Vec::new(), at),
     };
     match event {
         Event::ApprovalGiven { by, person, execute_by, .. } => {
@@ -412,9 +438,11 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
                 execution.answer = Some(answer.clone());
             }
         }
-        Event::Verified { .. } => request.state = RequestState::Verified { at, sent },
+        Event::Verified { .. } => request.state = RequestState::Verified { at, called_at, sent },
         Event::ExecutionFailed { why, .. } => request.state = RequestState::Failed { why: why.clone(), sent },
-        Event::ExecutionUnknown { why, .. } => request.state = RequestState::Unknown { why: why.clone(), sent },
+        Event::ExecutionUnknown { why, .. } => {
+            request.state = RequestState::Unknown { why: why.clone(), sent, doubt: doubt::begins(called_at, at) };
+        }
         _ => {}
     }
 }

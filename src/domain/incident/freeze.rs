@@ -4,7 +4,8 @@
 use super::decide::Context;
 use super::event::Event;
 use super::state::Incident;
-use crate::domain::approval::RequestState;
+use super::together::waits;
+use crate::domain::approval::Request;
 use crate::domain::id::RequestId;
 use crate::domain::policy::{Actor, PersonId, Policy, Standing};
 use crate::domain::recusal::recused;
@@ -28,26 +29,28 @@ pub(super) fn check_undisputed(incident: &Incident, actor: &Actor, policy: &Poli
     }
 }
 
-/// The disputed request ends, if it still can; all others stand still. Also while frozen: there can be more
-/// than one whose account is in other hands. Whoever is named needs no right for
-/// this but to be themselves.
+/// What waits in their name ends, this request and every other one: their account may be in other hands. All else stands
+/// still. Also while frozen: there can be more than one whose account is. Whoever is named needs no right for this but
+/// to be themselves.
 pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> Result<Vec<Event>, Refusal> {
     if actor.standing != Standing::Member {
         return Err(Refusal::NotAMember(actor.standing));
     }
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-    let in_their_name = found.plan.requester == actor.person
-        || found.approvals.iter().any(|a| a.person == actor.person)
-        || found.glass.as_ref().is_some_and(|glass| glass.person == actor.person);
-    if !in_their_name {
+    if !in_the_name_of(&actor.person, found) {
         return Err(Refusal::NotInYourName(request));
     }
-    let mut events = vec![Event::Frozen { by: actor.user.clone(), request }];
-    if matches!(found.state, RequestState::Pending | RequestState::Approved { .. }) {
-        let why = format!("{} says that it was not them", mention(&actor.user));
-        events.push(Event::RequestCancelled { request, why });
-    }
-    Ok(events)
+    let why = format!("{} says that {request} was not them", mention(&actor.user));
+    let theirs = incident.requests.values().filter(|r| waits(r) && in_the_name_of(&actor.person, r));
+    let ended = theirs.map(|r| Event::RequestCancelled { request: r.id, why: why.clone() });
+    Ok([Event::Frozen { by: actor.user.clone(), request }].into_iter().chain(ended).collect())
+}
+
+/// Whether somebody has asked for it, has said yes to it or has let it run alone.
+fn in_the_name_of(person: &PersonId, request: &Request) -> bool {
+    request.plan.requester == *person
+        || request.approvals.iter().any(|a| a.person == *person)
+        || request.glass.as_ref().is_some_and(|glass| glass.person == *person)
 }
 
 /// The lead and another approver have to agree, both as they are now. Whoever froze it does not count: the

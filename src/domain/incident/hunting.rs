@@ -7,9 +7,9 @@ use super::event::Event;
 use super::logs;
 use super::state::Incident;
 use super::steps::contained;
-use super::verdict::{Judged, judge};
-use crate::domain::credential::PrincipalKind;
-use crate::domain::hunt::{Call, Hunted, Swept};
+use super::verdict::{Judged, Verdict, judge};
+use crate::domain::credential::{AccessKeyId, PrincipalKind};
+use crate::domain::hunt::{Call, Hunted, Reached, SoFar, Swept};
 use crate::domain::trail::named::Named;
 
 /// How long after something new, and how often until then.
@@ -18,6 +18,9 @@ const CADENCE_MIN: [(i64, i64); 2] = [(30, 1), (2 * 60, 5)];
 const AT_REST: TimeDelta = TimeDelta::minutes(30);
 /// What containment needs is read first; but not for longer than this.
 const AFTER_REACH: TimeDelta = TimeDelta::seconds(30);
+
+/// For so long whose a key is can be found out before it is searched for without that.
+const UNIDENTIFIED_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// A finding comes after the deed. What the credential did longer before it is taken for its owner's, until a responder
 /// sets the time of compromise: without any time, all that it ever did would be the thief's.
@@ -31,24 +34,33 @@ pub fn since(incident: &Incident) -> Option<DateTime<Utc>> {
     stolen_at.or_else(|| incident.first_seen_at().or(opened_at).map(|seen_at| seen_at - SEEN_LATE))
 }
 
-/// Who is taken for stolen when no key is known: the user, in the console and with any key, the session that was named, or
-/// all sessions of the role.
+/// Who is taken for stolen when no key is known: the user, in the console and with any key, root likewise, the session that
+/// was named, or all sessions of the role.
 pub fn assumed(incident: &Incident) -> Option<Named> {
     let found = incident.identification().filter(|_| incident.subject.access_key.is_none())?;
-    let (account, name) = (incident.account()?, found.name.as_deref()?);
-    let arn = match (found.kind, &found.session_name) {
-        (PrincipalKind::IamUser | PrincipalKind::FederatedUser, _) => format!("arn:aws:iam::{account}:user/{name}"),
-        (PrincipalKind::AssumedRole, Some(session)) => {
+    let account = incident.account()?;
+    let (name, session) = (found.name.as_deref(), found.session_name.as_deref());
+    let arn = match (found.kind, name, session) {
+        (PrincipalKind::Root, ..) => format!("arn:aws:iam::{account}:root"),
+        (PrincipalKind::IamUser | PrincipalKind::FederatedUser, Some(name), _) => {
+            format!("arn:aws:iam::{account}:user/{name}")
+        }
+        (kind, Some(name), Some(session)) if is_role(kind) => {
             format!("arn:aws:sts::{account}:assumed-role/{name}/{session}")
         }
-        (PrincipalKind::AssumedRole, None) => format!("arn:aws:iam::{account}:role/{name}"),
+        (kind, Some(name), None) if is_role(kind) => format!("arn:aws:iam::{account}:role/{name}"),
         _ => return None,
     };
     // A session goes by its name; its role's unique id is that of all others too.
-    let is_session = found.kind == PrincipalKind::AssumedRole && found.session_name.is_some();
+    let is_session = is_role(found.kind) && session.is_some();
     let unique_id = found.unique_id.clone().filter(|_| !is_session);
     let named: Option<Named> = found.arn.clone().filter(|_| !is_session).unwrap_or(arn).parse().ok();
     named.map(|named| named.with_unique_id(unique_id))
+}
+
+/// Whether it is known by the sessions of a role.
+pub const fn is_role(kind: PrincipalKind) -> bool {
+    matches!(kind, PrincipalKind::AssumedRole | PrincipalKind::IdentityCenterRole | PrincipalKind::ServiceLinkedRole)
 }
 
 /// Addresses from which an alert has seen the credential used.
@@ -56,19 +68,42 @@ pub fn suspects(incident: &Incident) -> Vec<String> {
     incident.findings.values().filter_map(|finding| finding.remote_address.clone()).collect()
 }
 
-/// Whether what such a principal did can be followed through the trail.
+/// Whether what such a principal was used for is read, and the roles that it has taken: by name.
 pub const fn is_followed(kind: PrincipalKind) -> bool {
     matches!(kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser | PrincipalKind::AssumedRole)
 }
 
-/// When the trail is next searched: once it is known whose credential it is, then every minute in the first half
+/// Whether a search has come across a call of the stolen key, which says whose it is.
+pub(super) fn shows_whose(incident: &Incident, found: &Hunted) -> bool {
+    let key = incident.subject.access_key.as_ref().map(AccessKeyId::as_str);
+    let stolen = |reached: &&Reached| key.is_some() && reached.access_key_id.as_deref() == key;
+    found.credentials.iter().find(stolen).is_some_and(|reached| reached.principal.is_some())
+}
+
+/// From when on there is somebody to search for: a key, whoever's it is, or else whoever is known to have been stolen.
+fn followed_from(incident: &Incident) -> Option<DateTime<Utc>> {
+    let by_key = incident.subject.access_key.is_some() && incident.account().is_some() && !incident.sample;
+    match &incident.identified {
+        Some(identified) => {
+            let can_be_followed = by_key || is_followed(identified.found.kind) || assumed(incident).is_some();
+            can_be_followed.then_some(identified.at)
+        }
+        // Whose a user's own key is, IAM says at once or not at all.
+        None => {
+            let is_session = incident.subject.access_key.as_ref().is_some_and(|key| !key.is_long_term());
+            (by_key && is_session).then_some(incident.opened_at + UNIDENTIFIED_FOR)
+        }
+    }
+}
+
+/// When the trail is next searched: once it is known whose credential it is, or that this cannot be found out yet, then every minute in the first half
 /// hour of the incident and after anything new, and ever more rarely for as long as it is open. A containment is
 /// new too: its proof is waited for. What a responder says is followed at once.
 pub fn due_at(incident: &Incident) -> Option<DateTime<Utc>> {
-    let identified = incident.identified.as_ref().filter(|identified| is_followed(identified.found.kind))?;
+    let from = followed_from(incident)?;
     let Some((swept, swept_at)) = &incident.swept else {
-        let wait = if incident.blast_radius.is_some() { TimeDelta::zero() } else { AFTER_REACH };
-        return Some(identified.at + wait);
+        let is_read = incident.blast_radius.is_some() || !is_followed(incident.principal_kind());
+        return Some(from + if is_read { TimeDelta::zero() } else { AFTER_REACH });
     };
     // What the logs have brought is looked at at once.
     if let Some(read_at) = logs::read_at(incident).filter(|read_at| read_at > swept_at) {
@@ -96,22 +131,63 @@ pub struct Sweep {
     pub calls: Vec<Call>,
 }
 
+/// What a search has come to before its end.
+#[derive(Clone, Debug)]
+pub struct HalfWay {
+    /// What it shows by then; absent while it cannot be told yet whose calls are whose.
+    pub found: Option<Hunted>,
+    /// The attacker's calls, the earliest first.
+    pub calls: Vec<Call>,
+    /// How far it is.
+    pub so_far: SoFar,
+    /// When that was said which it had last heard from responders.
+    pub told_at: Option<DateTime<Utc>>,
+}
+
+/// What follows from it: what is new is there at once, and what got through fails the containment at once. Nothing else
+/// is judged by half a search, and no sweep is counted. Nothing, when another process was faster.
+pub(super) fn take_half_way(incident: &Incident, half_way: HalfWay, cx: Context<'_>) -> Vec<Event> {
+    let HalfWay { found, calls, so_far, told_at } = half_way;
+    if !incident.is_open() || due_at(incident).is_none_or(|due| due > cx.now) {
+        return Vec::new();
+    }
+    // What a responder has said since makes it another question.
+    let (found, calls) = if told_at == incident.told_at { (found, calls) } else { (None, Vec::new()) };
+    let before = incident.hunted.as_ref().map(|(before, _)| before);
+    let found = found.map(|found| found.half_way(before)).filter(|found| found.shows_more_than(before));
+    let failed = contained_since(incident, found.as_ref(), cx).and_then(|since| match judge(since, &calls, &[]) {
+        verdict @ Verdict::Failed { .. } => Some(Judged { verdict, since }),
+        _ => None,
+    });
+    let failed = failed.filter(|judged| incident.verdict.as_ref().is_none_or(|(last, _)| **last != *judged));
+    let found = found.map(|found| Event::TrailHunted { found: Box::new(found) });
+    let failed = failed.map(|judged| Event::VerdictReached { judged: Box::new(judged) });
+    found.into_iter().chain(failed).chain([Event::TrailPartlyRead { so_far: Box::new(so_far) }]).collect()
+}
+
+/// Since when what a search has shown by now is contained; `None` while it is not. What got through does not count here: a
+/// responder can have said since that it was not the attacker's.
+fn contained_since(incident: &Incident, found: Option<&Hunted>, cx: Context<'_>) -> Option<DateTime<Utc>> {
+    let mut after = incident.clone();
+    if let Some(found) = found {
+        after.hunted = Some((found.clone(), cx.now));
+    }
+    after.breach = None;
+    after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook))
+}
+
 /// What follows from a search. Nothing, when another process was faster.
 pub(super) fn take(incident: &Incident, sweep: Sweep, cx: Context<'_>) -> Vec<Event> {
     let Sweep { found, swept, calls } = sweep;
     if !incident.is_open() || due_at(incident).is_none_or(|due| due > cx.now) {
         return Vec::new();
     }
-    let mut after = incident.clone();
-    after.hunted = Some((found.clone(), cx.now));
+    // Containment that is not complete has no verdict.
+    let since = contained_since(incident, Some(&found), cx);
     let news = incident.hunted.as_ref().is_none_or(|(last, _)| !last.says_the_same(&found));
     let mut events: Vec<Event> = news.then(|| Event::TrailHunted { found: Box::new(found) }).into_iter().collect();
     let regions = swept.regions.clone();
     events.push(Event::TrailSwept { swept: Box::new(swept) });
-    // Containment that is not complete has no verdict. What got through does not count here: a responder can have said since
-    // that it was not the attacker's.
-    after.breach = None;
-    let since = after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook));
     // A search that could not look anywhere has nothing to say against what one that could has shown.
     let looked = regions.iter().any(|region| region.unread.is_none());
     let judged = |since: &DateTime<Utc>| incident.verdict.as_ref().is_some_and(|(last, _)| last.since == *since);

@@ -11,7 +11,7 @@ use super::inventory::to_look_at;
 use super::remains;
 use super::state::Incident;
 use super::verdict::{Gate, gate};
-use crate::domain::hunt::Swept;
+use crate::domain::hunt::{Swept, UNWATCHED};
 use crate::domain::inventory::{Inventory, Thing};
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::moment;
@@ -99,6 +99,13 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         lacking.push("the trail has not been searched yet".to_owned());
         return lacking;
     };
+    let regions = incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
+    let left_out = regions.filter(|region| region.unread.as_deref() == Some(UNWATCHED));
+    let left_out: Vec<&str> = left_out.map(|region| region.region.as_str()).collect();
+    if !left_out.is_empty() {
+        let names = named(left_out.into_iter());
+        lacking.push(format!("nobody looks at {names}: enabled, and left out by `regions` in irp.toml"));
+    }
     let (left, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident));
     for (count, what) in [
         (left.len(), "to remove or put back"),

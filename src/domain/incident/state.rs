@@ -16,9 +16,9 @@ use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Digest, Request};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
-use crate::domain::hunt::{Call, Hunted, Swept};
+use crate::domain::hunt::{Call, Hunted, SoFar, Swept};
 use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
-use crate::domain::identification::Identification;
+use crate::domain::identification::{Identification, UNIDENTIFIED};
 use crate::domain::policy::PersonId;
 
 /// One incident, folded from its log.
@@ -63,6 +63,8 @@ pub struct Incident {
     pub hunted: Option<(Hunted, DateTime<Utc>)>,
     /// When a search last showed a credential or a resource that was not known before.
     pub found_new_at: Option<DateTime<Utc>>,
+    /// How far the search is that is under way, and takes long.
+    pub hunting: Option<Box<SoFar>>,
     /// How far the last search came, and when.
     pub swept: Option<(Box<Swept>, DateTime<Utc>)>,
     /// What exists in the account beside that.
@@ -103,6 +105,10 @@ pub struct Incident {
     pub watch: Option<Watch>,
     /// Keys of the user that have appeared since its keys were first read.
     pub new_keys: BTreeSet<AccessKeyId>,
+    /// Why the keys of the user could not be read the last time; absent while they can.
+    pub keys_unread: Option<String>,
+    /// The rules in force when it was opened, or since they changed; absent in old logs.
+    pub policy_version: Option<String>,
     /// Since when a key has been seen Inactive without a break, whoever switched it off.
     pub inactive_since: BTreeMap<AccessKeyId, DateTime<Utc>>,
     /// How it ended.
@@ -234,6 +240,11 @@ impl Incident {
     /// What is known about the credential.
     pub fn identification(&self) -> Option<&Identification> {
         self.identified.as_ref().map(|i| &i.found)
+    }
+
+    /// The same; where nothing is known, that.
+    pub fn identification_so_far(&self) -> &Identification {
+        self.identification().unwrap_or(&UNIDENTIFIED)
     }
 
     /// What it was used for, and the roles it has taken.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::hands::{self, Said};
 use super::state::Incident;
 use super::{assignment, doors, eradication, hunting, reached, remains, scp};
 use crate::domain::action::{
-    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
-    RevokeRoleSessions, RevokeUserSessions,
+    Action, CUT_OFF_LEAD_S, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO,
+    RequireImdsV2, RevokeRoleSessions, RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -60,7 +60,10 @@ pub enum Offer {
 pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let mut steps = containment(incident, playbook);
     // Without a search there is nothing to remove.
-    let Some(found) = incident.identification().filter(|_| incident.hunted.is_some()) else { return steps };
+    if incident.hunted.is_none() {
+        return steps;
+    }
+    let found = incident.identification_so_far();
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
         let removals = eradication::steps(incident, step, playbook).into_iter();
         let removals = removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
@@ -81,7 +84,8 @@ fn with_undo(incident: &Incident, steps: Vec<Step>) -> impl Iterator<Item = Step
 
 /// The steps that contain.
 fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
-    let Some(found) = incident.identification() else { return Vec::new() };
+    // While nobody knows whose it is, what it reached can be contained, and it itself not.
+    let found = incident.identification_so_far();
     let mut steps: Vec<Step> = refusal_for(found.kind).into_iter().collect();
     for step in playbook.actions_for(found.kind) {
         match step.action.as_deref() {
@@ -104,16 +108,17 @@ pub(super) type Target = (Option<String>, String, Offer);
 
 /// What the playbook's action means for this incident: one offer for each target.
 fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind: &str) -> Vec<Target> {
-    let Some(name) = found.name.clone() else { return Vec::new() };
+    let name = found.name.clone();
     let action = |suffix: Option<String>, action: Action| (suffix, action.title(), Offer::Action(action));
-    // By a role the attacker can have reached users too; it has no keys and no sessions of its own kind.
-    let is_user = found.kind != PrincipalKind::AssumedRole;
+    // By whatever else the attacker can have reached users too; it has no keys and no sessions of their kind.
+    let is_user = matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
+    let user = name.clone().filter(|_| is_user);
     match kind {
         "revoke-user-sessions" => {
             let others = reached::other_users(incident).into_iter();
             let revoke = |user_name: String| Action::RevokeUserSessions(RevokeUserSessions { user_name });
             let others = others.map(|other| action(Some(other.clone()), revoke(other)));
-            let own = is_user.then(|| action(None, revoke(name)));
+            let own = user.map(|name| action(None, revoke(name)));
             own.into_iter().chain(others).collect()
         }
         "delete-login-profile" => {
@@ -137,7 +142,8 @@ fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind
             reached::without_token(incident).into_iter().map(require).collect()
         }
         "revoke-role-sessions" => {
-            vec![action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name }))]
+            let revoke = |role_name| action(None, Action::RevokeRoleSessions(RevokeRoleSessions { role_name }));
+            name.map(revoke).into_iter().collect()
         }
         "revoke-assumed-roles" => assumed_roles(incident, found),
         DELETE_ASSIGNMENT | DENY_IN_PERMISSION_SET => {
@@ -149,10 +155,11 @@ fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind
                 let suffix = Some(access_key_id.to_string());
                 action(suffix, Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id }))
             };
-            let own = if is_user { keys(incident, found) } else { Vec::new() };
+            let own = if user.is_some() { keys(incident, found) } else { Vec::new() };
             let reached = reached::keys(incident).into_iter().filter(|(_, key)| !own.contains(key));
             let reached: Vec<Target> = reached.map(|(user, key)| deactivate(user, key)).collect();
-            own.into_iter().map(|key| deactivate(name.clone(), key)).chain(reached).collect()
+            let own = own.into_iter().filter_map(|key| Some(deactivate(user.clone()?, key)));
+            own.chain(reached).collect()
         }
         _ => Vec::new(),
     }
@@ -175,7 +182,9 @@ fn keys(incident: &Incident, found: &Identification) -> Vec<AccessKeyId> {
 
 /// Sessions of other roles live on when their key is dead. Roles of other accounts are for people there.
 fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
-    let own = found.kind == PrincipalKind::AssumedRole;
+    // Its own role has a step of its own.
+    let own = hunting::is_role(found.kind);
+    let is_own = |name: &str| own && found.name.as_deref() == Some(name);
     let here = |role: &&AssumedRole| role.account.is_none() || role.account == incident.account();
     let roles = incident.reach().map_or(&[][..], |reach| &reach.roles);
     let mut names: BTreeSet<&str> = roles.iter().filter(here).map(|role| role.name.as_str()).collect();
@@ -184,7 +193,7 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
         .into_iter()
         .partition(|(of, _)| account.as_ref().is_none_or(|account| account.as_str() == *of));
     let (by_hand, revocable): (Vec<&str>, Vec<&str>) =
-        reached_here.iter().map(|(_, name)| *name).partition(|name| is_unmodifiable(name));
+        reached_here.iter().map(|(_, name)| *name).filter(|name| !is_own(name)).partition(|name| is_unmodifiable(name));
     names.extend(revocable);
     // Through a door that stood open others can have come.
     let opened = doors::opened_doors(incident);
@@ -195,7 +204,7 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
         _ => None,
     });
     names.extend(asked);
-    names.retain(|name| !own || found.name.as_deref() != Some(*name));
+    names.retain(|name| !is_own(name));
     let mut offers: Vec<Target> = Vec::new();
     for name in names {
         let action = Action::RevokeRoleSessions(RevokeRoleSessions { role_name: name.to_owned() });
@@ -339,6 +348,11 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         let done = in_force(incident, &step.id)?;
         match (&done.state, &step.offer) {
             (_, Offer::Action(action)) if doors::is_opened_again(action, done) => None,
+            // What it denies ends at its cut-off, however late AWS has shown it.
+            (
+                RequestState::Verified { at, called_at, .. },
+                Offer::Action(Action::RevokeUserSessions(_) | Action::RevokeRoleSessions(_)),
+            ) => Some((*at).min(*called_at + TimeDelta::seconds(CUT_OFF_LEAD_S))),
             (RequestState::Verified { at, .. }, _) => Some(*at),
             _ => None,
         }
@@ -449,7 +463,9 @@ pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
 }
 
 fn is_contained(incident: &Incident, containment: &[Step]) -> bool {
-    let Some(found) = incident.identification() else { return false };
+    let Some(found) = incident.identification().filter(|found| found.kind != PrincipalKind::Unknown) else {
+        return false;
+    };
     let user = matches!(found.kind, PrincipalKind::IamUser | PrincipalKind::FederatedUser);
     let steps_known = !user || (found.keys_read && incident.reach().is_some_and(BlastRadius::is_whole));
     steps_known && !containment.is_empty() && missing_of(incident, containment).is_empty()
@@ -461,8 +477,10 @@ fn refusal_for(kind: PrincipalKind) -> Option<Step> {
             "root",
             "The root user cannot be contained from here",
             "No IAM policy restricts root, and only root can switch off its keys.",
-            "Sign in as root: deactivate and delete its access keys, change the password, check the MFA devices, and \
-             answer any AWS Support case. From the management account, sts:AssumeRoot can delete a member account's root credentials.",
+            "Sign in as root: deactivate and delete its access keys, change the password, remove MFA devices that nobody here \
+             has added, check the account's email address and alternate contacts, and answer any AWS Support case. Sessions \
+             minted from root's key live on for up to an hour. Who cannot sign in: AWS Support, by the form for account \
+             takeover. From the management account, sts:AssumeRoot can delete a member account's root credentials.",
         ),
         PrincipalKind::ServiceLinkedRole => (
             "service-linked-role",

@@ -137,7 +137,8 @@ pub(super) fn not_started<'a>(incident: &'a Incident, request: &Request) -> Vec<
     members(incident, request).into_iter().filter(|r| waits(r)).collect()
 }
 
-fn waits(request: &Request) -> bool {
+/// Whether it has not been started.
+pub(super) fn waits(request: &Request) -> bool {
     matches!(request.state, RequestState::Pending | RequestState::Approved { .. })
 }
 

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::doubt::{shows_undone, undoing_in_doubt};
 use super::event::{Event, Lost};
 use super::state::{Incident, Watch};
 use super::steps::in_force;
@@ -69,38 +70,41 @@ pub(super) fn check(
     looked: &[Looked<RequestId>],
     keys: Option<&Result<Observation, String>>,
 ) -> Vec<Event> {
-    let (mut held, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut lost, mut unread, mut undone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (id, now) in looked {
         let Some(request) = watched(incident).find(|request| request.id == *id) else { continue };
         let RequestState::Verified { sent, .. } = &request.state else { continue };
         match now {
             Ok(now) => match request.plan.action.still_holds(&request.plan.before, sent, now) {
                 Ok(()) => held.push(*id),
-                Err(why) => lost.push(Lost { request: *id, why }),
+                // Taken away by the bot itself, by a call whose outcome was not known.
+                Err(why) => match undoing_in_doubt(incident, *id).filter(|undo| shows_undone(undo, now)) {
+                    Some(undo) => undone.push(Event::Verified { request: undo.id, no_op: false }),
+                    None => lost.push(Lost { request: *id, why }),
+                },
             },
             Err(why) => unread.push(format!("{id}: {why}")),
         }
     }
-    let new = match keys {
+    let new_keys = match keys {
         Some(Ok(Observation::UserKeys { keys, .. })) => new_keys(incident, keys.iter().map(|(key, _)| key)),
-        Some(Err(why)) => {
-            unread.push(format!("keys of the user: {why}"));
-            Vec::new()
-        }
         _ => Vec::new(),
     };
-    if held.is_empty() && lost.is_empty() && new.is_empty() && unread.is_empty() {
-        return Vec::new();
+    let keys_unread = keys.and_then(|keys| keys.as_ref().err().cloned());
+    if held.is_empty() && lost.is_empty() && new_keys.is_empty() && unread.is_empty() && keys_unread.is_none() {
+        return undone;
     }
-    let mut events = vec![Event::ContainmentChecked { held, lost, new_keys: new, unread }];
+    let mut events = vec![Event::ContainmentChecked { held, lost, new_keys, unread, keys_unread: keys_unread.clone() }];
     // Said once, until it can be read again.
     let unread = looked.iter().filter_map(|(id, now)| {
         watched(incident).find(|request| request.id == *id && request.unread.is_none())?;
         Some(Lost { request: *id, why: now.as_ref().err()?.clone() })
     });
     let unread: Vec<Lost> = unread.collect();
-    if !unread.is_empty() {
-        events.push(Event::ContainmentUnread { unread });
+    let keys = keys_unread.filter(|_| incident.keys_unread.is_none());
+    if !unread.is_empty() || keys.is_some() {
+        events.push(Event::ContainmentUnread { unread, keys });
     }
+    events.extend(undone);
     events
 }

@@ -29,7 +29,7 @@ pub struct Instance {
     pub profile: Option<String>,
     /// Whether AWS refuses to terminate it until that is switched off.
     pub protected: bool,
-    /// Its user data, as AWS gives it: base64.
+    /// SHA-256 of its user data: what stands in that can be a secret of the owner's.
     pub user_data: Option<String>,
     /// Security groups.
     pub groups: Vec<String>,
@@ -138,6 +138,9 @@ pub struct PublishedCode {
     pub version: String,
     /// SHA-256 of its code, in base64 as AWS gives it.
     pub code_sha256: String,
+    /// How long its code is, packed; not known of what was looked at by an earlier version of the bot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// When what was published was changed last, as AWS gives it.
     pub changed_at: String,
 }

@@ -213,7 +213,7 @@ pub struct Launch {
     pub key_name: Option<String>,
     /// Name or ARN of the instance profile.
     pub profile: Option<String>,
-    /// The user data, as AWS gives it: base64.
+    /// SHA-256 of the user data: what stands in that can be a secret of the owner's.
     pub user_data: Option<String>,
     /// Security groups.
     pub groups: Vec<String>,

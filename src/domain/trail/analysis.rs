@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use super::attribution::{Question, Who};
+use super::attribution::{Question, Who, is_address};
 use super::classify::{Category, Outcome};
 use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
-use super::lineage::{Lineage, attacker_addresses, follow};
+use super::grant::Grant;
+use super::lineage::{Lineage, follow};
 use super::named::sessions;
-use super::reach::{Counted, Coverage, EDGES_MAX, EVENTS_MAX, GRANTING_MAX, Hunt, READS_MAX, TOKENS_MAX};
+use super::reach::{Counted, EDGES_MAX, EVENTS_MAX, GRANTING_MAX, Hunt, READS_MAX, TOKENS_MAX};
+
+mod unrecorded;
 
 /// Calls of others that are listed.
 const OTHERS_MAX: usize = 10_000;
@@ -24,9 +27,13 @@ pub struct Analysis {
     pub version: u32,
     /// What was asked.
     pub asked: Asked,
-    /// Names of sessions of the roles that were asked about, as far as they can have been used since.
+    /// Names of sessions of the roles that were asked about, as far as they can have been used since, and of those of users of
+    /// IAM Identity Center that the attacker has made.
     #[serde(skip)]
     pub sessions: BTreeSet<String>,
+    /// ARNs of roles that services take for what the attacker has told them to do.
+    #[serde(skip)]
+    pub taken_roles: BTreeSet<String>,
     /// What the logs cover.
     pub covered: Covered,
     /// The credentials that the attacker has held, the stolen ones first.
@@ -215,10 +222,6 @@ pub struct NotRecorded {
     pub why: String,
 }
 
-fn not_recorded(what: impl Into<String>, why: impl Into<String>) -> NotRecorded {
-    NotRecorded { what: what.into(), why: why.into() }
-}
-
 impl Analysis {
     /// Works it out from what a hunt has kept. `unreadable` is what could not be read, a sentence each.
     pub fn of(question: &Question, hunt: Hunt, unreadable: Vec<String>) -> Self {
@@ -226,7 +229,16 @@ impl Analysis {
         let Hunt { mut events, counted, duplicates, coverage, .. } = hunt;
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         let lineage = follow(question, &events);
-        let sessions = sessions(&question.principals, &events, question.since);
+        let mut sessions = sessions(&question.principals, &events, question.since);
+        sessions.extend(theirs(&events, &lineage).filter_map(|grant| match grant {
+            Grant::DirectoryUser { name, .. } => name.clone(),
+            _ => None,
+        }));
+        let taken_roles = theirs(&events, &lineage).filter_map(|grant| match grant {
+            Grant::Compute { role, .. } => role.clone(),
+            _ => None,
+        });
+        let taken_roles = taken_roles.collect();
         let mut counts =
             Counts { read: coverage.read, unreadable: coverage.unreadable, duplicates, ..Counts::default() };
         let (mut actions, mut others, mut tampering) = (Vec::new(), Vec::new(), Vec::new());
@@ -254,7 +266,7 @@ impl Analysis {
         count_cut(&mut counts, &counted, &lineage);
         let footprint = footprint(&events, &lineage);
         let rotate = rotation(&footprint, &events, &lineage);
-        let not_recorded = missing(question, &coverage, &events, &lineage);
+        let not_recorded = unrecorded::missing(question, &coverage, &events, &lineage);
         let addresses = attacker_addresses(&events, &lineage);
         Self {
             version: 1,
@@ -264,6 +276,7 @@ impl Analysis {
                 since: question.since,
             },
             sessions,
+            taken_roles,
             covered: Covered {
                 from: coverage.first,
                 to: coverage.last,
@@ -284,6 +297,25 @@ impl Analysis {
             unreadable,
         }
     }
+}
+
+/// Addresses that the attacker has called from.
+fn attacker_addresses(events: &[Event], lineage: &Lineage) -> Vec<Name> {
+    let mut addresses: Vec<Name> = events
+        .iter()
+        .zip(&lineage.verdicts)
+        .filter(|(event, verdict)| verdict.who == Who::Attacker && is_address(&event.address))
+        .map(|(event, _)| Name::clone(&event.address))
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}
+
+/// What the attacker's calls have handed out.
+fn theirs<'e>(events: &'e [Event], lineage: &'e Lineage) -> impl Iterator<Item = &'e Grant> {
+    let theirs = events.iter().zip(&lineage.verdicts).filter(|(_, verdict)| verdict.who.is_attacker());
+    theirs.flat_map(|(event, _)| &event.grants)
 }
 
 fn held(lineage: &Lineage, events: &[Event]) -> Vec<Held> {
@@ -382,86 +414,4 @@ fn cuts(hunt: &Hunt) -> Vec<String> {
         ));
     }
     cut
-}
-
-/// What cannot be known, so that nobody takes silence for innocence.
-fn missing(question: &Question, coverage: &Coverage, events: &[Event], lineage: &Lineage) -> Vec<NotRecorded> {
-    const DATA: [(&str, &str, &str); 4] = [
-        ("s3", "whether objects in S3 were read, written or deleted", "buckets"),
-        ("dynamodb", "whether items in DynamoDB tables were read or written", "tables"),
-        ("lambda", "whether Lambda functions were invoked", "functions"),
-        ("ebs", "whether blocks of EBS snapshots were read", "snapshots"),
-    ];
-    let data = |(source, what, things): &(&str, &str, &str)| {
-        if coverage.data_sources.contains(*source) {
-            // One event of one of them says nothing about the others.
-            let why = format!(
-                "a trail has data events of the {things} that it was told to record, and these logs do not say which"
-            );
-            return not_recorded(format!("{what}, beyond the calls in these logs"), why);
-        }
-        not_recorded(*what, format!("these logs have no data events of {source}"))
-    };
-    let mut missing: Vec<NotRecorded> = DATA.iter().map(data).collect();
-    if let (Some(since), Some(first)) = (question.since, coverage.first.as_deref().and_then(super::record::moment))
-        && first > since
-    {
-        missing
-            .push(not_recorded(format!("what happened from {since} to {first}"), "these logs begin after the theft"));
-    }
-    let theirs = |at: usize| lineage.verdicts[at].who.is_attacker() && events[at].outcome == Outcome::Succeeded;
-    let mut seen = std::collections::BTreeSet::new();
-    for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
-        let id = &event.id;
-        let entry = match (event.source.as_ref(), event.name.as_ref()) {
-            ("cloudtrail", "StopLogging" | "DeleteTrail" | "PutEventSelectors" | "UpdateTrail") => {
-                Some(gap(at, events))
-            }
-            ("secretsmanager", "BatchGetSecretValue") if event.touches.is_empty() => Some(not_recorded(
-                "which secrets were read at once",
-                format!("event {id} has the filter and not the secrets: take all that it fits for read"),
-            )),
-            ("ssm", "GetParametersByPath") => Some(not_recorded(
-                "which parameters were read at once",
-                format!("event {id} has the path and not the parameters: take all below it for read"),
-            )),
-            ("ssm", "SendCommand" | "StartSession") | ("ecs", "ExecuteCommand") if seen.insert("commands") => {
-                Some(not_recorded(
-                    "what was run on instances",
-                    format!("CloudTrail hides commands and what is typed in sessions (event {id} and others like it)"),
-                ))
-            }
-            ("ec2", "RunInstances") if seen.insert("instances") => Some(not_recorded(
-                "what the attacker's instances did",
-                format!("only their calls to AWS are in these logs, not what runs on them (event {id})"),
-            )),
-            _ => None,
-        };
-        missing.extend(entry);
-    }
-    if coverage.unreadable > 0 {
-        missing.push(not_recorded(
-            format!("what {} records say", coverage.unreadable),
-            "they could not be read; they are named under unreadable",
-        ));
-    }
-    missing
-}
-
-/// The time in which a trail did not record all.
-fn gap(at: usize, events: &[Event]) -> NotRecorded {
-    let event = &events[at];
-    let trail = event.touches.first().map_or("a trail", |touch| touch.id.as_str());
-    let again = events[at..].iter().find(|e| {
-        e.source.as_ref() == "cloudtrail" && e.name.as_ref() == "StartLogging" && e.outcome == Outcome::Succeeded
-    });
-    let time = |at: Option<DateTime<Utc>>| at.map_or_else(|| "an unknown time".to_owned(), |at| at.to_string());
-    let until = again.map_or_else(|| "the end of these logs".to_owned(), |e| time(e.at));
-    not_recorded(
-        format!("what {trail} would have recorded from {} to {until}", time(event.at)),
-        format!(
-            "{} (event {}); CloudTrail's event history still has management events of 90 days",
-            event.name, event.id
-        ),
-    )
 }

@@ -4,8 +4,10 @@
 use serde_json::Value;
 
 use super::record::Record;
-use super::resource::{at, cut, member};
+use super::resource::{at, cut};
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session, service_session};
+
+mod compute;
 
 /// Grants taken from one record.
 const GRANTS_MAX: usize = 1_000;
@@ -25,6 +27,27 @@ pub enum Grant {
         principal: Option<String>,
         /// Whose it is, as an ARN.
         holder: Option<String>,
+    },
+    /// A credential that was there before, and now is of use to whoever made the call.
+    Opened {
+        /// The access key, or a service-specific credential's `ACCA…`.
+        id: String,
+        /// Whose it is, as an ARN.
+        holder: String,
+        /// Whether nobody else has its secret any more.
+        alone: bool,
+    },
+    /// A user of IAM Identity Center of its own.
+    DirectoryUser {
+        /// As the directory numbers it.
+        id: Option<String>,
+        /// The name, which its sessions have too; absent where CloudTrail hides it.
+        name: Option<String>,
+    },
+    /// Access for a user of IAM Identity Center who was there before.
+    Assignment {
+        /// As the directory numbers them.
+        id: String,
     },
     /// A user of its own.
     User {
@@ -69,6 +92,8 @@ pub enum Grant {
         /// Whether the caller made it or put its own code in. Otherwise it only has a way in, and what the machine
         /// does by itself stays its own.
         owned: bool,
+        /// ARN of the role that a service takes for it: the calls by which it does show what comes of it.
+        role: Option<String>,
     },
     /// An identity provider or trust anchor: whoever it vouches for.
     Provider {
@@ -96,6 +121,12 @@ impl Grant {
                 }
                 tokens
             }
+            Self::Opened { id, .. } => vec![Token::key(id)],
+            Self::DirectoryUser { id, name } => {
+                let name = name.as_deref().map(Token::directory_user);
+                id.as_deref().map(Token::directory_id).into_iter().chain(name).collect()
+            }
+            Self::Assignment { id } => vec![Token::directory_id(id)],
             Self::User { account, name, id } => {
                 let mut tokens = vec![Token::user(account, name)];
                 tokens.extend(id.as_deref().map(Token::principal));
@@ -128,6 +159,8 @@ pub fn may_grant(source: &str, name: &str) -> bool {
             name,
             "CreateAccessKey"
                 | "CreateServiceSpecificCredential"
+                | "ResetServiceSpecificCredential"
+                | "UpdateAccessKey"
                 | "CreateUser"
                 | "CreateLoginProfile"
                 | "UpdateLoginProfile"
@@ -137,10 +170,12 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "UpdateSAMLProvider"
                 | "CreateOpenIDConnectProvider"
                 | "AddClientIDToOpenIDConnectProvider"
+                | "UpdateOpenIDConnectProviderThumbprint"
         ),
         "rolesanywhere" => matches!(name, "CreateSession" | "CreateTrustAnchor" | "UpdateTrustAnchor"),
         "signin" => name == "SwitchRole",
-        "sso" => name == "GetRoleCredentials",
+        "sso" => matches!(name, "GetRoleCredentials" | "CreateAccountAssignment"),
+        "identitystore" | "sso-directory" => matches!(name, "CreateUser" | "CreateGroupMembership"),
         "cognito-identity" => name == "GetCredentialsForIdentity",
         "ec2" => matches!(
             name,
@@ -152,9 +187,17 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "ReplaceIamInstanceProfileAssociation"
         ),
         "ec2-instance-connect" | "ssm" => {
-            matches!(name, "SendSSHPublicKey" | "SendSerialConsoleSSHPublicKey" | "SendCommand" | "StartSession")
+            matches!(
+                name,
+                "SendSSHPublicKey"
+                    | "SendSerialConsoleSSHPublicKey"
+                    | "SendCommand"
+                    | "StartSession"
+                    | "StartAutomationExecution"
+            )
         }
-        "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand"),
+        "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand" | "RegisterTaskDefinition"),
+        "scheduler" => matches!(name, "CreateSchedule" | "UpdateSchedule"),
         "lambda" => matches!(name, "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration"),
         "codebuild" => matches!(name, "CreateProject" | "UpdateProject" | "StartBuild"),
         "glue" => matches!(name, "CreateJob" | "CreateDevEndpoint" | "UpdateJob"),
@@ -181,6 +224,17 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let holder = user().map(|name| user_arn(own, &name));
             let id = first(response, "serviceSpecificCredential.serviceSpecificCredentialId");
             out.extend(id.map(|id| Grant::Key { id, principal: None, holder }));
+        }
+        ("iam", "UpdateAccessKey") => {
+            let on = first(request, "status").is_some_and(|status| status.eq_ignore_ascii_case("Active"));
+            let opened =
+                |(id, name): (String, String)| Grant::Opened { id, holder: user_arn(own, &name), alone: false };
+            out.extend(first(request, "accessKeyId").filter(|_| on).zip(user()).map(opened));
+        }
+        ("iam", "ResetServiceSpecificCredential") => {
+            let name = first(response, "serviceSpecificCredential.userName").or_else(user);
+            let opened = |(id, name): (String, String)| Grant::Opened { id, holder: user_arn(own, &name), alone: true };
+            out.extend(first(request, "serviceSpecificCredentialId").zip(name).map(opened));
         }
         ("iam", "CreateUser") => {
             let id = first(response, "user.userId");
@@ -210,11 +264,34 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let arn = record.user_identity.arn.as_deref().filter(|arn| role_session(arn).is_some());
             out.extend(arn.map(|arn| Grant::Session { arn: arn.to_owned(), principal }));
         }
-        ("sts" | "sso" | "cognito-identity" | "rolesanywhere", _) => minted(response, &mut out),
-        (source, name) => compute(source, name, &account, request, response, &mut out),
+        ("sts" | "cognito-identity" | "rolesanywhere", _) | ("sso", "GetRoleCredentials") => minted(response, &mut out),
+        ("identitystore" | "sso-directory" | "sso", _) => directory(record, request, response, &mut out),
+        (source, name) => compute::granted(source, name, &account, request, response, &mut out),
     }
     out.truncate(GRANTS_MAX);
     out
+}
+
+/// Users of IAM Identity Center that were made or let in. Its names can be hidden in the record, its numbers are not.
+fn directory(record: &Record<'_>, request: &Value, response: &Value, out: &mut Vec<Grant>) {
+    let first = |tree: &Value, paths: &[&str]| paths.iter().find_map(|path| at(tree, path).into_iter().next());
+    match record.name() {
+        "CreateUser" => {
+            let id = first(response, &["userId", "user.userId"]);
+            let name = first(request, &["userName"]).or_else(|| first(response, &["user.userName"]));
+            let name = name.filter(|name| !name.starts_with("HIDDEN"));
+            if id.is_some() || name.is_some() {
+                out.push(Grant::DirectoryUser { id, name });
+            }
+        }
+        "CreateGroupMembership" => {
+            out.extend(first(request, &["memberId.userId"]).map(|id| Grant::Assignment { id }));
+        }
+        _ if first(request, &["principalType"]).is_some_and(|kind| kind == "USER") => {
+            out.extend(first(request, &["principalId"]).map(|id| Grant::Assignment { id }));
+        }
+        _ => {}
+    }
 }
 
 /// As far as a name and an account say it: the path is missing.
@@ -246,87 +323,6 @@ fn keys(value: &Value, depth: usize, into: &mut Vec<String>) {
             }
         }
         Value::Array(values) => values.iter().for_each(|value| keys(value, depth, into)),
-        _ => {}
-    }
-}
-
-fn compute(source: &str, name: &str, account: &str, request: &Value, response: &Value, out: &mut Vec<Grant>) {
-    let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
-    let mut machine = |id: &str, what: &str, owned: bool| {
-        let id = id.rsplit(['/', ':']).next().unwrap_or(id);
-        if is_machine(id) {
-            let (sessions, label) = (vec![Token::machine(id)], format!("{what} {id}"));
-            out.push(Grant::Compute { sessions, label, owned });
-        }
-    };
-    let service = match (source, name) {
-        ("ec2", "RunInstances" | "RunScheduledInstances" | "CreateFleet") => {
-            let mut ids = Vec::new();
-            instances(response, DEPTH_MAX + 2, &mut ids);
-            for id in &ids {
-                machine(id, "instance", true);
-            }
-            return;
-        }
-        ("ec2", "ModifyInstanceAttribute") => {
-            if member(request, "userData").is_some() {
-                for id in &at(request, "instanceId") {
-                    machine(id, "instance", false);
-                }
-            }
-            return;
-        }
-        ("ec2" | "ec2-instance-connect" | "ssm", _) => {
-            let mut ids = [at(request, "instanceIds[]"), at(request, "instanceId"), at(request, "target")].concat();
-            instances(response, DEPTH_MAX, &mut ids);
-            ids.sort();
-            ids.dedup();
-            for id in &ids {
-                machine(id, "instance", false);
-            }
-            return;
-        }
-        ("ecs", "ExecuteCommand") => {
-            for id in &at(request, "task") {
-                machine(id, "task", false);
-            }
-            return;
-        }
-        ("ecs", _) => {
-            for id in &at(response, "tasks[].taskArn") {
-                machine(id, "task", true);
-            }
-            return;
-        }
-        ("lambda", _) => None,
-        ("codebuild", _) => Some("AWSCodeBuild"),
-        ("glue", _) => Some("GlueJobRunnerSession"),
-        ("sagemaker", _) => Some("SageMaker"),
-        ("cloudformation", _) => Some("AWSCloudFormation"),
-        _ => return,
-    };
-    let role = ["role", "serviceRole", "roleArn", "project.serviceRole", "build.serviceRole"]
-        .iter()
-        .find_map(|path| first(request, path).or_else(|| first(response, path)));
-    let Some(role) = role else { return };
-    let account = if role.starts_with("arn:") { account_of(&role) } else { account };
-    let function = first(response, "functionName").or_else(|| first(request, "functionName"));
-    let (session, label) = match (service, &function) {
-        (Some(session), _) => (session, format!("{source} {name} with role {}", bare_name(&role))),
-        (None, Some(function)) => (bare_name(function), format!("function {}", bare_name(function))),
-        (None, None) => return,
-    };
-    let sessions = vec![Token::session(account, bare_name(&role), session)];
-    out.push(Grant::Compute { sessions, label, owned: true });
-}
-
-/// Ids of instances in a response, wherever they stand in it.
-fn instances(value: &Value, depth: usize, into: &mut Vec<String>) {
-    let Some(depth) = depth.checked_sub(1) else { return };
-    match value {
-        Value::String(id) if id.starts_with("i-") && is_machine(id) => into.push(id.clone()),
-        Value::Object(members) => members.values().for_each(|value| instances(value, depth, into)),
-        Value::Array(values) => values.iter().for_each(|value| instances(value, depth, into)),
         _ => {}
     }
 }
@@ -380,6 +376,8 @@ pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
                     tokens.push(Token::machine(&session));
                 }
             }
+            let service = record.user_identity.invoked_by.as_deref().and_then(|by| by.strip_suffix(".amazonaws.com"));
+            tokens.extend(service.map(|service| Token::taken_by(account_of(&role), bare_name(&role), service)));
         }
         ("rolesanywhere", "CreateSession") => {
             tokens.extend(first("trustAnchorArn").map(|arn| Token::provider(&arn)));

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::TimeDelta;
 
-use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander, is_address};
+use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander};
 use super::classify::Outcome;
 use super::event::Event;
 use super::grant::{Grant, user_arn};
 use super::named::known;
-use super::token::Token;
+use super::token::{Token, bare_name};
 use super::way::{Kind, Way, lets_in, strength};
 
 /// A session that began this close to the call that minted one of its name is that session.
@@ -301,6 +301,25 @@ impl Walk<'_, '_> {
                     opened.push((token, session.clone()));
                 }
             }
+            Grant::Opened { id, holder, alone } => {
+                let credential = self.credential(id, true, Some(holder));
+                let how = how(format!("key of user {}", bare_name(holder)));
+                if credential >= self.seeds && credential != from {
+                    self.edges.push((from, credential, at, Name::clone(&how)));
+                }
+                // Its user, or whoever else had it, may still have its secret.
+                let kind = if *alone { Kind::Made } else { Kind::Entered };
+                opened.push((Token::key(id), Way { from: credential, ..way(kind, how) }));
+            }
+            Grant::DirectoryUser { name, .. } => {
+                let name = name.as_deref().unwrap_or("whose name is hidden");
+                let how = how(format!("user of IAM Identity Center {name}, made by the attacker"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
+            }
+            Grant::Assignment { id } => {
+                let how = how(format!("access for user {id} of IAM Identity Center"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Entered, Name::clone(&how)))));
+            }
             Grant::Session { arn, .. } => {
                 let how = how(format!("session {arn}"));
                 opened.extend(
@@ -485,17 +504,4 @@ impl Walk<'_, '_> {
             }
         }
     }
-}
-
-/// Addresses that the attacker has called from.
-pub fn attacker_addresses(events: &[Event], lineage: &Lineage) -> Vec<Name> {
-    let mut addresses: Vec<Name> = events
-        .iter()
-        .zip(&lineage.verdicts)
-        .filter(|(event, verdict)| verdict.who == Who::Attacker && is_address(&event.address))
-        .map(|(event, _)| Name::clone(&event.address))
-        .collect();
-    addresses.sort();
-    addresses.dedup();
-    addresses
 }

@@ -16,6 +16,7 @@ use super::grant::{Grant, may_grant};
 use super::named::Named;
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, touches_nothing};
+use super::selected::{self, Selections};
 use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
 
@@ -62,6 +63,8 @@ pub struct Coverage {
     pub accounts: BTreeSet<String>,
     /// Sources with data events.
     pub data_sources: BTreeSet<String>,
+    /// Of which buckets trails record data events, where a call says so.
+    pub selections: Selections,
 }
 
 impl Coverage {
@@ -95,6 +98,7 @@ impl Coverage {
         self.regions.extend(other.regions);
         self.accounts.extend(other.accounts);
         self.data_sources.extend(other.data_sources);
+        selected::merge(&mut self.selections, other.selections);
     }
 }
 
@@ -207,6 +211,7 @@ impl Scout {
             let data_source = record.is_data_event().then(|| record.source());
             let (region, account) = (text(&record.aws_region), text(&record.recipient_account_id));
             self.coverage.count(&region, &account, data_source, record.event_time.as_deref().unwrap_or(""));
+            selected::note(record, &mut self.coverage.selections);
         }
         let granting = may_grant(record.source(), record.name());
         let changing = !record.is_data_event() && changes(record);

@@ -118,6 +118,18 @@ pub struct Identity<'a> {
     /// For temporary credentials.
     #[serde(borrow, deserialize_with = "session")]
     pub session_context: Session<'a>,
+    /// For users of IAM Identity Center.
+    #[serde(borrow, deserialize_with = "on_behalf_of")]
+    pub on_behalf_of: OnBehalfOf<'a>,
+}
+
+/// The user of IAM Identity Center behind a call.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OnBehalfOf<'a> {
+    /// As the directory numbers them.
+    #[serde(borrow, deserialize_with = "text")]
+    pub user_id: Text<'a>,
 }
 
 /// Where temporary credentials come from.
@@ -381,6 +393,10 @@ fn part<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Re
 }
 
 fn identity<'de, D: Deserializer<'de>>(from: D) -> Result<Identity<'de>, D::Error> {
+    part(from)
+}
+
+fn on_behalf_of<'de, D: Deserializer<'de>>(from: D) -> Result<OnBehalfOf<'de>, D::Error> {
     part(from)
 }
 

@@ -9,6 +9,7 @@ use super::footprint::State;
 use super::reach::{Hunt, Scout, has_any};
 use super::record::Record;
 
+mod edges;
 mod evasion;
 mod making;
 mod named;

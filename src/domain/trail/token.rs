@@ -48,6 +48,21 @@ impl Token {
         Self::of("machine", &[id])
     }
 
+    /// The sessions of a role that this service takes.
+    pub fn taken_by(account: &str, role: &str, service: &str) -> Self {
+        Self::of("taken by", &[account, role, service])
+    }
+
+    /// A user of IAM Identity Center by name, whatever their permission set.
+    pub fn directory_user(name: &str) -> Self {
+        Self::of("directory user", &[name])
+    }
+
+    /// The same by the number that the directory gives them.
+    pub fn directory_id(id: &str) -> Self {
+        Self::of("directory id", &[id])
+    }
+
     /// An identity provider or trust anchor.
     pub fn provider(arn: &str) -> Self {
         Self::of("provider", &[arn])
@@ -138,6 +153,9 @@ pub fn of_arn(arn: &str, into: &mut Vec<Token>) {
         if is_machine(session) {
             into.push(Token::machine(session));
         }
+        if role.starts_with("AWSReservedSSO_") {
+            into.push(Token::directory_user(session));
+        }
     } else if arn.contains(":user/") {
         into.push(Token::user(account_of(arn), bare_name(arn)));
     }
@@ -150,6 +168,7 @@ pub fn callers(record: &Record<'_>, into: &mut Vec<Token>) {
     let principal = identity.principal_id.as_deref().unwrap_or("");
     let arn = identity.arn.as_deref().unwrap_or("");
     caller_tokens(key, principal, arn, record.shared_event_id.as_deref().unwrap_or(""), into);
+    into.extend(identity.on_behalf_of.user_id.as_deref().map(Token::directory_id));
     if let (true, Some(account), Some(name)) =
         (arn.is_empty(), identity.account_id.as_deref(), identity.user_name.as_deref())
     {

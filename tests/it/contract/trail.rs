@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use irp::domain::hunt::cover::{Canaries, Cover, Mark, Reading};
 use irp::domain::hunt::room::Left;
-use irp::domain::id::IncidentId;
+use irp::domain::id::{AccountId, IncidentId};
 use irp::ports::Trail;
 
 use super::{Replicas, at};
@@ -75,4 +75,19 @@ pub(super) async fn pages_that_come_at_once_are_all_kept(replicas: &Replicas) {
     join_all(pages).await;
     let kept = replicas.one.trail(ID).await.unwrap();
     assert_eq!((kept.records.len(), kept.marks.len()), (41, 4));
+}
+
+pub(super) async fn one_process_at_a_time_searches_an_account(replicas: &Replicas) {
+    let (here, there): (AccountId, AccountId) = ("111122223333".parse().unwrap(), "444455556666".parse().unwrap());
+    let (one, other) = (&replicas.one, &replicas.other);
+    let at_once = join_all([one.lease_history(&here, "a"), other.lease_history(&here, "b")]).await;
+    let won: Vec<bool> = at_once.into_iter().map(Result::unwrap).collect();
+    let (winner, loser) = if won[0] { ("a", "b") } else { ("b", "a") };
+    assert_ne!(won[0], won[1], "one of them");
+    assert!(other.lease_history(&here, winner).await.unwrap(), "the holder goes on");
+    assert!(one.lease_history(&there, loser).await.unwrap(), "another account is free");
+    one.release_history(&here, loser).await.unwrap();
+    assert!(!one.lease_history(&here, loser).await.unwrap(), "a lease is its holder's to end");
+    one.release_history(&here, winner).await.unwrap();
+    assert!(other.lease_history(&here, loser).await.unwrap());
 }

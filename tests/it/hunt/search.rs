@@ -18,14 +18,18 @@ use irp::domain::hunt::Hunted;
 use irp::domain::hunt::pivot::Pivot;
 use irp::domain::id::{AccountId, GroupId, IncidentId, UserId};
 use irp::domain::identification::Identification;
+use irp::domain::incident::event::Event;
+use irp::domain::incident::hunting;
+use irp::domain::incident::quiet::lacking;
+use irp::domain::incident::steps::steps;
 use irp::domain::inventory::Stock;
 use irp::domain::observation::{Observation, Probe};
 use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
 use irp::ports::{
-    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Look, Of, Page, PageRead, Searched,
-    Stocktaking, TrailStore,
+    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, IncidentLog, LogArchive, Look, Of, Page, PageRead,
+    Searched, Stocktaking, Term, TrailStore,
 };
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
@@ -104,6 +108,12 @@ struct Scripted {
     throttles: AtomicUsize,
     /// Nobody knows which Regions there are.
     unknown: bool,
+    /// Regions that are left out.
+    unwatched: Vec<&'static str>,
+    /// A key that some call has made. Questions about it are never answered.
+    made: Option<&'static str>,
+    /// So long every page takes, by this clock.
+    slow: Option<(SandboxClock, TimeDelta)>,
 }
 
 impl Scripted {
@@ -127,6 +137,9 @@ impl Scripted {
             refuses: None,
             throttles: AtomicUsize::new(0),
             unknown: false,
+            unwatched: Vec::new(),
+            made: None,
+            slow: None,
         }
     }
 }
@@ -136,6 +149,7 @@ impl EventHistory for Scripted {
     async fn regions(&self, _: &AccountId) -> Result<Searched, CloudError> {
         Ok(Searched {
             regions: vec!["us-east-1".into(), "eu-west-1".into()],
+            unwatched: self.unwatched.iter().map(ToString::to_string).collect(),
             gap: self.unknown.then(|| "DescribeRegions: no".to_owned()),
         })
     }
@@ -148,6 +162,12 @@ impl EventHistory for Scripted {
         }
         if self.throttles.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(CloudError::Unavailable { operation: operation(), message: "ThrottlingException".into() });
+        }
+        if let Some((clock, time)) = &self.slow {
+            clock.advance(*time);
+        }
+        if matches!(page.of, Of::Pivot(Pivot::AccessKey(key)) if Some(key.as_str()) == self.made) {
+            std::future::pending::<()>().await;
         }
         let stolen = matches!(page.of, Of::Pivot(Pivot::AccessKey(key)) if key == STOLEN);
         if !stolen || page.region != "us-east-1" {
@@ -212,7 +232,7 @@ impl Cloud for Scripted {
     async fn observe(&self, _: &AccountId, _: &Probe) -> Result<Observation, CloudError> {
         Ok(Observation::OwnerMissing)
     }
-    async fn apply(&self, _: &Warrant) -> CallAnswer {
+    async fn apply(&self, _: &Warrant, _: &Term<'_>) -> CallAnswer {
         unreachable!("nothing is approved here")
     }
 }
@@ -338,20 +358,23 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
     assert!(found(&engine, id).await.events_read >= 1_800);
     let lookups: Vec<_> = w.account.calls().into_iter().filter(|call| call.operation == "LookupEvents").collect();
     assert!(lookups.iter().all(|call| call.outcome == irp_sandbox::aws::Outcome::Ok), "one was too fast");
-    // The first round: two questions, each with the same pages in every Region but for what the user did before.
-    let first_round = |call: &&irp_sandbox::aws::CallRecord| {
+    // Each Region for itself, from its first lookup to its last while the stolen key is asked about.
+    let first_round = |call: &&&irp_sandbox::aws::CallRecord| {
         let asked = &call.params["LookupAttributes"];
         asked.contains(&stolen.access_key_id)
     };
-    let pages: Vec<_> = lookups.iter().filter(first_round).collect();
-    assert!(pages.len() >= 3 * 12, "{}", pages.len());
-    let (from, until) = (pages[0].at, pages[pages.len() - 1].at);
-    let meanwhile = lookups.iter().filter(|call| (from..=until).contains(&call.at)).count();
-    let wanted_ms = (meanwhile - REGIONS.len()) * 500 / REGIONS.len();
-    let took_ms = usize::try_from((until - from).num_milliseconds()).unwrap();
-    println!("{} % of the permitted rate", wanted_ms * 100 / took_ms);
-    // The goal is 95: here there is room for a machine that does other things too.
-    assert!(took_ms * 85 <= wanted_ms * 100, "{meanwhile} lookups in {} Regions took {took_ms} ms", REGIONS.len());
+    for region in REGIONS {
+        let of_region: Vec<_> = lookups.iter().filter(|call| call.region == region).collect();
+        let pages: Vec<_> = of_region.iter().copied().filter(first_round).collect();
+        assert!(pages.len() >= 12, "{region}: {}", pages.len());
+        let (from, until) = (pages[0].at, pages[pages.len() - 1].at);
+        let meanwhile = of_region.iter().filter(|call| (from..=until).contains(&call.at)).count();
+        let (permitted_ms, took_ms) =
+            ((meanwhile - 1) * 500, usize::try_from((until - from).num_milliseconds()).unwrap());
+        println!("{region}: {meanwhile} lookups, {} % of the permitted rate", permitted_ms * 100 / took_ms);
+        // The goal is 95: here there is room for a machine that does other things too.
+        assert!(took_ms * 85 <= permitted_ms * 100, "{region}: {meanwhile} lookups took {took_ms} ms");
+    }
 }
 
 #[tokio::test]
@@ -389,4 +412,102 @@ async fn what_is_too_much_for_one_search_is_read_by_the_next_ones_and_nothing_is
     assert!((1_900..=2_000).contains(&read[0].0) && read[0].1, "{read:?}");
     assert!(read[1].0 > read[0].0 + 1_800 && read[1].1, "{read:?}");
     assert_eq!(read[2], (4_500, false), "{read:?}");
+}
+
+const MADE: &str = "AKIAI44QH8DHBBACKDOR";
+
+/// The stolen key makes another, a while ago.
+fn key_made(at: DateTime<Utc>) -> (DateTime<Utc>, String) {
+    let record = json!({
+        "eventID": "e-made", "eventTime": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        "eventName": "CreateAccessKey", "eventSource": "iam.amazonaws.com", "awsRegion": "us-east-1", "readOnly": false,
+        "recipientAccountId": ACCOUNT, "sourceIPAddress": "198.51.100.77", "userAgent": "keyhunter",
+        "requestParameters": {"userName": "backdoor"},
+        "responseElements": {"accessKey": {"accessKeyId": MADE, "userName": "backdoor", "status": "Active"}},
+        "userIdentity": {"type": "IAMUser", "principalId": "AIDA1", "userName": "ci", "accessKeyId": STOLEN,
+            "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/ci")},
+    });
+    (at, record.to_string())
+}
+
+#[tokio::test]
+async fn what_a_round_has_shown_is_contained_before_the_search_is_at_its_end() {
+    let clock = SandboxClock::new(1);
+    let mut cloud = Scripted { made: Some(MADE), ..Scripted::new(60, clock.now()) };
+    cloud.records.insert(0, key_made(clock.now() - TimeDelta::minutes(25)));
+    let engine = engine(Arc::default(), Arc::new(cloud), &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    let known = async {
+        while engine.load(id).await.unwrap().unwrap().hunted.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        done = engine.hunt(id) => panic!("it came to its end: {done:?}"),
+        () = known => {}
+    }
+    let incident = engine.load(id).await.unwrap().unwrap();
+    let steps = steps(&incident, engine.playbook());
+    let offered = |name: &str| steps.iter().any(|step| step.id.as_str() == name);
+    assert!(offered(&format!("deactivate-access-key.{MADE}")), "{steps:?}");
+    assert!(incident.swept.is_none(), "no Region counts as read");
+    assert!(incident.hunted.as_ref().unwrap().0.not_known.iter().any(|why| why.contains("under way")));
+    assert!(lacking(&incident, engine.playbook()).iter().any(|lack| lack.contains("could not read")));
+    let so_far = incident.hunting.clone().unwrap();
+    assert_eq!((so_far.regions, so_far.events_read), (2, 61));
+    assert!(so_far.regions_done < 2 && so_far.questions_left > 0, "{so_far:?}");
+    let card = irp::view::hunt::message(&incident, &engine.rules()).unwrap();
+    let blocks = serde_json::to_string(&card.blocks).unwrap();
+    assert!(
+        blocks.contains("Under way") && blocks.contains(MADE) && blocks.contains("no search at its end"),
+        "{blocks}"
+    );
+    assert!(hunting::due_at(&incident).unwrap() <= clock.now(), "whoever comes next goes on");
+}
+
+#[tokio::test]
+async fn how_far_a_long_search_is_is_said_now_and_then_and_nothing_is_found_before_the_owners_calls_are_known() {
+    let clock = SandboxClock::new(1);
+    let mut cloud = Scripted::new(420, clock.now());
+    cloud.records.insert(0, key_made(clock.now() - TimeDelta::minutes(25)));
+    cloud.slow = Some((clock.clone(), TimeDelta::seconds(10)));
+    let store = Arc::new(MemoryStore::default());
+    let engine = engine(store.clone(), Arc::new(cloud), &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    engine.hunt(id).await.unwrap();
+    let records = store.load(id).await.unwrap();
+    let first_found = records.iter().position(|r| matches!(r.event, Event::TrailHunted { .. })).unwrap();
+    let before = &records[..first_found];
+    let said: Vec<_> = before.iter().filter(|r| matches!(r.event, Event::TrailPartlyRead { .. })).collect();
+    assert!((3..=7).contains(&said.len()), "{}: not with each of twelve pages", said.len());
+    assert!(said.windows(2).all(|pair| pair[1].at - pair[0].at >= TimeDelta::seconds(15)), "{said:?}");
+    let read = before.iter().rev().find_map(|r| match &r.event {
+        Event::TrailPartlyRead { so_far } => Some(so_far.events_read),
+        _ => None,
+    });
+    assert!(read.is_some_and(|read| read > 300), "all of the key's own calls come first: {read:?}");
+    let incident = engine.load(id).await.unwrap().unwrap();
+    assert!(incident.hunting.is_none() && incident.swept.is_some(), "it is at its end");
+    assert!(!incident.hunted.unwrap().0.not_known.iter().any(|why| why.contains("under way")));
+}
+
+#[tokio::test]
+async fn a_region_that_irp_toml_leaves_out_is_never_covered_and_keeps_both_gates_shut() {
+    let clock = SandboxClock::new(1);
+    let cloud = Scripted { unwatched: vec!["ap-south-1"], ..Scripted::new(1, clock.now()) };
+    let engine = engine(Arc::default(), Arc::new(cloud), &clock);
+    let id = identified(&engine, STOLEN, &clock).await;
+    engine.hunt(id).await.unwrap();
+    let incident = engine.load(id).await.unwrap().unwrap();
+    let (swept, _) = incident.swept.as_ref().unwrap();
+    let last = swept.regions.last().unwrap();
+    assert_eq!((last.region.as_str(), last.covered_until, last.unread.is_some()), ("ap-south-1", None, true));
+    let lacks = lacking(&incident, engine.playbook());
+    assert!(lacks.iter().any(|lack| lack.contains("nobody looks at ap-south-1")), "{lacks:?}");
+    let said = &incident.hunted.as_ref().unwrap().0.not_known;
+    assert!(said.iter().any(|why| why.contains("ap-south-1 was not searched: it is enabled")), "{said:?}");
+    clock.advance(TimeDelta::minutes(3));
+    engine.hunt(id).await.unwrap();
+    let inventory = engine.load(id).await.unwrap().unwrap().inventory.found.expect("it is taken by now");
+    assert_eq!(inventory.gaps.iter().map(|gap| gap.region.as_str()).collect::<Vec<_>>(), ["ap-south-1"]);
 }

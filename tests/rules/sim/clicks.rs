@@ -135,7 +135,8 @@ pub(super) fn click(state: &mut State, habits: &Habits, playbook: &Playbook, hum
     let frozen = seen.freeze.is_some();
     let act = if frozen && chance.happens(0.4) { Act::Unfreeze } else { act };
     let what = what(chance, seen, playbook, act, human, clicked_at)?;
-    Some(Click { by, incident, what })
+    let press = format!("{:016x}", chance.between(0, u64::MAX - 1));
+    Some(Click { by, incident, what, press })
 }
 
 /// An act on what is the person's to act on; now and then on anything at all.

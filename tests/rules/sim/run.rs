@@ -253,11 +253,11 @@ impl Run {
         }
         let (port, engine) = (self.port(replica), self.engines[replica].clone());
         self.spawn(replica, async move {
-            let Click { by, incident, what } = click;
+            let Click { by, incident, what, press } = click;
             let words = clicks::kind(&what);
             let outcome = match what.clone() {
-                What::Request(step) => engine.request(incident, &by, &step).await,
-                What::RequestAll => engine.request_all(incident, &by).await,
+                What::Request(step) => engine.request(incident, &by, &step, &press).await,
+                What::RequestAll => engine.request_all(incident, &by, &press).await,
                 What::Act(PersonCommand::BreakGlass { request, digest_shown, .. })
                     if engine.may_break_glass(request, &by, &digest_shown).await.is_err() =>
                 {

@@ -129,6 +129,8 @@ pub(super) struct Click {
     pub(super) by: UserId,
     pub(super) incident: IncidentId,
     pub(super) what: What,
+    /// Names this press, however often it is delivered.
+    pub(super) press: String,
 }
 
 #[derive(Clone, Debug)]

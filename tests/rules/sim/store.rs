@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use irp::domain::hunt::cover::Mark;
-use irp::domain::id::IncidentId;
+use irp::domain::id::{AccountId, IncidentId};
 use irp::domain::stored::Record;
 use irp::ports::{
     AppendError, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, Slot, Store, StoreError, TAKEOVER_AFTER,
@@ -293,6 +293,12 @@ impl TrailStore for Port {
         trail.records.retain(|event, _| !gone.contains(event));
         trail.marks.extend(marks.iter().map(|(name, mark)| ((*name).to_owned(), (*mark).clone())));
         Ok(())
+    }
+    async fn lease_history(&self, _: &AccountId, _: &str) -> Result<bool, StoreError> {
+        not_simulated()
+    }
+    async fn release_history(&self, _: &AccountId, _: &str) -> Result<(), StoreError> {
+        not_simulated()
     }
 }
 

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AttachedPermissionsBoundary, PolicyUsageType, Tag};
-use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
@@ -209,9 +208,7 @@ pub(super) async fn of_trust(
 ) -> Read<Observation> {
     let asked = asked!("iam:GetRole", iam.get_role().role_name(name).send())?.and_then(|answer| answer.role);
     let Some(found) = asked else { return Ok(Observation::OwnerMissing) };
-    // Further back than the history goes, wherever the clocks stand.
-    let since = DateTime::<Utc>::UNIX_EPOCH;
-    let looked = trail.look_up(LookupAttributeKey::ResourceName, name, since, TRUST_PAGES_MAX).await?;
+    let looked = trail.look_up(LookupAttributeKey::ResourceName, name, None, TRUST_PAGES_MAX).await?;
     let mut events = looked.events.iter().skip_while(|event| event["eventID"] != event_id);
     let put = events.next().and_then(|event| trust_in(event, name));
     let mut others = events.filter(|event| event["eventID"].as_str().is_none_or(|id| !earlier.contains(id)));

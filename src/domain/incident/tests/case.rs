@@ -134,7 +134,7 @@ impl Case {
             sample: false,
             note: None,
         };
-        let opened = Record::seal(None, start(), decide::open(IncidentId::new(1), alert));
+        let opened = Record::seal(None, start(), decide::open(IncidentId::new(1), alert, &policy()));
         let mut case = Self {
             incident: fold([&opened]).unwrap(),
             policy: policy(),
@@ -254,7 +254,7 @@ impl Case {
             (step.id.clone(), self.observed(&action))
         });
         let parts = parts.collect();
-        self.act(id, PersonCommand::Request { parts, nonce: self.incident.requests.len().to_string() })
+        self.act(id, PersonCommand::Request { parts, nonce: format!("press {};", self.incident.requests.len()) })
     }
 
     pub(super) fn ask_all(&mut self, id: &str) -> Result<(), Refusal> {

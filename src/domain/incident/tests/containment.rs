@@ -130,6 +130,8 @@ fn what_is_denied_from_the_organization_is_offered_where_it_is_reached_and_waite
 #[test]
 fn the_organizations_deny_of_a_role_stands_in_for_the_one_in_its_permission_set() {
     let mut case = Case::new();
+    case.reached(vec![]);
+    case.incident.blast_radius = None;
     case.playbook.reaches_organization = true;
     case.playbook.identity_center_region = Some("eu-west-1".into());
     let mut found = identified(&[]);

@@ -141,6 +141,7 @@ fn removal_waits_for_the_proof_of_containment_but_what_tightens_does_not() {
         lost: vec![crate::domain::incident::event::Lost { request: super::case::request(1), why: "x".into() }],
         new_keys: vec![],
         unread: vec![],
+        keys_unread: None,
     }]);
     assert_eq!(shown(&case).len(), 1);
 }

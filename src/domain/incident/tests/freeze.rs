@@ -29,6 +29,31 @@ fn an_account_that_may_be_in_other_hands_does_nothing_else_until_the_freeze_is_l
 }
 
 #[test]
+fn all_that_waits_in_their_name_ends_and_never_runs_once_the_freeze_is_lifted() {
+    let mut case = Case::new();
+    case.act("U1", PersonCommand::TakeLead).unwrap();
+    case.ask_all("U1").unwrap();
+    case.approve("U3", 1).unwrap();
+    case.act("U3", PersonCommand::NotMe { request: request(1) }).unwrap();
+    for number in 1..=3 {
+        let why = format!("<@U3> says that {} was not them", request(1));
+        assert_eq!(*case.state(number), RequestState::Cancelled { why });
+    }
+    case.act("U1", PersonCommand::Unfreeze).unwrap();
+    case.act("U2", PersonCommand::Unfreeze).unwrap();
+    case.run();
+    assert!(matches!(case.state(2), RequestState::Cancelled { .. }));
+
+    // What others have asked for and approved goes on.
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.ask("U2", &["revoke-user"]).unwrap();
+    case.approve("U3", 5).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(4) }).unwrap();
+    assert!(matches!(case.state(4), RequestState::Cancelled { .. }));
+    assert!(matches!(case.state(5), RequestState::Approved { .. }), "{:?}", case.state(5));
+}
+
+#[test]
 fn naming_people_does_not_end_all_deciding() {
     let mut case = Case::new();
     case.policy.escalation = [user("U9")].into();

@@ -4,12 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::case::{Case, KEY, OTHER_KEY, identified, request};
 use crate::domain::credential::PrincipalKind;
-use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
+use crate::domain::hunt::{Call, Hunted, Reached, SoFar, Swept, Trace, Watched};
 use crate::domain::identification::Identification;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Lost};
-use crate::domain::incident::hunting::{Sweep, due_at};
+use crate::domain::incident::hunting::{HalfWay, Sweep, due_at};
 use crate::domain::incident::overruling::words;
 use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::risk::containment_shown;
@@ -307,7 +307,13 @@ fn what_is_undone_after_a_search_is_missing_until_the_next_one() {
     assert!(!lacks(&case));
     case.minutes(1);
     let lost = vec![Lost { request: request(1), why: "set again".into() }];
-    case.apply(vec![Event::ContainmentChecked { held: vec![], lost, new_keys: vec![], unread: vec![] }]);
+    case.apply(vec![Event::ContainmentChecked {
+        held: vec![],
+        lost,
+        new_keys: vec![],
+        unread: vec![],
+        keys_unread: None,
+    }]);
     assert!(lacks(&case), "the search was before");
     case.sweep(None, vec![]);
     assert!(!lacks(&case), "somebody has taken it away again");
@@ -434,4 +440,56 @@ fn what_a_responder_says_is_followed_at_once_and_takes_a_failure_back() {
     case.sweep(Some(since), vec![]);
     assert!(missing(&case.incident, &case.playbook).is_empty(), "nobody has got through");
     assert!(due_at(&case.incident).unwrap() > case.now, "it is followed once");
+}
+
+impl Case {
+    /// A search says what it has come to.
+    fn half_way(&mut self, found: Option<Hunted>, calls: Vec<Call>, told_at: Option<DateTime<Utc>>) -> Vec<Event> {
+        self.now = due_at(&self.incident).unwrap().max(self.now);
+        let (began_at, newest_at) = (self.now, None);
+        let so_far = SoFar { began_at, regions_done: 1, regions: 2, questions_left: 3, events_read: 4, newest_at };
+        let half_way = HalfWay { found, calls, so_far, told_at };
+        let events = take_report(&self.incident, Report::HalfWay(Box::new(half_way)), self.cx());
+        self.apply(events.clone());
+        events
+    }
+}
+
+#[test]
+fn half_a_search_adds_what_is_new_and_is_no_sweep() {
+    let mut case = Case::new();
+    case.contained();
+    let found = |key: &str| Hunted {
+        credentials: vec![reached(key, "arn:aws:iam::111122223333:user/two")],
+        ..Hunted::default()
+    };
+    let said = case.half_way(None, vec![], None);
+    assert!(matches!(said[..], [Event::TrailPartlyRead { .. }]), "{said:?}");
+    let said = case.half_way(Some(found("AKIAI44QH8DHBBACKDOR")), vec![], None);
+    assert!(matches!(said[..], [Event::TrailHunted { .. }, Event::TrailPartlyRead { .. }]), "{said:?}");
+    assert!(!contained(&case.incident, &case.playbook), "one more key is to be switched off");
+    assert!(case.incident.swept.is_none() && case.incident.hunting.is_some());
+    let again = case.half_way(Some(found("AKIAI44QH8DHBBACKDOR")), vec![], None);
+    assert!(matches!(again[..], [Event::TrailPartlyRead { .. }]), "the same is no news: {again:?}");
+    case.incident.told_at = Some(case.now);
+    let stale = case.half_way(Some(found("AKIAI44QH8DHBDEMOKEY")), vec![], None);
+    assert!(matches!(stale[..], [Event::TrailPartlyRead { .. }]), "it has not heard what was said since: {stale:?}");
+    case.sweep(None, vec![]);
+    assert!(case.incident.hunting.is_none());
+}
+
+#[test]
+fn what_got_through_fails_the_containment_before_the_search_is_at_its_end_and_nothing_else_is_judged() {
+    let mut case = Case::new();
+    case.contained();
+    let since = case.incident.watch.unwrap().since;
+    let quiet = case.half_way(Some(Hunted::default()), vec![], None);
+    assert!(case.incident.verdict.is_none(), "{quiet:?}");
+    let call = through(since + TimeDelta::minutes(5), "arn:aws:iam::111122223333:user/ci");
+    case.half_way(Some(Hunted::default()), vec![call], None);
+    assert!(matches!(standing(&case.incident, &case.playbook), Some(Verdict::Failed { .. })));
+    let records = case.incident.version;
+    let call = through(since + TimeDelta::minutes(5), "arn:aws:iam::111122223333:user/ci");
+    case.half_way(Some(Hunted::default()), vec![call], None);
+    assert_eq!(case.incident.version, records + 1, "it is not said twice");
 }

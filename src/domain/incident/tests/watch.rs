@@ -89,8 +89,13 @@ fn what_has_been_deleted_can_be_used_by_nobody_and_a_new_owner_is_noticed() {
         owner_arn: "arn:aws:iam::111122223333:user/ci".into(),
         status,
     };
-    let held =
-        vec![Event::ContainmentChecked { held: vec![request(1)], lost: vec![], new_keys: vec![], unread: vec![] }];
+    let held = vec![Event::ContainmentChecked {
+        held: vec![request(1)],
+        lost: vec![],
+        new_keys: vec![],
+        unread: vec![],
+        keys_unread: None,
+    }];
     assert_eq!(looked(Observation::OwnerMissing), held);
     assert_eq!(looked(key("AIDA1", None)), held);
     let events = looked(key("AIDA2", Some(KeyStatus::Inactive)));
@@ -112,9 +117,10 @@ fn what_cannot_be_read_any_more_is_said_once_until_it_can() {
     };
     let since = |case: &Case| case.incident.requests[&request(1)].unread.clone();
     let blind = vec![Lost { request: request(1), why: "AccessDenied".into() }];
-    let checked = |held, lost, unread| Event::ContainmentChecked { held, lost, new_keys: vec![], unread };
+    let checked =
+        |held, lost, unread| Event::ContainmentChecked { held, lost, new_keys: vec![], unread, keys_unread: None };
     let unread = vec![format!("{}: AccessDenied", request(1))];
-    let said = vec![checked(vec![], vec![], unread.clone()), Event::ContainmentUnread { unread: blind }];
+    let said = vec![checked(vec![], vec![], unread.clone()), Event::ContainmentUnread { unread: blind, keys: None }];
     assert_eq!(denied(&case), said);
     case.apply(said.clone());
     assert_eq!(since(&case), Some((case.now, "AccessDenied".to_owned())));
@@ -138,6 +144,31 @@ fn the_history_is_read_again_while_it_is_behind_and_when_something_happens() {
         lost: vec![Lost { request: request(1), why: "gone".into() }],
         new_keys: vec![],
         unread: vec![],
+        keys_unread: None,
     }]);
     assert_eq!(after(&case), Some(1_200), "at once");
+}
+
+#[test]
+fn that_the_users_keys_cannot_be_read_any_more_is_said_once_too() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let denied = |case: &Case| {
+        let keys = Some(Err("AccessDenied".to_owned()));
+        take_report(&case.incident, Report::Checked { looked: vec![], keys }, case.cx())
+    };
+    let events = denied(&case);
+    let [Event::ContainmentChecked { keys_unread: Some(_), .. }, Event::ContainmentUnread { unread, keys: Some(why) }] =
+        &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert!(unread.is_empty() && why == "AccessDenied");
+    case.apply(events.clone());
+    assert!(matches!(&denied(&case)[..], [Event::ContainmentChecked { .. }]), "not each time");
+    let read = case.look();
+    case.apply(read);
+    assert_eq!(denied(&case), events, "anew");
 }

@@ -30,6 +30,7 @@ impl Case {
             return Err(format!("it runs without being approved: {:?}", held.phase));
         };
         must(!self.frozen(), "it runs while frozen")?;
+        must(!held.disputed, "it runs though somebody behind it has said that they were not")?;
         must(scene.record.at <= *until, "it runs after its time to execute")?;
         let roster = scene.roster(&held.plan)?;
         let asker = human(&held.by).ok_or("somebody who does not exist")?;

@@ -20,7 +20,7 @@ pub(in crate::sim) fn in_words(by: By, id: IncidentId, record: &Record) -> Strin
         | Event::GlassContested { by, .. } => format!(" by {by}"),
         Event::RequestLapsed { why, .. } | Event::ExecutionFailed { why, .. } => format!(": {why}"),
         Event::ApprovalVoided { by, why, .. } => format!(" of {by}: {why}"),
-        Event::ContainmentChecked { held, lost, new_keys, unread } => {
+        Event::ContainmentChecked { held, lost, new_keys, unread, .. } => {
             format!(": {} held, {} lost, {} new, {} unread", held.len(), lost.len(), new_keys.len(), unread.len())
         }
         _ => String::new(),
@@ -49,7 +49,8 @@ pub(super) fn request_of(event: &Event) -> Option<RequestId> {
         | Event::CallAnswered { request, .. }
         | Event::Verified { request, .. }
         | Event::ExecutionFailed { request, .. }
-        | Event::ExecutionUnknown { request, .. } => Some(*request),
+        | Event::ExecutionUnknown { request, .. }
+        | Event::LookedAgain { request, .. } => Some(*request),
         Event::AttemptRefused { request, .. } => *request,
         _ => None,
     }
@@ -58,6 +59,7 @@ pub(super) fn request_of(event: &Event) -> Option<RequestId> {
 pub(super) fn name(event: &Event) -> &'static str {
     match event {
         Event::Opened { .. } => "Opened",
+        Event::RulesChanged { .. } => "RulesChanged",
         Event::AlertReceived { .. } => "AlertReceived",
         Event::Identified { .. } => "Identified",
         Event::IdentificationFailed { .. } => "IdentificationFailed",
@@ -66,6 +68,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::ApprovalRequested { .. } => "ApprovalRequested",
         Event::BlastRadiusRead { .. } => "BlastRadiusRead",
         Event::TrailHunted { .. } => "TrailHunted",
+        Event::TrailPartlyRead { .. } => "TrailPartlyRead",
         Event::TrailSwept { .. } => "TrailSwept",
         Event::InventoryTaken { .. } => "InventoryTaken",
         Event::ThingsLookedAt { .. } => "ThingsLookedAt",
@@ -98,6 +101,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Verified { no_op: true, .. } => "Verified (no-op)",
         Event::ExecutionFailed { .. } => "ExecutionFailed",
         Event::ExecutionUnknown { .. } => "ExecutionUnknown",
+        Event::LookedAgain { .. } => "LookedAgain",
         Event::AttemptRefused { .. } => "AttemptRefused",
         Event::Closed { .. } => "Closed",
         _ => "another",

@@ -1,0 +1,125 @@
+//! What no record that was read can show.
+
+use chrono::{DateTime, Utc};
+
+use super::NotRecorded;
+use crate::domain::trail::attribution::Question;
+use crate::domain::trail::classify::Outcome;
+use crate::domain::trail::event::Event;
+use crate::domain::trail::lineage::Lineage;
+use crate::domain::trail::reach::Coverage;
+use crate::domain::trail::record::moment;
+use crate::domain::trail::selected::Selected;
+
+fn not_recorded(what: impl Into<String>, why: impl Into<String>) -> NotRecorded {
+    NotRecorded { what: what.into(), why: why.into() }
+}
+
+/// What cannot be known, so that nobody takes silence for innocence.
+pub(super) fn missing(
+    question: &Question,
+    coverage: &Coverage,
+    events: &[Event],
+    lineage: &Lineage,
+) -> Vec<NotRecorded> {
+    const DATA: [(&str, &str, &str); 4] = [
+        ("s3", "whether objects in S3 were read, written or deleted", "buckets"),
+        ("dynamodb", "whether items in DynamoDB tables were read or written", "tables"),
+        ("lambda", "whether Lambda functions were invoked", "functions"),
+        ("ebs", "whether blocks of EBS snapshots were read", "snapshots"),
+    ];
+    let data = |(source, what, things): &(&str, &str, &str)| {
+        if coverage.data_sources.contains(*source) {
+            // One event of one of them says nothing about the others.
+            let is_said = *source == "s3" && !coverage.selections.is_empty();
+            let which = if is_said { ": which, is said by trail" } else { ", and these logs do not say which" };
+            let why = format!("a trail has data events of the {things} that it was told to record{which}");
+            return not_recorded(format!("{what}, beyond the calls in these logs"), why);
+        }
+        not_recorded(*what, format!("these logs have no data events of {source}"))
+    };
+    let mut missing: Vec<NotRecorded> = DATA.iter().map(data).collect();
+    missing.extend(coverage.selections.iter().map(|(trail, selected)| by_bucket(trail, selected)));
+    if let (Some(since), Some(first)) = (question.since, coverage.first.as_deref().and_then(moment))
+        && first > since
+    {
+        missing
+            .push(not_recorded(format!("what happened from {since} to {first}"), "these logs begin after the theft"));
+    }
+    let theirs = |at: usize| lineage.verdicts[at].who.is_attacker() && events[at].outcome == Outcome::Succeeded;
+    let mut seen = std::collections::BTreeSet::new();
+    for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
+        let id = &event.id;
+        let entry = match (event.source.as_ref(), event.name.as_ref()) {
+            ("cloudtrail", "StopLogging" | "DeleteTrail" | "PutEventSelectors" | "UpdateTrail") => {
+                Some(gap(at, events))
+            }
+            ("secretsmanager", "BatchGetSecretValue") if event.touches.is_empty() => Some(not_recorded(
+                "which secrets were read at once",
+                format!("event {id} has the filter and not the secrets: take all that it fits for read"),
+            )),
+            ("ssm", "GetParametersByPath") => Some(not_recorded(
+                "which parameters were read at once",
+                format!("event {id} has the path and not the parameters: take all below it for read"),
+            )),
+            ("ssm", "SendCommand" | "StartSession") | ("ecs", "ExecuteCommand") if seen.insert("commands") => {
+                Some(not_recorded(
+                    "what was run on instances",
+                    format!("CloudTrail hides commands and what is typed in sessions (event {id} and others like it)"),
+                ))
+            }
+            ("ecs", "CreateService" | "UpdateService") if seen.insert("tasks") => Some(not_recorded(
+                "which tasks the attacker's ECS services have started",
+                format!(
+                    "the call names none (event {id}): unless the attacker registered their definition, look at the \
+                     sessions of its task role"
+                ),
+            )),
+            ("ec2", "RunInstances") if seen.insert("instances") => Some(not_recorded(
+                "what the attacker's instances did",
+                format!("only their calls to AWS are in these logs, not what runs on them (event {id})"),
+            )),
+            _ => None,
+        };
+        missing.extend(entry);
+    }
+    if coverage.unreadable > 0 {
+        missing.push(not_recorded(
+            format!("what {} records say", coverage.unreadable),
+            "they could not be read; they are named under unreadable",
+        ));
+    }
+    missing
+}
+
+/// What a trail does not record of objects in S3, by the call that told it what to.
+fn by_bucket(trail: &str, selected: &Selected) -> NotRecorded {
+    let Selected { since, event_id, buckets, all } = selected;
+    let buckets: Vec<&str> = buckets.iter().map(String::as_str).collect();
+    let what = match (all, buckets.is_empty()) {
+        (true, _) => format!("what happened to objects in S3 before {since}, by trail {trail}"),
+        (false, true) => format!("what happened to objects in S3 since {since}, by trail {trail}"),
+        (false, false) => {
+            format!("what happened to objects in S3 outside of {} since {since}, by trail {trail}", buckets.join(", "))
+        }
+    };
+    not_recorded(what, format!("that is what it was told to record (event {event_id})"))
+}
+
+/// The time in which a trail did not record all.
+fn gap(at: usize, events: &[Event]) -> NotRecorded {
+    let event = &events[at];
+    let trail = event.touches.first().map_or("a trail", |touch| touch.id.as_str());
+    let again = events[at..].iter().find(|e| {
+        e.source.as_ref() == "cloudtrail" && e.name.as_ref() == "StartLogging" && e.outcome == Outcome::Succeeded
+    });
+    let time = |at: Option<DateTime<Utc>>| at.map_or_else(|| "an unknown time".to_owned(), |at| at.to_string());
+    let until = again.map_or_else(|| "the end of these logs".to_owned(), |e| time(e.at));
+    not_recorded(
+        format!("what {trail} would have recorded from {} to {until}", time(event.at)),
+        format!(
+            "{} (event {}); CloudTrail's event history still has management events of 90 days",
+            event.name, event.id
+        ),
+    )
+}

@@ -1,0 +1,179 @@
+//! Ways from one credential to another that are easily missed: what was there before and is opened again, what services do
+//! in a role's name, and the users of IAM Identity Center.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const OTHER: &str = "AKIAOTHER00000000001";
+const SESSION: &str = "ASIATAKEN00000000001";
+
+/// What the thief does with the stolen key at noon, and what follows.
+fn after(call: (&str, &str), more: Value, then: Vec<Value>) -> Analysis {
+    let mut records = vec![by_user(720, "e-noon", STOLEN, "ci", call, more)];
+    records.extend(then);
+    analyze(&records)
+}
+
+fn ids(analysis: &Analysis) -> Vec<&str> {
+    analysis.actions.iter().map(|action| action.event_id.as_ref()).collect()
+}
+
+fn keys(analysis: &Analysis) -> Vec<&str> {
+    analysis.credentials.iter().filter_map(|held| held.access_key_id.as_deref()).collect()
+}
+
+/// A service takes a role, and its session does something.
+fn taken(minute: u32, service: &str, role: &str) -> Vec<Value> {
+    let mut takes =
+        by_user(minute, &format!("take-{minute}"), "", "", ("sts", "AssumeRole"), assume(role, "9f2c", SESSION));
+    takes["userIdentity"] = json!({"type": "AWSService", "invokedBy": format!("{service}.amazonaws.com")});
+    takes["sourceIPAddress"] = json!(format!("{service}.amazonaws.com"));
+    let more = json!({"sourceIPAddress": "192.0.2.200", "requestParameters": {"userName": "x"}});
+    let acts = by_role(minute + 1, &format!("act-{minute}"), SESSION, (role, "9f2c"), ("iam", "CreateUser"), more);
+    vec![takes, acts]
+}
+
+fn role(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}
+
+#[test]
+fn a_key_that_is_switched_on_again_is_reached_and_its_owners_calls_stay_theirs() {
+    let call = |minute, id, address: &str| {
+        by_user(minute, id, OTHER, "batch", ("s3", "DeleteBucket"), json!({"sourceIPAddress": address}))
+    };
+    let on = json!({"requestParameters": {"userName": "batch", "accessKeyId": OTHER, "status": "Active"}});
+    let then = vec![call(700, "before", THIEF), call(730, "owner", OFFICE), call(731, "thief", THIEF)];
+    let analysis = after(("iam", "UpdateAccessKey"), on, then.clone());
+    assert_eq!(keys(&analysis), [STOLEN, OTHER]);
+    assert_eq!(ids(&analysis), ["e-noon", "thief"], "from then on, and from where the thief is");
+    let how = &analysis.credentials[1].reached_by.as_ref().unwrap().how;
+    assert_eq!(&**how, "UpdateAccessKey: key of user batch");
+    let off = json!({"requestParameters": {"userName": "batch", "accessKeyId": OTHER, "status": "Inactive"}});
+    assert_eq!(keys(&after(("iam", "UpdateAccessKey"), off, then)), [STOLEN], "switched off it is of no use");
+}
+
+#[test]
+fn a_service_password_that_is_set_anew_is_the_attackers_alone_from_then_on() {
+    const ID: &str = "ACCAOTHER00000000001";
+    let more = json!({"requestParameters": {"serviceSpecificCredentialId": ID},
+        "responseElements": {"serviceSpecificCredential": {"userName": "batch", "serviceSpecificCredentialId": ID}}});
+    let call = |minute, id| {
+        by_user(minute, id, ID, "batch", ("codecommit", "DeleteRepository"), json!({"sourceIPAddress": OFFICE}))
+    };
+    let analysis =
+        after(("iam", "ResetServiceSpecificCredential"), more, vec![call(700, "before"), call(730, "after")]);
+    assert_eq!((keys(&analysis), ids(&analysis)), (vec![STOLEN, ID], vec!["e-noon", "after"]));
+}
+
+#[test]
+fn whoever_a_provider_vouches_for_after_its_thumbprint_was_changed_is_the_attacker() {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/ci.example.com");
+    let more = json!({"requestParameters": {"openIDConnectProviderArn": arn, "thumbprintList": ["ab"]}});
+    let mut takes =
+        by_user(730, "takes", "", "", ("sts", "AssumeRoleWithWebIdentity"), assume("deploy", "job", SESSION));
+    takes["userIdentity"] = json!({"type": "WebIdentityUser", "principalId": "p", "identityProvider": arn});
+    let analysis = after(("iam", "UpdateOpenIDConnectProviderThumbprint"), more, vec![takes]);
+    assert_eq!(keys(&analysis), [STOLEN, SESSION]);
+}
+
+#[test]
+fn what_a_service_does_with_a_role_that_the_attacker_has_given_it_is_the_attackers() {
+    for (call, service, more) in [
+        (
+            ("scheduler", "CreateSchedule"),
+            "scheduler",
+            json!({"name": "tick", "target": {"arn": "x", "roleArn": role("nightly")}}),
+        ),
+        (
+            ("ssm", "StartAutomationExecution"),
+            "ssm",
+            json!({"parameters": {"AutomationAssumeRole": [role("nightly")]}}),
+        ),
+        (("ecs", "RegisterTaskDefinition"), "ecs-tasks", json!({"family": "f", "taskRoleArn": role("nightly")})),
+        (("ecs", "RunTask"), "ecs-tasks", json!({"overrides": {"taskRoleArn": role("nightly")}})),
+    ] {
+        let more = json!({"requestParameters": more, "responseElements": {}});
+        let then =
+            [taken(740, service, "nightly"), taken(760, "events", "nightly"), taken(780, service, "another")].concat();
+        let mut before = taken(600, service, "nightly");
+        let key = "ASIABEFORE0000000001";
+        before[0]["responseElements"]["credentials"]["accessKeyId"] = json!(key);
+        before[1]["userIdentity"]["accessKeyId"] = json!(key);
+        let one = then[..2].to_vec();
+        let analysis = after(call, more.clone(), [before, one].concat());
+        assert_eq!(keys(&analysis), [STOLEN, SESSION], "{call:?}: since then");
+        assert_eq!(ids(&analysis), ["e-noon", "act-740"], "{call:?}");
+        assert_eq!(
+            analysis.taken_roles.iter().collect::<Vec<_>>(),
+            [&role("nightly")],
+            "{call:?}: it can be asked about"
+        );
+        let others = after(call, more, then[2..].to_vec());
+        assert_eq!(keys(&others), [STOLEN], "{call:?}: neither another service nor another role");
+    }
+}
+
+#[test]
+fn a_user_of_identity_center_that_the_attacker_has_made_is_theirs_whatever_its_permission_set() {
+    let acts = |minute, id, who: &str| {
+        let role = "AWSReservedSSO_Admin_0123456789abcdef";
+        by_role(
+            minute,
+            id,
+            &format!("ASIA{id}0000000001"),
+            (role, who),
+            ("iam", "CreateUser"),
+            json!({"sourceIPAddress": "192.0.2.201"}),
+        )
+    };
+    let made = |name: &str| json!({"requestParameters": {"identityStoreId": "d-1", "userName": name}, "responseElements": {"userId": "u-7"}});
+    let then = vec![acts(700, "BEFORE", "mallory"), acts(730, "THEIRS", "mallory"), acts(731, "OTHERS", "alice")];
+    let analysis = after(("identitystore", "CreateUser"), made("mallory"), then.clone());
+    assert_eq!(ids(&analysis), ["e-noon", "THEIRS"]);
+    assert!(analysis.sessions.contains("mallory"), "the history can be asked about her");
+    let how = &analysis.credentials[1].reached_by.as_ref().unwrap().how;
+    assert!(how.contains("mallory, made by the attacker"), "{how}");
+    // Where CloudTrail hides the name, the number leads on.
+    let mut gets =
+        by_user(729, "gets", "", "", ("sso", "GetRoleCredentials"), json!({"sourceIPAddress": "192.0.2.201"}));
+    gets["userIdentity"] = json!({"type": "IdentityCenterUser", "onBehalfOf": {"userId": "u-7"}});
+    gets["responseElements"] = json!({"roleCredentials": {"accessKeyId": "ASIATHEIRS0000000001"}});
+    let analysis =
+        after(("identitystore", "CreateUser"), made("HIDDEN_DUE_TO_SECURITY_REASONS"), [then, vec![gets]].concat());
+    assert_eq!(ids(&analysis), ["e-noon", "gets", "THEIRS"]);
+}
+
+#[test]
+fn access_that_the_attacker_gives_somebody_counts_where_the_attacker_uses_it() {
+    let more = json!({"requestParameters": {"principalType": "USER", "principalId": "u-9", "targetId": ACCOUNT}});
+    let gets = |minute, id, address: &str, key: &str| {
+        let more = json!({"sourceIPAddress": address, "responseElements": {"roleCredentials": {"accessKeyId": key}}});
+        let mut gets = by_user(minute, id, "", "", ("sso", "GetRoleCredentials"), more);
+        gets["userIdentity"] = json!({"type": "IdentityCenterUser", "onBehalfOf": {"userId": "u-9"}});
+        gets
+    };
+    let then = vec![gets(730, "desk", OFFICE, "ASIADESK000000000001"), gets(731, "thief", THIEF, SESSION)];
+    let analysis = after(("sso", "CreateAccountAssignment"), more, then);
+    assert_eq!((keys(&analysis), ids(&analysis)), (vec![STOLEN, SESSION], vec!["e-noon", "thief"]));
+}
+
+#[test]
+fn of_which_buckets_nothing_is_recorded_is_said_where_the_logs_say_what_a_trail_was_told() {
+    let told = by_user(
+        10,
+        "told",
+        "AKIAOPS0000000000001",
+        "ops",
+        ("cloudtrail", "PutEventSelectors"),
+        json!({
+        "requestParameters": {"trailName": "main", "eventSelectors": [
+            {"dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::payments/"]}]}]}}),
+    );
+    let analysis = after(("s3", "ListBuckets"), json!({"readOnly": true}), vec![told]);
+    let said = analysis.not_recorded.iter().find(|gap| gap.what.contains("outside of payments")).expect("it is said");
+    assert!(said.what.contains("by trail main") && said.why.contains("event told"), "{said:?}");
+    let silent = after(("s3", "ListBuckets"), json!({"readOnly": true}), vec![]);
+    assert!(!silent.not_recorded.iter().any(|gap| gap.what.contains("by trail")));
+}

@@ -1,0 +1,69 @@
+//! SIGHUP: the real program reads its rules anew, over real Redis.
+
+use std::time::Duration;
+
+use irp::domain::incident::event::Event;
+
+use crate::cases::{Case, Cases};
+use crate::world::{ANA, CHRIS, ORGANISATION};
+
+const KEY: &str = "· Deactivate access key";
+
+async fn changes(case: &Case) -> usize {
+    case.w.happened(|event| matches!(event, Event::RulesChanged { .. })).await
+}
+
+async fn goes_by_the_new_rules(mut case: Case) {
+    let program = case.program().await;
+    case.w.incident().await;
+    case.w.click(ANA, KEY, "irp.request").await;
+    case.w.until_card(KEY, "waiting for approval").await;
+
+    // Rules that cannot work leave those in force that can, and what waits under them goes on waiting.
+    case.rules(&ORGANISATION.replace("approvers = [", "approvers = [] # ["));
+    program.signal("HUP");
+    case.rules("no TOML at all");
+    program.signal("HUP");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(case.w.says(KEY, "waiting for approval"));
+    assert_eq!(changes(&case).await, 0);
+
+    // Chris approves no more.
+    case.rules(&ORGANISATION.replace(r#", "U0APPROVE1""#, ""));
+    program.signal("HUP");
+    case.w.until_card(KEY, "cancelled").await;
+    assert_eq!(changes(&case).await, 1);
+    case.w.until("it is told", |w| w.notes().iter().any(|n| n.contains("The rules in irp.toml have changed"))).await;
+    case.w.click(ANA, KEY, "irp.request").await;
+    case.w.until_card(KEY, "waiting for approval").await;
+    let answer = case.w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("not on the list of approvers"), "{answer}");
+
+    // Read anew as they are: nothing has changed, and nothing that waits ends.
+    program.signal("HUP");
+    let program = case.replace(program).await;
+    program.take_deliveries(&mut case.w);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(changes(&case).await, 1);
+    assert!(case.w.says(KEY, "waiting for approval"));
+
+    // Changed while nothing waits, it is in the log all the same.
+    case.w.click(ANA, KEY, "irp.withdraw").await;
+    case.w.until_card(KEY, "withdrawn").await;
+    case.rules(ORGANISATION);
+    program.signal("HUP");
+    let known = async {
+        while changes(&case).await < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), known).await.unwrap();
+    case.w.carry_out(KEY, ANA, CHRIS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_puts_new_rules_in_force_and_every_open_incident_says_so() {
+    let mut cases = Cases::start().await;
+    cases.add("one program".to_owned(), goes_by_the_new_rules);
+    cases.end().await;
+}
