@@ -8,6 +8,7 @@ use super::hands::Hand;
 use super::inventory::Taken;
 use super::overruling::Overruled;
 use super::quiet::{self, Quiet};
+use super::remains::is_by_hand;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
@@ -202,12 +203,17 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::HandConfirmed { step, by, .. } => {
             if let Some(hand) = incident.hands.get_mut(step) {
                 hand.confirmed = Some((by.clone(), at));
-                put_in_place(incident, at);
+                // What is no containment leaves that as it was.
+                if !is_by_hand(step) {
+                    put_in_place(incident, at);
+                }
             }
         }
         Event::HandTakenBack { step, .. } => {
             incident.hands.remove(step);
-            incident.risk = None;
+            if !is_by_hand(step) {
+                incident.risk = None;
+            }
         }
         Event::ThingsLookedAt { by, things } => {
             incident.inventory.looked_at.extend(things.iter().map(|thing| (thing.clone(), by.clone())));
