@@ -112,6 +112,11 @@ impl Hunted {
         }
     }
 
+    /// Whether the search that shows it has not come to its end.
+    pub fn is_half_way(&self) -> bool {
+        self.not_known.iter().any(|what| what == HALF_WAY)
+    }
+
     /// Whether it shows a credential, a thing or a deed of the attacker's that another search had not shown yet, or something
     /// of theirs that had been gone.
     pub fn shows_more_than(&self, before: Option<&Self>) -> bool {

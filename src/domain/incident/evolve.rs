@@ -14,7 +14,7 @@ use super::verdict::Verdict;
 use super::watch::looks_anew;
 use super::{hunting, logs};
 use crate::domain::alert::{Alert, AlertSource};
-use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
+use crate::domain::approval::{Approval, CallAnswer, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::hunt::Hunted;
 use crate::domain::id::{RequestId, UserId};
@@ -439,7 +439,12 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
             }
         }
         Event::Verified { .. } => request.state = RequestState::Verified { at, called_at, sent },
-        Event::ExecutionFailed { why, .. } => request.state = RequestState::Failed { why: why.clone(), sent },
+        Event::ExecutionFailed { why, .. } => {
+            let answer =
+                if let RequestState::Executing(execution) = &request.state { &execution.answer } else { &None };
+            let partly = matches!(answer, Some(CallAnswer::Partly { .. }));
+            request.state = RequestState::Failed { why: why.clone(), partly, sent };
+        }
         Event::ExecutionUnknown { why, .. } => {
             request.state = RequestState::Unknown { why: why.clone(), sent, doubt: doubt::begins(called_at, at) };
         }

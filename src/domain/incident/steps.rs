@@ -365,7 +365,9 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
     };
     let keys_off_at =
         last(&|action| matches!(action, Action::DeactivateAccessKey { .. } | Action::DeleteLoginProfile { .. }));
-    let users_off_at = last(&|action| matches!(action, Action::RevokeUserSessions { .. })).max(keys_off_at);
+    // From when a user's sessions take no more roles, AWS alone has shown: the call may have been long on its way.
+    let of_users = |step: &&&Step| matches!(step.offer, Offer::Action(Action::RevokeUserSessions(_)));
+    let users_off_at = steps.iter().filter(of_users).filter_map(|step| shown_at(incident, step)).max().max(keys_off_at);
     let own_keys_off_at = |name: &str| {
         last(&|action| match action {
             Action::DeactivateAccessKey(of) => of.user_name == name,
@@ -448,6 +450,14 @@ fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> 
 }
 
 /// Since when AWS has shown a key Inactive, whoever switched it off.
+/// When AWS has shown that a step is in force.
+fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
+    match in_force(incident, &step.id)?.state {
+        RequestState::Verified { at, .. } => Some(at),
+        _ => None,
+    }
+}
+
 fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match &step.offer {
         Offer::Action(Action::DeactivateAccessKey(deactivate)) => {
@@ -463,6 +473,10 @@ pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
 }
 
 fn is_contained(incident: &Incident, containment: &[Step]) -> bool {
+    // What a search has shown half-way was new: through which instances it goes on is read at its end.
+    if incident.hunted.as_ref().is_some_and(|(found, _)| found.is_half_way()) {
+        return false;
+    }
     let Some(found) = incident.identification().filter(|found| found.kind != PrincipalKind::Unknown) else {
         return false;
     };

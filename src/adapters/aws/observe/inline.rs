@@ -1,7 +1,6 @@
 //! Reads an inline policy that somebody has put, and from the event history what there was before.
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::tree::{self, TRUST_PAGES_MAX};
@@ -16,12 +15,10 @@ pub(super) async fn put_policy(
     event_ids: &[String],
 ) -> Result<Observation, CloudError> {
     let trail = account.home_trail();
-    // Further back than the history goes, wherever the clocks stand.
-    let since = DateTime::<Utc>::UNIX_EPOCH;
     let (owner, document, looked) = tokio::try_join!(
         tree::identity_of(&account.iam, holder),
         tree::document(&account.iam, holder, policy_name),
-        trail.look_up(LookupAttributeKey::ResourceName, holder.name(), since, TRUST_PAGES_MAX),
+        trail.look_up(LookupAttributeKey::ResourceName, holder.name(), None, TRUST_PAGES_MAX),
     )?;
     let Some(identity) = owner else { return Ok(Observation::OwnerMissing) };
     let named = Named { holder, policy_name };

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_eventbridge::Client;
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{fault, present};
@@ -57,9 +56,7 @@ async fn before(
         return Ok(None);
     }
     let trail = account.trail(region)?;
-    // Further back than the history goes, wherever the clocks stand.
-    let since = DateTime::<Utc>::UNIX_EPOCH;
-    let look = |call: &'static str| trail.look_up(LookupAttributeKey::EventName, call, since, HISTORY_PAGES_MAX);
+    let look = |call: &'static str| trail.look_up(LookupAttributeKey::EventName, call, None, HISTORY_PAGES_MAX);
     let (put, deleted) = tokio::try_join!(look("PutRule"), look("DeleteRule"))?;
     let is_first = |event: &&Value| event["eventID"].as_str() == event_ids.first().map(String::as_str);
     let Some(first_at) = put.events.iter().find(is_first).and_then(|event| event["eventTime"].as_str()) else {
