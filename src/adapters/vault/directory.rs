@@ -47,10 +47,7 @@ impl Vault for DirectoryVault {
         if !found.is_dir() {
             return Err(VaultError::Refused(format!("{} is not a folder", root.display())));
         }
-        if found.permissions().readonly() {
-            return Err(VaultError::Refused(format!("{} is a folder that nothing may be written to", root.display())));
-        }
-        // Whether something can be put on a read-only file system only trying tells.
+        // Neither its permissions nor whose it is say whether something can be put there: its file system may be read-only.
         let probe = root.join(PROBE);
         match fs::create_dir(&probe).await {
             Ok(()) => fs::remove_dir(&probe).await.map_err(|error| fault(&probe, &error))?,
