@@ -113,6 +113,8 @@ pub enum RequestState {
     Failed {
         /// What went wrong.
         why: String,
+        /// Some of its calls have been made.
+        partly: bool,
         /// What was sent, for doing it by hand.
         sent: Vec<ApiCall>,
     },

@@ -16,9 +16,11 @@ use tokio_util::task::TaskTracker;
 
 /// Connections open at once; a process may often have a thousand files open, and it needs some for Slack, AWS and Redis.
 const CONNECTIONS_MAX: usize = 512;
-/// Longest time from the start of a connection, or the end of an answer, to the end of the next request's headers. Longer
-/// than load balancers keep a connection open that nothing comes over, which is a minute: who closes it first must be they.
-const HEADERS_TIME_MAX: Duration = Duration::from_secs(75);
+/// Longest time from the start of a connection to the end of its request's headers.
+const HEADERS_TIME_MAX: Duration = Duration::from_secs(3);
+/// Longest time from the start of a connection to its end, the caller's reading of the answer too. Each brings one request:
+/// nobody keeps a place for what may come.
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(15);
 /// Wait after a connection could not be taken, because there are too many files open.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -43,7 +45,7 @@ async fn serve_with(listener: TcpListener, routes: Router, shutdown: Cancellatio
             Ok((tcp, _)) => {
                 let caller = answer(tcp, routes.clone(), shutdown.clone(), headers_time_max);
                 callers.spawn(async move {
-                    caller.await;
+                    let _ = tokio::time::timeout(CONNECTION_TIME_MAX, caller).await;
                     drop(place);
                 });
             }
@@ -57,13 +59,13 @@ async fn serve_with(listener: TcpListener, routes: Router, shutdown: Cancellatio
     callers.wait().await;
 }
 
-/// Answers one caller until they hang up. What goes wrong with a connection is the caller's business.
+/// Answers one caller. What goes wrong with a connection is the caller's business.
 async fn answer(tcp: TcpStream, routes: Router, shutdown: CancellationToken, headers_time_max: Duration) {
     // Without it a small answer would wait up to 40 ms for an acknowledgement.
     let _ = tcp.set_nodelay(true);
     // To tell HTTP/2 from it, who says nothing would be waited for without end.
     let mut server = Builder::new(TokioExecutor::new()).http1_only();
-    server.http1().timer(TokioTimer::new()).header_read_timeout(headers_time_max);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(headers_time_max).keep_alive(false);
     let connection = server.serve_connection(TokioIo::new(tcp), TowerToHyperService::new(routes));
     let mut connection = pin!(connection);
     tokio::select! {

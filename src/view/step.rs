@@ -41,8 +41,11 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
     };
     let mut blocks = vec![header(&format!("{mark} {}", step.title))];
     match (&step.offer, request) {
-        (Offer::Refused { why, instead }, _) => {
+        (Offer::Refused { why, instead, commands }, _) => {
             blocks.push(section(&format!("{}\n*Instead:* {}", escape(why), escape(instead))));
+            if !commands.is_empty() {
+                blocks.push(preformatted(&commands.join("\n")));
+            }
             blocks.extend(by_hand::blocks(incident, step));
         }
         (Offer::Action(action), None) => {

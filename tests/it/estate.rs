@@ -34,6 +34,9 @@ pub(crate) fn made(kind: &str, id: &str, region: &str) -> Trace {
         made_by_attacker: true,
         evidence: vec![format!("event-of-{id}")],
         deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
     }
 }
 
@@ -148,6 +151,10 @@ impl Hands<'_> {
         let detectors = aws_sdk_guardduty::Client::new(&self.config(HOME));
         detectors.update_detector().detector_id(&detector).enable(false).send().await.unwrap();
         detector
+    }
+
+    pub(crate) fn waits(&self, seconds: i64) {
+        self.w.clock.advance(TimeDelta::seconds(seconds));
     }
 
     /// The newest event of a name, once the history shows it.

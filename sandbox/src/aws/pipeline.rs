@@ -175,6 +175,11 @@ fn unknown(request: &Request<'_>) -> ApiError {
     }
 }
 
+/// Whether a condition on the policy can be put on it.
+fn is_about_attachment(operation: &str) -> bool {
+    ["Attach", "Detach"].iter().any(|verb| operation.starts_with(verb)) && operation.ends_with("Policy")
+}
+
 fn perform(
     world: &mut World,
     caller: &Caller,
@@ -185,7 +190,12 @@ fn perform(
 ) -> Result<Reply, ApiError> {
     let region = request.signed.region;
     let action = format!("{}:{}", request.service.name(), request.operation);
-    let context = caller.context(region, now);
+    let mut context = caller.context(region, now);
+    if let (Service::Iam, Input::Form(params)) = (request.service, &request.input)
+        && let (true, Some(policy)) = (is_about_attachment(&request.operation), params.get("PolicyArn"))
+    {
+        context.insert("iam:policyarn", policy.to_owned());
+    }
     let comes_in = matches!(request.operation.as_str(), "AssumeRole" | "GetCallerIdentity");
     let is_foreign = match caller.principal {
         Principal::Outsider(_) => true,

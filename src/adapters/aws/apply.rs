@@ -251,32 +251,50 @@ async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) 
 }
 
 /// What a permission to put tags must be for, or it could be used on what is there already.
-const TAGGED_BY: &str = "ec2:CreateAction";
+const TAGGED_BY: (&str, &str) = ("StringEquals", "ec2:CreateAction");
+/// The policy that a permission to attach or detach one must be for.
+const POLICY: (&str, &str) = ("ArnEquals", "iam:PolicyARN");
+/// The longest policy that STS takes for a session, in characters.
+const POLICY_CHARS_MAX: usize = 2_048;
 
-/// Allows just these calls, each on just its target.
+/// What a permission is for alone: a condition's operator and key, and its values.
+type Bound = Option<((&'static str, &'static str), BTreeSet<String>)>;
+
+/// Allows just these calls, each on just its target, and with no other policy than its own as long as there is room to say so.
 fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
-    // What is allowed on a resource, and in which call alone.
-    let mut allowed: BTreeMap<(String, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    let bound = policy_for(calls, targets, true);
+    if bound.len() <= POLICY_CHARS_MAX { bound } else { policy_for(calls, targets, false) }
+}
+
+fn policy_for(calls: &[ApiCall], targets: &[String], by_policy: bool) -> String {
+    // What is allowed on a resource, and for what alone.
+    type Allowed<'a> = (BTreeSet<&'a str>, BTreeSet<String>);
+    let mut allowed: BTreeMap<(String, Option<(&str, &str)>), Allowed<'_>> = BTreeMap::new();
     for call in calls {
+        let policy = call.policy_bound().filter(|_| by_policy);
         // A call on something that was not approved is left out: AWS then refuses it.
         for target in call.resources_in(targets) {
-            allowed.entry((target, None)).or_default().insert(call.iam_action());
+            let (actions, values) = allowed.entry((target, policy.map(|_| POLICY))).or_default();
+            actions.insert(call.iam_action());
+            values.extend(policy.cloned());
         }
         let Some(to_be_made) = call.makes_in(targets) else { continue };
         for action in call.also() {
-            let within = (*action == "ec2:CreateTags").then_some(call.operation());
-            allowed.entry((to_be_made.to_owned(), within)).or_default().insert(action);
+            let within = (*action == "ec2:CreateTags").then_some(TAGGED_BY);
+            let (actions, values) = allowed.entry((to_be_made.to_owned(), within)).or_default();
+            actions.insert(action);
+            values.extend(within.map(|_| call.operation().to_owned()));
         }
     }
-    // Targets with the same calls share a statement: the policy has 2,048 characters.
-    let mut statements: BTreeMap<(BTreeSet<&str>, Option<&str>), Vec<String>> = BTreeMap::new();
-    for ((target, within), actions) in allowed {
-        statements.entry((actions, within)).or_default().push(target);
+    // Targets with the same calls share a statement: there is not much room.
+    let mut statements: BTreeMap<(BTreeSet<&str>, Bound), Vec<String>> = BTreeMap::new();
+    for ((target, key), (actions, values)) in allowed {
+        statements.entry((actions, key.map(|key| (key, values)))).or_default().push(target);
     }
-    let statement = |((actions, within), targets): ((BTreeSet<&str>, Option<&str>), Vec<String>)| {
+    let statement = |((actions, bound), targets): ((BTreeSet<&str>, Bound), Vec<String>)| {
         let mut statement = json!({"Effect": "Allow", "Action": actions, "Resource": targets});
-        if let Some(call) = within {
-            statement["Condition"] = json!({"StringEquals": {TAGGED_BY: call}});
+        if let Some(((operator, key), values)) = bound {
+            statement["Condition"] = json!({operator: {key: values}});
         }
         statement
     };
@@ -303,6 +321,30 @@ mod tests {
                 allowed("iam:RemoveUserFromGroup", &[&targets[1], &targets[2]]),
             ])
         );
+    }
+
+    #[test]
+    fn what_is_detached_from_somebody_is_that_policy_and_no_other() {
+        let holders = ["user/m", "role/r"].map(|name| format!("arn:aws:iam::111122223333:{name}"));
+        let policy = |n: usize| format!("arn:aws:iam::111122223333:policy/{}{n:02}", "p".repeat(90));
+        let detach = |n: usize| ApiCall::DetachUserPolicy { policy_arn: policy(n), user_name: "m".into() };
+        let of_role = ApiCall::DetachRolePolicy { policy_arn: policy(1), role_name: "r".into() };
+        let document = |calls: &[ApiCall]| -> serde_json::Value {
+            let text = session_policy(calls, &holders);
+            assert!(text.len() <= POLICY_CHARS_MAX, "{}", text.len());
+            serde_json::from_str(&text).unwrap()
+        };
+        let only = |policies: &[usize]| json!({"ArnEquals": {"iam:PolicyARN": policies.iter().map(|n| policy(*n)).collect::<Vec<_>>()}});
+        assert_eq!(
+            document(&[detach(2), detach(1), of_role])["Statement"],
+            json!([
+                {"Effect": "Allow", "Action": ["iam:DetachRolePolicy"], "Resource": [holders[1]], "Condition": only(&[1])},
+                {"Effect": "Allow", "Action": ["iam:DetachUserPolicy"], "Resource": [holders[0]], "Condition": only(&[1, 2])},
+            ])
+        );
+        // More than there is room for: then on that user alone.
+        let many: Vec<ApiCall> = (0..20).map(detach).collect();
+        assert!(document(&many)["Statement"][0]["Condition"].is_null());
     }
 
     #[test]
@@ -358,7 +400,7 @@ mod tests {
                 {"Effect": "Allow", "Action": ["ec2:CreateSnapshot"], "Resource": [volume, snapshots]},
                 {
                     "Effect": "Allow", "Action": ["ec2:CreateTags"], "Resource": [snapshots],
-                    "Condition": {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}},
+                    "Condition": {"StringEquals": {"ec2:CreateAction": ["CreateSnapshot"]}},
                 },
             ])
         );

@@ -38,7 +38,7 @@ const MANIFEST: &str = "manifest.json";
 
 fn refused(message: impl Into<String>) -> CloudError {
     let message = format!("what AWS does not keep could not be kept, so nothing is changed: {}", message.into());
-    CloudError::Refused { operation: "lambda:GetFunction".into(), code: "NotKept".into(), message }
+    CloudError::Refused { operation: "IRP_VAULT".into(), code: "NotKept".into(), message }
 }
 
 fn unavailable(message: impl Into<String>) -> CloudError {

@@ -16,6 +16,8 @@ use crate::domain::observation::Observation;
 const LOOK_AFTER_S: [i64; 5] = [60, 2 * 60, 5 * 60, 15 * 60, 30 * 60];
 /// And from then on, so often.
 const LOOK_EVERY_S: i64 = 60 * 60;
+/// For so long a call that takes a containment back can be on its way.
+const UNDO_ON_ITS_WAY_MAX: TimeDelta = TimeDelta::minutes(15);
 
 pub(super) fn begins(called_at: DateTime<Utc>, at: DateTime<Utc>) -> Doubt {
     Doubt { called_at, look_at: next(at, 0), looks: 0, last: None }
@@ -25,10 +27,14 @@ fn next(at: DateTime<Utc>, looks: u32) -> DateTime<Utc> {
     at + TimeDelta::seconds(LOOK_AFTER_S.get(looks as usize).copied().unwrap_or(LOOK_EVERY_S))
 }
 
-/// When AWS is to be read again for a request; never, once another for the same step has come to its call: then that one
-/// says how it stands.
+/// When AWS is to be read again for a request; never, once another for the same step has changed something or may have: then
+/// that one says how it stands. What takes a containment back is looked for only as long as its call can be on its way: who
+/// takes it away later is somebody else.
 pub fn look_at(incident: &Incident, request: &Request) -> Option<DateTime<Utc>> {
     let RequestState::Unknown { doubt, .. } = &request.state else { return None };
+    if request.plan.action.undoes().is_some() && doubt.look_at > doubt.called_at + UNDO_ON_ITS_WAY_MAX {
+        return None;
+    }
     let later = incident.requests_for(&request.plan.step).take_while(|other| other.id != request.id);
     let mut called = later.filter(|other| came_to_its_call(&other.state));
     called.next().is_none().then_some(doubt.look_at)
@@ -36,7 +42,7 @@ pub fn look_at(incident: &Incident, request: &Request) -> Option<DateTime<Utc>> 
 
 const fn came_to_its_call(state: &RequestState) -> bool {
     use RequestState::{Executing, Failed, Unknown, Verified};
-    matches!(state, Executing(_) | Verified { .. } | Failed { .. } | Unknown { .. })
+    matches!(state, Executing(_) | Verified { .. } | Failed { partly: true, .. } | Unknown { .. })
 }
 
 /// What follows from having read AWS again.

@@ -8,12 +8,13 @@ use super::hands::Hand;
 use super::inventory::Taken;
 use super::overruling::Overruled;
 use super::quiet::{self, Quiet};
+use super::remains::is_by_hand;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
 use super::{hunting, logs};
 use crate::domain::alert::{Alert, AlertSource};
-use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
+use crate::domain::approval::{Approval, CallAnswer, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::hunt::Hunted;
 use crate::domain::id::{RequestId, UserId};
@@ -202,12 +203,17 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::HandConfirmed { step, by, .. } => {
             if let Some(hand) = incident.hands.get_mut(step) {
                 hand.confirmed = Some((by.clone(), at));
-                put_in_place(incident, at);
+                // What is no containment leaves that as it was.
+                if !is_by_hand(step) {
+                    put_in_place(incident, at);
+                }
             }
         }
         Event::HandTakenBack { step, .. } => {
             incident.hands.remove(step);
-            incident.risk = None;
+            if !is_by_hand(step) {
+                incident.risk = None;
+            }
         }
         Event::ThingsLookedAt { by, things } => {
             incident.inventory.looked_at.extend(things.iter().map(|thing| (thing.clone(), by.clone())));
@@ -433,7 +439,12 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
             }
         }
         Event::Verified { .. } => request.state = RequestState::Verified { at, called_at, sent },
-        Event::ExecutionFailed { why, .. } => request.state = RequestState::Failed { why: why.clone(), sent },
+        Event::ExecutionFailed { why, .. } => {
+            let answer =
+                if let RequestState::Executing(execution) = &request.state { &execution.answer } else { &None };
+            let partly = matches!(answer, Some(CallAnswer::Partly { .. }));
+            request.state = RequestState::Failed { why: why.clone(), partly, sent };
+        }
         Event::ExecutionUnknown { why, .. } => {
             request.state = RequestState::Unknown { why: why.clone(), sent, doubt: doubt::begins(called_at, at) };
         }

@@ -79,6 +79,8 @@ pub(super) fn check(
                 Ok(()) => held.push(*id),
                 // Taken away by the bot itself, by a call whose outcome was not known.
                 Err(why) => match undoing_in_doubt(incident, *id).filter(|undo| shows_undone(undo, now)) {
+                    // Whoever makes the call has yet to write down how AWS has answered.
+                    Some(Request { state: RequestState::Executing(_), .. }) => {}
                     Some(undo) => undone.push(Event::Verified { request: undo.id, no_op: false }),
                     None => lost.push(Lost { request: *id, why }),
                 },

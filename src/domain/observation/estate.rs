@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{KeptUpBy, ScaledBy, SpotRequest};
+use super::{Earlier, KeptUpBy, ScaledBy, SpotRequest};
 
 /// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -249,6 +249,9 @@ pub struct EventRule {
     pub definition: Option<RuleDefinition>,
     /// What it calls: ARNs, by the targets' ids.
     pub targets: BTreeMap<String, String>,
+    /// What there was under its name before somebody's calls, with what they were given; absent where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Earlier>,
 }
 
 /// When a rule calls its targets.

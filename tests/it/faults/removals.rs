@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_iam::Client;
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
@@ -50,7 +51,7 @@ pub(super) const REMOVALS: [Removal; 10] = [
 
 impl Removal {
     /// The attacker makes it; what the search says of it.
-    async fn is_made(self, iam: &Client) -> Trace {
+    async fn is_made(self, w: &World, iam: &Client) -> Trace {
         match self {
             Self::User => {
                 iam.create_user().user_name("m").send().await.unwrap();
@@ -92,9 +93,14 @@ impl Removal {
                 changed("User", "deploy-bot", "AttachUserPolicy", ADMIN, "e")
             }
             Self::InlinePolicy => {
-                let put = iam.put_role_policy().role_name("app-deploy").policy_name("door").policy_document(ALLOW);
-                put.send().await.unwrap();
-                changed("Role", "app-deploy", "PutRolePolicy", "door", "e")
+                let put = || iam.put_role_policy().role_name("app-deploy").policy_name("door").policy_document(ALLOW);
+                // The event history shows that there was none.
+                put().send().await.unwrap();
+                iam.delete_role_policy().role_name("app-deploy").policy_name("door").send().await.unwrap();
+                w.clock.advance(TimeDelta::seconds(1));
+                put().send().await.unwrap();
+                w.clock.advance(TimeDelta::minutes(6));
+                changed("Role", "app-deploy", "PutRolePolicy", "door", &w.trail_of("PutRolePolicy").await[0])
             }
             Self::Membership => {
                 iam.create_group().group_name("admins").send().await.unwrap();
@@ -108,7 +114,7 @@ impl Removal {
     pub(super) async fn is_ready(self, w: &World) -> Client {
         w.slack.set_rate_limits(false);
         let iam = w.attacker();
-        let trace = self.is_made(&iam).await;
+        let trace = self.is_made(w, &iam).await;
         w.incident().await;
         w.hunted(vec![trace]).await;
         w.contained().await;
@@ -128,7 +134,7 @@ impl Removal {
             Self::Policy => ("· Delete policy p", "DeletePolicy"),
             Self::PolicyVersion => ("· Put policy p back", "DeletePolicyVersion"),
             Self::Attachment => ("· Detach policy", "DetachUserPolicy"),
-            Self::InlinePolicy => ("· Delete inline policy door", "DeleteRolePolicy"),
+            Self::InlinePolicy => ("· Take back inline policy door", "DeleteRolePolicy"),
             Self::Membership => ("· Take user deploy-bot out", "RemoveUserFromGroup"),
         }
     }

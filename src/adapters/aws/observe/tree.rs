@@ -18,7 +18,7 @@ use crate::domain::observation::{
 use crate::ports::CloudError;
 
 /// Pages of the event history in which a role's older trust policy is looked for.
-const TRUST_PAGES_MAX: u32 = 10;
+pub(super) const TRUST_PAGES_MAX: u32 = 10;
 
 /// Asks, and takes what is not there for nothing.
 macro_rules! asked {
@@ -236,13 +236,13 @@ fn trust_in(event: &Value, role: &str) -> Option<Previous> {
     })
 }
 
-pub(super) async fn group(iam: &Client, name: &str) -> Read<Option<Identity>> {
+async fn group(iam: &Client, name: &str) -> Read<Option<Identity>> {
     let asked = asked!("iam:GetGroup", iam.get_group().group_name(name).max_items(1).send())?;
     let found = asked.and_then(|answer| answer.group);
     Ok(found.map(|group| Identity { id: group.group_id, arn: group.arn, path: group.path }))
 }
 
-async fn identity_of(iam: &Client, holder: &Holder) -> Read<Option<Identity>> {
+pub(super) async fn identity_of(iam: &Client, holder: &Holder) -> Read<Option<Identity>> {
     match holder {
         Holder::User(name) => Ok(user(iam, name).await?.map(Identity::from)),
         Holder::Role(name) => Ok(role(iam, name).await?.map(Identity::from)),
