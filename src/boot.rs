@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::serve::ListenerExt;
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -15,11 +13,12 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::signature::Verifier;
 use crate::config::{Organisation, Settings};
+use crate::domain::id::ChannelId;
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::Policy;
 use crate::engine::{Engine, Ports};
-use crate::http::{App, BODIES_AT_ONCE, alert_key_hash, router};
-use crate::ports::{Clock, Cloud, Store};
+use crate::http::{ALERT_BODIES_AT_ONCE, App, SLACK_BODIES_AT_ONCE, alert_key_hash, connections, router};
+use crate::ports::{ChatError, Clock, Cloud, Directory, Store};
 use crate::telemetry::Metrics;
 use crate::workers::{HUNTING_AT_ONCE, INFORM_AT_ONCE, REACHING_AT_ONCE, Workers, socket};
 
@@ -37,8 +36,8 @@ const READ_BACK_WAITS: [Duration; 6] = [
     Duration::from_secs(8),
 ];
 
-/// How often AWS is asked who the bot is, until it says.
-const OWN_IDENTITY_EVERY: Duration = Duration::from_secs(15);
+/// How often AWS is asked who the bot is and Slack who is in the groups, until they say.
+const ASKED_AGAIN_EVERY: Duration = Duration::from_secs(15);
 
 /// What is given from outside, so that the sandbox and the tests can give their own.
 pub struct Parts {
@@ -73,7 +72,8 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     let playbook = playbook(&settings)?;
     let policy = settings.organisation.policy(own_identity.as_deref());
     let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
-    check_people(&settings.organisation, &*engine.policy().await)?;
+    check_room(&slack, &settings.slack.war_room).await?;
+    let checked = check_people(&settings.organisation, &*engine.policy().await, &*slack).await?;
     let workers = Workers {
         engine,
         store: Arc::clone(&store),
@@ -88,59 +88,77 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         searching: Arc::default(),
         shutdown: shutdown.clone(),
     };
-    // Without a signing secret nothing over HTTP can be Slack: a secret that nobody knows refuses it all.
-    let signing_secret = settings.slack.signing_secret.clone().unwrap_or_else(unknown_secret);
     let app = App {
         store,
         chat: slack.clone(),
         wall,
-        verifier: Arc::new(Verifier::new(&signing_secret)),
+        verifier: settings.slack.signing_secret.as_ref().map(|secret| Arc::new(Verifier::new(secret))),
         alert_keys: settings.alert_keys.iter().map(alert_key_hash).collect(),
         clock,
-        reading: Arc::new(Semaphore::new(BODIES_AT_ONCE)),
+        slack_bodies: Arc::new(Semaphore::new(SLACK_BODIES_AT_ONCE)),
+        alert_bodies: Arc::new(Semaphore::new(ALERT_BODIES_AT_ONCE)),
         tasks: tracker.clone(),
         metrics,
     };
 
     workers.start(&tracker);
-    tracker.spawn(follow_rules(workers, cloud, settings.organisation, reloads, own_identity));
+    let known = Known { own: own_identity, people: checked };
+    tracker.spawn(follow_rules(workers, cloud, slack.clone(), settings.organisation, reloads, known));
     if let Some(token) = settings.slack.app_token.clone() {
         tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
     }
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!(http.address = %address, "listening");
     let ended = shutdown.clone();
-    // A connection without it would answer up to 40 ms late, when a small answer waits for an acknowledgement.
-    let listener = listener.tap_io(|tcp| {
-        let _ = tcp.set_nodelay(true);
-    });
-    let served = axum::serve(listener, router(app)).with_graceful_shutdown(async move { ended.cancelled().await });
-    let outcome = tokio::select! {
-        outcome = async { served.await } => outcome,
+    tokio::select! {
+        () = connections::serve(listener, router(app), ended) => {}
         // A caller that never hangs up must not hold the end up.
-        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN_MAX).await } => Ok(()),
-    };
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN_MAX).await } => {}
+    }
     shutdown.cancel();
     tracker.close();
     if tokio::time::timeout(DRAIN_MAX, tracker.wait()).await.is_err() {
         tracing::warn!("some work was still under way at the end; the next start takes it up");
     }
-    outcome.context("the web server failed")
+    Ok(())
 }
 
-/// Refuses rules with a group that cannot be read, or by which nothing could ever be approved.
-fn check_people(organisation: &Organisation, policy: &Policy) -> anyhow::Result<()> {
+/// Refuses a war room that people of another organisation are in, or are invited to: they would read all of it.
+async fn check_room(slack: &SlackChat, room: &ChannelId) -> anyhow::Result<()> {
+    match slack.channel(room).await {
+        Ok(found) if found.shared => anyhow::bail!("{}", found.why_not_shared()),
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, slack.channel = %room, "Slack does not say whether the war room is shared");
+            Ok(())
+        }
+    }
+}
+
+/// Refuses rules with a group that Slack says there is not, or by which nothing could ever be approved. `false` as long as
+/// Slack does not say who is in the groups: nobody is, and the rules are to be looked at again.
+async fn check_people(organisation: &Organisation, policy: &Policy, directory: &dyn Directory) -> anyhow::Result<bool> {
     if policy.groups().is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     if policy.has_unread_groups() {
-        anyhow::bail!(
-            "Slack does not say who is in the groups of irp.toml: are the ids right, and does the token have usergroups:read?"
-        );
+        for group in policy.groups() {
+            match directory.members(group).await {
+                Err(ChatError::Refused(why)) => anyhow::bail!(
+                    "Slack does not say who is in the groups of irp.toml: {group}: {why}: is the id right, and does the \
+                     token have usergroups:read?"
+                ),
+                Err(error) => {
+                    tracing::warn!(slack.group = %group, %error, "Slack does not say yet who is in the group: nobody is");
+                }
+                Ok(_) => {}
+            }
+        }
+        return Ok(false);
     }
     let shortages = organisation.shortages(policy);
     anyhow::ensure!(shortages.is_empty(), "{}", shortages.join("\n"));
-    Ok(())
+    Ok(true)
 }
 
 /// Who the bot is to AWS.
@@ -154,14 +172,24 @@ async fn own_identity(cloud: &dyn Cloud) -> Option<String> {
         .ok()
 }
 
+/// What the start could find out, and what is to be asked again.
+struct Known {
+    /// Who the bot is to AWS.
+    own: Option<String>,
+    /// Whether the rules have been looked at with the people in their groups.
+    people: bool,
+}
+
 /// Ends what was asked under rules that are no longer in force: at the start, and whenever they change. As
-/// long as AWS has not said who the bot is, it is asked again: the bot must never contain itself.
+/// long as AWS has not said who the bot is, it is asked again: the bot must never contain itself. Slack too, as long as it
+/// has not said who is in the groups.
 async fn follow_rules(
     workers: Workers,
     cloud: Arc<dyn Cloud>,
+    directory: Arc<dyn Directory>,
     mut organisation: Organisation,
     mut reloads: mpsc::Receiver<Organisation>,
-    mut own: Option<String>,
+    Known { mut own, people: mut checked }: Known,
 ) {
     loop {
         match workers.store.open_incidents(usize::MAX).await {
@@ -179,10 +207,19 @@ async fn follow_rules(
             tokio::select! {
                 read = reloads.recv() => break read,
                 () = workers.shutdown.cancelled() => break None,
-                () = tokio::time::sleep(OWN_IDENTITY_EVERY), if own.is_none() => {
-                    own = own_identity(&*cloud).await;
-                    if own.is_some() {
-                        workers.engine.put_rules(organisation.policy(own.as_deref()));
+                () = tokio::time::sleep(ASKED_AGAIN_EVERY), if own.is_none() || !checked => {
+                    if own.is_none() {
+                        own = own_identity(&*cloud).await;
+                        if own.is_some() {
+                            workers.engine.put_rules(organisation.policy(own.as_deref()));
+                        }
+                    }
+                    if !checked {
+                        let policy = workers.engine.policy().await;
+                        checked = check_people(&organisation, &policy, &*directory).await.unwrap_or_else(|error| {
+                            tracing::error!(%error, "the rules cannot work: change irp.toml");
+                            true
+                        });
                     }
                 }
             }
@@ -190,9 +227,16 @@ async fn follow_rules(
         let Some(read_anew) = read_anew else { return };
         let policy = read_anew.policy(own.as_deref());
         let known = workers.engine.with_members(Arc::new(policy.clone())).await;
-        if let Err(error) = check_people(&read_anew, &known) {
-            tracing::error!(%error, "the new rules cannot work; the old ones stay");
-            continue;
+        match check_people(&read_anew, &known, &*directory).await {
+            Ok(true) => checked = true,
+            Ok(false) => {
+                tracing::error!("Slack does not say who is in the groups; the old rules stay: read them anew later");
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the new rules cannot work; the old ones stay");
+                continue;
+            }
         }
         tracing::info!(policy.version = %policy.version, "the rules have been read anew");
         workers.engine.put_rules(policy);
@@ -220,8 +264,4 @@ pub fn playbook(settings: &Settings) -> anyhow::Result<Playbook> {
 /// Names this process in the log: different for every start.
 pub fn replica() -> String {
     format!("irp-{}", hex::encode(rand::random::<[u8; 6]>()))
-}
-
-fn unknown_secret() -> SecretString {
-    hex::encode(rand::random::<[u8; 32]>()).into()
 }

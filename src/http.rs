@@ -22,14 +22,17 @@ use crate::ports::{Chat, Clock, Store};
 use crate::telemetry::Metrics;
 
 mod alerts;
+pub mod connections;
 pub mod slack;
 
 /// Largest body taken. Slack's largest is a modal of 250 kB, EventBridge's an event of 256 kB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a body that is too large that are still listened to.
 const DISCARDED_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
-/// Bodies read at once.
-pub const BODIES_AT_ONCE: usize = 48;
+/// Bodies read at once of those who say that they are Slack: its signature is over the body.
+pub const SLACK_BODIES_AT_ONCE: usize = 32;
+/// The same of alerts, whose key is known before: nobody without one can keep them out.
+pub const ALERT_BODIES_AT_ONCE: usize = 16;
 /// Longest time for a caller to send its body, and to wait until it may.
 const BODY_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -42,14 +45,16 @@ pub struct App {
     pub chat: Arc<dyn Chat>,
     /// Real time.
     pub wall: Arc<dyn Clock>,
-    /// Slack's signature.
-    pub verifier: Arc<Verifier>,
+    /// Slack's signature; without it nothing is taken from Slack over HTTP.
+    pub verifier: Option<Arc<Verifier>>,
     /// Hashes of the keys that alert senders may use.
     pub alert_keys: Arc<[[u8; 32]]>,
     /// The rules' time.
     pub clock: Arc<dyn Clock>,
-    /// Limits how many bodies are in memory at once.
-    pub reading: Arc<Semaphore>,
+    /// Limits how many bodies of Slack are in memory at once.
+    pub slack_bodies: Arc<Semaphore>,
+    /// The same for alerts.
+    pub alert_bodies: Arc<Semaphore>,
     /// What goes on after an answer.
     pub tasks: TaskTracker,
     /// Counts.
@@ -62,17 +67,21 @@ pub fn alert_key_hash(key: &SecretString) -> [u8; 32] {
     Sha256::digest(key.expose_secret().as_bytes()).into()
 }
 
-/// All routes.
+/// All routes. Those of Slack are there only with a signing secret: with Socket Mode alone nobody needs them.
 pub fn router(app: App) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/alerts/eventbridge", post(alerts::eventbridge))
-        .route("/slack/commands", post(slack::commands))
-        .route("/slack/interactions", post(slack::interactions))
-        .route("/slack/events", post(slack::events))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(app)
+        .route("/metrics", get(metrics));
+    let routes = match app.verifier {
+        None => routes,
+        Some(_) => routes
+            .route("/slack/commands", post(slack::commands))
+            .route("/slack/interactions", post(slack::interactions))
+            .route("/slack/events", post(slack::events)),
+    };
+    routes.with_state(app)
 }
 
 async fn ready(State(app): State<App>) -> Response {
@@ -88,7 +97,7 @@ async fn metrics(State(app): State<App>) -> Response {
 }
 
 /// Reads a body of bounded size in bounded time. A caller that announces too much is refused, and nothing of it kept.
-async fn read_body(app: &App, request: Request) -> Result<(HeaderMap, Bytes), StatusCode> {
+async fn read_body(bodies: &Semaphore, request: Request) -> Result<(HeaderMap, Bytes), StatusCode> {
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
@@ -96,7 +105,7 @@ async fn read_body(app: &App, request: Request) -> Result<(HeaderMap, Bytes), St
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     // However many callers there are, so many bodies of so many bytes are all that they can fill.
-    let waited = tokio::time::timeout(BODY_TIME_MAX, app.reading.acquire()).await;
+    let waited = tokio::time::timeout(BODY_TIME_MAX, bodies.acquire()).await;
     let Ok(Ok(_permit)) = waited else { return Err(StatusCode::SERVICE_UNAVAILABLE) };
     match tokio::time::timeout(BODY_TIME_MAX, limited(body)).await {
         Ok(Ok(bytes)) => Ok((parts.headers, bytes)),

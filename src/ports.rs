@@ -438,15 +438,38 @@ pub trait Cloud: EventHistory + Stocktaking + LogArchive {
         Ok(())
     }
 
-    /// Makes the calls of a warrant, once, in order, without retries.
-    async fn apply(&self, warrant: &Warrant) -> CallAnswer;
+    /// Makes the calls of a warrant in order. One that may have been done is never made again; one that AWS has turned
+    /// away only because there were too many is, within the time for the calls. Directly before each of them is sent it is
+    /// looked whether the term is over: whatever had to be waited for until then can have taken long.
+    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer;
+}
+
+/// Why a call was not sent at the end of its [`Term`].
+pub const TOO_LATE: &str = "it would have gone out so late that another process could have taken over";
+
+/// How long calls may still be sent. After that another process may have taken over, and reads back whether they were.
+pub struct Term<'a> {
+    clock: &'a dyn Clock,
+    until: DateTime<Utc>,
+}
+
+impl<'a> Term<'a> {
+    /// Until then, by this clock.
+    pub const fn new(clock: &'a dyn Clock, until: DateTime<Utc>) -> Self {
+        Self { clock, until }
+    }
+
+    /// Whether nothing may be sent any more.
+    pub fn is_over(&self) -> bool {
+        self.clock.now() > self.until
+    }
 }
 
 /// An evidence pack, ready to be stored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pack<'a> {
-    /// Its files by their path with `/`, but for the list of them.
-    pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// Its files by their path with `/`, but for the list of them. Given away: one can be a quarter of a gigabyte.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// The path of the list, and what it says.
     pub manifest: (&'a str, &'a [u8]),
 }
@@ -473,6 +496,6 @@ pub trait Vault: Send + Sync {
     /// Says in words where it lies, once it has been read back from there.
     async fn store(&self, name: &str, pack: Pack<'_>) -> Result<String, VaultError>;
 
-    /// Says in words what the vault is and how it keeps packs. Asks only, and writes nothing.
+    /// Says in words what the vault is and how it keeps packs. Leaves nothing behind.
     async fn inspect(&self) -> Result<String, VaultError>;
 }

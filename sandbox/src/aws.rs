@@ -41,6 +41,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
@@ -163,6 +164,8 @@ pub enum Fault {
     HangBefore,
     /// Does the work, then closes the connection.
     DropAfter,
+    /// Does the work, and answers only so much later.
+    Late(Duration),
 }
 
 impl Account {
@@ -412,6 +415,10 @@ async fn serve(State(account): State<Account>, request: Request) -> Response {
     match delivery {
         Delivery::Sent(response) => response,
         Delivery::Withheld => std::future::pending().await,
+        Delivery::Late(response, by) => {
+            tokio::time::sleep(by).await;
+            response
+        }
         Delivery::Dropped => pipeline::dropped(),
     }
 }

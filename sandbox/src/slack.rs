@@ -28,7 +28,9 @@ mod web_api;
 
 pub use delivery::DeliveryRecord;
 pub use files::File;
+use people::Person;
 pub use people::UserFlag;
+pub use state::Sharing;
 pub use web_api::{ApiCall, Fault};
 
 use state::State;
@@ -186,6 +188,22 @@ impl Workspace {
             None => {
                 state.groups.remove(group);
             }
+        }
+    }
+
+    /// Somebody joins the workspace, and the war room.
+    pub fn join(&self, user: &'static str, name: &'static str) {
+        let mut state = self.lock();
+        state.people.push(Person::member(user, name));
+        for channel in state.channels.iter_mut().filter(|channel| channel.with.is_none()) {
+            channel.members.insert(user.to_owned());
+        }
+    }
+
+    /// Shares a channel with others, or ends that. Nothing happens when there is no such channel.
+    pub fn share(&self, channel: &str, with: Option<Sharing>) {
+        if let Some(channel) = self.lock().channel_mut(channel) {
+            channel.shared = with;
         }
     }
 

@@ -25,7 +25,7 @@ use crate::domain::credential::Subject;
 use crate::domain::id::{AccountId, RequestId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
-use crate::ports::{Cloud, CloudError, Vault};
+use crate::ports::{Cloud, CloudError, Term, Vault};
 
 mod apply;
 mod athena;
@@ -243,19 +243,23 @@ impl Cloud for AwsCloud {
         action: &Action,
         now: DateTime<Utc>,
     ) -> Result<(), CloudError> {
+        let Some(vault) = &self.vault else { return Ok(()) };
+        let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
         let of = match action {
             Action::DeleteFunction(of) => (&*of.region, &*of.function_name),
             Action::RestoreFunctionCode(of) => (&*of.region, &*of.function_name),
+            Action::TerminateInstance(of) => {
+                let of = (&*of.region, &*of.instance_id);
+                return Box::pin(keep::user_data(account, &**vault, (request, now), of)).await;
+            }
             _ => return Ok(()),
         };
-        let Some(vault) = &self.vault else { return Ok(()) };
-        let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
         Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
     }
 
-    async fn apply(&self, warrant: &Warrant) -> CallAnswer {
+    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer {
         match self.account(warrant.account()) {
-            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant).await,
+            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant, term).await,
             Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
         }
     }

@@ -67,6 +67,28 @@ pub struct Identity {
     pub url: String,
 }
 
+/// A channel, as the bot sees it.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// Without the `#`.
+    pub name: String,
+    /// Whether the bot is in it.
+    pub is_member: bool,
+    /// Whether people of another organisation are in it, or are invited. Other workspaces of the same are none.
+    pub shared: bool,
+}
+
+impl Room {
+    /// Why such a channel is no war room.
+    pub fn why_not_shared(&self) -> String {
+        format!(
+            "IRP_WAR_ROOM: #{} is shared with another organisation, or an invitation to one is pending: its people could read \
+             everything about an incident. Take another channel, or end the sharing (channel details, Integrations)",
+            self.name
+        )
+    }
+}
+
 impl SlackChat {
     /// `api_url` is [`SLACK_API_URL`], or an emulator's.
     pub fn new(token: &SecretString, api_url: &str) -> Result<Self, ChatError> {
@@ -90,11 +112,15 @@ impl SlackChat {
         Ok(Identity { team: text("team_id"), user: text("user_id"), url: text("url") })
     }
 
-    /// Whether the bot can see this channel, and whether it is a member.
-    pub async fn channel(&self, channel: &ChannelId) -> Result<(String, bool), ChatError> {
+    /// What Slack says of a channel that the bot can see.
+    pub async fn channel(&self, channel: &ChannelId) -> Result<Room, ChatError> {
         let answer = self.get("conversations.info", &[("channel", channel.as_str())]).await?;
-        let name = answer["channel"]["name"].as_str().unwrap_or_default().to_owned();
-        Ok((name, answer["channel"]["is_member"].as_bool().unwrap_or(false)))
+        let is = |flag: &str| answer["channel"][flag].as_bool().unwrap_or(false);
+        Ok(Room {
+            name: answer["channel"]["name"].as_str().unwrap_or_default().to_owned(),
+            is_member: is("is_member"),
+            shared: is("is_ext_shared") || is("is_pending_ext_shared"),
+        })
     }
 
     async fn post_json(&self, method: &str, body: &Value) -> Result<Value, ChatError> {
@@ -186,6 +212,14 @@ fn body(channel: &str, message: &Message) -> Value {
     })
 }
 
+/// A message that is in no thread has no such member: Slack takes none without a value.
+fn in_thread(mut body: Value, thread_ts: Option<&str>) -> Value {
+    if let Some(ts) = thread_ts {
+        body["thread_ts"] = json!(ts);
+    }
+    body
+}
+
 fn with_metadata(mut body: Value, key: &CardKey) -> Value {
     body["metadata"] = json!({
         "event_type": METADATA_TYPE,
@@ -222,10 +256,7 @@ impl Chat for SlackChat {
         key: &CardKey,
         message: &Message,
     ) -> Result<Place, ChatError> {
-        let mut body = with_metadata(body(channel, message), key);
-        if let Some(ts) = thread_ts {
-            body["thread_ts"] = json!(ts);
-        }
+        let body = in_thread(with_metadata(body(channel, message), key), thread_ts);
         let answer = self.post_json("chat.postMessage", &body).await?;
         let place = answer["channel"].as_str().unwrap_or(channel).parse().ok().zip(answer["ts"].as_str());
         match place {
@@ -287,10 +318,13 @@ impl Chat for SlackChat {
 
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
         if let Some(url) = to.response_url.as_deref().and_then(|u| self.response_url(u)) {
-            let answer = json!({
-                "response_type": "ephemeral", "replace_original": false,
-                "text": message.text, "blocks": message.blocks, "thread_ts": to.thread_ts,
-            });
+            let answer = in_thread(
+                json!({
+                    "response_type": "ephemeral", "replace_original": false,
+                    "text": message.text, "blocks": message.blocks,
+                }),
+                to.thread_ts.as_deref(),
+            );
             match self.answer(&url, &answer).await {
                 Ok(()) => return Ok(()),
                 Err(ChatError::RateLimited(wait)) if wait <= TELL_WAIT_MAX => {
@@ -304,9 +338,8 @@ impl Chat for SlackChat {
             }
         }
         if let Some(channel) = &to.channel {
-            let mut body = body(channel.as_str(), message);
+            let mut body = in_thread(body(channel.as_str(), message), to.thread_ts.as_deref());
             body["user"] = json!(to.user);
-            body["thread_ts"] = json!(to.thread_ts);
             if self.post_json("chat.postEphemeral", &body).await.is_ok() {
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use crate::boot::playbook;
 use crate::config::{ProcessEnvironment, Settings};
 use crate::domain::id::GroupId;
 use crate::domain::policy::Standing;
-use crate::ports::{Cloud, Directory};
+use crate::ports::{Cloud, Directory, VaultError};
 
 /// Prints a line for each thing tried. `true` when all is well.
 pub async fn check() -> bool {
@@ -36,11 +36,17 @@ pub async fn check() -> bool {
     slack(&settings, &mut report).await;
     store(&settings, &mut report).await;
     aws(&settings, &mut report).await;
-    if let Some(place) = &settings.vault {
-        let vault = open_vault(place, &settings).await;
-        report.note("vault", vault.inspect().await.map_err(|e| e.to_string()));
-    }
+    let vault = open_vault(&settings).await.inspect().await;
+    report.note("vault", vault.map_err(|e| if settings.vault.is_none() { unset_vault(&e) } else { e.to_string() }));
     report.well
+}
+
+/// Where nothing is set the working directory counts, which in a container can rarely be written to.
+fn unset_vault(error: &VaultError) -> String {
+    format!(
+        "{error}. IRP_VAULT is not set, so the working directory has to take evidence packs and what AWS does not keep of \
+         what is removed: without it no function and no instance with user data can be removed. Set IRP_VAULT"
+    )
 }
 
 struct Report {
@@ -89,9 +95,11 @@ async fn slack(settings: &Settings, report: &mut Report) {
         Err(error) => report.wrong("slack scopes", &error.to_string()),
     }
     match slack.channel(&settings.slack.war_room).await {
-        Ok((name, true)) => report.right("slack channel", &format!("#{name}, the bot is a member")),
-        Ok((name, false)) => {
-            report.wrong("slack channel", &format!("the bot is not a member of #{name}: type /invite @irp there"));
+        Ok(room) if room.shared => report.wrong("slack channel", &room.why_not_shared()),
+        Ok(room) if room.is_member => report.right("slack channel", &format!("#{}, the bot is a member", room.name)),
+        Ok(room) => {
+            let why = format!("the bot is not a member of #{}: type /invite @irp there", room.name);
+            report.wrong("slack channel", &why);
         }
         Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
     }

@@ -44,29 +44,30 @@ pub async fn export(options: Options) -> anyhow::Result<()> {
             let name = name.with_context(|| format!("--out: “{}” does not name a new folder", out.display()))?;
             (Arc::new(DirectoryVault::new(out.with_file_name(""))), name.to_owned())
         }
-        (None, None) => (Arc::new(DirectoryVault::new("")), name),
+        (None, None) => (open_vault(&settings).await, name),
         // Packs of one incident lie beside each other there.
-        (None, Some(place)) => {
+        (None, Some(_)) => {
             let name = format!("{name}-{}", manifest.exported_at.format("%Y%m%dT%H%M%SZ"));
-            (open_vault(place, &settings).await, name)
+            (open_vault(&settings).await, name)
         }
     };
     let list = pretty(&serde_json::to_value(&manifest)?);
-    let place = vault.store(&name, Pack { files: &files, manifest: (MANIFEST, &list) }).await?;
+    let count = files.len() + 1;
+    let place = vault.store(&name, Pack { files, manifest: (MANIFEST, &list) }).await?;
     println!(
-        "{place}: {} records, {} files. Keep this hash of {MANIFEST} somewhere else: {}",
+        "{place}: {} records, {count} files. Keep this hash of {MANIFEST} somewhere else: {}",
         manifest.records,
-        files.len() + 1,
         hash(&list)
     );
     Ok(())
 }
 
-/// The vault that the settings name.
-pub(super) async fn open_vault(place: &Place, settings: &Settings) -> Arc<dyn Vault> {
-    match place {
-        Place::Folder(root) => Arc::new(DirectoryVault::new(root)),
-        Place::Bucket(bucket) => {
+/// The vault that the settings name; the working directory when they name none.
+pub(super) async fn open_vault(settings: &Settings) -> Arc<dyn Vault> {
+    match &settings.vault {
+        None => Arc::new(DirectoryVault::new("")),
+        Some(Place::Folder(root)) => Arc::new(DirectoryVault::new(root)),
+        Some(Place::Bucket(bucket)) => {
             let (url, clock) = (settings.aws_endpoint_url.as_deref(), Arc::new(SystemClock));
             Arc::new(S3Vault::new(bucket.clone(), url, None, clock).await)
         }

@@ -1,6 +1,7 @@
 //! `irp serve`
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
@@ -18,6 +19,9 @@ use crate::config::{ProcessEnvironment, Settings};
 use crate::ports::Store;
 use crate::telemetry::start_logging;
 
+/// How long the start waits for the vault to say whether it takes anything.
+const VAULT_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Runs until SIGTERM or SIGINT, then drains. SIGHUP reads the organisation's file anew.
 pub async fn serve() -> anyhow::Result<()> {
     let settings = Settings::read(&ProcessEnvironment)?;
@@ -31,11 +35,13 @@ pub async fn serve() -> anyhow::Result<()> {
         }
         Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
     }
-    let vault = match &settings.vault {
-        Some(place) => Some(super::export::open_vault(place, &settings).await),
-        None => None,
-    };
-    let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await.keeping_in(vault));
+    let vault = super::export::open_vault(&settings).await;
+    match tokio::time::timeout(VAULT_TIME_MAX, vault.inspect()).await {
+        Ok(Ok(place)) => tracing::info!(vault.place = %place, "what AWS does not keep of what is removed goes there"),
+        Ok(Err(error)) => tracing::warn!(%error, "the vault takes nothing: what AWS does not keep cannot be removed"),
+        Err(_) => tracing::warn!("the vault does not answer"),
+    }
+    let cloud = Arc::new(AwsCloud::new(aws_settings(&settings)).await.keeping_in(Some(vault)));
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("IRP_LISTEN: cannot listen on {}", settings.listen))?;

@@ -182,7 +182,17 @@ impl Organisation {
                 }
             }
         }
-        for arn in self.protected.arns.iter().filter(|arn| !is_principal_arn(arn)) {
+        let own = self.organization.iter().flat_map(Management::roles).chain(&self.protected.arns);
+        let roles =
+            |a: &'_ Account| [a.reader_role_arn.clone(), a.contain_role_arn.clone(), a.eradicate_role_arn.clone()];
+        let of_accounts: Vec<String> = self.accounts.iter().flat_map(roles).flatten().collect();
+        for arn in own.chain(&of_accounts).filter(|arn| is_of_another_partition(arn)) {
+            faults.push(format!(
+                "{path}: “{arn}” is not in the partition aws: the bot does not work in AWS's Regions in China, in GovCloud or \
+                 in any other partition yet."
+            ));
+        }
+        for arn in self.protected.arns.iter().filter(|arn| !is_of_another_partition(arn) && !is_principal_arn(arn)) {
             faults.push(format!(
                 "{path}: protected.arns: “{arn}” is not the ARN of one user or role (arn:aws:iam::123456789012:role/NAME), so \
                  nothing would be protected by it."
@@ -324,15 +334,21 @@ fn is_principal_arn(text: &str) -> bool {
     let named = resource.strip_prefix("user/").or_else(|| resource.strip_prefix("role/"));
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&b);
     (arn, service, region) == ("arn", "iam", "")
-        && partition.starts_with("aws")
+        && partition == "aws"
         && account.parse::<AccountId>().is_ok()
         && named.is_some_and(|name| !name.is_empty() && name.bytes().all(plain))
 }
 
+/// Whether it is an ARN, but of `aws-cn`, `aws-us-gov` or the like.
+fn is_of_another_partition(text: &str) -> bool {
+    text.strip_prefix("arn:").and_then(|rest| rest.split_once(':')).is_some_and(|(partition, _)| partition != "aws")
+}
+
+/// A Region of the partition `aws`: those of the others begin with `cn-`, or have a part more.
 pub(super) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    matches!(parts.as_slice(), [first, .., last]
-        if parts.len() >= 3 && first.len() == 2 && last.bytes().all(|b| b.is_ascii_digit()) && !last.is_empty())
+    matches!(parts.as_slice(), [first, _, last]
+        if first.len() == 2 && *first != "cn" && last.bytes().all(|b| b.is_ascii_digit()) && !last.is_empty())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
@@ -387,6 +403,28 @@ mod tests {
                 "two accounts",
             ),
             (format!("{PEOPLE}[organization]\nidentity_center_region = \"mars\"\n"), "mars"),
+            (
+                format!("{PEOPLE}[protected]\narns = [\"arn:aws-cn:iam::111122223333:role/x\"]\n"),
+                "arn:aws-cn:iam::111122223333:role/x” is not in the partition aws",
+            ),
+            (
+                format!(
+                    "{PEOPLE}[[account]]\nid = \"111122223333\"\nname = \"x\"\nreader_role_arn = \"arn:aws-us-gov:iam::111122223333:role/x\"\n"
+                ),
+                "is not in the partition aws",
+            ),
+            (
+                format!("{PEOPLE}[organization]\nreader_role_arn = \"arn:aws-us-gov:iam::111122223333:role/x\"\n"),
+                "is not in the partition aws",
+            ),
+            (
+                format!("{PEOPLE}[[account]]\nid = \"111122223333\"\nname = \"x\"\nregions = [\"us-gov-west-1\"]\n"),
+                "us-gov-west-1",
+            ),
+            (
+                format!("{PEOPLE}[[account]]\nid = \"111122223333\"\nname = \"x\"\nregions = [\"cn-north-1\"]\n"),
+                "cn-north-1",
+            ),
         ] {
             let faults = faults(&text);
             assert!(faults.contains(names) && faults.starts_with("irp.toml"), "{text}: {faults}");

@@ -49,6 +49,16 @@ pub enum CallAnswer {
         /// What happened instead.
         message: String,
     },
+    /// Some of the calls were accepted, and the rest are certain not to have been done.
+    Partly {
+        /// How many, and what came of the next.
+        message: String,
+    },
+    /// No call went out.
+    NotSent {
+        /// Why not.
+        message: String,
+    },
 }
 
 /// A call that has been started, and how far it came.
@@ -64,7 +74,20 @@ pub struct Execution {
     pub answer: Option<CallAnswer>,
 }
 
-/// Where a request stands. The second group is final.
+/// What is done about a call whose outcome is not known: AWS is read again, and nothing else.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Doubt {
+    /// When the calls were about to go out.
+    pub called_at: DateTime<Utc>,
+    /// When AWS is read again.
+    pub look_at: DateTime<Utc>,
+    /// How often it has been since.
+    pub looks: u32,
+    /// When that was last, and what it showed.
+    pub last: Option<(DateTime<Utc>, String)>,
+}
+
+/// Where a request stands. The second group is final, but for [`Self::Unknown`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RequestState {
     /// Waits for approvers.
@@ -81,6 +104,8 @@ pub enum RequestState {
     Verified {
         /// When that was read.
         at: DateTime<Utc>,
+        /// When the calls were about to go out: long before, if their outcome was not known for a while.
+        called_at: DateTime<Utc>,
         /// The calls as sent; none when AWS already was as wanted.
         sent: Vec<ApiCall>,
     },
@@ -88,15 +113,20 @@ pub enum RequestState {
     Failed {
         /// What went wrong.
         why: String,
+        /// Some of its calls have been made.
+        partly: bool,
         /// What was sent, for doing it by hand.
         sent: Vec<ApiCall>,
     },
-    /// Whether it holds could not be found out.
+    /// Whether it holds could not be found out. The approval is spent like in all others; but a later reading of AWS
+    /// that shows the change leads on to verified, and nothing else leads anywhere.
     Unknown {
         /// What is not known.
         why: String,
         /// What was sent, for checking by hand.
         sent: Vec<ApiCall>,
+        /// What is done about it.
+        doubt: Doubt,
     },
     /// An approver said no.
     Denied {
@@ -134,7 +164,7 @@ pub enum RequestState {
 }
 
 impl RequestState {
-    /// Whether anything can still happen to it.
+    /// Whether anybody can still decide about it, or the bot is at it.
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::Pending | Self::Approved { .. } | Self::Executing(_))
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::AccountId;
 use super::trail::deed::Deed;
-use super::trail::footprint::State;
+use super::trail::footprint::{Made, State};
 use super::trail::token::role_session;
 
 pub mod athena;
@@ -112,6 +112,11 @@ impl Hunted {
         }
     }
 
+    /// Whether the search that shows it has not come to its end.
+    pub fn is_half_way(&self) -> bool {
+        self.not_known.iter().any(|what| what == HALF_WAY)
+    }
+
     /// Whether it shows a credential, a thing or a deed of the attacker's that another search had not shown yet, or something
     /// of theirs that had been gone.
     pub fn shows_more_than(&self, before: Option<&Self>) -> bool {
@@ -121,7 +126,9 @@ impl Hunted {
         let known: BTreeMap<_, &Trace> = known.map(|trace| (name(trace), trace)).collect();
         let is_new = |trace: &Trace| {
             known.get(&name(trace)).is_none_or(|known| {
-                deeds(trace) > deeds(known) || (trace.state == State::Present && known.state == State::Deleted)
+                deeds(trace) > deeds(known)
+                    || (trace.state == State::Present && known.state == State::Deleted)
+                    || (known.newest.is_some() && trace.newest != known.newest)
             })
         };
         !self.new_since(before).is_empty() || self.footprint.iter().any(is_new)
@@ -270,4 +277,14 @@ pub struct Trace {
     /// What was put there or taken off since the attacker first touched it, in order of time: from it follows what has to be put back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deeds: Vec<Deed>,
+    /// How the attacker has made it, where it is theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+    /// The attacker's newest call that has made, changed or deleted it, by its event; absent in what was written before that
+    /// was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
+    /// Whether the attacker has deleted it, and not somebody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted_by_attacker: bool,
 }

@@ -17,8 +17,9 @@ use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::watch::{keys_probe, watched};
 use crate::domain::observation::Observation;
+use crate::domain::policy::{Actor, Policy};
 use crate::domain::recusal::recused;
-use crate::ports::{AppendError, CloudError};
+use crate::ports::{AppendError, CloudError, TOO_LATE, Term};
 
 /// More effects than this in one go would mean that two undo each other.
 const EFFECTS_MAX: u32 = 1_000;
@@ -168,44 +169,81 @@ impl Engine {
             Err(error) if error.can_retry() => return Err(error.into()),
             Err(error) => {
                 let lapsed = Event::RequestLapsed { request: id, why: format!("{not_done}: {error}") };
-                return self.append_or_leave(incident, vec![lapsed]).await.map(|_| ());
+                return match self.append(incident.id, Some(incident), vec![lapsed]).await {
+                    Ok(_) | Err(AppendError::Conflict) => Ok(()),
+                    Err(AppendError::Store(error)) => Err(error.into()),
+                };
             }
         };
-        let recused = recused(&incident, &policy);
-        let warrant = Warrant::issue(request, &policy, &recused, &requester, &approvers, self.now());
-        let (warrant, warranted) = match warrant {
-            Ok(warrant) => {
-                let calls = warrant.calls().to_vec();
-                (Some(warrant), Ok(calls))
-            }
-            Err(refusal) => (None, Err(refusal)),
-        };
-        let report = Report::ReadyToExecute { warranted, now, request: id, replica: self.replica.to_string() };
-        let events = decide::take_report(&incident, report, self.context(&policy));
-        let Some(after) = self.append_or_leave(incident, events).await? else { return Ok(()) };
+        let people = (&requester, &*approvers);
+        let Some((after, warrant)) = self.claim(incident, id, &policy, people, &now).await? else { return Ok(()) };
         let Some(RequestState::Executing(execution)) = after.requests.get(&id).map(|r| &r.state) else {
             return Ok(());
         };
-        // So late that another could take it for dead while the call is still out: it is read back instead.
-        let call_time_max = call_time_max(execution.sent.len());
-        let in_time = self.now() + call_time_max < execution.lease_until;
-        let Some(warrant) = warrant.filter(|_| in_time) else { return Ok(()) };
-
-        let call = self.ports.cloud.apply(&warrant);
-        let wait = call_time_max.to_std().unwrap_or(Duration::ZERO);
-        let answer = match select(call, self.ports.clock.wait(wait)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => {
-                CallAnswer::Unclear { message: format!("AWS did not answer within {} s", wait.as_secs()) }
+        let Some(warrant) = warrant else { return Ok(()) };
+        let call_time_max = call_time_max(&execution.sent);
+        let until = self.now() + call_time_max;
+        let answer = if until < execution.lease_until {
+            let term = Term::new(&*self.ports.clock, until);
+            let call = self.ports.cloud.apply(&warrant, &term);
+            let wait = call_time_max.to_std().unwrap_or(Duration::ZERO);
+            match select(call, self.ports.clock.wait(wait)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => {
+                    CallAnswer::Unclear { message: format!("AWS did not answer within {} s", wait.as_secs()) }
+                }
             }
+        } else {
+            // So late that another could take it for dead while the call is still out.
+            CallAnswer::NotSent { message: TOO_LATE.into() }
         };
         self.report(after.id, || Report::CallAnswered { request: id, answer: answer.clone() }).await?;
         Ok(())
     }
 
-    /// Reads AWS until it shows the change, or the waits are used up.
+    /// Writes down that the call goes out, or why it does not, unless another process was faster. Others write too: what
+    /// people and AWS have just said goes for as long as the request is as it was, so that a crowd that presses buttons does
+    /// not hold the call up.
+    async fn claim(
+        &self,
+        mut incident: Incident,
+        id: RequestId,
+        policy: &Policy,
+        (requester, approvers): (&Actor, &[Actor]),
+        now: &Observation,
+    ) -> Result<Option<(Incident, Option<Warrant>)>, EngineError> {
+        let Some(request) = incident.requests.get(&id).cloned() else { return Ok(None) };
+        for _ in 0..CONFLICT_ATTEMPTS_MAX {
+            let recused = recused(&incident, policy);
+            let issued = Warrant::issue(&request, policy, &recused, requester, approvers, self.now());
+            let warranted = issued.as_ref().map(|warrant| warrant.calls().to_vec()).map_err(Clone::clone);
+            let (now, replica) = (now.clone(), self.replica.to_string());
+            let report = Report::ReadyToExecute { warranted, now, request: id, replica };
+            let events = decide::take_report(&incident, report, self.context(policy));
+            match self.append(incident.id, Some(incident), events).await {
+                Ok(after) => return Ok(Some((after, issued.ok()))),
+                Err(AppendError::Conflict) => {}
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+            match self.load(id.incident()).await? {
+                Some(later) if later.requests.get(&id) == Some(&request) => incident = later,
+                _ => return Ok(None),
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Reads AWS until it shows the change, or the waits are used up; once, where it has been waited for before.
     async fn read_back(&self, incident: &Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
+        if matches!(request.state, RequestState::Unknown { .. }) {
+            let now = self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await;
+            let report = || match &now {
+                Ok(now) => Report::ReadBack { request: id, now: now.clone(), last: true },
+                Err(error) => Report::NotReadable { request: id, error: error.to_string() },
+            };
+            return self.report(incident.id, report).await.map(|_| ());
+        }
         let waits = self.read_back_waits.len();
         for (i, wait) in self.read_back_waits.iter().enumerate() {
             self.ports.clock.wait(*wait).await;
@@ -245,14 +283,5 @@ impl Engine {
             }
         }
         Err(EngineError::Contended)
-    }
-
-    /// Appends, or leaves it to whoever was faster: `None`.
-    async fn append_or_leave(&self, incident: Incident, events: Vec<Event>) -> Result<Option<Incident>, EngineError> {
-        match self.append(incident.id, Some(incident), events).await {
-            Ok(after) => Ok(Some(after)),
-            Err(AppendError::Conflict) => Ok(None),
-            Err(AppendError::Store(error)) => Err(error.into()),
-        }
     }
 }

@@ -16,7 +16,7 @@ pub(super) async fn eventbridge(State(app): State<App>, request: Request) -> Res
         app.metrics.rejected("alert_key");
         return (StatusCode::UNAUTHORIZED, "unknown key\n").into_response();
     }
-    let body = match read_body(&app, request).await {
+    let body = match read_body(&app.alert_bodies, request).await {
         Ok((_, body)) => body,
         Err(status) => {
             app.metrics.rejected("alert_body");

@@ -55,21 +55,22 @@ async fn verified(app: &App, request: Request) -> Result<Bytes, StatusCode> {
         app.metrics.rejected(why);
         Err(status)
     };
+    let Some(verifier) = &app.verifier else { return refused(StatusCode::NOT_FOUND, "slack_unsigned") };
     let claims = request.headers();
     if header_text(claims, "x-slack-signature").is_empty() {
         return refused(StatusCode::UNAUTHORIZED, "slack_unsigned");
     }
     // What cannot be accepted whatever its body is need not be read.
-    if !app.verifier.is_fresh(header_text(claims, "x-slack-request-timestamp"), app.wall.now()) {
+    if !verifier.is_fresh(header_text(claims, "x-slack-request-timestamp"), app.wall.now()) {
         return refused(StatusCode::UNAUTHORIZED, "slack_stale");
     }
-    let (headers, body) = match read_body(app, request).await {
+    let (headers, body) = match read_body(&app.slack_bodies, request).await {
         Ok(read) => read,
         Err(status) => return refused(status, "slack_body"),
     };
     let (signature, timestamp) =
         (header_text(&headers, "x-slack-signature"), header_text(&headers, "x-slack-request-timestamp"));
-    if app.verifier.accepts(signature, timestamp, &body) {
+    if verifier.accepts(signature, timestamp, &body) {
         Ok(body)
     } else {
         refused(StatusCode::UNAUTHORIZED, "slack_signature")

@@ -140,8 +140,10 @@ fn overall(members: &[&Request]) -> &'static str {
         ":arrow_right:"
     } else if members.iter().all(|r| is_done(r)) {
         ":large_green_circle:"
-    } else if any(|r| matches!(r.state, RequestState::Failed { .. } | RequestState::Unknown { .. })) {
+    } else if any(|r| matches!(r.state, RequestState::Failed { .. })) {
         ":red_circle:"
+    } else if any(|r| matches!(r.state, RequestState::Unknown { .. })) {
+        ":grey_question:"
     } else {
         ":warning:"
     }

@@ -1,15 +1,16 @@
 //! The card of the third phase: what is left of the attacker, and who removes it.
 
-use super::blocks::{code, context, cut, escape, header, section, summary, time};
+use super::blocks::{context, cut, escape, header, section, summary, time};
 use super::step::mark;
 use crate::domain::action::Action;
-use crate::domain::hunt::Trace;
 use crate::domain::incident::doors::opened_doors;
-use crate::domain::incident::eradication::{by_hand, left, removals, waiting};
+use crate::domain::incident::eradication::{left, removals, waiting};
+use crate::domain::incident::hands::said;
 use crate::domain::incident::inventory::to_look_at;
 use crate::domain::incident::quiet::lacking;
+use crate::domain::incident::remains::{self, by_hand};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{Offer, contained, is_undo, steps};
+use crate::domain::incident::steps::{Offer, Step, contained, is_undo, steps};
 use crate::domain::incident::verdict::{Gate, gate};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::ActionClass;
@@ -33,7 +34,7 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     if incident.sample || !(is_shown(incident) || any_asked(incident)) {
         return None;
     }
-    let (left, hands, unexplained) = (left(incident, playbook), by_hand(incident), to_look_at(incident).len());
+    let (left, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident).len());
     let (all, waiting) = (removals(incident).len(), waiting(incident, playbook));
     let contained = contained(incident, playbook);
     let left = left.len();
@@ -83,8 +84,16 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         blocks.push(context(&format!("{} more get their cards as these are done.", more - waiting)));
     }
     if !hands.is_empty() {
-        let lines: Vec<String> = hands.iter().map(|trace| trace_line(trace)).collect();
-        blocks.push(section(&format!("*By hand: the bot has no action for these*\n{}", list(&lines))));
+        let line = |step: &Step| {
+            let (mark, state) = super::by_hand::state(said(incident, step));
+            format!("{mark} {}: {state}", escape(&step.title))
+        };
+        let lines: Vec<String> = hands.iter().map(line).collect();
+        blocks.push(section(&format!(
+            "*By hand: the bot has no action for these.* Each has its card here, as far as there is room; it is done when two \
+             people say so there, or the trail shows it.\n{}",
+            list(&lines)
+        )));
     }
     if unexplained > 0 {
         blocks.push(section(&format!(
@@ -117,7 +126,7 @@ fn is_of_this_phase(action: &Action) -> bool {
 fn lines_of_steps(incident: &Incident, playbook: &Playbook) -> Vec<String> {
     let removal = |offer: &Offer| matches!(offer, Offer::Action(action) if is_of_this_phase(action));
     let steps = steps(incident, playbook).into_iter().filter(|step| removal(&step.offer) && !is_undo(&step.id));
-    let line = |step: crate::domain::incident::steps::Step| match incident.requests_for(&step.id).next() {
+    let line = |step: Step| match incident.requests_for(&step.id).next() {
         Some(request) => {
             format!("{} *{}* {}: {}", mark(&request.state), request.id, escape(&step.title), request.state.in_words())
         }
@@ -128,17 +137,6 @@ fn lines_of_steps(incident: &Incident, playbook: &Playbook) -> Vec<String> {
 
 fn any_asked(incident: &Incident) -> bool {
     incident.requests.values().any(|request| is_of_this_phase(&request.plan.action))
-}
-
-fn trace_line(trace: &Trace) -> String {
-    let what = if trace.made_by_attacker { "made" } else { "changed" };
-    let evidence = trace.evidence.first().map(|id| format!(", event {}", code(id))).unwrap_or_default();
-    format!(
-        "• {} {} in {}: {what} by the attacker{evidence}",
-        code(&trace.resource_type),
-        code(&trace.id),
-        escape(&trace.region)
-    )
 }
 
 /// So many of them, each of bounded length, and how many more there are.

@@ -110,7 +110,7 @@ fn plainly(so_far: &SoFar) -> String {
 
 /// In a few words, for the announcement; absent until a search has come to its end.
 pub fn brief(incident: &Incident) -> Option<String> {
-    let (found, _) = incident.hunted.as_ref()?;
+    let (found, _) = incident.hunted.as_ref().filter(|_| incident.swept.is_some())?;
     let reached = found.credentials.iter().filter(|reached| reached.how.is_some()).count();
     Some(format!("hunt: {reached} reached, {} touched", found.footprint.len()))
 }

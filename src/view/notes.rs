@@ -239,7 +239,11 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
             format!(":red_circle: Failed: {}. {} Its card has the command to run by hand.", title(request), escape(why))
         }
         Event::ExecutionUnknown { request, why } => {
-            format!(":red_circle: Not known whether it holds: {}. {}", title(request), escape(why))
+            format!(
+                ":grey_question: Not known whether it holds: {}. {} Nothing is repeated; AWS is read again.",
+                title(request),
+                escape(why)
+            )
         }
         Event::CompromiseTimeSet { by, compromised_at, basis } => {
             format!("{} set the likely time of compromise to {}: {}", mention(by), time(*compromised_at), escape(basis))
@@ -276,6 +280,7 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         | Event::LogsSearchCancelled { .. }
         | Event::LogsSearchStopped { .. }
         | Event::IdentificationFailed { .. }
+        | Event::LookedAgain { .. }
         | Event::IdentificationAsked { .. }
         | Event::PlanUploaded { .. }
         | Event::PlanNotUploaded { .. }

@@ -8,6 +8,7 @@ use self::shown::shown;
 use super::announcement::phase;
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::event::Event;
+use crate::domain::incident::remains;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undone_by;
 use crate::domain::playbook::Playbook;
@@ -69,6 +70,13 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
         let (title, done, at) = (text(&hand.title), text(&hand.done), moment(hand.at));
         let _ = writeln!(out, "- {title}: said by {} at {at}, {confirmed}. {done}", hand.by);
     }
+    let left = remains::left(incident);
+    if !left.is_empty() {
+        out.push_str("\n## Left to do by hand\n\nThe bot has no action for these, and no two people have said that they are done.\n\n");
+    }
+    for step in left {
+        let _ = writeln!(out, "- {}: {}", text(&step.title), text(&step.why));
+    }
     out.push_str("\n## Timeline\n\n| when | what |\n| --- | --- |\n");
     for record in records {
         let _ = writeln!(out, "| {} | {} |", moment(record.at), text(&in_words(&record.event)));
@@ -89,6 +97,12 @@ fn change(out: &mut String, incident: &Incident, request: &Request) {
     }
     out.extend(request.glass.iter().map(broken_glass));
     let _ = writeln!(out, "- outcome: {}", text(&state));
+    if let RequestState::Unknown { why, doubt, .. } = &request.state {
+        let last = doubt.last.as_ref().map_or_else(String::new, |(at, shows)| {
+            format!(" AWS was read again {} time(s), last at {}: {}", doubt.looks, moment(*at), text(shows))
+        });
+        let _ = writeln!(out, "- not known: {}{last}", text(why));
+    }
     for (seen, what) in [(&request.lost, "no longer in force"), (&request.unread, "not readable any more")] {
         if let Some((at, why)) = seen {
             let _ = writeln!(out, "- {what} since {}: {}", moment(*at), text(why));

@@ -10,7 +10,8 @@ use super::burst::{decided_together, title};
 use super::by_hand;
 use super::plan_file::where_to_read;
 use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
-use crate::domain::approval::{Debt, Glass, Request, RequestState};
+use crate::domain::approval::{Debt, Doubt, Glass, Request, RequestState};
+use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::eradication::is_done;
 use crate::domain::incident::hands::said;
 use crate::domain::incident::state::Incident;
@@ -40,8 +41,11 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
     };
     let mut blocks = vec![header(&format!("{mark} {}", step.title))];
     match (&step.offer, request) {
-        (Offer::Refused { why, instead }, _) => {
+        (Offer::Refused { why, instead, commands }, _) => {
             blocks.push(section(&format!("{}\n*Instead:* {}", escape(why), escape(instead))));
+            if !commands.is_empty() {
+                blocks.push(preformatted(&commands.join("\n")));
+            }
             blocks.extend(by_hand::blocks(incident, step));
         }
         (Offer::Action(action), None) => {
@@ -68,7 +72,8 @@ pub(super) fn mark(state: &RequestState) -> &'static str {
         RequestState::Pending => ":hourglass_flowing_sand:",
         RequestState::Approved { .. } | RequestState::Executing(_) => ":arrow_right:",
         RequestState::Verified { .. } => ":large_green_circle:",
-        RequestState::Failed { .. } | RequestState::Unknown { .. } => ":red_circle:",
+        RequestState::Failed { .. } => ":red_circle:",
+        RequestState::Unknown { .. } => ":grey_question:",
         RequestState::Denied { .. } => ":no_entry:",
         RequestState::Expired | RequestState::Stale { .. } | RequestState::Lapsed { .. } => ":warning:",
         RequestState::Withdrawn | RequestState::Superseded { .. } | RequestState::Cancelled { .. } => ":white_circle:",
@@ -192,7 +197,7 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
                 why_of(&why)
             )
         }
-        RequestState::Verified { at, sent } if sent.is_empty() => {
+        RequestState::Verified { at, sent, .. } if sent.is_empty() => {
             format!(
                 ":large_green_circle: *AWS already was as wanted* when it was read at {}. Nothing was sent.{}",
                 time(*at),
@@ -203,8 +208,12 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
             format!(":large_green_circle: *Done, and read back from AWS* at {}.{}", time(*at), held(request))
         }
         RequestState::Failed { why, .. } => format!(":red_circle: *Failed.* {}", why_of(why)),
-        RequestState::Unknown { why, .. } => {
-            format!(":red_circle: *Not known whether it holds.* {}\nCheck in AWS before asking again.", why_of(why))
+        RequestState::Unknown { why, doubt, .. } => {
+            format!(
+                ":grey_question: *Not known whether it holds.* {}\n{}",
+                why_of(why),
+                in_doubt(incident, request, doubt)
+            )
         }
         RequestState::Denied { by, reason, .. } => {
             format!(":no_entry: *Denied by {}:* {}", mention(by), escape(reason))
@@ -237,6 +246,20 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
         }
     }
     blocks
+}
+
+/// What is done about a call whose outcome is not known, and what people can do.
+fn in_doubt(incident: &Incident, request: &Request, doubt: &Doubt) -> String {
+    let last = doubt.last.as_ref().map_or_else(String::new, |(at, shows)| {
+        format!("Read again {}: {}. ", time(*at), cut(&escape(shows.trim_end_matches('.')), WHY_CHARS_MAX))
+    });
+    let next = match look_at(incident, request).filter(|_| incident.is_open()) {
+        Some(at) => format!("AWS is read again {}; once it shows the change, this counts as done.", time(at)),
+        None => "It is not read again.".to_owned(),
+    };
+    format!(
+        "Nothing is repeated, and the approval is spent. {last}{next} To have it done now, ask again: that needs a new approval."
+    )
 }
 
 /// When it was seen to hold again.
@@ -327,6 +350,11 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             let undo = undo.then(|| button(name::UNDO, "Ask to undo", &of_step, Look::Plain));
             let elements: Vec<Value> = settle(request).into_iter().flatten().chain(again).chain(undo).collect();
             if elements.is_empty() { None } else { row(&elements) }
+        }
+        RequestState::Unknown { .. } => {
+            let look = button(name::LOOK_AGAIN, "Look again", &incident.id.to_string(), Look::Plain);
+            let again = (!is_undo).then(|| ask("Ask again", Look::Primary));
+            row(&settle(request).into_iter().flatten().chain([look]).chain(again).collect::<Vec<_>>())
         }
         _ if is_undo => None,
         _ => row(&settle(request).into_iter().flatten().chain([ask("Ask again", Look::Primary)]).collect::<Vec<_>>()),

@@ -289,7 +289,7 @@ impl Workers {
             }
             Click::LookAgain { .. } => {
                 self.engine.act(id, user, PersonCommand::LookAgain).await?;
-                replies::said("Looking again whose credential it is.")
+                replies::said("Looking again whose credential it is, and at what is not known to hold.")
             }
             Click::CompromiseTime { .. } => {
                 self.engine.may_work(id, user, click.attempt()).await?;

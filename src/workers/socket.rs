@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::slack::SlackChat;
+use crate::adapters::slack::socket::{Envelope, Socket, Word};
 use crate::http::{App, slack::take};
 use crate::intake::slack::{command_payload, event_payload, interaction_payload};
 use crate::ports::ChatError;
@@ -18,37 +20,21 @@ const RECONNECT_WAITS: [Duration; 4] =
 /// A connection that held for so long was a good one: after it, waits begin with the shortest again.
 const GOOD_AFTER: Duration = Duration::from_secs(30);
 
-/// Keeps a connection open until `shutdown`. Events that fall between two connections are repeated by
-/// Slack; a click or a command is not, and the person sees that it failed.
+/// How long one that was replaced is still listened to: Slack ends it within that.
+const LEAVING_MAX: Duration = Duration::from_secs(15);
+/// Wait before a replacement is asked for again.
+const REPLACED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Keeps a connection open until `shutdown`. Where Slack says before that it will end one, the next is open by then. Events
+/// that fall between two connections are repeated by Slack; a click or a command is not, and the person sees that it failed.
 pub async fn run(app: App, slack: Arc<SlackChat>, app_token: SecretString, shutdown: CancellationToken) {
     let mut failures: usize = 0;
     while !shutdown.is_cancelled() {
         match slack.open_socket(&app_token).await {
-            Ok(mut socket) => {
+            Ok(socket) => {
                 tracing::info!("Socket Mode is connected");
                 let opened = Instant::now();
-                loop {
-                    let envelope = tokio::select! {
-                        envelope = socket.next() => envelope,
-                        () = shutdown.cancelled() => None,
-                    };
-                    let Some(envelope) = envelope else { break };
-                    let received = match envelope.kind.as_str() {
-                        "slash_commands" => command_payload(&envelope.payload),
-                        "interactive" => interaction_payload(&envelope.payload),
-                        _ => event_payload(&envelope.payload),
-                    };
-                    let answer = if let Ok(received) = received {
-                        take(&app, received).await
-                    } else {
-                        app.metrics.rejected("slack_malformed");
-                        None
-                    };
-                    if !socket.acknowledge(&envelope.id, answer.as_ref()).await {
-                        break;
-                    }
-                }
-                socket.close().await;
+                Box::pin(listen(&app, &slack, &app_token, socket, &shutdown)).await;
                 failures = if opened.elapsed() < GOOD_AFTER { failures + 1 } else { 0 };
             }
             Err(ChatError::RateLimited(wait)) => {
@@ -71,4 +57,92 @@ pub async fn run(app: App, slack: Arc<SlackChat>, app_token: SecretString, shutd
             () = shutdown.cancelled() => {}
         }
     }
+}
+
+/// Takes what comes over a connection, and over those that it is replaced by, until one has ended without a replacement.
+async fn listen(
+    app: &App,
+    slack: &SlackChat,
+    app_token: &SecretString,
+    mut socket: Socket,
+    shutdown: &CancellationToken,
+) {
+    let mut leaving: Option<(Socket, tokio::time::Instant)> = None;
+    let mut next: Option<BoxFuture<'_, Socket>> = None;
+    loop {
+        let replaced = async {
+            match next.as_mut() {
+                Some(next) => next.await,
+                None => std::future::pending().await,
+            }
+        };
+        let old = async {
+            match leaving.as_mut() {
+                Some((old, until)) => tokio::time::timeout_at(*until, old.next()).await.ok().flatten(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            word = socket.next() => match word {
+                Some(Word::Delivery(envelope)) => {
+                    if !take_from(app, &mut socket, &envelope).await {
+                        break;
+                    }
+                }
+                Some(Word::Goodbye) => {
+                    next.get_or_insert_with(|| Box::pin(another(slack, app_token)));
+                }
+                None => break,
+            },
+            word = old => match (word, leaving.take()) {
+                (Some(Word::Delivery(envelope)), Some((mut old, until))) => {
+                    if take_from(app, &mut old, &envelope).await {
+                        leaving = Some((old, until));
+                    }
+                }
+                (Some(Word::Goodbye), still_open) => leaving = still_open,
+                (None, Some((old, _))) => old.close().await,
+                (_, None) => {}
+            },
+            new = replaced => {
+                tracing::info!("Socket Mode is connected anew, before the last connection ends");
+                next = None;
+                let until = tokio::time::Instant::now() + LEAVING_MAX;
+                leaving = Some((std::mem::replace(&mut socket, new), until));
+            }
+            () = shutdown.cancelled() => break,
+        }
+    }
+    socket.close().await;
+}
+
+/// Another connection, asked for until there is one.
+async fn another(slack: &SlackChat, app_token: &SecretString) -> Socket {
+    loop {
+        let wait = match slack.open_socket(app_token).await {
+            Ok(socket) => return socket,
+            Err(ChatError::RateLimited(wait)) => wait,
+            Err(error) => {
+                tracing::warn!(%error, "Socket Mode could not connect anew; trying again");
+                REPLACED_AGAIN_AFTER
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Takes one delivery and acknowledges it. `false` when the connection has ended.
+async fn take_from(app: &App, socket: &mut Socket, envelope: &Envelope) -> bool {
+    let received = match envelope.kind.as_str() {
+        "slash_commands" => command_payload(&envelope.payload),
+        "interactive" => interaction_payload(&envelope.payload),
+        _ => event_payload(&envelope.payload),
+    };
+    let answer = if let Ok(received) = received {
+        take(app, received).await
+    } else {
+        app.metrics.rejected("slack_malformed");
+        None
+    };
+    socket.acknowledge(&envelope.id, answer.as_ref()).await
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "what is started here ends with the test")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use irp::adapters::redis::RedisStore;
@@ -14,7 +14,7 @@ use irp::domain::stored::Record;
 use irp::ports::{Inbox, IncidentLog, Lane};
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 
 use crate::program::Program;
@@ -42,9 +42,15 @@ pub(crate) struct Case {
     pub(crate) proxy: RedisProxy,
     store: String,
     dir: TempDir,
+    turn: Turn,
 }
 
-/// Cases of all tests that are under way at once: each has a program or two, and they mostly wait.
+/// A turn at the machine, until it is given up.
+type Turn = Arc<Mutex<Option<SemaphorePermit<'static>>>>;
+
+/// Cases of all tests that are under way at once: each has a program or two.
+static UNDER_WAY: Semaphore = Semaphore::const_new(14);
+/// Those of them that do not only wait.
 static AT_ONCE: Semaphore = Semaphore::const_new(6);
 
 impl Cases {
@@ -67,14 +73,22 @@ impl Cases {
         let database = self.names.len() + 1;
         assert!(database < DATABASES, "more cases than databases");
         let url = format!("{}/{database}", self.server.url());
-        self.add_alone(name, async move { case(Case::start(&url).await).await });
+        let turn = Turn::default();
+        let waits = Arc::clone(&turn);
+        self.spawn(name, turn, async move { case(Case { turn: waits, ..Case::start(&url).await }).await });
     }
 
     /// The same of a case that brings a server of its own.
     pub(crate) fn add_alone(&mut self, name: String, case: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(name, Turn::default(), case);
+    }
+
+    fn spawn(&mut self, name: String, turn: Turn, case: impl Future<Output = ()> + Send + 'static) {
         let handle = self.under_way.spawn(async move {
-            let _turn = AT_ONCE.acquire().await;
+            let _under_way = UNDER_WAY.acquire().await;
+            *turn.lock().unwrap() = AT_ONCE.acquire().await.ok();
             case.await;
+            turn.lock().unwrap().take();
         });
         self.names.insert(handle.id(), name);
     }
@@ -97,7 +111,12 @@ impl Case {
         let mut w = World::without_bot(false).await;
         w.store = Arc::new(RedisStore::connect(url, "the test").await.unwrap());
         let proxy = RedisProxy::start(url).await;
-        Self { w, proxy, store: url.to_owned(), dir: tempfile::tempdir().unwrap() }
+        Self { w, proxy, store: url.to_owned(), dir: tempfile::tempdir().unwrap(), turn: Turn::default() }
+    }
+
+    /// From here on it mostly waits: others may be at it meanwhile.
+    pub(crate) fn only_waits(&self) {
+        self.turn.lock().unwrap().take();
     }
 
     /// Has its programs go by other rules.
@@ -160,6 +179,15 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
+    }
+
+    /// What a button of a card carries.
+    pub(crate) fn value(&self, card: &str, button: &str) -> String {
+        let card = self.card(ANA, card).unwrap();
+        let rows = card["blocks"].as_array().unwrap().iter().filter_map(|b| b["elements"].as_array());
+        let found =
+            rows.flatten().find(|e| e["action_id"] == button).unwrap_or_else(|| panic!("no {button}: {card:#}"));
+        found["value"].as_str().unwrap().to_owned()
     }
 
     /// How often each thing happened to the first incident.

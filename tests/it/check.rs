@@ -2,9 +2,11 @@
 
 use std::process::Output;
 
+use irp_sandbox::slack::Sharing;
+
 use crate::program::command;
 use crate::redis_server::RedisServer;
-use crate::world::World;
+use crate::world::{ROOM, World};
 
 async fn check(w: &World, redis: &RedisServer, unset: &str) -> (bool, String) {
     check_with(w, redis, unset, "").await
@@ -36,7 +38,19 @@ async fn it_tries_everything_and_says_what_is_wrong() {
         assert!(said.lines().any(|l| l.starts_with("ok") && l.contains(tried)), "{tried}: {said}");
     }
 
+    // What the organization denies is no fault of the role.
+    let deny =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:UpdateAccessKey","Resource":"*"}]}"#;
+    w.account.put_service_control_policy_directly("no-keys", deny);
+    w.slack.share(ROOM, Some(Sharing::Organisation));
+    let (well, said) = check(&w, &redis, "").await;
+    let denied = "a service control policy of the organization does not allow iam:UpdateAccessKey to arn:aws:iam::111122223333:role/irp-contain";
+    assert!(!well && said.contains(denied) && !said.contains("does not allow iam:UpdateAccessKey: see"), "{said}");
+    assert!(said.contains("ok    slack channel"), "a workspace of the same organisation is nobody else: {said}");
+    w.account.detach_service_control_policy_directly("no-keys");
+
     w.slack.set_scope("channels:history", false);
+    w.slack.share(ROOM, Some(Sharing::Invited));
     w.slack.set_scope("groups:history", false);
     w.account.put_role_policy_directly(
         "irp-contain",
@@ -49,7 +63,12 @@ async fn it_tries_everything_and_says_what_is_wrong() {
     let volatile = RedisServer::start_with(&["--appendonly", "no"]);
     let (well, said) = check(&w, &volatile, "").await;
     assert!(!well);
-    for wrong in ["lacks channels:history", "does not allow iam:PutUserPolicy", "Redis has appendonly no"] {
+    for wrong in [
+        "lacks channels:history",
+        "#war-room is shared with another organisation",
+        "does not allow iam:PutUserPolicy",
+        "Redis has appendonly no",
+    ] {
         assert!(said.lines().any(|l| l.starts_with("WRONG") && l.contains(wrong)), "{wrong}: {said}");
     }
     let (well, said) = check(&w, &redis, "SLACK_BOT_TOKEN").await;
@@ -71,10 +90,20 @@ async fn a_vault_is_asked_whether_it_locks() {
         ("s3://plain", "WRONG vault: the bucket plain has no Object Lock"),
         ("s3://nowhere", "there is no bucket nowhere"),
         ("/nowhere", "WRONG vault: /nowhere: No such file"),
+        // Not even root makes a folder there.
+        ("/proc", "WRONG vault: /proc: nothing can be put there"),
         ("gs://x", "WRONG settings: IRP_VAULT"),
     ] {
         let (well, said) = check_with(&w, &redis, "", vault).await;
         assert!(!well && said.contains(says), "{vault}: {said}");
     }
     assert_eq!(w.account.count("PutObject"), 0);
+    // Nothing set: the working directory counts, for `irp serve` as for `irp export`.
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = command(&w, &redis, &dir, 0);
+    command.arg("check").current_dir("/proc");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && said.contains("WRONG vault: .: nothing can be put there"), "{said}");
+    assert!(said.contains("IRP_VAULT is not set, so the working directory has to take"), "{said}");
 }

@@ -11,6 +11,7 @@ use crate::world::{ANA, CHRIS, World};
 
 mod points;
 mod replicas;
+mod whole_way;
 
 const KEY: &str = "Deactivate access key";
 /// A dead process's work is taken over after 15 s, and a started call read back after 20.

@@ -39,7 +39,14 @@ fn every_variable_is_in_the_readme() {
 
 #[test]
 fn the_example_organisation_is_taken() {
-    Organisation::parse(&read("irp.example.toml"), "irp.example.toml").unwrap();
+    let example = read("irp.example.toml");
+    let as_it_is = Organisation::parse(&example, "irp.example.toml").unwrap();
+    assert!(as_it_is.organization.is_none() && as_it_is.accounts.iter().all(|account| account.athena.is_none()));
+    // And with all that it offers.
+    let offered = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned();
+    let whole: Vec<String> = example.lines().map(offered).collect();
+    let whole = Organisation::parse(&whole.join("\n"), "irp.example.toml").unwrap();
+    assert!(whole.organization.is_some() && whole.accounts.iter().any(|account| account.athena.is_some()));
 }
 
 #[test]
@@ -105,7 +112,7 @@ fn the_roles_of_an_account_allow_what_the_bot_calls_and_nothing_else() {
     for (template, role, wanted) in roles {
         let mut wanted: Vec<&str> = wanted.iter().flat_map(|(_, actions)| *actions).copied().collect();
         // It is asked only by `irp check`.
-        wanted.extend((role == "irp-reader").then_some("iam:SimulatePrincipalPolicy"));
+        wanted.extend(role.ends_with("reader").then_some("iam:SimulatePrincipalPolicy"));
         let allowed = allowed(template, role);
         for action in &wanted {
             assert!(allowed.iter().any(|a| a == action), "{role} lacks {action}");

@@ -1,6 +1,8 @@
 //! What comes to the doors and should not get in.
 
-use crate::world::{ALERT_KEY, World, send};
+use irp_sandbox::slack::Sharing;
+
+use crate::world::{ALERT_KEY, ORGANISATION, ROOM, World, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_signed_and_fresh_deliveries_of_bounded_size_get_in() {
@@ -33,6 +35,51 @@ async fn only_signed_and_fresh_deliveries_of_bounded_size_get_in() {
     let signature = w.slack.sign(&now.to_string(), garbage);
     assert_eq!(call(now.to_string(), signature, garbage.into()).await.0, 400);
     w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_no_body_keeps_no_alert_out() {
+    use tokio::io::AsyncWriteExt;
+    let w = World::start().await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let head = format!(
+        "POST /slack/commands HTTP/1.1\r\nhost: x\r\nx-slack-request-timestamp: {now}\r\nx-slack-signature: v0=00\r\n\
+         content-length: 9\r\n\r\n"
+    );
+    let address = w.bot_url.strip_prefix("http://").unwrap();
+    let mut held = Vec::new();
+    for _ in 0..120 {
+        let mut caller = tokio::net::TcpStream::connect(address).await.unwrap();
+        caller.write_all(head.as_bytes()).await.unwrap();
+        held.push(caller);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let started = std::time::Instant::now();
+    assert_eq!(w.alert(&w.finding("e-1", "f-1")).await, 202);
+    assert!(started.elapsed().as_millis() < 1_500, "{:?}", started.elapsed());
+    w.until("the incident is there", |w| w.card("U0RESPOND1", "evidence").is_some()).await;
+    drop(held);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_socket_mode_alone_nothing_is_taken_from_slack_over_http() {
+    let w = World::start_with_sockets().await;
+    for route in ["commands", "interactions", "events"] {
+        let url = format!("{}/slack/{route}", w.bot_url);
+        assert_eq!(send(&url, &[("x-slack-signature", "v0=00")], b"x".to_vec()).await.0, 404, "{route}");
+    }
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_war_room_that_others_read_is_none() {
+    for sharing in [Sharing::External, Sharing::Invited] {
+        let w = World::without_bot(false).await;
+        w.slack.share(ROOM, Some(sharing));
+        let error = w.with_bot(false, None, ORGANISATION).await.ended().await;
+        assert!(error.contains("#war-room is shared with another organisation"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -197,6 +197,25 @@ async fn rules_call_the_attackers_functions_no_more_and_the_owners_as_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rule_of_the_owners_that_the_attacker_has_put_anew_calls_nothing_for_them_and_stays() {
+    let w = World::start().await;
+    let attacker = w.hands();
+    attacker.events().put_rule().name("backup").schedule_expression("rate(7 days)").send().await.unwrap();
+    attacker.waits(1);
+    attacker.puts_a_rule("backup", "metrics").await;
+    let mut trace = put("backup", HOME, "metrics");
+    trace.deeds[0].event_id = attacker.event("PutRule").await;
+    w.incident().await;
+    w.hunted(vec![trace]).await;
+    w.contained().await;
+    let card = "· Remove EventBridge rule backup";
+    w.carried_out_again(card).await;
+    assert_eq!(changes(&w), ["RemoveTargets"]);
+    assert_eq!(rule(&w, "backup"), Some(vec![]), "the rule is the owner's");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_gets_another_target_meanwhile_is_not_what_was_approved() {
     let w = World::start().await;
     let attacker = w.hands();
@@ -358,5 +377,9 @@ async fn a_function_runs_the_code_again_that_was_published_before_the_attacker()
     w.carried_out_again("· Put the code of function sync").await;
     assert_eq!(hash("$LATEST").await, hash("1").await);
     assert_eq!(changes(&w), ["UpdateFunctionCode"]);
+    // Asked as far back as the history goes, and not for times that it cannot have.
+    let lookups = w.account.calls().into_iter().filter(|call| call.operation == "LookupEvents");
+    let since = |call: irp_sandbox::aws::CallRecord| call.params.get("StartTime").and_then(|at| at.parse::<f64>().ok());
+    assert!(lookups.filter_map(since).all(|at| at > 1e9));
     w.end().await;
 }

@@ -8,7 +8,7 @@ use irp::domain::incident::evolve::{evolve, fold};
 use irp::domain::incident::owed::next_due_at;
 use irp::domain::stored::Record;
 use irp::domain::trail::deed::Deed;
-use irp::domain::trail::footprint::State;
+use irp::domain::trail::footprint::{Made, State};
 use irp::ports::AppendError;
 use irp_sandbox::aws::Fault;
 use serde_json::json;
@@ -35,6 +35,9 @@ pub(crate) fn made(kind: &str, id: &str) -> Trace {
         made_by_attacker: true,
         evidence: vec![format!("event-of-{}", id.rsplit('/').next().unwrap())],
         deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
     }
 }
 
@@ -249,15 +252,32 @@ async fn what_comes_again_under_the_same_name_is_not_what_was_approved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_its_owner_has_made_anew_under_the_name_before_anybody_asked_is_not_removed() {
+    let w = World::start().await;
+    makes_mallory(&w.attacker()).await;
+    let theirs = Some(Made { unique_id: w.account.user_id("mallory"), at: None });
+    w.incident().await;
+    w.hunted(vec![Trace { made: theirs, ..made("User", "mallory") }]).await;
+    w.contained().await;
+    w.until_card(USER, "not asked for yet").await;
+    w.account.delete_and_recreate_user("mallory");
+    let answer = w.click(ANA, USER, "irp.request").await;
+    assert!(answer.contains("is another one") && answer.contains("it stays"), "{answer}");
+    assert!(w.account.user_id("mallory").is_some() && w.account.count("DeleteUser") == 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_off_in_the_middle_says_what_is_left_and_is_finished_by_asking_again() {
-    for fault in [Fault::Throttle, Fault::AccessDenied] {
+    // One that AWS has turned away as one too many breaks nothing off.
+    for faults in [[Fault::Throttle, Fault::AccessDenied], [Fault::AccessDenied, Fault::Throttle]] {
         let w = World::start().await;
         makes_mallory(&w.attacker()).await;
         w.incident().await;
         w.hunted(vec![made("User", "mallory")]).await;
         w.contained().await;
         w.until_card(USER, "not asked for yet").await;
-        w.account.fail_next("DeleteSSHPublicKey", fault);
+        faults.into_iter().for_each(|fault| w.account.fail_next("DeleteSSHPublicKey", fault));
         w.click(ANA, USER, "irp.request").await;
         w.until_card(USER, "waiting for approval").await;
         w.click(CHRIS, USER, "irp.approve").await;
@@ -396,6 +416,55 @@ async fn a_trust_policy_is_put_back_before_the_roles_sessions_are_revoked_and_ca
     w.click(CHRIS, "Undo INC-1.3: Put the trust", "irp.approve").await;
     w.until_card("Undo INC-1.3: Put the trust", "carried out and verified").await;
     assert!(w.trust_of("app-deploy").await.contains("999988887777"));
+    w.end().await;
+}
+
+/// Three inline policies that the attacker has put on the same user: over one of the owner's, where there was none, and where
+/// nobody can say.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inline_policy_of_the_owners_is_put_back_and_only_what_was_not_there_is_deleted() {
+    const READ: &str =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    let iam = w.attacker();
+    let put = async |name: &str, document: &str| {
+        let put = iam.put_user_policy().user_name("deploy-bot").policy_name(name).policy_document(document);
+        put.send().await.unwrap();
+        w.clock.advance(TimeDelta::seconds(1));
+    };
+    put("app", READ).await;
+    put("new", READ).await;
+    iam.delete_user_policy().user_name("deploy-bot").policy_name("new").send().await.unwrap();
+    w.clock.advance(TimeDelta::seconds(1));
+    for name in ["app", "new", "old"] {
+        put(name, EVERYTHING).await;
+    }
+    w.clock.advance(TimeDelta::minutes(6));
+    let events = w.trail_of("PutUserPolicy").await;
+    let deeds = |name: &str, event: &str| changed("User", "deploy-bot", "PutUserPolicy", name, event).deeds;
+    let deeds = [deeds("app", &events[2]), deeds("new", &events[1]), deeds("old", &events[0])].concat();
+    w.incident().await;
+    w.hunted(vec![Trace { deeds, ..changed("User", "deploy-bot", "-", "-", "-") }]).await;
+    let [app, new, old] =
+        ["app", "new", "old"].map(|name| format!("· Take back inline policy {name} of user deploy-bot"));
+    w.until("all are offered", |w| [&app, &new, &old].iter().all(|card| w.offers(card, "irp.request"))).await;
+    w.carry_out(&app, ANA, CHRIS).await;
+    w.carry_out(&new, ANA, CHRIS).await;
+    assert!(w.account.user_inline_policy("deploy-bot", "app").unwrap().contains("s3:GetObject"), "the owner's");
+    assert_eq!(w.account.user_inline_policy("deploy-bot", "new"), None);
+    let answer = w.click(ANA, &old, "irp.request").await;
+    assert!(answer.contains("does not say whether there was one") && answer.contains("delete-user-policy"), "{answer}");
+    assert!(w.account.user_inline_policy("deploy-bot", "old").is_some());
+    let made: Vec<String> = changes(&w).into_iter().filter(|call| call.ends_with("UserPolicy")).collect();
+    assert_eq!(made, ["PutUserPolicy", "DeleteUserPolicy"]);
+    // Undone, it is as the attacker has left it.
+    w.until("it can be undone", |w| w.offers(&app, "irp.undo")).await;
+    w.click(ANA, &app, "irp.undo").await;
+    w.until_card("Undo INC-1.1: Take back", "waiting for approval").await;
+    w.click(CHRIS, "Undo INC-1.1: Take back", "irp.approve").await;
+    w.until_card("Undo INC-1.1: Take back", "carried out and verified").await;
+    assert!(!w.account.user_inline_policy("deploy-bot", "app").unwrap().contains("s3:GetObject"));
     w.end().await;
 }
 

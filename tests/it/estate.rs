@@ -2,6 +2,7 @@
 
 use aws_sdk_ec2::types as ec2;
 use aws_sdk_lambda::types as lambda;
+use aws_smithy_types::base64;
 use chrono::TimeDelta;
 use irp::domain::hunt::Trace;
 use irp::domain::trail::deed::Deed;
@@ -14,6 +15,8 @@ use crate::world::{ANA, CHRIS, World};
 const HOME: &str = "us-east-1";
 const FAR: &str = "us-west-2";
 const REMOVE: &str = "Remove everything at once";
+/// What an instance does when it starts, with a password in it.
+const USER_DATA: &str = "#!/bin/sh\nDB_PASSWORD=hunter2 /opt/miner\n";
 const ATTACKER: &str = "198.51.100.77/32";
 const PARTNER: &str = "777788889999";
 pub(crate) const THIEF: &str = "444455556666";
@@ -31,6 +34,9 @@ pub(crate) fn made(kind: &str, id: &str, region: &str) -> Trace {
         made_by_attacker: true,
         evidence: vec![format!("event-of-{id}")],
         deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
     }
 }
 
@@ -72,6 +78,7 @@ impl Hands<'_> {
         let profile = ec2::IamInstanceProfileSpecification::builder().name("batch-worker").build();
         let ran = self.ec2(FAR).run_instances().image_id("ami-1").instance_type(ec2::InstanceType::C54xlarge);
         let ran = ran.min_count(1).max_count(1).iam_instance_profile(profile).disable_api_termination(protected);
+        let ran = ran.user_data(base64::encode(USER_DATA));
         let ran = ran.send().await.unwrap();
         self.w.clock.advance(TimeDelta::seconds(6));
         ran.instances()[0].instance_id().unwrap().to_owned()
@@ -144,6 +151,10 @@ impl Hands<'_> {
         let detectors = aws_sdk_guardduty::Client::new(&self.config(HOME));
         detectors.update_detector().detector_id(&detector).enable(false).send().await.unwrap();
         detector
+    }
+
+    pub(crate) fn waits(&self, seconds: i64) {
+        self.w.clock.advance(TimeDelta::seconds(seconds));
     }
 
     /// The newest event of a name, once the history shows it.
@@ -227,6 +238,17 @@ async fn what_the_attacker_runs_is_kept_as_evidence_and_ended() {
     let tagged = ec2::Filter::builder().name("tag:irp-incident").values("INC-1").build();
     let kept = attacker.ec2(FAR).describe_snapshots().owner_ids("self").filters(tagged).send().await.unwrap();
     assert_eq!(kept.snapshots().len(), 1);
+    // What is in its user data shows in the vault and nowhere else.
+    let log: String =
+        w.store.load("INC-1".parse().unwrap()).await.unwrap().iter().map(|r| r.text().to_owned()).collect();
+    for text in [USER_DATA, "hunter2", &base64::encode(USER_DATA)[..20]] {
+        assert!(!log.contains(text) && !w.blocks(REMOVE).contains(text), "{text}");
+    }
+    assert!(log.contains(&format!("sha256:{}", irp::view::pack::hash(USER_DATA.as_bytes()))));
+    let packs = std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap().map(|entry| entry.unwrap().path());
+    let of_it = |pack: &std::path::PathBuf| pack.to_str().is_some_and(|path| path.contains(&instance));
+    let pack = packs.into_iter().find(of_it).expect("it is kept");
+    assert_eq!(std::fs::read_to_string(pack.join("user-data")).unwrap(), USER_DATA);
     w.end().await;
 }
 

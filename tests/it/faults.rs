@@ -12,8 +12,11 @@ mod estate;
 mod removals;
 mod sessions;
 mod store;
+mod table;
 
 const KEY: &str = "Deactivate access key";
+/// A change that does not show is given up after fifteen seconds.
+const DOUBT: std::time::Duration = std::time::Duration::from_secs(40);
 
 async fn approved(w: &World) {
     w.click(ANA, KEY, "irp.request").await;
@@ -38,11 +41,31 @@ async fn aws_says_no_and_the_card_says_what_to_do_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_aws_turns_away_as_one_too_many_is_made_again_for_as_long_as_there_is_time() {
+    let throttled = async |times: usize, says: &str| {
+        let w = World::start().await;
+        w.incident().await;
+        for _ in 0..times {
+            w.account.fail_next("UpdateAccessKey", AwsFault::Throttle);
+        }
+        approved(&w).await;
+        w.until_card(KEY, says).await;
+        let (calls, card) = (w.account.count("UpdateAccessKey"), w.card(ANA, KEY).unwrap()["blocks"].to_string());
+        w.end().await;
+        (calls, card)
+    };
+    let (some, endless) = tokio::join!(throttled(3, "carried out and verified"), throttled(1_000, "it failed"));
+    assert_eq!(some.0, 4);
+    assert!(endless.1.contains("NotTaken") && endless.1.contains("Rate exceeded"), "{}", endless.1);
+    assert!((5..50).contains(&endless.0), "longer and longer waits: {} calls", endless.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_never_comes_is_read_back_and_not_repeated() {
     for (fault, says) in [
         (AwsFault::DropAfter, "carried out and verified"),
         (AwsFault::HangAfter, "carried out and verified"),
-        (AwsFault::InternalError, "it failed"),
+        (AwsFault::InternalError, "its outcome is not known"),
     ] {
         let w = World::start().await;
         w.incident().await;
@@ -58,6 +81,52 @@ async fn an_answer_that_never_comes_is_read_back_and_not_repeated() {
         assert_eq!(w.account.count("UpdateAccessKey"), 1);
         w.end().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_known_is_said_so_and_read_again_until_it_shows() {
+    let w = World::start().await;
+    w.incident().await;
+    w.account.fail_next("UpdateAccessKey", AwsFault::InternalError);
+    approved(&w).await;
+    w.until_within(DOUBT, "it is not known", |w| w.says(KEY, "its outcome is not known")).await;
+    let card = w.card(ANA, KEY).unwrap()["blocks"].to_string();
+    for part in
+        ["Not known whether it holds", "Nothing is repeated", "AWS is read again", "needs a new approval", "By hand"]
+    {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    w.until("the thread is told", |w| w.notes().iter().any(|note| note.contains("Not known whether it holds"))).await;
+    assert!(w.offers(KEY, "irp.request") && w.offers(KEY, "irp.look_again"));
+    w.clock.advance(chrono::TimeDelta::seconds(61));
+    let again =
+        |w: &World| w.card(ANA, KEY).unwrap()["blocks"].to_string().contains("AWS shows no change. AWS is read");
+    w.until("it was read again", again).await;
+    // It comes through at last, and somebody does not want to wait for the next reading.
+    w.account.set_key_status(&w.stolen_key(), KeyStatus::Inactive);
+    w.click(BEN, KEY, "irp.look_again").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_long_in_coming_sends_nothing_after_its_time() {
+    let w = World::start().await;
+    w.incident().await;
+    let before = w.account.count("AssumeRole");
+    w.account.fail_next("AssumeRole", AwsFault::Late(std::time::Duration::from_secs(2)));
+    approved(&w).await;
+    w.until("the session is asked for", |w| w.account.count("AssumeRole") > before).await;
+    // As if the process had stood still: by now another may have taken over.
+    w.clock.advance(chrono::TimeDelta::seconds(30));
+    w.until_card(KEY, "it failed").await;
+    let card = w.card(ANA, KEY).unwrap()["blocks"].to_string();
+    assert!(card.contains("Nothing was sent: it would have gone out so late"), "{card}");
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.until("it can be asked for again", |w| w.offers(KEY, "irp.request")).await;
+    w.carry_out(KEY, ANA, CHRIS).await;
+    w.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

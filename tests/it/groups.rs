@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use irp::domain::approval::RequestState;
 use irp::domain::incident::evolve::fold;
+use irp_sandbox::slack::Fault;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, ORGANISATION, World};
 
@@ -12,11 +13,15 @@ const GROUP: &str = "S0SECURITY";
 /// Who left a minute ago decides nothing any more.
 const FRESH_WITHIN: Duration = Duration::from_mins(1);
 
-/// A request that waits, where the group alone approves.
-async fn asked(more_rules: &str) -> World {
+/// Rules by which the group alone approves.
+fn rules() -> String {
     let group = format!("approver_groups = [\"{GROUP}\"]");
-    let rules = ORGANISATION.replace(r#"approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#, &group);
-    let w = World::start_with_rules(&format!("{rules}{more_rules}")).await;
+    ORGANISATION.replace(r#"approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#, &group)
+}
+
+/// A request that waits.
+async fn asked(more_rules: &str) -> World {
+    let w = World::start_with_rules(&format!("{}{more_rules}", rules())).await;
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
@@ -73,6 +78,21 @@ async fn a_group_that_cannot_be_read_approves_nothing_and_the_request_stays() {
     w.slack.set_group(GROUP, Some(&[CHRIS]));
     let answer = w.click(CHRIS, KEY, "irp.approve").await;
     assert!(answer.contains("is recorded"), "{answer}");
+    w.until_card(KEY, "carried out and verified").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_does_not_answer_does_not_keep_the_bot_from_starting() {
+    let w = World::without_bot(false).await;
+    for _ in 0..3 {
+        w.slack.fail_next("usergroups.users.list", Fault::Status(503));
+    }
+    let w = w.with_bot(false, None, &rules()).await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    presses_until(&w, CHRIS, "is recorded").await;
     w.until_card(KEY, "carried out and verified").await;
     w.end().await;
 }

@@ -1,15 +1,17 @@
 //! What the bot may not do is done by people: one says so, another looks and confirms it, and both stand by their word.
 
-use irp::domain::hunt::{Hunted, Reached};
+use irp::domain::hunt::{Hunted, Reached, Trace};
 use irp::domain::incident::event::Event;
 use irp::domain::incident::evolve::fold;
 use irp::domain::playbook::{BUILT_IN, Playbook};
+use irp::domain::trail::footprint::State;
 use irp::view::report::report;
 use serde_json::json;
 
 use crate::world::{ANA, BEN, DANA, KIM, World};
 
 const CONTAIN: &str = "Contain everything at once";
+const TRAIL: &str = "· Make anew by hand: AWS::CloudTrail::Trail main";
 const FAR: &str = "· Revoke all older sessions of role far in account 999988887777";
 
 fn blocks(w: &World, card: &str) -> String {
@@ -80,5 +82,44 @@ async fn a_role_of_another_account_is_contained_on_two_peoples_word() {
     assert!(w.click(BEN, FAR, "irp.take_back_done").await.contains("counts as not done"));
     w.until_card(FAR, "not for the bot").await;
     assert!(status().await.contains("· Containment ·"), "{}", status().await);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bot_has_no_action_for_is_a_card_that_two_people_settle() {
+    let w = World::start().await;
+    w.incident().await;
+    let trail = crate::estate::made("CloudTrail::Trail", "main", "us-east-1");
+    let deleted = Trace {
+        state: State::Deleted,
+        made_by_attacker: false,
+        deleted_by_attacker: true,
+        newest: Some("event-2".into()),
+        ..trail
+    };
+    w.hunted(vec![deleted]).await;
+    w.contained().await;
+    w.until_card(TRAIL, "not for the bot").await;
+    w.until_card("Eradication", "1 left to do by hand").await;
+    let open = w.store.load("INC-1".parse().unwrap()).await.unwrap();
+    let written = report(&fold(&open).unwrap(), &open, &Playbook::parse(BUILT_IN).unwrap());
+    assert!(written.contains("## Left to do by hand"), "{written}");
+    let card = blocks(&w, TRAIL);
+    for part in ["aws cloudtrail create-trail --name main", "start-logging --name main", "event-2"] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    w.press(ANA, TRAIL, "irp.say_done").await;
+    let modal = w.modal(ANA).await;
+    let filled = json!({"reason": {"reason": "made again from the code, and it logs"}});
+    w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
+    w.until_card(TRAIL, "to be confirmed").await;
+    w.click(BEN, TRAIL, "irp.confirm_done").await;
+    w.until_card(TRAIL, "done by hand, on two people's word").await;
+    w.until("the gate no longer waits for it", |w| !w.says("Eradication", "1 left to do by hand")).await;
+    let records = w.store.load("INC-1".parse().unwrap()).await.unwrap();
+    let incident = fold(&records).unwrap();
+    let written = report(&incident, &records, &Playbook::parse(BUILT_IN).unwrap());
+    assert!(written.contains("## Done by hand") && !written.contains("## Left to do by hand"), "{written}");
+    assert!(written.contains("Make anew by hand: AWS::CloudTrail::Trail main"), "{written}");
     w.end().await;
 }

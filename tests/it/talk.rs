@@ -1,6 +1,7 @@
 //! Conversations: what people do in Slack, and what they see.
 
 use irp_sandbox::aws::KeyStatus;
+use irp_sandbox::slack::Fault as SlackFault;
 use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, ROOM, World};
@@ -270,6 +271,23 @@ async fn socket_mode_carries_the_same_conversation() {
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_slack_is_about_to_end_is_replaced_before() {
+    let w = World::start_with_sockets().await;
+    w.slack.fail_next("apps.connections.open", SlackFault::RateLimited { retry_after_s: 1 });
+    w.slack.warn_sockets();
+    // Until there is another it goes on carrying.
+    assert!(w.command(ANA, "/irp help").await.contains("/irp open"));
+    assert_eq!(w.slack.sockets(), 1);
+    w.until("another is open beside it", |w| w.slack.sockets() == 2).await;
+    for _ in 0..4 {
+        assert!(w.command(ANA, "/irp help").await.contains("/irp open"), "whichever of the two it comes over");
+    }
+    w.until("the first is ended", |w| w.slack.sockets() == 1).await;
+    assert!(w.command(ANA, "/irp help").await.contains("/irp open"));
     w.end().await;
 }
 

@@ -1,11 +1,12 @@
 //! Every order in which requests, decisions, clocks, two replicas and their crashes can follow each other,
 //! with the real rules: the states are real logs, and what is appended comes from `decide` alone.
 //!
-//! Checked exhaustively to 13 states in a row (a request, its approval, its call, a crash, the clock and the
-//! reading back fit in) for: one step of one incident, asked for at most twice; three people (one asks and
-//! approves, one approves, one is on no list); two replicas that load, decide and append in separate steps, so
-//! that everything can come in between; one crash; a clock with three moments (in time, too late to decide,
-//! too late for anything). Deliveries are repeated without limit.
+//! Checked exhaustively to 13 states in a row (a request, its approval, its call, a crash or a lost answer, the clock
+//! and the reading back fit in) for: one step of one incident, asked for at most twice; three people (one asks and
+//! approves, one approves and can lose the right to, one is on no list); two replicas that load, decide and append in
+//! separate steps, so that everything can come in between; one crash; one answer that gets lost, of a call that arrives
+//! at once, later or never; a clock with three moments (in time, too late to decide, too late for anything). Deliveries
+//! are repeated without limit.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -14,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use irp::config::Organisation;
 use irp::domain::action::ApiCall;
 use irp::domain::alert::{Alert, AlertSource, Severity};
-use irp::domain::approval::{CallAnswer, RequestState, Warrant};
+use irp::domain::approval::{CallAnswer, Request, RequestState, Warrant};
 use irp::domain::credential::{PrincipalKind, Subject};
 use irp::domain::id::{IncidentId, RequestId, StepId, UserId};
 use irp::domain::identification::Identification;
@@ -44,7 +45,8 @@ const DEPTH: usize = 13;
 const MOMENTS: [i64; 3] = [0, 16, 60];
 
 struct Rules {
-    policy: Policy,
+    /// As they begin, and when one of the approvers is none any more.
+    policies: [Policy; 2],
     playbook: Playbook,
 }
 
@@ -79,8 +81,15 @@ enum Busy {
     Appending { version: usize, records: Log },
     /// Has won the start, and is about to call.
     Calling(RequestId),
-    /// Has called, and is about to write down the answer.
-    Answering(RequestId),
+    /// Has called, and is about to write down that the answer came, or that none did.
+    Answering(RequestId, bool),
+}
+
+/// Where a call is whose answer got lost.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Lost {
+    OnItsWay,
+    Arrived,
 }
 
 #[derive(Clone, Debug)]
@@ -96,9 +105,13 @@ struct Told {
     replicas: [Option<Busy>; 2],
     key_off: bool,
     calls: BTreeMap<RequestId, u8>,
+    /// An answer got lost, and its call is here.
+    lost: Option<Lost>,
+    /// One of the approvers is none any more.
+    right_lost: bool,
     /// How each request ended, when it first had.
     ended: BTreeMap<RequestId, String>,
-    /// A call that went out without two different people behind it.
+    /// A call that went out without two different people behind it, or a start by the word of one who had lost the right.
     alone: bool,
     moment: usize,
     crashes: u8,
@@ -135,8 +148,14 @@ enum Step {
     Owed(usize),
     /// A replica does what it is about to do.
     Go(usize),
+    /// A replica calls, and no answer comes; it arrives at once, or not yet.
+    Lose(usize, bool),
+    /// What had not arrived arrives.
+    Arrive,
     /// A replica dies.
     Crash(usize),
+    /// An approver loses the right.
+    LoseRight,
     Clock,
 }
 
@@ -150,11 +169,21 @@ fn step() -> StepId {
 
 impl Rules {
     fn actor(&self, id: &str) -> Actor {
-        Actor { user: user(id), person: self.policy.person(&user(id)), standing: Standing::Member }
+        Actor { user: user(id), person: self.policies[0].person(&user(id)), standing: Standing::Member }
+    }
+
+    fn policy(&self, state: &Told) -> &Policy {
+        &self.policies[usize::from(state.right_lost)]
     }
 
     fn context(&self, state: &Told) -> Context<'_> {
-        Context { now: now(state), policy: &self.policy, playbook: &self.playbook }
+        Context { now: now(state), policy: self.policy(state), playbook: &self.playbook }
+    }
+
+    /// Whether somebody else than the requester, who may, stands behind a request.
+    fn stands(&self, state: &Told, incident: &Incident, request: RequestId) -> bool {
+        let (found, policy) = (&incident.requests[&request], self.policy(state));
+        found.approvals.iter().any(|a| a.person != found.plan.requester && policy.is_approver(&a.person))
     }
 
     fn command(incident: &Incident, state: &Told, click: Click) -> Option<PersonCommand> {
@@ -182,7 +211,7 @@ impl Rules {
     }
 
     /// What the engine appends for what is owed, from the log as this replica has loaded it.
-    fn owed(&self, incident: &Incident, state: &Told) -> Option<Vec<Event>> {
+    fn owed(&self, incident: &Incident, state: &Told) -> Option<(Effect, Vec<Event>)> {
         let at = now(state);
         let due = owed(incident).into_iter().find(|o| o.due_at <= at && !o.effect.informs())?;
         let report = match due.effect {
@@ -195,7 +224,7 @@ impl Rules {
                 let found = &incident.requests[&request];
                 let approvers: Vec<Actor> = found.approvals.iter().map(|a| self.actor(a.user.as_str())).collect();
                 let requester = self.actor(found.requested_by.as_str());
-                let warrant = Warrant::issue(found, &self.policy, &Recused::new(), &requester, &approvers, at);
+                let warrant = Warrant::issue(found, self.policy(state), &Recused::new(), &requester, &approvers, at);
                 Report::ReadyToExecute {
                     warranted: warrant.map(|w| w.calls().to_vec()),
                     now: observed(state),
@@ -204,7 +233,7 @@ impl Rules {
                 }
             }
         };
-        Some(decide::take_report(incident, report, self.context(state)))
+        Some((due.effect, decide::take_report(incident, report, self.context(state))))
     }
 }
 
@@ -281,6 +310,8 @@ impl Model for Rules {
             replicas: [None, None],
             key_off: false,
             calls: BTreeMap::new(),
+            lost: None,
+            right_lost: false,
             ended: BTreeMap::new(),
             alone: false,
             moment: 0,
@@ -292,8 +323,11 @@ impl Model for Rules {
     fn actions(&self, state: &State, actions: &mut Vec<Step>) {
         let state = &state.told;
         for replica in 0..2 {
-            if state.replicas[replica].is_some() {
+            if let Some(busy) = &state.replicas[replica] {
                 actions.push(Step::Go(replica));
+                if matches!(busy, Busy::Calling(_)) && state.lost.is_none() {
+                    actions.extend([Step::Lose(replica, true), Step::Lose(replica, false)]);
+                }
                 if state.crashes < CRASHES_MAX {
                     actions.push(Step::Crash(replica));
                 }
@@ -305,6 +339,12 @@ impl Model for Rules {
                     actions.push(Step::Click(replica, person, click));
                 }
             }
+        }
+        if state.lost == Some(Lost::OnItsWay) {
+            actions.push(Step::Arrive);
+        }
+        if !state.right_lost {
+            actions.push(Step::LoseRight);
         }
         if state.moment + 1 < MOMENTS.len() {
             actions.push(Step::Clock);
@@ -321,9 +361,26 @@ impl Model for Rules {
                 state.replicas[replica] = Some(appending(&state, events)?);
             }
             Step::Owed(replica) => {
-                let events = self.owed(incident, &state)?;
-                state.replicas[replica] = Some(appending(&state, events)?);
+                let (effect, events) = self.owed(incident, &state)?;
+                if let Some(Event::ExecutionStarted { request, .. }) = events.first() {
+                    state.alone |= !self.stands(&state, incident, *request);
+                }
+                if matches!(effect, Effect::Execute(_)) {
+                    state.replicas[replica] = Some(appending(&state, events)?);
+                } else {
+                    // It is decided anew until it is appended.
+                    state.log.0.extend(sealed(&last.told.log.0, now(&last.told), events));
+                }
             }
+            Step::Lose(replica, arrives) => {
+                let Busy::Calling(request) = state.replicas[replica].take()? else { return None };
+                *state.calls.entry(request).or_default() += 1;
+                state.lost = Some(if arrives { Lost::Arrived } else { Lost::OnItsWay });
+                state.key_off |= arrives;
+                state.replicas[replica] = Some(Busy::Answering(request, false));
+            }
+            Step::Arrive => (state.lost, state.key_off) = (Some(Lost::Arrived), true),
+            Step::LoseRight => state.right_lost = true,
             Step::Go(replica) => match state.replicas[replica].take()? {
                 Busy::Appending { version, records } => {
                     // The store's promise: at this version, or not at all.
@@ -336,21 +393,20 @@ impl Model for Rules {
                 }
                 Busy::Calling(request) => {
                     let found = &incident.requests[&request];
-                    let behind = found
-                        .approvals
-                        .iter()
-                        .any(|a| a.person != found.plan.requester && self.policy.is_approver(&a.person));
-                    state.alone |= !behind;
                     *state.calls.entry(request).or_default() += 1;
                     let off =
                         |call: &ApiCall| matches!(call, ApiCall::UpdateAccessKey { status: KeyStatus::Inactive, .. });
                     state.key_off |= found.plan.work.calls.iter().any(off);
-                    state.replicas[replica] = Some(Busy::Answering(request));
+                    state.replicas[replica] = Some(Busy::Answering(request, true));
                 }
-                Busy::Answering(request) => {
-                    let report = Report::CallAnswered { request, answer: CallAnswer::Accepted };
+                // It is decided anew until it is appended.
+                Busy::Answering(request, answered) => {
+                    let unclear = || CallAnswer::Unclear { message: "no answer".into() };
+                    let answer = if answered { CallAnswer::Accepted } else { unclear() };
+                    let report = Report::CallAnswered { request, answer };
                     let events = decide::take_report(incident, report, self.context(&state));
-                    state.replicas[replica] = appending(&state, events);
+                    let records = sealed(&state.log.0, now(&state), events);
+                    state.log.0.extend(records);
                 }
             },
             Step::Crash(replica) => {
@@ -368,7 +424,7 @@ impl Model for Rules {
         }
         for (id, request) in &incident.requests {
             if !request.state.is_open() {
-                state.ended.entry(*id).or_insert_with(|| format!("{:?}", request.state));
+                state.ended.entry(*id).or_insert_with(|| how(&request.state));
             }
         }
         Some(State { told: state, incident })
@@ -382,7 +438,15 @@ impl Model for Rules {
             }),
             Property::<Self>::always("what has ended stays as it ended", |_, state| {
                 let incident = &state.incident;
-                state.told.ended.iter().all(|(id, how)| format!("{:?}", incident.requests[id].state) == *how)
+                let settled = |id: &RequestId, ended: &str| {
+                    ended == NOT_KNOWN && matches!(incident.requests[id].state, RequestState::Verified { .. })
+                };
+                let same = |id: &RequestId, ended: &str| how(&incident.requests[id].state) == ended;
+                state.told.ended.iter().all(|(id, ended)| same(id, ended) || settled(id, ended))
+            }),
+            // AWS refuses nothing here.
+            Property::<Self>::always("nothing is called failed that nobody knows", |_, state| {
+                !state.incident.requests.values().any(|r| matches!(r.state, RequestState::Failed { .. }))
             }),
             Property::<Self>::always("nothing approved is forgotten", |_, state| {
                 let incident = &state.incident;
@@ -391,7 +455,10 @@ impl Model for Rules {
                         |o| matches!(o.effect, Effect::Execute(r) | Effect::ReadBack(r) | Effect::Clock(r) if r == *id),
                     )
                 };
-                incident.requests.values().filter(|r| r.state.is_open()).all(|r| waits(&r.id))
+                let newest = |r: &Request| incident.requests.keys().next_back() == Some(&r.id);
+                let is_due =
+                    |r: &&Request| r.state.is_open() || (newest(r) && matches!(r.state, RequestState::Unknown { .. }));
+                incident.requests.values().filter(is_due).all(|r| waits(&r.id))
             }),
             Property::<Self>::always("green only when AWS shows it", |_, state| {
                 let verified = |s: &RequestState| matches!(s, RequestState::Verified { .. });
@@ -402,10 +469,29 @@ impl Model for Rules {
                 let cured = |s: &RequestState| matches!(s, RequestState::Verified { sent, .. } if !sent.is_empty());
                 state.told.crashes > 0 && state.incident.requests.values().any(|r| cured(&r.state))
             }),
+            Property::<Self>::sometimes("what was not known is settled by a later reading", |_, state| {
+                let verified =
+                    |id: &RequestId| matches!(state.incident.requests[id].state, RequestState::Verified { .. });
+                state.told.ended.iter().any(|(id, ended)| ended == NOT_KNOWN && verified(id))
+            }),
+            Property::<Self>::sometimes("a yes is void", |_, state| {
+                let void = |record: &Record| matches!(record.event, Event::ApprovalVoided { .. });
+                state.told.log.0.iter().any(void)
+            }),
             Property::<Self>::sometimes("an approval lapses", |_, state| {
                 state.incident.requests.values().any(|r| matches!(r.state, RequestState::Lapsed { .. }))
             }),
         ]
+    }
+}
+
+const NOT_KNOWN: &str = "not known";
+
+/// How a request has ended. What is done about one that is not known goes on.
+fn how(state: &RequestState) -> String {
+    match state {
+        RequestState::Unknown { .. } => NOT_KNOWN.into(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -417,10 +503,10 @@ fn appending(state: &Told, events: Vec<Event>) -> Option<Busy> {
 #[test]
 fn no_order_of_events_breaks_the_protocol() {
     let organisation = "[people]\nresponders = [\"U0RESPOND1\"]\napprovers = [\"U0RESPOND1\", \"U0APPROVE1\"]\n";
-    let rules = Rules {
-        policy: Organisation::parse(organisation, "irp.toml").unwrap().policy(None),
-        playbook: Playbook::parse(BUILT_IN).unwrap(),
-    };
+    let policy = Organisation::parse(organisation, "irp.toml").unwrap().policy(None);
+    let mut without = policy.clone();
+    assert!(without.approvers.users.remove(&user(CHRIS)));
+    let rules = Rules { policies: [policy, without], playbook: Playbook::parse(BUILT_IN).unwrap() };
     let checker = rules.checker().threads(2).target_max_depth(DEPTH).spawn_bfs().join();
     println!(
         "{} states, {} of them different, depth {}",

@@ -49,7 +49,7 @@ const SEEDS_FOR_ALL: u64 = 300;
 /// With so many, something has: a bot that does nothing breaks no rule either.
 const SEEDS_FOR_SOME: u64 = 10;
 /// What has to happen in a simulation that is worth its name.
-const HAPPENS: [&str; 37] = [
+const HAPPENS: [&str; 40] = [
     "AWS calls",
     "calls that reached AWS",
     "appends done late",
@@ -76,6 +76,9 @@ const HAPPENS: [&str; 37] = [
     "Closed",
     "ExecutionFailed",
     "ExecutionUnknown",
+    "LookedAgain",
+    "verified after a doubt",
+    "calls too late to be sent",
     "RequestCancelled",
     "RequestDenied",
     "RequestExpired",

@@ -200,16 +200,7 @@ impl Caller {
 
     /// What the organization says: every level of it has to allow.
     pub(super) fn guard_decision(&self, action: &str, resource: &str, context: &Context) -> Decision {
-        let mut decision = Decision::Allow;
-        for level in &self.guards {
-            let parsed = level.iter().filter_map(|content| Policy::parse(content, Kind::Identity).ok());
-            match combined(parsed, action, resource, context) {
-                Decision::ExplicitDeny => return Decision::ExplicitDeny,
-                Decision::ImplicitDeny => decision = Decision::ImplicitDeny,
-                Decision::Allow => {}
-            }
-        }
-        decision
+        guarded(&self.guards, action, resource, context)
     }
 
     /// Refuses what the organization, the identity policies and the session policy do not all allow.
@@ -340,6 +331,20 @@ impl Session {
             }
         }
     }
+}
+
+/// One decision from the service control policies of each level: every level has to allow.
+pub(super) fn guarded(levels: &[Vec<String>], action: &str, resource: &str, context: &Context) -> Decision {
+    let mut decision = Decision::Allow;
+    for level in levels {
+        let parsed = level.iter().filter_map(|content| Policy::parse(content, Kind::Identity).ok());
+        match combined(parsed, action, resource, context) {
+            Decision::ExplicitDeny => return Decision::ExplicitDeny,
+            Decision::ImplicitDeny => decision = Decision::ImplicitDeny,
+            Decision::Allow => {}
+        }
+    }
+    decision
 }
 
 /// One decision from all of a principal's policies.

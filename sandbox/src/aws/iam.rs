@@ -67,7 +67,7 @@ const OPERATIONS: [Operation; 97] = [
     write("DetachRolePolicy", Target::Role, |call| policies::detach(call, policies::Of::Role)),
     read("ListAttachedRolePolicies", Target::Role, |call| policies::list_attached(call, policies::Of::Role)),
     read("GetAccountAuthorizationDetails", Target::Everything, details::all),
-    read("SimulatePrincipalPolicy", Target::Everything, simulate::run),
+    read("SimulatePrincipalPolicy", Target::Source, simulate::run),
     write("CreateLoginProfile", Target::User, credentials::create_login),
     read("GetLoginProfile", Target::User, credentials::get_login),
     write("UpdateLoginProfile", Target::User, credentials::update_login),

@@ -39,6 +39,8 @@ pub(super) enum Target {
     LaunchConfiguration,
     /// The user whose access key is named.
     KeyOwner,
+    /// Whose policies are tried, by ARN.
+    Source,
 }
 
 /// One call on its way through an operation.
@@ -133,6 +135,7 @@ impl Call<'_> {
                     whole(format!("arn:aws:iam::{account}:oidc-provider/{url}"))
                 }
             }
+            Target::Source => whole(self.params.required("PolicySourceArn")?.to_owned()),
             Target::ScalingGroup => {
                 let name = self.params.required("AutoScalingGroupName")?;
                 whole(autoscaling::group_arn(self.world, self.region, name))

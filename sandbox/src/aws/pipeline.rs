@@ -1,5 +1,7 @@
 //! The way of a call through the account: who calls, may they, do it, write it down, answer.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -33,6 +35,8 @@ pub(super) enum Delivery {
     Withheld,
     /// The connection ends without an answer.
     Dropped,
+    /// It comes so much later.
+    Late(Response, Duration),
 }
 
 /// What an operation's name stands for.
@@ -130,13 +134,15 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
         record(world, &caller, &request, handler, &result, &request_id, now);
     }
     journal(world, &request, Some(&caller), now, outcome);
+    let response = match &result {
+        Ok(reply) => wire::success(protocol, &request.operation, reply, &request_id),
+        Err(error) => wire::failure(protocol, error, &request_id),
+    };
     match fault {
         Some(Fault::HangAfter) => Delivery::Withheld,
         Some(Fault::DropAfter) => Delivery::Dropped,
-        _ => Delivery::Sent(match &result {
-            Ok(reply) => wire::success(protocol, &request.operation, reply, &request_id),
-            Err(error) => wire::failure(protocol, error, &request_id),
-        }),
+        Some(Fault::Late(by)) => Delivery::Late(response, by),
+        _ => Delivery::Sent(response),
     }
 }
 
@@ -169,6 +175,11 @@ fn unknown(request: &Request<'_>) -> ApiError {
     }
 }
 
+/// Whether a condition on the policy can be put on it.
+fn is_about_attachment(operation: &str) -> bool {
+    ["Attach", "Detach"].iter().any(|verb| operation.starts_with(verb)) && operation.ends_with("Policy")
+}
+
 fn perform(
     world: &mut World,
     caller: &Caller,
@@ -179,12 +190,18 @@ fn perform(
 ) -> Result<Reply, ApiError> {
     let region = request.signed.region;
     let action = format!("{}:{}", request.service.name(), request.operation);
-    let context = caller.context(region, now);
+    let mut context = caller.context(region, now);
+    if let (Service::Iam, Input::Form(params)) = (request.service, &request.input)
+        && let (true, Some(policy)) = (is_about_attachment(&request.operation), params.get("PolicyArn"))
+    {
+        context.insert("iam:policyarn", policy.to_owned());
+    }
     let comes_in = matches!(request.operation.as_str(), "AssumeRole" | "GetCallerIdentity");
     let is_foreign = match caller.principal {
         Principal::Outsider(_) => true,
         Principal::Manager { .. } => {
-            !matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso)
+            let of_its_own = matches!(request.service, Service::IdentityStore | Service::Organizations | Service::Sso);
+            !of_its_own && request.operation != "SimulatePrincipalPolicy"
         }
         Principal::User { .. } | Principal::Role { .. } | Principal::Root => false,
     };

@@ -87,6 +87,11 @@ impl Policy {
         decide(theirs, action, "*", context)
     }
 
+    /// Whether what it says hangs on how somebody calls.
+    pub(super) fn has_conditions(&self) -> bool {
+        self.statements.iter().any(|statement| !statement.conditions.is_empty())
+    }
+
     /// Every principal that the document names.
     pub(super) fn principals(&self) -> impl Iterator<Item = &Principal> {
         self.statements.iter().flat_map(|statement| &statement.principals)

@@ -124,6 +124,7 @@ impl Asked {
         let versioned = sub.iter().all(|name| *name == "versionId");
         match (method, self.key.is_empty()) {
             _ if self.bucket.is_empty() => "",
+            (&Method::HEAD, true) if sub.is_empty() => "HeadBucket",
             (&Method::GET, true) if sub == ["object-lock"] => "GetObjectLockConfiguration",
             (&Method::GET, true) if self.query.get("list-type").is_some_and(|v| v == "2") => "ListObjectsV2",
             (&Method::PUT, false) if sub.is_empty() => "PutObject",
@@ -168,6 +169,7 @@ impl Asked {
 pub(super) fn event(operation: &str) -> Option<(&'static str, bool, bool)> {
     Some(match operation {
         "GetObjectLockConfiguration" => ("GetBucketObjectLockConfiguration", true, false),
+        "HeadBucket" => ("HeadBucket", true, false),
         "ListObjectsV2" => ("ListObjects", true, true),
         "GetObject" => ("GetObject", true, true),
         "HeadObject" => ("HeadObject", true, true),
@@ -191,6 +193,9 @@ impl Call<'_> {
         let Some(bucket) = self.buckets.get(name) else {
             return Err(ApiError::new(StatusCode::NOT_FOUND, "NoSuchBucket", "The specified bucket does not exist"));
         };
+        if operation == "HeadBucket" {
+            return self.head_bucket();
+        }
         if bucket.region != self.region {
             return Err(ApiError::bad_request(
                 "AuthorizationHeaderMalformed",
@@ -250,6 +255,17 @@ impl Call<'_> {
 
     fn bucket(&self) -> &Bucket {
         &self.buckets[&self.asked.bucket]
+    }
+
+    /// Whoever asks in another Region than the bucket's hears where it is, and nothing else.
+    fn head_bucket(&self) -> Result<Answer, ApiError> {
+        let region = self.bucket().region.clone();
+        let mut status = StatusCode::MOVED_PERMANENTLY;
+        if region == self.region {
+            self.authorize("ListBucket")?;
+            status = StatusCode::OK;
+        }
+        Ok(Answer::new(status).with("x-amz-bucket-region", region))
     }
 
     fn lock_configuration(&self) -> Result<Answer, ApiError> {

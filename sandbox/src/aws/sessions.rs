@@ -34,6 +34,12 @@ impl ConfinedSession {
     pub fn allows(&self, action: &str, arn: &str) -> bool {
         self.policy.decide(action, arn, &Context::new()) == Decision::Allow
     }
+
+    /// The same of a call that attaches or detaches this managed policy.
+    pub fn allows_with_policy(&self, action: &str, arn: &str, policy_arn: &str) -> bool {
+        let context = Context::from([("iam:policyarn", policy_arn.to_owned())]);
+        self.policy.decide(action, arn, &context) == Decision::Allow
+    }
 }
 
 impl Account {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::block_kit::{Surface, check_blocks, check_view, fill_ids, too_long};
 use super::files;
 use super::people::{APP, BOT_ID, BOT_USER, TEAM};
-use super::state::{Message, State};
+use super::state::{Message, Sharing, State};
 use super::views;
 use super::web_api::ApiError;
 use crate::clock::Clock;
@@ -42,6 +42,10 @@ pub(super) fn call(
     clock: &Clock,
     own_url: &str,
 ) -> Result<Value, ApiError> {
+    // What is not said is left out: no argument takes a null.
+    if args.as_object().is_some_and(|args| args.values().any(Value::is_null)) {
+        return Err(ApiError::new("invalid_arguments"));
+    }
     match method {
         "auth.test" => Ok(json!({
             "url": "https://sandbox.slack.com/", "team": "Sandbox", "user": "irp", "team_id": TEAM, "user_id": BOT_USER,
@@ -67,8 +71,11 @@ pub(super) fn call(
             let channel = state.channel(text(args, "channel")).ok_or_else(|| ApiError::new("channel_not_found"))?;
             Ok(json!({"channel": {
                 "id": channel.id, "name": channel.name, "is_channel": channel.with.is_none(), "is_im": channel.with.is_some(),
-                "is_member": channel.members.contains(BOT_USER), "is_archived": false, "is_ext_shared": false,
-                "is_pending_ext_shared": false, "context_team_id": TEAM,
+                "is_member": channel.members.contains(BOT_USER), "is_archived": false,
+                "is_shared": matches!(channel.shared, Some(Sharing::Organisation | Sharing::External)),
+                "is_org_shared": channel.shared == Some(Sharing::Organisation),
+                "is_ext_shared": channel.shared == Some(Sharing::External),
+                "is_pending_ext_shared": channel.shared == Some(Sharing::Invited), "context_team_id": TEAM,
             }}))
         }
         "conversations.members" => {

@@ -60,6 +60,11 @@ impl Person {
         }
     }
 
+    /// One more member, besides those of the demonstration.
+    pub(super) fn member(id: &'static str, name: &'static str) -> Self {
+        Self::new(id, name, name, "member")
+    }
+
     pub(super) fn set(&mut self, flag: UserFlag, on: bool) {
         *match flag {
             UserFlag::Deleted => &mut self.deleted,

@@ -12,6 +12,7 @@ use super::block_kit::{Surface, check_blocks, fill_ids};
 use super::methods::say_to;
 use super::people::BOT_USER;
 use super::state::Message;
+use super::web_api::ApiCall;
 
 const USES_MAX: u32 = 5;
 const LIFE: TimeDelta = TimeDelta::minutes(30);
@@ -32,6 +33,11 @@ pub(super) async fn serve(
         return refused("used_url");
     }
     answers.uses += 1;
+    if body.as_object().is_some_and(|members| members.values().any(Value::is_null)) {
+        let (method, outcome) = ("response_url".to_owned(), Err("invalid_payload".to_owned()));
+        state.journal.push(ApiCall { at: clock.now(), method, args: body, outcome });
+        return refused("invalid_payload");
+    }
     let (user, channel, acted_on) = (answers.user.clone(), answers.channel.clone(), answers.message_ts.clone());
     let mut blocks = body["blocks"].as_array().cloned().unwrap_or_default();
     let errors = check_blocks(&blocks, Surface::Message, "/blocks");

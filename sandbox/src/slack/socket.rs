@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::delivery::ACK_TIME_MAX;
 use super::people::APP;
@@ -19,6 +20,8 @@ use super::{Workspace, lock};
 
 const CONNECTIONS_MAX: usize = 10;
 const TICKET_LIFE: Duration = Duration::from_secs(30);
+/// How long a connection stays open after the warning that it will be ended.
+const WARNED_BEFORE: Duration = Duration::from_secs(10);
 
 /// The open connections.
 #[derive(Default)]
@@ -30,6 +33,8 @@ pub(super) struct Hub {
 
 enum Out {
     Text(String),
+    /// Slack asks for another connection, and ends this one a little later.
+    Warning,
     Disconnect,
 }
 
@@ -80,6 +85,13 @@ impl Workspace {
         lock(&self.0.sockets.connections).iter().filter(|c| !c.is_closed()).count()
     }
 
+    /// Warns every connection that it will be ended, and ends it ten seconds later. Until then it is delivered to.
+    pub fn warn_sockets(&self) {
+        for connection in lock(&self.0.sockets.connections).iter() {
+            let _ = connection.send(Out::Warning);
+        }
+    }
+
     /// Asks every connection to come again, and ends it.
     pub fn disconnect_sockets(&self) {
         for connection in lock(&self.0.sockets.connections).drain(..) {
@@ -108,13 +120,31 @@ async fn connection(workspace: Workspace, mut socket: WebSocket) {
     let (sender, mut out) = mpsc::unbounded_channel();
     lock(&workspace.0.sockets.connections).push(sender);
     workspace.touch();
+    let mut ends_at: Option<Instant> = None;
     loop {
+        let end = async {
+            match ends_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = end => {
+                let _ = socket.send(Message::Close(None)).await;
+                return;
+            }
             outgoing = out.recv() => match outgoing {
                 Some(Out::Text(text)) => {
                     if socket.send(Message::text(text)).await.is_err() {
                         return;
                     }
+                }
+                Some(Out::Warning) => {
+                    let warning = json!({"type": "disconnect", "reason": "warning"});
+                    if socket.send(Message::text(warning.to_string())).await.is_err() {
+                        return;
+                    }
+                    ends_at = Some(Instant::now() + WARNED_BEFORE);
                 }
                 Some(Out::Disconnect) | None => {
                     let goodbye = json!({"type": "disconnect", "reason": "refresh_requested"});

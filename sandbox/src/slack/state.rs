@@ -60,7 +60,20 @@ pub(super) struct Channel {
     pub(super) name: String,
     pub(super) with: Option<String>,
     pub(super) members: BTreeSet<String>,
+    /// With whom else, of other workspaces.
+    pub(super) shared: Option<Sharing>,
     pub(super) messages: Vec<Message>,
+}
+
+/// Whom a channel is shared with. Follows the flags of Slack's “conversation object”.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sharing {
+    /// Another workspace of the same organisation (`is_org_shared`).
+    Organisation,
+    /// Another organisation (`is_ext_shared`).
+    External,
+    /// Another organisation, which has not accepted yet (`is_pending_ext_shared`).
+    Invited,
 }
 
 #[derive(Clone)]
@@ -105,6 +118,7 @@ impl State {
             name: name.to_owned(),
             with: None,
             members,
+            shared: None,
             messages: Vec::new(),
         };
         Self {
@@ -150,6 +164,7 @@ impl State {
                 name: "irp".to_owned(),
                 with: Some(user.to_owned()),
                 members: [user.to_owned(), BOT_USER.to_owned()].into(),
+                shared: None,
                 messages: Vec::new(),
             });
         }

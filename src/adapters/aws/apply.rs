@@ -1,10 +1,12 @@
 //! Makes the calls of a warrant. For each warrant a session of its own, whose inline policy allows just
 //! these calls on just these targets, named after the request, with the approver as source identity: AWS
 //! enforces the approval too, and its trail shows who approved. Follows `AssumeRole` in the STS API
-//! reference. One attempt each: what happens after an unclear answer is decided by reading back.
+//! reference. What happens after an unclear answer is decided by reading back, never by a second attempt; only a call that
+//! AWS has turned away as one too many, and so has certainly not done, is made again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -13,13 +15,15 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use backon::{ExponentialBuilder, Retryable};
 use serde_json::json;
 
 use super::fault::{fault, nothing_done, says_missing};
 use super::{AccountClients, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
-use crate::ports::CloudError;
+use crate::domain::incident::execution::call_time_max;
+use crate::ports::{CloudError, TOO_LATE, Term};
 
 mod anywhere;
 mod ec2;
@@ -34,14 +38,28 @@ mod watching;
 
 /// The shortest session that STS gives.
 pub(super) const SESSION_S: i32 = 900;
+/// The code of an answer to a call that AWS has certainly not taken, and might take later.
+const NOT_TAKEN: &str = "NotTaken";
+/// Waits before such a call is made again, longer and longer, each cut at random so that not all come back at once.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// So long before the time for the calls is up no call is made again: it would have no time to be answered.
+const LAST_TRY_BEFORE_END: Duration = Duration::from_secs(2);
+/// For a function's code on its way to AWS.
+const UPLOAD_TIME_MAX: Duration = Duration::from_mins(1);
 
 pub(super) async fn apply(
     base: &SdkConfig,
     account: &AccountClients,
     endpoint: Option<&str>,
     warrant: &Warrant,
+    term: &Term<'_>,
 ) -> CallAnswer {
-    let config = match session(base, account, warrant).await {
+    let time = call_time_max(warrant.calls()).to_std().unwrap_or_default();
+    let last_try_at = Instant::now() + time.saturating_sub(LAST_TRY_BEFORE_END);
+    // A session changes nothing: it is asked for again whatever the reason was, if that can help.
+    let asked = (|| Box::pin(session(base, account, warrant))).retry(waits());
+    let config = match asked.when(|error| error.can_retry() && Instant::now() < last_try_at).await {
         Ok(config) => config,
         // No call has gone out: whatever the reason, nothing was changed.
         Err(error) => {
@@ -51,18 +69,24 @@ pub(super) async fn apply(
             };
         }
     };
-    let clients = Clients { config, account, endpoint, region: warrant.region(), made: OnceLock::new() };
+    let clients = Clients { config, account, endpoint, region: warrant.region(), term, made: OnceLock::new() };
     for (done, call) in warrant.calls().iter().enumerate() {
-        let answer = clients.make(call).await;
+        let answer = clients.make_until(call, last_try_at).await;
         // What was to go and is not there is gone: another removal of the same decision has taken it along.
         let gone = matches!(&answer, CallAnswer::Refused { code, .. } if says_missing(code) && call.removes());
         if gone || answer == CallAnswer::Accepted {
             continue;
         }
         return match answer {
+            CallAnswer::Partly { message } if done > 0 => {
+                CallAnswer::Partly { message: format!("{done} call(s) were accepted, then: {message}") }
+            }
+            CallAnswer::NotSent { message } if done > 0 => CallAnswer::Partly {
+                message: format!("{done} call(s) were accepted, then {} was not sent: {message}", call.iam_action()),
+            },
             CallAnswer::Refused { code, message } if done > 0 => {
                 let advice = advice(&code).map(|advice| format!(" {advice}")).unwrap_or_default();
-                CallAnswer::Unclear {
+                CallAnswer::Partly {
                     message: format!(
                         "{done} call(s) were accepted, then {} was refused: {code}: {message}{advice}",
                         call.iam_action()
@@ -78,6 +102,10 @@ pub(super) async fn apply(
     CallAnswer::Accepted
 }
 
+fn waits() -> ExponentialBuilder {
+    ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_delay(WAIT_MAX).with_jitter().without_max_times()
+}
+
 /// One session's clients, for each service that the catalogue changes: made for the calls that need them.
 struct Clients<'a> {
     config: SdkConfig,
@@ -85,12 +113,32 @@ struct Clients<'a> {
     account: &'a AccountClients,
     endpoint: Option<&'a str>,
     region: &'a str,
+    /// How long they may still send something.
+    term: &'a Term<'a>,
     /// The id of the policy that a call has made, for those that follow.
     made: OnceLock<String>,
 }
 
 impl Clients<'_> {
+    /// Makes a call until AWS takes it or says no, and no longer than until then.
+    async fn make_until(&self, call: &ApiCall, last_try_at: Instant) -> CallAnswer {
+        let tries = || async {
+            match Box::pin(self.make(call)).await {
+                CallAnswer::Refused { code, message } if code == NOT_TAKEN => {
+                    Err(CallAnswer::Refused { code, message })
+                }
+                answer => Ok(answer),
+            }
+        };
+        match tries.retry(waits()).when(|_| Instant::now() < last_try_at).await {
+            Ok(answer) | Err(answer) => answer,
+        }
+    }
+
     async fn make(&self, call: &ApiCall) -> CallAnswer {
+        if self.term.is_over() {
+            return too_late();
+        }
         match call.service() {
             "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
             "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
@@ -119,14 +167,23 @@ impl Clients<'_> {
         let version = zip_file.strip_suffix(".zip").and_then(|file| file.rsplit('.').next()).unwrap_or_default();
         let code = super::keep::code_of(self.account, self.endpoint, self.region, (function_name, version)).await;
         match code {
+            // It can be large.
+            Ok(_) if self.term.is_over() => too_late(),
             Ok(zip) => {
-                let lambda = aws_sdk_lambda::Client::new(&self.config);
+                let timeouts =
+                    TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(UPLOAD_TIME_MAX);
+                let config = aws_sdk_lambda::config::Builder::from(&self.config).timeout_config(timeouts.build());
+                let lambda = aws_sdk_lambda::Client::from_conf(config.build());
                 let request = lambda.update_function_code().function_name(function_name).revision_id(revision_id);
-                sent(call, request.zip_file(zip.to_vec().into()).send()).await
+                sent(call, request.zip_file(zip.into()).send()).await
             }
             Err(error) => CallAnswer::Refused { code: "NoCode".into(), message: error.to_string() },
         }
     }
+}
+
+fn too_late() -> CallAnswer {
+    CallAnswer::NotSent { message: TOO_LATE.into() }
 }
 
 /// A call of the catalogue that nothing here makes: a fault of this program, and certainly not done.
@@ -157,7 +214,7 @@ where
     match said {
         CloudError::Refused { code, message, .. } if nothing_done(error) => CallAnswer::Refused { code, message },
         CloudError::Unavailable { message, .. } if nothing_done(error) => {
-            CallAnswer::Refused { code: "NotTaken".into(), message }
+            CallAnswer::Refused { code: NOT_TAKEN.into(), message }
         }
         said => CallAnswer::Unclear { message: said.to_string() },
     }
@@ -194,32 +251,50 @@ async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) 
 }
 
 /// What a permission to put tags must be for, or it could be used on what is there already.
-const TAGGED_BY: &str = "ec2:CreateAction";
+const TAGGED_BY: (&str, &str) = ("StringEquals", "ec2:CreateAction");
+/// The policy that a permission to attach or detach one must be for.
+const POLICY: (&str, &str) = ("ArnEquals", "iam:PolicyARN");
+/// The longest policy that STS takes for a session, in characters.
+const POLICY_CHARS_MAX: usize = 2_048;
 
-/// Allows just these calls, each on just its target.
+/// What a permission is for alone: a condition's operator and key, and its values.
+type Bound = Option<((&'static str, &'static str), BTreeSet<String>)>;
+
+/// Allows just these calls, each on just its target, and with no other policy than its own as long as there is room to say so.
 fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
-    // What is allowed on a resource, and in which call alone.
-    let mut allowed: BTreeMap<(String, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
+    let bound = policy_for(calls, targets, true);
+    if bound.len() <= POLICY_CHARS_MAX { bound } else { policy_for(calls, targets, false) }
+}
+
+fn policy_for(calls: &[ApiCall], targets: &[String], by_policy: bool) -> String {
+    // What is allowed on a resource, and for what alone.
+    type Allowed<'a> = (BTreeSet<&'a str>, BTreeSet<String>);
+    let mut allowed: BTreeMap<(String, Option<(&str, &str)>), Allowed<'_>> = BTreeMap::new();
     for call in calls {
+        let policy = call.policy_bound().filter(|_| by_policy);
         // A call on something that was not approved is left out: AWS then refuses it.
         for target in call.resources_in(targets) {
-            allowed.entry((target, None)).or_default().insert(call.iam_action());
+            let (actions, values) = allowed.entry((target, policy.map(|_| POLICY))).or_default();
+            actions.insert(call.iam_action());
+            values.extend(policy.cloned());
         }
         let Some(to_be_made) = call.makes_in(targets) else { continue };
         for action in call.also() {
-            let within = (*action == "ec2:CreateTags").then_some(call.operation());
-            allowed.entry((to_be_made.to_owned(), within)).or_default().insert(action);
+            let within = (*action == "ec2:CreateTags").then_some(TAGGED_BY);
+            let (actions, values) = allowed.entry((to_be_made.to_owned(), within)).or_default();
+            actions.insert(action);
+            values.extend(within.map(|_| call.operation().to_owned()));
         }
     }
-    // Targets with the same calls share a statement: the policy has 2,048 characters.
-    let mut statements: BTreeMap<(BTreeSet<&str>, Option<&str>), Vec<String>> = BTreeMap::new();
-    for ((target, within), actions) in allowed {
-        statements.entry((actions, within)).or_default().push(target);
+    // Targets with the same calls share a statement: there is not much room.
+    let mut statements: BTreeMap<(BTreeSet<&str>, Bound), Vec<String>> = BTreeMap::new();
+    for ((target, key), (actions, values)) in allowed {
+        statements.entry((actions, key.map(|key| (key, values)))).or_default().push(target);
     }
-    let statement = |((actions, within), targets): ((BTreeSet<&str>, Option<&str>), Vec<String>)| {
+    let statement = |((actions, bound), targets): ((BTreeSet<&str>, Bound), Vec<String>)| {
         let mut statement = json!({"Effect": "Allow", "Action": actions, "Resource": targets});
-        if let Some(call) = within {
-            statement["Condition"] = json!({"StringEquals": {TAGGED_BY: call}});
+        if let Some(((operator, key), values)) = bound {
+            statement["Condition"] = json!({operator: {key: values}});
         }
         statement
     };
@@ -246,6 +321,30 @@ mod tests {
                 allowed("iam:RemoveUserFromGroup", &[&targets[1], &targets[2]]),
             ])
         );
+    }
+
+    #[test]
+    fn what_is_detached_from_somebody_is_that_policy_and_no_other() {
+        let holders = ["user/m", "role/r"].map(|name| format!("arn:aws:iam::111122223333:{name}"));
+        let policy = |n: usize| format!("arn:aws:iam::111122223333:policy/{}{n:02}", "p".repeat(90));
+        let detach = |n: usize| ApiCall::DetachUserPolicy { policy_arn: policy(n), user_name: "m".into() };
+        let of_role = ApiCall::DetachRolePolicy { policy_arn: policy(1), role_name: "r".into() };
+        let document = |calls: &[ApiCall]| -> serde_json::Value {
+            let text = session_policy(calls, &holders);
+            assert!(text.len() <= POLICY_CHARS_MAX, "{}", text.len());
+            serde_json::from_str(&text).unwrap()
+        };
+        let only = |policies: &[usize]| json!({"ArnEquals": {"iam:PolicyARN": policies.iter().map(|n| policy(*n)).collect::<Vec<_>>()}});
+        assert_eq!(
+            document(&[detach(2), detach(1), of_role])["Statement"],
+            json!([
+                {"Effect": "Allow", "Action": ["iam:DetachRolePolicy"], "Resource": [holders[1]], "Condition": only(&[1])},
+                {"Effect": "Allow", "Action": ["iam:DetachUserPolicy"], "Resource": [holders[0]], "Condition": only(&[1, 2])},
+            ])
+        );
+        // More than there is room for: then on that user alone.
+        let many: Vec<ApiCall> = (0..20).map(detach).collect();
+        assert!(document(&many)["Statement"][0]["Condition"].is_null());
     }
 
     #[test]
@@ -301,7 +400,7 @@ mod tests {
                 {"Effect": "Allow", "Action": ["ec2:CreateSnapshot"], "Resource": [volume, snapshots]},
                 {
                     "Effect": "Allow", "Action": ["ec2:CreateTags"], "Resource": [snapshots],
-                    "Condition": {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}},
+                    "Condition": {"StringEquals": {"ec2:CreateAction": ["CreateSnapshot"]}},
                 },
             ])
         );

@@ -29,12 +29,22 @@ const LISTED_PAGES_MAX: u32 = 300;
 /// Letters of a day in a file's path.
 const DAY: &str = "%Y/%m/%d/";
 
+/// The header in which S3 says where a bucket is, also to whom it says no.
+const BUCKET_REGION: &str = "x-amz-bucket-region";
+
+fn s3(config: &SdkConfig, region: &str) -> aws_sdk_s3::Client {
+    // A server that stands in for AWS has no names for buckets.
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some());
+    aws_sdk_s3::Client::from_conf(config.region(Region::new(region.to_owned())).build())
+}
+
 /// The clients of an account whose logs can be searched.
 pub(super) struct Logs {
     settings: Athena,
     table: Table,
     athena: aws_sdk_athena::Client,
     s3: aws_sdk_s3::Client,
+    config: SdkConfig,
 }
 
 impl Logs {
@@ -46,14 +56,27 @@ impl Logs {
             .operation_timeout(OPERATION_TIME_MAX)
             .build();
         let config = config.to_builder().region(Region::new(settings.region.clone())).timeout_config(timeouts).build();
-        // A server that stands in for AWS has no names for buckets.
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(config.endpoint_url().is_some()).build();
         Some(Self {
             table: settings.table()?,
             settings: settings.clone(),
             athena: aws_sdk_athena::Client::new(&config),
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            s3: s3(&config, &settings.region),
+            config,
         })
+    }
+
+    /// A client for this bucket. It can be in another Region than Athena, and everywhere else S3 says no more of it than
+    /// where it is.
+    async fn s3_of(&self, bucket: &str) -> aws_sdk_s3::Client {
+        let asked = Box::pin(self.s3.head_bucket().bucket(bucket).send()).await;
+        let region = match &asked {
+            Ok(found) => found.bucket_region(),
+            Err(error) => error.raw_response().and_then(|raw| raw.headers().get(BUCKET_REGION)),
+        };
+        match region.filter(|region| *region != self.settings.region) {
+            Some(region) => s3(&self.config, region),
+            None => self.s3.clone(),
+        }
     }
 
     async fn execution(&self, id: &str) -> Result<QueryExecution, CloudError> {
@@ -67,14 +90,19 @@ impl Logs {
     }
 
     /// The bytes of a Region's files from day to day, and whether there are more.
-    async fn listed(&self, folder: &str, region: &str, question: &LogQuestion) -> Result<(u64, bool), CloudError> {
-        let (bucket, prefix) = bucket_and_prefix(folder).unwrap_or_default();
+    async fn listed(
+        &self,
+        s3: &aws_sdk_s3::Client,
+        (bucket, prefix): (&str, &str),
+        region: &str,
+        question: &LogQuestion,
+    ) -> Result<(u64, bool), CloudError> {
         let here = format!("{prefix}{region}/");
         let day = |at: DateTime<Utc>| format!("{here}{}", at.format(DAY));
         let (from, past) = (day(question.from), day(question.until + TimeDelta::days(2)));
         let (mut bytes, mut after): (u64, Option<String>) = (0, None);
         for _ in 0..LISTED_PAGES_MAX {
-            let asked = self.s3.list_objects_v2().bucket(bucket).prefix(&here).start_after(&from);
+            let asked = s3.list_objects_v2().bucket(bucket).prefix(&here).start_after(&from);
             let answer = asked.set_continuation_token(after.take()).send().await;
             let answer = answer.map_err(|e| fault("s3:ListBucket", &e))?;
             let files = answer.contents.unwrap_or_default();
@@ -102,7 +130,9 @@ impl Logs {
         };
         // A table that is not cut by Region reads them all; what else is in the folder is not known here.
         let whole = self.table.region.is_none();
-        let asked = question.regions.iter().map(|region| self.listed(folder, region, question));
+        let folder = bucket_and_prefix(folder).unwrap_or_default();
+        let s3 = self.s3_of(folder.0).await;
+        let asked = question.regions.iter().map(|region| self.listed(&s3, folder, region, question));
         let (mut bytes, mut more) = (0_u64, false);
         for listed in join_all(asked).await {
             match listed {

@@ -1,15 +1,16 @@
 //! What `irp check` tries in an account. Changes nothing.
 
 use aws_config::SdkConfig;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
 use serde_json::json;
 
 use super::fault::{fault, is_missing};
-use super::{AccountClients, AwsCloud};
+use super::{AccountClients, AwsCloud, HOME_REGION};
 use crate::domain::id::AccountId;
 use crate::ports::CloudError;
 
-/// Actions, and the kind of resource that they are on; on everything, when it is empty.
+/// Actions, and the kind of resource that they are on; on everything, when it is empty. Where a role of `manifests/` names
+/// a kind of resource, IAM's simulation allows nothing on everything.
 pub type Actions = (&'static str, &'static [&'static str]);
 
 /// Read by the bot.
@@ -95,7 +96,7 @@ pub const READS: [Actions; 8] = [
     ),
 ];
 /// Changed by the bot to contain, and to take that back.
-pub const CONTAINS: [Actions; 4] = [
+pub const CONTAINS: [Actions; 5] = [
     (
         "user",
         &[
@@ -108,8 +109,10 @@ pub const CONTAINS: [Actions; 4] = [
     ),
     ("mfa", &["iam:DeleteVirtualMFADevice"]),
     ("role", &["iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]),
-    // What the attacker has switched off is switched on again, and instances whose role was stolen ask for a token.
-    ("", &["cloudtrail:StartLogging", "ec2:ModifyInstanceMetadataOptions", "guardduty:UpdateDetector"]),
+    // Instances whose role was stolen ask for a token.
+    ("instance", &["ec2:ModifyInstanceMetadataOptions"]),
+    // What the attacker has switched off is switched on again.
+    ("", &["cloudtrail:StartLogging", "guardduty:UpdateDetector"]),
 ];
 /// Changed by the bot to remove and put back what an attacker has made and changed, and to take that back.
 pub const ERADICATES: [Actions; 9] = [
@@ -220,26 +223,44 @@ pub const ORGANIZATION_READS: [Actions; 1] = [(
     ],
 )];
 /// Changed by the bot there to contain from outside an account, and to take that back.
-pub const ORGANIZATION_CONTAINS: [Actions; 1] = [(
-    "",
-    &[
-        "identitystore:CreateGroupMembership",
-        "identitystore:DeleteGroupMembership",
-        "organizations:AttachPolicy",
-        "organizations:CreatePolicy",
-        "organizations:DeletePolicy",
-        "organizations:DetachPolicy",
-        "organizations:TagResource",
-        "organizations:UpdatePolicy",
-        "sso:CreateAccountAssignment",
-        "sso:DeleteAccountAssignment",
-        "sso:DeleteInlinePolicyFromPermissionSet",
-        "sso:ProvisionPermissionSet",
-        "sso:PutInlinePolicyToPermissionSet",
-    ],
-)];
-/// Stands for the approver in a simulation: the roles of `manifests/` ask for one.
-const AN_APPROVER: &str = "U0IRPCHECK";
+pub const ORGANIZATION_CONTAINS: [Actions; 3] = [
+    (
+        "",
+        &[
+            "identitystore:CreateGroupMembership",
+            "identitystore:DeleteGroupMembership",
+            "organizations:CreatePolicy",
+            "sso:CreateAccountAssignment",
+            "sso:DeleteAccountAssignment",
+            "sso:DeleteInlinePolicyFromPermissionSet",
+            "sso:ProvisionPermissionSet",
+            "sso:PutInlinePolicyToPermissionSet",
+        ],
+    ),
+    (
+        "service control policy",
+        &[
+            "organizations:AttachPolicy",
+            "organizations:DeletePolicy",
+            "organizations:DetachPolicy",
+            "organizations:TagResource",
+            "organizations:UpdatePolicy",
+        ],
+    ),
+    ("account", &["organizations:AttachPolicy", "organizations:DetachPolicy"]),
+];
+/// What the roles of `manifests/` ask of a call, as a simulation is told it: an approver, and for the organization what
+/// the bot's own policies there are.
+const CONTEXT: [(&str, ContextKeyTypeEnum, &str); 5] = [
+    ("aws:SourceIdentity", ContextKeyTypeEnum::String, "U0IRPCHECK"),
+    ("aws:RequestTag/irp-incident", ContextKeyTypeEnum::String, "INC-0"),
+    ("aws:ResourceTag/irp-incident", ContextKeyTypeEnum::String, "INC-0"),
+    ("aws:TagKeys", ContextKeyTypeEnum::StringList, "irp-incident"),
+    ("organizations:PolicyType", ContextKeyTypeEnum::String, "SERVICE_CONTROL_POLICY"),
+];
+/// Where those roles are described.
+const ACCOUNT_TEMPLATE: &str = "manifests/aws/roles.cloudformation.yaml";
+pub(super) const ORGANIZATION_TEMPLATE: &str = "manifests/aws/organization.cloudformation.yaml";
 
 impl AwsCloud {
     /// Tries what the bot needs in an account, a line each.
@@ -281,7 +302,8 @@ impl AwsCloud {
         ];
         for (what, role, wanted) in roles {
             if let Some(arn) = role {
-                lines.push((what.to_owned(), simulated(account, arn, wanted).await));
+                let asked = simulated(&account.iam, account.settings.id.as_str(), arn, wanted, ACCOUNT_TEMPLATE);
+                lines.push((what.to_owned(), asked.await));
             }
         }
         lines
@@ -321,43 +343,68 @@ pub(super) async fn changing(base: &SdkConfig, setting: &str, role: Option<&str>
     }
 }
 
-/// What the role's own policies say, asked of IAM. Service control policies are not part of the answer.
-async fn simulated(account: &AccountClients, role: &str, wanted: &[Actions]) -> Result<String, String> {
-    let mut denied = Vec::new();
-    let mut allowed = 0;
+/// An ARN of this kind that nobody has.
+fn some(kind: &str, account: &str) -> String {
+    match kind {
+        "" => "*".to_owned(),
+        "account" => format!("arn:aws:organizations::{account}:account/o-irpcheck00/{account}"),
+        "instance" => format!("arn:aws:ec2:{HOME_REGION}:{account}:instance/i-00000000000000000"),
+        "service control policy" => {
+            format!("arn:aws:organizations::{account}:policy/o-irpcheck00/service_control_policy/p-irpcheck")
+        }
+        kind => format!("arn:aws:iam::{account}:{kind}/some-{kind}"),
+    }
+}
+
+/// What the role's own policies and its organization's say, asked of IAM. It leaves out service control policies that
+/// have conditions: AWS's simulation does not know them.
+pub(super) async fn simulated(
+    iam: &aws_sdk_iam::Client,
+    account: &str,
+    role: &str,
+    wanted: &[Actions],
+    template: &str,
+) -> Result<String, String> {
+    let context = CONTEXT.map(|(key, kind, value)| {
+        let entry = ContextEntry::builder().context_key_name(key).context_key_type(kind);
+        entry.context_key_values(value).build()
+    });
+    let (mut allowed, mut denied, mut guarded) = (0, Vec::new(), Vec::new());
     for (kind, actions) in wanted {
-        let some = format!("arn:aws:iam::{}:{kind}/some-{kind}", account.settings.id);
-        let resource = if kind.is_empty() { "*".to_owned() } else { some };
-        let approver = ContextEntry::builder()
-            .context_key_name("aws:SourceIdentity")
-            .context_key_type(ContextKeyTypeEnum::String)
-            .context_key_values(AN_APPROVER)
-            .build();
-        let asked = account
-            .iam
+        let asked = iam
             .simulate_principal_policy()
             .policy_source_arn(role)
             .set_action_names(Some(actions.iter().map(ToString::to_string).collect()))
-            .resource_arns(resource)
-            .context_entries(approver)
-            .send()
-            .await;
-        let answer = match asked.map_err(|e| fault("iam:SimulatePrincipalPolicy", &e)) {
-            Ok(answer) => answer,
+            .resource_arns(some(kind, account))
+            .set_context_entries(Some(context.to_vec()));
+        let answers: Result<Vec<EvaluationResult>, _> =
+            Box::pin(asked.into_paginator().items().send().try_collect()).await;
+        let answers = match answers.map_err(|e| fault("iam:SimulatePrincipalPolicy", &e)) {
+            Ok(answers) => answers,
             Err(error @ CloudError::Refused { .. }) => return Err(format!("could not be tried: {error}")),
             Err(error) => return Err(error.to_string()),
         };
-        for result in answer.evaluation_results.unwrap_or_default() {
-            if result.eval_decision == PolicyEvaluationDecisionType::Allowed {
+        for answer in answers {
+            let by_organization = answer.organizations_decision_detail.is_none_or(|of| of.allowed_by_organizations);
+            if !by_organization {
+                guarded.push(answer.eval_action_name);
+            } else if answer.eval_decision == PolicyEvaluationDecisionType::Allowed {
                 allowed += 1;
             } else {
-                denied.push(result.eval_action_name);
+                denied.push(answer.eval_action_name);
             }
         }
     }
-    if denied.is_empty() {
-        Ok(format!("{role} allows all {allowed} calls"))
-    } else {
-        Err(format!("{role} does not allow {}: see manifests/aws/roles.cloudformation.yaml", denied.join(", ")))
+    let mut wrong = Vec::new();
+    if !denied.is_empty() {
+        wrong.push(format!("{role} does not allow {}: see {template}", denied.join(", ")));
     }
+    if !guarded.is_empty() {
+        wrong.push(format!(
+            "a service control policy of the organization does not allow {} to {role}: leave the role out of it, or these \
+             steps can only be done by hand",
+            guarded.join(", ")
+        ));
+    }
+    if wrong.is_empty() { Ok(format!("{role} allows all {allowed} calls")) } else { Err(wrong.join(". And ")) }
 }

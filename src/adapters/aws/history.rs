@@ -30,7 +30,7 @@ impl EventHistory for AwsCloud {
             }
             Of::Canaries => (LookupAttributeKey::EventName, "GetCallerIdentity"),
         };
-        let span = Span { from: page.from, until: Some(page.until) };
+        let span = Span { from: Some(page.from), until: Some(page.until) };
         let (records, next) = account.trail(page.region)?.page(key, value, span, page.after).await?;
         Ok(PageRead { records, next })
     }

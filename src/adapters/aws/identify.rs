@@ -117,7 +117,7 @@ async fn session(
     let mut unavailable = None;
     let since = now - TimeDelta::days(SESSION_DAYS);
     for trail in account.trails().await {
-        match trail.look_up(LookupAttributeKey::AccessKeyId, key.as_str(), since, 1).await {
+        match trail.look_up(LookupAttributeKey::AccessKeyId, key.as_str(), Some(since), 1).await {
             Ok(looked) => {
                 if let Some(identity) = looked.events.first().map(|e| &e["userIdentity"]) {
                     take_identity(identity, found);

@@ -1,18 +1,22 @@
-//! Keeps the code of a function that is to be deleted or put back: AWS does not keep it. What AWS hands out is checked against the
-//! hash that it says, and put into the vault with the configuration that an approver saw.
+//! Keeps what AWS does not keep: the code of a function that is to be deleted or put back, and the user data of an instance
+//! that is to end. What AWS hands out of code is checked against the hash that it says, and put into the vault with the
+//! configuration that an approver saw.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_ec2::types::InstanceAttributeName;
+use aws_sdk_lambda::types::FunctionConfiguration;
 use aws_smithy_types::base64;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use super::fault::{fault, is_missing};
 use super::regional::Regional;
@@ -23,6 +27,9 @@ use crate::ports::{CloudError, Pack, Vault, VaultError};
 
 /// A function's code, zipped: AWS takes 250 MB unzipped.
 const CODE_BYTES_MAX: usize = 260 << 20;
+/// Only one function's code is in memory at a time, however many are to go: `manifests/kubernetes/irp.yaml` has room for
+/// that.
+static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 /// For all of the code.
 const FETCH_TIME_MAX: Duration = Duration::from_mins(1);
 /// Hosts that AWS hands code out at are under these.
@@ -30,8 +37,8 @@ const AWS_HOSTS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
 const MANIFEST: &str = "manifest.json";
 
 fn refused(message: impl Into<String>) -> CloudError {
-    let message = format!("the function's code could not be kept, so nothing is changed: {}", message.into());
-    CloudError::Refused { operation: "lambda:GetFunction".into(), code: "NotKept".into(), message }
+    let message = format!("what AWS does not keep could not be kept, so nothing is changed: {}", message.into());
+    CloudError::Refused { operation: "IRP_VAULT".into(), code: "NotKept".into(), message }
 }
 
 fn unavailable(message: impl Into<String>) -> CloudError {
@@ -55,12 +62,14 @@ pub(super) async fn function(
     };
     let seen = Box::pin(super::observe::estate::function(account, region, name)).await?;
     let Observation::Function(seen) = seen else { return Ok(()) };
+    let _alone = ONE_AT_A_TIME.acquire().await.map_err(|_| unavailable("the bot is ending"))?;
     let mut files = BTreeMap::new();
     let code = found.code.unwrap_or_else(|| aws_sdk_lambda::types::FunctionCodeLocation::builder().build());
     // The code of a container image lies in its registry, and stays there.
     if code.image_uri().is_none() {
         let address = code.location().ok_or_else(|| refused("AWS says no address for it"))?;
-        let zip = Box::pin(fetch(address, endpoint)).await?;
+        let size = size(found.configuration.as_ref())?;
+        let zip = Box::pin(fetch(address, endpoint, size)).await?;
         let hash = base64::encode(Sha256::digest(&zip));
         let said = found.configuration.as_ref().and_then(|configuration| configuration.code_sha256());
         if said != Some(hash.as_str()) {
@@ -69,24 +78,65 @@ pub(super) async fn function(
                 said.unwrap_or("none")
             )));
         }
-        files.insert("code.zip".to_owned(), zip.to_vec());
+        files.insert("code.zip".to_owned(), zip);
     }
     let configuration = json!({ "function": seen, "image_uri": code.image_uri() });
     files.insert("configuration.json".to_owned(), configuration.to_string().into_bytes());
+    let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    put(vault, (request, now), &format!("function-{name}-{revision}"), files).await
+}
+
+/// Puts the instance's user data into the vault: it tells what the attacker had it do. It is nowhere else, because a text
+/// like that often has secrets in it.
+pub(super) async fn user_data(
+    account: &AccountClients,
+    vault: &dyn Vault,
+    (request, now): (RequestId, DateTime<Utc>),
+    (region, id): (&str, &str),
+) -> Result<(), CloudError> {
+    let Regional { ec2, .. } = &*account.regions.of(region);
+    let asked = ec2.describe_instance_attribute().instance_id(id).attribute(InstanceAttributeName::UserData).send();
+    let found = match Box::pin(asked).await.map_err(|e| fault("ec2:DescribeInstanceAttribute", &e)) {
+        Ok(found) => found.user_data.and_then(|data| data.value),
+        Err(error) if is_missing(&error) => None,
+        Err(error) => return Err(error),
+    };
+    let Some(text) = found.filter(|text| !text.is_empty()) else { return Ok(()) };
+    let plain = base64::decode(&text).unwrap_or_else(|_| text.into_bytes());
+    put(vault, (request, now), &format!("instance-{id}"), BTreeMap::from([("user-data".to_owned(), plain)])).await
+}
+
+async fn put(
+    vault: &dyn Vault,
+    (request, now): (RequestId, DateTime<Utc>),
+    of: &str,
+    files: BTreeMap<String, Vec<u8>>,
+) -> Result<(), CloudError> {
     let hashes: BTreeMap<&String, String> =
         files.iter().map(|(path, bytes)| (path, hex::encode(Sha256::digest(bytes)))).collect();
     let manifest = json!({ "request": request.to_string(), "kept_at": now, "sha256": hashes }).to_string();
     // A name that was never there: what was written at a try that failed stays, and lacks the manifest.
-    let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    let name = format!("{request}-function-{name}-{revision}-{}", now.format("%Y%m%dT%H%M%S%.3fZ"));
-    let pack = Pack { files: &files, manifest: (MANIFEST, manifest.as_bytes()) };
+    let name = format!("{request}-{of}-{}", now.format("%Y%m%dT%H%M%S%.3fZ"));
+    let pack = Pack { files, manifest: (MANIFEST, manifest.as_bytes()) };
     match vault.store(&name, pack).await {
         Ok(place) => {
-            tracing::info!(request.id = %request, vault.place = %place, "the code of a function is kept");
+            tracing::info!(request.id = %request, vault.place = %place, "what AWS does not keep is in the vault");
             Ok(())
         }
         Err(VaultError::Refused(why) | VaultError::Exists(why)) => Err(refused(why)),
         Err(VaultError::Unavailable(why)) => Err(unavailable(format!("the vault: {why}"))),
+    }
+}
+
+/// How long the code is, as AWS says; an error for what would not fit into memory.
+fn size(configuration: Option<&FunctionConfiguration>) -> Result<usize, CloudError> {
+    let said = configuration.map_or(0, FunctionConfiguration::code_size);
+    match usize::try_from(said) {
+        Ok(bytes) if bytes <= CODE_BYTES_MAX => Ok(bytes),
+        _ => Err(refused(format!(
+            "it has {said} bytes, and no more than {CODE_BYTES_MAX} are taken. Keep it by hand, and delete the function by \
+             hand"
+        ))),
     }
 }
 
@@ -96,13 +146,13 @@ pub(super) async fn code_of(
     endpoint: Option<&str>,
     region: &str,
     (name, version): (&str, &str),
-) -> Result<Bytes, CloudError> {
+) -> Result<Vec<u8>, CloudError> {
     let Regional { lambda, .. } = &*account.regions.of(region);
     let asked = Box::pin(lambda.get_function().function_name(name).qualifier(version).send()).await;
     let found = asked.map_err(|e| fault("lambda:GetFunction", &e))?;
     let address = found.code().and_then(|code| code.location());
     let address = address.ok_or_else(|| unavailable(format!("AWS says no address for version {version}")))?;
-    let zip = Box::pin(fetch(address, endpoint)).await?;
+    let zip = Box::pin(fetch(address, endpoint, size(found.configuration())?)).await?;
     let said = found.configuration().and_then(|configuration| configuration.code_sha256());
     if said == Some(base64::encode(Sha256::digest(&zip)).as_str()) {
         return Ok(zip);
@@ -120,7 +170,8 @@ fn is_awss(address: &url::Url, endpoint: Option<&str>) -> bool {
     }
 }
 
-async fn fetch(address: &str, endpoint: Option<&str>) -> Result<Bytes, CloudError> {
+/// Fetches code of a size that AWS has said, into memory once.
+async fn fetch(address: &str, endpoint: Option<&str>, size: usize) -> Result<Vec<u8>, CloudError> {
     let url = url::Url::parse(address).ok().filter(|url| is_awss(url, endpoint));
     let url = url.ok_or_else(|| refused("AWS says an address that is none of its own"))?;
     let uri: http::Uri = url.as_str().parse().map_err(|_| refused("AWS says an address that cannot be read"))?;
@@ -139,8 +190,16 @@ async fn fetch(address: &str, endpoint: Option<&str>) -> Result<Bytes, CloudErro
         if !answer.status().is_success() {
             return Err(unavailable(format!("its code could not be fetched: HTTP {}", answer.status().as_u16())));
         }
-        let body = Limited::new(answer.into_body(), CODE_BYTES_MAX).collect().await;
-        body.map(http_body_util::Collected::to_bytes).map_err(|_| unavailable("its code broke off, or is too long"))
+        let (mut body, mut zip) = (answer.into_body(), Vec::with_capacity(size));
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| unavailable("its code broke off"))?;
+            let Some(bytes) = frame.data_ref() else { continue };
+            if zip.len() + bytes.len() > size {
+                return Err(unavailable(format!("its code is longer than the {size} bytes that AWS says")));
+            }
+            zip.extend_from_slice(bytes);
+        }
+        Ok(zip)
     };
     match tokio::time::timeout(FETCH_TIME_MAX, fetched).await {
         Ok(bytes) => bytes,
@@ -151,6 +210,16 @@ async fn fetch(address: &str, endpoint: Option<&str>) -> Result<Bytes, CloudErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_that_would_not_fit_into_memory_is_not_fetched() {
+        let said = |bytes| FunctionConfiguration::builder().code_size(bytes).build();
+        assert_eq!(size(Some(&said(250_000_000))).unwrap(), 250_000_000);
+        for bytes in [300_000_000, -1] {
+            let refused = size(Some(&said(bytes))).unwrap_err();
+            assert!(!refused.can_retry() && refused.to_string().contains("by hand"), "{refused}");
+        }
+    }
 
     #[test]
     fn code_is_fetched_from_aws_only() {

@@ -10,6 +10,7 @@ use crate::ports::CloudError;
 pub(super) mod estate;
 mod federation;
 pub(super) mod fleets;
+mod inline;
 mod organization;
 mod rules;
 mod scaling;
@@ -40,12 +41,8 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             let (owner, document) = tokio::join!(role(iam, role_name), tree::document(iam, &holder, policy_name));
             inline_policy(owner?, document)
         }
-        Probe::GroupPolicy { group_name, policy_name } => {
-            let holder = Holder::Group(group_name.clone());
-            let (owner, document) =
-                tokio::join!(tree::group(iam, group_name), tree::document(iam, &holder, policy_name));
-            let owner = owner?.map(|group| Owner { id: group.id, arn: group.arn, path: group.path });
-            inline_policy(owner, document)
+        Probe::PutPolicy { holder, policy_name, event_ids } => {
+            Box::pin(inline::put_policy(account, holder, policy_name, event_ids)).await
         }
         Probe::Attachment { holder, policy_arn } => tree::of_attachment(iam, holder, policy_arn).await,
         Probe::Membership { user_name, group_name } => tree::of_membership(iam, user_name, group_name).await,
@@ -94,7 +91,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::AnywhereProfile { region, profile_id } => {
             Box::pin(federation::profile(account, region, profile_id)).await
         }
-        Probe::EventRule { region, rule_name } => Box::pin(rules::event_rule(account, region, rule_name)).await,
+        Probe::EventRule { region, rule_name, event_ids } => {
+            Box::pin(rules::event_rule(account, region, rule_name, event_ids)).await
+        }
         Probe::ServiceControl { principal, policy_name } => {
             Box::pin(organization::service_control(account, principal, policy_name)).await
         }

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{OrganizationFeatureSet, PolicyType, PolicyTypeStatus};
 
-use super::check::changing;
+use super::check::{Actions, ORGANIZATION_CONTAINS, ORGANIZATION_READS, ORGANIZATION_TEMPLATE, changing, simulated};
 use super::fault::{fault, is_missing};
 use super::identity_center::IdentityCenter;
 use super::{AwsCloud, READER_SESSION, session};
@@ -21,6 +21,8 @@ const SERVICE_CONTROL: PolicyType = PolicyType::ServiceControlPolicy;
 pub(super) struct Organization {
     pub(super) settings: Management,
     client: Client,
+    /// Says what the roles of the management account may do.
+    iam: aws_sdk_iam::Client,
     /// Absent where `irp.toml` does not say where it is.
     pub(super) identity_center: Option<IdentityCenter>,
 }
@@ -39,7 +41,7 @@ impl Organization {
         let config = session(base, settings.reader_role_arn.as_deref(), READER_SESSION).await;
         let identity_center =
             settings.identity_center_region.as_deref().map(|region| IdentityCenter::new(&config, region));
-        Self { settings, client: Client::new(&config), identity_center }
+        Self { settings, client: Client::new(&config), iam: aws_sdk_iam::Client::new(&config), identity_center }
     }
 
     /// The account in its organization, and the policy of this name about one of its users or roles.
@@ -184,8 +186,19 @@ impl AwsCloud {
         if let Some(identity_center) = &organization.identity_center {
             lines.push(("IAM Identity Center".to_owned(), identity_center.check().await));
         }
-        let role = organization.settings.contain_role_arn.as_deref();
+        let Management { reader_role_arn, contain_role_arn, .. } = &organization.settings;
+        let role = contain_role_arn.as_deref();
         lines.push(("changing".to_owned(), changing(&self.base, "contain_role_arn in [organization]", role).await));
+        let roles: [(&str, &Option<String>, &[Actions]); 2] = [
+            ("permissions to read", reader_role_arn, &ORGANIZATION_READS),
+            ("permissions to contain", contain_role_arn, &ORGANIZATION_CONTAINS),
+        ];
+        for (what, role, wanted) in roles {
+            let Some(arn) = role else { continue };
+            let account = arn.split(':').nth(4).unwrap_or_default();
+            let asked = simulated(&organization.iam, account, arn, wanted, ORGANIZATION_TEMPLATE);
+            lines.push((what.to_owned(), Box::pin(asked).await));
+        }
         lines
     }
 }

@@ -76,7 +76,8 @@ pub(super) struct Looked {
 /// From when until when is asked, to the second, both included.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
-    pub(super) from: DateTime<Utc>,
+    /// As far back as the history goes when absent: AWS refuses times that it cannot have.
+    pub(super) from: Option<DateTime<Utc>>,
     pub(super) until: Option<DateTime<Utc>>,
 }
 
@@ -111,7 +112,7 @@ impl RegionTrail {
                 .client
                 .lookup_events()
                 .lookup_attributes(attribute.clone())
-                .start_time(seconds(span.from))
+                .set_start_time(span.from.map(seconds))
                 .set_end_time(span.until.map(seconds))
                 .set_next_token(after.map(str::to_owned))
                 .send()
@@ -127,12 +128,12 @@ impl RegionTrail {
         }
     }
 
-    /// Reads up to `pages_max` pages, newest first.
+    /// Reads up to `pages_max` pages, newest first, from a time on or as far back as the history goes.
     pub(super) async fn look_up(
         &self,
         key: LookupAttributeKey,
         value: &str,
-        since: DateTime<Utc>,
+        since: Option<DateTime<Utc>>,
         pages_max: u32,
     ) -> Result<Looked, CloudError> {
         let span = Span { from: since, until: None };
@@ -163,7 +164,7 @@ pub(super) async fn look_up_everywhere(
     let since = now - TimeDelta::days(days.into());
     let looks = trails.iter().map(|trail| {
         let key = key.clone();
-        async move { (&trail.region, trail.look_up(key, value, since, pages_max).await) }
+        async move { (&trail.region, trail.look_up(key, value, Some(since), pages_max).await) }
     });
     let mut all = Looked::default();
     for (region, looked) in join_all(looks).await {

@@ -23,6 +23,15 @@ const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// One open connection.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
+/// What comes over a connection.
+#[derive(Clone, Debug)]
+pub enum Word {
+    /// A delivery.
+    Delivery(Envelope),
+    /// Slack is about to end the connection, and wants another in its place. Until the end it goes on delivering.
+    Goodbye,
+}
+
 /// One delivery, to be acknowledged within three seconds.
 #[derive(Clone, Debug)]
 pub struct Envelope {
@@ -53,8 +62,8 @@ impl SlackChat {
 }
 
 impl Socket {
-    /// The next delivery; `None` when the connection has ended or Slack asks for a new one.
-    pub async fn next(&mut self) -> Option<Envelope> {
+    /// What comes next; `None` when the connection has ended.
+    pub async fn next(&mut self) -> Option<Word> {
         loop {
             let message = tokio::time::timeout(SILENCE_MAX, self.0.next()).await.ok()??.ok()?;
             let text = match message {
@@ -65,13 +74,10 @@ impl Socket {
             };
             let Ok(body) = serde_json::from_str::<Value>(&text) else { continue };
             match (body["type"].as_str(), body["envelope_id"].as_str()) {
-                (Some("disconnect"), _) => return None,
+                (Some("disconnect"), _) => return Some(Word::Goodbye),
                 (Some(kind), Some(id)) => {
-                    return Some(Envelope {
-                        id: id.to_owned(),
-                        kind: kind.to_owned(),
-                        payload: body["payload"].clone(),
-                    });
+                    let (id, kind) = (id.to_owned(), kind.to_owned());
+                    return Some(Word::Delivery(Envelope { id, kind, payload: body["payload"].clone() }));
                 }
                 _ => {}
             }

@@ -6,9 +6,14 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use tokio::fs;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::ports::{Pack, Vault, VaultError};
+
+/// Made and taken away again, to see whether anything can be put there.
+const PROBE: &str = ".irp-check";
+/// Bytes that are read back at once.
+const READ_BYTES: usize = 64 * 1024;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -30,7 +35,7 @@ impl Vault for DirectoryVault {
         fs::create_dir(&folder).await.map_err(|error| fault(&folder, &error))?;
         let (manifest, list) = pack.manifest;
         for (path, bytes) in pack.files {
-            write(&folder.join(path), bytes).await?;
+            write(&folder.join(path), &bytes).await?;
         }
         write(&folder.join(manifest), list).await?;
         Ok(folder.display().to_string())
@@ -45,6 +50,15 @@ impl Vault for DirectoryVault {
         if found.permissions().readonly() {
             return Err(VaultError::Refused(format!("{} is a folder that nothing may be written to", root.display())));
         }
+        // Whether something can be put on a read-only file system only trying tells.
+        let probe = root.join(PROBE);
+        match fs::create_dir(&probe).await {
+            Ok(()) => fs::remove_dir(&probe).await.map_err(|error| fault(&probe, &error))?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(VaultError::Refused(format!("{}: nothing can be put there: {error}", root.display())));
+            }
+        }
         Ok(format!("packs become folders in {}, where nothing keeps them from being changed", root.display()))
     }
 }
@@ -58,13 +72,24 @@ async fn write(path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
         let mut file = fs::File::create_new(path).await?;
         file.write_all(bytes).await?;
         file.sync_all().await?;
-        fs::read(path).await
+        reads_as(path, bytes).await
     };
-    let read = written.await.map_err(|error| fault(path, &error))?;
-    if read != bytes {
+    if !written.await.map_err(|error| fault(path, &error))? {
         return Err(VaultError::Refused(format!("{} does not read as it was written", path.display())));
     }
     Ok(())
+}
+
+/// Whether a file has these bytes and no others.
+async fn reads_as(path: &Path, bytes: &[u8]) -> std::io::Result<bool> {
+    let (mut file, mut left, mut buffer) = (fs::File::open(path).await?, bytes, vec![0; READ_BYTES]);
+    loop {
+        let count = file.read(&mut buffer).await?;
+        match left.strip_prefix(&buffer[..count]) {
+            Some(rest) if count > 0 => left = rest,
+            same => return Ok(same.is_some() && left.is_empty()),
+        }
+    }
 }
 
 fn fault(path: &Path, error: &std::io::Error) -> VaultError {

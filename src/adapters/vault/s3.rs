@@ -17,6 +17,7 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime as SdkDateTime};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ObjectLockEnabled, ObjectLockMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::base64;
+use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use secrecy::ExposeSecret;
@@ -136,9 +137,13 @@ impl Vault for S3Vault {
         let parts = [self.bucket.prefix.as_str(), name].into_iter().filter(|part| !part.is_empty());
         let folder: String = parts.flat_map(|part| [part, "/"]).collect();
         let run = Run { vault: self, folder, id: hex::encode(rand::random::<[u8; 16]>()), until };
-        let files: Vec<_> = pack.files.iter().map(|(path, bytes)| Box::pin(run.put(path, bytes))).collect();
+        let put = |(path, bytes): (String, Vec<u8>)| {
+            let run = &run;
+            Box::pin(async move { run.put(&path, bytes.into()).await })
+        };
+        let files: Vec<_> = pack.files.into_iter().map(put).collect();
         stream::iter(files).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<()>().await?;
-        run.put(pack.manifest.0, pack.manifest.1).await?;
+        run.put(pack.manifest.0, Bytes::copy_from_slice(pack.manifest.1)).await?;
         Ok(format!(
             "s3://{}/{}, kept in {} mode until {}",
             self.bucket.name,
@@ -161,16 +166,16 @@ impl Vault for S3Vault {
 
 impl Run<'_> {
     /// Puts one object and reads it back.
-    async fn put(&self, path: &str, bytes: &[u8]) -> Result<(), VaultError> {
+    async fn put(&self, path: &str, bytes: Bytes) -> Result<(), VaultError> {
         let key = format!("{}{path}", self.folder);
-        let checksum = base64::encode(Sha256::digest(bytes));
+        let checksum = base64::encode(Sha256::digest(&bytes));
         let asked = self
             .vault
             .client
             .put_object()
             .bucket(&self.vault.bucket.name)
             .key(&key)
-            .body(ByteStream::from(bytes.to_vec()))
+            .body(ByteStream::from(bytes))
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .checksum_sha256(&checksum)
             .if_none_match("*")

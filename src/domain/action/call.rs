@@ -271,6 +271,19 @@ impl ApiCall {
         }
     }
 
+    /// The managed policy that it is about besides what it is made on: AWS can be told to allow it with no other.
+    pub const fn policy_bound(&self) -> Option<&String> {
+        match self {
+            Self::AttachUserPolicy { policy_arn, .. }
+            | Self::DetachUserPolicy { policy_arn, .. }
+            | Self::AttachRolePolicy { policy_arn, .. }
+            | Self::DetachRolePolicy { policy_arn, .. }
+            | Self::AttachGroupPolicy { policy_arn, .. }
+            | Self::DetachGroupPolicy { policy_arn, .. } => Some(policy_arn),
+            _ => None,
+        }
+    }
+
     /// All that [`Self::also`] says.
     pub const ALSO: &'static [&'static str] = &["ec2:CreateSnapshot", "ec2:CreateTags", "organizations:TagResource"];
 
@@ -412,7 +425,8 @@ fn kebab(pascal: &str) -> String {
     out
 }
 
-fn shell_quoted(value: &str) -> String {
+/// A text as one word of a POSIX shell.
+pub fn shell_quoted(value: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@=+,".contains(&b);
     if !value.is_empty() && value.bytes().all(plain) {
         value.to_owned()

@@ -8,6 +8,9 @@ use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{ChangedFunction, Observation, Probe};
 use crate::domain::policy::ActionClass;
 
+/// What Lambda takes at once, packed. More has to come by way of S3, which the bot does not write to.
+const UPLOAD_BYTES_MAX: u64 = 50 << 20;
+
 /// Puts a function's code back.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct RestoreFunctionCode {
@@ -32,6 +35,18 @@ impl RestoreFunctionCode {
             "{why} Put it back by hand from where it is built: aws lambda update-function-code --region {} \
              --function-name {} --zip-file fileb://….",
             self.region, self.function_name
+        )
+    }
+
+    /// What is more than Lambda takes at once goes by way of a bucket.
+    fn by_way_of_s3(&self, version: &str, bytes: u64) -> String {
+        let (Self { region, function_name: name, .. }, mb) = (self, bytes >> 20);
+        format!(
+            "The code of version {version} of {name} has {mb} MB, and Lambda takes at most {} MB at once. Put it back by hand: \
+             aws lambda get-function --region {region} --function-name {name} --qualifier {version} --query Code.Location \
+             says where it is; put it into a bucket in {region}, and then aws lambda update-function-code --region {region} \
+             --function-name {name} --s3-bucket … --s3-key ….",
+            UPLOAD_BYTES_MAX >> 20
         )
     }
 }
@@ -88,6 +103,9 @@ impl Change for RestoreFunctionCode {
         if previous.code_sha256 == changed.function.code_sha256 {
             return Err(format!("Function {name} has the code of version {} already.", previous.version));
         }
+        if let Some(bytes) = previous.bytes.filter(|bytes| *bytes > UPLOAD_BYTES_MAX) {
+            return Err(self.by_way_of_s3(&previous.version, bytes));
+        }
         let call = ApiCall::UpdateFunctionCode {
             function_name: name.clone(),
             zip_file: format!("fileb://{name}.{}.zip", previous.version),
@@ -128,6 +146,7 @@ mod tests {
         let published = |version: &str| PublishedCode {
             version: version.into(),
             code_sha256: format!("code {version}"),
+            bytes: Some(1_000),
             changed_at: "2026-01-01".into(),
         };
         Observation::ChangedFunction(ChangedFunction {
@@ -176,6 +195,21 @@ mod tests {
         let again = seen("theirs", "r-2", Some("2026-01-02"), Some("3"));
         assert!(matches!(action().freshness(&before, &again), Freshness::Changed(_)));
         assert!(action().work_out(&after).unwrap_err().contains("already"));
+    }
+
+    #[test]
+    fn code_that_lambda_does_not_take_at_once_is_for_people() {
+        let of = |bytes| {
+            let mut before = seen("theirs", "r-1", Some("2026-01-02"), Some("3"));
+            let Observation::ChangedFunction(changed) = &mut before else { unreachable!() };
+            changed.previous.as_mut().unwrap().bytes = bytes;
+            action().work_out(&before)
+        };
+        assert!(of(Some(50 << 20)).is_ok() && of(None).is_ok());
+        let by_hand = of(Some(61 << 20)).unwrap_err();
+        for part in ["has 61 MB", "at most 50 MB", "--qualifier 3", "--s3-bucket"] {
+            assert!(by_hand.contains(part), "{part}: {by_hand}");
+        }
     }
 
     #[test]

@@ -1,10 +1,9 @@
-//! Policies that the attacker has put on users, roles and groups that are not theirs.
+//! Managed policies that the attacker has attached to users, roles and groups that are not theirs.
 
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Freshness};
 use super::policy::detach;
-use super::revocation::same_documents;
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Holder, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -17,15 +16,6 @@ pub struct DetachPolicy {
     pub holder: Holder,
     /// The policy.
     pub policy_arn: String,
-}
-
-/// Deletes an inline policy.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct DeleteInlinePolicy {
-    /// Whose.
-    pub holder: Holder,
-    /// The policy.
-    pub policy_name: String,
 }
 
 impl Change for DetachPolicy {
@@ -82,77 +72,5 @@ impl Change for DetachPolicy {
 
     fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
         matches!(now, Observation::Attached { present: false, .. })
-    }
-}
-
-impl Change for DeleteInlinePolicy {
-    fn kind(&self) -> &'static str {
-        "delete-inline-policy"
-    }
-
-    fn class(&self) -> ActionClass {
-        ActionClass::Eradicate
-    }
-
-    fn target(&self) -> &str {
-        self.holder.name()
-    }
-
-    fn title(&self) -> String {
-        format!("Delete inline policy {} of {}", self.policy_name, self.holder.in_words())
-    }
-
-    fn effect(&self) -> String {
-        "The attacker has written it. If there was another of this name before, that is lost already: only the attacker's \
-         document can be put back."
-            .to_owned()
-    }
-
-    fn probe(&self) -> Probe {
-        let policy_name = self.policy_name.clone();
-        match self.holder.clone() {
-            Holder::User(user_name) => Probe::UserPolicy { user_name, policy_name },
-            Holder::Role(role_name) => Probe::RolePolicy { role_name, policy_name },
-            Holder::Group(group_name) => Probe::GroupPolicy { group_name, policy_name },
-        }
-    }
-
-    fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
-        let Observation::InlinePolicy { document, .. } = before else { return wrong_answer() };
-        let Some(policy_document) = document.clone() else {
-            return Err(format!("{} has no policy {} any more.", self.holder.in_words(), self.policy_name));
-        };
-        let policy_name = self.policy_name.clone();
-        let (delete, put) = match self.holder.clone() {
-            Holder::User(user_name) => (
-                ApiCall::DeleteUserPolicy { user_name: user_name.clone(), policy_name: policy_name.clone() },
-                ApiCall::PutUserPolicy { user_name, policy_name, policy_document },
-            ),
-            Holder::Role(role_name) => (
-                ApiCall::DeleteRolePolicy { role_name: role_name.clone(), policy_name: policy_name.clone() },
-                ApiCall::PutRolePolicy { role_name, policy_name, policy_document },
-            ),
-            Holder::Group(group_name) => (
-                ApiCall::DeleteGroupPolicy { group_name: group_name.clone(), policy_name: policy_name.clone() },
-                ApiCall::PutGroupPolicy { group_name, policy_name, policy_document },
-            ),
-        };
-        Ok(WorkedOut::plain(vec![delete], Inverse::Calls(vec![put])))
-    }
-
-    fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
-        match (before, now) {
-            (_, Observation::InlinePolicy { document: None, .. }) => Freshness::AlreadyDone,
-            (Observation::InlinePolicy { document: was, .. }, Observation::InlinePolicy { document: is, .. })
-                if same_documents(was.as_deref(), is.as_deref()) =>
-            {
-                Freshness::AsApproved
-            }
-            _ => Freshness::Changed(format!("policy {} has been changed since", self.policy_name)),
-        }
-    }
-
-    fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
-        matches!(now, Observation::InlinePolicy { document: None, .. })
     }
 }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Freshness, fresh_if, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
-use crate::domain::observation::{EventRule, Observation, Probe};
+use crate::domain::observation::{Earlier, EventRule, Observation, Probe};
 use crate::domain::policy::ActionClass;
 
-/// Takes the attacker's targets off a rule; and deletes it, where they have put it and nobody else has a target on it.
+/// Takes the attacker's targets off a rule; and deletes it, where they have put it, nobody else has or had a target on it, and
+/// the event history does not show that it was put by others before.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct RemoveRule {
     /// Where it is.
@@ -20,6 +21,12 @@ pub struct RemoveRule {
     pub target_ids: BTreeSet<String>,
     /// Whether the attacker has put the rule itself. The trail does not tell a new rule from one that was put anew.
     pub put: bool,
+    /// Their calls that have put it, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_ids: Vec<String>,
+    /// Whether the attacker has taken targets of others off: then it did something for those.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub called_others: bool,
 }
 
 impl RemoveRule {
@@ -35,9 +42,32 @@ impl RemoveRule {
         rule.targets.keys().partition(|id| self.target_ids.contains(*id))
     }
 
-    /// Whether the rule itself goes: nothing is left that it would call for anybody else.
+    /// Whether the rule itself goes: it is the attacker's, and nothing is left that it would call for anybody else.
     fn is_theirs(&self, rule: &EventRule) -> bool {
-        self.put && self.targets(rule).1.is_empty()
+        let was_none = match rule.before {
+            Some(Earlier::Nothing { .. }) => true,
+            Some(Earlier::Document(_)) => false,
+            // One that has never called anything for anybody else was no use to anybody else.
+            Some(Earlier::NotKnown) | None => !self.called_others,
+        };
+        self.put && was_none && self.targets(rule).1.is_empty()
+    }
+
+    /// What is known of the pattern or schedule that the attacker's call was put over.
+    fn known(&self, rule: &EventRule) -> String {
+        match &rule.before {
+            _ if !self.put => String::new(),
+            Some(Earlier::Document(previous)) => format!(
+                " Before the attacker's call it was put with {} (event {}): put it so again (aws events put-rule).",
+                previous.document, previous.event_id
+            ),
+            Some(Earlier::Nothing { .. }) => String::new(),
+            Some(Earlier::NotKnown) | None => {
+                " The event history does not say whether there was one of this name before the attacker's call: look in your \
+                 code whether it is yours."
+                    .to_owned()
+            }
+        }
     }
 
     fn is_clean(&self, rule: &EventRule, goes: bool) -> bool {
@@ -69,8 +99,8 @@ impl Change for RemoveRule {
 
     fn effect(&self) -> String {
         let rule = if self.put {
-            "Then the rule goes, unless somebody else has a target on it too: then it stays with that, and its pattern or \
-             schedule, which the attacker's call has set, has to be looked at by hand."
+            "Then the rule goes, unless somebody else has or had a target on it or has put it before: then it stays, and its \
+             pattern or schedule, which the attacker's call has set, has to be looked at by hand."
         } else {
             "The rule stays, with the targets that others have put on it."
         };
@@ -78,7 +108,8 @@ impl Change for RemoveRule {
     }
 
     fn probe(&self) -> Probe {
-        Probe::EventRule { region: self.region.clone(), rule_name: self.rule_name.clone() }
+        let (region, rule_name) = (self.region.clone(), self.rule_name.clone());
+        Probe::EventRule { region, rule_name, event_ids: self.event_ids.clone() }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -95,8 +126,9 @@ impl Change for RemoveRule {
         if theirs.is_empty() && !goes {
             return Err(format!(
                 "No target on rule {name} is the attacker's any more; {} are there. Look at its pattern or schedule in \
-                 EventBridge.",
-                others.len()
+                 EventBridge.{}",
+                others.len(),
+                self.known(rule)
             ));
         }
         let off = |id: &&String| ApiCall::RemoveTargets { rule: name.clone(), ids: (*id).clone() };
@@ -136,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::domain::action::Action;
-    use crate::domain::observation::RuleDefinition;
+    use crate::domain::observation::{Previous, RuleDefinition};
 
     fn rule(targets: &[&str]) -> Observation {
         let arn = |id: &&str| ((*id).to_owned(), format!("arn:aws:lambda:us-east-1:111122223333:function:{id}"));
@@ -151,6 +183,7 @@ mod tests {
                 managed_by: None,
             }),
             targets: targets.iter().map(arn).collect(),
+            before: Some(Earlier::Nothing { event_id: "e-0".into() }),
         })
     }
 
@@ -161,7 +194,14 @@ mod tests {
 
     fn action(put: bool) -> Action {
         let target_ids = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
-        Action::RemoveRule(RemoveRule { region: "us-east-1".into(), rule_name: "r".into(), target_ids, put })
+        Action::RemoveRule(RemoveRule {
+            region: "us-east-1".into(),
+            rule_name: "r".into(),
+            target_ids,
+            put,
+            event_ids: vec!["e-1".into()],
+            called_others: false,
+        })
     }
 
     fn names(action: &Action, before: &Observation) -> Vec<&'static str> {
@@ -193,6 +233,31 @@ mod tests {
             assert!(action.work_out(&rule(&["x"])).unwrap_err().contains("Look at its pattern"), "{put}");
         }
         assert_eq!(names(&action(false), &rule(&["a"])), ["RemoveTargets"], "the attacker has not put it");
+    }
+
+    #[test]
+    fn a_rule_that_was_somebody_elses_before_is_not_deleted_and_what_is_known_of_it_is_said() {
+        let document = r#"{"name":"r","scheduleExpression":"rate(1 day)"}"#.to_owned();
+        let known = Earlier::Document(Previous { document, event_id: "e-0".into() });
+        for (before, called_others, says) in [
+            (Some(known), false, "rate(1 day)"),
+            (Some(Earlier::NotKnown), true, "does not say whether there was one"),
+            (None, true, "does not say whether there was one"),
+        ] {
+            let with = |targets: &[&str]| {
+                let Observation::EventRule(of) = rule(targets) else { panic!() };
+                Observation::EventRule(EventRule { before: before.clone(), ..of })
+            };
+            let Action::RemoveRule(of) = action(true) else { panic!() };
+            let (action, seen) = (Action::RemoveRule(RemoveRule { called_others, ..of }), with(&["a", "b"]));
+            assert_eq!(names(&action, &seen), ["RemoveTargets", "RemoveTargets"], "what it calls for them goes");
+            assert!(action.holds(&seen, &[], &with(&[])) && action.left(&seen, &with(&[])).is_empty());
+            let why = action.work_out(&with(&[])).unwrap_err();
+            assert!(why.contains(says), "{why}");
+        }
+        let Observation::EventRule(of) = rule(&["a"]) else { panic!() };
+        let alone = Observation::EventRule(EventRule { before: Some(Earlier::NotKnown), ..of });
+        assert_eq!(names(&action(true), &alone), ["RemoveTargets", "DeleteRule"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::super::id::AccountId;
 use super::super::trail::analysis::{Action, Analysis, Held};
 use super::super::trail::attribution::{Question, Who, is_bot};
 use super::super::trail::classify::Outcome;
-use super::super::trail::footprint::Resource;
+use super::super::trail::footprint::{Resource, State};
 use super::super::trail::reach::{Hunt, Scout};
 use super::super::trail::record::{Record, moment};
 use super::super::trail::resource::{Effect, takes_data};
@@ -302,6 +302,9 @@ fn trace(resource: &Resource) -> Trace {
         made_by_attacker: resource.made_by_attacker,
         evidence,
         deeds: resource.deeds.clone(),
+        made: resource.made.clone().filter(|_| resource.made_by_attacker),
+        newest: resource.newest.clone(),
+        deleted_by_attacker: resource.state == State::Deleted && resource.state_by.is_attacker(),
     }
 }
 

@@ -291,7 +291,7 @@ pub enum Report {
         request: RequestId,
         /// What it shows.
         now: Observation,
-        /// No more reads follow: a change that does not show by now has failed.
+        /// No more reads follow for now: of a change that does not show, it is not known whether it was made.
         last: bool,
     },
     /// AWS could not be read after the call, for the last time.

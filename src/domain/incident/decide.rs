@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::command::{Attempt, PersonCommand, Report};
 use super::event::{Event, Outcome};
 use super::evolve::REFUSALS_KEPT;
-use super::execution::{answered, executing, passed, read_back, start};
+use super::execution::{answered, executing, not_readable, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
@@ -426,14 +426,11 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             start(incident, request, warranted, &now, replica, cx)
         }
         Report::CallAnswered { request, answer } => match executing(incident, request) {
-            Some(_) => answered(request, answer),
-            None => Vec::new(),
+            Some(execution) if execution.answer.is_none() => answered(request, answer),
+            _ => Vec::new(),
         },
-        Report::ReadBack { request, now, last } => read_back(incident, request, &now, last),
-        Report::NotReadable { request, error } => match executing(incident, request) {
-            Some(_) => vec![Event::ExecutionUnknown { request, why: format!("AWS could not be read back: {error}") }],
-            None => Vec::new(),
-        },
+        Report::ReadBack { request, now, last } => read_back(incident, request, &now, last, cx),
+        Report::NotReadable { request, error } => not_readable(incident, request, &error, cx),
         Report::PlanFile { request, digest, outcome } => whole::uploaded(incident, request, digest, outcome),
         Report::RulesChanged if !incident.is_open() => Vec::new(),
         Report::RulesChanged => {

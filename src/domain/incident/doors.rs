@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::eradication::{Removal, done_by_attacker, keep_asked, removals_of, traces};
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use crate::domain::action::{Action, RestoreTrustPolicy};
+use crate::domain::action::{Action, RestoreTrustPolicy, shell_quoted};
 use crate::domain::approval::Request;
 use crate::domain::hunt::Trace;
 use crate::domain::playbook::PlaybookStep;
@@ -79,10 +79,11 @@ fn too_many_changes(role: &str) -> Offer {
             "So much was done to role {role} that not all of it is kept: what stands before the newest change can be the \
              attacker's too."
         ),
-        instead: format!(
-            "Write the trust policy from where it is kept as code: aws iam update-assume-role-policy --role-name {role} \
-             --policy-document file://…."
-        ),
+        instead: "Write the trust policy from where it is kept as code.".to_owned(),
+        commands: vec![format!(
+            "aws iam update-assume-role-policy --role-name {} --policy-document file://…",
+            shell_quoted(role)
+        )],
     }
 }
 

@@ -22,7 +22,7 @@ use crate::domain::observation::Holder;
 use crate::domain::playbook::{Playbook, PlaybookStep};
 use crate::domain::policy::ActionClass;
 use crate::domain::trail::deed::Deed;
-use crate::domain::trail::footprint::State;
+use crate::domain::trail::footprint::{Made, State};
 use crate::domain::trail::parameters::is_quarantine;
 use crate::domain::trail::token::bare_name;
 
@@ -47,11 +47,13 @@ pub struct Removal {
     pub action: Action,
     /// Events that prove it is the attacker's.
     pub evidence: Vec<String>,
+    /// How the attacker has made what is removed, where it is theirs.
+    pub(super) made: Option<Made>,
 }
 
 impl Removal {
     fn new(rank: u8, trace: &Trace, suffix: &str, action: Action) -> Self {
-        Self { rank, suffix: step_suffix(suffix), action, evidence: trace.evidence.clone() }
+        Self { rank, suffix: step_suffix(suffix), action, evidence: trace.evidence.clone(), made: trace.made.clone() }
     }
 
     /// The step that does it, as one of the playbook's step `of`.
@@ -107,7 +109,7 @@ fn lets_in(incident: &Incident, role: &str) -> bool {
 
 /// A name as a part of a step's name. The attacker chooses names: no two of them come to the same, and none is too long
 /// to get a step.
-fn step_suffix(name: &str) -> String {
+pub(super) fn step_suffix(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-._@+=,".contains(c) { c } else { '-' };
     let suffix: String = name.chars().map(plain).take(SUFFIX_CHARS_MAX).collect();
     if suffix == name { suffix } else { format!("{suffix}.{}", Digest::of(&name).short()) }
@@ -163,55 +165,13 @@ fn started_by_theirs(scene: &Scene<'_>) -> impl Iterator<Item = Removal> {
         let trace = scene.made_in(region, by.plan.action.target())?;
         let suffix = format!("instance.{region}.{instance_id}");
         let end = TerminateInstance { region: region.to_owned(), instance_id, incident: incident.id };
-        Some(Removal::new(estate::RUNS, trace, &suffix, Action::TerminateInstance(end)))
+        // What is known of the making is the group's.
+        Some(Removal { made: None, ..Removal::new(estate::RUNS, trace, &suffix, Action::TerminateInstance(end)) })
     })
 }
 
-/// What the attacker has made or changed that the bot has no action for: type and id.
-pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
-    let scene = Scene::of(incident);
-    let none = |trace: &&Trace| {
-        let touched = is_theirs(trace) || (trace.state == State::Modified && !trace.made_by_attacker);
-        let open = if trace.deeds.is_empty() || trace.made_by_attacker {
-            of_trace(&scene, trace).is_empty() && !is_part(&scene, trace)
-        } else {
-            let open = match (estate::put_back(trace), estate::code(trace)) {
-                (None, None) => is_unanswered(&scene, trace),
-                _ => estate::leaves_more(trace),
-            };
-            open && !scene.goes_with_function(trace)
-        };
-        touched && open
-    };
-    traces(incident).filter(none).collect()
-}
-
-/// Whether it goes with something else that is removed: a key or device of a user that the attacker has made.
-fn is_part(scene: &Scene<'_>, trace: &Trace) -> bool {
-    match trace.resource_type.as_str() {
-        "AWS::IAM::AccessKey" => scene.owner_of(trace).is_some_and(|user| scene.is_theirs("AWS::IAM::User", &user)),
-        // It is taken off whom it is on, and then deleted, as containment.
-        "AWS::IAM::VirtualMFADevice" if is_added(scene.incident, &trace.id) => true,
-        "AWS::IAM::ServiceSpecificCredential" if !trace.deeds.is_empty() => {
-            trace.deeds.iter().any(|deed| scene.is_theirs("AWS::IAM::User", &deed.what))
-        }
-        // It hangs on a user or on nobody: in the first case it goes with the user.
-        "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => scene.has_theirs("AWS::IAM::User"),
-        // A function's address goes with the function.
-        "AWS::Lambda::Url" => scene.goes_with_function(trace),
-        _ => false,
-    }
-}
-
-/// Whether the attacker has put an MFA device on somebody.
-fn is_added(incident: &Incident, serial_number: &str) -> bool {
-    let found = incident.hunted.as_ref().zip(incident.account());
-    found.is_some_and(|((found, _), account)| {
-        reached::added_devices(found, &account).iter().any(|(_, serial)| *serial == serial_number)
-    })
-}
-
-fn of_trace(scene: &Scene<'_>, trace: &Trace) -> Vec<Removal> {
+/// What removes or puts back one thing.
+pub(super) fn of_trace(scene: &Scene<'_>, trace: &Trace) -> Vec<Removal> {
     let incident = scene.incident;
     let name = bare_name(&trace.id).to_owned();
     let suffix = format!("{}.{name}", kind(trace));
@@ -256,7 +216,9 @@ fn of_trace(scene: &Scene<'_>, trace: &Trace) -> Vec<Removal> {
             let region = trace.region.clone();
             regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name: name })))
         }
-        (_, true) => estate::removal(scene, trace).map_or_else(Vec::new, regional),
+        (_, true) => {
+            estate::removal(scene, trace).into_iter().chain(estate::unshare(trace)).flat_map(regional).collect()
+        }
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
         (_, false) => match (estate::put_back(trace), estate::code(trace)) {
             (None, None) => put_back(scene, trace, &name),
@@ -299,7 +261,7 @@ fn put_back(scene: &Scene<'_>, trace: &Trace, name: &str) -> Vec<Removal> {
 }
 
 /// Whether the attacker has done something to it that nothing here takes back.
-fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
+pub(super) fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
     let name = bare_name(&trace.id);
     let holder = holder(trace, name);
     trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker).any(|(at, deed)| {
@@ -318,6 +280,7 @@ fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
         let settled = elsewhere
             || restored
             || is_quarantine(&deed.what)
+            || (puts_on(&deed.operation) && was_there(trace, deed))
             || estate::is_answered(trace, at)
             || undoing(scene, trace, holder.as_ref(), deed).is_some()
             || trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later))
@@ -338,11 +301,17 @@ fn holder(trace: &Trace, name: &str) -> Option<Holder> {
 fn undoing(scene: &Scene<'_>, trace: &Trace, holder: Option<&Holder>, deed: &Deed) -> Option<(u8, Action)> {
     let what = || deed.what.clone();
     Some(match (deed.operation.as_str(), holder) {
+        // What they have taken off themselves before, or others had put there, they have only put back.
+        (operation, _) if puts_on(operation) && was_there(trace, deed) => return None,
         ("AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy", Some(holder)) if !is_quarantine(&deed.what) => {
             (1, Action::DetachPolicy(DetachPolicy { holder: holder.clone(), policy_arn: what() }))
         }
         ("PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy", Some(holder)) => {
-            (1, Action::DeleteInlinePolicy(DeleteInlinePolicy { holder: holder.clone(), policy_name: what() }))
+            let about =
+                |of: &&Deed| of.by_attacker && of.what == deed.what && of.operation.ends_with(&deed.operation[3..]);
+            let event_ids = trace.deeds.iter().filter(about).map(|of| of.event_id.clone()).collect();
+            let (holder, policy_name) = (holder.clone(), what());
+            (1, Action::DeleteInlinePolicy(DeleteInlinePolicy { holder, policy_name, event_ids }))
         }
         ("AddUserToGroup", Some(Holder::Group(group))) if !scene.is_theirs("AWS::IAM::User", &deed.what) => {
             (1, Action::RemoveFromGroup(RemoveFromGroup { user_name: what(), group_name: group.clone() }))
@@ -363,9 +332,29 @@ pub(super) fn done_by_attacker<'a>(trace: &'a Trace, operation: &'a str) -> impl
     trace.deeds.iter().filter(move |deed| deed.by_attacker && deed.operation == operation)
 }
 
-/// Whether a later deed takes this one back.
-fn takes_back(deed: &Deed, later: &Deed) -> bool {
-    let opposite = match deed.operation.as_str() {
+/// Whether a call has the same effect however often it is made.
+fn puts_on(operation: &str) -> bool {
+    operation.starts_with("Attach") || operation == "AddUserToGroup"
+}
+
+/// Whether what a deed puts there was there before, and the owner's: the attacker has taken it off first, or somebody else had
+/// put it there.
+fn was_there(trace: &Trace, deed: &Deed) -> bool {
+    let mut rightful = None;
+    for one in trace.deeds.iter().filter(|one| one.is_about(deed)) {
+        let puts = one.operation == deed.operation;
+        match (opposite(&deed.operation) == Some(&one.operation), one.by_attacker) {
+            (off, true) if rightful.is_none() && (off || puts) => rightful = Some(off),
+            (off, false) if off || puts => rightful = Some(puts),
+            _ => {}
+        }
+    }
+    rightful == Some(true)
+}
+
+/// The call that takes one back.
+fn opposite(operation: &str) -> Option<&'static str> {
+    Some(match operation {
         "AttachUserPolicy" => "DetachUserPolicy",
         "AttachRolePolicy" => "DetachRolePolicy",
         "AttachGroupPolicy" => "DetachGroupPolicy",
@@ -377,10 +366,22 @@ fn takes_back(deed: &Deed, later: &Deed) -> bool {
         "AddUserToGroup" => "RemoveUserFromGroup",
         "EnableMFADevice" => "DeactivateMFADevice",
         "DeactivateMFADevice" => "EnableMFADevice",
-        _ => return false,
-    };
-    // The same again by the attacker is undone once.
-    let again = deed.operation == later.operation && later.by_attacker;
+        "DetachUserPolicy" => "AttachUserPolicy",
+        "DetachRolePolicy" => "AttachRolePolicy",
+        "DetachGroupPolicy" => "AttachGroupPolicy",
+        "DeleteUserPolicy" => "PutUserPolicy",
+        "DeleteRolePolicy" => "PutRolePolicy",
+        "DeleteGroupPolicy" => "PutGroupPolicy",
+        "RemoveUserFromGroup" => "AddUserToGroup",
+        _ => return None,
+    })
+}
+
+/// Whether a later deed takes this one back.
+fn takes_back(deed: &Deed, later: &Deed) -> bool {
+    let Some(opposite) = opposite(&deed.operation) else { return false };
+    // The same again by the attacker is undone once; an inline policy that others have put anew is theirs.
+    let again = deed.operation == later.operation && (later.by_attacker || deed.operation.starts_with("Put"));
     (later.operation == opposite || again) && later.is_about(deed)
 }
 

@@ -94,13 +94,14 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
 }
 
 /// What others put right by making the same call again.
-const SET_ANEW: [&str; 12] = [
+const SET_ANEW: [&str; 13] = [
     "ModifyLaunchTemplate",
     "ModifySecurityGroupRules",
     "PutEventSelectors",
     "PutFunctionConcurrency",
     "PutInsightSelectors",
     "PutRolePermissionsBoundary",
+    "PutRule",
     "PutUserPermissionsBoundary",
     "SetDefaultPolicyVersion",
     "UpdateAlias",
@@ -145,12 +146,13 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
         | "ModifyImageAttribute"
         | "ModifyLaunchTemplate"
         | "ModifySnapshotAttribute"
-        | "PutRule"
         | "PutTargets"
         | "StartLogging"
         | "StopLogging"
         | "UpdateFunctionCode" => false,
         "UpdateDetector" if !deed.what.is_empty() => false,
+        // With nothing of theirs on it, no removal looks at it any more.
+        "PutRule" => added(trace, "PutTargets", "RemoveTargets").is_empty() && !is_answered(trace, at),
         // What they had put there themselves is nobody's loss.
         "RemovePermission" => !was_theirs(trace, at, "AddPermission"),
         "RemoveTargets" => !was_theirs(trace, at, "PutTargets"),
@@ -181,13 +183,19 @@ fn calls(trace: &Trace, operation: &str) -> Option<Vec<String>> {
     (!events.is_empty()).then_some(events)
 }
 
-/// What the attacker has put on a rule, unless that was before somebody else took it off or put it anew.
+/// What the attacker has put on a rule, unless that was before somebody else took it off or put it anew. A rule that calls
+/// nothing of theirs is for people.
 fn rule(trace: &Trace) -> Option<(u8, Action)> {
     let target_ids = added(trace, "PutTargets", "RemoveTargets");
     let put = trace.deeds.iter().rev().find(|deed| deed.operation == "PutRule").is_some_and(|deed| deed.by_attacker);
     let (region, rule_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
-    (put || !target_ids.is_empty())
-        .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put })))
+    let event_ids = calls(trace, "PutRule").filter(|_| put).unwrap_or_default();
+    let off = |(at, deed): (usize, &Deed)| {
+        deed.by_attacker && deed.operation == "RemoveTargets" && !was_theirs(trace, at, "PutTargets")
+    };
+    let called_others = put && trace.deeds.iter().enumerate().any(off);
+    (!target_ids.is_empty())
+        .then_some((2, Action::RemoveRule(RemoveRule { region, rule_name, target_ids, put, event_ids, called_others })))
 }
 
 /// What they have done to a launch template: versions that they have added and nobody has deleted, and which version counts
@@ -221,6 +229,24 @@ fn is_off(trace: &Trace) -> bool {
     newest.map_or(trace.deeds.is_empty(), |deed| deed.by_attacker && off(deed))
 }
 
+/// What takes a snapshot or an image away from whom the attacker gave it to. Of one that they have made themselves too: it has
+/// the owner's data on it.
+pub(super) fn unshare(trace: &Trace) -> Option<(u8, Action)> {
+    let (region, id) = (trace.region.clone(), trace.id.clone());
+    let action = match trace.resource_type.as_str() {
+        "AWS::EC2::Snapshot" => {
+            let event_ids = calls(trace, "ModifySnapshotAttribute")?;
+            Action::UnshareSnapshot(UnshareSnapshot { region, snapshot_id: id, event_ids })
+        }
+        "AWS::EC2::Image" => {
+            let event_ids = calls(trace, "ModifyImageAttribute")?;
+            Action::UnshareImage(UnshareImage { region, image_id: id, event_ids })
+        }
+        _ => return None,
+    };
+    Some((1, action))
+}
+
 /// What takes back a change to what was there before. A trail or detector that the attacker has switched off tightens
 /// when it is on again, and comes first.
 pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
@@ -236,14 +262,7 @@ pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
         "AWS::GuardDuty::Detector" if is_off(trace) => {
             (0, Action::EnableDetector(EnableDetector { region, detector_id: trace.id.clone() }))
         }
-        "AWS::EC2::Snapshot" => {
-            let event_ids = opened("ModifySnapshotAttribute")?;
-            (1, Action::UnshareSnapshot(UnshareSnapshot { region, snapshot_id: trace.id.clone(), event_ids }))
-        }
-        "AWS::EC2::Image" => {
-            let event_ids = opened("ModifyImageAttribute")?;
-            (1, Action::UnshareImage(UnshareImage { region, image_id: trace.id.clone(), event_ids }))
-        }
+        "AWS::EC2::Snapshot" | "AWS::EC2::Image" => unshare(trace)?,
         // That of an alias or a version is for people.
         "AWS::Lambda::Function" if !bare_name(&trace.id).contains(':') => {
             let statement_ids = added(trace, "AddPermission", "RemovePermission");

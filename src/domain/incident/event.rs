@@ -462,12 +462,19 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// Whether it holds could not be found out.
+    /// Whether it holds could not be found out. AWS is read again.
     ExecutionUnknown {
         /// What.
         request: RequestId,
         /// Why.
         why: String,
+    },
+    /// It still could not: AWS was read again, and does not show the change.
+    LookedAgain {
+        /// For what.
+        request: RequestId,
+        /// What it shows, or why it could not be read.
+        shows: String,
     },
     /// Somebody tried something and was told no.
     AttemptRefused {

@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
+use super::doubt;
 use super::event::{Event, Lost};
 use super::hands::Hand;
 use super::inventory::Taken;
 use super::overruling::Overruled;
 use super::quiet::{self, Quiet};
+use super::remains::is_by_hand;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
 use super::{hunting, logs};
 use crate::domain::alert::{Alert, AlertSource};
-use crate::domain::approval::{Approval, Debt, Execution, Glass, Request, RequestState};
+use crate::domain::approval::{Approval, CallAnswer, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::hunt::Hunted;
 use crate::domain::id::{RequestId, UserId};
@@ -113,6 +115,10 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         incident.hunting = Some(so_far.clone());
         return;
     }
+    if let Event::LookedAgain { request, shows } = &record.event {
+        doubt::note_look(incident, *request, shows, at);
+        return;
+    }
     if let Event::InventoryTaken { found, .. } = &record.event {
         note_inventory(incident, found.as_deref(), at);
         return;
@@ -123,6 +129,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::AttemptRefused { .. }
         | Event::ContainmentChecked { .. }
         | Event::InventoryTaken { .. }
+        | Event::LookedAgain { .. }
         | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. } => {}
         Event::RulesChanged { policy_version } => incident.policy_version = Some(policy_version.clone()),
@@ -196,12 +203,17 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         Event::HandConfirmed { step, by, .. } => {
             if let Some(hand) = incident.hands.get_mut(step) {
                 hand.confirmed = Some((by.clone(), at));
-                put_in_place(incident, at);
+                // What is no containment leaves that as it was.
+                if !is_by_hand(step) {
+                    put_in_place(incident, at);
+                }
             }
         }
         Event::HandTakenBack { step, .. } => {
             incident.hands.remove(step);
-            incident.risk = None;
+            if !is_by_hand(step) {
+                incident.risk = None;
+            }
         }
         Event::ThingsLookedAt { by, things } => {
             incident.inventory.looked_at.extend(things.iter().map(|thing| (thing.clone(), by.clone())));
@@ -218,6 +230,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.inventory.again = true;
             incident.search = wanted(at);
             incident.reach_wanted_at = Some(at);
+            doubt::note_asked(incident, at);
         }
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
             incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
@@ -368,13 +381,15 @@ fn note_refusal(incident: &mut Incident, by: &UserId, at: DateTime<Utc>) {
 
 fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateTime<Utc>) {
     let Some(request) = incident.requests.get_mut(&id) else { return };
-    if !request.state.is_open() {
+    let settles = matches!((&request.state, event), (RequestState::Unknown { .. }, Event::Verified { .. }));
+    if !request.state.is_open() && !settles {
         // Terminal states are never left, whatever the log says later.
         return;
     }
-    let sent = match &request.state {
-        RequestState::Executing(execution) => execution.sent.clone(),
-        _ => Vec::new(),
+    let (sent, called_at) = match &request.state {
+        RequestState::Executing(execution) => (execution.sent.clone(), execution.started_at),
+        RequestState::Unknown { sent, doubt, .. } => (sent.clone(), doubt.called_at),
+        _ => (Vec::new(), at),
     };
     match event {
         Event::ApprovalGiven { by, person, execute_by, .. } => {
@@ -423,9 +438,16 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
                 execution.answer = Some(answer.clone());
             }
         }
-        Event::Verified { .. } => request.state = RequestState::Verified { at, sent },
-        Event::ExecutionFailed { why, .. } => request.state = RequestState::Failed { why: why.clone(), sent },
-        Event::ExecutionUnknown { why, .. } => request.state = RequestState::Unknown { why: why.clone(), sent },
+        Event::Verified { .. } => request.state = RequestState::Verified { at, called_at, sent },
+        Event::ExecutionFailed { why, .. } => {
+            let answer =
+                if let RequestState::Executing(execution) = &request.state { &execution.answer } else { &None };
+            let partly = matches!(answer, Some(CallAnswer::Partly { .. }));
+            request.state = RequestState::Failed { why: why.clone(), partly, sent };
+        }
+        Event::ExecutionUnknown { why, .. } => {
+            request.state = RequestState::Unknown { why: why.clone(), sent, doubt: doubt::begins(called_at, at) };
+        }
         _ => {}
     }
 }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::decide::Context;
+use super::doubt;
 use super::event::Event;
 use super::state::Incident;
 use super::together::members;
@@ -13,14 +14,17 @@ use crate::domain::observation::Observation;
 
 /// Longest wait for one call; each further one of the same plan gets a second more.
 const FIRST_CALL_TIME_MAX_S: i64 = 10;
+/// The same for a call that code goes out with, which is fetched before: up to 50 MB both ways.
+const CODE_TIME_MAX_S: i64 = 120;
 /// How long a process may be at one execution before others read back what it did, besides its calls. Longer than
 /// reading back can take, so that two never work on one request.
 const LEASE_BESIDES_CALLS: TimeDelta = TimeDelta::seconds(10);
 
 /// Longest wait for all calls of one plan.
-pub fn call_time_max(calls: usize) -> TimeDelta {
-    let further = i64::try_from(calls.saturating_sub(1)).unwrap_or(0).min(60);
-    TimeDelta::seconds(FIRST_CALL_TIME_MAX_S + further)
+pub fn call_time_max(calls: &[ApiCall]) -> TimeDelta {
+    let further = i64::try_from(calls.len().saturating_sub(1)).unwrap_or(0).min(60);
+    let has_code = calls.iter().any(|call| matches!(call, ApiCall::UpdateFunctionCode { .. }));
+    TimeDelta::seconds(if has_code { CODE_TIME_MAX_S } else { FIRST_CALL_TIME_MAX_S } + further)
 }
 
 pub(super) fn start(
@@ -45,7 +49,7 @@ pub(super) fn start(
         Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
         Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
         Freshness::AsApproved => {
-            let lease_until = cx.now + call_time_max(sent.len()) + LEASE_BESIDES_CALLS;
+            let lease_until = cx.now + call_time_max(&sent) + LEASE_BESIDES_CALLS;
             vec![Event::ExecutionStarted { request, replica, lease_until, sent }]
         }
     }
@@ -57,44 +61,76 @@ pub(super) fn answered(request: RequestId, answer: CallAnswer) -> Vec<Event> {
             let advice = advice(code).map(|advice| format!(" {advice}")).unwrap_or_default();
             Some(format!("AWS refused the call: {code}: {message}{advice}"))
         }
-        CallAnswer::Accepted | CallAnswer::Unclear { .. } => None,
+        CallAnswer::NotSent { message } => Some(format!("Nothing was sent: {message}. Ask again.")),
+        CallAnswer::Accepted | CallAnswer::Unclear { .. } | CallAnswer::Partly { .. } => None,
     };
     let mut events = vec![Event::CallAnswered { request, answer }];
     events.extend(why.map(|why| Event::ExecutionFailed { request, why }));
     events
 }
 
-pub(super) fn read_back(incident: &Incident, request: RequestId, now: &Observation, last: bool) -> Vec<Event> {
-    let Some(execution) = executing(incident, request) else { return Vec::new() };
+pub(super) fn read_back(
+    incident: &Incident,
+    request: RequestId,
+    now: &Observation,
+    last: bool,
+    cx: Context<'_>,
+) -> Vec<Event> {
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
+    let execution = match &found.state {
+        RequestState::Executing(execution) => execution,
+        RequestState::Unknown { .. } => return doubt::looked(incident, found, now, cx),
+        _ => return Vec::new(),
+    };
     if found.plan.action.holds(&found.plan.before, &execution.sent, now) {
         return vec![Event::Verified { request, no_op: false }];
     }
     if !last {
         return Vec::new();
     }
-    // Of several calls, some can have been made.
-    let left = found.plan.action.left(&found.plan.before, now);
-    let shows = match &left[..] {
-        [] => "AWS shows no change".to_owned(),
-        left => format!("AWS shows that these are left: {}", left.join(", ")),
-    };
-    // Accepted and not to be seen yet: IAM can take longer than was waited. Nobody knows.
+    let shows = shows(found, now);
     let event = match &execution.answer {
+        // Accepted and not to be seen yet: IAM can take longer than was waited. Nobody knows.
         Some(CallAnswer::Accepted) => Event::ExecutionUnknown {
             request,
             why: format!("AWS accepted the call, but reading back does not show it yet: {shows}."),
         },
-        Some(CallAnswer::Unclear { message }) => Event::ExecutionFailed {
+        Some(CallAnswer::Unclear { message }) => Event::ExecutionUnknown {
             request,
-            why: format!("The call ended in doubt ({message}), and {shows}. Nothing was repeated: ask again."),
+            why: format!("The call ended in doubt ({message}), and so far {shows}."),
         },
-        Some(CallAnswer::Refused { .. }) | None => Event::ExecutionFailed {
+        // It is known what was done: that much, and no more.
+        Some(CallAnswer::Partly { message }) => Event::ExecutionFailed {
             request,
-            why: format!("The call was interrupted and {shows}. Nothing was repeated: ask again."),
+            why: format!("Not all of it was done ({message}), and {shows}. Nothing was repeated: ask again."),
+        },
+        // These have ended it.
+        Some(CallAnswer::Refused { .. } | CallAnswer::NotSent { .. }) => return Vec::new(),
+        // Whoever was at it may have died before the call or after it, and it may be on its way yet.
+        None => Event::ExecutionUnknown {
+            request,
+            why: format!("Whoever made the call wrote no answer down, and so far {shows}."),
         },
     };
     vec![event]
+}
+
+/// What AWS shows of a change that does not hold. Of several calls, some can have been made.
+pub(super) fn shows(request: &Request, now: &Observation) -> String {
+    match &request.plan.action.left(&request.plan.before, now)[..] {
+        [] => "AWS shows no change".to_owned(),
+        left => format!("AWS shows that these are left: {}", left.join(", ")),
+    }
+}
+
+/// AWS could not be read after a call.
+pub(super) fn not_readable(incident: &Incident, request: RequestId, error: &str, cx: Context<'_>) -> Vec<Event> {
+    let why = format!("AWS could not be read back: {error}");
+    match incident.requests.get(&request).map(|found| &found.state) {
+        Some(RequestState::Executing(_)) => vec![Event::ExecutionUnknown { request, why }],
+        Some(RequestState::Unknown { .. }) => doubt::still_open(incident, request, why, cx),
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn passed(incident: &Incident, request: RequestId, cx: Context<'_>) -> Vec<Event> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::decide::Context;
 use super::event::Event;
 use super::freeze;
+use super::remains::is_by_hand;
 use super::state::Incident;
 use super::steps::{Offer, Step, steps};
 use crate::domain::approval::Digest;
@@ -74,6 +75,10 @@ fn about(step: &Step) -> Digest {
 
 /// Whether a call came from what a step is to close.
 fn is_through(incident: &Incident, step: &StepId, call: &Call) -> bool {
+    // It lets nobody in by itself: what the attacker does to it anew is other evidence.
+    if is_by_hand(step) {
+        return false;
+    }
     let own = incident.identification().and_then(|found| found.name.as_deref());
     match (step.as_str(), role_session(&call.principal)) {
         ("root", _) => call.principal.ends_with(":root"),

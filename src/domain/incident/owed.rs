@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::state::{Incident, Search};
-use super::{hunting, inventory, logs, watch};
+use super::{doubt, hunting, inventory, logs, watch};
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
 
@@ -37,7 +37,7 @@ pub enum Effect {
     Watch,
     /// Make the call of an approved request.
     Execute(RequestId),
-    /// Ask AWS how a started call ended.
+    /// Ask AWS how a started call ended, or look again whether it shows what nobody knows yet.
     ReadBack(RequestId),
     /// Note that a limit has passed.
     Clock(RequestId),
@@ -95,6 +95,10 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
                     None => execution.lease_until,
                 };
                 owed.push(Owed { due_at, effect: Effect::ReadBack(request.id) });
+            }
+            RequestState::Unknown { .. } => {
+                let look_at = doubt::look_at(incident, request);
+                owed.extend(look_at.map(|due_at| Owed { due_at, effect: Effect::ReadBack(request.id) }));
             }
             _ => {}
         }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::eradication::{by_hand, left};
+use super::eradication::left;
 use super::event::Event;
 use super::inventory::to_look_at;
+use super::remains;
 use super::state::Incident;
 use super::verdict::{Gate, gate};
 use crate::domain::hunt::{Swept, UNWATCHED};
@@ -105,7 +106,7 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         let names = named(left_out.into_iter());
         lacking.push(format!("nobody looks at {names}: enabled, and left out by `regions` in irp.toml"));
     }
-    let (left, hands, unexplained) = (left(incident, playbook), by_hand(incident), to_look_at(incident));
+    let (left, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident));
     for (count, what) in [
         (left.len(), "to remove or put back"),
         (hands.len(), "to do by hand"),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::hands::{self, Said};
 use super::state::Incident;
-use super::{assignment, doors, eradication, hunting, reached, scp};
+use super::{assignment, doors, eradication, hunting, reached, remains, scp};
 use crate::domain::action::{
-    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
-    RevokeRoleSessions, RevokeUserSessions,
+    Action, CUT_OFF_LEAD_S, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO,
+    RequireImdsV2, RevokeRoleSessions, RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -50,6 +50,8 @@ pub enum Offer {
         why: String,
         /// What to do instead.
         instead: String,
+        /// What to run for that, where a command does it.
+        commands: Vec<String>,
     },
 }
 
@@ -68,6 +70,7 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
         let removals = removals.collect();
         steps.extend(with_undo(incident, removals));
     }
+    steps.extend(remains::steps(incident));
     steps
 }
 
@@ -216,6 +219,7 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
                 instead: "For AWSReservedSSO_*: in IAM Identity Center disable the user, end their sessions and remove the \
                           account assignment. For a service-linked role: stop or isolate what the service acts for."
                     .into(),
+                commands: Vec::new(),
             },
         ));
     }
@@ -232,6 +236,7 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
                     "Whoever runs account {account}: IAM console, role {name}, Revoke sessions. And take this credential \
                      out of the role's trust policy."
                 ),
+                commands: Vec::new(),
             },
         ));
     }
@@ -278,7 +283,7 @@ pub fn action_for(incident: &Incident, playbook: &Playbook, step: &StepId) -> Re
     let step = steps(incident, playbook).into_iter().find(|s| s.id == *step).ok_or_else(gone)?;
     match step.offer {
         Offer::Action(action) => Ok(action),
-        Offer::Refused { why, instead } => Err(Refusal::NotApplicable(format!("{why} {instead}"))),
+        Offer::Refused { why, instead, .. } => Err(Refusal::NotApplicable(format!("{why} {instead}"))),
     }
 }
 
@@ -343,6 +348,11 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         let done = in_force(incident, &step.id)?;
         match (&done.state, &step.offer) {
             (_, Offer::Action(action)) if doors::is_opened_again(action, done) => None,
+            // What it denies ends at its cut-off, however late AWS has shown it.
+            (
+                RequestState::Verified { at, called_at, .. },
+                Offer::Action(Action::RevokeUserSessions(_) | Action::RevokeRoleSessions(_)),
+            ) => Some((*at).min(*called_at + TimeDelta::seconds(CUT_OFF_LEAD_S))),
             (RequestState::Verified { at, .. }, _) => Some(*at),
             _ => None,
         }
@@ -355,7 +365,9 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
     };
     let keys_off_at =
         last(&|action| matches!(action, Action::DeactivateAccessKey { .. } | Action::DeleteLoginProfile { .. }));
-    let users_off_at = last(&|action| matches!(action, Action::RevokeUserSessions { .. })).max(keys_off_at);
+    // From when a user's sessions take no more roles, AWS alone has shown: the call may have been long on its way.
+    let of_users = |step: &&&Step| matches!(step.offer, Offer::Action(Action::RevokeUserSessions(_)));
+    let users_off_at = steps.iter().filter(of_users).filter_map(|step| shown_at(incident, step)).max().max(keys_off_at);
     let own_keys_off_at = |name: &str| {
         last(&|action| match action {
             Action::DeactivateAccessKey(of) => of.user_name == name,
@@ -438,6 +450,14 @@ fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> 
 }
 
 /// Since when AWS has shown a key Inactive, whoever switched it off.
+/// When AWS has shown that a step is in force.
+fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
+    match in_force(incident, &step.id)?.state {
+        RequestState::Verified { at, .. } => Some(at),
+        _ => None,
+    }
+}
+
 fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match &step.offer {
         Offer::Action(Action::DeactivateAccessKey(deactivate)) => {
@@ -453,6 +473,10 @@ pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
 }
 
 fn is_contained(incident: &Incident, containment: &[Step]) -> bool {
+    // What a search has shown half-way was new: through which instances it goes on is read at its end.
+    if incident.hunted.as_ref().is_some_and(|(found, _)| found.is_half_way()) {
+        return false;
+    }
     let Some(found) = incident.identification().filter(|found| found.kind != PrincipalKind::Unknown) else {
         return false;
     };
@@ -494,6 +518,6 @@ fn refusal_for(kind: PrincipalKind) -> Option<Step> {
         id: id.parse().ok()?,
         title: title.into(),
         why: why.into(),
-        offer: Offer::Refused { why: why.into(), instead: instead.into() },
+        offer: Offer::Refused { why: why.into(), instead: instead.into(), commands: Vec::new() },
     })
 }

@@ -14,6 +14,7 @@ mod inventory;
 mod logs;
 mod once;
 mod quiet;
+mod remains;
 mod scaling;
 mod together;
 mod watch;

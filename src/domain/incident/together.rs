@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use super::decide::Context;
-use super::eradication::left;
+use super::eradication::{left, removals};
 use super::event::Event;
+use super::identity;
 use super::state::Incident;
 use super::steps::{Offer, Step, contained, is_undo, missing};
 use crate::domain::action::Action;
@@ -14,7 +15,7 @@ use crate::domain::approval::{Asked, Digest, Plan, Request, RequestState, shared
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::observation::Observation;
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::Actor;
+use crate::domain::policy::{ActionClass, Actor};
 use crate::domain::recusal::recused;
 use crate::domain::refusal::Refusal;
 
@@ -79,6 +80,8 @@ pub(super) fn ask(
     let people = cx.policy.approvers_besides(&actor.person);
     let people: Vec<_> = people.into_iter().filter(|person| !recused.contains_key(person)).collect();
     let (mut plans, mut first_no) = (Vec::new(), None);
+    let removes = parts.iter().any(|(_, action, _)| action.class() == ActionClass::Eradicate);
+    let removals = if removes { removals(incident) } else { Vec::new() };
     for (i, (step, action, before)) in parts.into_iter().enumerate() {
         // Two parts never have the same nonce, and so never the same digest.
         let nonce = format!("{nonce}{i:02x}");
@@ -90,7 +93,8 @@ pub(super) fn ask(
             nonce: &nonce,
             now: cx.now,
         };
-        match Plan::make(action, before, &asked, cx.policy) {
+        let planned = identity::check(&removals, &action, &before);
+        match planned.and_then(|()| Plan::make(action, before, &asked, cx.policy)) {
             Ok(plan) => plans.push(plan),
             Err(no) => drop(first_no.get_or_insert(no)),
         }

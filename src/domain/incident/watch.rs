@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::doubt::{shows_undone, undoing_in_doubt};
 use super::event::{Event, Lost};
 use super::state::{Incident, Watch};
 use super::steps::in_force;
@@ -69,14 +70,20 @@ pub(super) fn check(
     looked: &[Looked<RequestId>],
     keys: Option<&Result<Observation, String>>,
 ) -> Vec<Event> {
-    let (mut held, mut lost, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut lost, mut unread, mut undone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (id, now) in looked {
         let Some(request) = watched(incident).find(|request| request.id == *id) else { continue };
         let RequestState::Verified { sent, .. } = &request.state else { continue };
         match now {
             Ok(now) => match request.plan.action.still_holds(&request.plan.before, sent, now) {
                 Ok(()) => held.push(*id),
-                Err(why) => lost.push(Lost { request: *id, why }),
+                // Taken away by the bot itself, by a call whose outcome was not known.
+                Err(why) => match undoing_in_doubt(incident, *id).filter(|undo| shows_undone(undo, now)) {
+                    // Whoever makes the call has yet to write down how AWS has answered.
+                    Some(Request { state: RequestState::Executing(_), .. }) => {}
+                    Some(undo) => undone.push(Event::Verified { request: undo.id, no_op: false }),
+                    None => lost.push(Lost { request: *id, why }),
+                },
             },
             Err(why) => unread.push(format!("{id}: {why}")),
         }
@@ -87,7 +94,7 @@ pub(super) fn check(
     };
     let keys_unread = keys.and_then(|keys| keys.as_ref().err().cloned());
     if held.is_empty() && lost.is_empty() && new_keys.is_empty() && unread.is_empty() && keys_unread.is_none() {
-        return Vec::new();
+        return undone;
     }
     let mut events = vec![Event::ContainmentChecked { held, lost, new_keys, unread, keys_unread: keys_unread.clone() }];
     // Said once, until it can be read again.
@@ -100,5 +107,6 @@ pub(super) fn check(
     if !unread.is_empty() || keys.is_some() {
         events.push(Event::ContainmentUnread { unread, keys });
     }
+    events.extend(undone);
     events
 }

@@ -18,6 +18,9 @@ fn trace(resource_type: &str, id: &str, region: &str, made_by_attacker: bool) ->
         made_by_attacker,
         evidence: vec!["e-1".into()],
         deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
     }
 }
 

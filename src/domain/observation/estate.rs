@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{KeptUpBy, ScaledBy, SpotRequest};
+use super::{Earlier, KeptUpBy, ScaledBy, SpotRequest};
 
 /// An instance that has not ended. One that is shutting down counts as gone: nothing can run in it any more.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Instance {
     pub profile: Option<String>,
     /// Whether AWS refuses to terminate it until that is switched off.
     pub protected: bool,
-    /// Its user data, as AWS gives it: base64.
+    /// SHA-256 of its user data: what stands in that can be a secret of the owner's.
     pub user_data: Option<String>,
     /// Security groups.
     pub groups: Vec<String>,
@@ -138,6 +138,9 @@ pub struct PublishedCode {
     pub version: String,
     /// SHA-256 of its code, in base64 as AWS gives it.
     pub code_sha256: String,
+    /// How long its code is, packed; not known of what was looked at by an earlier version of the bot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// When what was published was changed last, as AWS gives it.
     pub changed_at: String,
 }
@@ -246,6 +249,9 @@ pub struct EventRule {
     pub definition: Option<RuleDefinition>,
     /// What it calls: ARNs, by the targets' ids.
     pub targets: BTreeMap<String, String>,
+    /// What there was under its name before somebody's calls, with what they were given; absent where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Earlier>,
 }
 
 /// When a rule calls its targets.

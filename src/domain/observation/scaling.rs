@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// An Auto Scaling group.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -168,7 +169,14 @@ pub struct LaunchTemplate {
     /// The version that counts where none is named.
     pub default_version: i64,
     /// What each version starts, by its number.
+    #[serde(deserialize_with = "by_number")]
     pub versions: BTreeMap<i64, Launch>,
+}
+
+/// JSON has no numbers as names, and what is read by its tag first takes names for text only.
+fn by_number<'de, D: Deserializer<'de>>(stored: D) -> Result<BTreeMap<i64, Launch>, D::Error> {
+    let named = BTreeMap::<String, Launch>::deserialize(stored)?;
+    named.into_iter().map(|(name, launch)| Ok((name.parse().map_err(D::Error::custom)?, launch))).collect()
 }
 
 /// A launch template that somebody has changed.
@@ -213,8 +221,33 @@ pub struct Launch {
     pub key_name: Option<String>,
     /// Name or ARN of the instance profile.
     pub profile: Option<String>,
-    /// The user data, as AWS gives it: base64.
+    /// SHA-256 of the user data: what stands in that can be a secret of the owner's.
     pub user_data: Option<String>,
     /// Security groups.
     pub groups: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::observation::Observation;
+
+    #[test]
+    fn what_is_read_by_its_tag_has_its_versions_again() {
+        let launch = Launch { image_id: Some("ami-1".into()), ..Launch::default() };
+        let text = || "t".to_owned();
+        let template = LaunchTemplate {
+            id: text(),
+            arn: text(),
+            name: text(),
+            created_at: text(),
+            created_by: text(),
+            default_version: 12,
+            versions: [(2, Launch::default()), (12, launch)].into(),
+        };
+        let observed = Observation::LaunchTemplate(template);
+        let stored = serde_json::to_string(&observed).unwrap();
+        assert_eq!(serde_json::from_str::<Observation>(&stored).unwrap(), observed);
+        assert!(serde_json::from_str::<Observation>(&stored.replace("\"12\":", "\"twelve\":")).is_err());
+    }
 }

@@ -120,6 +120,23 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
     Some(text)
 }
 
+/// The unique id that AWS has given to what a call has made: of two things that bear the same name one after the other, it
+/// says which. None where AWS gives none besides the name.
+pub fn unique_id(record: &Record<'_>, response: &Value) -> Option<String> {
+    let path = match (record.source(), record.name()) {
+        ("iam", "CreateUser") => "user.userId",
+        ("iam", "CreateRole") => "role.roleId",
+        ("iam", "CreateGroup") => "group.groupId",
+        ("iam", "CreatePolicy") => "policy.policyId",
+        ("iam", "CreateInstanceProfile") => "instanceProfile.instanceProfileId",
+        ("ec2", "CreateKeyPair" | "ImportKeyPair") => "keyPairId",
+        _ => return None,
+    };
+    let mut id = at(response, path).into_iter().next()?;
+    cut(&mut id, TEXT_BYTES_MAX);
+    Some(id)
+}
+
 /// A number or text at a path.
 fn word(tree: &Value, path: &str) -> Option<String> {
     match path.split('.').try_fold(tree, member)? {

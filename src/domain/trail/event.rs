@@ -100,6 +100,8 @@ pub struct Event {
     pub touches: Box<[Touch]>,
     /// What it has put there or taken off; absent where that is nothing that can be taken back.
     pub deed: Option<Box<str>>,
+    /// The unique id of what it has made.
+    pub unique_id: Option<Box<str>>,
 }
 
 /// A record's tokens and what it does, worked out once and used both for following and for keeping it.
@@ -115,6 +117,8 @@ pub struct Traits {
     pub touches: Vec<Touch>,
     /// What it puts there or takes off.
     pub deed: Option<Box<str>>,
+    /// The unique id of what it makes.
+    pub unique_id: Option<Box<str>>,
 }
 
 impl Traits {
@@ -139,6 +143,7 @@ impl Traits {
             }
             traits.touches = touches(record, changing, &request, &response);
             traits.deed = deed::what(record, &request, &response).map(Into::into);
+            traits.unique_id = deed::unique_id(record, &response).map(Into::into);
         }
         traits
     }
@@ -202,6 +207,7 @@ impl Event {
             grants: traits.grants.into(),
             touches: traits.touches.into(),
             deed: traits.deed,
+            unique_id: traits.unique_id,
         }
     }
 

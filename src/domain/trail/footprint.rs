@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::attribution::Who;
@@ -20,6 +21,22 @@ const EVIDENCE_MAX: usize = 100;
 const DEEDS_MAX: usize = 300;
 /// Kinds whose names are the whole account's, through whatever Region a call went; all others are of one Region each.
 const EVERYWHERE: [&str; 2] = ["AWS::IAM::", "AWS::S3::"];
+
+/// Whether a thing of this type is of no one Region.
+pub fn is_everywhere(resource_type: &str) -> bool {
+    EVERYWHERE.iter().any(|kinds| resource_type.starts_with(kinds))
+}
+
+/// What the call that made a thing says of it: a name alone can be another's by now.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its unique id, where AWS gives one besides the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_id: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<DateTime<Utc>>,
+}
 
 /// How a resource stands.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -59,6 +76,12 @@ pub struct Resource {
     /// What was put there or taken off since the attacker first touched it, in order of time.
     #[serde(skip)]
     pub deeds: Vec<Deed>,
+    /// How the attacker has made it.
+    #[serde(skip)]
+    pub made: Option<Made>,
+    /// The attacker's newest call that has made, changed or deleted it, by its event.
+    #[serde(skip)]
+    pub newest: Option<String>,
 }
 
 /// Works out the footprint. Events are in order of time.
@@ -69,9 +92,8 @@ pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
     for (at, event) in events.iter().enumerate().filter(|(_, event)| worked(event)) {
         let who = lineage.verdicts[at].who;
         for touch in &event.touches {
-            let everywhere = EVERYWHERE.iter().any(|kinds| touch.kind.starts_with(kinds));
             let token = Token::resource(&touch.kind, &event.account, &touch.id);
-            let named = (token, (!everywhere).then_some(&event.region));
+            let named = (token, (!is_everywhere(&touch.kind)).then_some(&event.region));
             let known = places.get(&named).copied();
             // What others do counts only for what the attacker had touched before.
             if !who.is_attacker() && (known.is_none() || touch.effect == Effect::Read) {
@@ -91,6 +113,8 @@ pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
                     evidence: Vec::new(),
                     evidence_cut: false,
                     deeds: Vec::new(),
+                    made: None,
+                    newest: None,
                 });
                 resources.len() - 1
             });
@@ -117,6 +141,10 @@ impl Resource {
                 }
                 self.state = State::Present;
                 self.made_by_attacker |= who.is_attacker();
+                if who.is_attacker() {
+                    let unique_id = event.unique_id.as_deref().map(str::to_owned);
+                    self.made = Some(Made { unique_id, at: event.at });
+                }
             }
             Effect::Deleted => self.state = State::Deleted,
             Effect::Changed if !self.made_by_attacker && self.state != State::Deleted => self.state = State::Modified,
@@ -124,6 +152,9 @@ impl Resource {
         }
         if who.is_attacker() {
             self.effect = self.effect.max(effect);
+            if effect != Effect::Read {
+                self.newest = Some(event.id.to_string());
+            }
         }
         if let Some(what) = event.deed.as_deref().filter(|_| effect != Effect::Read) {
             self.note(Deed {

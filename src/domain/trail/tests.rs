@@ -11,6 +11,7 @@ use super::record::Record;
 
 mod edges;
 mod evasion;
+mod making;
 mod named;
 
 const ACCOUNT: &str = "111122223333";

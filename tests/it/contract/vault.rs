@@ -132,7 +132,7 @@ fn files() -> Files {
 }
 
 async fn store(vault: &dyn Vault, name: &str, files: &Files) -> Result<String, VaultError> {
-    vault.store(name, Pack { files, manifest: (MANIFEST, b"the list") }).await
+    vault.store(name, Pack { files: files.clone(), manifest: (MANIFEST, b"the list") }).await
 }
 
 /// As it has to lie there.

@@ -30,7 +30,9 @@ async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) {
     case.w.slack.set_rate_limits(false);
     let replaced = async {
         case.until_met(1).await;
-        case.replace(first).await
+        let second = case.replace(first).await;
+        case.only_waits();
+        second
     };
     let (_second, ()) = tokio::join!(replaced, case.w.insist(KEY));
     let w = &case.w;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use irp::domain::incident::event::Event;
 use irp_sandbox::aws::KeyStatus;
 use irp_sandbox::slack::Delivery;
 
@@ -9,7 +10,7 @@ use super::points::POINTS;
 use crate::cases::{Case, Cases};
 use crate::program::Program;
 use crate::redis_proxy::{Loss, RedisProxy};
-use crate::world::{ANA, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
 
 const KEY: &str = "· Deactivate access key";
 /// What the bot reads before and after a call.
@@ -57,6 +58,7 @@ async fn one_dies(mut case: Case, what: &'static str, written_with: &'static str
         proxy.forget();
     }
     drop(dead);
+    case.only_waits();
     survivor.take_deliveries(&mut case.w);
     let (w, died, reads) = (&case.w, Instant::now(), case.w.account.count(READ));
     if what == "the alert is kept" {
@@ -72,6 +74,58 @@ async fn one_dies(mut case: Case, what: &'static str, written_with: &'static str
     assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Inactive));
     w.nothing_is_owed().await;
     w.nothing_stands_twice();
+}
+
+/// Ten people, whom the workspace knows, and what is on their lists: some may decide, some may not.
+const CROWD: [&str; 10] =
+    [ANA, BEN, CHRIS, DANA, KIM, "U0GUEST001", "U0CROWD001", "U0CROWD002", "U0CROWD003", "U0CROWD004"];
+const CLICKS: usize = 1_000;
+/// Longest wait for all answers.
+const CROWD_TIME_MAX: Duration = Duration::from_secs(90);
+
+async fn all_at_once(mut case: Case) {
+    for (user, name) in CROWD[6..].iter().zip(["lea", "mia", "noa", "ole"]) {
+        case.w.slack.join(user, name);
+    }
+    case.rules(&ORGANISATION.replace("\"U0KEYOWNR1\"]", "\"U0KEYOWNR1\", \"U0CROWD001\", \"U0CROWD002\"]"));
+    let other_proxy = RedisProxy::start(case.store()).await;
+    let one = case.program().await;
+    let other = case.another_program(&other_proxy).await;
+    case.w.slack.set_rate_limits(false);
+    case.w.incident().await;
+    case.w.click(ANA, KEY, "irp.request").await;
+    case.w.until_card(KEY, "waiting for approval").await;
+    let w = &case.w;
+    let approve = w.value(KEY, "irp.approve");
+    let told = || CROWD.iter().map(|person| w.told(person).len()).sum::<usize>();
+    let before = told();
+    let to = [one.url(), other.url()];
+    let clicks = (0..CLICKS).map(|n| w.forged_at(&to[n % 2], CROWD[n / 2 % CROWD.len()], "irp.approve", &approve));
+    futures_util::future::join_all(clicks).await;
+    // To look at all that ten people see takes time away from the programs.
+    let (clicked, mut answered) = (Instant::now(), 0);
+    while answered < CLICKS {
+        assert!(clicked.elapsed() < CROWD_TIME_MAX, "{answered} clicks are answered, and no more");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        answered = told() - before;
+    }
+    w.until_card(KEY, "carried out and verified").await;
+    w.nothing_is_owed().await;
+    assert_eq!(told(), before + CLICKS, "each once");
+    for person in CROWD {
+        assert!(w.told(person).len() >= CLICKS / CROWD.len(), "{person}");
+    }
+    assert_eq!(w.account.count("UpdateAccessKey"), 1, "calls that reached AWS");
+    assert_eq!(w.happened(|event| matches!(event, Event::ExecutionStarted { .. })).await, 1);
+    assert_eq!(w.happened(|event| matches!(event, Event::ApprovalGiven { .. })).await, 1);
+    w.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_clicks_by_ten_people_on_two_programs_make_one_call_and_each_is_answered() {
+    let mut cases = Cases::start().await;
+    cases.add("a thousand clicks".to_owned(), all_at_once);
+    cases.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

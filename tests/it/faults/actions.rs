@@ -14,6 +14,7 @@ use crate::world::{ANA, BEN, CHRIS, ORGANISATION, World};
 const LIMIT: Duration = Duration::from_secs(90);
 const USER_POLICY: (&str, &str) = ("deploy-bot", "AWSRevokeOlderSessions");
 const REGION: &str = "us-east-1";
+pub(super) const NOT_KNOWN: &str = "its outcome is not known";
 const ROLE_POLICY: (&str, &str) = ("app-deploy", "AWSRevokeOlderSessions");
 
 /// A change, or the undoing of one.
@@ -262,9 +263,9 @@ impl Change {
         self.ends(w, "carried out and verified", true).await;
     }
 
-    /// It failed, nothing has changed, and it can be asked for again.
-    async fn ends_badly(self, w: &World) {
-        self.ends(w, "it failed", false).await;
+    /// It failed, or nobody knows; nothing has changed, and it can be asked for again.
+    async fn ends_badly(self, w: &World, says: &str) {
+        self.ends(w, says, false).await;
         w.until("it can be asked for again", |w| self.is_offered_again(w)).await;
     }
 
@@ -344,16 +345,18 @@ async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
         Fault::Refused => {
             w.account.fail_next(change.call(), AwsFault::AccessDenied);
             change.approve(w).await;
-            change.ends_badly(w).await;
+            change.ends_badly(w, "it failed").await;
         }
         Fault::LostAndNotDone => {
             w.account.fail_next(change.call(), AwsFault::HangBefore);
             change.approve(w).await;
-            change.ends_badly(w).await;
+            case.only_waits();
+            change.ends_badly(w, NOT_KNOWN).await;
         }
         Fault::LostAndDone => {
             w.account.fail_next(change.call(), AwsFault::HangAfter);
             change.approve(w).await;
+            case.only_waits();
             change.ends_well(w).await;
         }
         Fault::Repeated => change.is_repeated(w).await,
@@ -364,6 +367,7 @@ async fn goes_wrong(mut case: Case, change: Change, fault: Fault) {
             drop(program);
             assert_eq!(case.w.account.count(change.call()), change.times(), "the call was made");
             let _second = case.program().await;
+            case.only_waits();
             change.ends_well(&case.w).await;
             case.w.nothing_is_left().await;
             return;
@@ -388,7 +392,11 @@ async fn goes_wrong_in_part(mut case: Case, part: (Change, &'static str, bool, O
     }
     w.account.fail_next(call, fault);
     change.approve(w).await;
-    let says = if stands { "carried out and verified" } else { "it failed" };
+    let says = match fault {
+        _ if stands => "carried out and verified",
+        AwsFault::AccessDenied => "it failed",
+        _ => NOT_KNOWN,
+    };
     w.until_within(LIMIT, &format!("{change:?} without {call}: {says}"), |w| w.says(change.card(), says)).await;
     assert_eq!(w.account.count(call), 1, "{call}");
     assert_eq!(change.holds(w), stands, "{call}");

@@ -7,6 +7,8 @@ use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
+use super::actions::NOT_KNOWN;
+use super::table::{asked_for_many_times, undone_many_times};
 use crate::entrances::{opened, put};
 use crate::estate::{Hands, THIEF, changed, made};
 use crate::fleets::{HOME, changed_template};
@@ -262,17 +264,22 @@ async fn goes_wrong(change: Change, fault: Fault) {
     w.account.fail_next(call, fault);
     approved(&w, card).await;
     let done = matches!(fault, Fault::DropAfter);
-    let says = if done { "carried out and verified" } else { "it failed" };
+    let says = match fault {
+        _ if done => "carried out and verified",
+        Fault::AccessDenied => "it failed",
+        _ => NOT_KNOWN,
+    };
     w.until_within(LIMIT, &format!("{change:?}, {fault:?}: {says}"), |w| w.says(card, says)).await;
     assert_eq!(w.account.count(call), before + 1, "{change:?}, {fault:?}: calls of {call}");
     assert_eq!(change.is_done(&w, &trace), done, "{change:?}, {fault:?}: in AWS");
     if !done {
-        // What has gone wrong is asked for again, over what is left, and finished.
+        // What has gone wrong is asked for again, over what is left, and finished: once, whoever presses what.
         w.until_within(LIMIT, "it can be asked for again", |w| w.offers(card, "irp.request")).await;
-        approved(&w, card).await;
-        let finished = format!("{change:?}, {fault:?}: finished");
-        w.until_within(LIMIT, &finished, |w| w.says(card, "carried out and verified")).await;
+        asked_for_many_times(&w, (card, call)).await;
         assert!(change.is_done(&w, &trace), "{change:?}, {fault:?}: in AWS at last");
+        if matches!(fault, Fault::AccessDenied) {
+            undone_many_times(&w, card).await;
+        }
     }
     w.end().await;
 }

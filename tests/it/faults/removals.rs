@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use aws_sdk_iam::Client;
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
+use super::actions::NOT_KNOWN;
+use super::table::{asked_for_many_times, undone_many_times};
 use crate::eradication::{changed, made};
 use crate::world::{ANA, CHRIS, World};
 
@@ -48,7 +51,7 @@ pub(super) const REMOVALS: [Removal; 10] = [
 
 impl Removal {
     /// The attacker makes it; what the search says of it.
-    async fn is_made(self, iam: &Client) -> Trace {
+    async fn is_made(self, w: &World, iam: &Client) -> Trace {
         match self {
             Self::User => {
                 iam.create_user().user_name("m").send().await.unwrap();
@@ -90,9 +93,14 @@ impl Removal {
                 changed("User", "deploy-bot", "AttachUserPolicy", ADMIN, "e")
             }
             Self::InlinePolicy => {
-                let put = iam.put_role_policy().role_name("app-deploy").policy_name("door").policy_document(ALLOW);
-                put.send().await.unwrap();
-                changed("Role", "app-deploy", "PutRolePolicy", "door", "e")
+                let put = || iam.put_role_policy().role_name("app-deploy").policy_name("door").policy_document(ALLOW);
+                // The event history shows that there was none.
+                put().send().await.unwrap();
+                iam.delete_role_policy().role_name("app-deploy").policy_name("door").send().await.unwrap();
+                w.clock.advance(TimeDelta::seconds(1));
+                put().send().await.unwrap();
+                w.clock.advance(TimeDelta::minutes(6));
+                changed("Role", "app-deploy", "PutRolePolicy", "door", &w.trail_of("PutRolePolicy").await[0])
             }
             Self::Membership => {
                 iam.create_group().group_name("admins").send().await.unwrap();
@@ -106,7 +114,7 @@ impl Removal {
     pub(super) async fn is_ready(self, w: &World) -> Client {
         w.slack.set_rate_limits(false);
         let iam = w.attacker();
-        let trace = self.is_made(&iam).await;
+        let trace = self.is_made(w, &iam).await;
         w.incident().await;
         w.hunted(vec![trace]).await;
         w.contained().await;
@@ -126,7 +134,7 @@ impl Removal {
             Self::Policy => ("· Delete policy p", "DeletePolicy"),
             Self::PolicyVersion => ("· Put policy p back", "DeletePolicyVersion"),
             Self::Attachment => ("· Detach policy", "DetachUserPolicy"),
-            Self::InlinePolicy => ("· Delete inline policy door", "DeleteRolePolicy"),
+            Self::InlinePolicy => ("· Take back inline policy door", "DeleteRolePolicy"),
             Self::Membership => ("· Take user deploy-bot out", "RemoveUserFromGroup"),
         }
     }
@@ -163,21 +171,22 @@ async fn goes_wrong(removal: Removal, fault: Fault) {
     w.until_card(card, "waiting for approval").await;
     w.click(CHRIS, card, "irp.approve").await;
     let done = matches!(fault, Fault::DropAfter);
-    let says = if done { "carried out and verified" } else { "it failed" };
+    let says = match fault {
+        _ if done => "carried out and verified",
+        Fault::AccessDenied => "it failed",
+        _ => NOT_KNOWN,
+    };
     w.until_within(LIMIT, &format!("{removal:?}, {fault:?}: {says}"), |w| w.says(card, says)).await;
     assert_eq!(w.account.count(call), before + 1, "{removal:?}, {fault:?}: calls of {call}");
     assert_eq!(removal.is_gone(&w, &iam).await, done, "{removal:?}, {fault:?}: in AWS");
     if !done {
-        // What has gone wrong is asked for again, over what is left, and finished.
+        // What has gone wrong is asked for again, over what is left, and finished: once, whoever presses what.
         w.until_within(LIMIT, "it can be asked for again", |w| w.offers(card, "irp.request")).await;
-        w.click(ANA, card, "irp.request").await;
-        w.until_card(card, "waiting for approval").await;
-        w.click(CHRIS, card, "irp.approve").await;
-        w.until_within(LIMIT, &format!("{removal:?}, {fault:?}: finished"), |w| {
-            w.says(card, "carried out and verified")
-        })
-        .await;
+        asked_for_many_times(&w, (card, call)).await;
         assert!(removal.is_gone(&w, &iam).await, "{removal:?}, {fault:?}: in AWS at last");
+        if matches!(fault, Fault::AccessDenied) {
+            undone_many_times(&w, card).await;
+        }
     }
     w.end().await;
 }

@@ -42,6 +42,14 @@ const NAMELESS: [(&str, &str, &str); 4] = [
 /// Its permission is for no resource at all.
 const OF_NOTHING: &str = "organizations:CreatePolicy";
 
+/// A managed policy that nobody has approved anything of.
+const OTHER_POLICY: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
+
+/// Whether a call attaches or detaches a managed policy of IAM.
+fn is_about_a_policy(action: &str) -> bool {
+    ["iam:Attach", "iam:Detach"].iter().any(|verb| action.starts_with(verb))
+}
+
 /// One session that has changed something.
 struct Sent {
     what: String,
@@ -70,6 +78,10 @@ impl Sent {
         for action in actions {
             for arn in arns.iter().chain(&beside) {
                 let is_needed = self.needed.contains(&((*action).to_owned(), arn.clone()));
+                // Of another policy than the one that was approved it may do nothing either.
+                if self.session.allows_with_policy(action, arn, OTHER_POLICY) && is_about_a_policy(action) {
+                    return Some(format!("{} ({}): {action} of another policy", self.what, self.session.name));
+                }
                 if !is_needed && self.session.allows(action, arn) && !self.is_nameless(action, arn) {
                     return Some(format!("{} ({}): {action} on {arn}", self.what, self.session.name));
                 }

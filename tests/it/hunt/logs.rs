@@ -119,6 +119,19 @@ async fn data_that_only_the_logs_show_is_found_at_a_cost_that_was_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn logs_whose_bucket_is_in_another_region_are_sized_too() {
+    let w = World::start_with_rules(&rules()).await;
+    w.account.put_bucket("trail-logs-111122223333", "eu-west-1", false);
+    attacker_copies(&w).await;
+    w.incident().await;
+    w.until_card(LOGS, "logs: not searched").await;
+    sized(&w).await;
+    let card = blocks(&w, LOGS);
+    assert!(card.contains("It would read") && !card.contains("not known"), "{card}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_table_the_card_says_what_is_not_known_and_nobody_can_ask() {
     let w = World::start().await;
     attacker_copies(&w).await;

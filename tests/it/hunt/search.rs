@@ -29,7 +29,7 @@ use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
 use irp::ports::{
     ChatError, Clock, Cloud, CloudError, Directory, EventHistory, IncidentLog, LogArchive, Look, Of, Page, PageRead,
-    Searched, Stocktaking, TrailStore,
+    Searched, Stocktaking, Term, TrailStore,
 };
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
@@ -232,7 +232,7 @@ impl Cloud for Scripted {
     async fn observe(&self, _: &AccountId, _: &Probe) -> Result<Observation, CloudError> {
         Ok(Observation::OwnerMissing)
     }
-    async fn apply(&self, _: &Warrant) -> CallAnswer {
+    async fn apply(&self, _: &Warrant, _: &Term<'_>) -> CallAnswer {
         unreachable!("nothing is approved here")
     }
 }
@@ -359,13 +359,11 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
     let lookups: Vec<_> = w.account.calls().into_iter().filter(|call| call.operation == "LookupEvents").collect();
     assert!(lookups.iter().all(|call| call.outcome == irp_sandbox::aws::Outcome::Ok), "one was too fast");
     // Each Region for itself, from its first lookup to its last while the stolen key is asked about.
-    let first_round = |call: &&irp_sandbox::aws::CallRecord| {
-        let asked = &call.params["LookupAttributes"];
-        asked.contains(&stolen.access_key_id)
-    };
     for region in REGIONS {
         let of_region: Vec<_> = lookups.iter().filter(|call| call.region == region).collect();
-        let pages: Vec<_> = of_region.iter().copied().filter(first_round).collect();
+        let first_round =
+            of_region.iter().filter(|call| call.params["LookupAttributes"].contains(&stolen.access_key_id));
+        let pages: Vec<_> = first_round.collect();
         assert!(pages.len() >= 12, "{region}: {}", pages.len());
         let (from, until) = (pages[0].at, pages[pages.len() - 1].at);
         let meanwhile = of_region.iter().filter(|call| (from..=until).contains(&call.at)).count();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use irp::domain::approval::{Digest, Plan, Warrant};
+use irp::domain::approval::{CallAnswer, Digest, Plan, Warrant};
 use irp::domain::id::{IncidentId, RequestId, UserId};
 use irp::domain::incident::event::Event;
 use irp::domain::incident::evolve::{evolve, fold};
@@ -67,6 +67,7 @@ struct Held {
     /// Somebody behind it has said that they were not behind something.
     disputed: bool,
     sent_to_aws: u32,
+    answer: Option<CallAnswer>,
 }
 
 /// One person has let it run alone.
@@ -208,24 +209,6 @@ impl Audit {
         }
         self.note(name(&record.event));
         self.count(&record.event);
-    }
-
-    /// Nothing is left that should have been done long ago.
-    pub(super) fn at_rest(&mut self) {
-        let mut left = Vec::new();
-        for case in self.cases.values() {
-            for (id, held) in &case.requests {
-                if !matches!(held.phase, Phase::Ended(_)) {
-                    left.push(format!("{id} is forgotten: {:?}", held.phase));
-                }
-                if let Phase::Ended(how) = held.phase {
-                    *self.seen.entry(how).or_default() += 1;
-                }
-            }
-        }
-        if let Some(why) = left.into_iter().next() {
-            self.fail(why);
-        }
     }
 }
 
@@ -414,6 +397,7 @@ impl Case {
             lost: false,
             disputed: false,
             sent_to_aws: 0,
+            answer: None,
         };
         self.requests.insert(request, held);
         Ok(())
@@ -432,8 +416,13 @@ impl Case {
     }
 
     fn move_request(&self, scene: &Scene<'_>, held: &mut Held, id: RequestId) -> Result<(), String> {
-        if let Phase::Ended(how) = held.phase {
-            return Err(format!("a final state was left: it was {how}"));
+        let in_doubt = held.phase == Phase::Ended("not known");
+        let settles = matches!(scene.record.event, Event::Verified { no_op: false, .. } | Event::LookedAgain { .. });
+        match held.phase {
+            Phase::Ended(how) if !(in_doubt && settles) => {
+                return Err(format!("a final state was left: it was {how}"));
+            }
+            _ => {}
         }
         let started = matches!(held.phase, Phase::Started { .. });
         let at = scene.record.at;
@@ -485,23 +474,31 @@ impl Case {
                 held.sent.clone_from(sent);
                 held.phase = Phase::Started { by: scene.by, sent: sent.clone() };
             }
-            Event::CallAnswered { .. } => must(started, "an answer to what was not started")?,
+            Event::CallAnswered { answer, .. } => {
+                must(started && held.answer.is_none(), "an answer to what was not started")?;
+                held.answer = Some(answer.clone());
+            }
             Event::Verified { no_op: true, .. } => {
                 self.stands(scene, held)?;
                 held.shows(scene, &held.plan.work.calls)?;
                 held.phase = Phase::Ended("no-op");
             }
             Event::Verified { no_op: false, .. } => {
-                let Phase::Started { sent, .. } = &held.phase else {
-                    return Err("verified before it was started".into());
-                };
-                held.shows(scene, sent)?;
-                held.phase = Phase::Ended("verified");
+                must(started || in_doubt, "verified before it was started")?;
+                held.shows(scene, &held.sent)?;
+                held.phase = Phase::Ended(if in_doubt { "verified after a doubt" } else { "verified" });
             }
-            Event::ExecutionFailed { .. } | Event::ExecutionUnknown { .. } => {
+            Event::ExecutionFailed { .. } => {
                 must(started, "an outcome of what was not started")?;
-                held.phase = Phase::Ended("failed or not known");
+                let certain = matches!(held.answer, Some(CallAnswer::Refused { .. } | CallAnswer::NotSent { .. }));
+                must(certain, "called failed, and nobody knows")?;
+                held.phase = Phase::Ended("failed");
             }
+            Event::ExecutionUnknown { .. } => {
+                must(started, "an outcome of what was not started")?;
+                held.phase = Phase::Ended("not known");
+            }
+            Event::LookedAgain { .. } => must(in_doubt, "looked again for what is known")?,
             Event::RequestLapsed { .. } | Event::RequestStale { .. } => {
                 must(matches!(held.phase, Phase::Approved { .. }), "lapsed or stale without being approved")?;
                 held.phase = Phase::Ended("lapsed or stale");

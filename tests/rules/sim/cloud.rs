@@ -13,7 +13,9 @@ use irp::domain::id::{AccountId, RequestId};
 use irp::domain::identification::{Identification, KnownKey};
 use irp::domain::inventory::Stock;
 use irp::domain::observation::{KeyStatus, Observation, Probe};
-use irp::ports::{Clock, Cloud, CloudError, EventHistory, LogArchive, Look, Page, PageRead, Searched, Stocktaking};
+use irp::ports::{
+    Clock, Cloud, CloudError, EventHistory, LogArchive, Look, Page, PageRead, Searched, Stocktaking, TOO_LATE, Term,
+};
 
 use super::people::KIM_ADDRESS;
 use super::schedule::{Chance, Event, Landing, MINUTE_MS, Port, SECOND_MS};
@@ -351,7 +353,18 @@ impl Cloud for Port {
         Ok(seen)
     }
 
-    async fn apply(&self, warrant: &Warrant) -> CallAnswer {
+    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer {
+        // The session for it can be long in coming.
+        let session_ms = {
+            let state = &mut *self.sim.state();
+            let slow = state.chance.happens(state.odds.aws_slow);
+            state.chance.between(20, if slow { 15 * SECOND_MS } else { 300 })
+        };
+        self.pass(session_ms).await;
+        if term.is_over() {
+            self.sim.state().audit.note("calls too late to be sent");
+            return CallAnswer::NotSent { message: TOO_LATE.into() };
+        }
         let (fate, ms) = {
             let state = &mut *self.sim.state();
             let line = format!("{} is sent to AWS by replica {}", warrant.request(), self.replica);

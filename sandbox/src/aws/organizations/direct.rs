@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{ControlPolicy, FULL_ACCESS, Organizations};
-use crate::aws::Account;
 use crate::aws::ids::{self, Entropy};
 use crate::aws::policy::{Kind, Policy};
+use crate::aws::{Account, set_inline};
 
 /// A service control policy of the organization's own.
 #[derive(Clone, Debug)]
@@ -53,6 +53,16 @@ impl Account {
         let policy = ControlPolicy { name: name.to_owned(), description, content: content.to_owned(), tags };
         organization.policies.insert(id.clone(), policy);
         organization.attached.entry(self.id.to_owned()).or_default().insert(id);
+    }
+
+    /// Sets an inline policy of a role of the management account.
+    ///
+    /// # Panics
+    /// When the role does not exist or the document is none that IAM would take: a wrong test.
+    pub fn put_management_policy_directly(&self, role: &str, policy: &str, document: &str) {
+        let mut world = self.world();
+        let role = world.organizations.roles.get_mut(role).expect("the role exists");
+        set_inline(&mut role.policies, policy, Some(document));
     }
 
     /// Detaches the service control policy of this name from the account. Nothing happens when there is none.

@@ -77,6 +77,8 @@ pub(super) fn parse(value: &Value) -> Result<Vec<Condition>, String> {
     let mut conditions = Vec::new();
     for (name, keys) in value.as_object().ok_or_else(syntax)? {
         let (base, if_exists) = name.strip_suffix("IfExists").map_or((name.as_str(), false), |base| (base, true));
+        // Of a key with one value that is the same, and of none it holds.
+        let (base, if_exists) = base.strip_prefix("ForAllValues:").map_or((base, if_exists), |base| (base, true));
         let (operator, negated) = Operator::named(base).ok_or_else(|| format!("Invalid Condition type : {name}"))?;
         for (key, values) in keys.as_object().ok_or_else(syntax)? {
             conditions.push(Condition {

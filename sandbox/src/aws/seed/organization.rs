@@ -7,7 +7,7 @@ use crate::aws::state::World;
 
 /// Adds them; `trusts` is who may take them.
 pub(super) fn add(world: &mut World, now: DateTime<Utc>, trusts: &Value) {
-    let reads = json!([{ "Effect": "Allow", "Action": ["organizations:Describe*", "organizations:List*",
+    let reads = json!([{ "Effect": "Allow", "Action": ["organizations:Describe*", "organizations:List*", "iam:SimulatePrincipalPolicy",
         "identitystore:DescribeGroup", "identitystore:GetUserId", "identitystore:ListGroupMembershipsForMember",
         "sso:Describe*", "sso:GetInlinePolicyForPermissionSet", "sso:List*"], "Resource": "*" }]);
     let contains = json!([{

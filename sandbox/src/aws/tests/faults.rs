@@ -1,5 +1,7 @@
 //! Calls that go wrong on purpose.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_iam::error::SdkError;
 use aws_sdk_iam::types::StatusType;
 
@@ -39,8 +41,16 @@ async fn each_fault_does_what_it_says() {
     assert_eq!(status(), Some(KeyStatus::Inactive));
 
     reset();
+    let late = Duration::from_millis(300);
+    cloud.account.fail_next("UpdateAccessKey", Fault::Late(late));
+    let asked = Instant::now();
     disable().await.unwrap();
-    assert_eq!(cloud.account.count("UpdateAccessKey"), 7);
+    assert!(asked.elapsed() >= late, "{:?}", asked.elapsed());
+    assert_eq!(status(), Some(KeyStatus::Inactive));
+
+    reset();
+    disable().await.unwrap();
+    assert_eq!(cloud.account.count("UpdateAccessKey"), 8);
 
     let pairs =
         |region| aws_sdk_ec2::Client::new(&cloud.config(cloud.session("irp-reader/t"), region)).describe_key_pairs();

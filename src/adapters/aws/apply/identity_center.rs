@@ -72,7 +72,7 @@ pub(super) async fn make(
     let (Some(reader), Some(taken)) = (reader, taken) else { return CallAnswer::Accepted };
     match reader.settled(instance_arn, &taken).await {
         Ok(()) => CallAnswer::Accepted,
-        Err(why) => CallAnswer::Unclear { message: format!("AWS took it on and then failed: {why}") },
+        Err(why) => CallAnswer::Partly { message: format!("AWS took it on and then failed: {why}") },
     }
 }
 

@@ -4,8 +4,10 @@ use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_ec2::types::{
     ImageAttributeName, InstanceAttributeName, InstanceMetadataOptionsState, PermissionGroup, SnapshotAttributeName,
 };
+use aws_smithy_types::base64;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
@@ -48,6 +50,14 @@ pub(super) fn arn(account: &AccountClients, service: &str, region: &str, resourc
     format!("arn:aws:{service}:{region}:{}:{resource}", account.settings.id)
 }
 
+/// User data often has passwords and tokens of the owner's in it: by its SHA-256 a change shows, and no more than that is
+/// kept. AWS gives it in base64.
+pub(super) fn user_data(text: Option<&str>) -> Option<String> {
+    let text = text.filter(|text| !text.is_empty())?;
+    let plain = base64::decode(text).unwrap_or_else(|_| text.as_bytes().to_vec());
+    Some(format!("sha256:{}", hex::encode(Sha256::digest(plain))))
+}
+
 pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -> Read<Observation> {
     let Regional { ec2, .. } = &*account.regions.of(region);
     let asked = asked!("ec2:DescribeInstances", ec2.describe_instances().instance_ids(id).send())?;
@@ -66,6 +76,7 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
     )?;
     let protected = protection.and_then(|answer| answer.disable_api_termination?.value).unwrap_or_default();
     let user_data = user_data.and_then(|answer| answer.user_data?.value);
+    let user_data = self::user_data(user_data.as_deref());
     let volumes = found.block_device_mappings().iter().filter_map(|mapping| {
         let ebs = mapping.ebs()?;
         let id = ebs.volume_id()?.to_owned();
@@ -199,8 +210,9 @@ pub(super) async fn changed_function(
         let changed_at = version.last_modified?;
         let at = DateTime::parse_from_str(&changed_at, LAST_MODIFIED).ok()?;
         let number: u64 = version.version?.parse().ok()?;
+        let bytes = u64::try_from(version.code_size).ok();
         let (version, code_sha256) = (number.to_string(), version.code_sha256?);
-        (at < first_changed_at?).then_some((number, PublishedCode { version, code_sha256, changed_at }))
+        (at < first_changed_at?).then_some((number, PublishedCode { version, code_sha256, bytes, changed_at }))
     });
     let previous = published.max_by_key(|(number, _)| *number).map(|(_, published)| published);
     let first_changed_at = first_changed_at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
@@ -232,8 +244,7 @@ async fn events(account: &AccountClients, region: &str, event_ids: &[String]) ->
     let trail = account.trail(region)?;
     let mut found = Vec::new();
     for id in event_ids.iter().take(EVENTS_MAX) {
-        // Further back than the history goes, wherever the clocks stand.
-        let looked = trail.look_up(LookupAttributeKey::EventId, id, DateTime::<Utc>::UNIX_EPOCH, 1).await?;
+        let looked = trail.look_up(LookupAttributeKey::EventId, id, None, 1).await?;
         let worked = |event: &Value| event["eventID"] == id.as_str() && event["errorCode"].is_null();
         found.extend(looked.events.into_iter().filter(worked));
     }

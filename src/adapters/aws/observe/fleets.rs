@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
-use super::estate::{arn, asked};
+use super::estate::{arn, asked, user_data};
 use super::scaling::given;
 use crate::domain::observation::{Fleet, KeptUpBy, Launch, Observation};
 use crate::ports::CloudError;
@@ -181,7 +181,7 @@ fn launch(asked: &SpotFleetLaunchSpecification) -> Launch {
         instance_type: asked.instance_type().map(|kind| kind.as_str().to_owned()),
         key_name: given(asked.key_name()),
         profile: asked.iam_instance_profile().and_then(|profile| given(profile.arn().or(profile.name()))),
-        user_data: given(asked.user_data()),
+        user_data: user_data(asked.user_data()),
         groups: asked.security_groups().iter().filter_map(|group| given(group.group_id())).collect(),
     }
 }

@@ -2,26 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_eventbridge::Client;
+use serde_json::Value;
 
 use super::{fault, present};
 use crate::adapters::aws::AccountClients;
 use crate::adapters::aws::regional::Regional;
-use crate::domain::observation::{CalledBy, EventRule, Observation, RuleDefinition};
+use crate::domain::observation::{CalledBy, Earlier, EventRule, Observation, Previous, RuleDefinition};
 use crate::ports::CloudError;
 
 /// Pages of targets: a rule has five, unless AWS was asked for more.
 const PAGES_MAX: usize = 10;
+/// Pages of the event history in which it is looked what a rule was before.
+const HISTORY_PAGES_MAX: u32 = 10;
 
 /// A rule that is not there is one without a definition: its targets may have been all that was the attacker's.
-pub(super) async fn event_rule(account: &AccountClients, region: &str, name: &str) -> Result<Observation, CloudError> {
+pub(super) async fn event_rule(
+    account: &AccountClients,
+    region: &str,
+    name: &str,
+    event_ids: &[String],
+) -> Result<Observation, CloudError> {
     let Regional { events, .. } = &*account.regions.of(region);
-    let (found, targets) = tokio::try_join!(
+    let (found, targets, before) = tokio::try_join!(
         async {
             let asked = Box::pin(events.describe_rule().name(name).send()).await;
             present(asked.map_err(|e| fault("events:DescribeRule", &e)))
         },
         targets(events, name),
+        Box::pin(before(account, region, name, event_ids)),
     )?;
     let definition = found.map(|rule| RuleDefinition {
         pattern: rule.event_pattern,
@@ -31,7 +41,47 @@ pub(super) async fn event_rule(account: &AccountClients, region: &str, name: &st
         managed_by: rule.managed_by,
     });
     let arn = format!("arn:aws:events:{region}:{}:rule/{name}", account.settings.id);
-    Ok(Observation::EventRule(EventRule { arn, name: name.to_owned(), definition, targets }))
+    Ok(Observation::EventRule(EventRule { arn, name: name.to_owned(), definition, targets, before }))
+}
+
+/// What there was under a name before the first of these calls: what the newest one of others has put, or nothing, where one
+/// has deleted it. The history knows rules by their calls alone.
+async fn before(
+    account: &AccountClients,
+    region: &str,
+    name: &str,
+    event_ids: &[String],
+) -> Result<Option<Earlier>, CloudError> {
+    if event_ids.is_empty() {
+        return Ok(None);
+    }
+    let trail = account.trail(region)?;
+    let look = |call: &'static str| trail.look_up(LookupAttributeKey::EventName, call, None, HISTORY_PAGES_MAX);
+    let (put, deleted) = tokio::try_join!(look("PutRule"), look("DeleteRule"))?;
+    let is_first = |event: &&Value| event["eventID"].as_str() == event_ids.first().map(String::as_str);
+    let Some(first_at) = put.events.iter().find(is_first).and_then(|event| event["eventTime"].as_str()) else {
+        return Ok(Some(Earlier::NotKnown));
+    };
+    let is_earlier = |event: &&Value| {
+        let bus = event["requestParameters"]["eventBusName"].as_str().unwrap_or("default");
+        let mine = event["requestParameters"]["name"] == name && bus.ends_with("default");
+        // They are of one form, and so in order of time as they are in order of letters.
+        let before = event["eventTime"].as_str().is_some_and(|at| at <= first_at);
+        let theirs = event["eventID"].as_str().is_some_and(|id| event_ids.iter().any(|event_id| event_id == id));
+        mine && before && !theirs && event["errorCode"].is_null()
+    };
+    let at = |event: &Value| event["eventTime"].as_str().unwrap_or_default().to_owned();
+    let event_id = |event: &Value| event["eventID"].as_str().unwrap_or_default().to_owned();
+    let (put, deleted) = (put.events.iter().find(is_earlier), deleted.events.iter().find(is_earlier));
+    Ok(Some(match (put, deleted) {
+        // In the same second nobody can say which was first.
+        (Some(put), Some(deleted)) if at(put) == at(deleted) => Earlier::NotKnown,
+        (Some(put), deleted) if deleted.is_none_or(|deleted| at(deleted) < at(put)) => {
+            Earlier::Document(Previous { document: put["requestParameters"].to_string(), event_id: event_id(put) })
+        }
+        (_, Some(deleted)) => Earlier::Nothing { event_id: event_id(deleted) },
+        (_, None) => Earlier::NotKnown,
+    }))
 }
 
 /// The rules that call this function, by name.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
-use super::estate::{arn, asked};
+use super::estate::{arn, asked, user_data};
 use crate::domain::observation::{
     ChangedTemplate, Launch, LaunchConfiguration, LaunchTemplate, Member, Observation, PreviousDefault, ScaledBy,
     ScalingGroup, SpotRequest,
@@ -132,7 +132,7 @@ pub(super) async fn spot(account: &AccountClients, region: &str, id: &str) -> Re
         instance_type: asked.instance_type().map(|kind| kind.as_str().to_owned()),
         key_name: given(asked.key_name()),
         profile: asked.iam_instance_profile().and_then(|profile| given(profile.arn().or(profile.name()))),
-        user_data: given(asked.user_data()),
+        user_data: user_data(asked.user_data()),
         groups: asked.security_groups().iter().filter_map(|group| given(group.group_id())).collect(),
     });
     Ok(Some(SpotRequest {
@@ -164,7 +164,7 @@ pub(super) async fn configuration(account: &AccountClients, region: &str, name: 
             instance_type: given(found.instance_type()),
             key_name: given(found.key_name()),
             profile: given(found.iam_instance_profile()),
-            user_data: given(found.user_data()),
+            user_data: user_data(found.user_data()),
             groups: found.security_groups().to_vec(),
         },
     }))
@@ -228,9 +228,7 @@ async fn previous(
     first: &str,
 ) -> Read<Option<PreviousDefault>> {
     let trail = account.trail(region)?;
-    let since = DateTime::<Utc>::UNIX_EPOCH;
-    let looked =
-        trail.look_up(LookupAttributeKey::EventName, "ModifyLaunchTemplate", since, MODIFIED_PAGES_MAX).await?;
+    let looked = trail.look_up(LookupAttributeKey::EventName, "ModifyLaunchTemplate", None, MODIFIED_PAGES_MAX).await?;
     // The newest come first.
     let mut events = looked.events.iter().skip_while(|event| event["eventID"] != first);
     let Some(changed) = events.next() else { return Ok(None) };
@@ -263,7 +261,7 @@ fn launch(data: ResponseLaunchTemplateData) -> Launch {
         instance_type: data.instance_type.map(|kind| kind.as_str().to_owned()),
         key_name: data.key_name,
         profile,
-        user_data: data.user_data,
+        user_data: user_data(data.user_data.as_deref()),
     }
 }
 

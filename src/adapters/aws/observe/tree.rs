@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AttachedPermissionsBoundary, PolicyUsageType, Tag};
-use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
@@ -19,7 +18,7 @@ use crate::domain::observation::{
 use crate::ports::CloudError;
 
 /// Pages of the event history in which a role's older trust policy is looked for.
-const TRUST_PAGES_MAX: u32 = 10;
+pub(super) const TRUST_PAGES_MAX: u32 = 10;
 
 /// Asks, and takes what is not there for nothing.
 macro_rules! asked {
@@ -209,9 +208,7 @@ pub(super) async fn of_trust(
 ) -> Read<Observation> {
     let asked = asked!("iam:GetRole", iam.get_role().role_name(name).send())?.and_then(|answer| answer.role);
     let Some(found) = asked else { return Ok(Observation::OwnerMissing) };
-    // Further back than the history goes, wherever the clocks stand.
-    let since = DateTime::<Utc>::UNIX_EPOCH;
-    let looked = trail.look_up(LookupAttributeKey::ResourceName, name, since, TRUST_PAGES_MAX).await?;
+    let looked = trail.look_up(LookupAttributeKey::ResourceName, name, None, TRUST_PAGES_MAX).await?;
     let mut events = looked.events.iter().skip_while(|event| event["eventID"] != event_id);
     let put = events.next().and_then(|event| trust_in(event, name));
     let mut others = events.filter(|event| event["eventID"].as_str().is_none_or(|id| !earlier.contains(id)));
@@ -239,13 +236,13 @@ fn trust_in(event: &Value, role: &str) -> Option<Previous> {
     })
 }
 
-pub(super) async fn group(iam: &Client, name: &str) -> Read<Option<Identity>> {
+async fn group(iam: &Client, name: &str) -> Read<Option<Identity>> {
     let asked = asked!("iam:GetGroup", iam.get_group().group_name(name).max_items(1).send())?;
     let found = asked.and_then(|answer| answer.group);
     Ok(found.map(|group| Identity { id: group.group_id, arn: group.arn, path: group.path }))
 }
 
-async fn identity_of(iam: &Client, holder: &Holder) -> Read<Option<Identity>> {
+pub(super) async fn identity_of(iam: &Client, holder: &Holder) -> Read<Option<Identity>> {
     match holder {
         Holder::User(name) => Ok(user(iam, name).await?.map(Identity::from)),
         Holder::Role(name) => Ok(role(iam, name).await?.map(Identity::from)),

@@ -3,7 +3,8 @@
 use super::case::{Case, role};
 use super::eradication::{ADMIN, accept, changed, contain, hunted, made, of};
 use crate::domain::hunt::Trace;
-use crate::domain::incident::eradication::{by_hand, left};
+use crate::domain::incident::eradication::left;
+use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::together::open_steps;
 use crate::domain::refusal::Refusal;

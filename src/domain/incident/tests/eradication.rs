@@ -4,8 +4,9 @@ use super::case::{Case, KEY, OTHER_KEY};
 use crate::domain::action::{Action, DeactivateAccessKey};
 use crate::domain::hunt::{Hunted, Reached, Trace};
 use crate::domain::incident::command::PersonCommand;
-use crate::domain::incident::eradication::{by_hand, is_done, left, removals, waiting};
+use crate::domain::incident::eradication::{is_done, left, removals, waiting};
 use crate::domain::incident::event::Event;
+use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{contained, missing, steps};
 use crate::domain::incident::together::open_steps;
@@ -25,6 +26,9 @@ pub(super) fn made(kind: &str, id: &str) -> Trace {
         made_by_attacker: true,
         evidence: vec![format!("made-{id}")],
         deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
     }
 }
 
@@ -209,6 +213,70 @@ fn what_was_taken_back_or_takes_rights_away_is_left_alone() {
 }
 
 #[test]
+fn what_was_the_owners_before_stays_theirs() {
+    let other = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let mut case = Case::new();
+    hunted(
+        &mut case,
+        vec![
+            changed(
+                "User",
+                "ci",
+                &[
+                    // Taken off and put on again by the attacker.
+                    ("DetachUserPolicy", ADMIN, true),
+                    ("AttachUserPolicy", ADMIN, true),
+                    // The owner has put it there in between.
+                    ("AttachUserPolicy", other, true),
+                    ("AttachUserPolicy", other, false),
+                    ("AttachUserPolicy", other, true),
+                    // The owner has put it anew after the attacker.
+                    ("PutUserPolicy", "ours", true),
+                    ("PutUserPolicy", "ours", false),
+                    // The owner's own was deleted first.
+                    ("DeleteUserPolicy", "app", true),
+                    ("PutUserPolicy", "app", true),
+                ],
+            ),
+            changed("Group", "admins", &[("RemoveUserFromGroup", "ana", true), ("AddUserToGroup", "ana", true)]),
+            changed("Role", "web", &[("DetachRolePolicy", ADMIN, true), ("AttachRolePolicy", ADMIN, false)]),
+        ],
+    );
+    let found = removals(&case.incident);
+    let [removal] = &found[..] else { panic!("{found:?}") };
+    let Action::DeleteInlinePolicy(inline) = &removal.action else { panic!("{removal:?}") };
+    assert_eq!((inline.policy_name.as_str(), &inline.event_ids[..]), ("app", &["e7".to_owned(), "e8".to_owned()][..]));
+    assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+    // The owner had taken it off, and the attacker has put it on again.
+    let again =
+        [("DetachUserPolicy", ADMIN, true), ("DetachUserPolicy", ADMIN, false), ("AttachUserPolicy", ADMIN, true)];
+    hunted(&mut case, vec![changed("User", "ci", &again)]);
+    assert_eq!(kinds(&case), [("detach-policy", "ci".to_owned())]);
+}
+
+#[test]
+fn what_the_attacker_has_made_and_given_to_others_is_taken_from_those_at_once() {
+    let mut case = Case::new();
+    let shared = |kind: &str, id: &str, operation: &str| {
+        let deeds = changed("-", id, &[(operation, "", true)]).deeds;
+        Trace { deeds, ..of(kind, made("-", id)) }
+    };
+    hunted(
+        &mut case,
+        vec![
+            shared("EC2::Snapshot", "snap-1", "ModifySnapshotAttribute"),
+            shared("EC2::Image", "ami-1", "ModifyImageAttribute"),
+            of("EC2::Snapshot", made("-", "snap-2")),
+        ],
+    );
+    let expected = [("unshare-image", "ami-1".to_owned()), ("unshare-snapshot", "snap-1".to_owned())];
+    assert_eq!(kinds(&case), expected);
+    assert_eq!(waiting(&case.incident, &case.playbook), 0, "somebody else copies it meanwhile");
+    let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
+    assert_eq!(hands, ["snap-1", "ami-1", "snap-2"], "to delete them is another step");
+}
+
+#[test]
 fn what_runs_for_the_attacker_need_not_wait_for_containment() {
     let mut case = Case::new();
     let runs = |resource_type: &str, id: &str| Trace { resource_type: resource_type.into(), ..made("User", id) };
@@ -299,7 +367,7 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
     ];
     assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
     let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
-    assert_eq!(hands, ["by its name only", "nightly", "bills"], "configuration is for people to put back");
+    assert_eq!(hands, ["by its name only", "bills"], "configuration is for people to put back");
 }
 
 pub(super) fn of(kind: &str, trace: Trace) -> Trace {
@@ -354,6 +422,19 @@ fn what_else_was_done_to_it_is_left_to_people_until_somebody_has_seen_to_it() {
             let answered = [&deeds[..], &[(operation, what, false)]].concat();
             assert_eq!(seen(&answered).1, 0, "{kind}");
         }
+    }
+    // What was taken off a rule of somebody else's is done.
+    let off = [("PutTargets", "a", true), ("RemoveTargets", "a", false)];
+    let mut case = Case::new();
+    hunted(&mut case, vec![of("Events::Rule", changed("-", "r", &off))]);
+    assert_eq!((removals(&case.incident).len(), by_hand(&case.incident).len()), (0, 0));
+    // A rule that they have put and that calls nothing of theirs any more is looked at by people, until somebody has put it anew.
+    let left = [("PutRule", "", true), ("PutTargets", "a", true), ("RemoveTargets", "a", false)];
+    for (more, hands) in [(None, 1), (Some(("PutRule", "", false)), 0)] {
+        let mut case = Case::new();
+        let deeds: Vec<_> = left.iter().copied().chain(more).collect();
+        hunted(&mut case, vec![of("Events::Rule", changed("-", "r", &deeds))]);
+        assert_eq!((removals(&case.incident).len(), by_hand(&case.incident).len()), (0, hands));
     }
     // What the attacker has put there and taken off again is nobody's loss.
     let mut case = Case::new();

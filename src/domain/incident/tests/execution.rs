@@ -1,21 +1,53 @@
 //! What is read back after a call.
 
 use super::case::{Case, request};
-use crate::domain::incident::command::{Attempt, Report};
+use crate::domain::action::ApiCall;
+use crate::domain::approval::{CallAnswer, RequestState};
+use crate::domain::id::RequestId;
+use crate::domain::incident::command::{Attempt, PersonCommand, Report};
 use crate::domain::incident::decide::{refused, take_report};
+use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::REFUSALS_KEPT;
+use crate::domain::incident::execution::call_time_max;
+use crate::domain::incident::owed::{Effect, Owed, owed};
+use crate::domain::incident::steps::{Missing, action_for, in_force, missing, undo_of, undone_by};
 use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::refusal::Refusal;
+
+/// A request whose calls have been started, and nothing more.
+fn started(case: &mut Case, wanted: &str) -> RequestId {
+    case.ask("U1", &[wanted]).unwrap();
+    let number = u32::try_from(case.incident.requests.len()).unwrap();
+    let id = request(number);
+    case.approve("U2", number).unwrap();
+    let sent = case.incident.requests[&id].plan.work.calls_at(case.now);
+    let (lease_until, replica) = (case.now, "r".into());
+    case.apply(vec![Event::ExecutionStarted { request: id, replica, lease_until, sent }]);
+    id
+}
+
+/// AWS is read for the last time after a call, as it is.
+fn read_last(case: &mut Case, id: RequestId) -> Vec<Event> {
+    let now = case.observed(&case.incident.requests[&id].plan.action);
+    let events = take_report(&case.incident, Report::ReadBack { request: id, now, last: true }, case.cx());
+    case.apply(events.clone());
+    events
+}
+
+fn answered(case: &mut Case, id: RequestId, answer: CallAnswer) {
+    let events = take_report(&case.incident, Report::CallAnswered { request: id, answer }, case.cx());
+    case.apply(events);
+}
+
+fn unclear() -> CallAnswer {
+    CallAnswer::Unclear { message: "AWS did not answer within 10 s".into() }
+}
 
 #[test]
 fn a_user_made_again_under_the_same_name_proves_nothing() {
     let mut case = Case::new();
-    case.ask("U1", &["deactivate"]).unwrap();
-    case.approve("U2", 1).unwrap();
-    let sent = case.incident.requests[&request(1)].plan.work.calls.clone();
-    let (lease_until, replica) = (case.now, "r".into());
-    case.apply(vec![Event::ExecutionStarted { request: request(1), replica, lease_until, sent }]);
+    started(&mut case, "deactivate");
     let read = |owner_id: &str, status, last| {
         let now = Observation::AccessKey {
             owner_id: owner_id.into(),
@@ -27,7 +59,174 @@ fn a_user_made_again_under_the_same_name_proves_nothing() {
     assert_eq!(read("AIDA1", KeyStatus::Inactive, false), [Event::Verified { request: request(1), no_op: false }]);
     assert_eq!(read("AIDA2", KeyStatus::Inactive, false), []);
     assert_eq!(read("AIDA1", KeyStatus::Active, false), []);
-    assert!(matches!(read("AIDA2", KeyStatus::Inactive, true)[..], [Event::ExecutionFailed { .. }]));
+    assert!(matches!(read("AIDA2", KeyStatus::Inactive, true)[..], [Event::ExecutionUnknown { .. }]));
+}
+
+#[test]
+fn only_what_is_certain_not_to_have_been_done_has_failed() {
+    let message = || "m".to_owned();
+    let no = CallAnswer::Refused { code: "AccessDenied".into(), message: message() };
+    for (answer, failed) in [
+        (Some(no), true),
+        (Some(CallAnswer::NotSent { message: message() }), true),
+        (Some(CallAnswer::Partly { message: message() }), true),
+        (Some(CallAnswer::Accepted), false),
+        (Some(unclear()), false),
+        (None, false),
+    ] {
+        let mut case = Case::new();
+        let id = started(&mut case, "deactivate");
+        if let Some(answer) = answer.clone() {
+            answered(&mut case, id, answer);
+        }
+        read_last(&mut case, id);
+        let state = case.state_of(id);
+        assert_eq!(matches!(state, RequestState::Failed { .. }), failed, "{answer:?}: {state:?}");
+        assert_eq!(matches!(state, RequestState::Unknown { .. }), !failed, "{answer:?}: {state:?}");
+        assert!(in_force(&case.incident, &case.incident.requests[&id].plan.step).is_none());
+    }
+}
+
+#[test]
+fn what_is_not_known_is_read_again_ever_more_rarely_and_counts_once_it_shows() {
+    let mut case = Case::new();
+    let id = started(&mut case, "deactivate");
+    answered(&mut case, id, unclear());
+    read_last(&mut case, id);
+    let since = case.now;
+    let due = |case: &Case| {
+        let of = |o: &Owed| o.effect == Effect::ReadBack(id);
+        owed(&case.incident).into_iter().find(of).map(|o| o.due_at)
+    };
+    let mut after_s = Vec::new();
+    for _ in 0..7 {
+        assert!(read_last(&mut case, id).is_empty(), "another has looked already");
+        case.now = due(&case).unwrap();
+        after_s.push((case.now - since).num_seconds());
+        let events = read_last(&mut case, id);
+        assert!(
+            matches!(&events[..], [Event::LookedAgain { shows, .. }] if shows == "AWS shows no change"),
+            "{events:?}"
+        );
+    }
+    assert_eq!(after_s, [60, 180, 480, 1_380, 3_180, 6_780, 10_380]);
+    // A press has it read at once, and an AWS that cannot be read is no end either.
+    case.minutes(1);
+    case.act("U1", PersonCommand::LookAgain).unwrap();
+    assert_eq!(due(&case), Some(case.now));
+    let report = Report::NotReadable { request: id, error: "Throttled".into() };
+    let events = take_report(&case.incident, report, case.cx());
+    assert!(matches!(&events[..], [Event::LookedAgain { shows, .. }] if shows.contains("Throttled")), "{events:?}");
+    case.apply(events);
+    // It has come through after all.
+    case.key = KeyStatus::Inactive;
+    assert_eq!(read_last(&mut case, id), [Event::Verified { request: id, no_op: false }]);
+    let RequestState::Verified { at, called_at, sent } = case.state_of(id) else { panic!("{:?}", case.state_of(id)) };
+    assert_eq!((at, called_at, sent.len()), (case.now, since, 1));
+    assert_eq!(due(&case), None);
+    for event in [
+        Event::ExecutionFailed { request: id, why: "no".into() },
+        Event::ExecutionUnknown { request: id, why: "no".into() },
+        Event::LookedAgain { request: id, shows: "no".into() },
+    ] {
+        case.apply(vec![event]);
+        assert!(matches!(case.state_of(id), RequestState::Verified { .. }), "final");
+    }
+}
+
+#[test]
+fn nothing_but_a_reading_moves_what_is_not_known() {
+    let mut case = Case::new();
+    let id = started(&mut case, "deactivate");
+    read_last(&mut case, id);
+    let before = case.state_of(id);
+    answered(&mut case, id, CallAnswer::Accepted);
+    for command in [
+        PersonCommand::Approve { request: id, digest_shown: case.shown(1), clicked_at: case.now },
+        PersonCommand::Withdraw { request: id },
+        PersonCommand::Cancel { request: id },
+        PersonCommand::Retract { request: id },
+    ] {
+        assert!(case.act("U2", command.clone()).is_err() && case.act("U1", command).is_err());
+    }
+    let (by, reason) = ("U2".parse().unwrap(), "no".to_owned());
+    case.apply(vec![
+        Event::ExecutionFailed { request: id, why: "no".into() },
+        Event::RequestDenied { request: id, by, reason },
+        Event::RequestCancelled { request: id, why: "no".into() },
+    ]);
+    assert_eq!(case.state_of(id), before);
+    // Asked anew, it needs a new yes, and says from its call on how it stands.
+    case.ask("U1", &["deactivate"]).unwrap();
+    assert!(look_at(&case.incident, &case.incident.requests[&id]).is_some());
+    case.approve("U2", 2).unwrap();
+    case.run();
+    assert!(matches!(case.state(2), RequestState::Verified { .. }));
+    assert_eq!(look_at(&case.incident, &case.incident.requests[&id]), None);
+    assert_eq!(read_last(&mut case, id), [], "the other says how it stands");
+}
+
+#[test]
+fn a_revocation_that_shows_late_reaches_no_further_than_its_cut_off() {
+    let mut case = Case::new();
+    let id = started(&mut case, "revoke-user");
+    case.make_call(id);
+    let hidden = case.user_policy.take();
+    answered(&mut case, id, unclear());
+    read_last(&mut case, id);
+    case.minutes(2);
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.approve("U2", 2).unwrap();
+    case.run();
+    case.minutes(2);
+    case.user_policy = hidden;
+    assert_eq!(read_last(&mut case, id), [Event::Verified { request: id, no_op: false }]);
+    let missing = missing(&case.incident, &case.playbook);
+    let early = missing.iter().find(|(step, _)| step.id == case.incident.requests[&id].plan.step);
+    assert_eq!(early.map(|(_, why)| *why), Some(Missing::RevokedTooEarly), "the key lived on after the cut-off");
+}
+
+#[test]
+fn an_undoing_in_doubt_is_no_tampering() {
+    let mut case = Case::new();
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let step = case.incident.requests[&request(1)].plan.step.clone();
+    let undo = undo_of(&step).unwrap();
+    let action = action_for(&case.incident, &case.playbook, &undo).unwrap();
+    let parts = vec![(undo, case.observed(&action))];
+    case.act("U1", PersonCommand::Request { parts, nonce: "n".into() }).unwrap();
+    case.approve("U2", 2).unwrap();
+    let sent = case.incident.requests[&request(2)].plan.work.calls.clone();
+    let (lease_until, replica) = (case.now, "r".into());
+    case.apply(vec![Event::ExecutionStarted { request: request(2), replica, lease_until, sent }]);
+    answered(&mut case, request(2), unclear());
+    read_last(&mut case, request(2));
+    assert!(matches!(case.state(2), RequestState::Unknown { .. }));
+    assert!(
+        matches!(&case.look()[..], [Event::ContainmentChecked { held, lost, .. }] if held.len() == 1 && lost.is_empty())
+    );
+    // Somebody else writes something there: that is no undoing of the bot's.
+    case.user_policy = Some("{\"Statement\":[]}".into());
+    assert!(matches!(&case.look()[..], [Event::ContainmentChecked { lost, .. }] if lost.len() == 1));
+    // The call has come through.
+    case.user_policy = None;
+    let events = case.look();
+    assert_eq!(events, [Event::Verified { request: request(2), no_op: false }]);
+    case.apply(events);
+    assert!(in_force(&case.incident, &step).is_none());
+    assert_eq!(undone_by(&case.incident, request(1)).map(|r| r.id), Some(request(2)));
+}
+
+#[test]
+fn code_has_the_time_that_it_takes_both_ways() {
+    let text = || "t".to_owned();
+    let code = ApiCall::UpdateFunctionCode { function_name: text(), zip_file: text(), revision_id: text() };
+    let plain = ApiCall::DeleteUser { user_name: text() };
+    let seconds = |calls: &[ApiCall]| call_time_max(calls).num_seconds();
+    assert_eq!((seconds(std::slice::from_ref(&plain)), seconds(&[plain.clone(), plain.clone()])), (10, 11));
+    assert_eq!((seconds(std::slice::from_ref(&code)), seconds(&vec![plain; 1_000])), (120, 70));
 }
 
 #[test]

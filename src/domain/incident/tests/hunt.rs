@@ -8,10 +8,10 @@ use crate::domain::hunt::{Call, Hunted, Reached, SoFar, Swept, Trace, Watched};
 use crate::domain::identification::Identification;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
-use crate::domain::incident::eradication::by_hand;
 use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::hunting::{HalfWay, Sweep, due_at};
 use crate::domain::incident::overruling::words;
+use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
@@ -41,6 +41,9 @@ fn made(kind: &str, id: &str) -> Trace {
         made_by_attacker: true,
         evidence: vec!["e".into()],
         deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
     }
 }
 
@@ -118,6 +121,7 @@ fn what_was_reached_is_offered_and_what_is_off_is_not() {
             "revoke-assumed-roles.db",
             "revoke-assumed-roles.AWSServiceRoleForSupport",
             "revoke-assumed-roles.999988887777.there",
+            "by-hand.s3-bucket.loot",
         ]
     );
     let (mut found, _) = case.incident.hunted.clone().unwrap();

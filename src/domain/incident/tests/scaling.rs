@@ -7,8 +7,9 @@ use super::case::Case;
 use super::eradication::{accept, changed, contain, hunted, kinds, made, of};
 use crate::domain::action::Action;
 use crate::domain::hunt::{Hunted, Trace};
-use crate::domain::incident::eradication::{by_hand, removals};
+use crate::domain::incident::eradication::removals;
 use crate::domain::incident::event::Event;
+use crate::domain::incident::remains::by_hand;
 use crate::domain::observation::{Fleet, Member, Observation, ScalingGroup, samples};
 
 /// A group with these instances.

@@ -19,7 +19,8 @@ fn taken(source: &str, name: &str, request: &Value) -> Option<Grant> {
     let role = at(request, place).into_iter().find(|role| role.contains(":role/"))?;
     let sessions = vec![Token::taken_by(account_of(&role), bare_name(&role), service)];
     let label = format!("role {}, taken by {service} for {source} {name}", bare_name(&role));
-    Some(Grant::Compute { sessions, label, owned: true, role: Some(role) })
+    // Others let the same service take the same role: each call of its sessions is looked at for itself.
+    Some(Grant::Compute { sessions, label, owned: false, role: Some(role) })
 }
 
 /// What a call that worked has started or put its code into, and the roles that services take for it.

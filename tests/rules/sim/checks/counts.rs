@@ -2,7 +2,7 @@
 
 use irp::domain::incident::event::Event;
 
-use super::Audit;
+use super::{Audit, Phase};
 
 impl Audit {
     /// Counts something that has happened.
@@ -25,6 +25,24 @@ impl Audit {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Nothing is left that should have been done long ago.
+    pub(in super::super) fn at_rest(&mut self) {
+        let mut left = Vec::new();
+        for case in self.cases.values() {
+            for (id, held) in &case.requests {
+                if !matches!(held.phase, Phase::Ended(_)) {
+                    left.push(format!("{id} is forgotten: {:?}", held.phase));
+                }
+                if let Phase::Ended(how) = held.phase {
+                    *self.seen.entry(how).or_default() += 1;
+                }
+            }
+        }
+        if let Some(why) = left.into_iter().next() {
+            self.fail(why);
         }
     }
 }

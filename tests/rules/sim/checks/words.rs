@@ -49,7 +49,8 @@ pub(super) fn request_of(event: &Event) -> Option<RequestId> {
         | Event::CallAnswered { request, .. }
         | Event::Verified { request, .. }
         | Event::ExecutionFailed { request, .. }
-        | Event::ExecutionUnknown { request, .. } => Some(*request),
+        | Event::ExecutionUnknown { request, .. }
+        | Event::LookedAgain { request, .. } => Some(*request),
         Event::AttemptRefused { request, .. } => *request,
         _ => None,
     }
@@ -100,6 +101,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Verified { no_op: true, .. } => "Verified (no-op)",
         Event::ExecutionFailed { .. } => "ExecutionFailed",
         Event::ExecutionUnknown { .. } => "ExecutionUnknown",
+        Event::LookedAgain { .. } => "LookedAgain",
         Event::AttemptRefused { .. } => "AttemptRefused",
         Event::Closed { .. } => "Closed",
         _ => "another",

@@ -1,0 +1,241 @@
+//! What of the attacker's the bot has no action for: each is a step for people, with what they run for it. It counts as done
+//! on the word of two (`hands`), or once the trail shows that somebody has seen to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use super::eradication::{Removal, is_theirs, is_unanswered, of_trace, step_suffix, traces};
+use super::hands::{Said, said};
+use super::scene::Scene;
+use super::state::Incident;
+use super::steps::{Offer, Step};
+use super::{estate, reached};
+use crate::domain::action::{Action, shell_quoted};
+use crate::domain::hunt::Trace;
+use crate::domain::id::StepId;
+use crate::domain::trail::footprint::{State, is_everywhere};
+use crate::domain::trail::token::bare_name;
+
+/// What such a step's name begins with.
+const BY_HAND: &str = "by-hand.";
+/// Those that have a card of their own at a time: as they are settled, the next ones get theirs.
+const STEPS_MAX: usize = 30;
+/// Calls that a card names.
+const DEEDS_SHOWN_MAX: usize = 8;
+
+/// Commands by type; the table's head says what the columns are.
+static COMMANDS: LazyLock<BTreeMap<&str, [&str; 3]>> = LazyLock::new(|| {
+    let rows = include_str!("by_hand.tsv").lines().filter(|line| !line.starts_with('#'));
+    let row = |line: &'static str| {
+        let mut columns = line.split('\t');
+        let mut column = || columns.next().unwrap_or("-");
+        (column(), [column(), column(), column()])
+    };
+    rows.map(row).collect()
+});
+
+/// What the attacker has done to a thing that is for people to see to.
+#[derive(Clone, Copy)]
+enum Done {
+    Made,
+    Changed,
+    /// It was there before, and recorded, watched or guarded.
+    Deleted,
+}
+
+impl Done {
+    fn to(trace: &Trace) -> Option<Self> {
+        let guards = || COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
+        match trace.state {
+            _ if is_theirs(trace) => Some(Self::Made),
+            State::Modified if !trace.made_by_attacker => Some(Self::Changed),
+            State::Deleted if !trace.made_by_attacker && trace.deleted_by_attacker && guards() => Some(Self::Deleted),
+            _ => None,
+        }
+    }
+
+    /// The command for it, as the table has it.
+    fn command(self, resource_type: &str) -> Option<&'static str> {
+        let [delete, look, anew] = COMMANDS.get(resource_type)?;
+        let command = match self {
+            Self::Made if *delete == "-" => look,
+            Self::Made => delete,
+            Self::Changed => look,
+            Self::Deleted => anew,
+        };
+        (*command != "-").then_some(command)
+    }
+}
+
+/// Whether a step is one of these.
+pub(super) fn is_by_hand(step: &StepId) -> bool {
+    step.as_str().starts_with(BY_HAND)
+}
+
+/// The things themselves: what the attacker has made or changed that nothing here removes or puts back, and what they have
+/// deleted that recorded, watched or guarded.
+pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
+    let scene = Scene::of(incident);
+    let open = |trace: &Trace| match Done::to(trace) {
+        None => false,
+        Some(Done::Deleted) => true,
+        Some(_) if trace.deeds.is_empty() || trace.made_by_attacker => {
+            // Taken away from others it still is there.
+            let removes = |of: &Removal| !matches!(of.action, Action::UnshareSnapshot(_) | Action::UnshareImage(_));
+            !of_trace(&scene, trace).iter().any(removes) && !is_part(&scene, trace)
+        }
+        Some(_) => {
+            let open = match (estate::put_back(trace), estate::code(trace)) {
+                // A rule without targets of theirs has no removal any more.
+                (None, None) if trace.resource_type != "AWS::Events::Rule" => is_unanswered(&scene, trace),
+                _ => estate::leaves_more(trace),
+            };
+            open && !scene.goes_with_function(trace)
+        }
+    };
+    traces(incident).filter(|trace| open(trace)).collect()
+}
+
+/// Whether it goes with something else that is removed: a key or device of a user that the attacker has made.
+fn is_part(scene: &Scene<'_>, trace: &Trace) -> bool {
+    match trace.resource_type.as_str() {
+        "AWS::IAM::AccessKey" => scene.owner_of(trace).is_some_and(|user| scene.is_theirs("AWS::IAM::User", &user)),
+        // It is taken off whom it is on, and then deleted, as containment.
+        "AWS::IAM::VirtualMFADevice" if is_added(scene.incident, &trace.id) => true,
+        "AWS::IAM::ServiceSpecificCredential" if !trace.deeds.is_empty() => {
+            trace.deeds.iter().any(|deed| scene.is_theirs("AWS::IAM::User", &deed.what))
+        }
+        // It hangs on a user or on nobody: in the first case it goes with the user.
+        "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => scene.has_theirs("AWS::IAM::User"),
+        // A function's address goes with the function.
+        "AWS::Lambda::Url" => scene.goes_with_function(trace),
+        _ => false,
+    }
+}
+
+/// Whether the attacker has put an MFA device on somebody.
+fn is_added(incident: &Incident, serial_number: &str) -> bool {
+    let found = incident.hunted.as_ref().zip(incident.account());
+    found.is_some_and(|((found, _), account)| {
+        reached::added_devices(found, &account).iter().any(|(_, serial)| *serial == serial_number)
+    })
+}
+
+/// Its step. What stands for the evidence names the attacker's calls alone, so that what people do about it changes nothing.
+fn step(trace: &Trace) -> Option<Step> {
+    let done = Done::to(trace)?;
+    let (kind, id) = (trace.resource_type.as_str(), trace.id.as_str());
+    let place = if is_everywhere(kind) { String::new() } else { format!(" in {}", trace.region) };
+    let (title, why, instead) = match done {
+        Done::Made => (
+            format!("Remove by hand: {kind} {id}{place}"),
+            "The attacker has made it, and the bot has no action that removes it.",
+            "Look whether anything of yours uses it, keep what is evidence, and delete it.".to_owned(),
+        ),
+        Done::Changed => (
+            format!("Put back by hand: {kind} {id}{place}"),
+            "The attacker has changed it, and the bot has no action that puts all of that back.",
+            format!("Compare it with how you keep it as code, and put back what differs.{}", calls(trace)),
+        ),
+        Done::Deleted => (
+            format!("Make anew by hand: {kind} {id}{place}"),
+            "The attacker has deleted it, and what it recorded, watched or guarded, nothing does now.",
+            "Make it as you keep it as code, and look whether it works.".to_owned(),
+        ),
+    };
+    let evidence: BTreeSet<&String> = trace.evidence.first().into_iter().chain(&trace.newest).collect();
+    let evidence = evidence.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let why = format!("{why} Events that show that it was the attacker: {evidence}.");
+    let region = if is_everywhere(kind) { String::new() } else { format!("{}.", trace.region) };
+    let name = format!("{}.{region}{id}", kind.trim_start_matches("AWS::").replace("::", "-").to_ascii_lowercase());
+    Some(Step {
+        id: format!("{BY_HAND}{}", step_suffix(&name)).parse().ok()?,
+        title,
+        why: why.clone(),
+        offer: Offer::Refused { why, instead, commands: commands(trace, done) },
+    })
+}
+
+/// What is known of a change: the attacker's calls.
+fn calls(trace: &Trace) -> String {
+    let theirs: Vec<&_> = trace.deeds.iter().filter(|deed| deed.by_attacker).collect();
+    let call = |what: &str, operation: &str, event_id: &str| {
+        let what = if what.is_empty() { String::new() } else { format!(" {what}") };
+        format!("{operation}{what} (event {event_id})")
+    };
+    let named = theirs.iter().take(DEEDS_SHOWN_MAX).map(|deed| call(&deed.what, &deed.operation, &deed.event_id));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match theirs.len().saturating_sub(DEEDS_SHOWN_MAX) {
+        _ if theirs.is_empty() => String::new(),
+        0 => format!(" What was done to it: {named}."),
+        more => format!(" What was done to it: {named} and {more} more."),
+    }
+}
+
+/// What people run, quoted for a POSIX shell.
+fn commands(trace: &Trace, done: Done) -> Vec<String> {
+    let Some(commands) = done.command(&trace.resource_type) else { return Vec::new() };
+    let (id, name) = (shell_quoted(&trace.id), shell_quoted(bare_name(&trace.id)));
+    let region = match trace.resource_type.as_str() {
+        everywhere if is_everywhere(everywhere) => String::new(),
+        _ => format!(" --region {}", shell_quoted(&trace.region)),
+    };
+    commands
+        .split("; ")
+        .map(|command| format!("aws {}{region}", command.replace("{name}", &name).replace("{}", &id)))
+        .collect()
+}
+
+/// All that are there, what watches first: without it nobody sees what comes.
+fn all(incident: &Incident) -> Vec<Step> {
+    let mut traces = by_hand(incident);
+    let watches = |trace: &Trace| COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
+    traces.sort_by_key(|trace| !watches(trace));
+    let mut shown = BTreeSet::new();
+    traces.into_iter().filter_map(step).filter(|step| shown.insert(step.id.clone())).collect()
+}
+
+fn is_settled(incident: &Incident, step: &Step) -> bool {
+    matches!(said(incident, step), Said::ByTwo(_))
+}
+
+/// Those that are not done.
+pub fn left(incident: &Incident) -> Vec<Step> {
+    all(incident).into_iter().filter(|step| !is_settled(incident, step)).collect()
+}
+
+/// Those that have a card: so many open ones, and all that are done on people's word.
+pub(super) fn steps(incident: &Incident) -> Vec<Step> {
+    let mut open = 0;
+    let has_card = |step: &Step| {
+        let settled = is_settled(incident, step);
+        open += usize::from(!settled);
+        settled || open <= STEPS_MAX
+    };
+    all(incident).into_iter().filter(has_card).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_can_be_read_and_its_commands_name_the_thing() {
+        assert!(COMMANDS.len() > 60);
+        for (kind, commands) in COMMANDS.iter() {
+            assert!(kind.starts_with("AWS::") && kind.split("::").count() == 3, "{kind}");
+            for command in commands.iter().filter(|command| **command != "-").flat_map(|commands| commands.split("; "))
+            {
+                let mut words = command.split(' ');
+                let plain = |word: Option<&str>| {
+                    word.is_some_and(|word| {
+                        !word.is_empty()
+                            && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b.is_ascii_digit())
+                    })
+                };
+                assert!(plain(words.next()) && plain(words.next()), "{kind}: {command}");
+                assert!(!command.starts_with("aws "), "{kind}: {command}");
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What the bot has no action for: people see to it, and the gate waits for them.
+
+use super::case::Case;
+use super::eradication::{accept, changed, contain, hunted, made, of};
+use crate::domain::hunt::Trace;
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::hands::{Hand, Said, said};
+use crate::domain::incident::identity;
+use crate::domain::incident::quiet::lacking;
+use crate::domain::incident::remains::{by_hand, left};
+use crate::domain::incident::steps::{Offer, Step, contained, steps};
+use crate::domain::observation::{GroupTree, Identity, Launch, LaunchConfiguration, Observation};
+use crate::domain::refusal::Refusal;
+use crate::domain::trail::footprint::{Made, State};
+
+fn deleted(kind: &str, id: &str, by_attacker: bool, event_id: &str) -> Trace {
+    let trace = of(kind, changed("-", id, &[]));
+    Trace { state: State::Deleted, deleted_by_attacker: by_attacker, newest: Some(event_id.into()), ..trace }
+}
+
+fn topic(name: &str) -> Trace {
+    of("SNS::Topic", made("-", &format!("arn:aws:sns:us-east-1:111122223333:{name}")))
+}
+
+fn shown(case: &Case) -> Vec<Step> {
+    let by_hand = |step: &Step| step.id.as_str().starts_with("by-hand.");
+    steps(&case.incident, &case.playbook).into_iter().filter(by_hand).collect()
+}
+
+fn settle(case: &mut Case, step: &Step) {
+    let id = step.id.clone();
+    case.act("U1", PersonCommand::SayDone { step: id.clone(), done: "made anew, ticket 7".into() }).unwrap();
+    let shown = Hand::shown(&case.incident.hands[&id]);
+    case.act("U2", PersonCommand::ConfirmDone { step: id, shown }).unwrap();
+}
+
+fn lacks(case: &Case) -> bool {
+    lacking(&case.incident, &case.playbook).iter().any(|lack| lack.contains("left to do by hand"))
+}
+
+#[test]
+fn a_trail_that_was_deleted_is_made_anew_by_people_and_the_gate_waits_for_them() {
+    let mut case = Case::new();
+    contain(&mut case);
+    accept(&mut case);
+    let trail = |event: &str| deleted("CloudTrail::Trail", "it's main", true, event);
+    let all = vec![
+        topic("miner"),
+        trail("e-1"),
+        deleted("GuardDuty::Detector", "d-1", true, "e-2"),
+        // Somebody else's doing, what guards nothing, and what was the attacker's own.
+        deleted("GuardDuty::Detector", "d-2", false, "e-3"),
+        deleted("EC2::Volume", "vol-1", true, "e-4"),
+        Trace { made_by_attacker: true, ..deleted("CloudTrail::Trail", "decoy", true, "e-5") },
+    ];
+    hunted(&mut case, all.clone());
+    let found = shown(&case);
+    let titles: Vec<&str> = found.iter().map(|step| step.title.as_str()).collect();
+    let topic_title = "Remove by hand: AWS::SNS::Topic arn:aws:sns:us-east-1:111122223333:miner in us-east-1";
+    assert_eq!(
+        titles,
+        [
+            topic_title,
+            "Make anew by hand: AWS::CloudTrail::Trail it's main in us-east-1",
+            "Make anew by hand: AWS::GuardDuty::Detector d-1 in us-east-1",
+        ],
+        "an SNS topic can be where alarms go"
+    );
+    let Offer::Refused { commands, .. } = &found[1].offer else { panic!("{found:?}") };
+    assert_eq!(commands.len(), 2);
+    assert!(commands[0].starts_with(r"aws cloudtrail create-trail --name 'it'\''s main' "), "{commands:?}");
+    assert!(commands[1].ends_with(r"start-logging --name 'it'\''s main' --region us-east-1"), "{commands:?}");
+    assert!(
+        found[1].why.contains("made-it's main, e-1") || found[1].why.contains("e-1, made-it's main"),
+        "{}",
+        found[1].why
+    );
+    assert!(lacks(&case) && left(&case.incident).len() == 3);
+    let since = case.incident.watch.unwrap().since;
+
+    case.minutes(5);
+    for step in &found {
+        settle(&mut case, step);
+    }
+    assert!(!lacks(&case), "{:?}", lacking(&case.incident, &case.playbook));
+    assert_eq!(shown(&case).len(), 3, "what was said stays to be read, and to be taken back");
+    assert_eq!(case.incident.watch.unwrap().since, since, "it is no containment: the proof goes on");
+    assert!(case.incident.risk.is_some() && contained(&case.incident, &case.playbook));
+    // The owner's own calls to it say nothing new; the attacker's next one does.
+    let seen = |trace: Trace| Trace { evidence: [trace.evidence.clone(), vec!["owner".into()]].concat(), ..trace };
+    hunted(&mut case, all.into_iter().map(seen).collect());
+    assert!(!lacks(&case));
+    hunted(&mut case, vec![trail("e-9")]);
+    assert!(lacks(&case) && matches!(said(&case.incident, &shown(&case)[0]), Said::Outdated(_)));
+    settle(&mut case, &found[1]);
+    let word = Hand::shown(&case.incident.hands[&found[1].id]);
+    case.act("U1", PersonCommand::TakeBackDone { step: found[1].id.clone(), shown: word }).unwrap();
+    assert!(lacks(&case) && case.incident.risk.is_some(), "that too leaves the containment as it was");
+    // Made anew by its owner: the trail shows it, and nobody has to say so.
+    hunted(&mut case, vec![Trace { state: State::Present, deleted_by_attacker: false, ..trail("e-9") }]);
+    assert!(!lacks(&case) && shown(&case).is_empty());
+}
+
+#[test]
+fn so_many_have_a_card_at_a_time_and_all_of_them_keep_the_gate_shut() {
+    let mut case = Case::new();
+    hunted(&mut case, (0..45).map(|n| topic(&format!("t{n:02}"))).collect());
+    assert_eq!((shown(&case).len(), left(&case.incident).len(), by_hand(&case.incident).len()), (30, 45, 45));
+    let first = shown(&case)[0].clone();
+    settle(&mut case, &first);
+    let now = shown(&case);
+    assert!(now.len() == 31 && now.contains(&first) && left(&case.incident).len() == 44);
+    assert!(
+        lacking(&case.incident, &case.playbook).iter().any(|lack| lack.starts_with("44 thing(s) left to do by hand"))
+    );
+}
+
+#[test]
+fn things_that_are_called_alike_have_each_a_step_of_their_own() {
+    let mut case = Case::new();
+    let cluster = |kind: &str| of(kind, made("-", "prod"));
+    let far = Trace { region: "eu-west-1".into(), ..cluster("ECS::Cluster") };
+    hunted(&mut case, vec![cluster("ECS::Cluster"), cluster("EKS::Cluster"), far, cluster("S3::Bucket")]);
+    let found = shown(&case);
+    assert_eq!(found.len(), 4, "{found:?}");
+    let no_command = found.iter().find(|step| step.title.contains("EKS")).unwrap();
+    assert!(matches!(&no_command.offer, Offer::Refused { commands, .. } if commands.is_empty()));
+    assert!(
+        found.iter().any(|step| step.id.as_str() == "by-hand.s3-bucket.prod"),
+        "a bucket is of no Region: {found:?}"
+    );
+}
+
+fn cabal(id: &str) -> Observation {
+    let arn = "arn:aws:iam::111122223333:group/cabal".to_owned();
+    let identity = Identity { id: id.into(), arn, path: "/".into() };
+    Observation::Group(GroupTree { identity, members: vec![], inline: [].into(), attached: vec![] })
+}
+
+#[test]
+fn what_somebody_else_has_made_anew_under_the_name_is_not_removed() {
+    use crate::domain::incident::eradication::removals;
+    let theirs = |kind: &str, id: &str, unique_id: Option<&str>| {
+        let at = "2026-01-01T00:00:10Z".parse().ok();
+        Trace { made: Some(Made { unique_id: unique_id.map(str::to_owned), at }), ..of(kind, made("-", id)) }
+    };
+    let mut case = Case::new();
+    contain(&mut case);
+    accept(&mut case);
+    hunted(
+        &mut case,
+        vec![theirs("IAM::Group", "cabal", Some("AGPA1")), theirs("AutoScaling::LaunchConfiguration", "miners", None)],
+    );
+    let removals = removals(&case.incident);
+    let ask = |case: &mut Case, id: &str| {
+        let parts = vec![("remove.group.cabal".parse().unwrap(), cabal(id))];
+        case.act("U1", PersonCommand::Request { parts, nonce: id.into() })
+    };
+    let Err(Refusal::NotApplicable(why)) = ask(&mut case, "AGPA2") else { panic!("another group") };
+    assert!(why.contains("AGPA2") && why.contains("AGPA1") && why.contains("it stays"), "{why}");
+    ask(&mut case, "AGPA1").unwrap();
+
+    // Where there is no unique id, the time says it.
+    let configuration = removals.iter().find(|of| of.action.target() == "miners").unwrap();
+    let at = |created_at: &str| {
+        Observation::LaunchConfiguration(LaunchConfiguration {
+            arn: "arn:aws:autoscaling:us-east-1:111122223333:launchConfiguration:1:launchConfigurationName/miners"
+                .into(),
+            name: "miners".into(),
+            created_at: created_at.into(),
+            launch: Launch::default(),
+        })
+    };
+    assert_eq!(identity::check(&removals, &configuration.action, &at("2026-01-01T00:00:12Z")), Ok(()));
+    for other in ["2026-01-01T00:05:00Z", "2025-12-01T00:00:00Z"] {
+        assert!(identity::check(&removals, &configuration.action, &at(other)).is_err(), "{other}");
+    }
+    assert_eq!(identity::check(&removals, &configuration.action, &at("no time")), Ok(()));
+}

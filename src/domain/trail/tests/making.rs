@@ -1,0 +1,64 @@
+//! What is remembered of how a thing was made, and of who was the last at it.
+
+use super::super::footprint::Resource;
+use super::*;
+use crate::domain::hunt::findings;
+
+fn of_deploy(minute: u32, id: &str, call: (&str, &str), more: Value) -> Value {
+    by_user(minute, id, STOLEN, "deploy", call, more)
+}
+
+fn of_owner(minute: u32, id: &str, call: (&str, &str), more: Value) -> Value {
+    let mut record = by_user(minute, id, "AKIADEFENDER00000001", "kim", call, more);
+    record["sourceIPAddress"] = json!(OFFICE);
+    record
+}
+
+fn user(id: &str) -> Value {
+    json!({"requestParameters": {"userName": "mallory"}, "responseElements": {"user": {"userName": "mallory", "userId": id}}})
+}
+
+fn trail() -> Value {
+    json!({"requestParameters": {"name": "main"}})
+}
+
+fn found(analysis: &Analysis) -> &Resource {
+    let [found] = &analysis.footprint[..] else { panic!("{:?}", analysis.footprint) };
+    found
+}
+
+#[test]
+fn the_unique_id_and_the_time_of_the_call_that_made_it_are_kept() {
+    let analysis = analyze(&[
+        of_deploy(600, "m1", ("iam", "CreateUser"), user("AIDAFIRST")),
+        of_deploy(601, "m2", ("iam", "DeleteUser"), json!({"requestParameters": {"userName": "mallory"}})),
+        of_deploy(602, "m3", ("iam", "CreateUser"), user("AIDASECOND")),
+        of_owner(603, "m4", ("iam", "UpdateUser"), json!({"requestParameters": {"userName": "mallory"}})),
+    ]);
+    let made = found(&analysis).made.clone().unwrap();
+    assert_eq!(made.unique_id.as_deref(), Some("AIDASECOND"), "of the one that is there");
+    assert_eq!(made.at.unwrap().to_rfc3339(), "2026-01-31T10:02:00+00:00");
+    assert_eq!(found(&analysis).newest.as_deref(), Some("m3"), "the owner's call is not the attacker's newest");
+    let (hunted, _) = findings::hunted(&analysis, &std::collections::BTreeMap::new());
+    assert_eq!(hunted.footprint[0].made.as_ref().unwrap().unique_id.as_deref(), Some("AIDASECOND"));
+    let pair =
+        json!({"requestParameters": {"keyName": "k"}, "responseElements": {"keyName": "k", "keyPairId": "key-1"}});
+    let analysis = analyze(&[of_deploy(600, "k1", ("ec2", "CreateKeyPair"), pair)]);
+    assert_eq!(found(&analysis).made.as_ref().unwrap().unique_id.as_deref(), Some("key-1"));
+}
+
+#[test]
+fn who_has_deleted_a_thing_is_known_and_made_anew_it_is_another_one() {
+    let deleted = |by: fn(u32, &str, (&str, &str), Value) -> Value, more: Vec<Value>| {
+        let stop = of_deploy(600, "t1", ("cloudtrail", "StopLogging"), trail());
+        let delete = by(601, "t2", ("cloudtrail", "DeleteTrail"), trail());
+        let analysis = analyze(&[vec![stop, delete], more].concat());
+        let (hunted, _) = findings::hunted(&analysis, &std::collections::BTreeMap::new());
+        let trace = hunted.footprint.into_iter().next().unwrap();
+        (trace.state, trace.deleted_by_attacker, trace.newest.unwrap())
+    };
+    assert_eq!(deleted(of_deploy, vec![]), (State::Deleted, true, "t2".to_owned()));
+    assert_eq!(deleted(of_owner, vec![]), (State::Deleted, false, "t1".to_owned()));
+    let anew = of_owner(602, "t3", ("cloudtrail", "CreateTrail"), trail());
+    assert_eq!(deleted(of_deploy, vec![anew]), (State::Present, false, "t2".to_owned()));
+}

@@ -1,0 +1,165 @@
+//! The roles of `manifests/aws/` in the sandbox's accounts: nothing else is allowed to the bot.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::organization::ORGANIZATION;
+use crate::program::command;
+use crate::redis_server::RedisServer;
+use crate::world::{ANA, CHRIS, ORGANISATION, World};
+
+const BOT: &str = "arn:aws:iam::111122223333:user/irp-bot";
+
+/// Lines of YAML with how far each is indented, as far as the templates need it: maps, lists, texts and the short forms of
+/// CloudFormation's functions.
+struct Lines {
+    left: VecDeque<(usize, String)>,
+    account: &'static str,
+}
+
+impl Lines {
+    /// What stands below the line `name` after the place `after`.
+    fn below(template: &str, after: &str, name: &str, account: &'static str) -> Self {
+        let from = template.find(after).unwrap_or_else(|| panic!("no {after}"));
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let lines =
+            template[from..].lines().filter(|line| !matches!(line.trim_start().chars().next(), None | Some('#')));
+        let mut lines = lines.skip_while(|line| line.trim() != name);
+        let outside = indent(lines.next().unwrap_or_else(|| panic!("no {name} after {after}")));
+        let inside = lines.take_while(|line| indent(line) > outside);
+        Self { left: inside.map(|line| (indent(line), line.trim().to_owned())).collect(), account }
+    }
+
+    fn next_at(&self, indent: usize) -> Option<&str> {
+        self.left.front().filter(|(at, _)| *at == indent).map(|(_, text)| text.as_str())
+    }
+
+    fn value(&mut self) -> Value {
+        let (indent, first) = self.left.front().cloned().expect("a value");
+        if first.starts_with("- ") {
+            let mut all = Vec::new();
+            while let Some(rest) = self.next_at(indent).and_then(|text| text.strip_prefix("- ")) {
+                self.left[0] = (indent + 2, rest.trim_start().to_owned());
+                all.push(self.value());
+            }
+            return Value::Array(all);
+        }
+        if key(&first).is_none() {
+            self.left.pop_front();
+            return self.plain(&first);
+        }
+        let mut map = Map::new();
+        while let Some((name, rest)) = self.next_at(indent).and_then(key) {
+            let (name, rest) = (name.to_owned(), rest.to_owned());
+            self.left.pop_front();
+            let value = if rest.is_empty() { self.value() } else { self.plain(&rest) };
+            map.insert(name, value);
+        }
+        Value::Object(map)
+    }
+
+    fn plain(&mut self, text: &str) -> Value {
+        let unquoted = |text: &str| text.trim().trim_matches('"').to_owned();
+        if text == "!If" {
+            // Of a condition that does not hold, the third.
+            return self.value()[2].clone();
+        }
+        match text.split_once(' ') {
+            Some(("!Ref", "AWS::NoValue")) => Value::Null,
+            Some(("!Ref", "BotPrincipalArn")) => json!(BOT),
+            Some(("!Sub", text)) => {
+                json!(unquoted(text).replace("${AWS::Partition}", "aws").replace("${AWS::AccountId}", self.account))
+            }
+            _ => match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+                Some(all) => all.split(',').map(|one| json!(unquoted(one))).collect(),
+                None => json!(unquoted(text)),
+            },
+        }
+    }
+}
+
+/// A key and what follows it on its line; action names and conditions have colons too, but no space after them.
+fn key(line: &str) -> Option<(&str, &str)> {
+    let is_text = line.starts_with(['"', '!', '[']);
+    let found = line.split_once(": ").or_else(|| Some((line.strip_suffix(':')?, "")));
+    found.filter(|_| !is_text)
+}
+
+/// The policy of a role in a template, as IAM has it once it is deployed in this account.
+fn policy(template: &str, role: &str, account: &'static str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/aws").join(template);
+    let text = fs::read_to_string(path).unwrap();
+    let mut policy = Lines::below(&text, &format!("RoleName: {role}\n"), "PolicyDocument:", account).value();
+    policy["Statement"].as_array_mut().unwrap().retain(|statement| !statement.is_null());
+    policy.to_string()
+}
+
+/// Gives the bot's roles what the templates give them, and takes the rest.
+fn deployed(w: &World) {
+    for (role, name) in [("irp-reader", "read"), ("irp-contain", "contain"), ("irp-eradicate", "eradicate")] {
+        let document = policy("roles.cloudformation.yaml", role, "111122223333");
+        w.account.put_role_policy_directly(role, name, Some(&document));
+    }
+    w.account.put_role_policy_directly("irp-reader", "logs", None);
+    for (role, name) in [("irp-org-reader", "read"), ("irp-org-contain", "contain")] {
+        let document = policy("organization.cloudformation.yaml", role, "999988887777");
+        w.account.put_management_policy_directly(role, name, &document);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn irp_check_finds_nothing_wrong_with_the_roles_that_are_shipped() {
+    let redis = RedisServer::start();
+    let w = World::without_bot(false).await;
+    deployed(&w);
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("irp.toml"), format!("{ORGANISATION}{ORGANIZATION}")).unwrap();
+    let check = async || {
+        let mut command = command(&w, &redis, &dir, 0);
+        command.arg("check");
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (well, said) = check().await;
+    assert!(well && !said.contains("WRONG"), "{said}");
+    for role in ["irp-reader", "irp-contain", "irp-eradicate", "irp-org-reader", "irp-org-contain"] {
+        assert!(
+            said.lines().any(|line| line.starts_with("ok") && line.contains(&format!("{role} allows all"))),
+            "{said}"
+        );
+    }
+    // Each statement is needed: without that on instances the check says so.
+    let short = policy("roles.cloudformation.yaml", "irp-contain", "111122223333").replace(":instance/*", ":volume/*");
+    w.account.put_role_policy_directly("irp-contain", "contain", Some(&short));
+    let narrow = policy("organization.cloudformation.yaml", "irp-org-contain", "999988887777");
+    let narrow = narrow.replace(":account/*", ":account/o-another/*");
+    w.account.put_management_policy_directly("irp-org-contain", "contain", &narrow);
+    let (well, said) = check().await;
+    assert!(!well, "{said}");
+    for (role, action, template) in [
+        ("irp-contain", "ec2:ModifyInstanceMetadataOptions", "roles.cloudformation.yaml"),
+        (
+            "irp-org-contain",
+            "organizations:AttachPolicy, organizations:DetachPolicy",
+            "organization.cloudformation.yaml",
+        ),
+    ] {
+        let wrong = format!("role/{role} does not allow {action}: see manifests/aws/{template}");
+        assert!(said.lines().any(|line| line.starts_with("WRONG") && line.contains(&wrong)), "{wrong}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_roles_are_enough_to_contain() {
+    let w = World::start_with_rules(&format!("{ORGANISATION}{ORGANIZATION}")).await;
+    deployed(&w);
+    w.incident().await;
+    for card in ["· Deactivate access key", "· Revoke all sessions minted", "· Deny everything to user deploy-bot"] {
+        w.until("it is offered", |w| w.offers(card, "irp.request")).await;
+        w.carry_out(card, ANA, CHRIS).await;
+    }
+    w.end().await;
+}
