@@ -168,6 +168,10 @@ fn contained_since(incident: &Incident, found: Option<&Hunted>, cx: Context<'_>)
     if let Some(found) = found {
         after.hunted = Some((found.clone(), cx.now));
     }
+    // What there may be beside it does not excuse what got through.
+    if let Some((found, _)) = &mut after.hunted {
+        found.take_as_whole();
+    }
     after.breach = None;
     after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook))
 }
