@@ -443,7 +443,6 @@ fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> 
     }
 }
 
-/// Since when AWS has shown a key Inactive, whoever switched it off.
 /// When AWS has shown that a step is in force.
 fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match in_force(incident, &step.id)?.state {
@@ -452,6 +451,7 @@ fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     }
 }
 
+/// Since when AWS has shown a key Inactive, whoever switched it off.
 fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match &step.offer {
         Offer::Action(Action::DeactivateAccessKey(deactivate)) => {
