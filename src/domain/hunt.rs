@@ -117,6 +117,11 @@ impl Hunted {
         self.not_known.iter().any(|what| what == HALF_WAY)
     }
 
+    /// Takes it for all there is.
+    pub fn take_as_whole(&mut self) {
+        self.not_known.retain(|what| what != HALF_WAY);
+    }
+
     /// Whether it shows a credential, a thing or a deed of the attacker's that another search had not shown yet, or something
     /// of theirs that had been gone.
     pub fn shows_more_than(&self, before: Option<&Self>) -> bool {

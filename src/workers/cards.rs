@@ -47,7 +47,7 @@ pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: Ta
             Ok(items) => {
                 for item in items {
                     let workers = workers.clone();
-                    tasks.spawn(async move { workers.cards_item(item).await });
+                    tasks.spawn(async move { Box::pin(workers.cards_item(item)).await });
                 }
             }
             Err(error) => workers.store_failed("cards", &error).await,

@@ -302,7 +302,7 @@ impl Model for Rules {
             owners: Vec::new(),
             not_known: Vec::new(),
         };
-        let events = vec![decide::open(IncidentId::new(1), alert, &self.policy), Event::Identified { found }];
+        let events = vec![decide::open(IncidentId::new(1), alert, &self.policies[0]), Event::Identified { found }];
         let log = Log(sealed(&[], start(), events));
         let incident = fold(&log.0).expect("an incident");
         let told = Told {

@@ -8,6 +8,7 @@ use super::decide::Context;
 use super::event::Event;
 use super::execution::shows;
 use super::state::Incident;
+use crate::domain::action::{Action, CUT_OFF_LEAD_S};
 use crate::domain::approval::{Doubt, Execution, Request, RequestState};
 use crate::domain::id::RequestId;
 use crate::domain::observation::Observation;
@@ -75,6 +76,13 @@ pub(super) fn note_asked(incident: &mut Incident, at: DateTime<Utc>) {
             doubt.look_at = doubt.look_at.min(at);
         }
     }
+}
+
+/// Since when a change that holds has worked. What a revocation denies ends at its cut-off, however late AWS has shown it.
+pub(super) fn works_since(done: &Request) -> Option<DateTime<Utc>> {
+    let RequestState::Verified { at, called_at, .. } = &done.state else { return None };
+    let revokes = matches!(done.plan.action, Action::RevokeUserSessions(_) | Action::RevokeRoleSessions(_));
+    Some(if revokes { (*at).min(*called_at + TimeDelta::seconds(CUT_OFF_LEAD_S)) } else { *at })
 }
 
 /// The undoing of a request that AWS may already show, though nobody knows yet how its call ended.

@@ -83,17 +83,13 @@ pub(super) fn shows_whose(incident: &Incident, found: &Hunted) -> bool {
 /// From when on there is somebody to search for: a key, whoever's it is, or else whoever is known to have been stolen.
 fn followed_from(incident: &Incident) -> Option<DateTime<Utc>> {
     let by_key = incident.subject.access_key.is_some() && incident.account().is_some() && !incident.sample;
-    match &incident.identified {
-        Some(identified) => {
-            let can_be_followed = by_key || is_followed(identified.found.kind) || assumed(incident).is_some();
-            can_be_followed.then_some(identified.at)
-        }
-        // Whose a user's own key is, IAM says at once or not at all.
-        None => {
-            let is_session = incident.subject.access_key.as_ref().is_some_and(|key| !key.is_long_term());
-            (by_key && is_session).then_some(incident.opened_at + UNIDENTIFIED_FOR)
-        }
+    if let Some(identified) = &incident.identified {
+        let can_be_followed = by_key || is_followed(identified.found.kind) || assumed(incident).is_some();
+        return can_be_followed.then_some(identified.at);
     }
+    // Whose a user's own key is, IAM says at once or not at all.
+    let is_session = incident.subject.access_key.as_ref().is_some_and(|key| !key.is_long_term());
+    (by_key && is_session).then_some(incident.opened_at + UNIDENTIFIED_FOR)
 }
 
 /// When the trail is next searched: once it is known whose credential it is, or that this cannot be found out yet, then every minute in the first half
@@ -171,6 +167,10 @@ fn contained_since(incident: &Incident, found: Option<&Hunted>, cx: Context<'_>)
     let mut after = incident.clone();
     if let Some(found) = found {
         after.hunted = Some((found.clone(), cx.now));
+    }
+    // What there may be beside it does not excuse what got through.
+    if let Some((found, _)) = &mut after.hunted {
+        found.take_as_whole();
     }
     after.breach = None;
     after.watch.map(|watch| watch.since).filter(|_| contained(&after, cx.playbook))

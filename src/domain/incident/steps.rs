@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::hands::{self, Said};
 use super::state::Incident;
-use super::{assignment, doors, eradication, hunting, reached, remains, scp};
+use super::{assignment, doors, doubt, eradication, hunting, reached, remains, scp};
 use crate::domain::action::{
-    Action, CUT_OFF_LEAD_S, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO,
-    RequireImdsV2, RevokeRoleSessions, RevokeUserSessions,
+    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
+    RevokeRoleSessions, RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -346,15 +346,9 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
     let steps: Vec<&Step> = containment.iter().filter(|s| !is_undo(&s.id)).collect();
     let done_at = |step: &Step| {
         let done = in_force(incident, &step.id)?;
-        match (&done.state, &step.offer) {
-            (_, Offer::Action(action)) if doors::is_opened_again(action, done) => None,
-            // What it denies ends at its cut-off, however late AWS has shown it.
-            (
-                RequestState::Verified { at, called_at, .. },
-                Offer::Action(Action::RevokeUserSessions(_) | Action::RevokeRoleSessions(_)),
-            ) => Some((*at).min(*called_at + TimeDelta::seconds(CUT_OFF_LEAD_S))),
-            (RequestState::Verified { at, .. }, _) => Some(*at),
-            _ => None,
+        match &step.offer {
+            Offer::Action(action) if doors::is_opened_again(action, done) => None,
+            _ => doubt::works_since(done),
         }
     };
     // What a revocation leaves open is what could mint sessions after it: keys and passwords, and for a role the
@@ -449,7 +443,6 @@ fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> 
     }
 }
 
-/// Since when AWS has shown a key Inactive, whoever switched it off.
 /// When AWS has shown that a step is in force.
 fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match in_force(incident, &step.id)?.state {
@@ -458,6 +451,7 @@ fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     }
 }
 
+/// Since when AWS has shown a key Inactive, whoever switched it off.
 fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match &step.offer {
         Offer::Action(Action::DeactivateAccessKey(deactivate)) => {

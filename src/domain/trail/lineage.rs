@@ -216,7 +216,7 @@ impl Walk<'_, '_> {
         }
         let from = self.holder(event, &way, at);
         self.used[at] = Some(from);
-        self.spread(at, from, who);
+        self.spread(at, from, (who, &way.kind));
     }
 
     /// The credential that a call was made with.
@@ -236,7 +236,7 @@ impl Walk<'_, '_> {
     }
 
     /// What follows from a call of the attacker's.
-    fn spread(&mut self, at: usize, from: usize, who: Who) {
+    fn spread(&mut self, at: usize, from: usize, (who, by): (Who, &Kind)) {
         let event = &self.events[at];
         let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
         let mut opened: Vec<(Token, Way)> = Vec::new();
@@ -268,14 +268,14 @@ impl Walk<'_, '_> {
             }
         }
         for grant in &event.grants {
-            self.grant(at, from, grant, &mut opened);
+            self.grant((at, by), from, grant, &mut opened);
         }
         for (token, way) in opened {
             self.open(token, way);
         }
     }
 
-    fn grant(&mut self, at: usize, from: usize, grant: &Grant, opened: &mut Vec<(Token, Way)>) {
+    fn grant(&mut self, (at, by): (usize, &Kind), from: usize, grant: &Grant, opened: &mut Vec<(Token, Way)>) {
         let event = &self.events[at];
         let how = |what: String| -> Name { format!("{}: {what}", event.name).into() };
         let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
@@ -294,9 +294,14 @@ impl Walk<'_, '_> {
                 if credential >= self.seeds && credential != from {
                     self.edges.push((from, credential, at, Name::clone(&how)));
                 }
-                let key = Way { from: credential, at: None, ..way(Kind::Key, Name::clone(&how)) };
+                // It can be for somebody else that the service has it: what is done with it is looked at for itself.
+                let (as_key, as_session) = match by {
+                    Kind::Taken => (Kind::Entered, Kind::Entered),
+                    _ => (Kind::Key, Kind::Session { began_at: event.at }),
+                };
+                let key = Way { from: credential, at: None, ..way(as_key, Name::clone(&how)) };
                 opened.push((Token::key(id), key));
-                let session = Way { from: credential, ..way(Kind::Session { began_at: event.at }, how) };
+                let session = Way { from: credential, ..way(as_session, how) };
                 for token in grant.tokens().into_iter().skip(1) {
                     opened.push((token, session.clone()));
                 }
@@ -350,8 +355,12 @@ impl Walk<'_, '_> {
                 let how = how(format!("role {name}, whose trust the attacker changed"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
-            Grant::Compute { label, owned, .. } => {
-                let kind = if *owned { Kind::Owned } else { Kind::Entered };
+            Grant::Compute { label, owned, role, .. } => {
+                let kind = match (owned, role) {
+                    (true, _) => Kind::Owned,
+                    (false, Some(_)) => Kind::Taken,
+                    (false, None) => Kind::Entered,
+                };
                 let how = how(format!("session of {label}"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
@@ -406,6 +415,7 @@ impl Walk<'_, '_> {
             Kind::Key | Kind::Named | Kind::Shared => true,
             Kind::Made | Kind::Owned | Kind::Provider => later,
             Kind::Password => later && temporary && event.caller.kind.as_ref() == "IAMUser",
+            Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
             Kind::Owner | Kind::Entered => later && from_attacker(),
             Kind::Session { began_at } => {
                 let same =

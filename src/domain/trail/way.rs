@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Owned,
     /// A machine that the attacker has a way into.
     Entered,
+    /// A role that a service takes for the attacker, and may take for others.
+    Taken,
     /// A session by its name.
     Session { began_at: Option<DateTime<Utc>> },
     /// An identity provider of the attacker's.
@@ -61,7 +63,7 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
         Kind::Provider => 4,
         Kind::Trust { .. } => 5,
         Kind::Session { .. } => 6,
-        Kind::Entered => 7,
+        Kind::Entered | Kind::Taken => 7,
         Kind::Owner => 8,
         Kind::Shared => 9,
         Kind::Address | Kind::Service => 10,

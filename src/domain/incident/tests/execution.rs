@@ -220,6 +220,54 @@ fn an_undoing_in_doubt_is_no_tampering() {
 }
 
 #[test]
+fn what_changed_nothing_ends_no_doubt() {
+    let mut case = Case::new();
+    let id = started(&mut case, "deactivate");
+    read_last(&mut case, id);
+    for answer in [
+        CallAnswer::NotSent { message: "m".into() },
+        CallAnswer::Refused { code: "AccessDenied".into(), message: "m".into() },
+    ] {
+        let later = started(&mut case, "deactivate");
+        answered(&mut case, later, answer);
+        assert!(matches!(case.state_of(later), RequestState::Failed { partly: false, .. }));
+        assert!(look_at(&case.incident, &case.incident.requests[&id]).is_some(), "it is still looked for");
+    }
+    case.key = KeyStatus::Inactive;
+    assert_eq!(read_last(&mut case, id), [Event::Verified { request: id, no_op: false }]);
+}
+
+#[test]
+fn who_takes_something_away_long_after_an_undo_in_doubt_is_not_the_bot() {
+    let mut case = Case::new();
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let undo = undo_of(&case.incident.requests[&request(1)].plan.step).unwrap();
+    let action = action_for(&case.incident, &case.playbook, &undo).unwrap();
+    let parts = vec![(undo, case.observed(&action))];
+    case.act("U1", PersonCommand::Request { parts, nonce: "n".into() }).unwrap();
+    case.approve("U2", 2).unwrap();
+    let sent = case.incident.requests[&request(2)].plan.work.calls.clone();
+    let (lease_until, replica) = (case.now, "r".into());
+    case.apply(vec![Event::ExecutionStarted { request: request(2), replica, lease_until, sent }]);
+    let put = case.user_policy.take();
+    assert!(matches!(&case.look()[..], []), "whoever makes the call says how it went");
+    case.user_policy = put;
+    read_last(&mut case, request(2));
+    while look_at(&case.incident, &case.incident.requests[&request(2)]).is_some_and(|at| at <= case.now) {
+        read_last(&mut case, request(2));
+    }
+    for _ in 0..6 {
+        case.minutes(5);
+        read_last(&mut case, request(2));
+    }
+    case.user_policy = None;
+    assert!(matches!(&case.look()[..], [Event::ContainmentChecked { lost, .. }] if lost.len() == 1), "it raises the alarm");
+    assert_eq!(read_last(&mut case, request(2)), []);
+}
+
+#[test]
 fn code_has_the_time_that_it_takes_both_ways() {
     let text = || "t".to_owned();
     let code = ApiCall::UpdateFunctionCode { function_name: text(), zip_file: text(), revision_id: text() };

@@ -493,3 +493,17 @@ fn what_got_through_fails_the_containment_before_the_search_is_at_its_end_and_no
     case.half_way(Some(Hunted::default()), vec![call], None);
     assert_eq!(case.incident.version, records + 1, "it is not said twice");
 }
+
+#[test]
+fn while_a_search_has_news_nothing_counts_as_contained_and_what_gets_through_is_said_at_once() {
+    let mut case = Case::new();
+    case.contained();
+    let since = case.incident.watch.unwrap().since;
+    let found = Hunted { footprint: vec![made("User", "eve")], ..Hunted::default() };
+    case.half_way(Some(found), vec![], None);
+    assert!(!contained(&case.incident, &case.playbook), "through which machines it goes on is read at its end");
+    let call = through(since + TimeDelta::minutes(5), "arn:aws:iam::111122223333:user/ci");
+    case.half_way(None, vec![call], None);
+    let verdict = case.incident.verdict.as_ref().map(|(judged, _)| &judged.verdict);
+    assert!(matches!(verdict, Some(Verdict::Failed { .. })), "{verdict:?}");
+}

@@ -23,15 +23,17 @@ fn keys(analysis: &Analysis) -> Vec<&str> {
     analysis.credentials.iter().filter_map(|held| held.access_key_id.as_deref()).collect()
 }
 
-/// A service takes a role, and its session does something.
+/// A service takes a role, and its session does something from where the thief is, and something else.
 fn taken(minute: u32, service: &str, role: &str) -> Vec<Value> {
     let mut takes =
         by_user(minute, &format!("take-{minute}"), "", "", ("sts", "AssumeRole"), assume(role, "9f2c", SESSION));
     takes["userIdentity"] = json!({"type": "AWSService", "invokedBy": format!("{service}.amazonaws.com")});
     takes["sourceIPAddress"] = json!(format!("{service}.amazonaws.com"));
-    let more = json!({"sourceIPAddress": "192.0.2.200", "requestParameters": {"userName": "x"}});
-    let acts = by_role(minute + 1, &format!("act-{minute}"), SESSION, (role, "9f2c"), ("iam", "CreateUser"), more);
-    vec![takes, acts]
+    let acts = |id: &str, address: &str| {
+        let more = json!({"sourceIPAddress": address, "requestParameters": {"userName": "x"}});
+        by_role(minute + 1, &format!("{id}-{minute}"), SESSION, (role, "9f2c"), ("iam", "CreateUser"), more)
+    };
+    vec![takes, acts("act", THIEF), acts("job", "192.0.2.200")]
 }
 
 fn role(name: &str) -> String {
@@ -79,7 +81,7 @@ fn whoever_a_provider_vouches_for_after_its_thumbprint_was_changed_is_the_attack
 }
 
 #[test]
-fn what_a_service_does_with_a_role_that_the_attacker_has_given_it_is_the_attackers() {
+fn a_role_that_a_service_takes_for_the_attacker_is_reached_and_what_it_does_for_others_is_theirs() {
     for (call, service, more) in [
         (
             ("scheduler", "CreateSchedule"),
@@ -100,8 +102,8 @@ fn what_a_service_does_with_a_role_that_the_attacker_has_given_it_is_the_attacke
         let mut before = taken(600, service, "nightly");
         let key = "ASIABEFORE0000000001";
         before[0]["responseElements"]["credentials"]["accessKeyId"] = json!(key);
-        before[1]["userIdentity"]["accessKeyId"] = json!(key);
-        let one = then[..2].to_vec();
+        before[1..].iter_mut().for_each(|call| call["userIdentity"]["accessKeyId"] = json!(key));
+        let one = then[..3].to_vec();
         let analysis = after(call, more.clone(), [before, one].concat());
         assert_eq!(keys(&analysis), [STOLEN, SESSION], "{call:?}: since then");
         assert_eq!(ids(&analysis), ["e-noon", "act-740"], "{call:?}");
@@ -110,7 +112,7 @@ fn what_a_service_does_with_a_role_that_the_attacker_has_given_it_is_the_attacke
             [&role("nightly")],
             "{call:?}: it can be asked about"
         );
-        let others = after(call, more, then[2..].to_vec());
+        let others = after(call, more, then[3..].to_vec());
         assert_eq!(keys(&others), [STOLEN], "{call:?}: neither another service nor another role");
     }
 }
