@@ -449,7 +449,6 @@ fn got_through(incident: &Incident, action: &Action, done_at: DateTime<Utc>) -> 
     }
 }
 
-/// Since when AWS has shown a key Inactive, whoever switched it off.
 /// When AWS has shown that a step is in force.
 fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     match in_force(incident, &step.id)?.state {
@@ -458,13 +457,10 @@ fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
     }
 }
 
+/// Since when AWS has shown a key Inactive, whoever switched it off.
 fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
-    match &step.offer {
-        Offer::Action(Action::DeactivateAccessKey(deactivate)) => {
-            incident.inactive_since.get(&deactivate.access_key_id).copied()
-        }
-        _ => None,
-    }
+    let Offer::Action(Action::DeactivateAccessKey(of)) = &step.offer else { return None };
+    incident.inactive_since.get(&of.access_key_id).copied()
 }
 
 /// Whether every containment step that applies is in force, and all steps that apply are known.
