@@ -453,12 +453,8 @@ fn shown_at(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
 
 /// Since when AWS has shown a key Inactive, whoever switched it off.
 fn off_since(incident: &Incident, step: &Step) -> Option<DateTime<Utc>> {
-    match &step.offer {
-        Offer::Action(Action::DeactivateAccessKey(deactivate)) => {
-            incident.inactive_since.get(&deactivate.access_key_id).copied()
-        }
-        _ => None,
-    }
+    let Offer::Action(Action::DeactivateAccessKey(of)) = &step.offer else { return None };
+    incident.inactive_since.get(&of.access_key_id).copied()
 }
 
 /// Whether every containment step that applies is in force, and all steps that apply are known.

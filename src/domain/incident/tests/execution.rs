@@ -263,7 +263,10 @@ fn who_takes_something_away_long_after_an_undo_in_doubt_is_not_the_bot() {
         read_last(&mut case, request(2));
     }
     case.user_policy = None;
-    assert!(matches!(&case.look()[..], [Event::ContainmentChecked { lost, .. }] if lost.len() == 1), "it raises the alarm");
+    assert!(
+        matches!(&case.look()[..], [Event::ContainmentChecked { lost, .. }] if lost.len() == 1),
+        "it raises the alarm"
+    );
     assert_eq!(read_last(&mut case, request(2)), []);
 }
 
