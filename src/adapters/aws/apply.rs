@@ -267,9 +267,11 @@ fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
 }
 
 fn policy_for(calls: &[ApiCall], targets: &[String], by_policy: bool) -> String {
-    // What is allowed on a resource, and for what alone.
+    /// A resource, and the operator and key of a condition.
+    type On<'a> = (String, Option<(&'a str, &'a str)>);
+    /// What is allowed there, and for what values alone.
     type Allowed<'a> = (BTreeSet<&'a str>, BTreeSet<String>);
-    let mut allowed: BTreeMap<(String, Option<(&str, &str)>), Allowed<'_>> = BTreeMap::new();
+    let mut allowed: BTreeMap<On<'_>, Allowed<'_>> = BTreeMap::new();
     for call in calls {
         let policy = call.policy_bound().filter(|_| by_policy);
         // A call on something that was not approved is left out: AWS then refuses it.

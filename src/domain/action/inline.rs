@@ -40,7 +40,7 @@ impl DeleteInlinePolicy {
         }
     }
 
-    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a PutPolicy> {
+    const fn observed(seen: &Observation) -> Option<&PutPolicy> {
         match seen {
             Observation::PutPolicy(policy) => Some(policy),
             _ => None,
@@ -107,7 +107,7 @@ impl Change for DeleteInlinePolicy {
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
-        let Some(now) = self.observed(before) else { return wrong_answer() };
+        let Some(now) = Self::observed(before) else { return wrong_answer() };
         let Some(document) = now.document.clone() else {
             return Err(format!("{} has no policy {} any more.", self.holder.in_words(), self.policy_name));
         };
@@ -122,7 +122,7 @@ impl Change for DeleteInlinePolicy {
     }
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
-        let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return something_else() };
+        let (Some(was), Some(is)) = (Self::observed(before), Self::observed(now)) else { return something_else() };
         if same_documents(was.document.as_deref(), is.document.as_deref()) {
             return Freshness::AsApproved;
         }
@@ -134,7 +134,7 @@ impl Change for DeleteInlinePolicy {
 
     fn holds(&self, _before: &Observation, sent: &[ApiCall], now: &Observation) -> bool {
         let wanted = sent.iter().find_map(ApiCall::document);
-        self.observed(now).is_some_and(|is| same_documents(wanted, is.document.as_deref()))
+        Self::observed(now).is_some_and(|is| same_documents(wanted, is.document.as_deref()))
     }
 }
 

@@ -142,6 +142,13 @@ pub fn robbed<'a>(incident: &'a Incident, found: &'a Hunted, account: &AccountId
     sessions.map(|(role, session)| (session, role)).collect()
 }
 
+/// Whether a search that is not at its end shows instances whose role was stolen: whether they still give it out is read
+/// last.
+pub fn robs_unseen(incident: &Incident) -> bool {
+    let known = incident.hunted.as_ref().zip(incident.account());
+    known.is_some_and(|((found, _), account)| found.is_half_way() && !robbed(incident, found, &account).is_empty())
+}
+
 /// The same as what is to be done: those that AWS shows to give their role out without a token, and those for which that
 /// was asked to be changed. Instance, Region and role.
 pub fn without_token(incident: &Incident) -> BTreeSet<(String, String, String)> {

@@ -463,8 +463,7 @@ pub fn contained(incident: &Incident, playbook: &Playbook) -> bool {
 }
 
 fn is_contained(incident: &Incident, containment: &[Step]) -> bool {
-    // What a search has shown half-way was new: through which instances it goes on is read at its end.
-    if incident.hunted.as_ref().is_some_and(|(found, _)| found.is_half_way()) {
+    if reached::robs_unseen(incident) {
         return false;
     }
     let Some(found) = incident.identification().filter(|found| found.kind != PrincipalKind::Unknown) else {

@@ -83,6 +83,7 @@ fn a_user_of_identity_center_is_searched_for_and_their_role_is_named_once() {
 fn a_session_that_nobody_knows_is_searched_for_by_its_key_and_then_looked_up_again() {
     let mut case = Case::new();
     case.incident.identified = None;
+    case.incident.blast_radius = None;
     case.incident.search = Search::GivenUp { error: "no call yet".into() };
     assert_eq!(due_at(&case.incident), None, "of a user's own key it shows at once whose it is");
     case.incident.subject.access_key = SESSION.parse().ok();

@@ -495,13 +495,18 @@ fn what_got_through_fails_the_containment_before_the_search_is_at_its_end_and_no
 }
 
 #[test]
-fn while_a_search_has_news_nothing_counts_as_contained_and_what_gets_through_is_said_at_once() {
+fn a_machine_that_half_a_search_shows_keeps_containment_open_and_what_gets_through_is_said_at_once() {
     let mut case = Case::new();
     case.contained();
     let since = case.incident.watch.unwrap().since;
-    let found = Hunted { footprint: vec![made("User", "eve")], ..Hunted::default() };
+    let session = reached("ASIAI44QH8DHBEXAMPLE", "arn:aws:sts::111122223333:assumed-role/web/i-0a");
+    let found = Hunted { credentials: vec![session], ..Hunted::default() };
     case.half_way(Some(found), vec![], None);
-    assert!(!contained(&case.incident, &case.playbook), "through which machines it goes on is read at its end");
+    case.ask("U1", &["revoke-assumed-roles.web"]).unwrap();
+    case.approve("U2", 4).unwrap();
+    case.run();
+    assert_eq!(missing(&case.incident, &case.playbook), [], "all is done that is known");
+    assert!(!contained(&case.incident, &case.playbook), "whether it still gives its role out is read at the end");
     let call = through(since + TimeDelta::minutes(5), "arn:aws:iam::111122223333:user/ci");
     case.half_way(None, vec![call], None);
     let verdict = case.incident.verdict.as_ref().map(|(judged, _)| &judged.verdict);
