@@ -242,7 +242,7 @@ async fn whoever_decides_on_some_of_what_was_asked_for_together_is_heard_of_like
     let password = aws_sdk_iam::Client::new(&stolen).create_login_profile().user_name("deploy-bot");
     password.password("Tr0ub4dor&3-and-more").send().await.unwrap();
     // Until the trail shows it.
-    w.clock.advance(TimeDelta::minutes(16));
+    w.clock.advance(TimeDelta::minutes(6));
     w.incident().await;
     w.until_card(ALL, "3 steps, not asked for yet").await;
     w.carry_out(KEY, ANA, CHRIS).await;
