@@ -47,18 +47,18 @@ async fn who_sends_no_body_keeps_no_alert_out() {
          content-length: 9\r\n\r\n"
     );
     let address = w.bot_url.strip_prefix("http://").unwrap();
-    let mut held = Vec::new();
+    let mut waiting = Vec::new();
     for _ in 0..120 {
         let mut caller = tokio::net::TcpStream::connect(address).await.unwrap();
         caller.write_all(head.as_bytes()).await.unwrap();
-        held.push(caller);
+        waiting.push(caller);
     }
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let started = std::time::Instant::now();
     assert_eq!(w.alert(&w.finding("e-1", "f-1")).await, 202);
     assert!(started.elapsed().as_millis() < 1_500, "{:?}", started.elapsed());
     w.until("the incident is there", |w| w.card("U0RESPOND1", "evidence").is_some()).await;
-    drop(held);
+    drop(waiting);
     w.end().await;
 }
 

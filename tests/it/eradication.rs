@@ -277,7 +277,9 @@ async fn what_breaks_off_in_the_middle_says_what_is_left_and_is_finished_by_aski
         w.hunted(vec![made("User", "mallory")]).await;
         w.contained().await;
         w.until_card(USER, "not asked for yet").await;
-        faults.into_iter().for_each(|fault| w.account.fail_next("DeleteSSHPublicKey", fault));
+        for fault in faults {
+            w.account.fail_next("DeleteSSHPublicKey", fault);
+        }
         w.click(ANA, USER, "irp.request").await;
         w.until_card(USER, "waiting for approval").await;
         w.click(CHRIS, USER, "irp.approve").await;

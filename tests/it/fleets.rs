@@ -98,7 +98,10 @@ async fn what_a_spot_fleet_would_replace_is_not_ended_before_the_fleet_is_cancel
     w.click(ANA, CANCEL, "irp.request").await;
     w.until_card(CANCEL, "waiting for approval").await;
     let kept = w.store.load("INC-1".parse().unwrap()).await.unwrap();
-    assert!(kept.iter().any(|record| format!("{:?}", record.event).contains("sha256:")), "what it starts is kept, as a hash");
+    assert!(
+        kept.iter().any(|record| format!("{:?}", record.event).contains("sha256:")),
+        "what it starts is kept, as a hash"
+    );
     w.click(CHRIS, CANCEL, "irp.approve").await;
     w.until_card(CANCEL, "carried out and verified").await;
     end(&w, &[instance]).await;

@@ -10,7 +10,7 @@
 //! | arguments change after the approval, or are not shown whole | AISVS 9.2.2 to 9.2.5, quater #72 | `tampered`, `approval::tests::a_digest_changes_with_everything_that_it_binds`, `long_plans` |
 //! | facts are read from the message | SSO Elevator, caipe #1375 | [`what_a_message_says_by_now_is_nothing_that_is_done`], [`a_card_in_another_channel_decides_nothing`] |
 //! | the side effect comes before the state | autumn #2903, SSO Elevator #212, #47, Sentry #69252 | `crash::points`, `faults::actions` |
-//! | a click after a restart is silent | hermes-agent #100408, OnCall #5409 | `hangup`, `faults::store`, `approvals::buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothing` |
+//! | a click after a restart is silent | hermes-agent #100408, `OnCall` #5409 | `hangup`, `faults::store`, `approvals::buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothing` |
 //! | a late vote is silent, and cards differ or forget who decided | clawpatrol #595, openclaw #48567, teleport #5141, SSO Elevator #51 | [`whoever_is_late_hears_who_decided_and_every_card_says_the_same`] |
 //! | one clock for deciding and running | teleport #14040, #16202, #50011 | [`an_approval_that_could_not_run_in_time_lapses`] |
 //! | rights are looked up once | teleport | [`an_approver_who_loses_the_right_between_yes_and_call_does_not_count`] |
@@ -21,10 +21,10 @@
 //! | a way in for emergencies that nobody hears of, and nobody looks at afterwards | SSO Elevator #114, TEAM #475, Infisical #7930 | `containment::one_person_alone_can_contain_where_the_rules_let_them`, `containment::whoever_decides_on_some_of_what_was_asked_for_together_is_heard_of_like_on_all` |
 //! | a Slack account in other hands approves | teleport #61094, docs #27940 | `approvals::this_was_not_me_stops_everything_until_the_lead_and_another_lift_it`, `faults::sessions` |
 //! | the wrong target is approved, because its card looks like the others | SSO Elevator #154 | `containment::one_person_alone_can_contain_where_the_rules_let_them` (the target is typed), `organization::who_is_protected_is_not_denied_from_outside_either` |
-//! | deliveries without signature, or repeated; addresses in them are fetched | FireFighter #300 | `doors`, `adapters::slack` (`answers_go_to_slack_only`) |
-//! | a dedup key that closing does not free | FireFighter #321 | `talk::a_closed_incident_takes_no_more_and_frees_its_credential` |
-//! | one message that fails hides the rest | FireFighter #297, Dispatch #1729, #794 | [`a_card_that_slack_refuses_hides_no_other`] |
-//! | Slack's limits are met in production, or one unknown field loses everything | Dispatch #6049, #5770, FireFighter #247, SSO Elevator #46, teleport #6120 | `long_plans`, `browser`, `intake::slack` (`strange_deliveries…`), every test through the sandbox's `invalid_blocks` |
+//! | deliveries without signature, or repeated; addresses in them are fetched | `FireFighter` #300 | `doors`, `adapters::slack` (`answers_go_to_slack_only`) |
+//! | a dedup key that closing does not free | `FireFighter` #321 | `talk::a_closed_incident_takes_no_more_and_frees_its_credential` |
+//! | one message that fails hides the rest | `FireFighter` #297, Dispatch #1729, #794 | [`a_card_that_slack_refuses_hides_no_other`] |
+//! | Slack's limits are met in production, or one unknown field loses everything | Dispatch #6049, #5770, `FireFighter` #247, SSO Elevator #46, teleport #6120 | `long_plans`, `browser`, `intake::slack` (`strange_deliveries…`), every test through the sandbox's `invalid_blocks` |
 //! | green before it is true | TEAM #398, guardian #300 | `faults::actions`, `identity_center`, `rules::model` |
 //! | the history is gone after the expiry, or can be edited | teleport #68308, #16301 | `pack`, `tampered` |
 //! | something is written after closing | Playbooks #2278 | `talk::a_closed_incident_takes_no_more_and_frees_its_credential`, `rules::sim` |

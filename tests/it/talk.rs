@@ -2,9 +2,10 @@
 
 use irp_sandbox::aws::KeyStatus;
 use irp_sandbox::slack::Fault as SlackFault;
+use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
-use crate::world::{ANA, BEN, CHRIS, DANA, ROOM, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ROOM, World};
 
 const KEY: &str = "Deactivate access key";
 const SSO_ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
@@ -191,7 +192,8 @@ async fn commands_answer_whatever_is_typed() {
     w.until("the steps are there", |w| w.card(ANA, KEY).is_some()).await;
     assert!(w.command(DANA, "/irp status").await.contains("Deactivate access key"));
     assert!(w.command(DANA, "/irp status 7").await.contains("INC-7 does not exist"));
-    assert!(w.command("U0GUEST001", "/irp list").await.contains("Guests"), "guests see what is posted, and no more");
+    w.slack.set_user_flag(KIM, UserFlag::Restricted, true);
+    assert!(w.command(KIM, "/irp list").await.contains("Guests"), "guests see what is posted, and no more");
     w.end().await;
 }
 

@@ -149,7 +149,9 @@ mod tests {
         let word = |since: &str| Selected { since: since.into(), ..Selected::default() };
         let (mut one, mut other) = (Selections::new(), Selections::new());
         for (into, times) in [(&mut one, ["b", "a", "c"]), (&mut other, ["c", "b", "a"])] {
-            times.into_iter().for_each(|since| merge(into, Selections::from([("main".to_owned(), word(since))])));
+            for since in times {
+                merge(into, Selections::from([("main".to_owned(), word(since))]));
+            }
         }
         assert_eq!((one["main"].since.as_str(), &one), ("c", &other));
     }
