@@ -42,7 +42,7 @@ pub(super) const SESSION_S: i32 = 900;
 const NOT_TAKEN: &str = "NotTaken";
 /// Waits before such a call is made again, longer and longer, each cut at random so that not all come back at once.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
-const WAIT_MAX: Duration = Duration::from_secs(2);
+const WAIT_MAX: Duration = Duration::from_millis(900);
 /// So long before the time for the calls is up no call is made again: it would have no time to be answered.
 const LAST_TRY_BEFORE_END: Duration = Duration::from_secs(2);
 /// For a function's code on its way to AWS.

@@ -79,9 +79,10 @@ async fn one_dies(mut case: Case, what: &'static str, written_with: &'static str
 /// Ten people, whom the workspace knows, and what is on their lists: some may decide, some may not.
 const CROWD: [&str; 10] =
     [ANA, BEN, CHRIS, DANA, KIM, "U0GUEST001", "U0CROWD001", "U0CROWD002", "U0CROWD003", "U0CROWD004"];
-const CLICKS: usize = 1_000;
+/// Each is decided on a log that all the refused ones are in: `approvals.rs` has a thousand of them with one program.
+const CLICKS: usize = 300;
 /// Longest wait for all answers.
-const CROWD_TIME_MAX: Duration = Duration::from_mins(4);
+const CROWD_TIME_MAX: Duration = Duration::from_mins(2);
 
 async fn all_at_once(mut case: Case) {
     for (user, name) in CROWD[6..].iter().zip(["lea", "mia", "noa", "ole"]) {
@@ -122,9 +123,9 @@ async fn all_at_once(mut case: Case) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_clicks_by_ten_people_on_two_programs_make_one_call_and_each_is_answered() {
+async fn a_crowd_of_ten_before_two_programs_makes_one_call_and_each_click_is_answered() {
     let mut cases = Cases::start().await;
-    cases.add("a thousand clicks".to_owned(), all_at_once);
+    cases.add("a crowd".to_owned(), all_at_once);
     cases.end().await;
 }
 
