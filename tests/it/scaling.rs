@@ -24,7 +24,7 @@ impl Hands<'_> {
 
     pub(crate) async fn makes_a_template_in(&self, region: &'static str) -> String {
         let profile = ec2::LaunchTemplateIamInstanceProfileSpecificationRequest::builder().name("batch-worker").build();
-        let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-1").user_data("sha256:");
+        let data = ec2::RequestLaunchTemplateData::builder().image_id("ami-1").user_data("IyEvYmluL3No");
         let data = data.instance_type(ec2::InstanceType::C54xlarge).iam_instance_profile(profile).build();
         let made = self.ec2(region).create_launch_template().launch_template_name("miners").launch_template_data(data);
         made.send().await.unwrap().launch_template.unwrap().launch_template_id.unwrap()
@@ -121,7 +121,7 @@ async fn a_group_of_the_attackers_is_stopped_its_instances_are_kept_and_ended_an
     w.click(ANA, REMOVE, "irp.request_all").await;
     w.until_card(REMOVE, "waiting for approval").await;
     let kept = w.store.load("INC-1".parse().unwrap()).await.unwrap();
-    assert!(kept.iter().any(|record| format!("{:?}", record.event).contains("IyEvYmluL3No")), "what it starts is kept");
+    assert!(kept.iter().any(|record| format!("{:?}", record.event).contains("sha256:")), "what it starts is kept");
     w.click(CHRIS, REMOVE, "irp.approve").await;
     w.until_card(REMOVE, "2 of 2 in force").await;
     let done = changes(&w);
