@@ -1,7 +1,7 @@
 # `make test` does everything on a fresh Debian or Ubuntu machine that has only Rust.
 # CARGO_TARGET_DIR is honoured.
 
-.PHONY: sandbox test sim mutants lint docs deny
+.PHONY: sandbox test crash sim mutants lint docs deny
 
 sandbox:
 	cargo run -- sandbox
@@ -10,6 +10,11 @@ sandbox:
 test:
 	tests/tools.sh
 	RUST_TEST_THREADS=1 cargo test --workspace --locked
+
+# A whole incident with the program killed in each part of it, again and again: what takes too long for every test run.
+crash:
+	tests/tools.sh
+	cargo test --locked -p irp --test it -- --ignored crash::
 
 # The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS.
 sim:

@@ -167,9 +167,13 @@ impl Engine {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 
-    /// Ends the requests of an incident that were asked for under other rules than those in force.
+    /// Ends the requests of an incident that were asked for under other rules than those in force. Of a closed one it frees
+    /// the keys: who closed it can have died before that.
     pub async fn cancel_outdated(&self, id: IncidentId) -> Result<(), EngineError> {
-        self.report(id, || Report::RulesChanged).await.map(|_| ())
+        match self.report(id, || Report::RulesChanged).await? {
+            Some(incident) if !incident.is_open() => Ok(self.ports.store.retire(id).await?),
+            _ => Ok(()),
+        }
     }
 
     /// The playbook in force.

@@ -348,16 +348,21 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             let undo =
                 !is_undo && matches!(request.plan.work.inverse, Inverse::Calls(_)) && !undo_is_open(incident, step);
             let undo = undo.then(|| button(name::UNDO, "Ask to undo", &of_step, Look::Plain));
-            let elements: Vec<Value> = settle(request).into_iter().flatten().chain(again).chain(undo).collect();
+            let elements: Vec<Value> =
+                settle(incident, request).into_iter().flatten().chain(again).chain(undo).collect();
             if elements.is_empty() { None } else { row(&elements) }
         }
         RequestState::Unknown { .. } => {
             let look = button(name::LOOK_AGAIN, "Look again", &incident.id.to_string(), Look::Plain);
             let again = (!is_undo).then(|| ask("Ask again", Look::Primary));
-            row(&settle(request).into_iter().flatten().chain([look]).chain(again).collect::<Vec<_>>())
+            row(&settle(incident, request).into_iter().flatten().chain([look]).chain(again).collect::<Vec<_>>())
         }
         _ if is_undo => None,
-        _ => row(&settle(request).into_iter().flatten().chain([ask("Ask again", Look::Primary)]).collect::<Vec<_>>()),
+        _ => row(&settle(incident, request)
+            .into_iter()
+            .flatten()
+            .chain([ask("Ask again", Look::Primary)])
+            .collect::<Vec<_>>()),
     }
 }
 
@@ -367,13 +372,16 @@ pub(super) fn break_glass(policy: &Policy, request_and_digest: &str) -> Option<V
     offered.then(|| button(name::BREAK_GLASS, "Break glass…", request_and_digest, Look::Danger))
 }
 
-/// For a second person, after one alone has run it.
-fn settle(request: &Request) -> Option<[Value; 2]> {
-    let id = request.id.to_string();
-    let open = request.glass.as_ref().is_some_and(|glass| glass.debt == Debt::Open);
-    open.then(|| {
-        [button(name::RATIFY, "Ratify", &id, Look::Primary), button(name::CONTEST, "Contest…", &id, Look::Danger)]
-    })
+/// For a second person, after one alone has run it: also what was asked for anew since, the oldest first.
+fn settle(incident: &Incident, request: &Request) -> Option<[Value; 2]> {
+    let owes = |r: &&Request| r.glass.as_ref().is_some_and(|glass| glass.debt == Debt::Open);
+    let owing = incident.requests_for(&request.plan.step).filter(owes).last()?;
+    let (id, which) =
+        (owing.id.to_string(), if owing.id == request.id { String::new() } else { format!(" {}", owing.id) });
+    Some([
+        button(name::RATIFY, &format!("Ratify{which}"), &id, Look::Primary),
+        button(name::CONTEST, &format!("Contest{which}…"), &id, Look::Danger),
+    ])
 }
 
 /// The last thing that an approver reads, in Slack's 300 characters.

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use irp::domain::approval::RequestState;
+use irp::domain::approval::{Debt, RequestState};
 use irp::domain::id::{IncidentId, UserId};
 use irp::domain::incident::event::Event;
 use irp::domain::incident::evolve::fold;
@@ -55,6 +55,12 @@ impl Seen {
             .any(|step| step.as_str().starts_with(begins) && in_force(&self.incident, step).is_some())
     }
 
+    /// Whether somebody still has to say that it was right to run something alone.
+    fn owes(&self) -> bool {
+        let mut glasses = self.incident.requests.values().filter_map(|request| request.glass.as_ref());
+        glasses.any(|glass| glass.debt == Debt::Open)
+    }
+
     fn is_anything_open(&self) -> bool {
         self.incident.requests.values().any(|request| request.state.is_open())
     }
@@ -101,7 +107,7 @@ const PARTS: [Part; 7] = [
     },
     Part {
         points: &["GlassBroken", "ExecutionStarted", "CallAnswered", "GlassRatified"],
-        is_over: |seen| seen.count(|event| matches!(event, Event::GlassRatified { .. })) > 0,
+        is_over: |seen| seen.is_in_force(STEPS[2].1) && !seen.owes(),
         press: |w, seen| alone(w, seen).boxed(),
     },
     Part {
@@ -272,19 +278,24 @@ async fn killed_in_each_part(mut case: Case, number: usize, loss: Loss) {
         assert!(!request.state.is_open(), "{request:?}");
         assert!(!done || request.glass.is_some() || request.approvals.len() == 2, "{request:?}");
     }
-    let once: [fn(&Event) -> bool; 4] = [
-        |event| matches!(event, Event::Opened { .. }),
-        |event| matches!(event, Event::GlassBroken { .. }),
-        |event| matches!(event, Event::GlassRatified { .. }),
-        |event| matches!(event, Event::Closed { .. }),
-    ];
-    assert_eq!(once.map(|what| seen.count(what)), [1; 4]);
-    assert!(w.store.open_incidents(9).await.unwrap().is_empty());
+    let once: [fn(&Event) -> bool; 2] =
+        [|event| matches!(event, Event::Opened { .. }), |event| matches!(event, Event::Closed { .. })];
+    assert_eq!(once.map(|what| seen.count(what)), [1; 2]);
+    // What is not known is asked for anew, and each time somebody has run it alone is judged.
+    let broken = seen.count(|event| matches!(event, Event::GlassBroken { .. }));
+    assert_eq!(seen.count(|event| matches!(event, Event::GlassRatified { .. })), broken);
+    let freed = async {
+        while !w.store.open_incidents(9).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), freed).await.unwrap();
     w.nothing_is_owed().await;
     w.nothing_stands_twice();
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes six minutes; `make crash` runs it"]
 async fn killed_in_each_part_of_the_whole_way_it_comes_to_the_same_end() {
     let mut cases = Cases::start().await;
     for number in 0..PARTS.iter().map(|part| part.points.len()).max().unwrap_or_default() {
