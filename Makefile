@@ -11,10 +11,11 @@ test:
 	tests/tools.sh
 	RUST_TEST_THREADS=1 cargo test --workspace --locked
 
-# A whole incident with the program killed in each part of it, again and again: what takes too long for every test run.
+# The program killed in each part of a whole incident, and before the record of each removal: what takes too long for
+# every test run.
 crash:
 	tests/tools.sh
-	cargo test --locked -p irp --test it -- --ignored crash::
+	RUST_TEST_THREADS=1 cargo test --workspace --locked --test it -- --ignored
 
 # The simulation with many more seeds than a test run has; another number in IRP_SIM_SEEDS.
 sim:

@@ -113,6 +113,7 @@ async fn dies_before_the_record(mut case: Case, row: Row) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes five minutes; `make crash` runs it"]
 async fn a_removal_whose_program_dies_before_the_record_is_read_back_and_not_repeated() {
     let mut cases = Cases::start().await;
     for row in Row::all() {
