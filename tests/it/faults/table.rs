@@ -16,7 +16,7 @@ use crate::redis_proxy::Loss;
 use crate::world::{ANA, BEN, CHRIS, World};
 
 /// A dead process's call is read back after 20 s; one that carries a function's code after two minutes more.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_mins(4);
 
 #[derive(Clone, Copy, Debug)]
 enum Row {
