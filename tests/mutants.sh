@@ -41,9 +41,11 @@ case " $* " in
 *" --file "* | *" -f "*) files=() ;;
 *)
     files=()
-    for of in 'domain/approval' 'domain/incident' 'domain/policy' 'domain/recusal' 'engine'; do
+    for of in 'domain/approval' 'domain/incident' 'domain/policy' 'domain/recusal'; do
         files+=(--file "src/$of.rs" --file "src/$of/**/*.rs")
     done
+    # The way from a claim to what has been read back. The engine's other modules talk to AWS, and no test here comes past.
+    files+=(--file src/engine.rs --file src/engine/effects.rs)
     ;;
 esac
 (cd "$copy" && cargo mutants --list --json "${files[@]}" "$@") > "$copy/mutants.json"

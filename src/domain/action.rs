@@ -56,6 +56,7 @@ mod call;
 mod change;
 mod code;
 mod credential;
+pub mod document;
 mod door;
 mod fleet;
 mod function;

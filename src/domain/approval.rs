@@ -208,6 +208,9 @@ pub fn check_request(policy: &Policy, recused: &Recused, actor: &Actor, action: 
         policy.approvers_besides(&actor.person).into_iter().filter(|person| !recused.contains_key(person)).count();
     // Whoever may run it alone needs nobody: but then it is for them to break the glass.
     if eligible < usize::from(quorum) && !glass::may_break(policy, recused, actor, action) {
+        if policy.has_unread_groups() {
+            return Err(Refusal::GroupsUnread);
+        }
         return Err(Refusal::NobodyToApprove {
             eligible,
             recused: recused.len(),

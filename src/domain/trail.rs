@@ -12,6 +12,7 @@ pub mod deed;
 pub mod event;
 pub mod footprint;
 pub mod grant;
+pub mod limits;
 pub mod lineage;
 pub mod name;
 pub mod named;

@@ -89,7 +89,7 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
             let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
             blocks.push(section(&format!("*{}* {}{broken}", request.id, what(request))));
             if whole == Whole::OnCard {
-                blocks.extend(plan_blocks(request));
+                blocks.extend(plan_blocks(&request.plan, &request.plan.work.calls));
             }
         }
         if whole != Whole::OnCard {

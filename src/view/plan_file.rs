@@ -7,7 +7,7 @@ use crate::domain::action::Inverse;
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, members};
-use crate::domain::incident::whole::{Whole, calls_text, literal, shown};
+use crate::domain::incident::whole::{Whole, calls_text, changes_text, literal, shown};
 use crate::domain::policy::ActionClass;
 use crate::domain::refusal::moment;
 use crate::ports::TextFile;
@@ -42,9 +42,10 @@ fn in_full(request: &Request) -> String {
         }
         ActionClass::Contain | ActionClass::Loosen => String::new(),
     };
+    let changes = changes_text(plan).map_or_else(String::new, |text| format!("{text}\n"));
     format!(
         "\n{}: {}\n{}\n\nTo {} in account {}, Region {}\nUnique id {}, before-image {}\nAsked for by {} at {}, to be decided by \
-         {}\nDigest {}\n\nCalls:\n{}\n\nUndo: {undo}\n{before}",
+         {}\nDigest {}\n\n{changes}Calls:\n{}\n\nUndo: {undo}\n{before}",
         request.id,
         plan.action.title(),
         plan.action.effect(),

@@ -10,13 +10,13 @@ use super::burst::{decided_together, title};
 use super::by_hand;
 use super::plan_file::where_to_read;
 use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
-use crate::domain::approval::{Debt, Doubt, Glass, Request, RequestState};
+use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState};
 use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::eradication::is_done;
 use crate::domain::incident::hands::said;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
-use crate::domain::incident::whole::{Whole, calls_text, fits, shown, undo_text};
+use crate::domain::incident::whole::{Whole, fits, shown, texts};
 use crate::domain::policy::{ActionClass, PersonId, Policy};
 use crate::domain::recusal::{Recused, Why};
 use crate::domain::refusal::mention;
@@ -98,8 +98,7 @@ fn request_blocks(incident: &Incident, request: &Request, recused: &Recused) -> 
         _ => &plan.work.calls,
     };
     if fits(&[request]) {
-        blocks.push(preformatted(&calls_text(sent, plan)));
-        blocks.extend(undo_text(&plan.work.inverse).map(|undo| preformatted(&undo)));
+        blocks.extend(plan_blocks(plan, sent));
     } else {
         blocks.push(where_to_read(incident, request));
     }
@@ -127,14 +126,9 @@ pub(super) fn what(request: &Request) -> String {
     format!("*To* {targets} in account {}\n{}\n{undo}", code(plan.account.as_str()), escape(&plan.action.effect()))
 }
 
-/// The calls as planned, and their undo where a line cannot say it.
-pub(super) fn plan_blocks(request: &Request) -> Vec<Value> {
-    let undo = undo_text(&request.plan.work.inverse);
-    [Some(calls_text(&request.plan.work.calls, &request.plan)), undo]
-        .into_iter()
-        .flatten()
-        .map(|text| preformatted(&text))
-        .collect()
+/// All of a plan, with its calls as planned or as sent.
+pub(super) fn plan_blocks(plan: &Plan, calls: &[ApiCall]) -> impl Iterator<Item = Value> {
+    texts(plan, calls).into_iter().map(|text| preformatted(&text))
 }
 
 fn calls_line(calls: &[ApiCall]) -> String {

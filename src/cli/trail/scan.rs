@@ -12,6 +12,7 @@ use super::files::{LogFile, Unpacked};
 use super::progress::Progress;
 use super::records::{Element, Records, Visitor};
 use crate::domain::trail::attribution::Question;
+use crate::domain::trail::limits::{Limit, Limits};
 use crate::domain::trail::reach::{Hunt, Scout, has_any};
 use crate::domain::trail::record::Record;
 use crate::domain::trail::skim::Skim;
@@ -56,7 +57,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Goes through all files. Also returns what could not be read, a sentence each.
 pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyhow::Result<(Hunt, Vec<String>)> {
-    let hunt = Hunt::new(question);
+    let hunt = Hunt::new(question, Limits::default());
     let shared = Shared {
         learned: AtomicUsize::new(hunt.learned()),
         hunt: Mutex::new(hunt),
@@ -74,8 +75,8 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
         known = hunt.learned();
         shared.learned.store(known, Ordering::Release);
         // Going on would not find more than fits.
-        let full = round > 0 && hunt.tokens_cut;
-        let last = hunt.edges_cut && round + 1 >= ROUNDS_CUT_MAX;
+        let full = round > 0 && hunt.met.contains(&Limit::Tokens);
+        let last = hunt.met.contains(&Limit::Edges) && round + 1 >= ROUNDS_CUT_MAX;
         drop(hunt);
         if full {
             queue.clear();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change::{Change, Freshness, fresh_if, something_else};
+use super::document::say_the_same;
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe, Trust};
 use crate::domain::policy::ActionClass;
@@ -32,7 +33,7 @@ impl RestoreTrustPolicy {
             return checked(&previous.document).map(str::to_owned);
         }
         let mut document: Value = serde_json::from_str(checked(&now.document)?).map_err(|e| e.to_string())?;
-        let before = document.clone();
+        let before = document.to_string();
         let Some(statements) = document.get_mut("Statement") else { return Err(self.by_hand("it has no statement")) };
         if !statements.is_array() {
             *statements = Value::Array(vec![statements.take()]);
@@ -40,7 +41,7 @@ impl RestoreTrustPolicy {
         if let Some(statements) = statements.as_array_mut() {
             statements.retain_mut(|statement| !self.loses_all(statement));
         }
-        if normal(document.clone()) == normal(before) {
+        if say_the_same(&document.to_string(), &before) {
             return Err(self.by_hand(
                 "nobody in it is the attacker's for certain, and the event history does not have it as it was before",
             ));
@@ -119,10 +120,10 @@ impl Change for RestoreTrustPolicy {
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
         let Observation::Trust(now) = before else { return wrong_answer() };
         let wanted = self.wanted(now)?;
-        if same_trust(&wanted, &now.document) {
+        if say_the_same(&wanted, &now.document) {
             return Err(format!("The trust policy of role {} already is as it was before.", self.role_name));
         }
-        if now.put.as_deref().is_some_and(|put| now.previous.is_some() && !same_trust(put, &now.document)) {
+        if now.put.as_deref().is_some_and(|put| now.previous.is_some() && !say_the_same(put, &now.document)) {
             return Err(self.by_hand("somebody else has changed it after the attacker"));
         }
         let put =
@@ -134,17 +135,17 @@ impl Change for RestoreTrustPolicy {
         let (Observation::Trust(was), Observation::Trust(is)) = (before, now) else {
             return something_else();
         };
-        if !same_trust(&was.document, &is.document)
-            && self.wanted(was).is_ok_and(|wanted| same_trust(&wanted, &is.document))
+        if !say_the_same(&was.document, &is.document)
+            && self.wanted(was).is_ok_and(|wanted| say_the_same(&wanted, &is.document))
         {
             return Freshness::AlreadyDone;
         }
-        fresh_if(same_trust(&was.document, &is.document), "the trust policy")
+        fresh_if(say_the_same(&was.document, &is.document), "the trust policy")
     }
 
     fn holds(&self, _before: &Observation, sent: &[ApiCall], now: &Observation) -> bool {
         let wanted = sent.iter().find_map(ApiCall::document);
-        matches!((wanted, now), (Some(wanted), Observation::Trust(is)) if same_trust(wanted, &is.document))
+        matches!((wanted, now), (Some(wanted), Observation::Trust(is)) if say_the_same(wanted, &is.document))
     }
 
     fn takes_access_from(&self, before: &Observation) -> Vec<String> {
@@ -156,7 +157,7 @@ impl Change for RestoreTrustPolicy {
 
     fn still_holds(&self, sent: &[ApiCall], now: &Observation) -> Result<(), String> {
         match (sent.iter().find_map(ApiCall::document), now) {
-            (Some(put), Observation::Trust(is)) if !same_trust(put, &is.document) => {
+            (Some(put), Observation::Trust(is)) if !say_the_same(put, &is.document) => {
                 Err(format!("the trust policy of role {} has been changed again", self.role_name))
             }
             _ => Ok(()),
@@ -193,26 +194,6 @@ fn principals(document: &str) -> BTreeSet<String> {
         found.extend(kinds.flat_map(one_or_many).filter_map(Value::as_str).map(str::to_owned));
     }
     found
-}
-
-/// Whether two trust policies say the same. IAM writes a list of one as the one, and orders lists as it likes.
-fn same_trust(a: &str, b: &str) -> bool {
-    match (serde_json::from_str::<Value>(a), serde_json::from_str::<Value>(b)) {
-        (Ok(a), Ok(b)) => normal(a) == normal(b),
-        _ => a == b,
-    }
-}
-
-fn normal(value: Value) -> Value {
-    match value {
-        Value::Array(items) => {
-            let mut items: Vec<Value> = items.into_iter().map(normal).collect();
-            items.sort_by_cached_key(Value::to_string);
-            if items.len() == 1 { items.swap_remove(0) } else { Value::Array(items) }
-        }
-        Value::Object(members) => members.into_iter().map(|(name, member)| (name, normal(member))).collect(),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -309,6 +309,9 @@ fn who_asks_does_not_count_among_those_who_could_approve() {
     assert_eq!(ask(&policy, &owner), Err(nobody(1)));
     policy.approvers.users.remove(&user("U3"));
     assert_eq!(ask(&policy, &Recused::new()), Err(nobody(0)));
+    // Those who could may be in a group that Slack says nothing of: that is another no.
+    policy.approvers.groups.insert("S1".parse().unwrap());
+    assert_eq!(ask(&policy, &Recused::new()), Err(Refusal::GroupsUnread));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::super::trail::analysis::{Action, Analysis, Held};
 use super::super::trail::attribution::{Question, Who, is_bot};
 use super::super::trail::classify::Outcome;
 use super::super::trail::footprint::{Resource, State};
+use super::super::trail::limits::Limits;
 use super::super::trail::reach::{Hunt, Scout};
 use super::super::trail::record::{Record, moment};
 use super::super::trail::resource::{Effect, takes_data};
@@ -40,7 +41,7 @@ const USER_SESSION_MAX: TimeDelta = TimeDelta::hours(36);
 
 /// Works out what records, by event id, say about what was stolen.
 pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analysis {
-    let mut hunt = Hunt::new(question);
+    let mut hunt = Hunt::new(question, Limits::default());
     let mut scout = Scout::default();
     let (mut known, mut unreadable) = (0, 0);
     for round in 0..ROUNDS_MAX {

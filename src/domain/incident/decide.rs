@@ -308,6 +308,9 @@ fn check_enough_left(user: &UserId, recused: &Recused, policy: &Policy) -> Resul
     let quorum = policy.rules(ActionClass::Contain).quorum;
     let after = left.len() - usize::from(left.contains(&named));
     if left.contains(&named) && after < usize::from(quorum) {
+        if policy.has_unread_groups() {
+            return Err(Refusal::GroupsUnread);
+        }
         let ask = policy.escalation.iter().cloned().collect();
         return Err(Refusal::TooFewLeft { user: user.clone(), left: after, ask });
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::event::Event;
 use super::state::{Incident, Upload};
 use super::together::{digest, members};
+use crate::domain::action::document::difference;
 use crate::domain::action::{ApiCall, CUT_OFF, CUT_OFF_LEAD_S, Inverse};
 use crate::domain::approval::{Digest, Plan, Request, RequestState};
 use crate::domain::id::RequestId;
@@ -47,8 +48,7 @@ pub fn shown<'a>(incident: &'a Incident, request: &Request) -> Whole<'a> {
 pub fn fits(members: &[&Request]) -> bool {
     let chars_max = if members.len() > 1 { SHARED_CARD_CHARS_MAX } else { CARD_CHARS_MAX };
     let chars = |request: &&Request| {
-        let undo = undo_text(&request.plan.work.inverse).unwrap_or_default();
-        calls_text(&request.plan.work.calls, &request.plan).chars().count() + undo.chars().count()
+        texts(&request.plan, &request.plan.work.calls).iter().map(|text| text.chars().count()).sum::<usize>()
     };
     members.len() <= STEPS_MAX && members.iter().map(chars).sum::<usize>() <= chars_max
 }
@@ -91,6 +91,13 @@ pub(super) fn uploaded(
     }
 }
 
+/// A plan as it stands on its card: what changes in a document, the calls as planned or as sent, and the undo where a line
+/// cannot say it.
+pub fn texts(plan: &Plan, calls: &[ApiCall]) -> Vec<String> {
+    let parts = [changes_text(plan), Some(calls_text(calls, plan)), undo_text(&plan.work.inverse)];
+    parts.into_iter().flatten().collect()
+}
+
 /// Calls with all their parameters, for people.
 pub fn literal(calls: &[ApiCall]) -> String {
     let mut text = String::new();
@@ -122,8 +129,19 @@ pub fn calls_text(calls: &[ApiCall], plan: &Plan) -> String {
     format!("{text}\n{CUT_OFF} = the moment of the call + {CUT_OFF_LEAD_S} s{floor}")
 }
 
+/// What a document that a plan puts over another says differently: the undo puts the other back.
+pub fn changes_text(plan: &Plan) -> Option<String> {
+    let Inverse::Calls(undo) = &plan.work.inverse else { return None };
+    let one = |call: &ApiCall| {
+        let back = undo.iter().find(|back| back.iam_action() == call.iam_action())?;
+        difference(back.document()?, call.document()?)
+    };
+    let parts: Vec<String> = plan.work.calls.iter().filter_map(one).collect();
+    (!parts.is_empty()).then(|| format!("What changes (- goes, + comes):\n{}", parts.join("\n")))
+}
+
 /// The undo's calls in full, where a line cannot say them.
-pub fn undo_text(inverse: &Inverse) -> Option<String> {
+fn undo_text(inverse: &Inverse) -> Option<String> {
     let Inverse::Calls(calls) = inverse else { return None };
     calls.iter().any(|call| call.document().is_some()).then(|| format!("Undo:\n{}", literal(calls)))
 }

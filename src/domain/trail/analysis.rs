@@ -11,14 +11,12 @@ use super::classify::{Category, Outcome};
 use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
 use super::grant::Grant;
+use super::limits::Limit;
 use super::lineage::{Lineage, follow};
 use super::named::sessions;
-use super::reach::{Counted, EDGES_MAX, EVENTS_MAX, GRANTING_MAX, Hunt, READS_MAX, TOKENS_MAX};
+use super::reach::{Counted, Hunt};
 
 mod unrecorded;
-
-/// Calls of others that are listed.
-const OTHERS_MAX: usize = 10_000;
 
 /// All that the logs say about stolen credentials.
 #[derive(Debug, Serialize)]
@@ -225,8 +223,7 @@ pub struct NotRecorded {
 impl Analysis {
     /// Works it out from what a hunt has kept. `unreadable` is what could not be read, a sentence each.
     pub fn of(question: &Question, hunt: Hunt, unreadable: Vec<String>) -> Self {
-        let cut = cuts(&hunt);
-        let Hunt { mut events, counted, duplicates, coverage, .. } = hunt;
+        let Hunt { mut events, counted, duplicates, coverage, limits, mut met, .. } = hunt;
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         let lineage = follow(question, &events);
         let mut sessions = sessions(&question.principals, &events, question.since);
@@ -258,10 +255,13 @@ impl Analysis {
                 tampering.push(Name::clone(&event.id));
             }
             let list = if who.is_attacker() { &mut actions } else { &mut others };
-            if who.is_attacker() || list.len() < OTHERS_MAX {
+            if !who.is_attacker() && list.len() >= limits.others {
+                met.insert(Limit::Others);
+            } else {
                 list.push(action(at, event, &lineage, twins[at].take()));
             }
         }
+        let cut = limits.in_words(&met, counted.values().map(|c| c.events).sum());
         let credentials: Vec<Held> = held(&lineage, &events);
         count_cut(&mut counts, &counted, &lineage);
         let footprint = footprint(&events, &lineage);
@@ -393,25 +393,4 @@ fn action(at: usize, event: &Event, lineage: &Lineage, twin_event_id: Option<Nam
         user_agent: Name::clone(&event.agent),
         resources: event.touches.iter().map(|touch| format!("{} {}", touch.kind, touch.id)).collect(),
     }
-}
-
-fn cuts(hunt: &Hunt) -> Vec<String> {
-    let mut cut = Vec::new();
-    if hunt.tokens_cut {
-        cut.push(format!(
-            "more can be reached from the stolen credentials than is followed ({TOKENS_MAX} keys, sessions and names): \
-             the lineage and the footprint end there"
-        ));
-    }
-    if hunt.edges_cut {
-        cut.push(format!("the logs hand out more credentials than are remembered ({EDGES_MAX}): some may be missing"));
-    }
-    let counted: u64 = hunt.counted.values().map(|c| c.events).sum();
-    if counted > 0 {
-        cut.push(format!(
-            "{counted} calls are only counted, by their credential: {EVENTS_MAX} calls are looked at one by one, of \
-             them {READS_MAX} that only read and {GRANTING_MAX} that hand out credentials"
-        ));
-    }
-    cut
 }

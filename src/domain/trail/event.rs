@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::classify::{Meaning, Outcome, by_name, changes};
 use super::deed;
 use super::grant::{Grant, grants, may_grant, opened_by};
+use super::limits::OF_ONE_CALL_MAX;
 use super::parameters::with_parameters;
 use super::record::{Record, moment};
 use super::resource::{Touch, touches};
@@ -119,6 +120,8 @@ pub struct Traits {
     pub deed: Option<Box<str>>,
     /// The unique id of what it makes.
     pub unique_id: Option<Box<str>>,
+    /// Whether it hands out or touches more than is in these lists.
+    pub cut: bool,
 }
 
 impl Traits {
@@ -142,6 +145,9 @@ impl Traits {
                 traits.grants = grants(record, &request, &response);
             }
             traits.touches = touches(record, changing, &request, &response);
+            traits.cut = traits.grants.len() > OF_ONE_CALL_MAX || traits.touches.len() > OF_ONE_CALL_MAX;
+            traits.grants.truncate(OF_ONE_CALL_MAX);
+            traits.touches.truncate(OF_ONE_CALL_MAX);
             traits.deed = deed::what(record, &request, &response).map(Into::into);
             traits.unique_id = deed::unique_id(record, &response).map(Into::into);
         }

@@ -3,16 +3,15 @@
 
 use serde_json::Value;
 
+use super::limits::OF_ONE_CALL_MAX;
 use super::record::Record;
 use super::resource::{at, cut};
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session, service_session};
 
 mod compute;
 
-/// Grants taken from one record.
-const GRANTS_MAX: usize = 1_000;
-/// Callers taken from one trust policy.
-const CALLERS_MAX: usize = 200;
+/// Callers taken from one trust policy: more than the longest that IAM takes can name.
+const CALLERS_MAX: usize = 1_000;
 /// How deep a response is searched for keys.
 const DEPTH_MAX: usize = 5;
 
@@ -268,7 +267,7 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
         ("identitystore" | "sso-directory" | "sso", _) => directory(record, request, response, &mut out),
         (source, name) => compute::granted(source, name, &account, request, response, &mut out),
     }
-    out.truncate(GRANTS_MAX);
+    out.truncate(OF_ONE_CALL_MAX + 1);
     out
 }
 

@@ -13,6 +13,7 @@ use super::attribution::Question;
 use super::classify::changes;
 use super::event::{Event, Texts, Traits, id_of};
 use super::grant::{Grant, may_grant};
+use super::limits::{Limit, Limits};
 use super::named::Named;
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, touches_nothing};
@@ -20,20 +21,6 @@ use super::selected::{self, Selections};
 use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
 
-/// Calls that are kept one by one; a kilobyte or so each, until the answer is written.
-pub const EVENTS_MAX: usize = 80_000;
-/// Of them, calls that only read.
-pub const READS_MAX: usize = 60_000;
-/// Of them, calls that hand something out: four kilobytes each, with all that hangs on it.
-pub const GRANTING_MAX: usize = 20_000;
-/// Things that can be reached: three or so for each session.
-pub const TOKENS_MAX: usize = 100_000;
-/// Who was handed what, by all principals; 16 bytes each.
-pub const EDGES_MAX: usize = 4_000_000;
-/// Calls whose ids are remembered, so that none counts twice.
-const IDS_MAX: usize = 600_000;
-/// Credentials and places whose calls are only counted.
-const COUNTED_MAX: usize = 50_000;
 /// Regions, accounts and sources that are named.
 const NAMES_MAX: usize = 200;
 
@@ -339,18 +326,18 @@ pub struct Hunt {
     pub duplicates: u64,
     /// What the logs cover.
     pub coverage: Coverage,
-    /// More could be reached than is followed.
-    pub tokens_cut: bool,
-    /// More was handed out than is remembered: files are gone through more often instead.
-    pub edges_cut: bool,
+    /// How much is kept.
+    pub limits: Limits,
+    /// What of that was not enough.
+    pub met: BTreeSet<Limit>,
 }
 
 impl Hunt {
     /// A hunt for what can be reached from what is asked about.
-    pub fn new(question: &Question) -> Self {
+    pub fn new(question: &Question, limits: Limits) -> Self {
         let Question { credentials, principals, .. } = question;
         let seeds = credentials.iter().cloned().collect();
-        let mut hunt = Self { seeds, named: principals.clone(), ..Self::default() };
+        let mut hunt = Self { seeds, named: principals.clone(), limits, ..Self::default() };
         hunt.reach(credentials.iter().map(|key| Token::key(key)));
         hunt.reach(principals.iter().flat_map(Named::tokens));
         hunt
@@ -371,8 +358,8 @@ impl Hunt {
             if self.known.contains(&token) {
                 continue;
             }
-            if self.known.len() >= TOKENS_MAX {
-                self.tokens_cut = true;
+            if self.known.len() >= self.limits.tokens {
+                self.met.insert(Limit::Tokens);
                 return;
             }
             self.known.insert(token);
@@ -400,22 +387,28 @@ impl Hunt {
         id_of(record).hash(&mut hasher);
         let id = hasher.finish();
         if let Some(first) = self.places.get(&id) {
-            if *first != place && self.twice.len() < IDS_MAX && self.twice.insert(place) {
+            if *first != place && self.twice.len() < self.limits.ids && self.twice.insert(place) {
                 self.duplicates += 1;
             }
             return;
         }
-        if self.places.len() < IDS_MAX {
+        if self.places.len() < self.limits.ids {
             self.places.insert(id, place);
+        } else {
+            self.met.insert(Limit::Ids);
+        }
+        if traits.cut {
+            self.met.insert(Limit::Things);
         }
         let grants = !traits.grants.is_empty();
         let reads = !changes(record) && !grants;
-        let room = self.events.len() < EVENTS_MAX
-            && (!reads || self.reads < READS_MAX)
-            && (!grants || self.granting < GRANTING_MAX);
+        let room = self.events.len() < self.limits.events
+            && (!reads || self.reads < self.limits.reads)
+            && (!grants || self.granting < self.limits.granting);
         if !room {
-            if by == By::Caller {
-                self.count(record);
+            match by {
+                By::Caller => self.count(record),
+                By::Touch => drop(self.met.insert(Limit::Others)),
             }
             return;
         }
@@ -428,7 +421,8 @@ impl Hunt {
         use super::classify::Outcome;
         let text = |text: &super::record::Text<'_>| text.as_deref().unwrap_or("").chars().take(64).collect::<String>();
         let key = (text(&record.user_identity.access_key_id), text(&record.source_ip_address));
-        if self.counted.len() >= COUNTED_MAX && !self.counted.contains_key(&key) {
+        if self.counted.len() >= self.limits.counted && !self.counted.contains_key(&key) {
+            self.met.insert(Limit::Counted);
             return;
         }
         let counted = self.counted.entry(key).or_default();
@@ -441,8 +435,10 @@ impl Hunt {
     /// Takes over what a scout has brought back.
     pub fn absorb(&mut self, findings: &mut Findings) {
         self.coverage.add(std::mem::take(&mut findings.coverage));
-        let room = EDGES_MAX.saturating_sub(self.edges.len());
-        self.edges_cut |= findings.edges.len() > room;
+        let room = self.limits.edges.saturating_sub(self.edges.len());
+        if findings.edges.len() > room {
+            self.met.insert(Limit::Edges);
+        }
         self.edges.extend(findings.edges.drain(..).take(room));
     }
 

@@ -6,12 +6,11 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::limits::OF_ONE_CALL_MAX;
 use super::record::Record;
 
 /// The table; its head says what the columns are.
 const TABLE: &str = include_str!("resources.tsv");
-/// Resources taken from one record: a call that names more is not one that a footprint can show.
-const TOUCHES_MAX: usize = 1_000;
 /// Longest id that is kept, in bytes.
 const ID_BYTES_MAX: usize = 1_024;
 
@@ -101,7 +100,7 @@ pub fn touches(record: &Record<'_>, changes: bool, request: &Value, response: &V
     } else if changes {
         found.extend(by_name(source, name, request, response));
     }
-    found.truncate(TOUCHES_MAX);
+    found.truncate(OF_ONE_CALL_MAX + 1);
     if source == "lambda" && OF_A_QUALIFIER.contains(&name) {
         for touch in &mut found {
             touch.id = qualified(&touch.id, at(request, "qualifier").first());

@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 use super::analysis::Analysis;
 use super::attribution::{Question, Who};
 use super::footprint::State;
+use super::limits::Limits;
 use super::reach::{Hunt, Scout, has_any};
 use super::record::Record;
 
 mod edges;
 mod evasion;
+mod limits;
 mod making;
 mod named;
 
@@ -163,7 +165,11 @@ fn story() -> Vec<Value> {
 
 /// As the program does it: one file for each list, again and again until nothing new can be reached.
 fn analyze_files(question: &Question, files: &[Vec<Value>]) -> Analysis {
-    let mut hunt = Hunt::new(question);
+    analyze_within(Limits::default(), question, files)
+}
+
+fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> Analysis {
+    let mut hunt = Hunt::new(question, limits);
     let mut missed: Vec<Box<[u32]>> = vec![Box::default(); files.len()];
     let mut queue: Vec<usize> = (0..files.len()).collect();
     let mut known = 0;

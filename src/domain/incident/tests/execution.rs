@@ -21,10 +21,27 @@ fn started(case: &mut Case, wanted: &str) -> RequestId {
     let number = u32::try_from(case.incident.requests.len()).unwrap();
     let id = request(number);
     case.approve("U2", number).unwrap();
+    start(case, id);
+    id
+}
+
+fn start(case: &mut Case, id: RequestId) {
     let sent = case.incident.requests[&id].plan.work.calls_at(case.now);
     let (lease_until, replica) = (case.now, "r".into());
     case.apply(vec![Event::ExecutionStarted { request: id, replica, lease_until, sent }]);
-    id
+}
+
+/// A user's sessions are revoked, by the first request, and the calls of the second, which takes that back, are started.
+fn undo_started(case: &mut Case) {
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let undo = undo_of(&case.incident.requests[&request(1)].plan.step).unwrap();
+    let action = action_for(&case.incident, &case.playbook, &undo).unwrap();
+    let parts = vec![(undo, case.observed(&action))];
+    case.act("U1", PersonCommand::Request { parts, nonce: "n".into() }).unwrap();
+    case.approve("U2", 2).unwrap();
+    start(case, request(2));
 }
 
 /// AWS is read for the last time after a call, as it is.
@@ -189,18 +206,8 @@ fn a_revocation_that_shows_late_reaches_no_further_than_its_cut_off() {
 #[test]
 fn an_undoing_in_doubt_is_no_tampering() {
     let mut case = Case::new();
-    case.ask("U1", &["revoke-user"]).unwrap();
-    case.approve("U2", 1).unwrap();
-    case.run();
+    undo_started(&mut case);
     let step = case.incident.requests[&request(1)].plan.step.clone();
-    let undo = undo_of(&step).unwrap();
-    let action = action_for(&case.incident, &case.playbook, &undo).unwrap();
-    let parts = vec![(undo, case.observed(&action))];
-    case.act("U1", PersonCommand::Request { parts, nonce: "n".into() }).unwrap();
-    case.approve("U2", 2).unwrap();
-    let sent = case.incident.requests[&request(2)].plan.work.calls.clone();
-    let (lease_until, replica) = (case.now, "r".into());
-    case.apply(vec![Event::ExecutionStarted { request: request(2), replica, lease_until, sent }]);
     answered(&mut case, request(2), unclear());
     read_last(&mut case, request(2));
     assert!(matches!(case.state(2), RequestState::Unknown { .. }));
@@ -240,24 +247,11 @@ fn what_changed_nothing_ends_no_doubt() {
 #[test]
 fn who_takes_something_away_long_after_an_undo_in_doubt_is_not_the_bot() {
     let mut case = Case::new();
-    case.ask("U1", &["revoke-user"]).unwrap();
-    case.approve("U2", 1).unwrap();
-    case.run();
-    let undo = undo_of(&case.incident.requests[&request(1)].plan.step).unwrap();
-    let action = action_for(&case.incident, &case.playbook, &undo).unwrap();
-    let parts = vec![(undo, case.observed(&action))];
-    case.act("U1", PersonCommand::Request { parts, nonce: "n".into() }).unwrap();
-    case.approve("U2", 2).unwrap();
-    let sent = case.incident.requests[&request(2)].plan.work.calls.clone();
-    let (lease_until, replica) = (case.now, "r".into());
-    case.apply(vec![Event::ExecutionStarted { request: request(2), replica, lease_until, sent }]);
+    undo_started(&mut case);
     let put = case.user_policy.take();
     assert!(matches!(&case.look()[..], []), "whoever makes the call says how it went");
     case.user_policy = put;
     read_last(&mut case, request(2));
-    while look_at(&case.incident, &case.incident.requests[&request(2)]).is_some_and(|at| at <= case.now) {
-        read_last(&mut case, request(2));
-    }
     for _ in 0..6 {
         case.minutes(5);
         read_last(&mut case, request(2));

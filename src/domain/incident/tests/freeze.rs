@@ -61,7 +61,10 @@ fn naming_people_does_not_end_all_deciding() {
     case.act("U1", PersonCommand::NameSubject { user: user("U3") }).unwrap();
     let last = PersonCommand::NameSubject { user: user("U2") };
     let refused = Refusal::TooFewLeft { user: user("U2"), left: 0, ask: vec![user("U9")] };
-    assert_eq!(case.act("U1", last), Err(refused));
+    assert_eq!(case.act("U1", last.clone()), Err(refused));
+    case.policy.approvers.groups.insert("S1".parse().unwrap());
+    assert_eq!(case.act("U1", last), Err(Refusal::GroupsUnread), "the others may be in it");
+    case.policy.approvers.groups.clear();
     case.ask("U1", &["deactivate"]).unwrap();
     case.approve("U2", 1).unwrap();
 }

@@ -1,0 +1,98 @@
+//! What two policy documents say differently. IAM writes a list of one as the one, and orders lists as it likes: neither is
+//! a difference.
+
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+/// Lines shown around each difference.
+const LINES_AROUND: usize = 3;
+
+pub(super) fn say_the_same(a: &str, b: &str) -> bool {
+    match (parsed(a), parsed(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// The lines that go, marked `-`, and those that come, marked `+`, with some around them. Nothing when both say the same, or
+/// have nothing in common: whoever reads both whole sees more.
+pub fn difference(old: &str, new: &str) -> Option<String> {
+    let pretty = |text: &str| parsed(text).map_or_else(|| text.to_owned(), |document| format!("{document:#}"));
+    let (old, new) = (pretty(old), pretty(new));
+    let diff = TextDiff::from_lines(&old, &new);
+    let (mut text, mut differ, mut agree) = (String::new(), false, false);
+    for (part, operations) in diff.grouped_ops(LINES_AROUND).iter().enumerate() {
+        if part > 0 {
+            text.push_str("  …\n");
+        }
+        for change in operations.iter().flat_map(|operation| diff.iter_changes(operation)) {
+            let mark = match change.tag() {
+                ChangeTag::Equal => "  ",
+                ChangeTag::Delete => "- ",
+                ChangeTag::Insert => "+ ",
+            };
+            let says_something = change.value().contains(char::is_alphanumeric);
+            agree |= change.tag() == ChangeTag::Equal && says_something;
+            differ |= change.tag() != ChangeTag::Equal;
+            text.extend([mark, change.value().trim_end(), "\n"]);
+        }
+    }
+    (differ && agree).then_some(text)
+}
+
+fn parsed(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().map(normal)
+}
+
+fn normal(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(normal).collect();
+            items.sort_by_cached_key(Value::to_string);
+            if items.len() == 1 { items.swap_remove(0) } else { Value::Array(items) }
+        }
+        Value::Object(members) => members.into_iter().map(|(name, member)| (name, normal(member))).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole"],
+        "Principal":{"AWS":["arn:aws:iam::111122223333:role/ci","arn:aws:iam::111122223333:user/dev"]}}]}"#;
+
+    #[test]
+    fn only_what_is_said_differently_is_a_difference() {
+        let reordered = r#"{"Statement":{"Principal":{"AWS":["arn:aws:iam::111122223333:user/dev",
+            "arn:aws:iam::111122223333:role/ci"]},"Action":"sts:AssumeRole","Effect":"Allow"},"Version":"2012-10-17"}"#;
+        assert!(say_the_same(OLD, reordered));
+        assert_eq!(difference(OLD, reordered), None);
+        let opened = OLD.replace(r#":user/dev""#, r#":user/dev","arn:aws:iam::999988887777:root""#);
+        assert!(!say_the_same(OLD, &opened));
+        let expected = [
+            r#"        "AWS": ["#,
+            r#"          "arn:aws:iam::111122223333:role/ci","#,
+            r#"-         "arn:aws:iam::111122223333:user/dev""#,
+            r#"+         "arn:aws:iam::111122223333:user/dev","#,
+            r#"+         "arn:aws:iam::999988887777:root""#,
+            r"        ]",
+            r"      }",
+            r"    },",
+        ];
+        let shown = difference(OLD, &opened).unwrap();
+        assert!(shown.ends_with(&(expected.join("\n") + "\n")), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_json_is_compared_as_it_stands() {
+        assert!(say_the_same("x", "x") && !say_the_same("x", "y"));
+        assert_eq!(difference("x\ny", "x\nz").unwrap(), "  x\n- y\n+ z\n");
+    }
+
+    #[test]
+    fn where_nothing_is_the_same_both_are_read_whole() {
+        assert_eq!(difference(OLD, r#"{"Statement":[]}"#), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! What does not fit is said, and the rest is answered all the same.
+
+use super::super::limits::OF_ONE_CALL_MAX;
+use super::*;
+
+/// The story backwards, each record in a file of its own: more is handed out before it is known to whom.
+fn within(limits: Limits) -> Analysis {
+    let files: Vec<Vec<Value>> = story().into_iter().rev().map(|record| vec![record]).collect();
+    analyze_within(limits, &question(), &files)
+}
+
+#[test]
+fn each_limit_that_is_met_is_said() {
+    let all = Limits::default();
+    assert_eq!(within(all).cut, [""; 0]);
+    for (limits, said) in [
+        (Limits { tokens: 3, ..all }, "more can be reached from the stolen credentials than is followed (3 keys"),
+        (Limits { edges: 0, ..all }, "the logs hand out more credentials than are remembered (0)"),
+        (Limits { ids: 2, ..all }, "copies of a call are known among 2 calls only"),
+        (Limits { others: 0, ..all }, "calls of others to what the attacker touched are listed up to 0"),
+    ] {
+        let cut = within(limits).cut;
+        assert!(matches!(&cut[..], [one] if one.starts_with(said)), "{cut:?}");
+    }
+    for limits in [Limits { events: 4, ..all }, Limits { reads: 0, ..all }, Limits { granting: 0, ..all }] {
+        let cut = within(limits).cut;
+        assert!(cut.iter().any(|one| one.contains("calls are only counted, by their credential")), "{cut:?}");
+    }
+    let cut = within(Limits { reads: 0, counted: 0, ..all }).cut;
+    assert!(cut[0].starts_with("calls that are only counted come from more than 0"), "{cut:?}");
+}
+
+#[test]
+fn calls_that_are_only_counted_are_still_the_attackers() {
+    let (all, few) = (within(Limits::default()), within(Limits { reads: 0, ..Limits::default() }));
+    assert!(few.actions.len() < all.actions.len());
+    assert_eq!(format!("{:?}", few.events), format!("{:?}", all.events));
+    assert_eq!(reached(&few), reached(&all));
+}
+
+#[test]
+fn a_call_that_names_more_than_is_looked_at_is_said() {
+    let launch = |instances: usize| {
+        let items: Vec<Value> = (0..instances).map(|n| json!({"instanceId": format!("i-{n:017x}")})).collect();
+        let more = json!({"responseElements": {"instancesSet": {"items": items}}});
+        analyze(&[by_user(600, "r1", STOLEN, "deploy", ("ec2", "RunInstances"), more)])
+    };
+    assert_eq!(launch(OF_ONE_CALL_MAX).cut, [""; 0]);
+    let more = launch(OF_ONE_CALL_MAX + 1);
+    assert!(matches!(&more.cut[..], [one] if one.starts_with("some call names more resources")), "{:?}", more.cut);
+    assert_eq!(more.footprint.len(), OF_ONE_CALL_MAX);
+}
+
+#[test]
+fn the_longest_trust_policy_is_read_to_its_end() {
+    let others = (0..272).map(|n| format!("{n:012}"));
+    let callers: Vec<String> = others.chain(["999999999999".to_owned()]).collect();
+    let document =
+        json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": callers}, "Action": "sts:AssumeRole"}]});
+    let opened = json!({"requestParameters": {"roleName": "Door", "policyDocument": document.to_string()}});
+    let mut entered = by_user(601, "d2", "", "", ("sts", "AssumeRole"), assume("Door", "s", "ASIATHROUGHDOOR"));
+    entered["userIdentity"] = json!({"type": "AWSAccount", "accountId": "999999999999", "principalId": "AIDAFAR"});
+    let analysis = analyze(&[by_user(600, "d1", STOLEN, "deploy", ("iam", "UpdateAssumeRolePolicy"), opened), entered]);
+    assert_eq!(listed(&analysis), ["d1", "d2"], "{:#?}", analysis.credentials);
+}
