@@ -20,12 +20,9 @@ use super::fault::fault;
 use super::{CONNECT_TIME_MAX, LOOKUP_TIME_MAX};
 use crate::ports::CloudError;
 
-/// AWS allows two lookups a second in each Region of an account. Counted in hundredths of one, so that a turn that was
-/// taken late does not put off all that come after it.
+/// AWS allows two lookups a second in each Region of an account, and none is caught up. Counted in hundredths of one.
 const HUNDREDTHS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const ONE: NonZeroU32 = NonZeroU32::new(100).unwrap();
-/// One, and as much as may be caught up: a quarter of a second.
-const AT_ONCE: NonZeroU32 = NonZeroU32::new(150).unwrap();
 
 /// The event history of one Region, asked no faster than it may be, whoever asks.
 pub(super) struct RegionTrail {
@@ -83,7 +80,7 @@ pub(super) struct Span {
 
 impl RegionTrail {
     fn new(region: String, client: Client, canary: aws_sdk_sts::Client) -> Self {
-        let quota = Quota::per_second(HUNDREDTHS_PER_SECOND).allow_burst(AT_ONCE);
+        let quota = Quota::per_second(HUNDREDTHS_PER_SECOND).allow_burst(ONE);
         Self { region, client, canary, pace: RateLimiter::direct(quota) }
     }
 

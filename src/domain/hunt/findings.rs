@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::id::AccountId;
 use super::super::trail::analysis::{Action, Analysis, Held};
-use super::super::trail::attribution::{Question, Who, is_bot};
+use super::super::trail::attribution::{Question, is_bot};
 use super::super::trail::classify::Outcome;
 use super::super::trail::footprint::{Resource, State};
 use super::super::trail::limits::Limits;
@@ -338,7 +338,7 @@ const UNKNOWN_CALLER: [&str; 10] = [
 /// The attacker's newest calls, the earliest first. One that failed for another reason than a denial may have been let
 /// through, and says why it failed.
 pub fn calls(analysis: &Analysis) -> Vec<Call> {
-    let judged = analysis.actions.iter().filter(|action| action.who == Who::Attacker).filter_map(|action| {
+    let judged = analysis.actions.iter().filter(|action| action.who.is_attacker()).filter_map(|action| {
         let unknown = || UNKNOWN_CALLER.iter().any(|code| action.error.contains(code));
         let error = (action.outcome == Outcome::Failed && !unknown()).then(|| bounded(&action.error));
         Some(Call {

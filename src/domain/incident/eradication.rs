@@ -279,7 +279,7 @@ pub(super) fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
             && done_by_attacker(trace, "CreatePolicyVersion").any(|made| made.what == deed.what);
         let settled = elsewhere
             || restored
-            || is_quarantine(&deed.what)
+            || (is_quarantine(&deed.what) && puts_on(&deed.operation))
             || (puts_on(&deed.operation) && was_there(trace, deed))
             || estate::is_answered(trace, at)
             || undoing(scene, trace, holder.as_ref(), deed).is_some()

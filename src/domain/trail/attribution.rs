@@ -251,7 +251,9 @@ impl<'q> Judge<'q> {
 
 /// Whether this is AWS's own network and not an address that somebody calls from.
 pub fn is_internal(address: &str) -> bool {
-    address.eq_ignore_ascii_case("AWS Internal") || address.eq_ignore_ascii_case("aws-internal")
+    // Some services add a number: `AWS Internal/12`.
+    let name = address.split('/').next().unwrap_or(address);
+    name.eq_ignore_ascii_case("AWS Internal") || name.eq_ignore_ascii_case("aws-internal")
 }
 
 /// Whether somebody calls from there: neither AWS itself nor nothing.

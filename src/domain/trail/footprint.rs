@@ -1,7 +1,7 @@
 //! What the attacker has left: every resource that was made, changed, read or deleted, with its state as far as the log
 //! shows it, and the events that prove it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -201,36 +201,31 @@ pub struct Read {
     pub evidence: Vec<String>,
 }
 
-/// The rotation list.
+/// The rotation list: from the calls and not from the footprint, whose evidence is cut.
 pub fn rotation(resources: &[Resource], events: &[Event], lineage: &Lineage) -> Vec<Read> {
-    let reads: HashSet<&str> = events
-        .iter()
-        .zip(&lineage.verdicts)
-        .filter(|(event, verdict)| {
-            verdict.who.is_attacker()
-                && event.outcome == Outcome::Succeeded
-                && event.touches.iter().any(|touch| touch.effect == Effect::Read)
-        })
-        .map(|(event, _)| event.id.as_ref())
-        .collect();
     let secret = |kind: &str| matches!(kind, "AWS::SecretsManager::Secret" | "AWS::SSM::Parameter");
-    resources
-        .iter()
-        .filter(|resource| secret(&resource.resource_type))
-        .filter_map(|resource| {
-            let evidence: Vec<String> =
-                resource.evidence.iter().filter(|id| reads.contains(id.as_str())).cloned().collect();
-            (!evidence.is_empty()).then(|| Read {
-                resource_type: resource.resource_type.clone(),
-                id: resource.id.clone(),
-                evidence,
-            })
-        })
-        .collect()
+    let mut reads: HashMap<(Token, &str), Vec<String>> = HashMap::new();
+    for (event, verdict) in events.iter().zip(&lineage.verdicts) {
+        let worked = verdict.who.is_attacker() && event.outcome == Outcome::Succeeded;
+        let touches = event.touches.iter().filter(|touch| touch.effect == Effect::Read && secret(&touch.kind));
+        for touch in touches.filter(|_| worked) {
+            let token = Token::resource(&touch.kind, &event.account, &touch.id);
+            let evidence = reads.entry((token, &event.region)).or_default();
+            if evidence.len() < EVIDENCE_MAX {
+                evidence.push(event.id.to_string());
+            }
+        }
+    }
+    let read = |resource: &Resource| {
+        let token = Token::resource(&resource.resource_type, &resource.account, &resource.id);
+        let evidence = reads.get(&(token, resource.region.as_str()))?.clone();
+        Some(Read { resource_type: resource.resource_type.clone(), id: resource.id.clone(), evidence })
+    };
+    resources.iter().filter(|resource| secret(&resource.resource_type)).filter_map(read).collect()
 }
 
-/// Services whose switching off hides what happens.
-const WATCHING: [&str; 15] = [
+/// Services where switching something off hides what happens, or lets it happen again: the quarantine of a leaked key.
+const WATCHING: [&str; 16] = [
     "accessanalyzer",
     "bedrock",
     "cloudtrail",
@@ -239,6 +234,7 @@ const WATCHING: [&str; 15] = [
     "ec2",
     "events",
     "guardduty",
+    "iam",
     "inspector2",
     "logs",
     "macie2",

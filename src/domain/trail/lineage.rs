@@ -13,7 +13,7 @@ use super::event::Event;
 use super::grant::{Grant, user_arn};
 use super::named::known;
 use super::token::{Token, bare_name};
-use super::way::{Kind, Way, lets_in, strength};
+use super::way::{Kind, Way, lets_in, service_token, strength};
 
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
@@ -116,12 +116,6 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
     walk.finish()
 }
 
-/// A call that a service makes in somebody's name.
-fn service_token(event: &Event) -> Option<Token> {
-    let service = event.caller.invoked_by.strip_suffix(".amazonaws.com")?;
-    (!event.caller.key.is_empty()).then(|| Token::on_behalf(&event.caller.key, service))
-}
-
 impl Walk<'_, '_> {
     fn start(&mut self, question: &Question) {
         for key in &question.credentials {
@@ -199,7 +193,7 @@ impl Walk<'_, '_> {
             word
         } else if let Some(aws) = self.judge.aws(event) {
             aws
-        } else if let Some(verdict) = self.for_the_attacker(event) {
+        } else if let Some(verdict) = self.for_the_attacker(event, &way) {
             verdict
         } else if let Some(owner) = stolen.then(|| self.judge.owners(event)).flatten() {
             owner
@@ -381,8 +375,9 @@ impl Walk<'_, '_> {
         })
     }
 
-    /// A call that a service made in the attacker's name.
-    fn for_the_attacker(&self, event: &Event) -> Option<Verdict> {
+    /// A call that a service made in the attacker's name: one that the attacker has called, or that works with what is
+    /// the attacker's alone. What the attacker shares with its owner, services use for the owner too.
+    fn for_the_attacker(&self, event: &Event, by: &Way) -> Option<Verdict> {
         if event.caller.invoked_by.is_empty() || event.caller.kind.as_ref() == "AWSService" {
             return None;
         }
@@ -393,7 +388,12 @@ impl Walk<'_, '_> {
                 since.is_none_or(|since| since >= TimeDelta::zero() && since <= ON_BEHALF)
             })
         });
-        Some(match cause {
+        let theirs_alone = match by.kind {
+            Kind::Owned | Kind::Made | Kind::Provider => true,
+            Kind::Key => by.event.is_some(),
+            _ => false,
+        };
+        Some(match cause.or_else(|| theirs_alone.then_some(by)) {
             Some(way) => Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) },
             None => Verdict { who: Who::Aws, why: "a service that the attacker has not called before".into() },
         })

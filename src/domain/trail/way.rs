@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::Event;
 use super::name::Name;
-use super::token::account_of;
+use super::token::{Token, account_of};
 
 /// What makes a token the attacker's.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -90,4 +90,10 @@ pub(super) fn lets_in(event: &Event, callers: &[String], before: Option<&[String
             now && caller.kind.as_ref() != "AWSService" && !caller.account.is_empty() && caller.account != event.account
         }
     }
+}
+
+/// A call that a service makes in somebody's name.
+pub(super) fn service_token(event: &Event) -> Option<Token> {
+    let service = event.caller.invoked_by.strip_suffix(".amazonaws.com")?;
+    (!event.caller.key.is_empty()).then(|| Token::on_behalf(&event.caller.key, service))
 }

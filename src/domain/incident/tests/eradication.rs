@@ -210,6 +210,10 @@ fn what_was_taken_back_or_takes_rights_away_is_left_alone() {
     ];
     assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
     assert_eq!(by_hand(&case.incident), Vec::<&Trace>::new());
+    // Taking AWS's quarantine off is no taking back of the attacker's.
+    let deeds = [("AttachUserPolicy", quarantine, false), ("DetachUserPolicy", quarantine, true)];
+    hunted(&mut case, vec![changed("User", "ci", &deeds)]);
+    assert_eq!(by_hand(&case.incident).len(), 1);
 }
 
 #[test]

@@ -6,10 +6,12 @@ use super::NotRecorded;
 use crate::domain::trail::attribution::Question;
 use crate::domain::trail::classify::Outcome;
 use crate::domain::trail::event::Event;
+use crate::domain::trail::grant::Grant;
 use crate::domain::trail::lineage::Lineage;
 use crate::domain::trail::reach::Coverage;
 use crate::domain::trail::record::moment;
 use crate::domain::trail::selected::Selected;
+use crate::domain::trail::token::bare_name;
 
 fn not_recorded(what: impl Into<String>, why: impl Into<String>) -> NotRecorded {
     NotRecorded { what: what.into(), why: why.into() }
@@ -82,6 +84,7 @@ pub(super) fn missing(
             _ => None,
         };
         missing.extend(entry);
+        missing.extend(event.grants.iter().filter_map(|grant| served(grant, event)));
     }
     if coverage.unreadable > 0 {
         missing.push(not_recorded(
@@ -104,6 +107,19 @@ fn by_bucket(trail: &str, selected: &Selected) -> NotRecorded {
         }
     };
     not_recorded(what, format!("that is what it was told to record (event {event_id})"))
+}
+
+/// What a service does with a role that it takes for the owner too.
+fn served(grant: &Grant, event: &Event) -> Option<NotRecorded> {
+    let Grant::Compute { role: Some(role), owned: false, .. } = grant else { return None };
+    Some(not_recorded(
+        format!("which sessions of role {} {} has taken for the attacker", bare_name(role), event.source),
+        format!(
+            "no call says for whom (event {}): only what they do from the attacker's addresses counts. Look at all that \
+             the role did since",
+            event.id
+        ),
+    ))
 }
 
 /// The time in which a trail did not record all.

@@ -1,0 +1,105 @@
+//! What AWS's services do in the attacker's name.
+
+use super::super::analysis::Analysis;
+use super::*;
+use crate::domain::hunt::findings::calls;
+
+const SERVICE: &str = "cloudformation.amazonaws.com";
+
+fn by(analysis: &Analysis, id: &str) -> Option<Who> {
+    analysis.actions.iter().find(|action| &*action.event_id == id).map(|action| action.who)
+}
+
+/// A call that a service makes with somebody's key.
+fn through(minute: u32, id: &str, key: &str, service: &str) -> Value {
+    let mut record =
+        by_user(minute, id, key, "deploy", ("iam", "CreateUser"), json!({"requestParameters": {"userName": "evil"}}));
+    record["userIdentity"]["invokedBy"] = json!(service);
+    merge(&mut record, json!({"sourceIPAddress": service, "userAgent": service}));
+    record
+}
+
+#[test]
+fn what_a_service_carries_out_within_the_hour_that_the_attacker_has_called_it_is_theirs() {
+    let asks = by_user(600, "asks", STOLEN, "deploy", ("cloudformation", "CreateStack"), json!({}));
+    let analysis = analyze(&[
+        asks,
+        through(601, "soon", STOLEN, SERVICE),
+        through(601, "other", STOLEN, "athena.amazonaws.com"),
+        through(700, "late", STOLEN, SERVICE),
+    ]);
+    assert_eq!(by(&analysis, "soon"), Some(Who::AttackerThroughAws));
+    assert_eq!((by(&analysis, "other"), by(&analysis, "late")), (None, None), "the key's owner uses services too");
+}
+
+#[test]
+fn what_is_the_attackers_alone_is_theirs_whatever_service_works_with_it() {
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/stacks");
+    let asks = json!({"requestParameters": {"stackName": "s", "roleARN": role}, "responseElements": {"stackId": "x"}});
+    let mut takes =
+        by_user(601, "takes", "", "", ("sts", "AssumeRole"), assume("stacks", "AWSCloudFormation", "ASIASTACK"));
+    takes["userIdentity"] = json!({"type": "AWSService", "invokedBy": SERVICE});
+    takes["sourceIPAddress"] = json!(SERVICE);
+    let made = json!({"sourceIPAddress": SERVICE, "userAgent": SERVICE, "requestParameters": {"userName": "evil"}});
+    let mut makes = by_role(602, "makes", "ASIASTACK", ("stacks", "AWSCloudFormation"), ("iam", "CreateUser"), made);
+    makes["userIdentity"]["invokedBy"] = json!(SERVICE);
+    let mut keys = by_role(
+        603,
+        "keys",
+        "ASIASTACK",
+        ("stacks", "AWSCloudFormation"),
+        ("iam", "CreateAccessKey"),
+        create_key("evil", "AKIAEVIL000000000001"),
+    );
+    keys["userIdentity"]["invokedBy"] = json!(SERVICE);
+    let uses = by_user(700, "uses", "AKIAEVIL000000000001", "evil", ("iam", "ListUsers"), json!({"readOnly": true}));
+    let analysis = analyze(&[
+        by_user(600, "asks", STOLEN, "deploy", ("cloudformation", "CreateStack"), asks),
+        takes,
+        makes,
+        keys,
+        uses,
+    ]);
+    assert_eq!(by(&analysis, "makes"), Some(Who::AttackerThroughAws), "{:#?}", analysis.actions);
+    assert_eq!(by(&analysis, "uses"), Some(Who::Attacker), "the key that came of it: {:#?}", analysis.credentials);
+    assert!(states(&analysis).contains(&("AWS::IAM::User".to_owned(), "evil".to_owned(), State::Present)));
+    let worked = calls(&analysis);
+    assert!(worked.iter().any(|call| call.event_id == "makes" && call.worked), "it turns the proof: {worked:?}");
+}
+
+#[test]
+fn which_sessions_of_a_shared_role_are_the_attackers_nobody_can_say_and_that_is_said() {
+    let target = json!({"arn": "x", "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/nightly")});
+    let more = json!({"requestParameters": {"name": "tick", "target": target}, "responseElements": {}});
+    let analysis = analyze(&[by_user(600, "tick", STOLEN, "deploy", ("scheduler", "CreateSchedule"), more)]);
+    let said: Vec<&str> = analysis.not_recorded.iter().map(|gap| gap.what.as_str()).collect();
+    assert!(said.contains(&"which sessions of role nightly scheduler has taken for the attacker"), "{said:?}");
+}
+
+#[test]
+fn aws_has_numbers_behind_its_own_address() {
+    let numbered = json!({"sourceIPAddress": "AWS Internal/12", "requestParameters": {"userName": "evil"}});
+    let analysis = analyze(&[by_user(600, "a1", STOLEN, "deploy", ("iam", "CreateUser"), numbered)]);
+    assert!(listed(&analysis).is_empty() && analysis.addresses.is_empty());
+}
+
+#[test]
+fn a_secret_that_was_written_a_hundred_times_before_it_was_read_is_on_the_rotation_list() {
+    let of = |minute: u32, id: String, call: &str| {
+        let more = json!({"requestParameters": {"secretId": "prod/db"}, "responseElements": {}});
+        by_user(minute, &id, STOLEN, "deploy", ("secretsmanager", call), more)
+    };
+    let mut records: Vec<Value> = (0..150).map(|n| of(600 + n, format!("w{n}"), "UpdateSecret")).collect();
+    records.push(of(800, "read".to_owned(), "GetSecretValue"));
+    let analysis = analyze(&records);
+    let listed: Vec<(&str, &[String])> = analysis.rotate.iter().map(|read| (&*read.id, &*read.evidence)).collect();
+    assert_eq!(listed, [("prod/db", &["read".to_owned()][..])]);
+}
+
+#[test]
+fn who_takes_the_quarantine_off_has_tampered() {
+    let policy = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3";
+    let more = json!({"requestParameters": {"userName": "deploy", "policyArn": policy}});
+    let analysis = analyze(&[by_user(600, "q1", STOLEN, "deploy", ("iam", "DetachUserPolicy"), more)]);
+    assert_eq!(analysis.tampering.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["q1"]);
+}
