@@ -25,6 +25,10 @@ pub enum Refusal {
     OwnRequest,
     #[error("Your approval is already recorded, at {0}. Nothing more was changed by this click.")]
     AlreadyApprovedByYou(String),
+    #[error(
+        "You have approved {0}: take your approval back on its card first, then deny it. The request is untouched."
+    )]
+    TakeBackFirst(RequestId),
     #[error("You cannot decide in this incident: {}. Somebody else has to. The request is untouched.", .0.label())]
     Recused(Why),
     #[error(
@@ -59,7 +63,7 @@ pub enum Refusal {
     #[error("{0} was not run by one person alone, or a second person has said already whether it was right.")]
     NoDebt(RequestId),
     #[error(
-        "{0} was run by one person alone, and nobody has said yet whether that was right. An approver has to ratify or contest it on its card first."
+        "One person alone has let {0} run, and nobody has said yet whether that was right. An approver has to ratify or contest it on its card first."
     )]
     DebtOpen(RequestId),
     #[error("You took your approval of {request} back at {at}, after this click. Press Approve again if you mean it.")]
@@ -74,6 +78,8 @@ pub enum Refusal {
     Decided { request: RequestId, how: String },
     #[error("The time to decide on {request} ended at {at}. Nothing was run. Ask again from the step's card.")]
     TooLate { request: RequestId, at: String },
+    #[error("The time in which {request} could begin ended at {at}. Nothing was run. Ask again from the step's card.")]
+    TooLateToRun { request: RequestId, at: String },
     #[error("This button belongs to another version of {0}. Nothing was changed; use the buttons on the newest card.")]
     DigestMismatch(RequestId),
     #[error(

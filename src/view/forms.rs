@@ -62,14 +62,14 @@ pub fn open() -> Value {
 
 /// Asks for the reason of a denial.
 pub fn deny(request_and_digest: &str) -> Value {
-    let request = request_and_digest.split(' ').next().unwrap_or_default();
-    modal(
-        form::DENY,
-        &format!("Deny {request}"),
-        "Deny",
-        request_and_digest,
-        &[input(field::REASON, "Why", false, &text_input("The next approver sees this", true, 480))],
-    )
+    let (request, digest) = request_and_digest.split_once(' ').unwrap_or((request_and_digest, ""));
+    let why = input(field::REASON, "Why", false, &text_input("The next approver sees this", true, 480));
+    modal(form::DENY, &format!("Deny {request}"), "Deny", request_and_digest, &[why.hinted(&of_plan(digest))])
+}
+
+/// Which plan a form is about.
+fn of_plan(digest: &str) -> String {
+    format!("This is about the plan with digest {digest}, as its card shows it.")
 }
 
 /// Lets a request run alone: the target is typed, so that nobody does it in passing.
@@ -86,7 +86,8 @@ pub fn break_glass(request_and_digest: &str, request: &Request) -> Value {
                 false,
                 &text_input("As it stands on the card", false, 150),
             ),
-            input(field::REASON, "Why can it not wait?", false, &text_input("Whom did you try to reach?", true, 480)),
+            input(field::REASON, "Why can it not wait?", false, &text_input("Whom did you try to reach?", true, 480))
+                .hinted(&of_plan(request_and_digest.split(' ').nth(1).unwrap_or_default())),
         ],
     );
     let warning = ":rotating_light: *You alone are about to run this, without a second person.* Everybody who could have \

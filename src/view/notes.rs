@@ -99,7 +99,7 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
             let digest = digest(incident, incident.requests.get(request)?);
             let others = if more == 0 { String::new() } else { format!(" and {more} more, as one thing to decide on") };
             format!(
-                ":hourglass_flowing_sand: {} asks for {}{others} (digest {}).\nOne of these has to decide on its card: {}",
+                ":hourglass_flowing_sand: {} asks for {}{others} (digest {}).\nWho can decide, on its card: {}",
                 mention(by),
                 title(request),
                 code(digest.short()),
@@ -132,15 +132,16 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         }
         Event::RequestWithdrawn { request, by } => format!("{} withdrew {}.", mention(by), all(request)),
         Event::RequestSuperseded { request, by } => {
-            format!("Superseded: {request} gives way to {by}. AWS or the rules have changed since it was asked for.")
+            format!("Superseded: {} gives way to {by}, which was asked for later.", all(request))
         }
         Event::ApprovalRetracted { request, by, .. } => {
             format!(":warning: {} took their approval back: {}.", mention(by), all(request))
         }
         Event::ApprovalVoided { request, by, why } => format!(
-            ":warning: The approval by {} no longer counts: {} Somebody else has to approve {}.",
+            ":warning: The approval by {} no longer counts. Pressed now, it would be refused: “{}” Somebody else has to \
+             approve {}.",
             mention(by),
-            why,
+            escape(why),
             title(request)
         ),
         Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", all(request)),

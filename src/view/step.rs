@@ -16,7 +16,7 @@ use crate::domain::incident::eradication::is_done;
 use crate::domain::incident::hands::said;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
-use crate::domain::incident::whole::{Whole, fits, shown, texts};
+use crate::domain::incident::whole::{Whole, fits, shown, texts, undo_line};
 use crate::domain::policy::{ActionClass, PersonId, Policy};
 use crate::domain::recusal::{Recused, Why};
 use crate::domain::refusal::mention;
@@ -121,7 +121,10 @@ pub(super) fn what(request: &Request) -> String {
     let targets = plan.targets.iter().map(|t| code(t)).collect::<Vec<_>>().join(", ");
     let undo = match &plan.work.inverse {
         Inverse::None(why) => format!("*Cannot be undone here.* {}", escape(why)),
-        Inverse::Calls(calls) => format!("*Undo:* {}, approved like this one.", escape(&calls_line(calls))),
+        Inverse::Calls(calls) => {
+            let line = undo_line(calls).unwrap_or_else(|| format!("the {} calls below", calls.len()));
+            format!("*Undo:* {}, approved like this one.", escape(&line))
+        }
     };
     format!("*To* {targets} in account {}\n{}\n{undo}", code(plan.account.as_str()), escape(&plan.action.effect()))
 }
@@ -129,22 +132,6 @@ pub(super) fn what(request: &Request) -> String {
 /// All of a plan, with its calls as planned or as sent.
 pub(super) fn plan_blocks(plan: &Plan, calls: &[ApiCall]) -> impl Iterator<Item = Value> {
     texts(plan, calls).into_iter().map(|text| preformatted(&text))
-}
-
-fn calls_line(calls: &[ApiCall]) -> String {
-    let one = |call: &ApiCall| {
-        let parameters: Vec<String> = call
-            .parameters()
-            .into_iter()
-            .map(
-                |(name, value)| {
-                    if name == "PolicyDocument" { format!("{name}=(below)") } else { format!("{name}={value}") }
-                },
-            )
-            .collect();
-        format!("{} {}", call.iam_action(), parameters.join(" "))
-    };
-    calls.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[ApiCall]) -> Vec<Value> {
@@ -163,6 +150,10 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
             mention(&request.requested_by),
             time(request.plan.approve_by),
             recused_in_words(recused)
+        ),
+        RequestState::Approved { execute_by } if incident.freeze.is_some() => format!(
+            ":warning: *Approved, and does not start while approvals are frozen*, at the latest {}.",
+            time(*execute_by)
         ),
         RequestState::Approved { execute_by } => {
             format!(":arrow_right: Starts at once, at the latest {}.", time(*execute_by))

@@ -129,10 +129,10 @@ async fn a_yes_taken_back_is_taken_back_from_all() {
     w.until_card(ALL, "3 steps").await;
     w.click(ANA, ALL, "irp.request_all").await;
     w.until_card(ALL, "waiting for approval").await;
-    assert!(w.click(BEN, ALL, "irp.approve").await.contains("waits for one more"));
+    assert!(w.click(BEN, ALL, "irp.approve").await.contains("waits for 1 more"));
     w.until("it can be taken back", |w| w.offers(ALL, "irp.retract")).await;
     w.click(BEN, ALL, "irp.retract").await;
-    assert!(w.click(CHRIS, ALL, "irp.approve").await.contains("waits for one more"));
+    assert!(w.click(CHRIS, ALL, "irp.approve").await.contains("waits for 1 more"));
     w.click(BEN, ALL, "irp.approve").await;
     w.until_card(ALL, "3 of 3 in force").await;
     w.end().await;

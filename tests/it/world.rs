@@ -301,9 +301,7 @@ impl World {
 
     /// The receipts that a person has in their direct messages, oldest first.
     pub(crate) fn receipts(&self, person: &str) -> Vec<Value> {
-        let state = self.slack.state(person);
-        let direct = state["channels"].as_array().unwrap().iter().find(|c| c["kind"] == "im").cloned();
-        let messages = direct.and_then(|c| c["messages"].as_array().cloned()).unwrap_or_default();
+        let messages = self.direct(person)["messages"].as_array().cloned().unwrap_or_default();
         messages.into_iter().filter(is_receipt).collect()
     }
 
@@ -336,14 +334,32 @@ impl World {
     /// would see.
     pub(crate) async fn try_press(&self, person: &str, card: &str, button: &str) -> Result<(), String> {
         let message = self.card(person, card).ok_or_else(|| format!("no card “{card}”: {:#?}", self.texts()))?;
+        self.press_on(person, ROOM, &message, button).await
+    }
+
+    async fn press_on(&self, person: &str, channel: &str, message: &Value, button: &str) -> Result<(), String> {
         let block = message["blocks"]
             .as_array()
             .unwrap()
             .iter()
             .find(|b| b["elements"].as_array().is_some_and(|e| e.iter().any(|e| e["action_id"] == button)));
-        let block = block.ok_or_else(|| format!("no {button} on “{card}”: {message:#}"))?;
+        let block = block.ok_or_else(|| format!("no {button} there: {message:#}"))?;
         let (ts, block) = (message["ts"].as_str().unwrap(), block["block_id"].as_str().unwrap());
-        self.slack.click(person, ROOM, ts, block, button, None).await
+        self.slack.click(person, channel, ts, block, button, None).await
+    }
+
+    /// Clicks *This was not me* on the newest receipt, in the person's direct message.
+    pub(crate) async fn was_not(&self, person: &str) -> String {
+        let before = self.told(person).len();
+        let channel = self.direct(person)["id"].as_str().unwrap().to_owned();
+        let receipt = self.receipts(person).pop().expect("a receipt");
+        self.press_on(person, &channel, &receipt, "irp.not_me").await.unwrap();
+        self.next_told(person, before).await
+    }
+
+    fn direct(&self, person: &str) -> Value {
+        let state = self.slack.state(person);
+        state["channels"].as_array().unwrap().iter().find(|c| c["kind"] == "im").cloned().unwrap_or_default()
     }
 
     /// How a bot that does not start ends.

@@ -152,7 +152,7 @@ fn the_last_moment_counts_and_the_one_after_does_not() {
     let request = approved(&policy);
     let last = now() + TimeDelta::minutes(5);
     assert!(issue(&request, &policy, last).is_ok());
-    assert!(matches!(over(issue(&request, &policy, last + TimeDelta::milliseconds(1))), Refusal::TooLate { .. }));
+    assert!(matches!(over(issue(&request, &policy, last + TimeDelta::milliseconds(1))), Refusal::TooLateToRun { .. }));
 
     let mut pending = Request { state: RequestState::Pending, approvals: Vec::new(), ..approved(&policy) };
     let shown = pending.digest.short().to_owned();

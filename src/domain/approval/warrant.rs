@@ -110,7 +110,7 @@ impl Warrant {
             return Err(Refusal::Decided { request: request.id, how: request.in_words() });
         };
         if now > *execute_by {
-            return Err(Refusal::TooLate { request: request.id, at: moment(*execute_by) });
+            return Err(Refusal::TooLateToRun { request: request.id, at: moment(*execute_by) });
         }
         if request.plan.digest() != request.digest {
             return Err(Refusal::DigestMismatch(request.id));

@@ -110,7 +110,12 @@ pub fn decide(
         PersonCommand::Deny { request, digest_shown, reason } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             let shared = together::digest(incident, found);
-            check_decide(cx.policy, &recused(incident, cx.policy), found, actor, (&digest_shown, &shared), cx.now)?;
+            let may =
+                check_decide(cx.policy, &recused(incident, cx.policy), found, actor, (&digest_shown, &shared), cx.now);
+            may.map_err(|no| match no {
+                Refusal::AlreadyApprovedByYou(_) => Refusal::TakeBackFirst(request),
+                other => other,
+            })?;
             let reason = needed(&reason)?;
             let pending = together::members(incident, found).into_iter().filter(|r| r.state == RequestState::Pending);
             let denied =

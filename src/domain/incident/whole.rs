@@ -18,6 +18,8 @@ use crate::domain::refusal::{Refusal, moment};
 const CARD_CHARS_MAX: usize = 5_000;
 /// The same of all that is asked for together: beside it stands for each what it breaks.
 const SHARED_CARD_CHARS_MAX: usize = 5_500;
+/// Longest undo that is said in a line.
+const UNDO_LINE_CHARS_MAX: usize = 600;
 /// Most steps on one card: with what each breaks, they still fit into a message.
 pub const STEPS_MAX: usize = 8;
 
@@ -140,8 +142,22 @@ pub fn changes_text(plan: &Plan) -> Option<String> {
     (!parts.is_empty()).then(|| format!("What changes (- goes, + comes):\n{}", parts.join("\n")))
 }
 
+/// The undo's calls in a line; nothing when that would be too long for one.
+pub fn undo_line(calls: &[ApiCall]) -> Option<String> {
+    let parameter = |(name, value): (String, String)| {
+        if name == "PolicyDocument" { format!("{name}=(below)") } else { format!("{name}={value}") }
+    };
+    let one = |call: &ApiCall| {
+        let parameters: Vec<String> = call.parameters().into_iter().map(parameter).collect();
+        format!("{} {}", call.iam_action(), parameters.join(" "))
+    };
+    let line = calls.iter().map(one).collect::<Vec<_>>().join("; ");
+    (line.chars().count() <= UNDO_LINE_CHARS_MAX).then_some(line)
+}
+
 /// The undo's calls in full, where a line cannot say them.
 fn undo_text(inverse: &Inverse) -> Option<String> {
     let Inverse::Calls(calls) = inverse else { return None };
-    calls.iter().any(|call| call.document().is_some()).then(|| format!("Undo:\n{}", literal(calls)))
+    let in_full = calls.iter().any(|call| call.document().is_some()) || undo_line(calls).is_none();
+    in_full.then(|| format!("Undo:\n{}", literal(calls)))
 }

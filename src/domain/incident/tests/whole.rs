@@ -2,12 +2,13 @@
 
 use super::case::{Case, request, user};
 use super::glass::glass;
+use crate::domain::action::{ApiCall, Inverse};
 use crate::domain::approval::{Digest, RequestState};
 use crate::domain::id::RequestId;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::together::digest;
-use crate::domain::incident::whole::{Whole, fits, shown, to_upload};
+use crate::domain::incident::whole::{Whole, fits, shown, texts, to_upload, undo_line};
 use crate::domain::refusal::Refusal;
 
 /// A policy of so many characters.
@@ -49,6 +50,27 @@ fn a_card_shows_so_many_characters_and_not_one_more() {
     assert!(on_card(longest - 1) && !on_card(longest + 1), "{longest}");
     let case = asked_with(longest);
     assert_eq!((whole(&case, 1), waiting(&case)), (Whole::OnCard, vec![]));
+}
+
+#[test]
+fn an_undo_that_is_too_long_for_a_line_is_read_in_full() {
+    let mut asked = asked_with(100).incident.requests[&request(1)].clone();
+    let opening = |n: usize| ApiCall::AuthorizeSecurityGroupIngress {
+        group_id: "sg-0123456789abcdef0".into(),
+        ip_permissions: format!(
+            r#"[{{"FromPort":22,"IpProtocol":"tcp","IpRanges":[{{"CidrIp":"203.0.113.{n}/32"}}],"ToPort":22}}]"#
+        ),
+    };
+    let mut undone_by = |rules: usize| {
+        let calls: Vec<ApiCall> = (0..rules).map(opening).collect();
+        let line = undo_line(&calls);
+        asked.plan.work.inverse = Inverse::Calls(calls);
+        let shown = texts(&asked.plan, &asked.plan.work.calls).concat();
+        (line, (0..rules).all(|n| shown.contains(&format!("203.0.113.{n}/32"))), fits(&[&asked]))
+    };
+    assert!(matches!(undone_by(1), (Some(line), false, true) if line.contains("203.0.113.0/32")), "a line says it");
+    assert_eq!(undone_by(10), (None, true, true), "it stands below");
+    assert_eq!(undone_by(45), (None, true, false), "and counts for what fits");
 }
 
 #[test]
