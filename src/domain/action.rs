@@ -37,6 +37,7 @@ pub use role::{DeleteInstanceProfile, DeleteRole};
 pub use rule::RemoveRule;
 pub use scaling::{DeleteScalingGroup, DeleteWarmPool, StopScalingGroup};
 pub use scp::{DenyByScp, LiftScp, NEW_POLICY};
+pub use service_credential::DeactivateServiceCredential;
 pub use sessions::{RestoreRolePolicy, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions};
 pub use sharing::{UnshareImage, UnshareSnapshot};
 pub use spot::CancelSpotRequest;
@@ -78,6 +79,7 @@ mod role;
 mod rule;
 mod scaling;
 mod scp;
+mod service_credential;
 mod sessions;
 mod sharing;
 mod spot;
@@ -130,6 +132,7 @@ pub enum Action {
     UnshareImage(UnshareImage),
     RestoreFunctionCode(RestoreFunctionCode),
     DeactivateMfaDevice(DeactivateMfaDevice),
+    DeactivateServiceCredential(DeactivateServiceCredential),
     #[serde(rename = "require-imdsv2")]
     RequireImdsV2(RequireImdsV2),
     StopScalingGroup(StopScalingGroup),
@@ -206,6 +209,7 @@ impl Action {
             Self::UnshareImage(change) => change,
             Self::RestoreFunctionCode(change) => change,
             Self::DeactivateMfaDevice(change) => change,
+            Self::DeactivateServiceCredential(change) => change,
             Self::RequireImdsV2(change) => change,
             Self::StopScalingGroup(change) => change,
             Self::CancelSpotRequest(change) => change,

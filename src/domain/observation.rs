@@ -9,7 +9,10 @@ pub use estate::{
     RuleDefinition, Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
-pub use iam::{GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree};
+pub use iam::{
+    GroupTree, Holder, Identity, MfaDevice, PolicyTree, Previous, ProfileTree, RoleTree, ServiceCredential, Trust,
+    UserTree,
+};
 pub use identity_center::{Access, InAccount, PermissionSet, Way};
 pub use inline::{Earlier, PutPolicy};
 pub use organization::{ControlPolicy, ServiceControl};
@@ -98,6 +101,8 @@ pub enum Observation {
     },
     /// An MFA device of a user.
     MfaDevice(MfaDevice),
+    /// A service-specific credential of a user.
+    ServiceCredential(ServiceCredential),
     /// A trust policy.
     Trust(Trust),
     /// A user, whole.
@@ -162,6 +167,7 @@ impl Observation {
             Self::InlinePolicy { owner_id, owner_arn, owner_path, .. } => Some((owner_id, owner_arn, Some(owner_path))),
             Self::Attached { owner: identity, .. }
             | Self::MfaDevice(MfaDevice { owner: identity, .. })
+            | Self::ServiceCredential(ServiceCredential { owner: identity, .. })
             | Self::Trust(Trust { identity, .. })
             | Self::PutPolicy(PutPolicy { identity, .. })
             | Self::User(UserTree { identity, .. })

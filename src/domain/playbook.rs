@@ -144,10 +144,11 @@ pub const RESTORE_LOGGING: &str = "restore-logging";
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 13] = [
+pub const CATALOGUE: [&str; 14] = [
     "deactivate-access-key",
     "delete-login-profile",
     "deactivate-mfa-device",
+    "deactivate-service-credential",
     "require-imdsv2",
     "revoke-user-sessions",
     "revoke-role-sessions",

@@ -410,6 +410,7 @@ impl<'a> Search<'a> {
         self.read_keys(&mut found).await;
         self.read_passwords(&mut found).await;
         self.read_devices(&mut found).await;
+        self.read_service_credentials(&mut found).await;
         self.read_started(&mut found).await;
         self.read_metadata(&mut found).await;
         let State { trail, short, unread, not_known, room, .. } =

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_iam::types::StatusType;
 use chrono::TimeDelta;
 use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
@@ -231,6 +232,30 @@ impl World {
         enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
         serial
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_for_one_service_that_the_attacker_has_made_is_contained_and_watched() {
+    const CREDENTIAL: &str = "· Deactivate service-specific credential ACCA";
+    let w = World::start().await;
+    let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    let make =
+        stolen.create_service_specific_credential().user_name("deploy-bot").service_name("bedrock.amazonaws.com");
+    let made = make.send().await.unwrap().service_specific_credential.unwrap();
+    w.clock.advance(TimeDelta::minutes(6));
+    w.incident().await;
+    w.until_card(CREDENTIAL, "not asked for yet").await;
+    w.carry_out(CREDENTIAL, ANA, BEN).await;
+    let changed: Vec<_> =
+        w.account.calls().into_iter().filter(|call| call.operation == "UpdateServiceSpecificCredential").collect();
+    assert!(changed.len() == 1 && changed[0].caller_arn.as_deref().unwrap().contains("irp-contain/INC-1."));
+    assert!(!w.offers(CREDENTIAL, "irp.undo"), "whoever has it could use it at once");
+    let on = stolen.update_service_specific_credential().user_name("deploy-bot");
+    let on = on.service_specific_credential_id(&made.service_specific_credential_id).status(StatusType::Active);
+    on.send().await.unwrap();
+    w.clock.advance(TimeDelta::seconds(20));
+    w.until("it is noticed", |w| w.notes().iter().any(|note| note.contains("is Active again"))).await;
+    w.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

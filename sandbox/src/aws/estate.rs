@@ -204,6 +204,13 @@ impl Account {
         world.iam.users.get(user).map(|user| user.held.mfa.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// The service-specific credentials of a user, and whether each works.
+    pub fn service_credentials(&self, user: &str) -> Vec<(String, bool)> {
+        let world = self.world();
+        let held = world.iam.users.get(user).map(|user| &user.held.service_credentials);
+        held.into_iter().flatten().map(|(id, credential)| (id.clone(), credential.active)).collect()
+    }
+
     /// Whether a Region has a function of this name.
     pub fn has_function(&self, region: &str, name: &str) -> bool {
         self.world().lambda.functions.contains_key(&(region.to_owned(), name.to_owned()))

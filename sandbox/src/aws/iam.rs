@@ -86,6 +86,7 @@ const OPERATIONS: [Operation; 97] = [
     write("DeleteSSHPublicKey", Target::User, |call| credentials::delete(call, credentials::Of::SshKey)),
     write("CreateServiceSpecificCredential", Target::User, |call| credentials::make(call, credentials::Of::Service)),
     read("ListServiceSpecificCredentials", Target::User, |call| credentials::list(call, credentials::Of::Service)),
+    write("UpdateServiceSpecificCredential", Target::User, credentials::update_service),
     write("DeleteServiceSpecificCredential", Target::User, |call| credentials::delete(call, credentials::Of::Service)),
     write("PutUserPermissionsBoundary", Target::User, credentials::put_boundary),
     write("DeleteUserPermissionsBoundary", Target::User, credentials::delete_boundary),

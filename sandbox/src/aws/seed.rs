@@ -31,7 +31,7 @@ pub(super) fn demo(clock: Clock) -> World {
     let arn = |entity: &str| format!("arn:aws:iam::{ACCOUNT}:{entity}");
 
     let deploys = json!([
-        { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:CreateLoginProfile", "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:AttachUserPolicy",
+        { "Effect": "Allow", "Action": ["iam:List*", "iam:Get*", "iam:CreateAccessKey", "iam:CreateUser", "iam:CreateLoginProfile", "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:CreateServiceSpecificCredential", "iam:UpdateServiceSpecificCredential", "iam:AttachUserPolicy",
             "iam:CreateOpenIDConnectProvider", "iam:CreateRole", "iam:AttachRolePolicy", "events:*",
             "iam:PassRole", "iam:UpdateAssumeRolePolicy", "s3:*", "ec2:*", "lambda:*", "cloudtrail:StopLogging", "guardduty:UpdateDetector", "secretsmanager:*"], "Resource": "*" },
         { "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/app-deploy") },
@@ -121,7 +121,7 @@ pub(super) fn demo(clock: Clock) -> World {
     ]);
     let contains = json!([{
         "Effect": "Allow",
-        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "ec2:ModifyInstanceMetadataOptions", "iam:UpdateAccessKey", "iam:DeleteLoginProfile", "iam:DeactivateMFADevice", "iam:DeleteVirtualMFADevice", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
+        "Action": ["cloudtrail:StartLogging", "guardduty:UpdateDetector", "ec2:ModifyInstanceMetadataOptions", "iam:UpdateAccessKey", "iam:UpdateServiceSpecificCredential", "iam:DeleteLoginProfile", "iam:DeactivateMFADevice", "iam:DeleteVirtualMFADevice", "iam:PutUserPolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:UpdateAssumeRolePolicy",
             "iam:GetUser", "iam:ListAccessKeys", "iam:GetUserPolicy", "iam:ListUserPolicies", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies"],
         "Resource": "*",
     }]);

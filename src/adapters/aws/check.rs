@@ -105,6 +105,7 @@ pub const CONTAINS: [Actions; 5] = [
             "iam:DeleteUserPolicy",
             "iam:DeleteLoginProfile",
             "iam:DeactivateMFADevice",
+            "iam:UpdateServiceSpecificCredential",
         ],
     ),
     ("mfa", &["iam:DeleteVirtualMFADevice"]),

@@ -48,6 +48,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Membership { user_name, group_name } => tree::of_membership(iam, user_name, group_name).await,
         Probe::LoginProfile { user_name } => tree::of_login(iam, user_name).await,
         Probe::MfaDevice { user_name, serial_number } => tree::of_device(iam, user_name, serial_number).await,
+        Probe::ServiceCredential { user_name, credential_id } => {
+            tree::of_service_credential(iam, user_name, credential_id).await
+        }
         Probe::Trust { role_name, event_id, earlier_event_ids } => {
             Box::pin(tree::of_trust(iam, &account.home_trail(), role_name, event_id, earlier_event_ids)).await
         }

@@ -102,6 +102,9 @@ calls! {
     iam "user"(user_name) DeleteSigningCertificate { user_name: String, certificate_id: String }
     iam "user"(user_name) DeleteSSHPublicKey { user_name: String, ssh_public_key_id: String }
     iam "user"(user_name) DeleteServiceSpecificCredential { user_name: String, service_specific_credential_id: String }
+    iam "user"(user_name) UpdateServiceSpecificCredential {
+        user_name: String, service_specific_credential_id: String, status: KeyStatus
+    }
     iam "user"(user_name) DeleteUserPermissionsBoundary { user_name: String }
     iam "user"(user_name) DeleteUser { user_name: String }
     iam "instance-profile"(instance_profile_name) RemoveRoleFromInstanceProfile {
@@ -309,7 +312,11 @@ impl ApiCall {
     pub fn removes(&self) -> bool {
         let taking_off = ["Cancel", "Delete", "Detach", "Remove", "Deactivate", "Disable"];
         taking_off.iter().any(|verb| self.operation().starts_with(verb))
-            || matches!(self, Self::UpdateAccessKey { status: KeyStatus::Inactive, .. })
+            || matches!(
+                self,
+                Self::UpdateAccessKey { status: KeyStatus::Inactive, .. }
+                    | Self::UpdateServiceSpecificCredential { status: KeyStatus::Inactive, .. }
+            )
     }
 
     /// The call with the cut-off filled in.

@@ -121,6 +121,25 @@ pub fn devices(incident: &Incident) -> BTreeSet<(String, String)> {
     on.map(|(user, serial)| (user.to_owned(), serial.to_owned())).chain(asked).collect()
 }
 
+/// Service-specific credentials that the attacker has reached, of users of this account: the user's name and the id.
+pub fn held_service_credentials<'a>(found: &'a Hunted, account: &AccountId) -> BTreeSet<(&'a str, &'a str)> {
+    let reached = principals(found)
+        .filter_map(|(reached, arn)| Some((user_in(arn, account)?, reached.access_key_id.as_deref()?)));
+    reached.filter(|(_, id)| id.starts_with("ACCA")).collect()
+}
+
+/// The same, without those that AWS shows to be off; and those that were asked to be switched off.
+pub fn service_credentials(incident: &Incident) -> BTreeSet<(String, String)> {
+    let known = incident.hunted.as_ref().zip(incident.account());
+    let known = known.map(|((found, _), account)| held_service_credentials(found, &account)).unwrap_or_default();
+    let on = known.into_iter().filter(|(_, id)| !is_off(incident, id));
+    let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
+        Action::DeactivateServiceCredential(of) => Some((of.user_name.clone(), of.credential_id.clone())),
+        _ => None,
+    });
+    on.map(|(user, id)| (user.to_owned(), id.to_owned())).chain(asked).collect()
+}
+
 /// Whether AWS has shown an MFA device of the attacker's to be on nobody.
 pub fn is_off_user(incident: &Incident, serial_number: &str) -> bool {
     incident.hunted.as_ref().is_some_and(|(found, _)| found.devices_off.contains(serial_number))

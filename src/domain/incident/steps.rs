@@ -8,8 +8,8 @@ use super::hands::{self, Said};
 use super::state::Incident;
 use super::{assignment, doors, doubt, eradication, hunting, reached, remains, scp};
 use crate::domain::action::{
-    Action, DeactivateAccessKey, DeactivateMfaDevice, DeleteLoginProfile, NOTHING_TO_UNDO, RequireImdsV2,
-    RevokeRoleSessions, RevokeUserSessions,
+    Action, DeactivateAccessKey, DeactivateMfaDevice, DeactivateServiceCredential, DeleteLoginProfile, NOTHING_TO_UNDO,
+    RequireImdsV2, RevokeRoleSessions, RevokeUserSessions,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::blast_radius::{AssumedRole, BlastRadius};
@@ -66,8 +66,8 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let found = incident.identification_so_far();
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
         let removals = eradication::steps(incident, step, playbook).into_iter();
-        let removals = removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
-        let removals = removals.collect();
+        let removals =
+            removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer)).collect();
         steps.extend(with_undo(incident, removals));
     }
     steps.extend(remains::steps(incident));
@@ -133,6 +133,14 @@ fn offers(incident: &Incident, found: &Identification, playbook: &Playbook, kind
                 action(Some(place), Action::DeactivateMfaDevice(device))
             };
             reached::devices(incident).into_iter().map(off).collect()
+        }
+        "deactivate-service-credential" => {
+            let off = |(user_name, credential_id)| {
+                let off = DeactivateServiceCredential { user_name, credential_id };
+                let place = format!("{}.{}", off.user_name, off.credential_id);
+                action(Some(place), Action::DeactivateServiceCredential(off))
+            };
+            reached::service_credentials(incident).into_iter().map(off).collect()
         }
         "require-imdsv2" => {
             let require = |(instance_id, region, role_name)| {
@@ -419,6 +427,7 @@ fn is_shown_done(incident: &Incident, step: &Step, action: &Action) -> bool {
     let done = match action {
         Action::DeleteLoginProfile(of) => reached::has_no_password(incident, &of.user_name),
         Action::DeactivateMfaDevice(of) => reached::is_off_user(incident, &of.serial_number),
+        Action::DeactivateServiceCredential(of) => reached::is_off(incident, &of.credential_id),
         Action::RequireImdsV2(of) => reached::asks_for_token(incident, &of.instance_id),
         _ => false,
     };

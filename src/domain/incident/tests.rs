@@ -16,6 +16,7 @@ mod once;
 mod quiet;
 mod remains;
 mod scaling;
+mod signs_in;
 mod together;
 mod watch;
 mod whole;

@@ -140,6 +140,17 @@ pub struct ProfileTree {
     pub roles: Vec<String>,
 }
 
+/// A service-specific credential and its owner.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ServiceCredential {
+    /// The user.
+    pub owner: Identity,
+    /// `ACCA…`
+    pub credential_id: String,
+    /// Whether it works; absent when the user has none of this id.
+    pub status: Option<KeyStatus>,
+}
+
 /// A user, and one device that may be on it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct MfaDevice {

@@ -72,6 +72,13 @@ pub enum Probe {
         /// The device.
         serial_number: String,
     },
+    /// Whether a user's service-specific credential works.
+    ServiceCredential {
+        /// The user.
+        user_name: String,
+        /// `ACCA…`
+        credential_id: String,
+    },
     /// A role's trust policy, and what it was before an event.
     Trust {
         /// The role.

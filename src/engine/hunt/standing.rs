@@ -62,6 +62,28 @@ impl Search<'_> {
         }
     }
 
+    /// Whether the service-specific credentials that the attacker has reached still work.
+    pub(super) async fn read_service_credentials(&self, found: &mut Hunted) {
+        let held: Vec<(String, String)> = reached::held_service_credentials(found, &self.account)
+            .into_iter()
+            .take(USERS_READ_MAX)
+            .map(|(user, id)| (user.to_owned(), id.to_owned()))
+            .collect();
+        let read = held.into_iter().map(|(user_name, credential_id)| async move {
+            let probe = Probe::ServiceCredential { user_name, credential_id: credential_id.clone() };
+            (credential_id, self.engine.ports.cloud.observe(&self.account, &probe).await)
+        });
+        for (id, answer) in join_all(read).await {
+            match answer {
+                Ok(Observation::ServiceCredential(of)) if of.status == Some(KeyStatus::Active) => {}
+                Ok(_) => _ = found.off.insert(id),
+                Err(error) => {
+                    found.not_known.push(format!("whether service-specific credential {id} still works: {error}"));
+                }
+            }
+        }
+    }
+
     /// Whether instances that something of the attacker's had started have ended.
     pub(super) async fn read_started(&self, found: &mut Hunted) {
         let started = started::instances(self.incident).into_keys().take(STARTED_READ_MAX);

@@ -23,6 +23,7 @@ pub(super) enum Change {
     DeactivateKey,
     DeletePassword,
     TakeDeviceOff,
+    SwitchServiceOff,
     RequireToken,
     RevokeUser,
     RevokeRole,
@@ -49,14 +50,15 @@ enum Fault {
 }
 
 use Change::{
-    DeactivateKey, DeletePassword, DenyInSet, DenyUser, LeaveGroup, RequireToken, RevokeRole, RevokeUser, TakeAccess,
-    TakeDeviceOff, UndoAccess, UndoDeny, UndoGroup, UndoInSet, UndoRole, UndoUser,
+    DeactivateKey, DeletePassword, DenyInSet, DenyUser, LeaveGroup, RequireToken, RevokeRole, RevokeUser,
+    SwitchServiceOff, TakeAccess, TakeDeviceOff, UndoAccess, UndoDeny, UndoGroup, UndoInSet, UndoRole, UndoUser,
 };
 
-pub(super) const CHANGES: [Change; 10] = [
+pub(super) const CHANGES: [Change; 11] = [
     DeactivateKey,
     DeletePassword,
     TakeDeviceOff,
+    SwitchServiceOff,
     RequireToken,
     RevokeUser,
     RevokeRole,
@@ -116,6 +118,10 @@ impl Change {
             DeactivateKey => format!("deactivate-access-key.{}", w.stolen_key()),
             DeletePassword => "delete-login-profile.deploy-bot".into(),
             TakeDeviceOff => "deactivate-mfa-device.deploy-bot.phone".into(),
+            SwitchServiceOff => {
+                let (id, _) = w.account.service_credentials(USER_POLICY.0).remove(0);
+                format!("deactivate-service-credential.deploy-bot.{id}")
+            }
             RequireToken => format!("require-imdsv2.{}", instance(w)),
             RevokeUser | UndoUser => "revoke-user-sessions".into(),
             RevokeRole | UndoRole => "revoke-role-sessions".into(),
@@ -130,6 +136,7 @@ impl Change {
             DeactivateKey => "UpdateAccessKey",
             DeletePassword => "DeleteLoginProfile",
             TakeDeviceOff => "DeactivateMFADevice",
+            SwitchServiceOff => "UpdateServiceSpecificCredential",
             RequireToken => "ModifyInstanceMetadataOptions",
             RevokeUser => "PutUserPolicy",
             RevokeRole => "PutRolePolicy",
@@ -156,7 +163,7 @@ impl Change {
     /// What takes it back.
     const fn undone_by(self) -> Option<Self> {
         match self {
-            DeactivateKey | DeletePassword | TakeDeviceOff | RequireToken => None,
+            DeactivateKey | DeletePassword | TakeDeviceOff | SwitchServiceOff | RequireToken => None,
             RevokeUser | UndoUser => Some(UndoUser),
             RevokeRole | UndoRole => Some(UndoRole),
             DenyUser | UndoDeny => Some(UndoDeny),
@@ -172,6 +179,7 @@ impl Change {
             DeactivateKey => "· Deactivate access key",
             DeletePassword => "· Delete the console password",
             TakeDeviceOff => "· Take MFA device phone",
+            SwitchServiceOff => "· Deactivate service-specific credential",
             RequireToken => "· Require IMDSv2",
             RevokeUser | UndoUser => "· Revoke all sessions minted",
             RevokeRole | UndoRole => "· Revoke all older sessions of role",
@@ -195,6 +203,7 @@ impl Change {
             DeactivateKey => w.account.key_status(&w.stolen_key()) == Some(KeyStatus::Inactive),
             DeletePassword => !w.account.has_password(USER_POLICY.0),
             TakeDeviceOff => w.account.mfa_devices(USER_POLICY.0).is_empty(),
+            SwitchServiceOff => w.account.service_credentials(USER_POLICY.0).iter().all(|(_, active)| !active),
             RequireToken => w.account.forged_request_credentials(REGION, &instance(w)).is_none(),
             RevokeUser => w.account.user_inline_policy(USER_POLICY.0, USER_POLICY.1).is_some(),
             RevokeRole => w.account.role_inline_policy(ROLE_POLICY.0, ROLE_POLICY.1).is_some(),
@@ -227,13 +236,18 @@ impl Change {
             w.command(ANA, &format!("/irp open {}", stolen.access_key_id)).await;
             w.until_within(LIMIT, "it is offered", |w| w.offers(self.step_card(), self.button())).await;
         } else {
-            if matches!(self, DeletePassword | TakeDeviceOff) {
+            if matches!(self, DeletePassword | TakeDeviceOff | SwitchServiceOff) {
                 let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys(USER_POLICY.0)[0]));
-                if self == DeletePassword {
-                    let set = stolen.create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
-                    set.send().await.unwrap();
-                } else {
-                    w.enrols(&stolen, "phone").await;
+                match self {
+                    DeletePassword => {
+                        let set = stolen.create_login_profile().user_name(USER_POLICY.0).password("hunter2-hunter2");
+                        drop(set.send().await.unwrap());
+                    }
+                    SwitchServiceOff => {
+                        let make = stolen.create_service_specific_credential().user_name(USER_POLICY.0);
+                        drop(make.service_name("codecommit.amazonaws.com").send().await.unwrap());
+                    }
+                    _ => drop(w.enrols(&stolen, "phone").await),
                 }
                 // The trail shows it.
                 w.clock.advance(chrono::TimeDelta::minutes(6));
@@ -299,7 +313,7 @@ impl Change {
         w.carry_out_with(self.step_card(), self.button(), self.card()).await;
         let undo = format!("INC-1 {}{}", if self.is_undo() { "undo." } else { "" }, self.step(w));
         let refused = match self {
-            DeactivateKey => "never switched on again",
+            DeactivateKey | SwitchServiceOff => "never switched on again",
             DeletePassword => "cannot be put back",
             TakeDeviceOff => "enrols a device anew",
             RevokeUser | RevokeRole | DenyUser | RequireToken | TakeAccess | LeaveGroup | DenyInSet => {

@@ -191,7 +191,7 @@ impl Of {
 
     fn described(self, user: &str, id: &str, credential: &Credential, made: bool) -> Node {
         let mut fields = vec![("UserName", Node::text(user)), (self.words().1, Node::text(id))];
-        fields.push(("Status", Node::text("Active")));
+        fields.push(("Status", Node::text(if credential.active { "Active" } else { "Inactive" })));
         match self {
             Self::Certificate => {
                 fields.push(("CertificateBody", Node::text(&credential.body)));
@@ -227,7 +227,7 @@ fn held<'a>(
 
 pub(super) fn make(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {
     let (prefix, _, list, body, (quota, max)) = of.words();
-    let credential = Credential { created_at: call.now, body: call.params.required(body)?.to_owned() };
+    let credential = Credential { created_at: call.now, body: call.params.required(body)?.to_owned(), active: true };
     let (name, all) = held(call, of)?;
     if all.len() >= max {
         return Err(limit(quota, max));
@@ -266,6 +266,20 @@ fn list_of_all(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let mut all: Vec<(String, Node)> = users.flat_map(one).collect();
     all.sort_by(|(a, _), (b, _)| a.cmp(b));
     page(call.params, "ServiceSpecificCredentials", all).map(Node::Fields)
+}
+
+pub(super) fn update_service(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let id = call.params.required(Of::Service.words().1)?;
+    let active = match call.params.required("Status")? {
+        "Active" => true,
+        "Inactive" => false,
+        other => return Err(ApiError::validation(&format!("Status cannot be {other}."))),
+    };
+    let (_, all) = held(call, Of::Service)?;
+    let found = all.get_mut(id);
+    found.ok_or_else(|| ApiError::no_such_entity(format!("The credential with id {id} cannot be found.")))?.active =
+        active;
+    Ok(Node::empty())
 }
 
 pub(super) fn delete(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {

@@ -31,6 +31,7 @@ pub(in crate::aws) struct Credential {
     pub(in crate::aws) created_at: DateTime<Utc>,
     /// The certificate's or key's text, or the service's name.
     pub(in crate::aws) body: String,
+    pub(in crate::aws) active: bool,
 }
 
 /// A group.

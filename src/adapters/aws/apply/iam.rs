@@ -8,16 +8,18 @@ use crate::domain::action::ApiCall;
 use crate::domain::approval::CallAnswer;
 use crate::domain::observation::KeyStatus;
 
+const fn status_type(status: KeyStatus) -> StatusType {
+    match status {
+        KeyStatus::Active => StatusType::Active,
+        KeyStatus::Inactive => StatusType::Inactive,
+    }
+}
+
 pub(super) async fn make(iam: &Client, call: &ApiCall) -> CallAnswer {
     match call {
         ApiCall::UpdateAccessKey { user_name, access_key_id, status } => {
-            let status = match status {
-                KeyStatus::Active => StatusType::Active,
-                KeyStatus::Inactive => StatusType::Inactive,
-            };
-            let request =
-                iam.update_access_key().user_name(user_name).access_key_id(access_key_id.as_str()).status(status);
-            sent(call, request.send()).await
+            let request = iam.update_access_key().user_name(user_name).access_key_id(access_key_id.as_str());
+            sent(call, request.status(status_type(*status)).send()).await
         }
         ApiCall::PutUserPolicy { user_name, policy_name, policy_document } => {
             let request =
@@ -104,6 +106,11 @@ async fn gone(iam: &Client, call: &ApiCall) -> CallAnswer {
         ApiCall::DeleteSSHPublicKey { user_name, ssh_public_key_id } => {
             let request = iam.delete_ssh_public_key().user_name(user_name).ssh_public_key_id(ssh_public_key_id);
             sent(call, request.send()).await
+        }
+        ApiCall::UpdateServiceSpecificCredential { user_name, service_specific_credential_id: id, status } => {
+            let asked =
+                iam.update_service_specific_credential().user_name(user_name).service_specific_credential_id(id);
+            sent(call, asked.status(status_type(*status)).send()).await
         }
         ApiCall::DeleteServiceSpecificCredential { user_name, service_specific_credential_id: id } => {
             let request = iam.delete_service_specific_credential().user_name(user_name);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{AttachedPermissionsBoundary, PolicyUsageType, Tag};
+use aws_sdk_iam::types::{AttachedPermissionsBoundary, PolicyUsageType, StatusType, Tag};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
@@ -13,7 +13,8 @@ use super::{Owner, fault, keys, percent_decoded, present, role, user};
 use crate::adapters::aws::instant;
 use crate::adapters::aws::trail::RegionTrail;
 use crate::domain::observation::{
-    GroupTree, Holder, Identity, MfaDevice, Observation, PolicyTree, Previous, ProfileTree, RoleTree, Trust, UserTree,
+    GroupTree, Holder, Identity, KeyStatus, MfaDevice, Observation, PolicyTree, Previous, ProfileTree, RoleTree,
+    ServiceCredential, Trust, UserTree,
 };
 use crate::ports::CloudError;
 
@@ -197,6 +198,25 @@ pub(super) async fn of_device(iam: &Client, user_name: &str, serial_number: &str
         // A time that cannot be read counts as one from before the attacker.
         enabled_at: on.map(|device| instant(&device.enable_date).unwrap_or_default()),
     }))
+}
+
+pub(super) async fn of_service_credential(iam: &Client, user_name: &str, id: &str) -> Read<Observation> {
+    let held = async {
+        asked!(
+            "iam:ListServiceSpecificCredentials",
+            iam.list_service_specific_credentials().user_name(user_name).send()
+        )
+    };
+    let (owner, held) = tokio::try_join!(user(iam, user_name), held)?;
+    let Some(owner) = owner else { return Ok(Observation::OwnerMissing) };
+    let all = held.and_then(|answer| answer.service_specific_credentials).unwrap_or_default();
+    let found = all.iter().find(|one| one.service_specific_credential_id == id);
+    // What is neither Active nor Inactive may work.
+    let status = found.map(|one| match one.status {
+        StatusType::Inactive => KeyStatus::Inactive,
+        _ => KeyStatus::Active,
+    });
+    Ok(Observation::ServiceCredential(ServiceCredential { owner: owner.into(), credential_id: id.to_owned(), status }))
 }
 
 pub(super) async fn of_trust(

@@ -11,17 +11,15 @@ use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::hunting::{HalfWay, Sweep, due_at};
 use crate::domain::incident::overruling::words;
-use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::observation::{Identity, Observation};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::{Who, Word};
-use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 
-fn reached(key: &str, principal: &str) -> Reached {
+pub(super) fn reached(key: &str, principal: &str) -> Reached {
     Reached {
         access_key_id: Some(key.into()),
         principal: Some(principal.into()),
@@ -31,7 +29,7 @@ fn reached(key: &str, principal: &str) -> Reached {
     }
 }
 
-fn made(kind: &str, id: &str) -> Trace {
+pub(super) fn made(kind: &str, id: &str) -> Trace {
     Trace {
         resource_type: kind.into(),
         id: id.into(),
@@ -90,7 +88,7 @@ impl Case {
     }
 }
 
-fn titles(case: &Case) -> Vec<String> {
+pub(super) fn titles(case: &Case) -> Vec<String> {
     steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string()).collect()
 }
 
@@ -317,59 +315,6 @@ fn what_is_undone_after_a_search_is_missing_until_the_next_one() {
     assert!(lacks(&case), "the search was before");
     case.sweep(None, vec![]);
     assert!(!lacks(&case), "somebody has taken it away again");
-}
-
-#[test]
-fn an_mfa_device_that_the_attacker_has_added_is_taken_off_and_one_of_the_owners_is_not() {
-    let phone = "arn:aws:iam::111122223333:mfa/team/phone";
-    let on = |user: &str, deeds: &[(&str, &str, bool)]| Trace {
-        made_by_attacker: false,
-        state: State::Modified,
-        deeds: deeds
-            .iter()
-            .map(|(operation, what, by_attacker)| Deed {
-                operation: (*operation).into(),
-                what: (*what).into(),
-                event_id: "e".into(),
-                by_attacker: *by_attacker,
-            })
-            .collect(),
-        ..made("AWS::IAM::User", user)
-    };
-    let mut case = Case::new();
-    let footprint = vec![
-        made("AWS::IAM::VirtualMFADevice", phone),
-        on("ci", &[("EnableMFADevice", phone, true)]),
-        on("release", &[("EnableMFADevice", "GAHT1", true), ("DeactivateMFADevice", "GAHT1", false)]),
-        // Taken off by the attacker and put on again by the owner.
-        on("ana", &[("DeactivateMFADevice", "GAHT2", true), ("EnableMFADevice", "GAHT2", false)]),
-        on("ben", &[("DeactivateMFADevice", "GAHT3", true)]),
-    ];
-    case.found(Hunted { footprint, ..Hunted::default() });
-    let step = "deactivate-mfa-device.ci.team-phone";
-    let devices = |case: &Case| -> Vec<String> {
-        titles(case).into_iter().filter(|id| id.starts_with("deactivate-mfa-device")).collect()
-    };
-    assert_eq!(devices(&case), [step]);
-    let all = titles(&case);
-    let place = |id: &str| all.iter().position(|of| of == id).unwrap();
-    assert!(place(step) < place("revoke-user-sessions"), "{all:?}");
-    let lacks =
-        |case: &Case| missing(&case.incident, &case.playbook).iter().any(|(lacking, _)| lacking.id.as_str() == step);
-    assert!(lacks(&case));
-    // What the attacker has taken off is for its owner to put on again.
-    let by_hand: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
-    assert_eq!(by_hand, ["ben"]);
-    // Somebody has taken it off by hand.
-    let (mut found, _) = case.incident.hunted.clone().unwrap();
-    found.devices_off.insert(phone.into());
-    case.found(found);
-    assert_eq!(devices(&case), [""; 0]);
-    assert!(!lacks(&case));
-    // One on a user of theirs goes with the user.
-    let theirs = Trace { made_by_attacker: true, ..on("backdoor", &[("EnableMFADevice", "GAHT4", true)]) };
-    case.found(Hunted { footprint: vec![theirs], ..Hunted::default() });
-    assert_eq!(devices(&case), [""; 0]);
 }
 
 #[test]
