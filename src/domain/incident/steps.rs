@@ -65,9 +65,8 @@ pub fn steps(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     }
     let found = incident.identification_so_far();
     for step in playbook.actions_for(found.kind).filter(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)) {
-        let removals = eradication::steps(incident, step, playbook).into_iter();
-        let removals =
-            removals.filter(|removal| !steps.iter().any(|contains| contains.offer == removal.offer)).collect();
+        let mut removals = eradication::steps(incident, step, playbook);
+        removals.retain(|removal| !steps.iter().any(|contains| contains.offer == removal.offer));
         steps.extend(with_undo(incident, removals));
     }
     steps.extend(remains::steps(incident));

@@ -95,7 +95,8 @@ impl VisitMut for Weaver<'_> {
                 Expr::Binary(binary) => {
                     let Ok(op) = parse_str::<BinOp>(&other) else { continue };
                     let (left, right) = (&binary.left, &binary.right);
-                    parse_quote!(#left #op #right)
+                    // `x as u64 < y` would be the beginning of a type.
+                    parse_quote!((#left) #op (#right))
                 }
                 _ => continue,
             };
