@@ -246,6 +246,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         }
         Event::Frozen { by, request } => {
             let freeze = incident.freeze.get_or_insert_default();
+            freeze.number = incident.version;
             freeze.disputed.insert(by.clone(), *request);
             freeze.agreed.clear();
         }

@@ -1,6 +1,8 @@
 //! “This was not me”: somebody finds their name behind something that they did not do. From then on nothing
 //! is approved and nothing runs, until the lead and another approver say that it may.
 
+use std::collections::BTreeSet;
+
 use super::decide::Context;
 use super::event::Event;
 use super::state::Incident;
@@ -53,26 +55,38 @@ fn in_the_name_of(person: &PersonId, request: &Request) -> bool {
         || request.glass.as_ref().is_some_and(|glass| glass.person == *person)
 }
 
-/// The lead and another approver have to agree, both as they are now. Whoever froze it does not count: the
-/// account may be in other hands.
-pub(super) fn unfreeze(incident: &Incident, actor: &Actor, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
+/// The lead and another approver have to agree, to the freeze that they were shown. What the rules say of the first of them
+/// is asked again at the second press; what Slack says, at their own press only. Whoever froze it does not count: the account
+/// may be in other hands.
+pub(super) fn unfreeze(incident: &Incident, actor: &Actor, shown: u64, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
     let freeze = incident.freeze.as_ref().ok_or(Refusal::NotFrozen)?;
     if actor.standing != Standing::Member {
         return Err(Refusal::NotAMember(actor.standing));
     }
+    if freeze.number != shown {
+        return Err(Refusal::NotApplicable(
+            "Somebody else has said since that something was not them, or approvals are frozen anew. Nothing was changed by \
+             this click: look at the newest card, and press there if you still mean it."
+                .into(),
+        ));
+    }
     let lead = cx.policy.person(incident.lead.as_ref().ok_or(Refusal::NoLead)?);
     let recused = recused(incident, cx.policy);
     let disputes = |person: &PersonId| freeze.disputed.keys().any(|user| cx.policy.person(user) == *person);
-    let counts = |person: &PersonId| {
-        !disputes(person) && !recused.contains_key(person) && (*person == lead || cx.policy.is_approver(person))
+    // Who leads can have been taken off the lists since.
+    let may = |person: &PersonId| {
+        if *person == lead { cx.policy.is_responder(person) } else { cx.policy.is_approver(person) }
     };
+    let counts = |person: &PersonId| !disputes(person) && !recused.contains_key(person) && may(person);
     if !counts(&actor.person) {
-        return Err(Refusal::CannotLift);
+        let unread = !may(&actor.person) && cx.policy.has_unread_groups();
+        return Err(if unread { Refusal::GroupsUnread } else { Refusal::CannotLift });
     }
-    let agreed: Vec<_> = freeze.agreed.keys().chain([&actor.person]).filter(|person| counts(person)).collect();
+    let before: BTreeSet<PersonId> = freeze.agreed.values().map(|user| cx.policy.person(user)).collect();
+    let agreed: Vec<_> = before.iter().chain([&actor.person]).filter(|person| counts(person)).collect();
     let lifted = agreed.contains(&&lead) && agreed.iter().any(|person| **person != lead);
     // The lead can have changed since: then the same people may suffice now.
-    if freeze.agreed.contains_key(&actor.person) && !lifted {
+    if before.contains(&actor.person) && !lifted {
         return Err(Refusal::AlreadyAgreed);
     }
     let mut events = vec![Event::UnfreezeAgreed { by: actor.user.clone(), person: actor.person.clone() }];
