@@ -39,7 +39,7 @@ pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> 
         return Err(Refusal::NotAMember(actor.standing));
     }
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-    if !in_the_name_of(&actor.person, found) {
+    if !in_the_name_of(&actor.person, found) && !was_in_the_name_of(&actor.person, found) {
         return Err(Refusal::NotInYourName(request));
     }
     let why = format!("{} says that {request} was not them", mention(&actor.user));
@@ -55,6 +55,11 @@ fn in_the_name_of(person: &PersonId, request: &Request) -> bool {
         || request.glass.as_ref().is_some_and(|glass| glass.person == *person)
 }
 
+/// Whether their yes to it stood for a while: with an account that is in other hands, a yes can be given and taken back.
+fn was_in_the_name_of(person: &PersonId, request: &Request) -> bool {
+    request.retracted.contains_key(person) || request.voided.contains(person)
+}
+
 /// The lead and another approver have to agree, to the freeze that they were shown. What the rules say of the first of them
 /// is asked again at the second press; what Slack says, at their own press only. Whoever froze it does not count: the account
 /// may be in other hands.
@@ -62,13 +67,6 @@ pub(super) fn unfreeze(incident: &Incident, actor: &Actor, shown: u64, cx: Conte
     let freeze = incident.freeze.as_ref().ok_or(Refusal::NotFrozen)?;
     if actor.standing != Standing::Member {
         return Err(Refusal::NotAMember(actor.standing));
-    }
-    if freeze.number != shown {
-        return Err(Refusal::NotApplicable(
-            "Somebody else has said since that something was not them, or approvals are frozen anew. Nothing was changed by \
-             this click: look at the newest card, and press there if you still mean it."
-                .into(),
-        ));
     }
     let lead = cx.policy.person(incident.lead.as_ref().ok_or(Refusal::NoLead)?);
     let recused = recused(incident, cx.policy);
@@ -81,6 +79,13 @@ pub(super) fn unfreeze(incident: &Incident, actor: &Actor, shown: u64, cx: Conte
     if !counts(&actor.person) {
         let unread = !may(&actor.person) && cx.policy.has_unread_groups();
         return Err(if unread { Refusal::GroupsUnread } else { Refusal::CannotLift });
+    }
+    if freeze.number != shown {
+        return Err(Refusal::NotApplicable(
+            "Since that card was drawn, somebody has said again that something was not them. Nothing was changed by \
+             this click: look at the newest card, and press there if you still mean it."
+                .into(),
+        ));
     }
     let before: BTreeSet<PersonId> = freeze.agreed.values().map(|user| cx.policy.person(user)).collect();
     let agreed: Vec<_> = before.iter().chain([&actor.person]).filter(|person| counts(person)).collect();

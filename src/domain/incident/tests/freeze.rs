@@ -6,8 +6,9 @@ use super::hunt::password;
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Hunted;
 use crate::domain::incident::command::PersonCommand;
-use crate::domain::incident::event::Outcome;
+use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::observation::{Identity, Observation};
+use crate::domain::policy::Standing;
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -120,6 +121,39 @@ fn two_accounts_that_turn_out_to_be_one_human_do_not_lift_a_freeze() {
     case.policy.aliases.insert(user("U5"), user("U3"));
     assert_eq!(case.unfreeze("U3"), Err(Refusal::AlreadyAgreed));
     assert!(case.incident.freeze.is_some());
+}
+
+#[test]
+fn a_yes_that_was_given_and_taken_back_in_their_name_can_be_disputed_too() {
+    let mut case = Case::new();
+    case.act("U1", PersonCommand::TakeLead).unwrap();
+    case.ask("U1", &["deactivate"]).unwrap();
+    let not_me = PersonCommand::NotMe { request: request(1) };
+    assert_eq!(case.act("U3", not_me.clone()), Err(Refusal::NotInYourName(request(1))));
+    case.approve("U3", 1).unwrap();
+    case.act("U3", PersonCommand::Retract { request: request(1) }).unwrap();
+    case.act("U3", not_me.clone()).unwrap();
+    assert_eq!(
+        *case.state(1),
+        RequestState::Pending,
+        "nothing in it is in their name any more, so it goes on after that"
+    );
+    case.unfreeze("U1").unwrap();
+    case.unfreeze("U2").unwrap();
+
+    case.approve("U3", 1).unwrap();
+    let why = Refusal::NotAMember(Standing::Deactivated);
+    case.apply(vec![Event::ApprovalVoided { request: request(1), by: user("U3"), why }]);
+    assert!(case.incident.requests[&request(1)].approvals.is_empty());
+    case.act("U3", not_me).unwrap();
+
+    // It is theirs, by whichever way it has ended.
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.approve("U3", 1).unwrap();
+    let why = Refusal::NotAMember(Standing::Unknown);
+    case.apply(vec![Event::ApprovalVoided { request: request(1), by: user("U3"), why }]);
+    case.act("U3", PersonCommand::NotMe { request: request(1) }).unwrap();
 }
 
 #[test]
