@@ -3,12 +3,13 @@
 use super::case::{Case, KEY, request, user};
 use super::glass::glass;
 use super::hunt::password;
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{RequestState, too_few_left};
 use crate::domain::hunt::Hunted;
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::observation::{Identity, Observation};
 use crate::domain::policy::Standing;
+use crate::domain::recusal::recused;
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -170,6 +171,30 @@ fn naming_people_does_not_end_all_deciding() {
     case.policy.approvers.groups.clear();
     case.ask("U1", &["deactivate"]).unwrap();
     case.approve("U2", 1).unwrap();
+}
+
+#[test]
+fn a_request_says_when_those_who_could_decide_about_it_are_all_recused() {
+    let mut case = Case::new();
+    case.policy.approvers.users.remove(&user("U3"));
+    case.policy.belongings.clear();
+    case.ask("U2", &["deactivate"]).unwrap();
+    let left = |case: &Case| {
+        too_few_left(&case.policy, &recused(&case.incident, &case.policy), &case.incident.requests[&request(1)])
+    };
+    assert_eq!(left(&case), None);
+    // U2 could decide about others, so naming U4 is not refused; but not about this.
+    case.act("U1", PersonCommand::NameSubject { user: user("U4") }).unwrap();
+    assert_eq!(left(&case), Some(0));
+    case.policy.approvers.users.insert(user("U3"));
+    assert_eq!(left(&case), None);
+    case.policy.rules.values_mut().for_each(|rules| rules.quorum = 2);
+    assert_eq!(left(&case), Some(1));
+    case.policy.approvers.groups.insert("S1".parse().unwrap());
+    assert_eq!(left(&case), None, "the others may be in it");
+    case.policy.approvers.groups.clear();
+    case.act("U2", PersonCommand::Withdraw { request: request(1) }).unwrap();
+    assert_eq!(left(&case), None, "it waits for nobody");
 }
 
 #[test]
