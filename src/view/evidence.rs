@@ -125,16 +125,18 @@ fn principal(found: &Identification, read_at: DateTime<Utc>) -> Vec<serde_json::
 
 /// A tag that names nobody recuses nobody, and whoever reads the card takes it for somebody's.
 fn owned_by_nobody(found: &Identification, policy: &Policy) -> Option<serde_json::Value> {
-    let nobodys = found.owners.iter().filter(|owner| whose(owner, policy).is_empty());
-    let line = |owner: &String| {
-        format!(
-            ":warning: Owner tag {} matches nobody in irp.toml: nobody is recused for it. If you know whose it is, press *Name a \
-             person…*.",
-            code(owner)
-        )
+    let nobodys: Vec<String> =
+        found.owners.iter().filter(|owner| whose(owner, policy).is_empty()).map(|owner| code(owner)).collect();
+    let (tags, it) = match nobodys[..] {
+        [] => return None,
+        [_] => ("tag", "it"),
+        _ => ("tags", "any of them"),
     };
-    let lines: Vec<String> = nobodys.take(SHOWN_MAX).map(line).collect();
-    (!lines.is_empty()).then(|| section(&lines.join("\n")))
+    Some(section(&format!(
+        ":warning: No match in irp.toml for the owner {tags} {}: nobody is recused for {it}. If you know whose it is, press *Name \
+         a person…*.",
+        cut(&nobodys.join(", "), ERROR_CHARS_MAX)
+    )))
 }
 
 fn timeline(incident: &Incident) -> String {
