@@ -264,7 +264,7 @@ mod tests {
         let closed = ingress(Vec::new());
         assert_eq!(undo.freshness(&closed, &closed), Freshness::AsApproved);
         assert_eq!(undo.freshness(&closed, &again), Freshness::AlreadyDone, "put back they have new ids");
-        assert!(undo.holds(&closed, &back, &again));
+        assert!(undo.holds(&closed, back, &again));
         let half = ingress(vec![rule("sgr-1", "198.51.100.77/32")]);
         assert!(matches!(action.freshness(&before, &half), Freshness::Changed(_)));
         assert_eq!(action.left(&before, &half), ["tcp on port 22 from 198.51.100.77/32"]);

@@ -408,11 +408,11 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
         Event::ApprovalRetracted { .. } | Event::ApprovalVoided { .. }
             if matches!(request.state, RequestState::Executing(_)) => {}
         Event::ApprovalRetracted { by, .. } | Event::ApprovalVoided { by, .. } => {
-            match event {
-                Event::ApprovalRetracted { person, .. } => drop(request.retracted.insert(person.clone(), at)),
-                _ => {
-                    request.voided.extend(request.approvals.iter().filter(|a| a.user == *by).map(|a| a.person.clone()))
-                }
+            if let Event::ApprovalRetracted { person, .. } = event {
+                request.retracted.insert(person.clone(), at);
+            } else {
+                let theirs = request.approvals.iter().filter(|a| a.user == *by);
+                request.voided.extend(theirs.map(|a| a.person.clone()));
             }
             request.approvals.retain(|a| a.user != *by);
             // What one person alone lets run does not hang on the yeses of others.

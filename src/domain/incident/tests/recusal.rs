@@ -15,7 +15,7 @@ fn rules() -> Policy {
     ];
     let belongings = belongings.map(|(sign, id)| (sign.to_owned(), PersonId(user(id)))).into();
     let aliases = [("U0123ABCD", "U2"), ("U0123EFGH", "U4")].map(|(other, first)| (user(other), user(first))).into();
-    Policy { belongings, aliases, ..policy() }
+    Policy { aliases, belongings, ..policy() }
 }
 
 fn people(sign: &str) -> Vec<String> {
