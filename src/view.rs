@@ -59,7 +59,7 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     let of = |slot: String, message: Message| Card { slot, to: To::WarRoom, message };
     let mut cards = vec![
         of(ANNOUNCEMENT.into(), announcement::message(&incident, playbook)),
-        of("evidence".into(), evidence::message(&incident)),
+        of("evidence".into(), evidence::message(&incident, policy)),
     ];
     let recused = recused(&incident, policy);
     cards.extend(burst::message(&incident, playbook, policy, &recused).map(|message| of("burst".into(), message)));

@@ -317,6 +317,15 @@ impl Action {
         }
     }
 
+    /// Whether AWS is again as it was before, after it was put back.
+    fn is_back(&self, before: &Observation, now: &Observation) -> bool {
+        match self.freshness(before, now) {
+            Freshness::AsApproved => true,
+            Freshness::AlreadyDone => false,
+            Freshness::Changed(_) => before.owner_id() == now.owner_id() && self.change().is_put_back(before, now),
+        }
+    }
+
     /// Whether AWS shows that the calls, as they were sent, hold for what the approver saw. Made again under the
     /// same name it is something else: that shows nothing about a change to it, and that it is gone about a removal.
     pub fn holds(&self, before: &Observation, sent: &[ApiCall], now: &Observation) -> bool {

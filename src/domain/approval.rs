@@ -221,6 +221,15 @@ pub fn check_request(policy: &Policy, recused: &Recused, actor: &Actor, action: 
     Ok(())
 }
 
+/// How many of those whom a request needs can still decide about it, where they are too few: whoever is recused after it was
+/// asked for can have been the last. Not known, and so nothing, while Slack does not say who is in a group.
+pub fn too_few_left(policy: &Policy, recused: &Recused, request: &Request) -> Option<usize> {
+    let others = policy.approvers_besides(&request.plan.requester).into_iter();
+    let left = others.filter(|person| !recused.contains_key(person)).count();
+    let quorum = usize::from(policy.rules(request.plan.action.class()).quorum);
+    (request.state == RequestState::Pending && left < quorum && !policy.has_unread_groups()).then_some(left)
+}
+
 /// Checks that somebody may decide about a request now: yes or no. `shown` is the digest on the button they
 /// pressed, `shared` that of all that was asked for together with it.
 pub fn check_decide(

@@ -1,7 +1,7 @@
 //! Who may not decide in an incident although they are on the list: the owner of the stolen credential, and
 //! whoever is named in it. They may be the one who took it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,9 @@ use super::id::UserId;
 use super::incident::state::Incident;
 use super::policy::{Actor, PersonId, Policy};
 use super::refusal::Refusal;
+
+/// Slack's ids have at least as many characters.
+const ID_CHARS_MIN: usize = 9;
 
 /// Why somebody is recused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -37,17 +40,32 @@ pub type Recused = BTreeMap<PersonId, Why>;
 /// Who is recused, as far as is known by now.
 pub fn recused(incident: &Incident, policy: &Policy) -> Recused {
     let mut recused: Recused = incident.named.iter().map(|user| (policy.person(user), Why::Named)).collect();
-    for sign in &incident.owner_signs {
-        let person = match policy.belongings.get(&plain(sign)) {
-            Some(person) => Some(person.clone()),
-            // A tag can hold the Slack id itself.
-            None => sign.trim().parse::<UserId>().ok().map(|user| policy.person(&user)),
-        };
-        if let Some(person) = person {
-            recused.insert(person, Why::Owner);
-        }
-    }
+    let owners = incident.owner_signs.iter().flat_map(|sign| whose(sign, policy));
+    recused.extend(owners.map(|person| (person, Why::Owner)));
     recused
+}
+
+/// Everybody whom a sign points to: a tag can hold several people, and each of them in their own way of writing.
+pub fn whose(sign: &str, policy: &Policy) -> BTreeSet<PersonId> {
+    let person_of = |piece: &str| {
+        let known = policy.belongings.get(&plain(piece)).cloned();
+        // A tag can hold the Slack id itself; as a word among others, what is short is none.
+        let may_be_id = piece.len() >= ID_CHARS_MIN || piece == sign.trim();
+        known.or_else(|| Some(policy.person(&piece.parse::<UserId>().ok().filter(|_| may_be_id)?)))
+    };
+    pieces(sign).into_iter().filter_map(person_of).collect()
+}
+
+/// The sign itself, and its pieces by every way to separate people: a name can have a space in it, and an ARN slashes.
+fn pieces(sign: &str) -> BTreeSet<&str> {
+    let by = |separates: fn(char) -> bool| sign.split(separates);
+    let lists = by(is_list).chain(by(|c| is_list(c) || c == '/'));
+    let words = by(|c| is_list(c) || c.is_whitespace()).chain(by(|c| is_list(c) || c.is_whitespace() || c == '/'));
+    lists.chain(words).chain([sign]).map(str::trim).filter(|piece| !piece.is_empty()).collect()
+}
+
+const fn is_list(c: char) -> bool {
+    matches!(c, ',' | ';' | '|')
 }
 
 /// Checks that somebody is a responder, and not one whom the incident is about: they neither lead nor end it, and say

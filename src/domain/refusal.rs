@@ -155,11 +155,13 @@ fn recused_in_words(recused: usize) -> String {
     if recused == 0 { String::new() } else { format!(" ({recused} recused)") }
 }
 
-fn whom_to_ask(ask: &[UserId]) -> String {
+/// What to do where too few people can decide.
+pub fn whom_to_ask<'a>(ask: impl IntoIterator<Item = &'a UserId>) -> String {
+    let ask: Vec<String> = ask.into_iter().map(mention).collect();
     if ask.is_empty() {
         return "Have approvers added in irp.toml.".to_owned();
     }
-    format!("Ask {} to add approvers.", ask.iter().map(mention).collect::<Vec<_>>().join(" or "))
+    format!("Ask {} to add approvers.", ask.join(" or "))
 }
 
 fn left_over(steps: &[String]) -> String {

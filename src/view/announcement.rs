@@ -219,7 +219,10 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
     if incident.is_open() {
         let id = incident.id.to_string();
         let lead = if incident.lead.is_none() { "Take the lead" } else { "Take over the lead" };
-        let lift = incident.freeze.as_ref().map(|_| button(name::UNFREEZE, "Lift the freeze", &id, Look::Danger));
+        let lift = incident
+            .freeze
+            .as_ref()
+            .map(|freeze| button(name::UNFREEZE, "Lift the freeze", &format!("{id} {}", freeze.number), Look::Danger));
         let others = [button(name::LEAD, lead, &id, Look::Plain), button(name::CLOSE, "Close…", &id, Look::Plain)];
         blocks.push(actions("incident", &lift.into_iter().chain(others).collect::<Vec<_>>()));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::blast_radius::breaks;
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, header, section, summary, time};
 use super::plan_file::where_to_read;
-use super::step::{break_glass, denied_before, mark, plan_blocks, recused_in_words, what};
+use super::step::{break_glass, denied_before, mark, plan_blocks, recused_in_words, too_few, what};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::is_undo;
@@ -97,12 +97,14 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
         }
         let until = pending.iter().map(|r| r.plan.approve_by).min().unwrap_or(first.plan.approve_by);
         let before: BTreeSet<String> = pending.iter().map(|r| denied_before(incident, r)).collect();
+        let left: BTreeSet<String> = pending.iter().map(|r| too_few(policy, recused, r)).collect();
         blocks.push(section(&format!(
-            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}",
+            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}{}",
             before.into_iter().collect::<String>(),
             mention(&first.requested_by),
             time(until),
-            recused_in_words(recused)
+            recused_in_words(recused),
+            left.into_iter().collect::<String>()
         )));
     }
     let open = members.iter().any(|r| matches!(r.state, RequestState::Pending | RequestState::Approved { .. }));

@@ -6,6 +6,8 @@ use super::blast_radius;
 use super::blocks::{Look, actions, button, code, context, cut, escape, fields, header, section, summary, time};
 use crate::domain::identification::Identification;
 use crate::domain::incident::state::{Identified, Incident, Reported, Search};
+use crate::domain::policy::Policy;
+use crate::domain::recusal::whose;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -18,7 +20,7 @@ const REPORTS_MAX: usize = 4;
 const ERROR_CHARS_MAX: usize = 400;
 
 /// The whole message.
-pub fn message(incident: &Incident) -> Message {
+pub fn message(incident: &Incident, policy: &Policy) -> Message {
     let mut blocks = vec![header(":mag: Evidence")];
     match &incident.search {
         Search::Done => {}
@@ -41,6 +43,7 @@ pub fn message(incident: &Incident) -> Message {
     let in_words = match &incident.identified {
         Some(Identified { found, at }) => {
             blocks.extend(principal(found, *at));
+            blocks.extend(owned_by_nobody(found, policy));
             blocks.extend(
                 incident.blast_radius.iter().flat_map(|(reach, at)| blast_radius::blocks(incident, reach, *at)),
             );
@@ -118,6 +121,22 @@ fn principal(found: &Identification, read_at: DateTime<Utc>) -> Vec<serde_json::
         blocks.push(section(&format!(":warning: *Not known*\n{}", lines.join("\n"))));
     }
     blocks
+}
+
+/// A tag that names nobody recuses nobody, and whoever reads the card takes it for somebody's.
+fn owned_by_nobody(found: &Identification, policy: &Policy) -> Option<serde_json::Value> {
+    let nobodys: Vec<String> =
+        found.owners.iter().filter(|owner| whose(owner, policy).is_empty()).map(|owner| code(owner)).collect();
+    let (tags, it) = match nobodys[..] {
+        [] => return None,
+        [_] => ("tag", "it"),
+        _ => ("tags", "any of them"),
+    };
+    Some(section(&format!(
+        ":warning: No match in irp.toml for the owner {tags} {}: nobody is recused for {it}. If you know whose it is, press *Name \
+         a person…*.",
+        cut(&nobodys.join(", "), ERROR_CHARS_MAX)
+    )))
 }
 
 fn timeline(incident: &Incident) -> String {

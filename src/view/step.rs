@@ -10,7 +10,7 @@ use super::burst::{decided_together, title};
 use super::by_hand;
 use super::plan_file::where_to_read;
 use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
-use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState};
+use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState, too_few_left};
 use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::eradication::is_done;
 use crate::domain::incident::hands::said;
@@ -19,7 +19,7 @@ use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, un
 use crate::domain::incident::whole::{Whole, fits, shown, texts, undo_line};
 use crate::domain::policy::{ActionClass, PersonId, Policy};
 use crate::domain::recusal::{Recused, Why};
-use crate::domain::refusal::mention;
+use crate::domain::refusal::{mention, whom_to_ask};
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
@@ -59,7 +59,7 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
                 title(action.class())
             )));
         }
-        (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, request, recused)),
+        (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, request, policy, recused)),
     }
     if let Some(row) = buttons(incident, step, policy, request) {
         blocks.push(row);
@@ -82,7 +82,7 @@ pub(super) fn mark(state: &RequestState) -> &'static str {
 
 /// What it does, to whom, what it breaks and how it is undone; then the literal calls; then how it stands.
 /// What identifies it comes last and small: an approver reads from the top.
-fn request_blocks(incident: &Incident, request: &Request, recused: &Recused) -> Vec<Value> {
+fn request_blocks(incident: &Incident, request: &Request, policy: &Policy, recused: &Recused) -> Vec<Value> {
     let plan = &request.plan;
     let mut blocks = vec![section(&what(request))];
     blocks.extend(warnings(incident, &plan.action));
@@ -102,7 +102,7 @@ fn request_blocks(incident: &Incident, request: &Request, recused: &Recused) -> 
     } else {
         blocks.push(where_to_read(incident, request));
     }
-    blocks.extend(outcome(incident, request, recused, sent));
+    blocks.extend(outcome(incident, request, policy, recused, sent));
     blocks.push(context(&format!(
         "*{}* · asked for by {} {} · unique id {} · Region {} · digest {}",
         request.id,
@@ -134,7 +134,7 @@ pub(super) fn plan_blocks(plan: &Plan, calls: &[ApiCall]) -> impl Iterator<Item 
     texts(plan, calls).into_iter().map(|text| preformatted(&text))
 }
 
-fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[ApiCall]) -> Vec<Value> {
+fn outcome(incident: &Incident, request: &Request, policy: &Policy, recused: &Recused, sent: &[ApiCall]) -> Vec<Value> {
     let why_of = |why: &str| cut(&escape(why), WHY_CHARS_MAX);
     let approvals = request
         .approvals
@@ -145,11 +145,12 @@ fn outcome(incident: &Incident, request: &Request, recused: &Recused, sent: &[Ap
         .join("\n");
     let state = match &request.state {
         RequestState::Pending => format!(
-            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}",
+            "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}{}",
             denied_before(incident, request),
             mention(&request.requested_by),
             time(request.plan.approve_by),
-            recused_in_words(recused)
+            recused_in_words(recused),
+            too_few(policy, recused, request)
         ),
         RequestState::Approved { execute_by } if incident.freeze.is_some() => format!(
             ":warning: *Approved, and does not start while approvals are frozen*, at the latest {}.",
@@ -274,6 +275,22 @@ pub(super) fn recused_in_words(recused: &Recused) -> String {
     let one = |(person, why): (&PersonId, &Why)| format!("{} ({})", mention(&person.0), why.label());
     let people: Vec<String> = recused.iter().map(one).collect();
     if people.is_empty() { String::new() } else { format!("\nCannot decide: {}.", people.join(", ")) }
+}
+
+/// A request that waits for nobody would go on looking as if it did, until its time is over.
+pub(super) fn too_few(policy: &Policy, recused: &Recused, request: &Request) -> String {
+    let ask = || whom_to_ask(&policy.escalation);
+    match too_few_left(policy, recused, request) {
+        None => String::new(),
+        Some(0) => format!("\n:warning: *Nobody who may decide is left.* {} Then ask again.", ask()),
+        Some(left) => {
+            let quorum = policy.rules(request.plan.action.class()).quorum;
+            format!(
+                "\n:warning: *It needs {quorum} approvers, and only {left} may still decide.* {} Then ask again.",
+                ask()
+            )
+        }
+    }
 }
 
 /// Whoever decides next sees who has said no to the same thing, and why.

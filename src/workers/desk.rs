@@ -253,8 +253,9 @@ impl Workers {
                      sessions now: somebody may be using your account."
                 ))
             }
-            Click::Unfreeze { .. } => {
-                let after = self.engine.act(id, user, PersonCommand::Unfreeze).await?;
+            Click::Unfreeze { shown, .. } => {
+                let after =
+                    self.engine.act(id, user, PersonCommand::Unfreeze { shown: shown.unwrap_or_default() }).await?;
                 replies::said(if after.freeze.is_none() {
                     "The freeze is lifted."
                 } else {

@@ -169,6 +169,7 @@ async fn this_was_not_me_stops_everything_until_the_lead_and_another_lift_it() {
     let answer = w.forged_click(ANA, "irp.not_me", "INC-1.2").await;
     assert!(answer.contains("are frozen"), "{answer}");
     w.until_card(SESSIONS, "cancelled").await;
+    w.until_card("stolen AWS credential", "says that INC-1.2 was not them").await;
     w.until("it can be lifted", |w| w.offers("stolen AWS credential", "irp.unfreeze")).await;
     let answer = w.click(CHRIS, "stolen AWS credential", "irp.unfreeze").await;
     assert!(answer.contains("not whoever said"), "{answer}");

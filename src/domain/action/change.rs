@@ -147,6 +147,11 @@ pub(super) trait Change {
     /// Compares the content; the unique ids are the same.
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness;
 
+    /// Whether what has changed is nothing but what putting it back changes, such as an id that AWS gives anew.
+    fn is_put_back(&self, _before: &Observation, _now: &Observation) -> bool {
+        false
+    }
+
     /// Whether AWS shows what the calls wanted. Not asked of a change that removes its target.
     fn holds(&self, before: &Observation, sent: &[ApiCall], now: &Observation) -> bool;
 

@@ -197,8 +197,8 @@ impl Change for RevokeIngress {
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return something_else() };
-        let same = was.rules.len() == is.rules.len()
-            && was.rules.iter().all(|rule| is.rules.iter().any(|other| other.lets_in_the_same(rule)));
+        // By their ids too: the calls name them, and one that was put back since has another.
+        let same = was.rules.len() == is.rules.len() && was.rules.iter().all(|rule| is.rules.contains(rule));
         if same {
             Freshness::AsApproved
         } else if is.proven && is.rules.is_empty() {
@@ -206,6 +206,12 @@ impl Change for RevokeIngress {
         } else {
             Freshness::Changed("the group's rules have been changed since".to_owned())
         }
+    }
+
+    fn is_put_back(&self, before: &Observation, now: &Observation) -> bool {
+        let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return false };
+        was.rules.len() == is.rules.len()
+            && was.rules.iter().all(|rule| is.rules.iter().any(|other| other.lets_in_the_same(rule)))
     }
 
     fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
@@ -221,6 +227,7 @@ impl Change for RevokeIngress {
 mod tests {
     use super::*;
     use crate::domain::action::Action;
+    use crate::domain::id::{IncidentId, RequestId};
 
     fn rule(id: &str, source: &str) -> Rule {
         Rule { id: id.into(), protocol: "tcp".into(), from_port: 22, to_port: 22, source: source.into() }
@@ -247,7 +254,17 @@ mod tests {
         assert!(action.holds(&before, &work.calls, &ingress(Vec::new())));
         assert_eq!(action.freshness(&before, &ingress(Vec::new())), Freshness::AlreadyDone);
         let again = ingress(vec![rule("sgr-8", "198.51.100.77/32"), rule("sgr-9", "2001:db8::/32")]);
-        assert_eq!(action.freshness(&before, &again), Freshness::AsApproved, "the same rules with new ids");
+        assert!(
+            matches!(action.freshness(&before, &again), Freshness::Changed(_)),
+            "the calls name the ids that are gone"
+        );
+        let turned = ingress(vec![rule("sgr-2", "2001:db8::/32"), rule("sgr-1", "198.51.100.77/32")]);
+        assert_eq!(action.freshness(&before, &turned), Freshness::AsApproved, "AWS lists them in any order");
+        let undo = action.undo(&before, &work.calls, RequestId::new(IncidentId::new(1), 1)).unwrap();
+        let closed = ingress(Vec::new());
+        assert_eq!(undo.freshness(&closed, &closed), Freshness::AsApproved);
+        assert_eq!(undo.freshness(&closed, &again), Freshness::AlreadyDone, "put back they have new ids");
+        assert!(undo.holds(&closed, back, &again));
         let half = ingress(vec![rule("sgr-1", "198.51.100.77/32")]);
         assert!(matches!(action.freshness(&before, &half), Freshness::Changed(_)));
         assert_eq!(action.left(&before, &half), ["tcp on port 22 from 198.51.100.77/32"]);

@@ -37,7 +37,7 @@ impl Undo {
     }
 
     fn is_back(&self, now: &Observation) -> bool {
-        self.of.freshness(&self.before, now) == Freshness::AsApproved
+        self.of.is_back(&self.before, now)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A responder stakes their name on a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -33,6 +33,8 @@ pub struct Request {
     pub approvals: Vec<Approval>,
     /// When each person last took a yes back: what they had clicked before that counts no more.
     pub retracted: BTreeMap<PersonId, DateTime<Utc>>,
+    /// Whose yes no longer counted, because they had lost the right to it.
+    pub voided: BTreeSet<PersonId>,
     /// One person alone let it run.
     pub glass: Option<Glass>,
     /// Where it stands.
@@ -59,6 +61,7 @@ impl Request {
             asked: Vec::new(),
             approvals: Vec::new(),
             retracted: BTreeMap::new(),
+            voided: BTreeSet::new(),
             glass: None,
             state: RequestState::Pending,
             held_at: Vec::new(),

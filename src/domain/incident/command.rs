@@ -88,7 +88,10 @@ pub enum PersonCommand {
         request: RequestId,
     },
     /// Agree to lift the freeze.
-    Unfreeze,
+    Unfreeze {
+        /// What names the freeze on the button.
+        shown: u64,
+    },
     /// Accept the risk of a containment that is not proven.
     AcceptRisk {
         /// What names the containment on the button.
@@ -180,7 +183,7 @@ impl PersonCommand {
             Self::Cancel { .. } => "cancel",
             Self::Retract { .. } => "retract",
             Self::NotMe { .. } => "say that it was not them",
-            Self::Unfreeze => "lift the freeze",
+            Self::Unfreeze { .. } => "lift the freeze",
             Self::AcceptRisk { .. } => "accept the risk",
             Self::SayDone { .. } => "say that it is done by hand",
             Self::ConfirmDone { .. } => "confirm what was done by hand",

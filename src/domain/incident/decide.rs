@@ -61,7 +61,8 @@ pub fn decide(
     if !incident.is_open() {
         return Err(Refusal::Closed(incident.id));
     }
-    if !matches!(command, PersonCommand::NotMe { .. } | PersonCommand::Retract { .. } | PersonCommand::Unfreeze) {
+    if !matches!(command, PersonCommand::NotMe { .. } | PersonCommand::Retract { .. } | PersonCommand::Unfreeze { .. })
+    {
         freeze::check_undisputed(incident, actor, cx.policy)?;
     }
     match command {
@@ -180,7 +181,7 @@ pub fn decide(
             Ok(settled.map(contested).collect())
         }
         PersonCommand::NotMe { request } => freeze::not_me(incident, actor, request),
-        PersonCommand::Unfreeze => freeze::unfreeze(incident, actor, cx),
+        PersonCommand::Unfreeze { shown } => freeze::unfreeze(incident, actor, shown, cx),
         PersonCommand::AcceptRisk { shown, reason } => {
             let reason = needed(&reason)?;
             risk::accept(incident, actor, shown, reason, cx)

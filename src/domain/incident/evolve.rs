@@ -246,6 +246,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         }
         Event::Frozen { by, request } => {
             let freeze = incident.freeze.get_or_insert_default();
+            freeze.number = incident.version;
             freeze.disputed.insert(by.clone(), *request);
             freeze.agreed.clear();
         }
@@ -409,6 +410,9 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
         Event::ApprovalRetracted { by, .. } | Event::ApprovalVoided { by, .. } => {
             if let Event::ApprovalRetracted { person, .. } = event {
                 request.retracted.insert(person.clone(), at);
+            } else {
+                let theirs = request.approvals.iter().filter(|a| a.user == *by);
+                request.voided.extend(theirs.map(|a| a.person.clone()));
             }
             request.approvals.retain(|a| a.user != *by);
             // What one person alone lets run does not hang on the yeses of others.

@@ -1,6 +1,8 @@
 //! “This was not me”: somebody finds their name behind something that they did not do. From then on nothing
 //! is approved and nothing runs, until the lead and another approver say that it may.
 
+use std::collections::BTreeSet;
+
 use super::decide::Context;
 use super::event::Event;
 use super::state::Incident;
@@ -37,7 +39,7 @@ pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> 
         return Err(Refusal::NotAMember(actor.standing));
     }
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-    if !in_the_name_of(&actor.person, found) {
+    if !in_the_name_of(&actor.person, found) && !was_in_the_name_of(&actor.person, found) {
         return Err(Refusal::NotInYourName(request));
     }
     let why = format!("{} says that {request} was not them", mention(&actor.user));
@@ -53,9 +55,15 @@ fn in_the_name_of(person: &PersonId, request: &Request) -> bool {
         || request.glass.as_ref().is_some_and(|glass| glass.person == *person)
 }
 
-/// The lead and another approver have to agree, both as they are now. Whoever froze it does not count: the
-/// account may be in other hands.
-pub(super) fn unfreeze(incident: &Incident, actor: &Actor, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
+/// Whether their yes to it stood for a while: with an account that is in other hands, a yes can be given and taken back.
+fn was_in_the_name_of(person: &PersonId, request: &Request) -> bool {
+    request.retracted.contains_key(person) || request.voided.contains(person)
+}
+
+/// The lead and another approver have to agree, to the freeze that they were shown. What the rules say of the first of them
+/// is asked again at the second press; what Slack says, at their own press only. Whoever froze it does not count: the account
+/// may be in other hands.
+pub(super) fn unfreeze(incident: &Incident, actor: &Actor, shown: u64, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
     let freeze = incident.freeze.as_ref().ok_or(Refusal::NotFrozen)?;
     if actor.standing != Standing::Member {
         return Err(Refusal::NotAMember(actor.standing));
@@ -63,16 +71,27 @@ pub(super) fn unfreeze(incident: &Incident, actor: &Actor, cx: Context<'_>) -> R
     let lead = cx.policy.person(incident.lead.as_ref().ok_or(Refusal::NoLead)?);
     let recused = recused(incident, cx.policy);
     let disputes = |person: &PersonId| freeze.disputed.keys().any(|user| cx.policy.person(user) == *person);
-    let counts = |person: &PersonId| {
-        !disputes(person) && !recused.contains_key(person) && (*person == lead || cx.policy.is_approver(person))
+    // Who leads can have been taken off the lists since.
+    let may = |person: &PersonId| {
+        if *person == lead { cx.policy.is_responder(person) } else { cx.policy.is_approver(person) }
     };
+    let counts = |person: &PersonId| !disputes(person) && !recused.contains_key(person) && may(person);
     if !counts(&actor.person) {
-        return Err(Refusal::CannotLift);
+        let unread = !may(&actor.person) && cx.policy.has_unread_groups();
+        return Err(if unread { Refusal::GroupsUnread } else { Refusal::CannotLift });
     }
-    let agreed: Vec<_> = freeze.agreed.keys().chain([&actor.person]).filter(|person| counts(person)).collect();
+    if freeze.number != shown {
+        return Err(Refusal::NotApplicable(
+            "Since that card was drawn, somebody has said again that something was not them. Nothing was changed by \
+             this click: look at the newest card, and press there if you still mean it."
+                .into(),
+        ));
+    }
+    let before: BTreeSet<PersonId> = freeze.agreed.values().map(|user| cx.policy.person(user)).collect();
+    let agreed: Vec<_> = before.iter().chain([&actor.person]).filter(|person| counts(person)).collect();
     let lifted = agreed.contains(&&lead) && agreed.iter().any(|person| **person != lead);
     // The lead can have changed since: then the same people may suffice now.
-    if freeze.agreed.contains_key(&actor.person) && !lifted {
+    if before.contains(&actor.person) && !lifted {
         return Err(Refusal::AlreadyAgreed);
     }
     let mut events = vec![Event::UnfreezeAgreed { by: actor.user.clone(), person: actor.person.clone() }];

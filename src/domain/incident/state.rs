@@ -145,6 +145,8 @@ pub struct Finding {
 /// Approvals stand still.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Freeze {
+    /// The record that says so, the newest where there are several: it names the freeze on a button.
+    pub number: u64,
     /// Who says that something was not them, and which request.
     pub disputed: BTreeMap<UserId, RequestId>,
     /// Who has agreed to lift it since the last of them.

@@ -14,6 +14,7 @@ mod inventory;
 mod logs;
 mod once;
 mod quiet;
+mod recusal;
 mod remains;
 mod scaling;
 mod signs_in;

@@ -110,7 +110,8 @@ pub(super) fn ask(
         if same && (burst.is_none() || fellows.len() >= plans.len()) {
             return Err(Refusal::AlreadyAsked(open.id));
         }
-        ended.extend(fellows.into_iter().filter(|r| waits(r)).map(|r| r.id));
+        // What was approved, or let run alone, with it goes on: whoever decided on that did not decide on this.
+        ended.extend(fellows.into_iter().filter(|r| r.state == RequestState::Pending).map(|r| r.id));
     }
     let mut events: Vec<Event> =
         ended.into_iter().map(|request| Event::RequestSuperseded { request, by: first }).collect();

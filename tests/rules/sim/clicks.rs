@@ -195,7 +195,7 @@ fn what(
         Act::Retract => PersonCommand::Retract { request: newest(&|r| r.state.is_open() && approved(r))?.id },
         Act::NotMe => PersonCommand::NotMe { request: newest(&|r| asked(r) || approved(r))?.id },
         Act::Unfreeze if seen.freeze.is_none() && !astray => return None,
-        Act::Unfreeze => PersonCommand::Unfreeze,
+        Act::Unfreeze => PersonCommand::Unfreeze { shown: seen.freeze.as_ref().map_or(0, |freeze| freeze.number) },
         Act::TakeLead => PersonCommand::TakeLead,
         Act::NameSomebody => PersonCommand::NameSubject { user: user(chance.one_of(&ACCOUNTS).0) },
         Act::LookAgain => PersonCommand::LookAgain,
@@ -243,7 +243,7 @@ pub(super) fn in_words(what: &What) -> String {
         What::Act(PersonCommand::Ratify { request }) => format!("ratify {request}"),
         What::Act(PersonCommand::Contest { request, .. }) => format!("contest {request}"),
         What::Act(PersonCommand::NotMe { request }) => format!("not me {request}"),
-        What::Act(PersonCommand::Unfreeze) => "unfreeze".into(),
+        What::Act(PersonCommand::Unfreeze { .. }) => "unfreeze".into(),
         What::Act(command) => command.name().into(),
     }
 }

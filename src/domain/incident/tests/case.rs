@@ -271,6 +271,12 @@ impl Case {
         self.act(id, command)
     }
 
+    /// Presses on the newest card.
+    pub(super) fn unfreeze(&mut self, id: &str) -> Result<(), Refusal> {
+        let shown = self.incident.freeze.as_ref().map_or(0, |freeze| freeze.number);
+        self.act(id, PersonCommand::Unfreeze { shown })
+    }
+
     pub(super) fn state(&self, number: u32) -> &RequestState {
         &self.incident.requests[&request(number)].state
     }

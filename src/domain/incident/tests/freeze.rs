@@ -3,11 +3,13 @@
 use super::case::{Case, KEY, request, user};
 use super::glass::glass;
 use super::hunt::password;
-use crate::domain::approval::RequestState;
+use crate::domain::approval::{RequestState, too_few_left};
 use crate::domain::hunt::Hunted;
 use crate::domain::incident::command::PersonCommand;
-use crate::domain::incident::event::Outcome;
+use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::observation::{Identity, Observation};
+use crate::domain::policy::Standing;
+use crate::domain::recusal::recused;
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -22,8 +24,8 @@ fn an_account_that_may_be_in_other_hands_does_nothing_else_until_the_freeze_is_l
     assert_eq!(case.act("U1", PersonCommand::TakeLead), disputed);
     assert_eq!(case.act("U1", PersonCommand::NameSubject { user: user("U3") }), disputed);
     assert!(matches!(case.act("U2", close.clone()), Err(Refusal::Frozen { .. })), "nobody ends it meanwhile");
-    case.act("U2", PersonCommand::Unfreeze).unwrap();
-    case.act("U3", PersonCommand::Unfreeze).unwrap();
+    case.unfreeze("U2").unwrap();
+    case.unfreeze("U3").unwrap();
     case.act("U1", PersonCommand::TakeLead).unwrap();
     case.act("U2", close).unwrap();
 }
@@ -39,8 +41,8 @@ fn all_that_waits_in_their_name_ends_and_never_runs_once_the_freeze_is_lifted() 
         let why = format!("<@U3> says that {} was not them", request(1));
         assert_eq!(*case.state(number), RequestState::Cancelled { why });
     }
-    case.act("U1", PersonCommand::Unfreeze).unwrap();
-    case.act("U2", PersonCommand::Unfreeze).unwrap();
+    case.unfreeze("U1").unwrap();
+    case.unfreeze("U2").unwrap();
     case.run();
     assert!(matches!(case.state(2), RequestState::Cancelled { .. }));
 
@@ -51,6 +53,108 @@ fn all_that_waits_in_their_name_ends_and_never_runs_once_the_freeze_is_lifted() 
     case.act("U1", PersonCommand::NotMe { request: request(4) }).unwrap();
     assert!(matches!(case.state(4), RequestState::Cancelled { .. }));
     assert!(matches!(case.state(5), RequestState::Approved { .. }), "{:?}", case.state(5));
+}
+
+#[test]
+fn a_freeze_is_lifted_by_those_who_were_shown_it_and_by_nobody_for_a_later_one() {
+    let mut case = Case::new();
+    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
+    let first = case.incident.freeze.as_ref().unwrap().number;
+    let late = PersonCommand::Unfreeze { shown: first };
+    case.unfreeze("U2").unwrap();
+    case.unfreeze("U3").unwrap();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(2) }).unwrap();
+    assert!(matches!(case.act("U3", late.clone()), Err(Refusal::NotApplicable(_))), "its card was another");
+    case.unfreeze("U3").unwrap();
+
+    // One more dispute is another freeze too: who has agreed to the one has not seen the other.
+    let before = case.incident.freeze.as_ref().unwrap().number;
+    case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
+    assert!(matches!(case.act("U2", PersonCommand::Unfreeze { shown: before }), Err(Refusal::NotApplicable(_))));
+    case.unfreeze("U2").unwrap();
+    case.unfreeze("U3").unwrap();
+    assert_eq!(case.incident.freeze, None);
+    assert_eq!(case.act("U3", late), Err(Refusal::NotFrozen));
+}
+
+#[test]
+fn a_lead_whom_the_rules_do_not_name_any_more_lifts_no_freeze() {
+    let frozen = || {
+        let mut case = Case::new();
+        case.act("U1", PersonCommand::TakeLead).unwrap();
+        case.ask("U2", &["deactivate"]).unwrap();
+        case.act("U2", PersonCommand::NotMe { request: request(1) }).unwrap();
+        case
+    };
+    let mut case = frozen();
+    case.policy.responders.users.remove(&user("U1"));
+    assert_eq!(case.unfreeze("U1"), Err(Refusal::CannotLift));
+
+    // What they have said before that counts no more.
+    let mut case = frozen();
+    case.unfreeze("U1").unwrap();
+    case.policy.responders.users.remove(&user("U1"));
+    case.unfreeze("U3").unwrap();
+    assert!(case.incident.freeze.is_some());
+    case.policy.responders.users.insert(user("U1"));
+    case.unfreeze("U3").unwrap();
+    assert_eq!(case.incident.freeze, None);
+
+    // Nor does that of an approver who is none any more.
+    let mut case = frozen();
+    case.unfreeze("U3").unwrap();
+    case.policy.approvers.users.remove(&user("U3"));
+    case.unfreeze("U1").unwrap();
+    assert!(case.incident.freeze.is_some());
+}
+
+#[test]
+fn two_accounts_that_turn_out_to_be_one_human_do_not_lift_a_freeze() {
+    let mut case = Case::new();
+    case.policy.approvers.users.insert(user("U5"));
+    case.act("U3", PersonCommand::TakeLead).unwrap();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
+    case.unfreeze("U5").unwrap();
+    case.policy.aliases.insert(user("U5"), user("U3"));
+    assert_eq!(case.unfreeze("U3"), Err(Refusal::AlreadyAgreed));
+    assert!(case.incident.freeze.is_some());
+}
+
+#[test]
+fn a_yes_that_was_given_and_taken_back_in_their_name_can_be_disputed_too() {
+    let mut case = Case::new();
+    case.act("U1", PersonCommand::TakeLead).unwrap();
+    case.ask("U1", &["deactivate"]).unwrap();
+    let not_me = PersonCommand::NotMe { request: request(1) };
+    assert_eq!(case.act("U3", not_me.clone()), Err(Refusal::NotInYourName(request(1))));
+    case.approve("U3", 1).unwrap();
+    case.act("U3", PersonCommand::Retract { request: request(1) }).unwrap();
+    case.act("U3", not_me.clone()).unwrap();
+    assert_eq!(
+        *case.state(1),
+        RequestState::Pending,
+        "nothing in it is in their name any more, so it goes on after that"
+    );
+    case.unfreeze("U1").unwrap();
+    case.unfreeze("U2").unwrap();
+
+    case.approve("U3", 1).unwrap();
+    let why = Refusal::NotAMember(Standing::Deactivated);
+    case.apply(vec![Event::ApprovalVoided { request: request(1), by: user("U3"), why }]);
+    assert!(case.incident.requests[&request(1)].approvals.is_empty());
+    case.act("U3", not_me).unwrap();
+
+    // It is theirs, by whichever way it has ended.
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.approve("U3", 1).unwrap();
+    let why = Refusal::NotAMember(Standing::Unknown);
+    case.apply(vec![Event::ApprovalVoided { request: request(1), by: user("U3"), why }]);
+    case.act("U3", PersonCommand::NotMe { request: request(1) }).unwrap();
 }
 
 #[test]
@@ -67,6 +171,30 @@ fn naming_people_does_not_end_all_deciding() {
     case.policy.approvers.groups.clear();
     case.ask("U1", &["deactivate"]).unwrap();
     case.approve("U2", 1).unwrap();
+}
+
+#[test]
+fn a_request_says_when_those_who_could_decide_about_it_are_all_recused() {
+    let mut case = Case::new();
+    case.policy.approvers.users.remove(&user("U3"));
+    case.policy.belongings.clear();
+    case.ask("U2", &["deactivate"]).unwrap();
+    let left = |case: &Case| {
+        too_few_left(&case.policy, &recused(&case.incident, &case.policy), &case.incident.requests[&request(1)])
+    };
+    assert_eq!(left(&case), None);
+    // U2 could decide about others, so naming U4 is not refused; but not about this.
+    case.act("U1", PersonCommand::NameSubject { user: user("U4") }).unwrap();
+    assert_eq!(left(&case), Some(0));
+    case.policy.approvers.users.insert(user("U3"));
+    assert_eq!(left(&case), None);
+    case.policy.rules.values_mut().for_each(|rules| rules.quorum = 2);
+    assert_eq!(left(&case), Some(1));
+    case.policy.approvers.groups.insert("S1".parse().unwrap());
+    assert_eq!(left(&case), None, "the others may be in it");
+    case.policy.approvers.groups.clear();
+    case.act("U2", PersonCommand::Withdraw { request: request(1) }).unwrap();
+    assert_eq!(left(&case), None, "it waits for nobody");
 }
 
 #[test]

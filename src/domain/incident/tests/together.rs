@@ -1,11 +1,13 @@
 //! What is asked for together.
 
-use super::case::{Case, request};
+use super::case::{Case, request, user};
 use crate::domain::approval::{Plan, RequestState};
 use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::contained;
 use crate::domain::incident::together::together;
 use crate::domain::observation::KeyStatus;
+use crate::domain::policy::Standing;
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -80,6 +82,24 @@ fn what_waits_gives_way_to_more_or_to_something_else_and_to_nothing_less() {
     case.ask("U1", &["revoke-user"]).unwrap();
     assert!((2..5).all(|n| *case.state(n) == RequestState::Superseded { by: request(5) }), "all that went with it");
     assert_eq!(*case.state(5), RequestState::Pending);
+}
+
+#[test]
+fn what_was_approved_already_goes_on_when_one_that_went_with_it_is_asked_for_anew() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    case.approve("U3", 1).unwrap();
+    // Somebody's yes to two of them no longer counts, before any of them could run.
+    for number in [2, 3] {
+        let why = Refusal::NotAMember(Standing::Unknown);
+        case.apply(vec![Event::ApprovalVoided { request: request(number), by: user("U3"), why }]);
+    }
+    case.user_policy = Some("{}".into());
+    case.ask("U1", &["revoke-user"]).unwrap();
+    assert!(matches!(case.state(1), RequestState::Approved { .. }), "{:?}", case.state(1));
+    assert!([2, 3].iter().all(|n| *case.state(*n) == RequestState::Superseded { by: request(4) }));
+    case.run();
+    assert!(matches!(case.state(1), RequestState::Verified { .. }), "{:?}", case.state(1));
 }
 
 #[test]
