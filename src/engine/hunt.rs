@@ -11,10 +11,11 @@ use futures_util::future::try_join_all;
 
 use super::{Engine, EngineError};
 use crate::domain::credential::PrincipalKind;
-use crate::domain::hunt::cover::{Cover, LATE_EVERY, Mark, PAGES_MAX, Reading};
+use crate::domain::hunt::cover::{Cover, LATE_EVERY, Mark, PAGES_MAX, Reading, unkept};
 use crate::domain::hunt::findings::{analyse, calls, hunted};
 use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, ROOT, pivots};
-use crate::domain::hunt::redaction::kept;
+use crate::domain::hunt::redaction::{Kept, kept};
+use crate::domain::hunt::roles::RoleArns;
 use crate::domain::hunt::room::{BYTES_MAX, Left, RECORDS_MAX, Room};
 use crate::domain::hunt::{Hunted, Swept, UNWATCHED, Watched};
 use crate::domain::id::{AccountId, IncidentId};
@@ -226,8 +227,10 @@ impl<'a> Search<'a> {
         try_join_all(self.regions.iter().map(|region| self.canary(region))).await?;
         let mut asked: BTreeSet<Question> = BTreeSet::new();
         let mut analysis = self.analysis().await;
+        let mut roles = RoleArns::of(self.account.as_str());
         for round in 0..=ROUNDS_MAX {
-            let (wanted, cut) = pivots(&self.names, &analysis);
+            self.read_roles(&mut roles, &analysis).await;
+            let (wanted, cut) = pivots(&self.names, &analysis, &roles);
             if cut {
                 self.state().short = true;
                 let why = format!("More can be asked about than is asked ({PIVOTS_MAX} keys, names and resources).");
@@ -298,7 +301,10 @@ impl<'a> Search<'a> {
                     return Ok(());
                 }
                 let Some(read) = self.page(question, &reading, after.as_deref()).await else { return Ok(()) };
-                let records: Vec<_> = read.records.iter().filter_map(|text| kept(text)).collect();
+                let (records, lost): (Vec<_>, Vec<_>) =
+                    read.records.iter().map(|text| kept(text)).partition(Result::is_ok);
+                let records: Vec<Kept> = records.into_iter().flatten().collect();
+                lost.into_iter().filter_map(Result::err).for_each(|what| cover.lost(what));
                 let oldest = records.iter().filter_map(|record| record.at).min();
                 let newest = records.iter().filter_map(|record| record.at).max();
                 cover.page(&reading, oldest, read.next.is_none());
@@ -415,9 +421,11 @@ impl<'a> Search<'a> {
         self.read_metadata(&mut found).await;
         let State { trail, short, unread, not_known, room, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let short = short || left_out || room.left.lost;
+        let lost = |mark: &Mark| matches!(mark, Mark::Cover(cover) if !cover.unkept.is_empty());
+        let short = short || left_out || room.left.lost || trail.marks.values().any(lost);
         found.not_known.extend(unread.iter().map(|(region, why)| format!("{region} could not be searched: {why}")));
         found.not_known.extend(not_known);
+        found.not_known.extend(unkept(&trail.marks));
         let limits = format!("{RECORDS_MAX} records, {} MiB", BYTES_MAX >> 20);
         if room.left.lost {
             found.not_known.push(format!(
@@ -459,19 +467,4 @@ impl<'a> Search<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_that_cannot_be_made_takes_back_nothing_that_is_known() {
-        let known = Hunted { addresses: vec!["203.0.113.7".into()], ..Hunted::default() };
-        let covered_until = DateTime::from_timestamp(1, 0);
-        let read = Watched { region: "us-east-1".into(), covered_until, unread: None };
-        let swept = Swept { regions: vec![read.clone()], ..Swept::default() };
-        let sweep = nothing_but(Some(&known), Some(&swept), "no key is known".into());
-        assert_eq!(sweep.found.addresses, known.addresses);
-        assert_eq!(sweep.found.not_known, ["no key is known"]);
-        assert_eq!(sweep.swept.regions, [Watched { unread: Some("no key is known".into()), ..read }]);
-        assert!(nothing_but(None, None, "x".into()).swept.regions.is_empty());
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ mod evasion;
 mod limits;
 mod making;
 mod named;
+mod started;
 mod through_aws;
 
 const ACCOUNT: &str = "111122223333";
