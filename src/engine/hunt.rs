@@ -11,10 +11,10 @@ use futures_util::future::try_join_all;
 
 use super::{Engine, EngineError};
 use crate::domain::credential::PrincipalKind;
-use crate::domain::hunt::cover::{Cover, LATE_EVERY, Mark, PAGES_MAX, Reading};
+use crate::domain::hunt::cover::{Cover, LATE_EVERY, Mark, PAGES_MAX, Reading, unkept};
 use crate::domain::hunt::findings::{analyse, calls, hunted};
 use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, ROOT, pivots};
-use crate::domain::hunt::redaction::kept;
+use crate::domain::hunt::redaction::{Kept, kept};
 use crate::domain::hunt::room::{BYTES_MAX, Left, RECORDS_MAX, Room};
 use crate::domain::hunt::{Hunted, Swept, UNWATCHED, Watched};
 use crate::domain::id::{AccountId, IncidentId};
@@ -298,7 +298,10 @@ impl<'a> Search<'a> {
                     return Ok(());
                 }
                 let Some(read) = self.page(question, &reading, after.as_deref()).await else { return Ok(()) };
-                let records: Vec<_> = read.records.iter().filter_map(|text| kept(text)).collect();
+                let (records, lost): (Vec<_>, Vec<_>) =
+                    read.records.iter().map(|text| kept(text)).partition(Result::is_ok);
+                let records: Vec<Kept> = records.into_iter().flatten().collect();
+                lost.into_iter().filter_map(Result::err).for_each(|what| cover.lost(what));
                 let oldest = records.iter().filter_map(|record| record.at).min();
                 let newest = records.iter().filter_map(|record| record.at).max();
                 cover.page(&reading, oldest, read.next.is_none());
@@ -414,9 +417,11 @@ impl<'a> Search<'a> {
         self.read_metadata(&mut found).await;
         let State { trail, short, unread, not_known, room, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let short = short || left_out || room.left.lost;
+        let lost = |mark: &Mark| matches!(mark, Mark::Cover(cover) if !cover.unkept.is_empty());
+        let short = short || left_out || room.left.lost || trail.marks.values().any(lost);
         found.not_known.extend(unread.iter().map(|(region, why)| format!("{region} could not be searched: {why}")));
         found.not_known.extend(not_known);
+        found.not_known.extend(unkept(&trail.marks));
         let limits = format!("{RECORDS_MAX} records, {} MiB", BYTES_MAX >> 20);
         if room.left.lost {
             found.not_known.push(format!(

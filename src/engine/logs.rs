@@ -111,7 +111,11 @@ impl Engine {
         while !rows.done {
             let page = self.ports.cloud.rows(&search.question.account, execution, rows.next.as_deref()).await?;
             let mut new = BTreeMap::new();
-            for record in page.records.iter().filter_map(|text| kept(text)) {
+            for record in &page.records {
+                let Ok(record) = kept(record) else {
+                    rows.unkept += 1;
+                    continue;
+                };
                 if trail.records.contains_key(&record.id) {
                     continue;
                 }

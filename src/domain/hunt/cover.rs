@@ -1,6 +1,8 @@
 //! How far a question has been read, so that a crash costs one page at most, and a later search asks only for
 //! what has come since.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,9 @@ pub const LATE_EVERY: TimeDelta = TimeDelta::minutes(30);
 /// Pages of one question that a search reads: two thousand calls. The next ones go on with the rest.
 pub const PAGES_MAX: u32 = 40;
 
+/// Records of one question that could not be kept and are told apart. A page can be read twice.
+pub const UNKEPT_MAX: usize = 100;
+
 /// What has been read of one question's answer.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Cover {
@@ -27,6 +32,9 @@ pub struct Cover {
     /// When calls that come very late were last asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_at: Option<DateTime<Utc>>,
+    /// What the records are called that could not be kept: some of them, where there are many.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unkept: BTreeSet<String>,
 }
 
 /// A part that is being read, the newest first.
@@ -69,6 +77,13 @@ impl Cover {
             return Some(Reading::of(from, until, false));
         }
         (since < from).then(|| Reading::of(since, from, false))
+    }
+
+    /// A record could not be kept.
+    pub fn lost(&mut self, what: String) {
+        if self.unkept.len() < UNKEPT_MAX {
+            self.unkept.insert(what);
+        }
     }
 
     /// A page of a reading has come: with its oldest call, and whether it is the last.
@@ -150,10 +165,49 @@ pub struct Rows {
     pub read: u64,
     /// Calls of them that were not known.
     pub new: u64,
+    /// Rows that could not be kept as records.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unkept: u64,
     /// There was no room for all.
     pub short: bool,
     /// That was the last page.
     pub done: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// The records that could not be kept, a sentence for each Region and each search of the logs. `marks` are by question: its
+/// name begins with its Region.
+pub fn unkept(marks: &BTreeMap<String, Mark>) -> Vec<String> {
+    let mut by_region: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut said = Vec::new();
+    for (name, mark) in marks {
+        match mark {
+            Mark::Cover(cover) => {
+                let region = name.split(' ').next().unwrap_or(name);
+                by_region.entry(region).or_default().extend(cover.unkept.iter().map(String::as_str));
+            }
+            Mark::Rows(rows) if rows.unkept > 0 => said.push(format!(
+                "{} row(s) of search {} of the logs could not be kept as records, so what they say is not known.",
+                rows.unkept,
+                name.rsplit(' ').next().unwrap_or(name)
+            )),
+            _ => {}
+        }
+    }
+    let of_region = |(region, records): (&str, BTreeSet<&str>)| {
+        let first = *records.first()?;
+        let count = if records.len() < UNKEPT_MAX { "" } else { "At least " };
+        Some(format!(
+            "{count}{} record(s) of {region} could not be kept, so what they say is not known: {first} is the first.",
+            records.len()
+        ))
+    };
+    said.extend(by_region.into_iter().filter_map(of_region));
+    said
 }
 
 /// What is remembered of one question, or of one Region.
@@ -193,6 +247,37 @@ mod tests {
         assert_eq!((later.from, later.until), (at(80), at(105)), "what came late is read too");
         cover.page(&later, None, true);
         assert_eq!(cover.read, Some((at(0), at(105))));
+    }
+
+    #[test]
+    fn what_could_not_be_kept_is_counted_once_for_a_region_and_survives_the_store() {
+        let lost = |what: &[&str]| {
+            let mut cover = Cover::default();
+            for what in what {
+                cover.lost((*what).to_owned());
+            }
+            Mark::Cover(cover)
+        };
+        let marks = [
+            ("eu-west-1 user name ci".to_owned(), lost(&["a", "b"])),
+            ("eu-west-1 access key AKIA".to_owned(), lost(&["b", "c", "c"])),
+            ("us-east-1 user name ci".to_owned(), lost(&[])),
+            ("logs 2".to_owned(), Mark::Rows(Rows { unkept: 7, ..Rows::default() })),
+        ];
+        let stored = serde_json::to_string(&BTreeMap::from(marks)).unwrap();
+        let said = unkept(&serde_json::from_str(&stored).unwrap());
+        assert_eq!(
+            said,
+            [
+                "7 row(s) of search 2 of the logs could not be kept as records, so what they say is not known.",
+                "3 record(s) of eu-west-1 could not be kept, so what they say is not known: a is the first.",
+            ]
+        );
+        assert!(!stored.contains(r#""unkept":[]"#), "as it was stored before: {stored}");
+        let many: Vec<String> = (0..UNKEPT_MAX + 9).map(|n| format!("{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let said = unkept(&BTreeMap::from([("eu-west-1 call X".to_owned(), lost(&many))]));
+        assert!(said[0].starts_with("At least 100 record(s)"), "{said:?}");
     }
 
     #[test]

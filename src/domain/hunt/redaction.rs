@@ -1,6 +1,8 @@
 //! A record as it is kept: without session tokens, secrets and passwords. CloudTrail records the tokens of the
 //! sessions that it sees being made, and whoever reads the store must not get to use one.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -13,6 +15,8 @@ const RECORD_BYTES_MAX: usize = 64 << 10;
 const TEXTS_BYTES_MAX: [usize; 2] = [8 << 10, 512];
 /// Longest part of a record of which nothing else can be spared, in bytes.
 const PART_BYTES_MAX: usize = 8 << 10;
+/// Longest part of what a record is called that cannot be kept, in characters.
+const NAME_CHARS_MAX: usize = 64;
 /// Stands where a text stood that was too long.
 const TOO_LONG: &str = "[too long to keep]";
 /// A record has this where its parameters were too long, as `CloudTrail` itself writes it.
@@ -44,12 +48,25 @@ pub struct Kept {
     pub text: String,
 }
 
-/// A record without what is secret; `None` when it is none, or has no id. Of one that is too long the ids stay, and
-/// where not even they fit, [`has_lost`] says so of it.
-pub fn kept(text: &str) -> Option<Kept> {
-    let mut record: Value = serde_json::from_str(text).ok()?;
+/// A record without what is secret. Of one that is too long the ids stay, and where not even they fit, [`has_lost`] says so
+/// of it.
+///
+/// # Errors
+///
+/// What it is called where it cannot be kept, and why: it is no record, has no id, or is too long even so.
+pub fn kept(text: &str) -> Result<Kept, String> {
+    let Ok(mut record) = serde_json::from_str::<Value>(text) else {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        return Err(format!("a text of {} bytes that is no record ({:08x})", text.len(), hasher.finish() >> 32));
+    };
     let member = |name: &str| record[name].as_str().map(str::to_owned);
-    let (id, request_id) = (member("eventID").filter(|id| !id.is_empty() && id.len() <= 128)?, member("requestID"));
+    let called = |name: &str| member(name).unwrap_or_default().chars().take(NAME_CHARS_MAX).collect::<String>();
+    let call = format!("{} of {} at {}", called("eventName"), called("eventSource"), called("eventTime"));
+    let Some(id) = member("eventID").filter(|id| !id.is_empty() && id.len() <= 128) else {
+        return Err(format!("{call} (it has no event id)"));
+    };
+    let request_id = member("requestID");
     let at = member("eventTime").as_deref().and_then(moment);
     for part in ["requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"] {
         if let Some(value) = record.get_mut(part) {
@@ -62,7 +79,11 @@ pub fn kept(text: &str) -> Option<Kept> {
         }
         spare(&mut record);
     }
-    Some(Kept { id, at, request_id, text: record.to_string() }).filter(|kept| kept.text.len() <= RECORD_BYTES_MAX)
+    let text = record.to_string();
+    if text.len() > RECORD_BYTES_MAX {
+        return Err(format!("{call}, event {id} (it is too long)"));
+    }
+    Ok(Kept { id, at, request_id, text })
 }
 
 /// Whether it is not known what the call was given and gave back, because that was too much for the record.
@@ -174,8 +195,11 @@ mod tests {
         assert!(text.contains("door") && text.contains("Statement") && text.contains(TOO_LONG), "{text}");
         assert!(!has_lost(&text) && text.len() < 2_000);
         for none in ["", "{", "{}", "[]", r#"{"eventID":""}"#, r#"{"eventID":7}"#] {
-            assert_eq!(kept(none), None, "{none}");
+            assert!(kept(none).is_err(), "{none}");
         }
+        let none = r#"{"eventName":"CreateUser","eventSource":"iam.amazonaws.com","eventTime":"2026-01-01T00:00:00Z"}"#;
+        let called = kept(none).unwrap_err();
+        assert_eq!(called, "CreateUser of iam.amazonaws.com at 2026-01-01T00:00:00Z (it has no event id)");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Search<'_> {
             let page = Page { region, of: Of::Canaries, from, until: self.now, after: None };
             match self.patiently(page).await {
                 Ok(read) => {
-                    for record in read.records.iter().filter_map(|text| kept(text)) {
+                    for record in read.records.iter().filter_map(|text| kept(text).ok()) {
                         if let (Some(request_id), Some(at)) = (record.request_id, record.at) {
                             canaries.seen(&request_id, at);
                         }

@@ -27,7 +27,13 @@ fn cover(seconds: i64) -> Mark {
 pub(super) async fn a_page_and_how_far_it_was_read_are_kept_together(replicas: &Replicas) {
     assert_eq!(replicas.one.trail(ID).await.unwrap(), Trail::default());
     let reading = Reading { from: at(0), until: at(90), down_to: at(40), pages: 1, late: true };
-    let open = Mark::Cover(Cover { read: None, open: Some(reading), cut: Some((at(0), at(1))), late_at: Some(at(2)) });
+    let open = Mark::Cover(Cover {
+        read: None,
+        open: Some(reading),
+        cut: Some((at(0), at(1))),
+        late_at: Some(at(2)),
+        ..Cover::default()
+    });
     let canaries = Canaries { out: vec![("r".into(), at(5))], last_at: Some(at(5)), seen_until: None };
     replicas
         .one
