@@ -62,6 +62,9 @@ pub struct Hunted {
     /// AWS shows: their Regions, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_token: BTreeMap<String, String>,
+    /// Instances that something of the attacker's has started, as the trail shows: their Regions, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub started: BTreeMap<String, String>,
     /// Instances that something of the attacker's had started and that have ended, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ended: BTreeSet<String>,

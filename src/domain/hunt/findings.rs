@@ -136,6 +136,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         addresses,
         beside,
         not_recorded,
+        started: analysis.started.iter().take(LISTED_MAX).map(|(id, region)| (id.clone(), region.clone())).collect(),
         not_known: left_out.why,
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),

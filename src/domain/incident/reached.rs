@@ -136,6 +136,7 @@ pub fn robbed<'a>(incident: &'a Incident, found: &'a Hunted, account: &AccountId
     let theirs = |id: &str| {
         let made = |trace: &&Trace| trace.resource_type == "AWS::EC2::Instance" && trace.made_by_attacker;
         found.footprint.iter().filter(made).any(|trace| trace.id == id)
+            || found.started.contains_key(id)
             || started::instances(incident).keys().any(|(_, started)| started == id)
     };
     let sessions = own.into_iter().chain(reached).filter(|(_, session)| session.starts_with("i-") && !theirs(session));

@@ -1,7 +1,7 @@
 //! The answer as a whole: what is known, what proves it, and what the logs do not say.
 
 use super::name::Name;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
@@ -10,12 +10,13 @@ use super::attribution::{Question, Who, is_address};
 use super::classify::{Category, Outcome};
 use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
-use super::grant::Grant;
 use super::limits::Limit;
 use super::lineage::{Lineage, follow};
 use super::named::sessions;
 use super::reach::{Counted, Hunt};
+use handed::Handed;
 
+mod handed;
 mod unrecorded;
 
 /// All that the logs say about stolen credentials.
@@ -29,9 +30,25 @@ pub struct Analysis {
     /// IAM Identity Center that the attacker has made.
     #[serde(skip)]
     pub sessions: BTreeSet<String>,
-    /// ARNs of roles that services take for what the attacker has told them to do.
+    /// ARNs of roles that services take for what the attacker has told them to do; a name where no record has more.
     #[serde(skip)]
     pub taken_roles: BTreeSet<String>,
+    /// What the sessions of machines and functions are called that the attacker has started, changed or has a way into: what
+    /// is theirs first.
+    #[serde(skip)]
+    pub acting: Vec<String>,
+    /// Instances that something of the attacker's has started, with their Regions. AWS has made the calls.
+    #[serde(skip)]
+    pub started: BTreeMap<String, String>,
+    /// Regions in which the attacker has made something that starts instances.
+    #[serde(skip)]
+    pub starting_in: BTreeSet<String>,
+    /// ARNs of roles that the attacker has made.
+    #[serde(skip)]
+    pub made_roles: BTreeSet<String>,
+    /// ARNs of identity providers and trust anchors that vouch for whom the attacker likes.
+    #[serde(skip)]
+    pub providers: BTreeSet<String>,
     /// What the logs cover.
     pub covered: Covered,
     /// The credentials that the attacker has held, the stolen ones first.
@@ -227,15 +244,8 @@ impl Analysis {
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         let lineage = follow(question, &events);
         let mut sessions = sessions(&question.principals, &events, question.since);
-        sessions.extend(theirs(&events, &lineage).filter_map(|grant| match grant {
-            Grant::DirectoryUser { name, .. } => name.clone(),
-            _ => None,
-        }));
-        let taken_roles = theirs(&events, &lineage).filter_map(|grant| match grant {
-            Grant::Compute { role, .. } => role.clone(),
-            _ => None,
-        });
-        let taken_roles = taken_roles.collect();
+        let handed = Handed::of(&events, &lineage);
+        sessions.extend(handed.directory_users);
         let mut counts =
             Counts { read: coverage.read, unreadable: coverage.unreadable, duplicates, ..Counts::default() };
         let (mut actions, mut others, mut tampering) = (Vec::new(), Vec::new(), Vec::new());
@@ -276,7 +286,12 @@ impl Analysis {
                 since: question.since,
             },
             sessions,
-            taken_roles,
+            taken_roles: handed.taken_roles,
+            acting: handed.owned.into_iter().chain(handed.entered).collect(),
+            started: handed.started,
+            starting_in: handed.starting_in,
+            made_roles: handed.made_roles,
+            providers: handed.providers,
             covered: Covered {
                 from: coverage.first,
                 to: coverage.last,
@@ -310,12 +325,6 @@ fn attacker_addresses(events: &[Event], lineage: &Lineage) -> Vec<Name> {
     addresses.sort();
     addresses.dedup();
     addresses
-}
-
-/// What the attacker's calls have handed out.
-fn theirs<'e>(events: &'e [Event], lineage: &'e Lineage) -> impl Iterator<Item = &'e Grant> {
-    let theirs = events.iter().zip(&lineage.verdicts).filter(|(_, verdict)| verdict.who.is_attacker());
-    theirs.flat_map(|(event, _)| &event.grants)
 }
 
 fn held(lineage: &Lineage, events: &[Event]) -> Vec<Held> {
@@ -353,7 +362,7 @@ fn count(counts: &mut Counts, event: &Event, who: Who) {
 }
 
 /// Calls that were only counted go by their credential.
-fn count_cut(counts: &mut Counts, counted: &std::collections::BTreeMap<(String, String), Counted>, lineage: &Lineage) {
+fn count_cut(counts: &mut Counts, counted: &BTreeMap<(String, String), Counted>, lineage: &Lineage) {
     let held: std::collections::HashSet<&str> = lineage.credentials.iter().map(|c| c.id.as_ref()).collect();
     for ((key, _), calls) in counted.iter().filter(|((key, _), _)| held.contains(key.as_str())) {
         debug_assert!(!key.is_empty(), "a held credential has a name");

@@ -9,6 +9,7 @@ use super::resource::{at, cut};
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session, service_session};
 
 mod compute;
+mod starter;
 
 /// Callers taken from one trust policy: more than the longest that IAM takes can name.
 const CALLERS_MAX: usize = 1_000;
@@ -72,6 +73,8 @@ pub enum Grant {
         name: String,
         /// `AROA…`
         id: Option<String>,
+        /// Its ARN, with the path that its name does not say; absent where the record does not have it.
+        arn: Option<String>,
     },
     /// Who may assume a role from now on.
     Trust {
@@ -86,13 +89,24 @@ pub enum Grant {
     Compute {
         /// Known by its sessions.
         sessions: Vec<Token>,
+        /// What the event history calls them: an instance's or a task's id, a function's name. Absent where each is called
+        /// something else.
+        name: Option<String>,
         /// For people: `instance i-…`, `function sync`.
         label: String,
         /// Whether the caller made it or put its own code in. Otherwise it only has a way in, and what the machine
         /// does by itself stays its own.
         owned: bool,
-        /// ARN of the role that a service takes for it: the calls by which it does show what comes of it.
+        /// ARN of the role that a service takes for it, or its name where the record has no more: the calls by which it does
+        /// show what comes of it.
         role: Option<String>,
+    },
+    /// What starts instances by itself from now on: AWS makes the calls.
+    Starter {
+        /// Stands in each of those calls.
+        token: Token,
+        /// For people: `Auto Scaling group miners`.
+        label: String,
     },
     /// An identity provider or trust anchor: whoever it vouches for.
     Provider {
@@ -132,13 +146,14 @@ impl Grant {
                 tokens
             }
             Self::Password { account, name } => vec![Token::user(account, name)],
-            Self::Role { account, name, id } => {
+            Self::Role { account, name, id, .. } => {
                 let mut tokens = vec![Token::role(account, name)];
                 tokens.extend(id.as_deref().map(Token::principal));
                 tokens
             }
             Self::Trust { account, name, .. } => vec![Token::role(account, name)],
             Self::Compute { sessions, .. } => sessions.clone(),
+            Self::Starter { token, .. } => vec![*token],
             Self::Provider { arn } => vec![Token::provider(arn)],
             Self::Session { arn, principal } => {
                 let mut tokens = Vec::new();
@@ -181,7 +196,10 @@ pub fn may_grant(source: &str, name: &str) -> bool {
             "RunInstances"
                 | "RunScheduledInstances"
                 | "CreateFleet"
+                | "RequestSpotFleet"
+                | "RequestSpotInstances"
                 | "ModifyInstanceAttribute"
+                | "ModifyInstanceMetadataOptions"
                 | "AssociateIamInstanceProfile"
                 | "ReplaceIamInstanceProfileAssociation"
         ),
@@ -195,6 +213,7 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                     | "StartAutomationExecution"
             )
         }
+        "autoscaling" => name == "CreateAutoScalingGroup",
         "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand" | "RegisterTaskDefinition"),
         "scheduler" => matches!(name, "CreateSchedule" | "UpdateSchedule"),
         "lambda" => matches!(name, "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration"),
@@ -243,8 +262,8 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             out.extend(user().map(|name| Grant::Password { account, name }));
         }
         ("iam", "CreateRole") => {
-            let id = first(response, "role.roleId");
-            out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id }));
+            let (id, arn) = (first(response, "role.roleId"), first(response, "role.arn"));
+            out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id, arn }));
         }
         ("iam", "UpdateAssumeRolePolicy") => {
             let callers = first(request, "policyDocument").map(|text| callers_in(&text)).unwrap_or_default();
@@ -265,7 +284,10 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
         }
         ("sts" | "cognito-identity" | "rolesanywhere", _) | ("sso", "GetRoleCredentials") => minted(response, &mut out),
         ("identitystore" | "sso-directory" | "sso", _) => directory(record, request, response, &mut out),
-        (source, name) => compute::granted(source, name, &account, request, response, &mut out),
+        _ => {
+            compute::granted(record, &account, request, response, &mut out);
+            starter::made(record, &account, request, response, &mut out);
+        }
     }
     out.truncate(OF_ONE_CALL_MAX + 1);
     out
@@ -354,7 +376,8 @@ fn callers_in(document: &str) -> Vec<String> {
 }
 
 /// By what else than its caller a call can be reached: the role that it asks for, the provider that vouches for it,
-/// the machine that AWS makes the session for, the console session that it was switched from.
+/// the machine that AWS makes the session for, the console session that it was switched from, the group or request that it
+/// starts instances for.
 pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
     let mut tokens = Vec::new();
     let first = |path: &str| at(request, path).into_iter().next();
@@ -382,6 +405,7 @@ pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
             tokens.extend(first("trustAnchorArn").map(|arn| Token::provider(&arn)));
             tokens.extend(first("roleArn").map(|arn| Token::role(account_of(&arn), bare_name(&arn))));
         }
+        ("ec2", "RunInstances") => starter::of(record, request, &mut tokens),
         ("signin", "SwitchRole") => {
             let more: Value =
                 record.additional_event_data.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();

@@ -10,10 +10,12 @@ use chrono::TimeDelta;
 use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander};
 use super::classify::Outcome;
 use super::event::Event;
-use super::grant::{Grant, user_arn};
+use super::grant::Grant;
 use super::named::known;
-use super::token::{Token, bare_name};
+use super::token::Token;
 use super::way::{Kind, Way, lets_in, strength};
+
+mod handed;
 
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
@@ -69,6 +71,8 @@ struct Walk<'e, 'q> {
     events: &'e [Event],
     judge: Judge<'q>,
     by_token: HashMap<Token, Vec<usize>>,
+    /// The events that have made what starts instances, in order of time.
+    makers: HashMap<Token, Vec<usize>>,
     ways: HashMap<Token, Vec<Way>>,
     credentials: Vec<Credential>,
     by_id: HashMap<Name, usize>,
@@ -85,7 +89,13 @@ struct Walk<'e, 'q> {
 pub fn follow(question: &Question, events: &[Event]) -> Lineage {
     let judge = Judge::new(question, events);
     let mut by_token: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut makers: HashMap<Token, Vec<usize>> = HashMap::new();
     for (at, event) in events.iter().enumerate() {
+        for grant in &event.grants {
+            if let Grant::Starter { token, .. } = grant {
+                makers.entry(*token).or_default().push(at);
+            }
+        }
         let address = address_token(event);
         let service = service_token(event);
         for token in event.callers.iter().chain(&event.opened_by).chain(&address).chain(&service) {
@@ -97,6 +107,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         events,
         judge,
         by_token,
+        makers,
         ways: HashMap::new(),
         credentials: Vec::new(),
         by_id: HashMap::new(),
@@ -195,8 +206,11 @@ impl Walk<'_, '_> {
         let event = &self.events[at];
         let Some(way) = self.way_to(event) else { return };
         let stolen = matches!(way.kind, Kind::Owner | Kind::Named) || (way.kind == Kind::Key && way.event.is_none());
+        let started = matches!(way.kind, Kind::Started { .. });
         let verdict = if let Some(word) = self.judge.word(event) {
             word
+        } else if started {
+            Verdict { who: Who::Aws, why: Name::clone(&way.how) }
         } else if let Some(aws) = self.judge.aws(event) {
             aws
         } else if let Some(verdict) = self.for_the_attacker(event) {
@@ -210,7 +224,8 @@ impl Walk<'_, '_> {
         };
         let who = verdict.who;
         let first = self.verdicts[at].replace(verdict).is_none();
-        let hands_over = who.is_attacker() || (event.caller.kind.as_ref() == "AWSService" && who == Who::Aws);
+        let by_aws = started || event.caller.kind.as_ref() == "AWSService";
+        let hands_over = who.is_attacker() || (by_aws && who == Who::Aws);
         if !hands_over || (!first && self.used[at].is_some()) {
             return;
         }
@@ -223,7 +238,8 @@ impl Walk<'_, '_> {
     fn holder(&mut self, event: &Event, way: &Way, at: usize) -> usize {
         let key = &event.caller.key;
         let signs_in = event.source.as_ref() == "signin";
-        if key.is_empty() && !signs_in {
+        // The session that starts instances is AWS's.
+        if (key.is_empty() && !signs_in) || matches!(way.kind, Kind::Started { .. }) {
             return way.from;
         }
         let id: Name =
@@ -254,7 +270,8 @@ impl Walk<'_, '_> {
         if let Some(shared) = &event.shared_id {
             opened.push((Token::shared(shared), way(Kind::Shared, "the same call in another account's log".into())));
         }
-        if from < self.seeds && !event.caller.key.is_empty() {
+        let by_owner = !matches!(by, Kind::Started { .. });
+        if by_owner && from < self.seeds && !event.caller.key.is_empty() {
             // Whoever has the key may have its owner's other sessions too.
             let kind = event.caller.session_began_at.map_or(Kind::Owner, |at| Kind::Session { began_at: Some(at) });
             let shared = event.shared_id.as_deref().map(Token::shared);
@@ -273,112 +290,6 @@ impl Walk<'_, '_> {
         for (token, way) in opened {
             self.open(token, way);
         }
-    }
-
-    fn grant(&mut self, (at, by): (usize, &Kind), from: usize, grant: &Grant, opened: &mut Vec<(Token, Way)>) {
-        let event = &self.events[at];
-        let how = |what: String| -> Name { format!("{}: {what}", event.name).into() };
-        let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
-        match grant {
-            Grant::Key { id, holder, .. } => {
-                let principal = holder.as_deref().unwrap_or(&event.caller.arn);
-                let credential = self.credential(id, true, Some(principal));
-                let how = how(match principal.rsplit_once([':', '/']) {
-                    Some((_, name)) if principal.contains(":user/") => format!("key of user {name}"),
-                    Some(_) if principal.contains(":assumed-role/") => {
-                        let role = principal.split('/').nth(1).unwrap_or("");
-                        format!("session of role {role}")
-                    }
-                    _ => format!("session of {principal}"),
-                });
-                if credential >= self.seeds && credential != from {
-                    self.edges.push((from, credential, at, Name::clone(&how)));
-                }
-                // It can be for somebody else that the service has it: what is done with it is looked at for itself.
-                let (as_key, as_session) = match by {
-                    Kind::Taken => (Kind::Entered, Kind::Entered),
-                    _ => (Kind::Key, Kind::Session { began_at: event.at }),
-                };
-                let key = Way { from: credential, at: None, ..way(as_key, Name::clone(&how)) };
-                opened.push((Token::key(id), key));
-                let session = Way { from: credential, ..way(as_session, how) };
-                for token in grant.tokens().into_iter().skip(1) {
-                    opened.push((token, session.clone()));
-                }
-            }
-            Grant::Opened { id, holder, alone } => {
-                let credential = self.credential(id, true, Some(holder));
-                let how = how(format!("key of user {}", bare_name(holder)));
-                if credential >= self.seeds && credential != from {
-                    self.edges.push((from, credential, at, Name::clone(&how)));
-                }
-                // Its user, or whoever else had it, may still have its secret.
-                let kind = if *alone { Kind::Made } else { Kind::Entered };
-                opened.push((Token::key(id), Way { from: credential, ..way(kind, how) }));
-            }
-            Grant::DirectoryUser { name, .. } => {
-                let name = name.as_deref().unwrap_or("whose name is hidden");
-                let how = how(format!("user of IAM Identity Center {name}, made by the attacker"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
-            }
-            Grant::Assignment { id } => {
-                let how = how(format!("access for user {id} of IAM Identity Center"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Entered, Name::clone(&how)))));
-            }
-            Grant::Session { arn, .. } => {
-                let how = how(format!("session {arn}"));
-                opened.extend(
-                    grant
-                        .tokens()
-                        .into_iter()
-                        .map(|t| (t, way(Kind::Session { began_at: event.at }, Name::clone(&how)))),
-                );
-            }
-            Grant::User { name, .. } => {
-                let how = how(format!("user {name}, made by the attacker"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
-            }
-            Grant::Password { account, name } => {
-                let arn = user_arn(account, name);
-                let how = how(format!("password of user {name}"));
-                let password = self.credential(&format!("password of {arn}"), false, Some(&arn));
-                self.edges.push((from, password, at, Name::clone(&how)));
-                let sessions = Way { from: password, ..way(Kind::Password, how) };
-                opened.extend(grant.tokens().into_iter().map(|t| (t, sessions.clone())));
-            }
-            Grant::Role { name, .. } => {
-                let how = how(format!("role {name}, made by the attacker"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
-            }
-            Grant::Trust { account, name, callers } => {
-                let kind = Kind::Trust { callers: callers.clone(), before: self.trusted_before(at, account, name) };
-                let how = how(format!("role {name}, whose trust the attacker changed"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
-            }
-            Grant::Compute { label, owned, role, .. } => {
-                let kind = match (owned, role) {
-                    (true, _) => Kind::Owned,
-                    (false, Some(_)) => Kind::Taken,
-                    (false, None) => Kind::Entered,
-                };
-                let how = how(format!("session of {label}"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
-            }
-            Grant::Provider { arn } => {
-                let how = how(format!("whoever {arn} vouches for"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Provider, Name::clone(&how)))));
-            }
-        }
-    }
-
-    /// Whom a role trusted before an event, where the logs show it.
-    fn trusted_before(&self, at: usize, account: &str, name: &str) -> Option<Vec<String>> {
-        self.events[..at].iter().rev().filter(|e| e.source.as_ref() == "iam").find_map(|event| {
-            event.grants.iter().find_map(|grant| match grant {
-                Grant::Trust { account: a, name: n, callers } if a == account && n == name => Some(callers.clone()),
-                _ => None,
-            })
-        })
     }
 
     /// A call that a service made in the attacker's name.
@@ -424,6 +335,12 @@ impl Walk<'_, '_> {
             }
             Kind::Trust { callers, before } => {
                 later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())
+            }
+            // Another may have made one of the same name since.
+            Kind::Started { token, by } => {
+                let makers = self.makers.get(token).map(Vec::as_slice).unwrap_or_default();
+                let before = |maker: &&usize| self.events[**maker].at <= event.at;
+                later && makers.iter().rev().find(before) == Some(by)
             }
             Kind::Address | Kind::Service => false,
         }

@@ -15,6 +15,7 @@ mod evasion;
 mod limits;
 mod making;
 mod named;
+mod started;
 
 const ACCOUNT: &str = "111122223333";
 const STOLEN: &str = "AKIASTOLEN0000000001";

@@ -83,6 +83,11 @@ impl Token {
         Self::of("shared", &[id])
     }
 
+    /// What starts instances by itself.
+    pub fn starter(account: &str, region: &str, kind: &str, id: &str) -> Self {
+        Self::of("starter", &[account, region, kind, id])
+    }
+
     /// A resource, by the name that all ways of naming it have in common.
     pub fn resource(kind: &str, account: &str, id: &str) -> Self {
         Self::of("resource", &[kind, account, bare_name(id)])

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::event::Event;
 use super::name::Name;
-use super::token::account_of;
+use super::token::{Token, account_of};
 
 /// What makes a token the attacker's.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Shared,
     /// A service that the attacker has called.
     Service,
+    /// What starts instances for the attacker, and the event that has made it.
+    Started { token: Token, by: usize },
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +69,7 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
         Kind::Owner => 8,
         Kind::Shared => 9,
         Kind::Address | Kind::Service => 10,
+        Kind::Started { .. } => 11,
     }
 }
 

@@ -378,12 +378,14 @@ fn an_instance_whose_role_was_stolen_asks_for_a_token_before_the_role_is_revoked
     let session = |role: &str, name: &str| {
         reached("ASIAI44QH8DHBEXAMPLE", &format!("arn:aws:sts::111122223333:assumed-role/{role}/{name}"))
     };
-    let credentials =
-        vec![session("web", "i-0a"), session("web", "i-0b"), session("miner", "i-0c"), session("app", "s")];
-    // One runs for the attacker: it is ended.
+    let sessions = [("web", "i-0a"), ("web", "i-0b"), ("miner", "i-0c"), ("app", "s"), ("miner", "i-0d")];
+    let credentials = sessions.map(|(role, name)| session(role, name)).to_vec();
+    // Two run for the attacker: they are ended, one of them once its group starts no more.
     let footprint = vec![made("AWS::EC2::Instance", "i-0c")];
+    let started = [("i-0d".to_owned(), "eu-west-1".to_owned())].into();
     let open = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), "eu-west-1".to_owned())).collect();
-    let found = Hunted { credentials, footprint, without_token: open(&["i-0a", "i-0c"]), ..Hunted::default() };
+    let found =
+        Hunted { credentials, footprint, started, without_token: open(&["i-0a", "i-0c", "i-0d"]), ..Hunted::default() };
     case.found(found.clone());
     let required = |case: &Case| -> Vec<String> {
         titles(case).into_iter().filter(|id| id.starts_with("require-imdsv2")).collect()

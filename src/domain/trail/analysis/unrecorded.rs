@@ -9,6 +9,7 @@ use crate::domain::trail::event::Event;
 use crate::domain::trail::lineage::Lineage;
 use crate::domain::trail::reach::Coverage;
 use crate::domain::trail::record::moment;
+use crate::domain::trail::resource::{Effect, Touch};
 use crate::domain::trail::selected::Selected;
 
 fn not_recorded(what: impl Into<String>, why: impl Into<String>) -> NotRecorded {
@@ -83,6 +84,7 @@ pub(super) fn missing(
         };
         missing.extend(entry);
     }
+    missing.extend(started(events.iter().enumerate().filter(|(at, _)| theirs(*at)).map(|(_, event)| event)));
     if coverage.unreadable > 0 {
         missing.push(not_recorded(
             format!("what {} records say", coverage.unreadable),
@@ -90,6 +92,31 @@ pub(super) fn missing(
         ));
     }
     missing
+}
+
+/// Kinds of things that start instances, or say what those are.
+const STARTERS: [&str; 4] =
+    ["AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::EC2Fleet", "AWS::EC2::SpotFleet", "AWS::EC2::LaunchTemplate"];
+
+/// Instances that something of the account's own has started since the attacker changed it: which of them are for the
+/// attacker, no record says. What the attacker has made is followed. `theirs` are the attacker's calls that worked.
+fn started<'e>(theirs: impl Iterator<Item = &'e Event>) -> Option<NotRecorded> {
+    let touches = theirs.flat_map(|event| event.touches.iter().map(move |touch| (event, touch)));
+    let (made, changed): (Vec<_>, Vec<_>) = touches
+        .filter(|(_, touch)| STARTERS.contains(&touch.kind.as_str()))
+        .filter(|(_, touch)| matches!(touch.effect, Effect::Created | Effect::Changed))
+        .partition(|(_, touch)| touch.effect == Effect::Created);
+    let own =
+        |(_, touch): &&(&Event, &Touch)| !made.iter().any(|(_, made)| made.kind == touch.kind && made.id == touch.id);
+    let (event, touch) = changed.iter().find(own)?;
+    Some(not_recorded(
+        format!("which instances were started because the attacker changed {} {}", touch.kind, touch.id),
+        format!(
+            "it was there before (event {}), and starts its owner's instances too: their sessions are not taken for the \
+             attacker's",
+            event.id
+        ),
+    ))
 }
 
 /// What a trail does not record of objects in S3, by the call that told it what to.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{DEPTH_MAX, Grant};
+use crate::domain::trail::record::Record;
 use crate::domain::trail::resource::{at, member};
 use crate::domain::trail::token::{Token, account_of, bare_name, is_machine};
 
@@ -20,25 +21,19 @@ fn taken(source: &str, name: &str, request: &Value) -> Option<Grant> {
     let sessions = vec![Token::taken_by(account_of(&role), bare_name(&role), service)];
     let label = format!("role {}, taken by {service} for {source} {name}", bare_name(&role));
     // Others let the same service take the same role: each call of its sessions is looked at for itself.
-    Some(Grant::Compute { sessions, label, owned: false, role: Some(role) })
+    Some(Grant::Compute { sessions, name: None, label, owned: false, role: Some(role) })
 }
 
 /// What a call that worked has started or put its code into, and the roles that services take for it.
-pub(super) fn granted(
-    source: &str,
-    name: &str,
-    account: &str,
-    request: &Value,
-    response: &Value,
-    out: &mut Vec<Grant>,
-) {
+pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, response: &Value, out: &mut Vec<Grant>) {
+    let (source, name) = (record.source(), record.name());
     out.extend(taken(source, name, request));
     let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
     let mut machine = |id: &str, what: &str, owned: bool| {
         let id = id.rsplit(['/', ':']).next().unwrap_or(id);
         if is_machine(id) {
             let (sessions, label) = (vec![Token::machine(id)], format!("{what} {id}"));
-            out.push(Grant::Compute { sessions, label, owned, role: None });
+            out.push(Grant::Compute { sessions, name: Some(id.to_owned()), label, owned, role: None });
         }
     };
     let service = match (source, name) {
@@ -58,6 +53,18 @@ pub(super) fn granted(
             }
             return;
         }
+        ("ec2", "ModifyInstanceMetadataOptions") => {
+            let asked = member(request, "ModifyInstanceMetadataOptionsRequest").unwrap_or(request);
+            let says = |what: &str, word: &str| first(asked, what).is_some_and(|said| said == word);
+            // Whoever demands a token, or closes it, lets nobody in.
+            if !says("httpTokens", "required") && !says("httpEndpoint", "disabled") {
+                for id in &at(asked, "instanceId") {
+                    machine(id, "instance", false);
+                }
+            }
+            return;
+        }
+        ("ec2", "RequestSpotFleet" | "RequestSpotInstances") => return,
         ("ec2" | "ec2-instance-connect" | "ssm", _) => {
             let mut ids = [at(request, "instanceIds[]"), at(request, "instanceId"), at(request, "target")].concat();
             instances(response, DEPTH_MAX, &mut ids);
@@ -90,16 +97,25 @@ pub(super) fn granted(
     let role = ["role", "serviceRole", "roleArn", "project.serviceRole", "build.serviceRole"]
         .iter()
         .find_map(|path| first(request, path).or_else(|| first(response, path)));
-    let Some(role) = role else { return };
-    let account = if role.starts_with("arn:") { account_of(&role) } else { account };
     let function = first(response, "functionName").or_else(|| first(request, "functionName"));
-    let (session, label) = match (service, &function) {
-        (Some(session), _) => (session, format!("{source} {name} with role {}", bare_name(&role))),
-        (None, Some(function)) => (bare_name(function), format!("function {}", bare_name(function))),
+    let function = function.as_deref().map(bare_name).filter(|_| service.is_none());
+    let session = service.or(function);
+    let account = role.as_deref().filter(|role| role.starts_with("arn:")).map_or(account, account_of);
+    let sessions =
+        role.as_deref().zip(session).map(|(role, session)| Token::session(account, role_name(role), session));
+    let label = match (function, &role) {
+        (Some(function), _) => format!("function {function}"),
+        (None, Some(role)) => format!("{source} {name} with role {}", role_name(role)),
+        // Of a service's session nothing is known without its role.
         (None, None) => return,
     };
-    let sessions = vec![Token::session(account, bare_name(&role), session)];
-    out.push(Grant::Compute { sessions, label, owned: true, role: None });
+    let (sessions, name) = (sessions.into_iter().collect(), function.map(str::to_owned));
+    out.push(Grant::Compute { sessions, name, label, owned: true, role });
+}
+
+/// The name of a role that is given by its ARN, or by its name with or without its path.
+fn role_name(role: &str) -> &str {
+    role.rsplit('/').next().unwrap_or(role)
 }
 
 /// Ids of instances in a response, wherever they stand in it.

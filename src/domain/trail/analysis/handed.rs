@@ -1,0 +1,59 @@
+//! What the attacker's calls have handed out, as far as the event history can be asked about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::trail::event::Event;
+use crate::domain::trail::grant::Grant;
+use crate::domain::trail::lineage::Lineage;
+
+/// See [`super::Analysis`].
+#[derive(Default)]
+pub(super) struct Handed {
+    pub(super) directory_users: BTreeSet<String>,
+    pub(super) taken_roles: BTreeSet<String>,
+    pub(super) owned: BTreeSet<String>,
+    /// Those that the attacker has only a way into.
+    pub(super) entered: BTreeSet<String>,
+    pub(super) started: BTreeMap<String, String>,
+    pub(super) starting_in: BTreeSet<String>,
+    pub(super) made_roles: BTreeSet<String>,
+    pub(super) providers: BTreeSet<String>,
+}
+
+impl Handed {
+    pub(super) fn of(events: &[Event], lineage: &Lineage) -> Self {
+        let mut handed = Self::default();
+        for (at, event) in events.iter().enumerate() {
+            let by_attacker = lineage.verdicts[at].who.is_attacker();
+            if !by_attacker && lineage.used[at].is_none() {
+                continue;
+            }
+            for grant in &event.grants {
+                handed.add(event, grant, by_attacker);
+            }
+        }
+        let Self { owned, entered, .. } = &mut handed;
+        entered.retain(|name| !owned.contains(name));
+        handed
+    }
+
+    /// What AWS's own calls hand over is nothing but what they start.
+    fn add(&mut self, event: &Event, grant: &Grant, by_attacker: bool) {
+        match grant {
+            Grant::Compute { name, owned, role, .. } => {
+                let names = if *owned { &mut self.owned } else { &mut self.entered };
+                names.extend(name.clone());
+                if by_attacker {
+                    self.taken_roles.extend(role.clone());
+                } else if let Some(name) = name {
+                    self.started.insert(name.clone(), event.region.to_string());
+                }
+            }
+            Grant::DirectoryUser { name, .. } if by_attacker => self.directory_users.extend(name.clone()),
+            Grant::Role { arn, .. } if by_attacker => self.made_roles.extend(arn.clone()),
+            Grant::Provider { arn } if by_attacker => _ = self.providers.insert(arn.clone()),
+            Grant::Starter { .. } if by_attacker => _ = self.starting_in.insert(event.region.to_string()),
+            _ => {}
+        }
+    }
+}

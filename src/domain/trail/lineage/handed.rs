@@ -1,0 +1,126 @@
+//! What follows from what a call of the attacker's has handed out.
+
+use super::Walk;
+use crate::domain::trail::grant::{Grant, user_arn};
+use crate::domain::trail::name::Name;
+use crate::domain::trail::token::{Token, bare_name};
+use crate::domain::trail::way::{Kind, Way};
+
+impl Walk<'_, '_> {
+    /// Opens what a call has handed out.
+    pub(super) fn grant(
+        &mut self,
+        (at, by): (usize, &Kind),
+        from: usize,
+        grant: &Grant,
+        opened: &mut Vec<(Token, Way)>,
+    ) {
+        let event = &self.events[at];
+        let how = |what: String| -> Name { format!("{}: {what}", event.name).into() };
+        let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
+        match grant {
+            Grant::Key { id, holder, .. } => {
+                let principal = holder.as_deref().unwrap_or(&event.caller.arn);
+                let credential = self.credential(id, true, Some(principal));
+                let how = how(match principal.rsplit_once([':', '/']) {
+                    Some((_, name)) if principal.contains(":user/") => format!("key of user {name}"),
+                    Some(_) if principal.contains(":assumed-role/") => {
+                        let role = principal.split('/').nth(1).unwrap_or("");
+                        format!("session of role {role}")
+                    }
+                    _ => format!("session of {principal}"),
+                });
+                if credential >= self.seeds && credential != from {
+                    self.edges.push((from, credential, at, Name::clone(&how)));
+                }
+                // It can be for somebody else that the service has it: what is done with it is looked at for itself.
+                let (as_key, as_session) = match by {
+                    Kind::Taken => (Kind::Entered, Kind::Entered),
+                    _ => (Kind::Key, Kind::Session { began_at: event.at }),
+                };
+                let key = Way { from: credential, at: None, ..way(as_key, Name::clone(&how)) };
+                opened.push((Token::key(id), key));
+                let session = Way { from: credential, ..way(as_session, how) };
+                for token in grant.tokens().into_iter().skip(1) {
+                    opened.push((token, session.clone()));
+                }
+            }
+            Grant::Opened { id, holder, alone } => {
+                let credential = self.credential(id, true, Some(holder));
+                let how = how(format!("key of user {}", bare_name(holder)));
+                if credential >= self.seeds && credential != from {
+                    self.edges.push((from, credential, at, Name::clone(&how)));
+                }
+                // Its user, or whoever else had it, may still have its secret.
+                let kind = if *alone { Kind::Made } else { Kind::Entered };
+                opened.push((Token::key(id), Way { from: credential, ..way(kind, how) }));
+            }
+            Grant::DirectoryUser { name, .. } => {
+                let name = name.as_deref().unwrap_or("whose name is hidden");
+                let how = how(format!("user of IAM Identity Center {name}, made by the attacker"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
+            }
+            Grant::Assignment { id } => {
+                let how = how(format!("access for user {id} of IAM Identity Center"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Entered, Name::clone(&how)))));
+            }
+            Grant::Session { arn, .. } => {
+                let how = how(format!("session {arn}"));
+                opened.extend(
+                    grant
+                        .tokens()
+                        .into_iter()
+                        .map(|t| (t, way(Kind::Session { began_at: event.at }, Name::clone(&how)))),
+                );
+            }
+            Grant::User { name, .. } => {
+                let how = how(format!("user {name}, made by the attacker"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
+            }
+            Grant::Password { account, name } => {
+                let arn = user_arn(account, name);
+                let how = how(format!("password of user {name}"));
+                let password = self.credential(&format!("password of {arn}"), false, Some(&arn));
+                self.edges.push((from, password, at, Name::clone(&how)));
+                let sessions = Way { from: password, ..way(Kind::Password, how) };
+                opened.extend(grant.tokens().into_iter().map(|t| (t, sessions.clone())));
+            }
+            Grant::Role { name, .. } => {
+                let how = how(format!("role {name}, made by the attacker"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
+            }
+            Grant::Trust { account, name, callers } => {
+                let kind = Kind::Trust { callers: callers.clone(), before: self.trusted_before(at, account, name) };
+                let how = how(format!("role {name}, whose trust the attacker changed"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
+            }
+            Grant::Compute { label, owned, role, .. } => {
+                let kind = match (owned, role) {
+                    (true, _) => Kind::Owned,
+                    (false, Some(_)) => Kind::Taken,
+                    (false, None) => Kind::Entered,
+                };
+                let how = how(format!("session of {label}"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
+            }
+            Grant::Starter { token, label } => {
+                let kind = Kind::Started { token: *token, by: at };
+                opened.push((*token, way(kind, how(format!("{label} starts it, which the attacker made")))));
+            }
+            Grant::Provider { arn } => {
+                let how = how(format!("whoever {arn} vouches for"));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Provider, Name::clone(&how)))));
+            }
+        }
+    }
+
+    /// Whom a role trusted before an event, where the logs show it.
+    fn trusted_before(&self, at: usize, account: &str, name: &str) -> Option<Vec<String>> {
+        self.events[..at].iter().rev().filter(|e| e.source.as_ref() == "iam").find_map(|event| {
+            event.grants.iter().find_map(|grant| match grant {
+                Grant::Trust { account: a, name: n, callers } if a == account && n == name => Some(callers.clone()),
+                _ => None,
+            })
+        })
+    }
+}
