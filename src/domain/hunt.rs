@@ -16,6 +16,7 @@ pub mod cover;
 pub mod findings;
 pub mod pivot;
 pub mod redaction;
+pub mod roles;
 pub mod room;
 
 /// What a search has shown so far.

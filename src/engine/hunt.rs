@@ -15,6 +15,7 @@ use crate::domain::hunt::cover::{Cover, LATE_EVERY, Mark, PAGES_MAX, Reading, un
 use crate::domain::hunt::findings::{analyse, calls, hunted};
 use crate::domain::hunt::pivot::{Asked, PIVOTS_MAX, Question, ROOT, pivots};
 use crate::domain::hunt::redaction::{Kept, kept};
+use crate::domain::hunt::roles::RoleArns;
 use crate::domain::hunt::room::{BYTES_MAX, Left, RECORDS_MAX, Room};
 use crate::domain::hunt::{Hunted, Swept, UNWATCHED, Watched};
 use crate::domain::id::{AccountId, IncidentId};
@@ -226,8 +227,10 @@ impl<'a> Search<'a> {
         try_join_all(self.regions.iter().map(|region| self.canary(region))).await?;
         let mut asked: BTreeSet<Question> = BTreeSet::new();
         let mut analysis = self.analysis().await;
+        let mut roles = RoleArns::of(self.account.as_str());
         for round in 0..=ROUNDS_MAX {
-            let (wanted, cut) = pivots(&self.names, &analysis);
+            self.read_roles(&mut roles, &analysis).await;
+            let (wanted, cut) = pivots(&self.names, &analysis, &roles);
             if cut {
                 self.state().short = true;
                 let why = format!("More can be asked about than is asked ({PIVOTS_MAX} keys, names and resources).");
@@ -463,19 +466,4 @@ impl<'a> Search<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_that_cannot_be_made_takes_back_nothing_that_is_known() {
-        let known = Hunted { addresses: vec!["203.0.113.7".into()], ..Hunted::default() };
-        let covered_until = DateTime::from_timestamp(1, 0);
-        let read = Watched { region: "us-east-1".into(), covered_until, unread: None };
-        let swept = Swept { regions: vec![read.clone()], ..Swept::default() };
-        let sweep = nothing_but(Some(&known), Some(&swept), "no key is known".into());
-        assert_eq!(sweep.found.addresses, known.addresses);
-        assert_eq!(sweep.found.not_known, ["no key is known"]);
-        assert_eq!(sweep.swept.regions, [Watched { unread: Some("no key is known".into()), ..read }]);
-        assert!(nothing_but(None, None, "x".into()).swept.regions.is_empty());
-    }
-}
+mod tests;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::super::trail::analysis::Analysis;
+use super::super::trail::footprint::Resource;
 use super::super::trail::resource::Effect;
 use super::super::trail::token::{bare_name, role_session};
+use super::roles::RoleArns;
 
 /// IAM, and STS by its global endpoint, are recorded here only.
 pub const HOME_REGION: &str = "us-east-1";
@@ -13,6 +15,10 @@ pub const HOME_REGION: &str = "us-east-1";
 pub const ROOT: &str = "root";
 /// Attributes that are asked about in one Region.
 pub const PIVOTS_MAX: usize = 80;
+/// The call by which AWS starts what a group, fleet or request asks for.
+const LAUNCH: &str = "RunInstances";
+/// Kinds of things by which somebody comes in: however much else there is, they are asked about.
+const LETS_IN: [&str; 4] = ["AWS::IAM::OIDCProvider", "AWS::IAM::Role", "AWS::IAM::SAMLProvider", "AWS::IAM::User"];
 
 /// One attribute of `LookupEvents`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -56,58 +62,84 @@ impl fmt::Display for Question {
 /// A pivot, and the one Region in which it says anything; absent for all.
 pub type Asked = (Pivot, Option<String>);
 
-/// What to ask for, given what is known: the first ones matter most. Also says whether some are left out.
-pub fn pivots(names: &[String], analysis: &Analysis) -> (Vec<Asked>, bool) {
-    let mut asked: Vec<Asked> = Vec::new();
-    let mut add = |pivot: Pivot, region: Option<&str>| {
-        let known = asked.iter().any(|(p, r)| *p == pivot && (r.is_none() || r.as_deref() == region));
+/// Attributes to ask about, each once, the ones that matter most first.
+#[derive(Default)]
+struct Asking(Vec<Asked>);
+
+impl Asking {
+    fn add(&mut self, pivot: Pivot, region: Option<&str>) {
+        let known = self.0.iter().any(|(p, r)| *p == pivot && (r.is_none() || r.as_deref() == region));
         if !known {
-            asked.push((pivot, region.map(str::to_owned)));
+            self.0.push((pivot, region.map(str::to_owned)));
         }
-    };
-    for key in &analysis.asked.credentials {
-        add(Pivot::AccessKey(key.clone()), None);
     }
-    for name in names.iter().chain(&analysis.sessions) {
-        add(Pivot::Username(name.clone()), None);
+
+    /// What names its sessions, or the calls that name it, in any Region.
+    fn everywhere(&mut self, pivots: impl IntoIterator<Item = Pivot>) {
+        pivots.into_iter().for_each(|pivot| self.add(pivot, None));
     }
+}
+
+/// What to ask for, given what is known: the first ones matter most. Also says whether some are left out.
+pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<Asked>, bool) {
+    let mut asking = Asking::default();
+    asking.everywhere(analysis.asked.credentials.iter().cloned().map(Pivot::AccessKey));
+    asking.everywhere(names.iter().chain(&analysis.sessions).cloned().map(Pivot::Username));
     // Whoever takes a role names it by its ARN, in any Region.
     let asked_for = analysis.asked.principals.iter().filter(|arn| arn.contains(":role/"));
-    for role in asked_for.chain(&analysis.taken_roles) {
-        add(Pivot::Resource(role.clone()), None);
-    }
+    asking.everywhere(asked_for.cloned().map(Pivot::Resource));
     // The history knows a session by its name too, and whoever mints one after the other keeps to one name: hundreds of
     // sessions are one question. A long-term key is asked about by itself: its user may have others.
     for held in &analysis.credentials {
         let name = held.principal.as_deref().and_then(name_of);
         match (&held.access_key_id, name) {
             (Some(key), Some(_)) if key.starts_with("ASIA") => {}
-            (Some(key), _) => add(Pivot::AccessKey(key.to_string()), None),
+            (Some(key), _) => asking.add(Pivot::AccessKey(key.to_string()), None),
             (None, _) => {}
         }
-        if let Some(name) = name {
-            add(Pivot::Username(name.to_owned()), None);
-        }
+        asking.everywhere(name.map(|name| Pivot::Username(name.to_owned())));
     }
-    for made in analysis.footprint.iter().filter(|found| found.effect != Effect::Read) {
-        let home = made.resource_type.starts_with("AWS::IAM::");
-        let region = if home { HOME_REGION } else { made.region.as_str() };
-        let name = bare_name(&made.id);
-        match made.resource_type.as_str() {
-            "AWS::IAM::User" => add(Pivot::Username(name.to_owned()), None),
-            // What runs there takes its role in its name, and calls from wherever it likes.
-            "AWS::EC2::Instance" | "AWS::Lambda::Function" if made.made_by_attacker => {
-                add(Pivot::Username(name.to_owned()), None);
-            }
-            // Whoever takes it names it by its ARN, in any Region.
-            "AWS::IAM::Role" => {
-                let arn = format!("arn:aws:iam::{}:role/{name}", made.account);
-                add(Pivot::Resource(if made.id.starts_with("arn:") { made.id.clone() } else { arn }), None);
-            }
-            _ => {}
-        }
-        add(Pivot::Resource(name.to_owned()), Some(region));
+    // What runs there takes its role in its name, and calls from wherever it likes.
+    asking.everywhere(analysis.acting.iter().cloned().map(Pivot::Username));
+    for role in &analysis.taken_roles {
+        asking.everywhere(roles.forms(role, analysis).into_iter().map(Pivot::Resource));
     }
+    // Whoever it vouches for names it by its ARN. A provider of IAM's is asked in any Region, and an anchor in its own.
+    for arn in &analysis.providers {
+        asking.add(Pivot::Resource(arn.clone()), arn.split(':').nth(3).filter(|region| !region.is_empty()));
+    }
+    for region in &analysis.starting_in {
+        asking.add(Pivot::Call(LAUNCH.to_owned()), Some(region));
+    }
+    let mut touched: Vec<&Resource> = analysis.footprint.iter().filter(|found| found.effect != Effect::Read).collect();
+    touched.sort_by_key(|found| (!LETS_IN.contains(&found.resource_type.as_str()), !found.made_by_attacker));
+    for found in touched {
+        add_touched(&mut asking, found, analysis, roles);
+    }
+    within(asking.0)
+}
+
+/// What is to be asked about one thing that the attacker has made, changed or deleted.
+fn add_touched(asking: &mut Asking, found: &Resource, analysis: &Analysis, roles: &RoleArns) {
+    let home = found.resource_type.starts_with("AWS::IAM::");
+    let region = if home { HOME_REGION } else { found.region.as_str() };
+    let name = bare_name(&found.id);
+    match found.resource_type.as_str() {
+        "AWS::IAM::User" => asking.add(Pivot::Username(name.to_owned()), None),
+        "AWS::EC2::Instance" | "AWS::Lambda::Function" | "AWS::ECS::Task" if found.made_by_attacker => {
+            asking.add(Pivot::Username(name.to_owned()), None);
+        }
+        "AWS::IAM::Role" => asking.everywhere(roles.forms(&found.id, analysis).into_iter().map(Pivot::Resource)),
+        "AWS::IAM::SAMLProvider" | "AWS::IAM::OIDCProvider" if found.id.starts_with("arn:") => {
+            asking.add(Pivot::Resource(found.id.clone()), None);
+        }
+        _ => {}
+    }
+    asking.add(Pivot::Resource(name.to_owned()), Some(region));
+}
+
+/// As many as there is room for in each Region.
+fn within(mut asked: Vec<Asked>) -> (Vec<Asked>, bool) {
     let all = asked.len();
     let (mut everywhere, mut only): (usize, BTreeMap<String, usize>) = (0, BTreeMap::new());
     asked.retain(|(_, region)| {
@@ -141,81 +173,4 @@ pub fn name_of(arn: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::super::trail::attribution;
-    use super::super::findings::analyse;
-    use super::*;
-
-    const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
-
-    fn pivots_after(source: &str, call: &str, more: &serde_json::Value) -> Vec<Asked> {
-        let mut record = json!({
-            "eventID": "e1", "eventTime": "2026-01-31T10:00:00Z", "eventSource": source, "eventName": call,
-            "awsRegion": "us-west-2", "recipientAccountId": "111122223333", "sourceIPAddress": "198.51.100.77",
-            "userAgent": "x", "readOnly": false,
-            "userIdentity": {"type": "IAMUser", "principalId": "AIDACI", "userName": "ci", "accessKeyId": STOLEN,
-                "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
-        });
-        record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        pivots_of(&[record]).0
-    }
-
-    fn pivots_of(records: &[serde_json::Value]) -> (Vec<Asked>, bool) {
-        let question = attribution::Question { credentials: vec![STOLEN.into()], ..attribution::Question::default() };
-        let id = |record: &serde_json::Value| record["eventID"].as_str().unwrap().to_owned();
-        let records = records.iter().map(|record| (id(record), record.to_string())).collect();
-        pivots(&["ci".to_owned()], &analyse(&question, &records))
-    }
-
-    fn key_pair(n: usize, region: &str) -> serde_json::Value {
-        json!({
-            "eventID": format!("e{n}"), "eventTime": "2026-01-31T10:00:00Z", "eventSource": "ec2.amazonaws.com",
-            "eventName": "CreateKeyPair", "awsRegion": region, "recipientAccountId": "111122223333",
-            "sourceIPAddress": "198.51.100.77", "userAgent": "x", "readOnly": false,
-            "requestParameters": {"keyName": format!("k{n}")},
-            "userIdentity": {"type": "IAMUser", "principalId": "AIDACI", "userName": "ci", "accessKeyId": STOLEN,
-                "accountId": "111122223333", "arn": "arn:aws:iam::111122223333:user/ci"},
-        })
-    }
-
-    #[test]
-    fn what_is_asked_in_one_region_only_leaves_room_for_the_others() {
-        let many = PIVOTS_MAX + 20;
-        let spread: Vec<_> = (0..many).map(|n| key_pair(n, &format!("eu-test-{n}"))).collect();
-        let (asked, cut) = pivots_of(&spread);
-        assert!(!cut);
-        assert_eq!(asked.len(), many + 2, "each in its Region, and the key and its user everywhere");
-        let heaped: Vec<_> = (0..many).map(|n| key_pair(n, "eu-west-1")).collect();
-        let (asked, cut) = pivots_of(&heaped);
-        assert!(cut);
-        assert_eq!(asked.len(), PIVOTS_MAX);
-    }
-
-    #[test]
-    fn what_the_attacker_runs_is_asked_about_by_the_name_of_its_sessions_in_every_region() {
-        let run = json!({"responseElements": {"instancesSet": {"items": [{"instanceId": "i-0123456789abcdef0"}]}}});
-        let asked = pivots_after("ec2.amazonaws.com", "RunInstances", &run);
-        assert!(asked.contains(&(Pivot::Username("i-0123456789abcdef0".into()), None)), "{asked:?}");
-        let made = json!({
-            "requestParameters": {"functionName": "sync", "role": "arn:aws:iam::111122223333:role/app"},
-            "responseElements": {"functionName": "sync", "functionArn": "arn:aws:lambda:us-west-2:111122223333:function:sync"},
-        });
-        let asked = pivots_after("lambda.amazonaws.com", "CreateFunction20150331", &made);
-        assert!(asked.contains(&(Pivot::Username("sync".into()), None)), "{asked:?}");
-    }
-
-    #[test]
-    fn sessions_of_one_name_are_one_question() {
-        let minted = json!({
-            "requestParameters": {"roleArn": "arn:aws:iam::111122223333:role/app", "roleSessionName": "s"},
-            "responseElements": {"credentials": {"accessKeyId": "ASIAIOSFODNN7EXAMPLE"}, "assumedRoleUser":
-                {"assumedRoleId": "AROAAPP:s", "arn": "arn:aws:sts::111122223333:assumed-role/app/s"}},
-        });
-        let asked = pivots_after("sts.amazonaws.com", "AssumeRole", &minted);
-        let of_session = |pivot: &Pivot| matches!(pivot, Pivot::AccessKey(key) if key.starts_with("ASIA"));
-        assert!(!asked.iter().any(|(pivot, _)| of_session(pivot)), "{asked:?}");
-        assert_eq!(asked.iter().filter(|(pivot, _)| *pivot == Pivot::Username("s".into())).count(), 1, "{asked:?}");
-    }
-}
+mod tests;

@@ -3,19 +3,47 @@
 use futures_util::future::join_all;
 
 use super::Search;
-use crate::domain::action::REQUIRED;
+use crate::domain::action::{REQUIRED, REVOKE_POLICY};
 use crate::domain::hunt::Hunted;
+use crate::domain::hunt::roles::RoleArns;
 use crate::domain::incident::{reached, started};
 use crate::domain::observation::{KeyStatus, Metadata, Observation, Probe};
+use crate::domain::trail::analysis::Analysis;
 
 /// Users and devices that are read after a search, each.
 const USERS_READ_MAX: usize = 20;
+/// Roles that are read at once.
+const ROLES_AT_ONCE: usize = 10;
 /// Instances that are.
 const STARTED_READ_MAX: usize = 50;
 /// Instances that are looked for in every Region.
 const ROBBED_READ_MAX: usize = 10;
 
 impl Search<'_> {
+    /// The ARNs of roles that records give by their name only. Each is read once in a search.
+    pub(super) async fn read_roles(&self, roles: &mut RoleArns, analysis: &Analysis) {
+        let unknown = roles.unknown(analysis);
+        for some in unknown.chunks(ROLES_AT_ONCE) {
+            let read = some.iter().map(|name| async move {
+                let probe = Probe::RolePolicy { role_name: name.clone(), policy_name: REVOKE_POLICY.to_owned() };
+                (name, self.engine.ports.cloud.observe(&self.account, &probe).await)
+            });
+            for (name, answer) in join_all(read).await {
+                match answer {
+                    Ok(seen) => roles.learn(name.clone(), seen.owner_arn().map(str::to_owned)),
+                    Err(error) => {
+                        roles.learn(name.clone(), None);
+                        let state = &mut *self.state();
+                        state.short = true;
+                        state.not_known.insert(format!(
+                            "The path of role {name} could not be read, so who takes it may not be found: {error}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
     /// Whether those whose password the attacker knows still have one.
     pub(super) async fn read_passwords(&self, found: &mut Hunted) {
         let users: Vec<String> = reached::password_holders(found, &self.account)

@@ -1,0 +1,250 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::adapters::memory::MemoryStore;
+use crate::config::Organisation;
+use crate::domain::alert::{Alert, AlertSource, Severity};
+use crate::domain::approval::{CallAnswer, Warrant};
+use crate::domain::blast_radius::BlastRadius;
+use crate::domain::credential::Subject;
+use crate::domain::hunt::pivot::Pivot;
+use crate::domain::id::{GroupId, UserId};
+use crate::domain::identification::Identification;
+use crate::domain::inventory::Stock;
+use crate::domain::observation::{Observation, Probe};
+use crate::domain::playbook::{BUILT_IN, Playbook};
+use crate::domain::policy::Standing;
+use crate::engine::Ports;
+use crate::ports::{ChatError, Clock, Cloud, Directory, EventHistory, LogArchive, Look, Searched, Stocktaking, Term};
+
+const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
+const ACCOUNT: &str = "111122223333";
+const ORGANISATION: &str = r#"
+[people]
+responders = ["U0RESPOND1", "U0RESPOND2"]
+approvers = ["U0RESPOND2", "U0APPROVE1"]
+[[account]]
+id = "111122223333"
+name = "sandbox"
+reader_role_arn = "arn:aws:iam::111122223333:role/irp-reader"
+contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
+eradicate_role_arn = "arn:aws:iam::111122223333:role/irp-eradicate"
+regions = []
+"#;
+
+/// A time that goes on as it is told.
+struct Told(Mutex<DateTime<Utc>>);
+
+#[async_trait]
+impl Clock for Told {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+    async fn wait(&self, _: Duration) {}
+}
+
+struct Nobody;
+
+#[async_trait]
+impl Directory for Nobody {
+    async fn standing(&self, _: &UserId) -> Result<Standing, ChatError> {
+        Ok(Standing::Unknown)
+    }
+    async fn members(&self, _: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
+        Ok(BTreeSet::new())
+    }
+}
+
+/// A history of one Region that shows the stolen key's calls, and remembers what it was asked.
+#[derive(Default)]
+struct History {
+    records: Vec<String>,
+    /// The ARN of each role.
+    role: Option<&'static str>,
+    /// No role can be read.
+    refuses: bool,
+    asked: Mutex<BTreeSet<Pivot>>,
+    roles_read: Mutex<Vec<Probe>>,
+}
+
+#[async_trait]
+impl EventHistory for History {
+    async fn regions(&self, _: &AccountId) -> Result<Searched, CloudError> {
+        Ok(Searched { regions: vec!["us-east-1".into()], unwatched: Vec::new(), gap: None })
+    }
+    async fn page(&self, _: &AccountId, page: Page<'_>) -> Result<PageRead, CloudError> {
+        let Of::Pivot(pivot) = page.of else { return Ok(PageRead::default()) };
+        self.asked.lock().unwrap().insert(pivot.clone());
+        let stolen = *pivot == Pivot::AccessKey(STOLEN.into());
+        Ok(PageRead { records: if stolen { self.records.clone() } else { Vec::new() }, next: None })
+    }
+    async fn canary(&self, _: &AccountId, _: &str) -> Result<String, CloudError> {
+        Ok("r".into())
+    }
+}
+
+impl LogArchive for History {}
+
+#[async_trait]
+impl Stocktaking for History {
+    async fn stock(&self, _: &AccountId, _: Look<'_>) -> Result<Stock, CloudError> {
+        Ok(Stock::default())
+    }
+}
+
+#[async_trait]
+impl Cloud for History {
+    async fn caller(&self) -> Result<String, CloudError> {
+        Ok("arn:aws:iam::111122223333:role/irp".into())
+    }
+    async fn identify(&self, _: &Subject, _: DateTime<Utc>) -> Result<Identification, CloudError> {
+        Ok(Identification {
+            kind: PrincipalKind::IamUser,
+            name: Some("ci".into()),
+            arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/ci")),
+            unique_id: Some("AIDA1".into()),
+            session_name: None,
+            account: ACCOUNT.parse().ok(),
+            account_in_key: None,
+            account_from_sts: None,
+            keys: vec![],
+            keys_read: true,
+            owners: vec![],
+            not_known: vec![],
+        })
+    }
+    async fn blast_radius(&self, _: &Subject, _: &Identification, _: DateTime<Utc>) -> Result<BlastRadius, CloudError> {
+        Ok(BlastRadius::default())
+    }
+    async fn observe(&self, _: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {
+        if matches!(probe, Probe::RolePolicy { .. }) {
+            self.roles_read.lock().unwrap().push(probe.clone());
+            if self.refuses {
+                let (operation, code) = ("iam:GetRole".into(), "AccessDenied".into());
+                return Err(CloudError::Refused { operation, code, message: "no".into() });
+            }
+            return Ok(self.role.map_or(Observation::OwnerMissing, |arn| Observation::InlinePolicy {
+                owner_id: "AROADOOR".into(),
+                owner_arn: arn.into(),
+                owner_path: "/service-role/".into(),
+                document: None,
+            }));
+        }
+        Ok(Observation::OwnerMissing)
+    }
+    async fn apply(&self, _: &Warrant, _: &Term<'_>) -> CallAnswer {
+        unreachable!("nothing is approved here")
+    }
+}
+
+fn start() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+}
+
+/// A call by the stolen key, an hour before the search.
+fn call(id: &str, source: &str, name: &str, request: &Value) -> String {
+    let at = start() - TimeDelta::hours(1);
+    let record = json!({
+        "eventID": id, "eventTime": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        "eventSource": format!("{source}.amazonaws.com"), "eventName": name, "awsRegion": "us-east-1", "readOnly": false,
+        "recipientAccountId": ACCOUNT, "sourceIPAddress": "198.51.100.77", "userAgent": "keyhunter",
+        "requestParameters": request,
+        "userIdentity": {"type": "IAMUser", "principalId": "AIDA1", "userName": "ci", "accessKeyId": STOLEN,
+            "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/ci")},
+    });
+    record.to_string()
+}
+
+/// What the first search in an incident about the key shows.
+async fn searched(history: History) -> (Hunted, Swept, Arc<History>) {
+    let (cloud, clock) = (Arc::new(history), Arc::new(Told(Mutex::new(start()))));
+    let ports = Ports {
+        store: Arc::new(MemoryStore::default()),
+        cloud: cloud.clone(),
+        directory: Arc::new(Nobody),
+        clock: clock.clone(),
+    };
+    let policy = Organisation::parse(ORGANISATION, "irp.toml").unwrap().policy(None);
+    let engine = Engine::new(ports, policy, Playbook::parse(BUILT_IN).unwrap(), "r", &[Duration::ZERO]);
+    let alert = Alert {
+        source: AlertSource::GuardDuty,
+        delivery_id: "d".into(),
+        finding_id: None,
+        finding_type: "t".into(),
+        title: "t".into(),
+        severity: Severity::High,
+        subject: Subject { access_key: STOLEN.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() },
+        region: None,
+        first_seen_at: Some(start()),
+        last_seen_at: None,
+        count: 1,
+        remote_address: None,
+        api: None,
+        sample: false,
+        note: None,
+    };
+    let id = engine.take_alert(&alert).await.unwrap().incident();
+    engine.inform(id).await.unwrap();
+    *clock.0.lock().unwrap() += TimeDelta::seconds(31);
+    engine.hunt(id).await.unwrap();
+    let incident = engine.load(id).await.unwrap().unwrap();
+    (incident.hunted.unwrap().0, *incident.swept.unwrap().0, cloud)
+}
+
+fn changed_trust() -> Vec<String> {
+    let request = json!({"roleName": "door", "policyDocument": "{}"});
+    vec![call("e1", "iam", "UpdateAssumeRolePolicy", &request), call("e2", "iam", "PutRolePolicy", &request)]
+}
+
+#[tokio::test]
+async fn a_role_that_calls_name_without_its_path_is_asked_about_as_aws_shows_it() {
+    const ARN: &str = "arn:aws:iam::111122223333:role/service-role/door";
+    let history = History { records: changed_trust(), role: Some(ARN), ..History::default() };
+    let (found, _, cloud) = searched(history).await;
+    assert!(found.not_known.is_empty(), "{:?}", found.not_known);
+    let asked = cloud.asked.lock().unwrap().clone();
+    assert!(asked.contains(&Pivot::Resource(ARN.into())), "{asked:?}");
+    assert!(!asked.contains(&Pivot::Resource("arn:aws:iam::111122223333:role/door".into())), "{asked:?}");
+    assert_eq!(cloud.roles_read.lock().unwrap().len(), 1, "once in a search");
+}
+
+#[tokio::test]
+async fn where_a_role_cannot_be_read_that_is_said_and_it_is_asked_about_by_its_name_too() {
+    let history = History { records: changed_trust(), refuses: true, ..History::default() };
+    let (found, swept, cloud) = searched(history).await;
+    let [why] = &found.not_known[..] else { panic!("{:?}", found.not_known) };
+    assert!(why.contains("The path of role door could not be read") && why.contains("AccessDenied"), "{why}");
+    assert_eq!(swept.regions[0].unread.as_deref(), Some(FOLLOWED_SHORT), "so nothing counts as covered");
+    let asked = cloud.asked.lock().unwrap().clone();
+    for form in ["arn:aws:iam::111122223333:role/door", "door"] {
+        assert!(asked.contains(&Pivot::Resource(form.into())), "{asked:?}");
+    }
+    assert_eq!(cloud.roles_read.lock().unwrap().len(), 1, "once in a search");
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_kept_are_counted_and_named() {
+    let without_id = call("", "iam", "CreateUser", &json!({}));
+    let records = vec![call("e1", "iam", "ListUsers", &json!({})), without_id, "no record".into()];
+    let (found, swept, _) = searched(History { records, ..History::default() }).await;
+    assert_eq!(found.events_read, 1);
+    let [why] = &found.not_known[..] else { panic!("{:?}", found.not_known) };
+    assert!(why.starts_with("2 record(s) of us-east-1 could not be kept") && why.contains("CreateUser"), "{why}");
+    assert_eq!(swept.regions[0].unread.as_deref(), Some(FOLLOWED_SHORT), "so nothing counts as covered");
+}
+
+#[test]
+fn a_search_that_cannot_be_made_takes_back_nothing_that_is_known() {
+    let known = Hunted { addresses: vec!["203.0.113.7".into()], ..Hunted::default() };
+    let covered_until = DateTime::from_timestamp(1, 0);
+    let read = Watched { region: "us-east-1".into(), covered_until, unread: None };
+    let swept = Swept { regions: vec![read.clone()], ..Swept::default() };
+    let sweep = nothing_but(Some(&known), Some(&swept), "no key is known".into());
+    assert_eq!(sweep.found.addresses, known.addresses);
+    assert_eq!(sweep.found.not_known, ["no key is known"]);
+    assert_eq!(sweep.swept.regions, [Watched { unread: Some("no key is known".into()), ..read }]);
+    assert!(nothing_but(None, None, "x".into()).swept.regions.is_empty());
+}
