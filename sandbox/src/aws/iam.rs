@@ -34,7 +34,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 97] = [
+const OPERATIONS: [Operation; 98] = [
     read("ListUsers", Target::Users, users::list),
     read("GetUser", Target::User, users::get),
     write("CreateUser", Target::User, users::create),

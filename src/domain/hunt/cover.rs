@@ -253,7 +253,9 @@ mod tests {
     fn what_could_not_be_kept_is_counted_once_for_a_region_and_survives_the_store() {
         let lost = |what: &[&str]| {
             let mut cover = Cover::default();
-            what.iter().for_each(|what| cover.lost((*what).to_owned()));
+            for what in what {
+                cover.lost((*what).to_owned());
+            }
             Mark::Cover(cover)
         };
         let marks = [

@@ -113,7 +113,9 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
     }
     let mut touched: Vec<&Resource> = analysis.footprint.iter().filter(|found| found.effect != Effect::Read).collect();
     touched.sort_by_key(|found| (!LETS_IN.contains(&found.resource_type.as_str()), !found.made_by_attacker));
-    touched.into_iter().for_each(|found| add_touched(&mut asking, found, analysis, roles));
+    for found in touched {
+        add_touched(&mut asking, found, analysis, roles);
+    }
     within(asking.0)
 }
 

@@ -23,7 +23,7 @@ fn group(name: &str) -> Value {
 }
 
 /// A service starts an instance, and that makes a call a minute later.
-fn starts(minute: u32, instance: &str, of: Value, more: Value) -> Vec<Value> {
+fn starts(minute: u32, instance: &str, of: &Value, more: Value) -> Vec<Value> {
     let mut item = json!({"instanceId": instance});
     merge(&mut item, more);
     let request = json!({"tagSpecificationSet": {"items": [{"resourceType": "instance", "tags": of}]}});
@@ -49,8 +49,8 @@ fn of_group(name: &str) -> Value {
 #[test]
 fn what_an_instance_does_that_a_group_of_the_attackers_has_started_is_the_attackers() {
     let mut records = vec![thief(720, "makes", ("autoscaling", "CreateAutoScalingGroup"), group("miners"))];
-    records.extend(starts(730, OWN, of_group("miners"), json!({})));
-    records.extend(starts(740, OTHER, of_group("web"), json!({})));
+    records.extend(starts(730, OWN, &of_group("miners"), json!({})));
+    records.extend(starts(740, OTHER, &of_group("web"), json!({})));
     let analysis = analyze(&records);
     assert_eq!(listed(&analysis), ["makes", "act-730"], "and what the owner's group has started is theirs");
     let how = &analysis.credentials[1].reached_by.as_ref().unwrap().how;
@@ -83,11 +83,11 @@ fn fleets_and_spot_requests_are_followed_by_what_their_instances_say() {
         ("RequestSpotInstances", spot, json!([]), json!({"spotInstanceRequestId": "sir-1"})),
     ] {
         let mut records = vec![thief(720, "makes", ("ec2", call), made)];
-        records.extend(starts(730, OWN, tags, more));
+        records.extend(starts(730, OWN, &tags, more));
         records.extend(starts(
             740,
             OTHER,
-            tag("aws:ec2:fleet-id", "fleet-2"),
+            &tag("aws:ec2:fleet-id", "fleet-2"),
             json!({"spotInstanceRequestId": "sir-2"}),
         ));
         assert_eq!(listed(&analyze(&records)), ["makes", "act-730"], "{call}");
@@ -101,9 +101,9 @@ fn a_group_that_the_owner_makes_by_the_same_name_is_the_owners() {
         owner(735, "deletes", ("autoscaling", "DeleteAutoScalingGroup"), group("web")),
         owner(738, "anew", ("autoscaling", "CreateAutoScalingGroup"), group("web")),
     ];
-    records.extend(starts(710, OTHER, of_group("web"), json!({})));
-    records.extend(starts(730, OWN, of_group("web"), json!({})));
-    records.extend(starts(740, OTHER, of_group("web"), json!({})));
+    records.extend(starts(710, OTHER, &of_group("web"), json!({})));
+    records.extend(starts(730, OWN, &of_group("web"), json!({})));
+    records.extend(starts(740, OTHER, &of_group("web"), json!({})));
     let analysis = analyze(&records);
     assert_eq!(listed(&analysis), ["makes", "act-730"]);
     assert_eq!(analysis.started.keys().collect::<Vec<_>>(), [OWN]);
@@ -112,7 +112,7 @@ fn a_group_that_the_owner_makes_by_the_same_name_is_the_owners() {
 #[test]
 fn a_group_of_the_owners_that_the_attacker_changed_is_not_followed_and_that_is_said() {
     let mut records = vec![thief(720, "changes", ("autoscaling", "UpdateAutoScalingGroup"), group("web"))];
-    records.extend(starts(730, OTHER, of_group("web"), json!({})));
+    records.extend(starts(730, OTHER, &of_group("web"), json!({})));
     let analysis = analyze(&records);
     assert_eq!(listed(&analysis), ["changes"]);
     let says = |analysis: &Analysis| analysis.not_recorded.iter().any(|gap| gap.what.contains("AutoScalingGroup web"));
