@@ -17,8 +17,6 @@ use super::way::{Kind, Way, lets_in, service_token, strength};
 
 mod handed;
 
-mod handed;
-
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
 /// How long after the attacker's call a service can still be carrying it out.
