@@ -78,103 +78,33 @@ pub mod button {
 #[serde(tag = "click", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the variants are the buttons above")]
 pub enum Click {
-    Request {
-        incident: IncidentId,
-        step: StepId,
-    },
-    Undo {
-        incident: IncidentId,
-        step: StepId,
-    },
-    RequestAll {
-        incident: IncidentId,
-    },
-    BreakGlass {
-        request: RequestId,
-        digest: String,
-    },
-    Ratify {
-        request: RequestId,
-    },
-    Contest {
-        request: RequestId,
-    },
-    Approve {
-        request: RequestId,
-        digest: String,
-    },
-    Deny {
-        request: RequestId,
-        digest: String,
-    },
-    Withdraw {
-        request: RequestId,
-    },
-    Cancel {
-        request: RequestId,
-    },
-    Retract {
-        request: RequestId,
-    },
-    NotMe {
-        request: RequestId,
-    },
-    Unfreeze {
-        incident: IncidentId,
-        #[serde(default)]
-        shown: u64,
-    },
-    AcceptRisk {
-        incident: IncidentId,
-        shown: i64,
-    },
-    SayDone {
-        incident: IncidentId,
-        step: StepId,
-    },
-    ConfirmDone {
-        incident: IncidentId,
-        step: StepId,
-        shown: String,
-    },
-    TakeBackDone {
-        incident: IncidentId,
-        step: StepId,
-        shown: String,
-    },
-    LookAt {
-        incident: IncidentId,
-        shown: String,
-    },
-    NameSubject {
-        incident: IncidentId,
-    },
-    Overrule {
-        incident: IncidentId,
-    },
-    LookAgain {
-        incident: IncidentId,
-    },
-    CompromiseTime {
-        incident: IncidentId,
-    },
-    LogsAsk {
-        incident: IncidentId,
-    },
-    LogsRun {
-        incident: IncidentId,
-        number: u32,
-    },
-    LogsCancel {
-        incident: IncidentId,
-        number: u32,
-    },
-    Lead {
-        incident: IncidentId,
-    },
-    Close {
-        incident: IncidentId,
-    },
+    Request { incident: IncidentId, step: StepId },
+    Undo { incident: IncidentId, step: StepId },
+    RequestAll { incident: IncidentId },
+    BreakGlass { request: RequestId, digest: String },
+    Ratify { request: RequestId },
+    Contest { request: RequestId },
+    Approve { request: RequestId, digest: String },
+    Deny { request: RequestId, digest: String },
+    Withdraw { request: RequestId },
+    Cancel { request: RequestId },
+    Retract { request: RequestId },
+    NotMe { request: RequestId },
+    Unfreeze { incident: IncidentId, shown: Option<u64> },
+    AcceptRisk { incident: IncidentId, shown: i64 },
+    SayDone { incident: IncidentId, step: StepId },
+    ConfirmDone { incident: IncidentId, step: StepId, shown: String },
+    TakeBackDone { incident: IncidentId, step: StepId, shown: String },
+    LookAt { incident: IncidentId, shown: String },
+    NameSubject { incident: IncidentId },
+    Overrule { incident: IncidentId },
+    LookAgain { incident: IncidentId },
+    CompromiseTime { incident: IncidentId },
+    LogsAsk { incident: IncidentId },
+    LogsRun { incident: IncidentId, number: u32 },
+    LogsCancel { incident: IncidentId, number: u32 },
+    Lead { incident: IncidentId },
+    Close { incident: IncidentId },
 }
 
 impl Click {
@@ -259,7 +189,7 @@ impl Click {
             button::CANCEL => Self::Cancel { request: first.parse().ok()? },
             button::RETRACT => Self::Retract { request: first.parse().ok()? },
             button::NOT_ME => Self::NotMe { request: first.parse().ok()? },
-            button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()?, shown: second.parse().ok()? },
+            button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()?, shown: second.parse().ok() },
             button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
             button::SAY_DONE => Self::SayDone { incident: first.parse().ok()?, step: second.parse().ok()? },
             button::CONFIRM_DONE | button::TAKE_BACK_DONE => {

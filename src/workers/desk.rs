@@ -248,7 +248,9 @@ impl Workers {
                 ))
             }
             Click::Unfreeze { shown, .. } => {
-                let after = self.engine.act(id, user, PersonCommand::Unfreeze { shown: *shown }).await?;
+                // A card of before it was on the button names none.
+                let shown = shown.unwrap_or_default();
+                let after = self.engine.act(id, user, PersonCommand::Unfreeze { shown }).await?;
                 replies::said(if after.freeze.is_none() {
                     "The freeze is lifted."
                 } else {
