@@ -189,7 +189,7 @@ impl Click {
             button::CANCEL => Self::Cancel { request: first.parse().ok()? },
             button::RETRACT => Self::Retract { request: first.parse().ok()? },
             button::NOT_ME => Self::NotMe { request: first.parse().ok()? },
-            button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()?, shown: Some(second.parse().ok()?) },
+            button::UNFREEZE => Self::Unfreeze { incident: first.parse().ok()?, shown: second.parse().ok() },
             button::ACCEPT_RISK => Self::AcceptRisk { incident: first.parse().ok()?, shown: second.parse().ok()? },
             button::SAY_DONE => Self::SayDone { incident: first.parse().ok()?, step: second.parse().ok()? },
             button::CONFIRM_DONE | button::TAKE_BACK_DONE => {

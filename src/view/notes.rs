@@ -141,7 +141,7 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
             ":warning: The approval by {} no longer counts. Pressed now, it would be refused: “{}” Somebody else has to \
              approve {}.",
             mention(by),
-            escape(why),
+            escape(&why.to_string()),
             title(request)
         ),
         Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", all(request)),
