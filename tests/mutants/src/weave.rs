@@ -101,7 +101,8 @@ impl VisitMut for Weaver<'_> {
                 _ => continue,
             };
             let kept = expr.clone();
-            *expr = parse_quote!((if crate::mutant::on(#number) { #changed } else { #kept }));
+            // Bare, one that begins with a block would be a statement there.
+            *expr = parse_quote!((if crate::mutant::on(#number) { (#changed) } else { (#kept) }));
         }
     }
 
@@ -135,7 +136,7 @@ fn original(expr: &Expr) -> &Expr {
         Expr::Paren(paren) => match &*paren.expr {
             Expr::If(switch) => match switch.else_branch.as_ref().map(|(_, last)| &**last) {
                 Some(Expr::Block(block)) => match block.block.stmts.last() {
-                    Some(Stmt::Expr(inner, None)) => original(inner),
+                    Some(Stmt::Expr(Expr::Paren(kept), None)) => original(&kept.expr),
                     _ => expr,
                 },
                 _ => expr,
