@@ -390,16 +390,17 @@ impl Engine {
     async fn audit(&self, incident: &Incident, actor: &Actor, attempt: Attempt<'_>, refusal: Refusal) -> EngineError {
         let mut current = Some(incident.clone());
         let policy = self.rules();
+        let lost = |error: &StoreError| {
+            tracing::warn!(incident.id = %incident.id, %error, "a refused attempt could not be recorded");
+        };
         while let Some(incident) = current.take() {
             let Some(event) = decide::refused(&incident, actor, attempt, &refusal, self.context(&policy)) else {
                 break;
             };
             match self.append(incident.id, Some(incident.clone()), vec![event]).await {
                 Ok(_) => break,
-                Err(AppendError::Conflict) => current = self.load(incident.id).await.ok().flatten(),
-                Err(AppendError::Store(error)) => {
-                    tracing::warn!(incident.id = %incident.id, %error, "a refused attempt could not be recorded");
-                }
+                Err(AppendError::Conflict) => current = self.load(incident.id).await.inspect_err(lost).ok().flatten(),
+                Err(AppendError::Store(error)) => lost(&error),
             }
         }
         refusal.into()

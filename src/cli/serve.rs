@@ -22,19 +22,14 @@ use crate::telemetry::start_logging;
 /// How long the start waits for the vault to say whether it takes anything.
 const VAULT_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// How often the store's settings and its clock are looked at.
+const STORE_WATCHED_EVERY: Duration = Duration::from_mins(1);
+
 /// Runs until SIGTERM or SIGINT, then drains. SIGHUP reads the organisation's file anew.
 pub async fn serve() -> anyhow::Result<()> {
     let settings = Settings::read(&ProcessEnvironment)?;
     start_logging(&settings.log, true).map_err(|e| anyhow::anyhow!("IRP_LOG: {e}"))?;
     let store = open_store(settings.redis_url.expose_secret()).await?;
-    match store.durability_faults().await {
-        Ok(faults) => {
-            for fault in faults {
-                tracing::warn!(store.fault = %fault, "the store could lose decisions");
-            }
-        }
-        Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
-    }
     let vault = super::export::open_vault(&settings).await;
     match tokio::time::timeout(VAULT_TIME_MAX, vault.inspect()).await {
         Ok(Ok(place)) => tracing::info!(vault.place = %place, "what AWS does not keep of what is removed goes there"),
@@ -59,6 +54,7 @@ pub async fn serve() -> anyhow::Result<()> {
         }
         Ok(())
     };
+    let watched = watch(Arc::clone(&store));
     let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, listener, reloads };
     let running = run(parts, shutdown);
     let stop = async move {
@@ -74,6 +70,25 @@ pub async fn serve() -> anyhow::Result<()> {
         outcome = running => outcome,
         outcome = reload => outcome,
         () = stop => Ok(()),
+        () = watched => Ok(()),
+    }
+}
+
+/// Says for as long as the process runs what could make the store lose decisions, and that its clock and this one
+/// disagree: a machine that was suspended wakes up in the past.
+async fn watch(store: Arc<dyn Store>) {
+    let mut said = Vec::new();
+    loop {
+        match store.durability_faults().await {
+            Ok(faults) => {
+                for fault in faults.iter().filter(|fault| !said.contains(*fault)) {
+                    tracing::warn!(store.fault = %fault, "the store could lose decisions");
+                }
+                said = faults;
+            }
+            Err(error) => tracing::warn!(%error, "the store's durability could not be checked"),
+        }
+        tokio::time::sleep(STORE_WATCHED_EVERY).await;
     }
 }
 

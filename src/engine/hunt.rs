@@ -467,4 +467,19 @@ impl<'a> Search<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_cannot_be_made_takes_back_nothing_that_is_known() {
+        let known = Hunted { addresses: vec!["203.0.113.7".into()], ..Hunted::default() };
+        let covered_until = DateTime::from_timestamp(1, 0);
+        let read = Watched { region: "us-east-1".into(), covered_until, unread: None };
+        let swept = Swept { regions: vec![read.clone()], ..Swept::default() };
+        let sweep = nothing_but(Some(&known), Some(&swept), "no key is known".into());
+        assert_eq!(sweep.found.addresses, known.addresses);
+        assert_eq!(sweep.found.not_known, ["no key is known"]);
+        assert_eq!(sweep.swept.regions, [Watched { unread: Some("no key is known".into()), ..read }]);
+        assert!(nothing_but(None, None, "x".into()).swept.regions.is_empty());
+    }
+}

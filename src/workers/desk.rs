@@ -400,7 +400,7 @@ impl Workers {
         self.engine.may_work(id, &inbound.reply.user, attempt).await?;
         let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
         if !incident.is_open() {
-            return Err(Refusal::Closed(id).into());
+            return Err(self.engine.turn_away(id, &inbound.reply.user, attempt, Refusal::Closed(id)).await);
         }
         Ok(self.show(inbound, &forms::close(&incident, self.engine.playbook())).await)
     }

@@ -243,7 +243,10 @@ async fn what_changed_since_is_asked_for_anew_and_the_old_request_gives_way() {
         "Condition":{"DateLessThan":{"aws:TokenIssueTime":"2026-01-01T00:00:00Z"}}}]}"#;
     w.account.put_user_policy_directly("deploy-bot", "AWSRevokeOlderSessions", Some(theirs));
     w.forged_click(BEN, "irp.request", step).await;
-    w.until("the old one gives way", |w| w.notes().iter().any(|n| n.contains("INC-1.1 gives way to INC-1.2"))).await;
+    w.until("the old one gives way", |w| {
+        w.notes().iter().any(|n| n.contains("Superseded: INC-1.1") && n.contains("gives way to INC-1.2"))
+    })
+    .await;
     let answer = w.forged_click(CHRIS, "irp.approve", &old).await;
     assert!(answer.contains("superseded by INC-1.2"), "{answer}");
     assert_eq!(w.account.count("PutUserPolicy"), 0);

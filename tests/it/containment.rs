@@ -224,7 +224,7 @@ async fn one_person_alone_can_contain_where_the_rules_let_them() {
     })
     .await;
     let closed = w.command(BEN, "/irp close INC-1 resolved the key is off, the rest does not matter").await;
-    assert!(closed.contains("run by one person alone"), "{closed}");
+    assert!(closed.contains("One person alone has let INC-1.1 run"), "{closed}");
     w.until("somebody can speak", |w| w.offers(KEY, "irp.ratify")).await;
     assert!(w.click(ANA, KEY, "irp.ratify").await.contains("You asked for this yourself"));
     assert!(w.click(KIM, KEY, "irp.ratify").await.contains("the credential is theirs"));

@@ -1,5 +1,6 @@
 //! Conversations: what people do in Slack, and what they see.
 
+use irp::domain::incident::event::Event;
 use irp_sandbox::aws::KeyStatus;
 use irp_sandbox::slack::Fault as SlackFault;
 use irp_sandbox::slack::UserFlag;
@@ -257,6 +258,16 @@ async fn a_closed_incident_takes_no_more_and_frees_its_credential() {
     assert!(!w.offers(KEY, "irp.request"));
     let answer = w.command(CHRIS, "/irp close INC-1 resolved").await;
     assert!(answer.contains("INC-1 is closed"), "{answer}");
+    // A card from before has the button still, and who presses it is on record.
+    let answer = w.forged_click(BEN, "irp.close", "INC-1").await;
+    assert!(answer.contains("INC-1 is closed"), "{answer}");
+    let records = w.store.load("INC-1".parse().unwrap()).await.unwrap();
+    let last = records.last().unwrap();
+    assert!(
+        matches!(&last.event, Event::AttemptRefused { by, attempt, .. } if by.as_str() == BEN && attempt == "close"),
+        "{:?}",
+        last.event
+    );
     assert_eq!(w.alert(&w.finding("e-9", "f-1")).await, 202);
     w.until("a new incident opens", |w| w.card(ANA, "INC-2").is_some()).await;
     w.end().await;

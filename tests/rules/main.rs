@@ -5,4 +5,5 @@
 extern crate irp_rules as irp;
 
 mod model;
+mod search;
 mod sim;

@@ -1,25 +1,34 @@
-use std::sync::Arc;
+//! The live search over a history that is told what to say.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use irp::adapters::memory::MemoryStore;
+use irp::config::Organisation;
+use irp::domain::alert::{Alert, AlertSource, Severity};
+use irp::domain::approval::{CallAnswer, Warrant};
+use irp::domain::blast_radius::BlastRadius;
+use irp::domain::credential::{PrincipalKind, Subject};
+use irp::domain::hunt::pivot::Pivot;
+use irp::domain::hunt::{Hunted, Swept};
+use irp::domain::id::{AccountId, GroupId, UserId};
+use irp::domain::identification::Identification;
+use irp::domain::inventory::Stock;
+use irp::domain::observation::{Observation, Probe};
+use irp::domain::playbook::{BUILT_IN, Playbook};
+use irp::domain::policy::Standing;
+use irp::engine::{Engine, Ports};
+use irp::ports::{
+    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Look, Of, Page, PageRead, Searched,
+    Stocktaking, Term,
+};
 use serde_json::{Value, json};
 
-use super::*;
-use crate::adapters::memory::MemoryStore;
-use crate::config::Organisation;
-use crate::domain::alert::{Alert, AlertSource, Severity};
-use crate::domain::approval::{CallAnswer, Warrant};
-use crate::domain::blast_radius::BlastRadius;
-use crate::domain::credential::Subject;
-use crate::domain::hunt::pivot::Pivot;
-use crate::domain::id::{GroupId, UserId};
-use crate::domain::identification::Identification;
-use crate::domain::inventory::Stock;
-use crate::domain::observation::{Observation, Probe};
-use crate::domain::playbook::{BUILT_IN, Playbook};
-use crate::domain::policy::Standing;
-use crate::engine::Ports;
-use crate::ports::{ChatError, Clock, Cloud, Directory, EventHistory, LogArchive, Look, Searched, Stocktaking, Term};
-
+/// Why no Region counts as covered when something was left out.
+const FOLLOWED_SHORT: &str = "not all that was found could be followed";
 const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
 const ACCOUNT: &str = "111122223333";
 const ORGANISATION: &str = r#"
@@ -234,17 +243,4 @@ async fn records_that_cannot_be_kept_are_counted_and_named() {
     let [why] = &found.not_known[..] else { panic!("{:?}", found.not_known) };
     assert!(why.starts_with("2 record(s) of us-east-1 could not be kept") && why.contains("CreateUser"), "{why}");
     assert_eq!(swept.regions[0].unread.as_deref(), Some(FOLLOWED_SHORT), "so nothing counts as covered");
-}
-
-#[test]
-fn a_search_that_cannot_be_made_takes_back_nothing_that_is_known() {
-    let known = Hunted { addresses: vec!["203.0.113.7".into()], ..Hunted::default() };
-    let covered_until = DateTime::from_timestamp(1, 0);
-    let read = Watched { region: "us-east-1".into(), covered_until, unread: None };
-    let swept = Swept { regions: vec![read.clone()], ..Swept::default() };
-    let sweep = nothing_but(Some(&known), Some(&swept), "no key is known".into());
-    assert_eq!(sweep.found.addresses, known.addresses);
-    assert_eq!(sweep.found.not_known, ["no key is known"]);
-    assert_eq!(sweep.swept.regions, [Watched { unread: Some("no key is known".into()), ..read }]);
-    assert!(nothing_but(None, None, "x".into()).swept.regions.is_empty());
 }
