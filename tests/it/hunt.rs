@@ -239,9 +239,9 @@ async fn a_credential_for_one_service_that_the_attacker_has_made_is_contained_an
     const CREDENTIAL: &str = "· Deactivate service-specific credential ACCA";
     let w = World::start().await;
     let stolen = aws_sdk_iam::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
-    let make =
+    let asked =
         stolen.create_service_specific_credential().user_name("deploy-bot").service_name("bedrock.amazonaws.com");
-    let made = make.send().await.unwrap().service_specific_credential.unwrap();
+    let made = asked.send().await.unwrap().service_specific_credential.unwrap();
     w.clock.advance(TimeDelta::minutes(6));
     w.incident().await;
     w.until_card(CREDENTIAL, "not asked for yet").await;

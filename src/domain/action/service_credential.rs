@@ -1,4 +1,4 @@
-//! A credential of a user's for one service, as for CodeCommit, Amazon Keyspaces or Amazon Bedrock's API keys. It works
+//! A credential of a user's for one service, as for `CodeCommit`, Amazon Keyspaces or Amazon Bedrock's API keys. It works
 //! without a session: no revocation touches it.
 
 use serde::{Deserialize, Serialize};

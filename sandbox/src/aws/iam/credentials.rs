@@ -273,7 +273,7 @@ pub(super) fn update_service(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let active = match call.params.required("Status")? {
         "Active" => true,
         "Inactive" => false,
-        other => return Err(ApiError::validation(&format!("Status cannot be {other}."))),
+        other => return Err(ApiError::validation(format!("Status cannot be {other}."))),
     };
     let (_, all) = held(call, Of::Service)?;
     let found = all.get_mut(id);
