@@ -5,7 +5,7 @@ use super::step::mark;
 use crate::domain::action::Action;
 use crate::domain::incident::doors::opened_doors;
 use crate::domain::incident::eradication::{left, removals, waiting};
-use crate::domain::incident::hands::said;
+use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::inventory::to_look_at;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::remains::{self, by_hand};
@@ -127,6 +127,10 @@ fn lines_of_steps(incident: &Incident, playbook: &Playbook) -> Vec<String> {
     let removal = |offer: &Offer| matches!(offer, Offer::Action(action) if is_of_this_phase(action));
     let steps = steps(incident, playbook).into_iter().filter(|step| removal(&step.offer) && !is_undo(&step.id));
     let line = |step: Step| match incident.requests_for(&step.id).next() {
+        _ if is_for_people(incident, &step) && said(incident, &step) != Said::Nothing => {
+            let (mark, state) = super::by_hand::state(said(incident, &step));
+            format!("{mark} {}: {state}", escape(&step.title))
+        }
         Some(request) => {
             format!("{} *{}* {}: {}", mark(&request.state), request.id, escape(&step.title), request.state.in_words())
         }

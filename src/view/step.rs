@@ -13,7 +13,7 @@ use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState, too_few_left};
 use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::eradication::is_done;
-use crate::domain::incident::hands::said;
+use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
 use crate::domain::incident::whole::{Whole, fits, shown, texts, undo_line};
@@ -29,8 +29,10 @@ const WHY_CHARS_MAX: usize = 1_000;
 /// The whole message.
 pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recused) -> Message {
     let request = incident.requests_for(&step.id).next();
+    let by_people = is_for_people(incident, step) && said(incident, step) != Said::Nothing;
     let (mark, state) = match (&step.offer, request) {
         (Offer::Refused { .. }, _) => by_hand::state(said(incident, step)),
+        _ if by_people => by_hand::state(said(incident, step)),
         (_, None) => (":white_circle:", "not asked for yet".to_owned()),
         (_, Some(r)) => match undone_by(incident, r.id) {
             Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
@@ -63,6 +65,9 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
     }
     if let Some(row) = buttons(incident, step, policy, request) {
         blocks.push(row);
+    }
+    if matches!(step.offer, Offer::Action(_)) && is_for_people(incident, step) {
+        blocks.extend(by_hand::blocks(incident, step));
     }
     Message { text: summary(&format!("{} · {}: {state}", incident.id, escape(&step.title))), blocks }
 }

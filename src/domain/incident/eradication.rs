@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
+use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step, contained, in_force, steps as all_steps};
@@ -429,7 +430,8 @@ pub fn left(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
         _ => None,
     };
     let steps = all_steps(incident, playbook).into_iter().filter_map(removal);
-    steps.filter(|(step, action)| !is_done_unless(incident, &step.id, action, || true)).collect()
+    let on_their_word = |step: &Step| matches!(said(incident, step), Said::ByTwo(_));
+    steps.filter(|(step, of)| !is_done_unless(incident, &step.id, of, || true) && !on_their_word(step)).collect()
 }
 
 /// Whether a removal has been carried out, and no search since that is late enough shows the same again.

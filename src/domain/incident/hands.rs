@@ -9,11 +9,11 @@ use super::event::Event;
 use super::freeze;
 use super::remains::is_by_hand;
 use super::state::Incident;
-use super::steps::{Offer, Step, steps};
+use super::steps::{Offer, Step, in_force, is_undo, steps};
 use crate::domain::approval::Digest;
 use crate::domain::hunt::Call;
 use crate::domain::id::{StepId, UserId};
-use crate::domain::policy::{Actor, PersonId};
+use crate::domain::policy::{ActionClass, Actor, PersonId};
 use crate::domain::recusal::{check_impartial, recused};
 use crate::domain::refusal::{Refusal, mention};
 use crate::domain::trail::token::role_session;
@@ -88,6 +88,20 @@ fn is_through(incident: &Incident, step: &StepId, call: &Call) -> bool {
     }
 }
 
+/// Whether people may settle a step: one that the bot has no action for, and a removal that is neither done nor under way.
+/// How AWS stands can make of it one that the bot refuses to carry out, and then nobody else would end it.
+pub fn is_for_people(incident: &Incident, step: &Step) -> bool {
+    match &step.offer {
+        Offer::Refused { .. } => true,
+        Offer::Action(action) => {
+            action.class() == ActionClass::Eradicate
+                && !is_undo(&step.id)
+                && in_force(incident, &step.id).is_none()
+                && !incident.requests_for(&step.id).any(|request| request.state.is_open())
+        }
+    }
+}
+
 /// Checks that somebody may say that a step is done by hand, before they are shown the form, and says which it is.
 pub fn may_say(incident: &Incident, actor: &Actor, step: &StepId, cx: Context<'_>) -> Result<Step, Refusal> {
     if !incident.is_open() {
@@ -99,7 +113,7 @@ pub fn may_say(incident: &Incident, actor: &Actor, step: &StepId, cx: Context<'_
     }
     freeze::check(incident)?;
     let found = steps(incident, cx.playbook).into_iter().find(|of| of.id == *step);
-    let found = found.filter(|of| matches!(of.offer, Offer::Refused { .. })).ok_or_else(|| {
+    let found = found.filter(|of| is_for_people(incident, of)).ok_or_else(|| {
         Refusal::NotApplicable("This is nothing that people do by hand, or it does not apply any more.".into())
     })?;
     if let Said::ByTwo(hand) = said(incident, &found) {

@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 
 use super::case::{Case, role, start};
-use super::eradication::{changed, hunted};
+use super::eradication::{accept, changed, contain, hunted};
 use crate::domain::hunt::{Call, Trace};
 use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::eradication::left;
 use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::hands::{Hand, Said, said};
 use crate::domain::incident::steps::{Missing, Step, contained, missing, steps};
@@ -199,4 +200,37 @@ fn its_records_are_read_again() {
         let record = Record::seal(None, start(), wrote.clone());
         assert_eq!(event(record.text()).unwrap(), wrote);
     }
+}
+
+#[test]
+fn a_removal_that_the_bot_does_not_carry_out_ends_on_the_word_of_two() {
+    let mut case = Case::new();
+    let door = |event: &str| {
+        let mut trace = changed("-", "-", &[("AuthorizeSecurityGroupIngress", "", true)]);
+        trace.deeds[0].event_id = event.into();
+        Trace {
+            resource_type: "AWS::EC2::SecurityGroup".into(),
+            id: "sg-1".into(),
+            evidence: vec![event.into()],
+            ..trace
+        }
+    };
+    contain(&mut case);
+    hunted(&mut case, vec![door("e1")]);
+    accept(&mut case);
+    let of = |case: &Case| left(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).next();
+    let step = of(&case).unwrap();
+    case.says("U1", &step).unwrap();
+    assert_eq!(of(&case), Some(step.clone()), "one alone is not enough");
+    case.confirms("U2", &step).unwrap();
+    assert_eq!(of(&case), None);
+    assert_eq!(case.incident.quiet.since, Some(case.now), "two more sweeps are needed");
+    // The attacker does it once more.
+    hunted(&mut case, vec![door("e2")]);
+    assert_eq!(of(&case), Some(step.clone()));
+    // What is asked for is the bot's until that has an end.
+    case.says("U1", &step).unwrap();
+    case.ask("U1", &[&step]).unwrap();
+    assert!(other(case.says("U2", &step)).contains("nothing that people do by hand"));
+    assert!(other(case.confirms("U2", &step)).contains("nothing that people do by hand"));
 }
