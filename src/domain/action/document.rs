@@ -17,8 +17,13 @@ pub(super) fn say_the_same(a: &str, b: &str) -> bool {
 /// The lines that go, marked `-`, and those that come, marked `+`, with some around them. Nothing when both say the same, or
 /// have nothing in common: whoever reads both whole sees more.
 pub fn difference(old: &str, new: &str) -> Option<String> {
-    let pretty = |text: &str| parsed(text).map_or_else(|| text.to_owned(), |document| format!("{document:#}"));
-    let (old, new) = (pretty(old), pretty(new));
+    let (old, new) = match (parsed(old), parsed(new)) {
+        (Some(mut old), Some(mut new)) => {
+            lists_alike(&mut old, &mut new);
+            (format!("{old:#}"), format!("{new:#}"))
+        }
+        _ => (old.to_owned(), new.to_owned()),
+    };
     let diff = TextDiff::from_lines(&old, &new);
     let (mut text, mut differ, mut agree) = (String::new(), false, false);
     for (part, operations) in diff.grouped_ops(LINES_AROUND).iter().enumerate() {
@@ -38,6 +43,22 @@ pub fn difference(old: &str, new: &str) -> Option<String> {
         }
     }
     (differ && agree).then_some(text)
+}
+
+/// Writes what is a list in one of them as a list in the other too: that it is one now would hide what has come into it.
+fn lists_alike(old: &mut Value, new: &mut Value) {
+    match (old, new) {
+        (Value::Array(_), Value::Array(_)) => {}
+        (Value::Array(_), one) | (one, Value::Array(_)) => *one = Value::Array(vec![one.take()]),
+        (Value::Object(old), Value::Object(new)) => {
+            for (name, member) in old {
+                if let Some(other) = new.get_mut(name) {
+                    lists_alike(member, other);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn parsed(text: &str) -> Option<Value> {
@@ -83,6 +104,29 @@ mod tests {
         ];
         let shown = difference(OLD, &opened).unwrap();
         assert!(shown.ends_with(&(expected.join("\n") + "\n")), "{shown}");
+    }
+
+    #[test]
+    fn what_comes_into_a_list_leaves_the_rest_of_it_alone() {
+        let statement = |who: &str| format!(r#"{{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{who}}}"#);
+        let (before, theirs) =
+            (statement(r#"{"Service":"ecs-tasks.amazonaws.com"}"#), statement(r#"{"AWS":"444455556666"}"#));
+        let old = format!(r#"{{"Statement":[{before},{theirs}]}}"#);
+        let shown = difference(&old, &format!(r#"{{"Statement":[{before}]}}"#)).unwrap();
+        assert!(!shown.lines().any(|line| line.starts_with('+')), "{shown}");
+        assert!(
+            shown.contains(r#"-         "AWS": "444455556666""#) && !shown.contains(r#"-         "Service""#),
+            "{shown}"
+        );
+        let one = |who: &str| format!(r#"{{"Statement":[{}]}}"#, statement(who));
+        let shown =
+            difference(&one(r#"{"AWS":"111122223333"}"#), &one(r#"{"AWS":["111122223333","444455556666"]}"#)).unwrap();
+        let changed: Vec<&str> = shown.lines().filter(|line| !line.starts_with(' ')).collect();
+        assert_eq!(
+            changed,
+            [r#"-         "111122223333""#, r#"+         "111122223333","#, r#"+         "444455556666""#],
+            "{shown}"
+        );
     }
 
     #[test]
