@@ -23,7 +23,7 @@ use crate::redis_server::RedisServer;
 use crate::world::{ANA, CHRIS, World};
 
 /// Cases in one test.
-const DATABASES: usize = 64;
+const DATABASES: usize = 128;
 /// How long people insist.
 const INSIST_MAX: Duration = Duration::from_secs(80);
 /// How long they wait for something to come of a click.
