@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::{LineColumn, Span};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Arm, BinOp, Block, Expr, ImplItemFn, ItemFn, Stmt, TraitItemFn, parse_quote, parse_str};
+use syn::{Arm, BinOp, Block, Expr, ExprMatch, ImplItemFn, ItemFn, Pat, Stmt, TraitItemFn, parse_quote, parse_str};
 
 use crate::Mutant;
 
@@ -16,7 +16,7 @@ pub fn weave(source: &str, mutants: &[&Mutant], left_in: &BTreeSet<usize>) -> sy
     for mutant in mutants.iter().filter(|m| left_in.contains(&m.number)) {
         at.entry((mutant.span.start.line, mutant.span.start.column)).or_default().push(mutant);
     }
-    let mut weaver = Weaver { at, placed: BTreeSet::new() };
+    let mut weaver = Weaver { at, placed: BTreeSet::new(), covered: false };
     weaver.visit_file_mut(&mut file);
     Ok((prettyplease::unparse(&file), weaver.placed))
 }
@@ -32,6 +32,8 @@ fn place(span: Span) -> Place {
 struct Weaver<'a> {
     at: BTreeMap<Place, Vec<&'a Mutant>>,
     placed: BTreeSet<usize>,
+    /// Whether the match that is being gone through has an arm for all else.
+    covered: bool,
 }
 
 impl Weaver<'_> {
@@ -106,8 +108,16 @@ impl VisitMut for Weaver<'_> {
         }
     }
 
+    fn visit_expr_match_mut(&mut self, matched: &mut ExprMatch) {
+        let outer = std::mem::replace(&mut self.covered, matched.arms.iter().any(is_for_all_else));
+        visit_mut::visit_expr_match_mut(self, matched);
+        self.covered = outer;
+    }
+
     fn visit_arm_mut(&mut self, arm: &mut Arm) {
-        let deleted = self.take(arm.span(), "MatchArm");
+        // One behind a switch covers nothing: without an arm for all else the compiler refuses the match.
+        let can_go = self.covered && !is_for_all_else(arm);
+        let deleted = if can_go { self.take(arm.span(), "MatchArm") } else { Vec::new() };
         let guarded = arm.guard.as_ref().map(|(_, guard)| guard.span());
         let guards = guarded.map(|span| self.take(span, "MatchArmGuard")).unwrap_or_default();
         visit_mut::visit_arm_mut(self, arm);
@@ -128,6 +138,16 @@ impl VisitMut for Weaver<'_> {
             arm.guard = Some((syn::token::If::default(), off));
         }
     }
+}
+
+/// Whether it takes whatever no other arm takes.
+fn is_for_all_else(arm: &Arm) -> bool {
+    let anything = match &arm.pat {
+        Pat::Wild(_) => true,
+        Pat::Ident(name) => name.subpat.is_none() && name.ident.to_string().starts_with(char::is_lowercase),
+        _ => false,
+    };
+    anything && arm.guard.is_none()
 }
 
 /// What stands in the last branch of the switches.
