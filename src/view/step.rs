@@ -127,7 +127,8 @@ pub(super) fn what(request: &Request) -> String {
     let undo = match &plan.work.inverse {
         Inverse::None(why) => format!("*Cannot be undone here.* {}", escape(why)),
         Inverse::Calls(calls) => {
-            let line = undo_line(calls).unwrap_or_else(|| format!("the {} calls below", calls.len()));
+            let line =
+                undo_line(calls).unwrap_or_else(|| format!("the {} calls written out with the plan", calls.len()));
             format!("*Undo:* {}, approved like this one.", escape(&line))
         }
     };
