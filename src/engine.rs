@@ -294,13 +294,11 @@ impl Engine {
         for (step, answer) in join_all(read).await {
             match answer {
                 Ok(before) => parts.push((step, before)),
-                Err(error) => drop(unread.get_or_insert(error)),
+                Err(error) => drop(unread.get_or_insert(Refusal::AwsUnread(error.to_string()))),
             }
         }
-        match (parts.is_empty(), unread, refusal) {
-            (true, Some(error), _) => return Err(error.into()),
-            (true, None, Some(no)) => return Err(Box::pin(refused(no)).await),
-            _ => {}
+        if let Some(no) = unread.or(refusal).filter(|_| parts.is_empty()) {
+            return Err(Box::pin(refused(no)).await);
         }
         Box::pin(self.decide(id, &actor, PersonCommand::Request { parts, nonce: press.to_owned() })).await
     }

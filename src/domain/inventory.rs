@@ -11,8 +11,10 @@ use super::hunt::pivot::HOME_REGION;
 use super::trail::footprint::State;
 use super::trail::token::bare_name;
 
+pub mod credential_report;
 pub mod evidence;
 
+pub use credential_report::CredentialReport;
 pub use evidence::Evidence;
 
 /// The trail shows a call up to so much later: what is younger is not judged yet.

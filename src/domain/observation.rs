@@ -221,6 +221,12 @@ impl Observation {
         self.owner().map(|(_, arn, _)| arn)
     }
 
+    /// The unique id and the ARN of an owner that IAM gives a unique id of its own.
+    pub fn in_iam(&self) -> Option<(&str, &str)> {
+        let (id, arn, _) = self.owner()?;
+        (id != arn && arn.split(':').nth(2) == Some("iam")).then_some((id, arn))
+    }
+
     /// ARNs of all that a change to it can be made on, the owner's first.
     pub fn arns(&self) -> Vec<String> {
         let mut arns: Vec<String> = self.owner_arn().map(str::to_owned).into_iter().collect();

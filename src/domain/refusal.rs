@@ -111,6 +111,10 @@ pub enum Refusal {
         "This button is not on its card: it works only where the bot has posted it. Nothing was changed; use the card in the incident's thread."
     )]
     NotItsCard,
+    #[error("This button belongs to another version of the bot. Nothing was done; use the buttons on the newest card.")]
+    UnknownButton,
+    #[error("AWS could not be read, so nothing was asked for. {0}")]
+    AwsUnread(String),
     #[error(
         "This could not be handled in time, so it was not carried out. Look at the card and do it again if it still fits."
     )]

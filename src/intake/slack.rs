@@ -225,7 +225,11 @@ pub enum Act {
     /// Clicked a button.
     Click(Click),
     /// Clicked something that this version does not know: a card of an older one, or not ours.
-    UnknownClick,
+    UnknownClick {
+        /// What its value names, if that much can be read.
+        #[serde(default)]
+        incident: Option<IncidentId>,
+    },
     /// Sent a form.
     Submit(Submission),
     /// Mentioned the bot.
@@ -321,9 +325,10 @@ fn block_actions(payload: &Value) -> Result<Received, Malformed> {
     if !action_id.starts_with("irp.") {
         return Ok(Received::Ignore("a click that needs no answer"));
     }
-    let act = match Click::parse(action_id, text(action, "/value").unwrap_or_default()) {
+    let value = text(action, "/value").unwrap_or_default();
+    let act = match Click::parse(action_id, value) {
         Some(click) => Act::Click(click),
-        None => Act::UnknownClick,
+        None => Act::UnknownClick { incident: incident_named(value) },
     };
     let trigger_id = text(payload, "/trigger_id").map(str::to_owned);
     let dedup_key = format!(
@@ -340,6 +345,12 @@ fn block_actions(payload: &Value) -> Result<Received, Malformed> {
         thread_ts: text(payload, "/message/thread_ts").map(bounded),
     };
     Ok(Received::Keep { dedup_key, inbound: Box::new(Inbound { reply, trigger_id, act, received_at_ms: 0 }) })
+}
+
+/// The incident that a button's value names: all of them begin with it or with a request of it.
+fn incident_named(value: &str) -> Option<IncidentId> {
+    let first = value.split(' ').next()?;
+    first.parse().ok().or_else(|| first.parse().ok().map(RequestId::incident))
 }
 
 fn view_submission(payload: &Value) -> Result<Received, Malformed> {
@@ -438,7 +449,10 @@ mod tests {
         let payload =
             json!({"type": "block_actions", "user": {"id": "U1"}, "actions": [{"action_id": "irp.fly", "value": "x"}]});
         let Ok(Received::Keep { inbound, .. }) = interaction_payload(&payload) else { panic!() };
-        assert_eq!(inbound.act, Act::UnknownClick);
+        assert_eq!(inbound.act, Act::UnknownClick { incident: None });
+        for value in ["INC-4 step", "INC-4.2 0123456789ab", "INC-4.2"] {
+            assert_eq!(incident_named(value), Some(IncidentId::new(4)), "{value}");
+        }
     }
 
     #[test]

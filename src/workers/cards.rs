@@ -5,6 +5,7 @@
 //! only when the log has not grown since its last look. So whoever finds the lease taken can leave, and
 //! an older state never overwrites a newer one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -15,6 +16,7 @@ use super::{BATCH_MAX, Workers, holding};
 use crate::domain::approval::Digest;
 use crate::domain::id::{ChannelId, IncidentId};
 use crate::domain::incident::evolve::fold;
+use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
 use crate::ports::{CARDS_LEASE, CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
 use crate::view::{ANNOUNCEMENT, Card, To, cards};
@@ -74,6 +76,7 @@ impl From<StoreError> for Unfinished {
 /// What one look found.
 struct Look {
     records: Vec<Record>,
+    policy: Arc<Policy>,
     posted: std::collections::BTreeMap<Slot, Posted>,
 }
 
@@ -220,7 +223,8 @@ impl Workers {
 
     async fn look(&self, id: IncidentId) -> Result<Look, StoreError> {
         let (records, posted) = tokio::try_join!(self.store.load(id), self.store.cards(id))?;
-        Ok(Look { records, posted })
+        // With the members of groups: a card says when nobody is left who may decide.
+        Ok(Look { records, posted, policy: self.engine.policy().await })
     }
 
     /// The first message that is not as it should be. The announcement comes first, so that nothing is
@@ -228,7 +232,7 @@ impl Workers {
     fn next(&self, look: &Look, refused: &[Slot]) -> Next {
         let now = self.wall.now();
         let mut soonest = None;
-        for card in cards(&look.records, self.engine.playbook(), &self.engine.rules()) {
+        for card in cards(&look.records, self.engine.playbook(), &look.policy) {
             let posted = look.posted.get(&card.slot);
             match posted {
                 _ if refused.contains(&card.slot) => {}

@@ -89,14 +89,20 @@ impl Workers {
                 }
                 None => Refusal::HandledTooLate.into(),
             }),
-            _ if age > ACT_AGE_MAX => Err(Refusal::HandledTooLate.into()),
+            _ if age > ACT_AGE_MAX && !matches!(inbound.act, Act::UnknownClick { .. }) => {
+                Err(Refusal::HandledTooLate.into())
+            }
             _ => self.act(inbound, age).await,
         };
         match outcome {
             Ok(answer) => answer,
             Err(EngineError::Refused(refusal)) => {
                 self.metrics.refused(act_name(&inbound.act));
-                Some(replies::said(&format!(":no_entry: {refusal}")))
+                Some(replies::said(&match refusal {
+                    // AWS's own words.
+                    Refusal::AwsUnread(_) => format!(":warning: {}", escape(&refusal.to_string())),
+                    _ => format!(":no_entry: {refusal}"),
+                }))
             }
             Err(EngineError::Store(StoreError::Unreadable(error))) => {
                 tracing::error!(%error, "an act met something that cannot be read");
@@ -106,16 +112,13 @@ impl Workers {
                 tracing::error!(%error, "an act could not be recorded");
                 Some(replies::said(replies::NOT_KNOWN_KEPT))
             }
-            Err(EngineError::Cloud(error)) => Some(replies::said(&format!(
-                ":warning: AWS could not be read, so nothing was asked for. {}",
-                escape(&error.to_string())
-            ))),
             Err(
-                error @ (EngineError::Contended
+                error @ (EngineError::Cloud(_)
+                | EngineError::Contended
                 | EngineError::Directory(_)
                 | EngineError::GroupsUnread
                 | EngineError::OtherRules),
-            ) => Some(replies::said(&format!(":warning: {error}."))),
+            ) => Some(replies::said(&format!(":warning: {}.", escape(&error.to_string())))),
         }
     }
 
@@ -124,9 +127,7 @@ impl Workers {
         match &inbound.act {
             Act::Command(command) => self.command(inbound, user, command).await,
             Act::Click(click) => self.click(inbound, user, click, self.engine.now() - age).await,
-            Act::UnknownClick => Ok(Some(replies::said(
-                "This button belongs to another version of the bot. Nothing was done; use the buttons on the newest card.",
-            ))),
+            Act::UnknownClick { incident } => Err(self.unknown_click(inbound, *incident).await?),
             Act::Submit(submission) => self.submit(inbound, user, submission).await,
             Act::Mention => {
                 self.engine.may_read(user).await?;
@@ -326,6 +327,15 @@ impl Workers {
         }))
     }
 
+    /// A button that this version does not know is on record where it can be told whose card it was on.
+    async fn unknown_click(&self, inbound: &Inbound, incident: Option<IncidentId>) -> Result<EngineError, StoreError> {
+        let Some(id) = incident else { return Ok(Refusal::UnknownButton.into()) };
+        let refusal =
+            if self.is_on_its_card(inbound, id).await? { Refusal::UnknownButton } else { Refusal::NotItsCard };
+        let attempt = Attempt { name: "press a button that is not known", request: None, digest: None };
+        Ok(self.engine.turn_away(id, &inbound.reply.user, attempt, refusal).await)
+    }
+
     /// Whether it was pressed where the bot has posted a message of this incident: in the war room, or in somebody's
     /// direct messages.
     async fn is_on_its_card(&self, inbound: &Inbound, id: IncidentId) -> Result<bool, StoreError> {
@@ -470,7 +480,7 @@ fn press(inbound: &Inbound) -> String {
 const fn act_name(act: &Act) -> &'static str {
     match act {
         Act::Command(_) => "command",
-        Act::Click(_) | Act::UnknownClick => "click",
+        Act::Click(_) | Act::UnknownClick { .. } => "click",
         Act::Submit(_) => "form",
         Act::Mention => "mention",
     }

@@ -274,11 +274,20 @@ async fn buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothin
         let answer = w.forged_click(CHRIS, "irp.approve", made_up).await;
         assert!(answer.contains(says), "{made_up}: {answer}");
     }
+    let last = async || w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap().pop().unwrap().event;
+    for made_up in ["INC-1 restore-everything", "INC-1.1 0123456789ab"] {
+        let answer = w.forged_click(DANA, "irp.of_another_version", made_up).await;
+        assert!(answer.contains("another version of the bot"), "{answer}");
+        let last = last().await;
+        assert!(
+            matches!(&last, Event::AttemptRefused { by, refusal: Refusal::UnknownButton, .. } if by.as_str() == DANA),
+            "{last:?}"
+        );
+    }
     w.command(ANA, "/irp close INC-1 false-positive ours").await;
     let answer = w.forged_click(CHRIS, "irp.approve", &key).await;
     assert!(answer.contains("INC-1 is closed"), "{answer}");
-    let log = w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap();
-    let last = &log.last().unwrap().event;
+    let last = last().await;
     assert!(
         matches!(last, Event::AttemptRefused { refusal: Refusal::Closed(_), request: Some(_), .. }),
         "a press after the end is on record: {last:?}"

@@ -268,6 +268,29 @@ async fn what_its_owner_has_made_anew_under_the_name_before_anybody_asked_is_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_gets_the_name_between_two_calls_is_untouched() {
+    let w = World::start().await;
+    makes_mallory(&w.attacker()).await;
+    w.incident().await;
+    w.hunted(vec![made("User", "mallory")]).await;
+    w.contained().await;
+    w.until_card(USER, "not asked for yet").await;
+    w.account.fail_next("DeleteLoginProfile", Fault::Late(std::time::Duration::from_secs(2)));
+    w.click(ANA, USER, "irp.request").await;
+    w.until_card(USER, "waiting for approval").await;
+    w.click(CHRIS, USER, "irp.approve").await;
+    w.until("the calls are under way", |w| w.account.count("DeleteLoginProfile") == 1).await;
+    w.account.delete_and_recreate_user("mallory");
+    let theirs = w.account.user_id("mallory");
+    let limit = std::time::Duration::from_mins(1);
+    w.until_within(limit, "it has ended", |w| !w.says(USER, "waiting") && !w.says(USER, "Reading back")).await;
+    assert_eq!((w.account.user_id("mallory"), w.account.count("DeleteUser")), (theirs, 0));
+    let card = blocks(&w, USER);
+    assert!(card.contains("another") && card.contains("untouched"), "{card}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_off_in_the_middle_says_what_is_left_and_is_finished_by_asking_again() {
     // One that AWS has turned away as one too many breaks nothing off.
     for faults in [[Fault::Throttle, Fault::AccessDenied], [Fault::AccessDenied, Fault::Throttle]] {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use irp::domain::id::IncidentId;
+use irp::domain::incident::event::Event;
+use irp::domain::refusal::Refusal;
 use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
 use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
@@ -37,6 +40,27 @@ async fn aws_says_no_and_the_card_says_what_to_do_by_hand() {
         "{card}"
     );
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_asked_for_because_aws_could_not_be_read_is_on_record() {
+    let w = World::start().await;
+    w.incident().await;
+    w.until_card(KEY, "Deactivate").await;
+    w.account.fail_next("ListAccessKeys", AwsFault::AccessDenied);
+    let told = w.click(ANA, KEY, "irp.request").await;
+    assert!(
+        told.contains("AWS could not be read, so nothing was asked for") && told.contains("AccessDenied"),
+        "{told}"
+    );
+    let log = w.store.load(IncidentId::new(1)).await.unwrap();
+    let tried = log.iter().filter(|record| {
+        matches!(&record.event, Event::AttemptRefused { by, refusal: Refusal::AwsUnread(_), .. } if by.as_str() == ANA)
+    });
+    assert_eq!(tried.count(), 1, "{log:#?}");
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
     w.end().await;
 }
 

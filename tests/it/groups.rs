@@ -66,6 +66,16 @@ async fn a_yes_of_whoever_leaves_counts_no_more_and_one_of_whoever_joins_does_wi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_approvers_have_all_left_says_that_it_waits_for_nobody() {
+    let w = asked("").await;
+    assert!(!w.says(KEY, "Nobody who may decide is left"));
+    w.slack.set_group(GROUP, Some(&[ANA]));
+    presses_until(&w, CHRIS, "not on the list of approvers").await;
+    w.until_card(KEY, "Nobody who may decide is left").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_cannot_be_read_approves_nothing_and_the_request_stays() {
     let w = asked("").await;
     w.slack.set_group(GROUP, None);

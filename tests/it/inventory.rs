@@ -78,6 +78,40 @@ async fn incident() -> World {
     w
 }
 
+/// Nobody asks two questions about each of thousands of users.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_large_account_the_credential_report_says_whose_keys_and_passwords_are_read() {
+    let w = World::start().await;
+    let admin = w.attacker();
+    for n in 0..60 {
+        admin.create_user().user_name(format!("old-{n:02}")).send().await.unwrap();
+    }
+    w.clock.advance(TimeDelta::hours(2));
+    admin.create_access_key().user_name("old-07").send().await.unwrap();
+    admin.create_login_profile().user_name("old-08").password("a-Long-0ne").send().await.unwrap();
+    let asked = || w.account.count("ListAccessKeys");
+    let before = asked();
+    let stock = stock(&w, &[], &["deploy-bot"]).await;
+    let of = |name: &str| stock.things.iter().any(|thing| thing.of.as_ref().is_some_and(|(_, of)| of == name));
+    assert!(of("old-07") && of("old-08") && !of("old-09"), "{:?}", stock.things);
+    assert_eq!(asked() - before, 3, "of no others");
+    assert!(stock.gaps.is_empty(), "{:?}", stock.gaps);
+    let limits = stock.limits.iter().cloned().collect::<String>();
+    assert!(limits.contains("the next report, after four hours at most"), "{limits}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_credential_report_a_large_account_has_a_gap() {
+    let w = World::start().await;
+    for n in 0..60 {
+        w.attacker().create_user().user_name(format!("old-{n:02}")).send().await.unwrap();
+    }
+    w.account.fail_next("GenerateCredentialReport", Fault::AccessDenied);
+    let stock = stock(&w, &[], &[]).await;
+    let why: Vec<&str> = stock.gaps.iter().map(|gap| gap.why.as_str()).collect();
+    assert!(matches!(&why[..], [why] if why.contains("iam:GenerateCredentialReport")), "{why:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_event_explains_is_shown_and_a_person_answers_for_it() {
     let w = incident().await;

@@ -35,6 +35,8 @@
 use chrono::TimeDelta;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
+use irp::intake::slack::{Act, Click, Inbound};
+use irp::ports::{Lane, ReplyTo};
 use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
 use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
@@ -105,6 +107,39 @@ async fn a_card_in_another_channel_decides_nothing() {
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_that_was_kept_for_too_long_is_not_carried_out_late() {
+    let w = World::start().await;
+    let approve = asked(&w).await;
+    let (request, digest) = approve.split_once(' ').unwrap();
+    let click = Click::Approve { request: request.parse().unwrap(), digest: digest.to_owned() };
+    let kept = |act: Act| Inbound {
+        reply: ReplyTo {
+            user: CHRIS.parse().unwrap(),
+            response_url: None,
+            channel: Some(ROOM.parse().unwrap()),
+            thread_ts: None,
+        },
+        trigger_id: None,
+        act,
+        received_at_ms: (w.clock.now() - TimeDelta::seconds(61)).timestamp_millis(),
+    };
+    for (key, act) in [("a click", Act::Click(click)), ("a mention", Act::Mention)] {
+        let before = w.told(CHRIS).len();
+        w.store.put(Lane::Slack, key, &serde_json::to_string(&kept(act)).unwrap()).await.unwrap();
+        let told = w.next_told(CHRIS, before).await;
+        assert!(told.contains("could not be handled in time"), "{key}: {told}");
+    }
+    let log = w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap();
+    let late = log.iter().filter(|record| {
+        matches!(&record.event, Event::AttemptRefused { attempt, refusal: Refusal::HandledTooLate, .. } if attempt == "approve")
+    });
+    assert_eq!(late.count(), 1, "on record, and not carried out: {log:#?}");
+    assert!(w.says(KEY, "waiting for approval"), "{:#?}", w.texts());
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
     w.end().await;
 }
 

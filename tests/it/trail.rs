@@ -1,7 +1,7 @@
 //! `irp trail analyze`: the real program on files as they come, and on files as nobody wants them.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -173,6 +173,37 @@ fn bad_files_are_named_and_the_rest_is_analysed() {
         assert!(success && out.contains(part), "{name}");
         assert!(!out.contains('\u{1b}') && !out.contains("<script>"), "{name} takes orders from the logs");
     }
+}
+
+/// More keys than are followed, in one file: each makes the next one, and the last the first.
+#[test]
+fn keys_without_end_that_make_each_other_in_a_loop_are_followed_as_far_as_there_is_room() {
+    const KEYS: usize = 120_000;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("loop.ndjson");
+    let mut file = BufWriter::new(File::create(&path).unwrap());
+    let key = |n: usize| if n == 0 { STOLEN.to_owned() } else { format!("AKIA{n:016}") };
+    for n in 0..KEYS {
+        let (from, made) = (key(n), key((n + 1) % KEYS));
+        let more = json!({"requestParameters": {"userName": "bob"},
+            "responseElements": {"accessKey": {"userName": "bob", "accessKeyId": made}}});
+        writeln!(file, "{}", record(&format!("id-{n}"), &from, ("iam", "CreateAccessKey"), &more)).unwrap();
+    }
+    file.flush().unwrap();
+    // In kilobytes of memory of its own.
+    let within = "ulimit -d 400000; exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", within, "sh", env!("CARGO_BIN_EXE_irp"), "trail", "analyze", "--format", "json", "--credential"])
+        .args([STOLEN.as_ref(), path.as_os_str()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["events"]["read"], KEYS);
+    let cut = answer["cut"].to_string();
+    assert!(cut.contains("more can be reached from the stolen credentials than is followed"), "{cut}");
+    let made = answer["credentials"].as_array().unwrap().iter().find(|held| held["access_key_id"] == key(1)).unwrap();
+    assert_eq!(made["reached_by"]["event_id"], "id-0");
 }
 
 #[test]

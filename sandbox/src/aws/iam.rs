@@ -12,6 +12,7 @@ mod paging;
 mod policies;
 mod profiles;
 pub(super) mod providers;
+pub(super) mod report;
 mod roles;
 mod simulate;
 pub(super) mod trust;
@@ -34,7 +35,7 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 98] = [
+const OPERATIONS: [Operation; 100] = [
     read("ListUsers", Target::Users, users::list),
     read("GetUser", Target::User, users::get),
     write("CreateUser", Target::User, users::create),
@@ -67,6 +68,8 @@ const OPERATIONS: [Operation; 98] = [
     write("DetachRolePolicy", Target::Role, |call| policies::detach(call, policies::Of::Role)),
     read("ListAttachedRolePolicies", Target::Role, |call| policies::list_attached(call, policies::Of::Role)),
     read("GetAccountAuthorizationDetails", Target::Everything, details::all),
+    read("GenerateCredentialReport", Target::Everything, |call| Ok(report::generate(call))),
+    read("GetCredentialReport", Target::Everything, |call| report::get(call)),
     read("SimulatePrincipalPolicy", Target::Source, simulate::run),
     write("CreateLoginProfile", Target::User, credentials::create_login),
     read("GetLoginProfile", Target::User, credentials::get_login),

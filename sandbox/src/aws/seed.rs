@@ -107,7 +107,7 @@ pub(super) fn demo(clock: Clock) -> World {
     }]);
     let reads = json!([{
         "Effect": "Allow",
-        "Action": ["iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "autoscaling:Describe*", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "events:Describe*", "events:List*", "rolesanywhere:Get*", "rolesanywhere:List*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
+        "Action": ["iam:Get*", "iam:List*", "iam:GenerateCredentialReport", "iam:SimulatePrincipalPolicy", "autoscaling:Describe*", "cloudtrail:Get*", "cloudtrail:LookupEvents", "ec2:Describe*", "events:Describe*", "events:List*", "rolesanywhere:Get*", "rolesanywhere:List*", "lambda:Get*", "lambda:List*", "guardduty:Get*", "guardduty:List*", "sts:GetAccessKeyInfo"],
         "Resource": "*",
     }]);
     let logs = json!([

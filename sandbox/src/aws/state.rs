@@ -13,6 +13,7 @@ use super::guardduty::Findings;
 use super::guardduty::detectors::Suspended;
 use super::iam::held::{Group, Held, Managed, Profile};
 use super::iam::providers::{Oidc, Saml};
+use super::iam::report::CredentialReport;
 use super::identity_center::IdentityCenter;
 use super::ids::{self, Entropy};
 use super::lambda::Lambda;
@@ -225,6 +226,8 @@ pub(super) struct World {
     pub(super) lasting: BTreeSet<String>,
     /// The root user's access key, if it has one.
     pub(super) root_key: Option<AccessKey>,
+    /// The newest credential report, once one was asked for.
+    pub(super) credential_report: Option<CredentialReport>,
     /// Regions that the account can use, as EC2 says.
     pub(super) enabled: Vec<&'static str>,
     /// People of other accounts, by their key.
@@ -260,6 +263,7 @@ impl World {
             sessions: BTreeMap::new(),
             lasting: BTreeSet::new(),
             root_key: None,
+            credential_report: None,
             enabled: super::regions::ENABLED.to_vec(),
             outsiders: BTreeMap::new(),
             trail: Trail::default(),

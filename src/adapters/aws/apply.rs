@@ -19,6 +19,7 @@ use backon::{ExponentialBuilder, Retryable};
 use serde_json::json;
 
 use super::fault::{fault, nothing_done, says_missing};
+use super::observe::unique_id;
 use super::{AccountClients, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
@@ -69,9 +70,11 @@ pub(super) async fn apply(
             };
         }
     };
-    let clients = Clients { config, account, endpoint, region: warrant.region(), term, made: OnceLock::new() };
+    let (region, owner) = (warrant.region(), warrant.owner());
+    let clients = Clients { config, account, endpoint, region, owner, term, made: OnceLock::new() };
     for (done, call) in warrant.calls().iter().enumerate() {
-        let answer = clients.make_until(call, last_try_at).await;
+        // For the first it has just been looked.
+        let answer = clients.make_until(call, done > 0, last_try_at).await;
         // What was to go and is not there is gone: another removal of the same decision has taken it along.
         let gone = matches!(&answer, CallAnswer::Refused { code, .. } if says_missing(code) && call.removes());
         if gone || answer == CallAnswer::Accepted {
@@ -113,6 +116,8 @@ struct Clients<'a> {
     account: &'a AccountClients,
     endpoint: Option<&'a str>,
     region: &'a str,
+    /// The unique id and the ARN of what was approved, where IAM has given one.
+    owner: Option<(&'a str, &'a str)>,
     /// How long they may still send something.
     term: &'a Term<'a>,
     /// The id of the policy that a call has made, for those that follow.
@@ -121,9 +126,14 @@ struct Clients<'a> {
 
 impl Clients<'_> {
     /// Makes a call until AWS takes it or says no, and no longer than until then.
-    async fn make_until(&self, call: &ApiCall, last_try_at: Instant) -> CallAnswer {
+    async fn make_until(&self, call: &ApiCall, looks_first: bool, last_try_at: Instant) -> CallAnswer {
         let tries = || async {
-            match Box::pin(self.make(call)).await {
+            let another = if looks_first { self.another().await } else { None };
+            let answer = match another {
+                Some(refused) => refused,
+                None => Box::pin(self.make(call)).await,
+            };
+            match answer {
                 CallAnswer::Refused { code, message } if code == NOT_TAKEN => {
                     Err(CallAnswer::Refused { code, message })
                 }
@@ -132,6 +142,23 @@ impl Clients<'_> {
         };
         match tries.retry(waits()).when(|_| Instant::now() < last_try_at).await {
             Ok(answer) | Err(answer) => answer,
+        }
+    }
+
+    /// Why no more calls go out: the name is somebody else's by now, or nobody can say whose.
+    async fn another(&self) -> Option<CallAnswer> {
+        let (id, arn) = self.owner?;
+        let refused = |code: &str, message| Some(CallAnswer::Refused { code: code.into(), message });
+        match Box::pin(unique_id(&self.account.iam, arn)).await {
+            Ok(Some(now)) if now != id => refused(
+                "TargetReplaced",
+                format!(
+                    "{arn} was {id}, and is {now} by now: somebody has made another under the same name. It is untouched."
+                ),
+            ),
+            Ok(_) => None,
+            Err(error) if error.can_retry() => refused(NOT_TAKEN, error.to_string()),
+            Err(error) => refused("NotCompared", format!("whether it still is {id} could not be read: {error}")),
         }
     }
 

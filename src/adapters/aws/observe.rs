@@ -16,6 +16,8 @@ mod rules;
 mod scaling;
 mod tree;
 
+pub(super) use tree::unique_id;
+
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
     let iam = &account.iam;
     match probe {

@@ -32,19 +32,12 @@ const REFRESH: Duration = Duration::from_millis(100);
 /// Records between two counts for the progress bar.
 const TICK: u64 = 4096;
 
-/// What was not known to the scout in each file.
-enum Missed {
-    /// All of it.
-    These(Box<[u32]>),
-    /// Too much to remember.
-    Unknown,
-}
-
 struct Shared<'s> {
     hunt: Mutex<Hunt>,
     /// How much the hunt has learned: looked at for each record, without the lock.
     learned: AtomicUsize,
-    missed: Mutex<(Vec<Missed>, usize)>,
+    /// What was not known to the scout in each file, `None` where that is too much to remember; and the bytes of all that.
+    missed: Mutex<(Vec<Option<Box<[u32]>>>, usize)>,
     problems: Mutex<(Vec<String>, usize)>,
     files: &'s [LogFile],
     progress: &'s Progress,
@@ -61,7 +54,7 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
     let shared = Shared {
         learned: AtomicUsize::new(hunt.learned()),
         hunt: Mutex::new(hunt),
-        missed: Mutex::new((files.iter().map(|_| Missed::Unknown).collect(), 0)),
+        missed: Mutex::new((vec![None; files.len()], 0)),
         problems: Mutex::new((Vec::new(), 0)),
         files,
         progress,
@@ -83,12 +76,7 @@ pub fn scan(files: &[LogFile], question: &Question, progress: &Progress) -> anyh
             break;
         }
         let missed = locked(&shared.missed);
-        queue = (0..files.len())
-            .filter(|file| match &missed.0[*file] {
-                Missed::These(missed) => has_any(missed, &fingerprints),
-                Missed::Unknown => !fingerprints.is_empty(),
-            })
-            .collect();
+        queue = (0..files.len()).filter(|file| has_any(missed.0[*file].as_deref(), &fingerprints)).collect();
         rounds = round + 1;
         if queue.is_empty() || last {
             break;
@@ -119,7 +107,7 @@ fn go_through(shared: &Shared<'_>, queue: &[usize], round: usize) -> anyhow::Res
                 let (done, next) = (done.clone(), &next);
                 scope.spawn(move || {
                     let _done = done;
-                    let mut scout = Scout::default();
+                    let mut scout = Scout::new(&Limits::default());
                     if round > 0 {
                         scout.again();
                     }
@@ -207,6 +195,9 @@ impl Visitor for Look<'_, '_> {
             .map(|problem| problem.to_string()),
             Element::Unreadable(at, what) => Some(format!("{what} (at byte {at})")),
         };
+        if let Some(mut so_far) = self.scout.hand_over() {
+            locked(&self.shared.hunt).absorb(&mut so_far);
+        }
         if let Some(problem) = problem {
             self.scout.unreadable();
             self.tell(&format!("record {} {problem}", self.ordinal));
@@ -229,9 +220,9 @@ fn one(shared: &Shared<'_>, scout: &mut Scout, at: usize, round: usize) {
     let mut findings = scout.bring_back();
     locked(&shared.hunt).absorb(&mut findings);
     let mut missed = locked(&shared.missed);
-    let bytes = findings.missed.len() * size_of::<u32>();
+    let bytes = findings.missed.as_ref().map_or(0, |missed| missed.len() * size_of::<u32>());
     if missed.1 + bytes <= MISSED_BYTES_MAX {
         missed.1 += bytes;
-        missed.0[at] = Missed::These(findings.missed);
+        missed.0[at] = findings.missed;
     }
 }

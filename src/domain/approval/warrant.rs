@@ -38,6 +38,7 @@ pub struct Warrant {
     powers: Powers,
     calls: Vec<ApiCall>,
     targets: Vec<String>,
+    owner: Option<(String, String)>,
     approver: UserId,
     requester: UserId,
 }
@@ -100,6 +101,7 @@ impl Warrant {
             powers: request.plan.action.powers(),
             calls: request.plan.work.calls_at(now),
             targets: request.plan.targets.clone(),
+            owner: request.plan.before.in_iam().map(|(id, arn)| (id.to_owned(), arn.to_owned())),
             approver: approver.clone(),
             requester: requester.user.clone(),
         }
@@ -157,6 +159,12 @@ impl Warrant {
     /// The ARNs that the calls may touch.
     pub fn targets(&self) -> &[String] {
         &self.targets
+    }
+
+    /// The unique id and the ARN of what the calls are about, where IAM gives one: a name can be somebody else's from one
+    /// call to the next.
+    pub fn owner(&self) -> Option<(&str, &str)> {
+        self.owner.as_ref().map(|(id, arn)| (id.as_str(), arn.as_str()))
     }
 
     /// Who approved last: AWS records it as the session's source identity.

@@ -42,7 +42,7 @@ const USER_SESSION_MAX: TimeDelta = TimeDelta::hours(36);
 /// Works out what records, by event id, say about what was stolen.
 pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analysis {
     let mut hunt = Hunt::new(question, Limits::default());
-    let mut scout = Scout::default();
+    let mut scout = Scout::new(&Limits::default());
     let (mut known, mut unreadable) = (0, 0);
     for round in 0..ROUNDS_MAX {
         if round > 0 {

@@ -18,6 +18,9 @@ pub struct Limits {
     pub tokens: usize,
     /// Who was handed what, by all principals; 16 bytes each.
     pub edges: usize,
+    /// The same while a file is gone through, until it is handed over; and what in that file was known to nobody: 16 and 8
+    /// bytes each.
+    pub of_file: usize,
     /// Calls whose ids are remembered, so that none counts twice.
     pub ids: usize,
     /// Credentials and places whose calls are only counted.
@@ -34,6 +37,7 @@ impl Default for Limits {
             granting: 20_000,
             tokens: 100_000,
             edges: 4_000_000,
+            of_file: 1_000_000,
             ids: 600_000,
             counted: 50_000,
             others: 10_000,

@@ -99,9 +99,13 @@ pub struct Scout {
     edges: Vec<(Token, Token)>,
     bundles: HashSet<Token>,
     missed: HashSet<u32>,
+    /// More was missed than there is room for.
+    missed_more: bool,
     /// Callers that are known to nobody, by a hash of all that they are known by.
     strangers: HashSet<u64>,
     buffer: Vec<Token>,
+    /// [`Limits::of_file`]
+    of_file: usize,
 }
 
 /// What a scout brings back from one file.
@@ -109,26 +113,29 @@ pub struct Scout {
 pub struct Findings {
     /// What the file covers.
     pub coverage: Coverage,
-    /// Fingerprints of all that the scout did not know when it saw it, sorted.
-    pub missed: Box<[u32]>,
+    /// Fingerprints of all that the scout did not know when it saw it, sorted. `None` when that is too much to remember:
+    /// then each news may be about this file.
+    pub missed: Option<Box<[u32]>>,
     edges: Vec<(Token, Token)>,
 }
 
 impl Findings {
     /// Whether the file has to be gone through again, now that these are known too.
     pub fn has_any(&self, fingerprints: &[u32]) -> bool {
-        has_any(&self.missed, fingerprints)
+        has_any(self.missed.as_deref(), fingerprints)
     }
 }
 
-/// Whether two sorted lists have something in common.
-pub fn has_any(missed: &[u32], fingerprints: &[u32]) -> bool {
+/// Whether two sorted lists have something in common; with a list that nobody has, whatever there is may be on it.
+pub fn has_any(missed: Option<&[u32]>, fingerprints: &[u32]) -> bool {
+    let Some(missed) = missed else { return !fingerprints.is_empty() };
     let (few, many) = if missed.len() < fingerprints.len() { (missed, fingerprints) } else { (fingerprints, missed) };
     few.iter().any(|one| many.binary_search(one).is_ok())
 }
 
-impl Default for Scout {
-    fn default() -> Self {
+impl Scout {
+    /// One that remembers so much of a file.
+    pub fn new(limits: &Limits) -> Self {
         Self {
             known: HashSet::new(),
             learned: 0,
@@ -137,13 +144,13 @@ impl Default for Scout {
             edges: Vec::new(),
             bundles: HashSet::new(),
             missed: HashSet::new(),
+            missed_more: false,
             strangers: HashSet::new(),
             buffer: Vec::new(),
+            of_file: limits.of_file,
         }
     }
-}
 
-impl Scout {
     /// How much of what the hunt has learned is known to this scout.
     pub const fn learned(&self) -> usize {
         self.learned
@@ -182,7 +189,11 @@ impl Scout {
             if self.buffer.iter().any(|token| self.known.contains(token)) {
                 return false;
             }
-            self.missed.extend(self.buffer.iter().map(|token| token.fingerprint()));
+            self.miss_callers();
+            // Only spares looking again.
+            if self.strangers.len() >= self.of_file {
+                self.strangers.clear();
+            }
             self.strangers.insert(stranger);
         }
         if self.first_time {
@@ -207,7 +218,7 @@ impl Scout {
         if self.buffer.iter().any(|token| self.known.contains(token)) {
             return Some((Traits::of(record, true), By::Caller));
         }
-        self.missed.extend(self.buffer.iter().map(|token| token.fingerprint()));
+        self.miss_callers();
         if !granting && !changing {
             return None;
         }
@@ -215,7 +226,7 @@ impl Scout {
         if traits.opened_by.iter().any(|token| self.known.contains(token)) {
             return Some((traits, By::Caller));
         }
-        self.missed.extend(traits.opened_by.iter().map(|token| token.fingerprint()));
+        traits.opened_by.iter().for_each(|token| self.miss(*token));
         if self.first_time && !traits.grants.is_empty() {
             self.remember(record, &traits);
         }
@@ -223,13 +234,27 @@ impl Scout {
             let mut touched = false;
             for token in touched_by(record, &traits.touches) {
                 touched |= self.known.contains(&token);
-                self.missed.insert(token.fingerprint());
+                self.miss(token);
             }
             if touched {
                 return Some((traits, By::Touch));
             }
         }
         None
+    }
+
+    fn miss(&mut self, token: Token) {
+        if self.missed.len() < self.of_file {
+            self.missed.insert(token.fingerprint());
+        } else {
+            self.missed_more |= !self.missed.contains(&token.fingerprint());
+        }
+    }
+
+    fn miss_callers(&mut self) {
+        let callers = std::mem::take(&mut self.buffer);
+        callers.iter().for_each(|token| self.miss(*token));
+        self.buffer = callers;
     }
 
     /// A record that cannot be read.
@@ -272,17 +297,23 @@ impl Scout {
         self.edges.extend(to.into_iter().map(|token| (all, token)));
     }
 
+    /// Who was handed what, as far as it has been seen, once that is so much that it must not wait for the end of a file.
+    pub fn hand_over(&mut self) -> Option<Findings> {
+        if self.edges.len() < self.of_file {
+            return None;
+        }
+        self.bundles.clear();
+        Some(Findings { edges: std::mem::take(&mut self.edges), ..Findings::default() })
+    }
+
     /// What was found in the file that is now at its end.
     pub fn bring_back(&mut self) -> Findings {
         let mut missed: Vec<u32> = self.missed.drain().collect();
         missed.sort_unstable();
+        let missed = (!std::mem::take(&mut self.missed_more)).then(|| missed.into());
         self.strangers.clear();
         self.bundles.clear();
-        Findings {
-            coverage: std::mem::take(&mut self.coverage),
-            missed: missed.into(),
-            edges: std::mem::take(&mut self.edges),
-        }
+        Findings { coverage: std::mem::take(&mut self.coverage), missed, edges: std::mem::take(&mut self.edges) }
     }
 }
 

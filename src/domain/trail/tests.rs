@@ -172,12 +172,12 @@ fn analyze_files(question: &Question, files: &[Vec<Value>]) -> Analysis {
 
 fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> Analysis {
     let mut hunt = Hunt::new(question, limits);
-    let mut missed: Vec<Box<[u32]>> = vec![Box::default(); files.len()];
+    let mut missed: Vec<Option<Box<[u32]>>> = vec![None; files.len()];
     let mut queue: Vec<usize> = (0..files.len()).collect();
     let mut known = 0;
     for round in 0.. {
         assert!(round < 20, "it does not end");
-        let mut scout = Scout::default();
+        let mut scout = Scout::new(&limits);
         if round > 0 {
             scout.again();
         }
@@ -193,6 +193,9 @@ fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> 
                 if let Some((traits, by)) = scout.look(&record) {
                     hunt.keep(&record, traits, by, (u32::try_from(file).unwrap(), ordinal as u64));
                 }
+                if let Some(mut so_far) = scout.hand_over() {
+                    hunt.absorb(&mut so_far);
+                }
             }
             let mut findings = scout.bring_back();
             hunt.absorb(&mut findings);
@@ -200,7 +203,7 @@ fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> 
         }
         let news = hunt.follow(known);
         known = hunt.learned();
-        queue = (0..files.len()).filter(|file| has_any(&missed[*file], &news)).collect();
+        queue = (0..files.len()).filter(|file| has_any(missed[*file].as_deref(), &news)).collect();
         if queue.is_empty() {
             break;
         }

@@ -1,6 +1,7 @@
 //! IAM's rules.
 
 use aws_sdk_iam::types::StatusType;
+use chrono::TimeDelta;
 
 use super::{Cloud, code, refusal};
 use crate::aws::KeyStatus;
@@ -215,6 +216,32 @@ async fn the_whole_account_comes_in_pages_through_all_kinds() {
     assert_eq!(code(wrong), "ValidationError");
     let stranger = cloud.iam(cloud.session("ecs-batch/test"));
     assert_eq!(code(stranger.get_account_authorization_details().send().await), "AccessDenied");
+}
+
+#[tokio::test]
+async fn the_credential_report_has_every_user_and_is_good_for_four_hours() {
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    assert_eq!(code(iam.get_credential_report().send().await), "ReportNotPresent");
+    let state = async || iam.generate_credential_report().send().await.unwrap().state.unwrap();
+    assert_eq!(state().await.as_str(), "STARTED");
+    assert_eq!(state().await.as_str(), "INPROGRESS");
+    assert_eq!(code(iam.get_credential_report().send().await), "ReportInProgress");
+    cloud.clock.advance(TimeDelta::seconds(2));
+    assert_eq!(state().await.as_str(), "COMPLETE");
+    let report = iam.get_credential_report().send().await.unwrap();
+    let text = String::from_utf8(report.content.unwrap().into_inner()).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == 22), "{text}");
+    let bot = rows.iter().find(|row| row[0] == "deploy-bot").unwrap();
+    assert_eq!((bot[1], bot[8], bot[13]), ("arn:aws:iam::111122223333:user/deploy-bot", "true", "true"));
+    iam.create_user().user_name("later").send().await.unwrap();
+    cloud.clock.advance(TimeDelta::hours(4));
+    assert_eq!(code(iam.get_credential_report().send().await), "ReportExpired");
+    assert_eq!(state().await.as_str(), "STARTED");
+    cloud.clock.advance(TimeDelta::seconds(2));
+    let report = iam.get_credential_report().send().await.unwrap().content.unwrap().into_inner();
+    assert!(String::from_utf8(report).unwrap().contains("user/later"));
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! What users have to get in with. Two lists are of the whole account; keys and passwords are asked for user by user,
-//! so of a large account only those of the users that can matter are read.
+//! so of a large account only those of the users that can matter are read, as its credential report says.
+
+use std::time::Duration;
 
 use aws_sdk_iam::Client;
+use aws_sdk_iam::operation::get_credential_report::GetCredentialReportError;
+use backon::{ConstantBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
@@ -11,14 +15,18 @@ use super::super::observe::status;
 use super::{AT_ONCE, PAGES_MAX, cut_short, paged};
 use crate::domain::hunt::pivot::HOME_REGION;
 use crate::domain::inventory::evidence::PASSWORD;
-use crate::domain::inventory::{Stock, Thing};
+use crate::domain::inventory::{CredentialReport, Stock, Thing};
 use crate::domain::observation::KeyStatus;
+use crate::domain::refusal::moment;
 use crate::ports::Look;
 
 /// Of an account with no more users than this, all are read.
 const USERS_ALL: usize = 50;
 /// Of a larger one no more than this.
 const USERS_MAX: usize = 150;
+/// How often, and how many times, it is looked whether a new credential report is there.
+const REPORT_WAIT: Duration = Duration::from_secs(2);
+const REPORT_TRIES: usize = 10;
 const USER: &str = "AWS::IAM::User";
 const KEY: &str = "AWS::IAM::AccessKey";
 const MFA: &str = "AWS::IAM::VirtualMFADevice";
@@ -38,27 +46,78 @@ pub(super) async fn read(iam: &Client, look: Look<'_>, users: Vec<(String, Optio
 async fn of_users(iam: &Client, look: Look<'_>, users: Vec<(String, Option<DateTime<Utc>>)>) -> Stock {
     let mut stock = Stock::default();
     let all = users.len();
-    let matters = |(name, at): &(String, Option<DateTime<Utc>>)| {
-        look.users.contains(name) || at.is_some_and(|at| at >= look.since)
-    };
     let mut wanted: Vec<String> = if all <= USERS_ALL {
         users.into_iter().map(|(name, _)| name).collect()
     } else {
-        users.into_iter().filter(matters).map(|(name, _)| name).collect()
+        Box::pin(of_many(iam, look, users, &mut stock)).await
     };
-    wanted.truncate(USERS_MAX);
-    if wanted.len() < all {
-        stock.limits.insert(format!(
-            "Access keys and passwords were read of {} of {all} users: of those that are new or that the attacker has \
-             reached. For the others look at the credential report (iam:GenerateCredentialReport).",
-            wanted.len()
-        ));
+    if wanted.len() > USERS_MAX {
+        let left = wanted.len() - USERS_MAX;
+        stock.gap(HOME_REGION, &[KEY, USER], format!("keys and passwords of {left} more users that can matter"));
+        wanted.truncate(USERS_MAX);
     }
     for some in wanted.chunks(AT_ONCE) {
         let reads = some.iter().map(|name| Box::pin(of_user(iam, name, look)));
         join_all(reads).await.into_iter().for_each(|one| stock.take(one));
     }
     stock
+}
+
+/// Of a large account those who are new, whom the attacker has reached, or who have something new to get in with.
+async fn of_many(
+    iam: &Client,
+    look: Look<'_>,
+    users: Vec<(String, Option<DateTime<Utc>>)>,
+    stock: &mut Stock,
+) -> Vec<String> {
+    let all = users.len();
+    let (report, says) = match report(iam, look.since).await {
+        Ok((report, at)) => {
+            let at = at.map_or_else(String::new, |at| format!(" of {}", moment(at)));
+            let says = format!(
+                "or to whom the credential report{at} gives a newer password or key. What others have got since shows in \
+                 the next report, after four hours at most"
+            );
+            (Some(report), says)
+        }
+        Err(why) => {
+            stock.gap(HOME_REGION, &[KEY, USER], format!("the credential report: {why}"));
+            (None, "because there is no credential report to go by".to_owned())
+        }
+    };
+    let by_report = |name: &String| {
+        report.as_ref().is_some_and(|report| report.renewed.contains(name) || !report.users.contains(name))
+    };
+    let matters = |(name, at): &(String, Option<DateTime<Utc>>)| {
+        look.users.contains(name) || at.is_some_and(|at| at >= look.since) || by_report(name)
+    };
+    let wanted: Vec<String> = users.into_iter().filter(matters).map(|(name, _)| name).collect();
+    stock.limits.insert(format!(
+        "Access keys and passwords were read of {} of {all} users: of those that are new, that the attacker has reached, \
+         {says}.",
+        wanted.len()
+    ));
+    wanted
+}
+
+/// The credential report, and when it was made: one that AWS has is good for four hours, and a new one takes some seconds.
+async fn report(iam: &Client, since: DateTime<Utc>) -> Result<(CredentialReport, Option<DateTime<Utc>>), String> {
+    let asked = Box::pin(iam.generate_credential_report().send()).await;
+    asked.map_err(|e| fault("iam:GenerateCredentialReport", &e).to_string())?;
+    let waits = ConstantBuilder::new().with_delay(REPORT_WAIT).with_max_times(REPORT_TRIES);
+    let get = || async {
+        let answer = Box::pin(iam.get_credential_report().send()).await;
+        answer.map_err(|e| {
+            let under_way =
+                e.as_service_error().is_some_and(GetCredentialReportError::is_credential_report_not_ready_exception);
+            (under_way, fault("iam:GetCredentialReport", &e).to_string())
+        })
+    };
+    let answer = get.retry(waits).when(|(under_way, _)| *under_way).await.map_err(|(_, why)| why)?;
+    let at = answer.generated_time.as_ref().and_then(instant);
+    let content = answer.content.map(aws_sdk_iam::primitives::Blob::into_inner).unwrap_or_default();
+    let read = CredentialReport::read(&String::from_utf8_lossy(&content), since);
+    Ok((read.ok_or("it is not of the form that is known")?, at))
 }
 
 async fn of_user(iam: &Client, name: &str, look: Look<'_>) -> Stock {

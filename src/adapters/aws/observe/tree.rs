@@ -270,6 +270,27 @@ pub(super) async fn identity_of(iam: &Client, holder: &Holder) -> Read<Option<Id
     }
 }
 
+/// The unique id of whatever has this ARN by now.
+pub(in crate::adapters::aws) async fn unique_id(iam: &Client, arn: &str) -> Read<Option<String>> {
+    let (kind, path) = arn.splitn(6, ':').nth(5).and_then(|resource| resource.split_once('/')).unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let holder = match kind {
+        "user" => Holder::User(name.to_owned()),
+        "role" => Holder::Role(name.to_owned()),
+        "group" => Holder::Group(name.to_owned()),
+        "policy" => {
+            let asked = asked!("iam:GetPolicy", iam.get_policy().policy_arn(arn).send())?;
+            return Ok(asked.and_then(|answer| answer.policy?.policy_id));
+        }
+        _ => {
+            let asked = iam.get_instance_profile().instance_profile_name(name).send();
+            let found = asked!("iam:GetInstanceProfile", asked)?.and_then(|answer| answer.instance_profile);
+            return Ok(found.map(|profile| profile.instance_profile_id));
+        }
+    };
+    Ok(identity_of(iam, &holder).await?.map(|identity| identity.id))
+}
+
 async fn login(iam: &Client, user_name: &str) -> Read<bool> {
     Ok(asked!("iam:GetLoginProfile", iam.get_login_profile().user_name(user_name).send())?.is_some())
 }

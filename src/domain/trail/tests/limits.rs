@@ -30,6 +30,22 @@ fn each_limit_that_is_met_is_said() {
     assert!(cut[0].starts_with("calls that are only counted come from more than 0"), "{cut:?}");
 }
 
+/// Of one file too there can be more than there is room for.
+#[test]
+fn a_file_of_which_not_everything_is_remembered_is_answered_all_the_same() {
+    let backwards: Vec<Value> = story().into_iter().rev().collect();
+    let of_one_file = |of_file: usize| {
+        analyze_within(Limits { of_file, ..Limits::default() }, &question(), std::slice::from_ref(&backwards))
+    };
+    let all = of_one_file(1_000_000);
+    for few in [0, 1, 2, 7] {
+        let few = of_one_file(few);
+        assert_eq!(few.cut, [""; 0]);
+        assert_eq!(reached(&few), reached(&all));
+        assert_eq!(serde_json::to_value(&few.footprint).unwrap(), serde_json::to_value(&all.footprint).unwrap());
+    }
+}
+
 #[test]
 fn calls_that_are_only_counted_are_still_the_attackers() {
     let (all, few) = (within(Limits::default()), within(Limits { reads: 0, ..Limits::default() }));
