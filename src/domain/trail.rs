@@ -9,6 +9,7 @@ pub mod analysis;
 pub mod attribution;
 pub mod classify;
 pub mod deed;
+pub mod entrance;
 pub mod event;
 pub mod footprint;
 pub mod grant;

@@ -11,6 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::attribution::Question;
 use super::classify::changes;
+use super::entrance;
 use super::event::{Event, Texts, Traits, id_of};
 use super::grant::{Grant, may_grant};
 use super::limits::{Limit, Limits};
@@ -31,6 +32,8 @@ pub enum By {
     Caller,
     /// Somebody else, who touched what a reachable caller had touched.
     Touch,
+    /// Somebody from outside the account, who took a session that can be reached. Their others do not become so by it.
+    Entrance,
 }
 
 /// What is known about the logs as a whole.
@@ -219,6 +222,9 @@ impl Scout {
         if self.first_time && !traits.grants.is_empty() {
             self.remember(record, &traits);
         }
+        if entrance::may_be(record, traits.outsider.as_deref()) && self.hands_out_what_is_known(&traits) {
+            return Some((traits, By::Entrance));
+        }
         if changing {
             let mut touched = false;
             for token in touched_by(record, &traits.touches) {
@@ -230,6 +236,19 @@ impl Scout {
             }
         }
         None
+    }
+
+    /// Whether a call has handed out a key that is known.
+    fn hands_out_what_is_known(&mut self, traits: &Traits) -> bool {
+        let mut known = false;
+        for grant in &traits.grants {
+            if let Grant::Key { id, .. } = grant {
+                let token = Token::key(id);
+                known |= self.known.contains(&token);
+                self.missed.insert(token.fingerprint());
+            }
+        }
+        known
     }
 
     /// A record that cannot be read.
@@ -370,6 +389,9 @@ impl Hunt {
     /// Keeps a record that a scout has found at this place: a file's number, and the record's in it.
     pub fn keep(&mut self, record: &Record<'_>, traits: Traits, by: By, place: (u32, u64)) {
         if by == By::Caller {
+            // A session that is known by its name: whoever has taken it names its key.
+            let session = record.user_identity.access_key_id.as_deref().filter(|key| key.starts_with("ASIA"));
+            self.reach(session.map(Token::key));
             let owner = record.user_identity.access_key_id.as_deref().filter(|key| self.seeds.contains(*key));
             if let Some(key) = owner {
                 self.reach(owner_of(record, key));
@@ -408,7 +430,7 @@ impl Hunt {
         if !room {
             match by {
                 By::Caller => self.count(record),
-                By::Touch => drop(self.met.insert(Limit::Others)),
+                By::Touch | By::Entrance => drop(self.met.insert(Limit::Others)),
             }
             return;
         }
