@@ -29,6 +29,7 @@ pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use launch::{DeleteLaunchConfiguration, DeleteLaunchTemplate};
 pub use metadata::{REQUIRED, RequireImdsV2};
 pub use mfa::DeactivateMfaDevice;
+pub use outsider::DenyOutsider;
 pub use permission_set::{DenyInPermissionSet, LiftInPermissionSet};
 pub use policy::{DeletePolicy, RestorePolicyVersion};
 pub use provider::DeleteIdentityProvider;
@@ -71,6 +72,7 @@ mod metadata;
 mod mfa;
 #[cfg(test)]
 mod order;
+mod outsider;
 mod permission_set;
 mod policy;
 mod provider;
@@ -109,6 +111,7 @@ pub enum Action {
     DeletePolicy(DeletePolicy),
     RestorePolicyVersion(RestorePolicyVersion),
     RestoreTrustPolicy(RestoreTrustPolicy),
+    DenyOutsider(DenyOutsider),
     DetachPolicy(DetachPolicy),
     DeleteInlinePolicy(DeleteInlinePolicy),
     RemoveFromGroup(RemoveFromGroup),
@@ -190,6 +193,7 @@ impl Action {
             Self::DeletePolicy(change) => change,
             Self::RestorePolicyVersion(change) => change,
             Self::RestoreTrustPolicy(change) => change,
+            Self::DenyOutsider(change) => change,
             Self::DetachPolicy(change) => change,
             Self::DeleteInlinePolicy(change) => change,
             Self::RemoveFromGroup(change) => change,

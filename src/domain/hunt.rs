@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::AccountId;
 use super::trail::deed::Deed;
+use super::trail::entrance::Entrance;
 use super::trail::footprint::{Made, State};
 use super::trail::token::role_session;
 
@@ -69,6 +70,9 @@ pub struct Hunted {
     /// Instances that something of the attacker's had started and that have ended, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ended: BTreeSet<String>,
+    /// Doors by which sessions that the attacker holds were taken from outside their account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entrances: Vec<Entrance>,
     /// Records that this is worked out from.
     #[serde(default)]
     pub events_read: u64,
@@ -126,8 +130,8 @@ impl Hunted {
         self.not_known.retain(|what| what != HALF_WAY);
     }
 
-    /// Whether it shows a credential, a thing or a deed of the attacker's that another search had not shown yet, or something
-    /// of theirs that had been gone.
+    /// Whether it shows a credential, a thing, a deed or a way in of the attacker's that another search had not shown yet, or
+    /// something of theirs that had been gone.
     pub fn shows_more_than(&self, before: Option<&Self>) -> bool {
         let name = |trace: &Trace| (trace.resource_type.clone(), trace.id.clone(), trace.region.clone());
         let deeds = |trace: &Trace| trace.deeds.iter().filter(|deed| deed.by_attacker).count();
@@ -140,7 +144,11 @@ impl Hunted {
                     || (known.newest.is_some() && trace.newest != known.newest)
             })
         };
-        !self.new_since(before).is_empty() || self.footprint.iter().any(is_new)
+        let door = |way: &Entrance| (way.role_arn.clone(), way.outsider.clone());
+        let doors: BTreeSet<_> = before.into_iter().flat_map(|before| &before.entrances).map(door).collect();
+        !self.new_since(before).is_empty()
+            || self.footprint.iter().any(is_new)
+            || self.entrances.iter().any(|way| !doors.contains(&door(way)))
     }
 
     /// The credentials that another search had not shown yet, but for the stolen ones themselves. One more session of

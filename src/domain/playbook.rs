@@ -132,6 +132,8 @@ fn made_for(action: &str) -> &'static [PrincipalKind] {
 
 /// Puts trust policies back that the attacker has changed: a step for each role.
 pub const RESTORE_TRUST: &str = "restore-trust";
+/// Denies whoever has come in from outside the account that they take the role again: a step for each of them and role.
+pub const CLOSE_TRUST: &str = "close-trust";
 /// Denies users of IAM Identity Center what they can do with a permission set: a step for each user and set.
 pub const DENY_IN_PERMISSION_SET: &str = "deny-in-permission-set";
 /// Takes their access from them: the same.
@@ -144,7 +146,7 @@ pub const RESTORE_LOGGING: &str = "restore-logging";
 pub const REMOVE_FOOTPRINT: &str = "remove-footprint";
 
 /// Actions that a playbook can name.
-pub const CATALOGUE: [&str; 14] = [
+pub const CATALOGUE: [&str; 15] = [
     "deactivate-access-key",
     "delete-login-profile",
     "deactivate-mfa-device",
@@ -154,6 +156,7 @@ pub const CATALOGUE: [&str; 14] = [
     "revoke-role-sessions",
     "revoke-assumed-roles",
     RESTORE_TRUST,
+    CLOSE_TRUST,
     RESTORE_LOGGING,
     DENY_IN_PERMISSION_SET,
     DELETE_ASSIGNMENT,

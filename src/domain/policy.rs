@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{AccountId, GroupId, UserId};
 use super::recusal::plain;
+use super::trail::token::account_of;
 
 /// How much an action asks for: more people where it loosens than where it tightens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
@@ -170,6 +171,12 @@ impl Policy {
     pub fn protects(&self, arn: &str) -> bool {
         self.protected_arns.contains(arn)
             || without_path(arn).is_some_and(|of| self.protected_arns.iter().any(|p| without_path(p) == Some(of)))
+    }
+
+    /// Somebody of an account whom no action may touch, or through whom a responder works.
+    pub fn protects_in(&self, account: &str) -> Option<&str> {
+        let works = self.belongings.keys().filter(|arn| self.works_through(arn).is_some());
+        self.protected_arns.iter().chain(works).map(String::as_str).find(|arn| account_of(arn) == account)
     }
 
     /// What a class asks for. A class that configuration leaves out asks for more than there can be.

@@ -8,7 +8,9 @@
 pub mod analysis;
 pub mod attribution;
 pub mod classify;
+pub mod coverage;
 pub mod deed;
+pub mod entrance;
 pub mod event;
 pub mod footprint;
 pub mod grant;

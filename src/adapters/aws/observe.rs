@@ -56,6 +56,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Trust { role_name, event_id, earlier_event_ids } => {
             Box::pin(tree::of_trust(iam, &account.home_trail(), role_name, event_id, earlier_event_ids)).await
         }
+        Probe::TrustPolicy { role_name } => tree::of_trust_policy(iam, role_name).await,
         Probe::User { user_name } => Box::pin(tree::of_user(iam, user_name)).await,
         Probe::Role { role_name } => Box::pin(tree::of_role(iam, role_name)).await,
         Probe::Group { group_name } => Box::pin(tree::of_group(iam, group_name)).await,

@@ -176,7 +176,7 @@ fn checked(document: &str) -> Result<&str, String> {
     Ok(document)
 }
 
-fn one_or_many(value: &Value) -> Vec<&Value> {
+pub(super) fn one_or_many(value: &Value) -> Vec<&Value> {
     match value {
         Value::Null => Vec::new(),
         Value::Array(items) => items.iter().collect(),
@@ -185,7 +185,7 @@ fn one_or_many(value: &Value) -> Vec<&Value> {
 }
 
 /// Everybody whom a trust policy names.
-fn principals(document: &str) -> BTreeSet<String> {
+pub(super) fn principals(document: &str) -> BTreeSet<String> {
     let Ok(whole) = serde_json::from_str::<Value>(document) else { return BTreeSet::new() };
     let mut found = BTreeSet::new();
     for statement in one_or_many(&whole["Statement"]) {

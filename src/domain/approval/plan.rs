@@ -12,6 +12,7 @@ use crate::domain::id::{AccountId, IncidentId, StepId};
 use crate::domain::observation::Observation;
 use crate::domain::policy::{PersonId, Policy};
 use crate::domain::refusal::{Refusal, mention};
+use crate::domain::trail::token::account_of;
 
 /// Version of the digest's content. A change in what is bound changes it.
 const PLAN_SCHEMA: u8 = 1;
@@ -93,9 +94,14 @@ pub struct Asked<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Refuses to touch the role that a responder works through, but for taking back what was done to it.
+/// Refuses to touch the role that a responder works through, and to deny a whole account in which somebody is who must not
+/// be locked out; but for taking back what was done.
 pub(super) fn check_nobody_locked_out(action: &Action, before: &Observation, policy: &Policy) -> Result<(), Refusal> {
-    let target = before.owner_arn().filter(|arn| arn.contains(":role/") && action.undoes().is_none());
+    if action.undoes().is_some() {
+        return Ok(());
+    }
+    check_accounts(action, before, policy)?;
+    let target = before.owner_arn().filter(|arn| arn.contains(":role/"));
     let Some((target, person)) = target.and_then(|arn| Some((arn, policy.works_through(arn)?))) else { return Ok(()) };
     Err(Refusal::Protected(
         target.to_owned(),
@@ -103,6 +109,25 @@ pub(super) fn check_nobody_locked_out(action: &Action, before: &Observation, pol
             "it is the role that {} works through, by irp.toml, and changing it could lock them out in the middle of \
              this. Have them sign in another way, and do it by hand (IAM console, the role; for its sessions, Revoke sessions).",
             mention(&person.0)
+        ),
+    ))
+}
+
+/// By its own account's name a policy lets in whom that account's own policies let in: there it is nobody's access.
+fn check_accounts(action: &Action, before: &Observation, policy: &Policy) -> Result<(), Refusal> {
+    let own = before.owner_arn().map_or("", account_of);
+    let others = action.takes_access_from(before).into_iter().filter(|arn| arn.ends_with(":root"));
+    let mut others = others.filter(|arn| account_of(arn) != own);
+    let protected = others.find_map(|other| {
+        let protected = policy.protects_in(account_of(&other))?.to_owned();
+        Some((account_of(&other).to_owned(), protected))
+    });
+    let Some((account, arn)) = protected else { return Ok(()) };
+    Err(Refusal::Protected(
+        arn.clone(),
+        format!(
+            "it is in account {account}, all of which would lose this role, and irp.toml protects it or has a responder \
+             work through it. Do it by hand, with somebody beside you: deny whoever came in by name, and leave {arn} out."
         ),
     ))
 }

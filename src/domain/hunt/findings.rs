@@ -126,6 +126,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
     let addresses = left_out.first(analysis.addresses.iter().map(|address| bounded(address)), "addresses were used");
     let data = left_out.first(data(analysis).into_iter(), "places were read");
     let beside = left_out.first(beside(analysis, records).into_iter(), "credentials were used from these addresses");
+    let entrances = left_out.first(analysis.entrances.iter().cloned(), "ways in from outside the account were used");
     let found = Hunted {
         credentials,
         footprint,
@@ -136,6 +137,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         addresses,
         beside,
         not_recorded,
+        entrances,
         started: analysis.started.iter().take(LISTED_MAX).map(|(id, region)| (id.clone(), region.clone())).collect(),
         not_known: left_out.why,
         events_read: records.len() as u64,

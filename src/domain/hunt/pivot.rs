@@ -83,7 +83,10 @@ impl Asking {
 /// What to ask for, given what is known: the first ones matter most. Also says whether some are left out.
 pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<Asked>, bool) {
     let mut asking = Asking::default();
-    asking.everywhere(analysis.asked.credentials.iter().cloned().map(Pivot::AccessKey));
+    let stolen = &analysis.asked.credentials;
+    asking.everywhere(stolen.iter().cloned().map(Pivot::AccessKey));
+    // Whoever has taken a session may be nobody that is known: the call names its key.
+    asking.everywhere(stolen.iter().filter(|key| key.starts_with("ASIA")).cloned().map(Pivot::Resource));
     asking.everywhere(names.iter().chain(&analysis.sessions).cloned().map(Pivot::Username));
     // Whoever takes a role names it by its ARN, in any Region.
     let asked_for = analysis.asked.principals.iter().filter(|arn| arn.contains(":role/"));

@@ -5,14 +5,20 @@ use std::collections::BTreeSet;
 
 use super::eradication::{Removal, done_by_attacker, keep_asked, removals_of, traces};
 use super::state::Incident;
-use super::steps::{Offer, Step};
-use crate::domain::action::{Action, RestoreTrustPolicy, shell_quoted};
-use crate::domain::approval::Request;
+use super::steps::{Offer, Step, in_force, is_unmodifiable, undone_by};
+use crate::domain::action::{Action, ApiCall, DenyOutsider, RestoreTrustPolicy, shell_quoted};
+use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
-use crate::domain::playbook::PlaybookStep;
-use crate::domain::trail::deed::Deed;
+use crate::domain::playbook::{CLOSE_TRUST, PlaybookStep, RESTORE_LOGGING, RESTORE_TRUST};
+use crate::domain::trail::deed::{BY_BOT, Deed};
+use crate::domain::trail::entrance::{Entrance, Outsider};
 use crate::domain::trail::footprint::State;
-use crate::domain::trail::token::bare_name;
+use crate::domain::trail::token::{account_of, bare_name};
+
+/// The call that changes a trust policy.
+const UPDATE: &str = "UpdateAssumeRolePolicy";
+/// As a trust policy names whoever there is.
+const EVERYBODY: &str = r#""*""#;
 
 /// Trust policies of roles that were there before and that the attacker has changed: doors that stand open.
 pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
@@ -24,10 +30,11 @@ pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
     let door = |trace: &Trace| {
         let changed =
             trace.resource_type == "AWS::IAM::Role" && !trace.made_by_attacker && trace.state != State::Deleted;
-        let newest = trace.deeds.iter().rev().find(|deed| deed.operation == "UpdateAssumeRolePolicy")?;
-        // Whoever has changed it after the attacker has seen to it.
+        // Whoever has changed it after the attacker has seen to it; but a deny of the bot's own stands beside what they put.
+        let beside = |deed: &Deed| deed.what == BY_BOT && !deed.by_attacker && is_denied_somebody(incident, &trace.id);
+        let newest = trace.deeds.iter().rev().find(|deed| deed.operation == UPDATE && !beside(deed))?;
         let newest = Some(newest).filter(|deed| changed && deed.by_attacker)?;
-        let theirs = done_by_attacker(trace, "UpdateAssumeRolePolicy");
+        let theirs = done_by_attacker(trace, UPDATE);
         Some(RestoreTrustPolicy {
             role_name: bare_name(&trace.id).to_owned(),
             event_id: newest.event_id.clone(),
@@ -41,6 +48,12 @@ pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
     traces(incident).filter_map(door).collect()
 }
 
+/// Whether it was asked for in this incident that somebody from outside is denied this role.
+fn is_denied_somebody(incident: &Incident, role: &str) -> bool {
+    let of = |action: &Action| matches!(action, Action::DenyOutsider(of) if of.role_name == bare_name(role));
+    incident.requests.values().any(|request| of(&request.plan.action))
+}
+
 /// Whether a door that was closed has been opened by the attacker once more since.
 pub(super) fn is_opened_again(action: &Action, done: &Request) -> bool {
     match (action, &done.plan.action) {
@@ -51,8 +64,102 @@ pub(super) fn is_opened_again(action: &Action, done: &Request) -> bool {
     }
 }
 
+/// The steps of the playbook's that close a door or have the account recorded again; none of another of its steps.
+pub(super) fn steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
+    match of.action.as_deref() {
+        Some(RESTORE_TRUST) => door_steps(incident, of),
+        Some(CLOSE_TRUST) => entrance_steps(incident, of),
+        Some(RESTORE_LOGGING) => logging_steps(incident, of),
+        _ => Vec::new(),
+    }
+}
+
+/// Roles of this account that somebody from outside has taken for the attacker, by a door that was always open to them.
+/// A role or provider that the attacker has made goes by itself; and whom IAM Identity Center lets into a role of its own,
+/// it alone lets in no more.
+pub(super) fn entrances(incident: &Incident) -> impl Iterator<Item = (&str, &Entrance)> {
+    let account = incident.account();
+    let found = incident.hunted.as_ref().map_or(&[][..], |(found, _)| &found.entrances);
+    let here =
+        found.iter().filter(move |way| account.as_ref().is_some_and(|id| account_of(&way.role_arn) == id.as_str()));
+    here.map(|way| (bare_name(&way.role_arn), way)).filter(|(role, way)| {
+        let goes = |trace: &Trace| match trace.resource_type.as_str() {
+            "AWS::IAM::Role" => {
+                bare_name(&trace.id) == *role && (trace.made_by_attacker || trace.state == State::Deleted)
+            }
+            "AWS::IAM::OIDCProvider" | "AWS::IAM::SAMLProvider" => {
+                way.outsider.provider() == Some(&trace.id) && (trace.made_by_attacker || trace.state == State::Deleted)
+            }
+            _ => false,
+        };
+        !is_unmodifiable(role) && !traces(incident).any(goes)
+    })
+}
+
+/// The steps that close them: one for each role and whoever has come in. What was carried out stays, whatever is found.
+fn entrance_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (role, way) in entrances(incident).filter(|(role, way)| !is_shut(incident, role, &way.outsider)) {
+        // The role comes last: a call that gets through by it is known by that.
+        let Ok(id) = format!("{}.{}.{role}", of.id, way.outsider.tag()).parse() else { continue };
+        let action = Action::DenyOutsider(DenyOutsider { role_name: role.to_owned(), outsider: way.outsider.clone() });
+        let title = action.title();
+        steps.push(Step { id, title, why: why_closed(incident, of, role, way), offer: Offer::Action(action) });
+    }
+    let mut asked = Vec::new();
+    keep_asked(incident, of, &mut asked);
+    asked.retain(|step| !steps.iter().any(|shown| shown.id == step.id) && has_come_to_a_call(incident, step));
+    steps.extend(asked);
+    steps
+}
+
+fn why_closed(incident: &Incident, of: &PlaybookStep, role: &str, way: &Entrance) -> String {
+    let both = if opened_doors(incident).iter().any(|door| door.role_name == role) {
+        " The attacker has changed this trust policy too. Putting it back takes out whom they have let in, and only that; this \
+         step denies whoever has come in, whether or not they were let in before. Put it back first, where the bot can: after \
+         this step the policy is no longer as the attacker has left it, and is put back by hand."
+    } else {
+        ""
+    };
+    let (who, event) = (way.outsider.in_words(), &way.event_id);
+    format!(
+        "{} A session of role {role} that the attacker holds was taken by {who}. Event that shows it: {event}. Either the attacker \
+         has a credential there too, or it was stolen from whoever uses the role by right: ask them. Where the door is to \
+         stay open, two people say what was done instead.{both}",
+        of.why
+    )
+}
+
+/// Whether the trust policy that was put back in this incident lets them in no more.
+fn is_shut(incident: &Incident, role: &str, outsider: &Outsider) -> bool {
+    let name = match outsider {
+        Outsider::Account { account } => account.as_str(),
+        Outsider::WebIdentity { provider, .. } | Outsider::Saml { provider, .. } => provider,
+    };
+    // A policy that names them no more lets them in no more, but where it lets in everybody.
+    let without = |document: &str| !document.contains(name) && !document.contains(EVERYBODY);
+    let shuts = |request: &Request| match &request.plan.action {
+        Action::RestoreTrustPolicy(of) if of.role_name == role => {
+            in_force(incident, &request.plan.step).is_some_and(|newest| newest.id == request.id)
+                && request.plan.work.calls.iter().find_map(ApiCall::document).is_some_and(without)
+        }
+        _ => false,
+    };
+    incident.requests.values().any(shuts)
+}
+
+/// Whether a step was carried out, or may have been, or is on its way.
+fn has_come_to_a_call(incident: &Incident, step: &Step) -> bool {
+    let has = |request: &Request| {
+        let state = &request.state;
+        let called = matches!(state, RequestState::Verified { .. } | RequestState::Unknown { .. });
+        state.is_open() || (called && undone_by(incident, request.id).is_none())
+    };
+    incident.requests_for(&step.id).any(has)
+}
+
 /// The steps that close them.
-pub(super) fn door_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
+fn door_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for door in opened_doors(incident) {
         let Ok(id) = format!("{}.{}", of.id, door.role_name).parse() else { continue };
@@ -88,7 +195,7 @@ fn too_many_changes(role: &str) -> Offer {
 }
 
 /// The steps that switch on again what records and watches.
-pub(super) fn logging_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
+fn logging_steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
     let records = |removal: &Removal| matches!(removal.action, Action::StartLogging(_) | Action::EnableDetector(_));
     let off = removals_of(incident, &["AWS::CloudTrail::Trail", "AWS::GuardDuty::Detector"]);
     let mut steps: Vec<Step> =

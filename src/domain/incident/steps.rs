@@ -17,9 +17,7 @@ use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{Holder, KeyStatus};
-use crate::domain::playbook::{
-    DELETE_ASSIGNMENT, DENY_BY_SCP, DENY_IN_PERMISSION_SET, Playbook, REMOVE_FOOTPRINT, RESTORE_LOGGING, RESTORE_TRUST,
-};
+use crate::domain::playbook::{DELETE_ASSIGNMENT, DENY_BY_SCP, DENY_IN_PERMISSION_SET, Playbook, REMOVE_FOOTPRINT};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::{bare_name, role_session};
 
@@ -87,11 +85,7 @@ fn containment(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let found = incident.identification_so_far();
     let mut steps: Vec<Step> = refusal_for(found.kind).into_iter().collect();
     for step in playbook.actions_for(found.kind) {
-        match step.action.as_deref() {
-            Some(RESTORE_TRUST) => steps.extend(with_undo(incident, doors::door_steps(incident, step))),
-            Some(RESTORE_LOGGING) => steps.extend(with_undo(incident, doors::logging_steps(incident, step))),
-            _ => {}
-        }
+        steps.extend(with_undo(incident, doors::steps(incident, step)));
         for (suffix, title, offer) in offers(incident, found, playbook, step.action.as_deref().unwrap_or_default()) {
             let text = suffix.map_or_else(|| step.id.clone(), |s| format!("{}.{s}", step.id));
             let Ok(id) = text.parse::<StepId>() else { continue };
@@ -205,6 +199,7 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
     // Through a door that stood open others can have come.
     let opened = doors::opened_doors(incident);
     names.extend(opened.iter().map(|door| door.role_name.as_str()));
+    names.extend(doors::entrances(incident).map(|(role, _)| role));
     // What was asked for stays, though its sessions have expired since.
     let asked = incident.requests.values().filter_map(|r| match &r.plan.action {
         Action::RevokeRoleSessions(revoke) => Some(revoke.role_name.as_str()),
@@ -251,7 +246,7 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
 }
 
 /// Whether only AWS or IAM Identity Center can change a role, by the beginning of its name.
-fn is_unmodifiable(role: &str) -> bool {
+pub(super) fn is_unmodifiable(role: &str) -> bool {
     role.starts_with("AWSServiceRoleFor") || role.starts_with("AWSReservedSSO_")
 }
 
@@ -380,6 +375,7 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
     let door_closed_at = |role: &str| {
         let is = |step: &&Step| match &step.offer {
             Offer::Action(Action::RestoreTrustPolicy(of)) => of.role_name == role,
+            Offer::Action(Action::DenyOutsider(of)) => of.role_name == role,
             Offer::Action(Action::RequireImdsV2(of)) => of.role_name == role,
             _ => false,
         };
@@ -396,6 +392,7 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
             None
         }
         (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
+        (Offer::Action(Action::DenyOutsider(_)), None) if matches!(hands::said(incident, step), Said::ByTwo(_)) => None,
         // Nothing waits for it; but where it was put, it is to stay.
         (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
         (Offer::Action(Action::DenyInPermissionSet(of)), None) if assignment::role_is_denied(incident, of) => None,

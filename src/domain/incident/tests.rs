@@ -13,6 +13,7 @@ mod hunt;
 mod inventory;
 mod logs;
 mod once;
+mod outsiders;
 mod quiet;
 mod recusal;
 mod remains;

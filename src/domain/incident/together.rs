@@ -54,11 +54,27 @@ pub fn open_steps(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action
     }
     let steps =
         missing(incident, playbook).into_iter().map(|(step, _)| step).filter(|s| !is_undo(&s.id) && !under_way(&s.id));
-    steps
+    let mut open: Vec<(Step, Action)> = steps
         .filter_map(
             |step| if let Offer::Action(action) = &step.offer { Some((step.clone(), action.clone())) } else { None },
         )
-        .collect()
+        .collect();
+    one_change_of_each_trust_policy(&mut open);
+    open
+}
+
+/// Each puts a whole document, and goes stale with the other's: the one that puts a policy back goes first, and can make the
+/// others needless.
+fn one_change_of_each_trust_policy(open: &mut Vec<(Step, Action)>) {
+    let put_back = open.iter().filter_map(|(_, action)| match action {
+        Action::RestoreTrustPolicy(of) => Some(of.role_name.clone()),
+        _ => None,
+    });
+    let mut changed: BTreeSet<String> = put_back.collect();
+    open.retain(|(_, action)| match action {
+        Action::DenyOutsider(of) => changed.insert(of.role_name.clone()),
+        _ => true,
+    });
 }
 
 /// One step of what is asked for: what it is, and AWS as it is now.

@@ -88,6 +88,11 @@ pub enum Probe {
         /// Others of theirs: none of them shows how it was before.
         earlier_event_ids: BTreeSet<String>,
     },
+    /// A role's trust policy as it is.
+    TrustPolicy {
+        /// The role.
+        role_name: String,
+    },
     /// A user and all that hangs on it.
     User {
         /// The user.

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::attribution::{Question, Who, is_address};
 use super::classify::{Category, Outcome};
+use super::entrance::{Entrance, entrances};
 use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
 use super::limits::Limit;
@@ -49,6 +50,9 @@ pub struct Analysis {
     /// ARNs of identity providers and trust anchors that vouch for whom the attacker likes.
     #[serde(skip)]
     pub providers: BTreeSet<String>,
+    /// The doors by which sessions that the attacker holds were taken from outside their account.
+    #[serde(skip)]
+    pub entrances: Vec<Entrance>,
     /// What the logs cover.
     pub covered: Covered,
     /// The credentials that the attacker has held, the stolen ones first.
@@ -292,6 +296,7 @@ impl Analysis {
             starting_in: handed.starting_in,
             made_roles: handed.made_roles,
             providers: handed.providers,
+            entrances: entrances(&events, &lineage),
             covered: Covered {
                 from: coverage.first,
                 to: coverage.last,

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::classify::{Meaning, Outcome, by_name, changes};
 use super::deed;
+use super::entrance::{self, Outsider};
 use super::grant::{Grant, grants, may_grant, opened_by};
 use super::limits::OF_ONE_CALL_MAX;
 use super::parameters::with_parameters;
@@ -103,6 +104,8 @@ pub struct Event {
     pub deed: Option<Box<str>>,
     /// The unique id of what it has made.
     pub unique_id: Option<Box<str>>,
+    /// Who has taken a role by it from outside the account.
+    pub outsider: Option<Box<Outsider>>,
 }
 
 /// A record's tokens and what it does, worked out once and used both for following and for keeping it.
@@ -120,6 +123,8 @@ pub struct Traits {
     pub deed: Option<Box<str>>,
     /// The unique id of what it makes.
     pub unique_id: Option<Box<str>>,
+    /// Who takes a role by it from outside the account.
+    pub outsider: Option<Box<Outsider>>,
     /// Whether it hands out or touches more than is in these lists.
     pub cut: bool,
 }
@@ -143,6 +148,7 @@ impl Traits {
             let response = record.response();
             if granting {
                 traits.grants = grants(record, &request, &response);
+                traits.outsider = entrance::outsider(record, &request, &response).map(Box::new);
             }
             traits.touches = touches(record, changing, &request, &response);
             traits.cut = traits.grants.len() > OF_ONE_CALL_MAX || traits.touches.len() > OF_ONE_CALL_MAX;
@@ -214,6 +220,7 @@ impl Event {
             touches: traits.touches.into(),
             deed: traits.deed,
             unique_id: traits.unique_id,
+            outsider: traits.outsider,
         }
     }
 

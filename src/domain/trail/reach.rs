@@ -11,18 +11,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::attribution::Question;
 use super::classify::changes;
+use super::coverage::Coverage;
+use super::entrance;
 use super::event::{Event, Texts, Traits, id_of};
 use super::grant::{Grant, may_grant};
 use super::limits::{Limit, Limits};
 use super::named::Named;
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, touches_nothing};
-use super::selected::{self, Selections};
+use super::selected;
 use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
-
-/// Regions, accounts and sources that are named.
-const NAMES_MAX: usize = 200;
 
 /// Why a record is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,62 +30,8 @@ pub enum By {
     Caller,
     /// Somebody else, who touched what a reachable caller had touched.
     Touch,
-}
-
-/// What is known about the logs as a whole.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Coverage {
-    /// Records that could be read.
-    pub read: u64,
-    /// Records that could not.
-    pub unreadable: u64,
-    /// The earliest time of any record, as it stands there.
-    pub first: Option<String>,
-    /// The latest.
-    pub last: Option<String>,
-    /// Regions with records.
-    pub regions: BTreeSet<String>,
-    /// Accounts with records.
-    pub accounts: BTreeSet<String>,
-    /// Sources with data events.
-    pub data_sources: BTreeSet<String>,
-    /// Of which buckets trails record data events, where a call says so.
-    pub selections: Selections,
-}
-
-impl Coverage {
-    fn count(&mut self, region: &str, account: &str, data_source: Option<&str>, at: &str) {
-        self.read += 1;
-        let name = |set: &mut BTreeSet<String>, text: &str| {
-            if !text.is_empty() && text.len() <= 64 && !set.contains(text) && set.len() < NAMES_MAX {
-                set.insert(text.to_owned());
-            }
-        };
-        name(&mut self.regions, region);
-        name(&mut self.accounts, account);
-        name(&mut self.data_sources, data_source.unwrap_or(""));
-        // Times are all written alike, so they can be compared as they stand.
-        if at.len() == 20 && at.ends_with('Z') {
-            if self.first.as_deref().is_none_or(|first| at < first) {
-                self.first = Some(at.to_owned());
-            }
-            if self.last.as_deref().is_none_or(|last| at > last) {
-                self.last = Some(at.to_owned());
-            }
-        }
-    }
-
-    /// Adds what another part of the logs covers.
-    pub fn add(&mut self, other: Self) {
-        self.read += other.read;
-        self.unreadable += other.unreadable;
-        self.first = [self.first.take(), other.first].into_iter().flatten().min();
-        self.last = [self.last.take(), other.last].into_iter().flatten().max();
-        self.regions.extend(other.regions);
-        self.accounts.extend(other.accounts);
-        self.data_sources.extend(other.data_sources);
-        selected::merge(&mut self.selections, other.selections);
-    }
+    /// Somebody from outside the account, who took a session that can be reached. Their others do not become so by it.
+    Entrance,
 }
 
 /// Goes through one file.
@@ -230,6 +175,9 @@ impl Scout {
         if self.first_time && !traits.grants.is_empty() {
             self.remember(record, &traits);
         }
+        if entrance::may_be(record, traits.outsider.as_deref()) && self.hands_out_what_is_known(&traits) {
+            return Some((traits, By::Entrance));
+        }
         if changing {
             let mut touched = false;
             for token in touched_by(record, &traits.touches) {
@@ -255,6 +203,19 @@ impl Scout {
         let callers = std::mem::take(&mut self.buffer);
         callers.iter().for_each(|token| self.miss(*token));
         self.buffer = callers;
+    }
+
+    /// Whether a call has handed out a key that is known.
+    fn hands_out_what_is_known(&mut self, traits: &Traits) -> bool {
+        let mut known = false;
+        for grant in &traits.grants {
+            if let Grant::Key { id, .. } = grant {
+                let token = Token::key(id);
+                known |= self.known.contains(&token);
+                self.miss(token);
+            }
+        }
+        known
     }
 
     /// A record that cannot be read.
@@ -401,6 +362,9 @@ impl Hunt {
     /// Keeps a record that a scout has found at this place: a file's number, and the record's in it.
     pub fn keep(&mut self, record: &Record<'_>, traits: Traits, by: By, place: (u32, u64)) {
         if by == By::Caller {
+            // A session that is known by its name: whoever has taken it names its key.
+            let session = record.user_identity.access_key_id.as_deref().filter(|key| key.starts_with("ASIA"));
+            self.reach(session.map(Token::key));
             let owner = record.user_identity.access_key_id.as_deref().filter(|key| self.seeds.contains(*key));
             if let Some(key) = owner {
                 self.reach(owner_of(record, key));
@@ -439,7 +403,7 @@ impl Hunt {
         if !room {
             match by {
                 By::Caller => self.count(record),
-                By::Touch => drop(self.met.insert(Limit::Others)),
+                By::Touch | By::Entrance => drop(self.met.insert(Limit::Others)),
             }
             return;
         }

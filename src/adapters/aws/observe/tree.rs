@@ -241,6 +241,17 @@ pub(super) async fn of_trust(
     }))
 }
 
+pub(super) async fn of_trust_policy(iam: &Client, name: &str) -> Read<Observation> {
+    let asked = asked!("iam:GetRole", iam.get_role().role_name(name).send())?.and_then(|answer| answer.role);
+    let Some(found) = asked else { return Ok(Observation::OwnerMissing) };
+    Ok(Observation::Trust(Trust {
+        identity: Identity { id: found.role_id, arn: found.arn, path: found.path },
+        document: percent_decoded(found.assume_role_policy_document.as_deref().unwrap_or_default()),
+        put: None,
+        previous: None,
+    }))
+}
+
 /// The trust policy that an event has given to a role.
 fn trust_in(event: &Value, role: &str) -> Option<Previous> {
     let request = &event["requestParameters"];

@@ -208,3 +208,14 @@ fn much_that_lets_nobody_in_pushes_out_nothing_that_does() {
     assert!(is_asked(&asked, Pivot::Resource(format!("arn:aws:iam::{ACCOUNT}:role/door"))), "{asked:?}");
     assert!(is_asked(&asked, Pivot::Username("sync".into())), "{asked:?}");
 }
+
+#[test]
+fn the_call_that_has_minted_a_stolen_session_is_asked_for_by_its_key_in_every_region() {
+    let session = "ASIAIOSFODNN7EXAMPLE";
+    let asked = |key: &str| {
+        let question = attribution::Question { credentials: vec![key.into()], ..attribution::Question::default() };
+        pivots(&[], &analyse(&question, &std::collections::BTreeMap::new()), &RoleArns::of(ACCOUNT)).0
+    };
+    assert!(asked(session).contains(&(Pivot::Resource(session.into()), None)), "{:?}", asked(session));
+    assert_eq!(asked(STOLEN), [(Pivot::AccessKey(STOLEN.into()), None)], "a long-term key was minted by nobody");
+}

@@ -45,6 +45,8 @@ pub(super) struct Case {
     /// Whether the attacker's rule is in the security group or their account in the trust policy, and the trail stands still.
     pub(super) door_open: bool,
     pub(super) trail_off: bool,
+    /// A trust policy that lets in a vendor.
+    pub(super) trust: String,
 }
 
 pub(super) fn user(id: &str) -> UserId {
@@ -146,6 +148,7 @@ impl Case {
             estate: [Observation::OwnerMissing, Observation::OwnerMissing],
             door_open: true,
             trail_off: true,
+            trust: trusting("999988887777"),
         };
         case.apply(vec![Event::Identified {
             found: identified(&[(KEY, KeyStatus::Active), (OTHER_KEY, KeyStatus::Active)]),
@@ -220,6 +223,17 @@ impl Case {
                 put: Some(trusting("999988887777")),
                 previous: Some(Previous { document: trusting("111122223333"), event_id: "e-before".into() }),
             }),
+            Action::DenyOutsider(of) => Observation::Trust(Trust {
+                identity: Identity {
+                    id: "AROA1".into(),
+                    arn: format!("arn:aws:iam::111122223333:role/{}", of.role_name),
+                    path: "/".into(),
+                },
+                document: self.trust.clone(),
+                put: None,
+                previous: None,
+            }),
+            Action::Undo(of) => self.observed(&of.of),
             Action::StartLogging(of) => Observation::Watching(Watching {
                 arn: format!("arn:aws:cloudtrail:us-east-1:111122223333:trail/{}", of.name),
                 on: !self.trail_off,
@@ -330,6 +344,8 @@ impl Case {
             | Action::StopScalingGroup(_)
             | Action::TerminateInstance(_) => self.estate[0] = self.estate[1].clone(),
             Action::RevokeIngress(_) | Action::RestoreTrustPolicy(_) => self.door_open = false,
+            Action::DenyOutsider(_) => self.trust = document.unwrap_or_default(),
+            Action::Undo(of) if matches!(*of.of, Action::DenyOutsider(_)) => self.trust = document.unwrap_or_default(),
             Action::StartLogging(_) => self.trail_off = false,
             other => panic!("this case has no {}", other.kind()),
         }

@@ -25,11 +25,11 @@ fn far() -> Case {
 }
 
 impl Case {
-    fn step(&self, id: &str) -> Step {
+    pub(super) fn step(&self, id: &str) -> Step {
         steps(&self.incident, &self.playbook).into_iter().find(|step| step.id.as_str() == id).unwrap()
     }
 
-    fn says(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
+    pub(super) fn says(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
         self.act(id, PersonCommand::SayDone { step: step.parse().unwrap(), done: "revoked there, ticket 7".into() })
     }
 
@@ -37,7 +37,7 @@ impl Case {
         self.incident.hands.get(&step.parse().unwrap()).map_or_else(|| "none".into(), Hand::shown)
     }
 
-    fn confirms(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
+    pub(super) fn confirms(&mut self, id: &str, step: &str) -> Result<(), Refusal> {
         let shown = self.word(step);
         self.act(id, PersonCommand::ConfirmDone { step: step.parse().unwrap(), shown })
     }

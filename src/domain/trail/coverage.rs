@@ -1,0 +1,65 @@
+//! What logs cover as a whole: from when to when, which Regions and accounts, and whether there are data events.
+
+use std::collections::BTreeSet;
+
+use super::selected::{self, Selections};
+
+/// Regions, accounts and sources that are named.
+const NAMES_MAX: usize = 200;
+
+/// What is known about the logs as a whole.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Coverage {
+    /// Records that could be read.
+    pub read: u64,
+    /// Records that could not.
+    pub unreadable: u64,
+    /// The earliest time of any record, as it stands there.
+    pub first: Option<String>,
+    /// The latest.
+    pub last: Option<String>,
+    /// Regions with records.
+    pub regions: BTreeSet<String>,
+    /// Accounts with records.
+    pub accounts: BTreeSet<String>,
+    /// Sources with data events.
+    pub data_sources: BTreeSet<String>,
+    /// Of which buckets trails record data events, where a call says so.
+    pub selections: Selections,
+}
+
+impl Coverage {
+    /// Counts one record.
+    pub fn count(&mut self, region: &str, account: &str, data_source: Option<&str>, at: &str) {
+        self.read += 1;
+        let name = |set: &mut BTreeSet<String>, text: &str| {
+            if !text.is_empty() && text.len() <= 64 && !set.contains(text) && set.len() < NAMES_MAX {
+                set.insert(text.to_owned());
+            }
+        };
+        name(&mut self.regions, region);
+        name(&mut self.accounts, account);
+        name(&mut self.data_sources, data_source.unwrap_or(""));
+        // Times are all written alike, so they can be compared as they stand.
+        if at.len() == 20 && at.ends_with('Z') {
+            if self.first.as_deref().is_none_or(|first| at < first) {
+                self.first = Some(at.to_owned());
+            }
+            if self.last.as_deref().is_none_or(|last| at > last) {
+                self.last = Some(at.to_owned());
+            }
+        }
+    }
+
+    /// Adds what another part of the logs covers.
+    pub fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.unreadable += other.unreadable;
+        self.first = [self.first.take(), other.first].into_iter().flatten().min();
+        self.last = [self.last.take(), other.last].into_iter().flatten().max();
+        self.regions.extend(other.regions);
+        self.accounts.extend(other.accounts);
+        self.data_sources.extend(other.data_sources);
+        selected::merge(&mut self.selections, other.selections);
+    }
+}
