@@ -68,10 +68,16 @@ async fn a_yes_of_whoever_leaves_counts_no_more_and_one_of_whoever_joins_does_wi
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_approvers_have_all_left_says_that_it_waits_for_nobody() {
     let w = asked("").await;
-    assert!(!w.says(KEY, "Nobody who may decide is left"));
+    let says_so = || w.card(ANA, KEY).unwrap()["blocks"].to_string().contains("Nobody who may decide is left");
+    assert!(!says_so());
     w.slack.set_group(GROUP, Some(&[ANA]));
-    presses_until(&w, CHRIS, "not on the list of approvers").await;
-    w.until_card(KEY, "Nobody who may decide is left").await;
+    let changed = Instant::now();
+    while !says_so() {
+        assert!(changed.elapsed() < FRESH_WITHIN, "the card does not say so within a minute");
+        // Whatever is written down has the card looked at.
+        w.click(DANA, KEY, "irp.approve").await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     w.end().await;
 }
 

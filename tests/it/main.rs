@@ -26,6 +26,7 @@ mod inventory;
 mod long_plans;
 mod manifests;
 mod organization;
+mod outsiders;
 mod pack;
 mod peers;
 mod permission_sets;

@@ -178,9 +178,7 @@ fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> 
     for round in 0.. {
         assert!(round < 20, "it does not end");
         let mut scout = Scout::new(&limits);
-        if round > 0 {
-            scout.again();
-        }
+        (round > 0).then(|| scout.again());
         for file in queue {
             for (ordinal, record) in files[file].iter().enumerate() {
                 let text = record.to_string();
@@ -193,9 +191,7 @@ fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> 
                 if let Some((traits, by)) = scout.look(&record) {
                     hunt.keep(&record, traits, by, (u32::try_from(file).unwrap(), ordinal as u64));
                 }
-                if let Some(mut so_far) = scout.hand_over() {
-                    hunt.absorb(&mut so_far);
-                }
+                scout.hand_over().iter_mut().for_each(|so_far| hunt.absorb(so_far));
             }
             let mut findings = scout.bring_back();
             hunt.absorb(&mut findings);

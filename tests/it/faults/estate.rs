@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{FleetType, SpotInstanceType};
 use futures_util::future::join_all;
-use irp::domain::hunt::Trace;
+use irp::domain::hunt::{Hunted, Trace};
+use irp::domain::trail::entrance::{Entrance, Outsider};
 use irp_sandbox::aws::Fault;
 
 use super::actions::NOT_KNOWN;
@@ -47,9 +48,10 @@ pub(super) enum Change {
     Pool,
     EmptyGroup,
     Trust,
+    Door,
 }
 
-pub(super) const CHANGES: [Change; 25] = [
+pub(super) const CHANGES: [Change; 26] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
@@ -75,6 +77,7 @@ pub(super) const CHANGES: [Change; 25] = [
     Change::Pool,
     Change::EmptyGroup,
     Change::Trust,
+    Change::Door,
 ];
 
 impl Change {
@@ -155,7 +158,8 @@ impl Change {
                 hands.keeps_up("miners", &template, (0, 0)).await;
                 made("AutoScaling::AutoScalingGroup", "miners", "us-west-2")
             }
-            Self::Trust => {
+            // Here the door is as it always was.
+            Self::Trust | Self::Door => {
                 let event = hands.opens_a_role("app-deploy").await;
                 changed("IAM::Role", "app-deploy", "UpdateAssumeRolePolicy", &event)
             }
@@ -172,9 +176,13 @@ impl Change {
         w.slack.set_rate_limits(false);
         let trace = self.is_needed(&w.hands()).await;
         w.incident().await;
-        w.hunted(vec![trace.clone()]).await;
+        if self == Self::Door {
+            w.found(Hunted { entrances: vec![came_in(&trace)], ..Hunted::default() }).await;
+        } else {
+            w.hunted(vec![trace.clone()]).await;
+        }
         // What is containment itself would be done with it.
-        if !matches!(self, Self::Trail | Self::Detector | Self::Trust) {
+        if !matches!(self, Self::Trail | Self::Detector | Self::Trust | Self::Door) {
             w.contained().await;
         }
         if matches!(self, Self::Pool | Self::EmptyGroup) {
@@ -213,6 +221,7 @@ impl Change {
             Self::Pool => ("· Delete the warm pool", "DeleteWarmPool"),
             Self::EmptyGroup => ("· Delete Auto Scaling group", "DeleteAutoScalingGroup"),
             Self::Trust => ("· Put the trust policy of role", "UpdateAssumeRolePolicy"),
+            Self::Door => ("· Deny account 444455556666 that they take role", "UpdateAssumeRolePolicy"),
         }
     }
 
@@ -242,11 +251,21 @@ impl Change {
             Self::Version => w.account.template_versions(&trace.region, &trace.id) == (1, vec![1]),
             Self::Pool => !w.account.keeps_ready(&trace.region, &trace.id),
             Self::EmptyGroup => w.account.scaling_groups(&trace.region).is_empty(),
+            Self::Door => w.account.trust(&trace.id).unwrap().contains("IrpDeny"),
             Self::Trust => !w.account.trust(&trace.id).unwrap().contains(THIEF),
             Self::Code => w.account.runs_published_code(&trace.region, &trace.id),
             Self::Image => w.account.images(&trace.region)[0].1.is_empty(),
             Self::Rule => !w.account.rules(&trace.region).iter().any(|(name, _)| *name == trace.id),
         }
+    }
+}
+
+/// Somebody from outside has taken this role for the attacker.
+fn came_in(role: &Trace) -> Entrance {
+    Entrance {
+        role_arn: format!("arn:aws:iam::111122223333:role/{}", role.id),
+        outsider: Outsider::Account { account: THIEF.parse().unwrap() },
+        event_id: role.deeds[0].event_id.clone(),
     }
 }
 
