@@ -29,9 +29,9 @@ use serde_json::{Value, json};
 
 /// Why no Region counts as covered when something was left out.
 const FOLLOWED_SHORT: &str = "not all that was found could be followed";
-const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
-const ACCOUNT: &str = "111122223333";
-const ORGANISATION: &str = r#"
+pub(super) const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(super) const ACCOUNT: &str = "111122223333";
+pub(super) const ORGANISATION: &str = r#"
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
 approvers = ["U0RESPOND2", "U0APPROVE1"]
@@ -149,7 +149,7 @@ impl Cloud for History {
     }
 }
 
-fn start() -> DateTime<Utc> {
+pub(super) fn start() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
 }
 
@@ -167,18 +167,9 @@ fn call(id: &str, source: &str, name: &str, request: &Value) -> String {
     record.to_string()
 }
 
-/// What the first search in an incident about the key shows.
-async fn searched(history: History) -> (Hunted, Swept, Arc<History>) {
-    let (cloud, clock) = (Arc::new(history), Arc::new(Told(Mutex::new(start()))));
-    let ports = Ports {
-        store: Arc::new(MemoryStore::default()),
-        cloud: cloud.clone(),
-        directory: Arc::new(Nobody),
-        clock: clock.clone(),
-    };
-    let policy = Organisation::parse(ORGANISATION, "irp.toml").unwrap().policy(None);
-    let engine = Engine::new(ports, policy, Playbook::parse(BUILT_IN).unwrap(), "r", &[Duration::ZERO]);
-    let alert = Alert {
+/// The finding about the stolen key.
+pub(super) fn alert() -> Alert {
+    Alert {
         source: AlertSource::GuardDuty,
         delivery_id: "d".into(),
         finding_id: None,
@@ -194,8 +185,21 @@ async fn searched(history: History) -> (Hunted, Swept, Arc<History>) {
         api: None,
         sample: false,
         note: None,
+    }
+}
+
+/// What the first search in an incident about the key shows.
+async fn searched(history: History) -> (Hunted, Swept, Arc<History>) {
+    let (cloud, clock) = (Arc::new(history), Arc::new(Told(Mutex::new(start()))));
+    let ports = Ports {
+        store: Arc::new(MemoryStore::default()),
+        cloud: cloud.clone(),
+        directory: Arc::new(Nobody),
+        clock: clock.clone(),
     };
-    let id = engine.take_alert(&alert).await.unwrap().incident();
+    let policy = Organisation::parse(ORGANISATION, "irp.toml").unwrap().policy(None);
+    let engine = Engine::new(ports, policy, Playbook::parse(BUILT_IN).unwrap(), "r", &[Duration::ZERO]);
+    let id = engine.take_alert(&alert()).await.unwrap().incident();
     engine.inform(id).await.unwrap();
     *clock.0.lock().unwrap() += TimeDelta::seconds(31);
     engine.hunt(id).await.unwrap();

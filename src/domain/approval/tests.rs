@@ -94,6 +94,8 @@ fn two_different_people_make_a_warrant_for_just_the_calls_that_were_shown() {
     assert_eq!(warrant.calls(), request.plan.work.calls);
     assert_eq!(warrant.targets(), ["arn:aws:iam::111122223333:user/deploy-bot"]);
     assert_eq!((warrant.requester().as_str(), warrant.approver().as_str()), ("U1", "U3"));
+    assert_eq!((warrant.account(), warrant.region()), (&request.plan.account, request.plan.region.as_str()));
+    assert_eq!(warrant.request(), request.id);
 }
 
 #[test]

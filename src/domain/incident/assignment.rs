@@ -74,6 +74,8 @@ mod tests {
             ("AWSReservedSSO_AdministratorAccess_0123456789abcdef", Some("AdministratorAccess")),
             ("AWSReservedSSO_Team_A_0123456789abcdef", Some("Team_A")),
             ("AWSReservedSSO_Admin", None),
+            ("AWSReservedSSO_Admin_0123", None),
+            ("AWSReservedSSO_Admin_0123456789abcdeX", None),
             ("AWSReservedSSO__0123456789abcdef", None),
             ("Admin_0123456789abcdef", None),
         ] {

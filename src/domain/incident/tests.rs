@@ -1,9 +1,11 @@
 //! Containment in one go, the watch over it, and what one person may do alone, at the level of the rules.
 
+mod assignment;
 mod case;
 mod containment;
 mod doors;
 mod eradication;
+mod evolve;
 mod execution;
 mod followed;
 mod freeze;
@@ -17,6 +19,7 @@ mod outsiders;
 mod quiet;
 mod recusal;
 mod remains;
+mod removal;
 mod scaling;
 mod signs_in;
 mod together;

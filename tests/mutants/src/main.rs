@@ -183,7 +183,12 @@ fn suites(package: &Path) -> Result<Vec<Suite>> {
         passes: BTreeSet::new(),
         took: Duration::ZERO,
     };
-    Ok(vec![suite("unit tests", &unit, &[]), suite("simulation", &it, &["sim::"]), suite("model", &it, &["model::"])])
+    Ok(vec![
+        suite("unit tests", &unit, &[]),
+        suite("engine", &it, &["engine::"]),
+        suite("simulation", &it, &["sim::"]),
+        suite("model", &it, &["model::"]),
+    ])
 }
 
 impl Suite {

@@ -117,26 +117,30 @@ pub(super) fn role(name: &str, account: &str) -> AssumedRole {
     }
 }
 
+/// A finding about the key.
+pub(super) fn alert(delivery: &str) -> Alert {
+    Alert {
+        source: AlertSource::GuardDuty,
+        delivery_id: delivery.into(),
+        finding_id: None,
+        finding_type: "t".into(),
+        title: "t".into(),
+        severity: Severity::High,
+        subject: Subject { access_key: KEY.parse().ok(), ..Subject::default() },
+        region: None,
+        first_seen_at: None,
+        last_seen_at: None,
+        count: 1,
+        remote_address: None,
+        api: None,
+        sample: false,
+        note: None,
+    }
+}
+
 impl Case {
     pub(super) fn new() -> Self {
-        let alert = Alert {
-            source: AlertSource::GuardDuty,
-            delivery_id: "d".into(),
-            finding_id: None,
-            finding_type: "t".into(),
-            title: "t".into(),
-            severity: Severity::High,
-            subject: Subject { access_key: KEY.parse().ok(), ..Subject::default() },
-            region: None,
-            first_seen_at: None,
-            last_seen_at: None,
-            count: 1,
-            remote_address: None,
-            api: None,
-            sample: false,
-            note: None,
-        };
-        let opened = Record::seal(None, start(), decide::open(IncidentId::new(1), alert, &policy()));
+        let opened = Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &policy()));
         let mut case = Self {
             incident: fold([&opened]).unwrap(),
             policy: policy(),

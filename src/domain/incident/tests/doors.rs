@@ -3,12 +3,14 @@
 use super::case::{Case, role};
 use super::eradication::{ADMIN, accept, changed, contain, hunted, made, of};
 use crate::domain::hunt::Trace;
+use crate::domain::incident::doors::opened_doors;
 use crate::domain::incident::eradication::left;
 use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::steps::{Missing, contained, missing, steps};
 use crate::domain::incident::together::open_steps;
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::deed::Deed;
+use crate::domain::trail::footprint::State;
 
 #[test]
 fn a_trust_policy_that_stands_open_is_missing_containment_and_the_role_is_revoked_after_it() {
@@ -102,4 +104,31 @@ fn a_door_that_is_opened_again_is_missing_again_before_the_watch_comes_by() {
     hunted(&mut case, vec![changed("Role", "web", &[theirs, ours, theirs])]);
     assert!(open(&case));
     case.ask("U1", &["restore-trust"]).unwrap();
+}
+
+#[test]
+fn a_door_is_a_role_of_the_victims_that_is_there_and_knows_whom_the_attacker_has_made() {
+    let update = ("UpdateAssumeRolePolicy", "", true);
+    let mut case = Case::new();
+    let theirs = Trace { made_by_attacker: true, ..changed("Role", "theirs", &[update]) };
+    let gone = Trace { state: State::Deleted, ..changed("Role", "gone", &[update]) };
+    let web = changed("Role", "web", &[update, update]);
+    let others = [made("User", "mallory"), made("Group", "cabal"), changed("User", "ci", &[])];
+    hunted(&mut case, [vec![theirs, gone, web], others.to_vec()].concat());
+    let doors = opened_doors(&case.incident);
+    let [door] = &doors[..] else { panic!("{doors:?}") };
+    assert_eq!((door.role_name.as_str(), door.event_id.as_str()), ("web", "e1"));
+    assert_eq!(door.earlier_event_ids, ["e0".to_owned()].into(), "what they have put before is not the victim's");
+    assert_eq!(door.attackers, ["mallory", "theirs"].map(str::to_owned).into());
+}
+
+#[test]
+fn what_is_left_out_of_the_deeds_on_something_else_closes_no_door_to_the_bot() {
+    let more = |trace: Trace| Trace { deeds: vec![Deed::left_out("e-9")], ..trace };
+    let mut case = Case::new();
+    let web = changed("Role", "web", &[("UpdateAssumeRolePolicy", "", true)]);
+    hunted(&mut case, vec![web, more(changed("Role", "app", &[])), more(changed("User", "web", &[]))]);
+    let door =
+        missing(&case.incident, &case.playbook).into_iter().find(|(step, _)| step.id.as_str() == "restore-trust.web");
+    assert_eq!(door.unwrap().1, Missing::NotInForce);
 }

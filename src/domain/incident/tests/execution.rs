@@ -1,5 +1,7 @@
 //! What is read back after a call.
 
+use chrono::TimeDelta;
+
 use super::case::{Case, request};
 use crate::domain::action::ApiCall;
 use crate::domain::approval::{CallAnswer, RequestState};
@@ -293,4 +295,73 @@ fn a_flood_of_refused_attempts_leaves_a_bounded_record() {
     assert!(refused(&case, "U8").is_some(), "of everybody else");
     case.minutes(1);
     assert!(refused(&case, "U9").is_some());
+}
+
+#[test]
+fn the_first_answer_to_a_call_counts_and_what_has_gone_out_cannot_be_stopped() {
+    let mut case = Case::new();
+    let id = started(&mut case, "deactivate");
+    assert_eq!(case.act("U1", PersonCommand::Withdraw { request: id }), Err(Refusal::UnderWay(id)));
+    answered(&mut case, id, CallAnswer::Accepted);
+    let late = Report::CallAnswered { request: id, answer: unclear() };
+    assert_eq!(take_report(&case.incident, late, case.cx()), []);
+}
+
+#[test]
+fn an_undoing_in_doubt_is_looked_for_a_quarter_of_an_hour_and_no_longer() {
+    let mut case = Case::new();
+    undo_started(&mut case);
+    let id = request(2);
+    let called_at = case.now;
+    read_last(&mut case, id);
+    let due = |case: &Case| look_at(&case.incident, &case.incident.requests[&id]);
+    // The second look comes late, so that the third is due at the last moment.
+    for at in [1, 10] {
+        case.now = called_at + TimeDelta::minutes(at);
+        read_last(&mut case, id);
+    }
+    assert_eq!(due(&case), Some(called_at + TimeDelta::minutes(15)));
+    case.minutes(5);
+    read_last(&mut case, id);
+    assert_eq!(due(&case), None);
+}
+
+#[test]
+fn no_call_goes_out_for_what_waits_for_a_yes_or_is_frozen() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    let ready = |case: &Case| {
+        let found = &case.incident.requests[&request(1)];
+        let (warranted, now) = (Ok(found.plan.work.calls_at(case.now)), case.observed(&found.plan.action));
+        let report = Report::ReadyToExecute { warranted, now, request: request(1), replica: "r".into() };
+        take_report(&case.incident, report, case.cx())
+    };
+    assert_eq!(ready(&case), []);
+    case.approve("U2", 1).unwrap();
+    assert!(matches!(&ready(&case)[..], [Event::ExecutionStarted { .. }]));
+    case.ask("U1", &["revoke-user"]).unwrap();
+    case.approve("U3", 2).unwrap();
+    case.act("U3", PersonCommand::NotMe { request: request(2) }).unwrap();
+    assert!(case.incident.freeze.is_some() && matches!(case.state(1), RequestState::Approved { .. }));
+    assert_eq!(ready(&case), []);
+}
+
+#[test]
+fn a_limit_has_passed_one_tick_after_its_last_moment() {
+    let mut case = Case::new();
+    let passed = |case: &Case| take_report(&case.incident, Report::ClockPassed { request: request(1) }, case.cx());
+    let tick = TimeDelta::milliseconds(1);
+    case.ask("U1", &["deactivate"]).unwrap();
+    let asked_at = case.now;
+    case.now = case.incident.requests[&request(1)].plan.approve_by;
+    assert_eq!(passed(&case), []);
+    case.now += tick;
+    assert_eq!(passed(&case), [Event::RequestExpired { request: request(1) }]);
+    case.now = asked_at;
+    case.approve("U2", 1).unwrap();
+    let RequestState::Approved { execute_by } = *case.state(1) else { panic!("{:?}", case.state(1)) };
+    case.now = execute_by;
+    assert_eq!(passed(&case), []);
+    case.now += tick;
+    assert!(matches!(&passed(&case)[..], [Event::RequestLapsed { .. }]));
 }

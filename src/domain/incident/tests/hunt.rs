@@ -45,7 +45,7 @@ pub(super) fn made(kind: &str, id: &str) -> Trace {
     }
 }
 
-fn through(at: DateTime<Utc>, principal: &str) -> Call {
+pub(super) fn through(at: DateTime<Utc>, principal: &str) -> Call {
     Call {
         at,
         event_id: "e-9".into(),

@@ -1,6 +1,6 @@
 //! What happens once, however often it is heard of.
 
-use super::case::{Case, request};
+use super::case::{Case, alert, identified, request};
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Outcome};
@@ -51,4 +51,22 @@ fn those_that_were_asked_for_together_expire_together() {
     assert_eq!(events, [1, 2, 3].map(|number| Event::RequestExpired { request: request(number) }));
     case.apply(events);
     assert_eq!(take_report(&case.incident, Report::ClockPassed { request: request(1) }, case.cx()), []);
+}
+
+#[test]
+fn a_delivery_counts_once_and_a_closed_log_takes_no_report() {
+    let mut case = Case::new();
+    let (known, other) = (alert("d"), alert("d2"));
+    let take = |case: &Case, report| take_report(&case.incident, report, case.cx());
+    assert_eq!(take(&case, Report::Alert(known.clone())), []);
+    assert_eq!(take(&case, Report::Alert(other.clone())), [Event::AlertReceived { alert: other.clone() }]);
+    case.act("U1", PersonCommand::LookAgain).unwrap();
+    let found = || Report::Identified(identified(&[]));
+    let failed = || Report::IdentificationFailed { error: "no".into(), retry: true };
+    assert!(!take(&case, found()).is_empty() && !take(&case, failed()).is_empty());
+    case.act("U1", PersonCommand::Close { outcome: Outcome::FalsePositive, note: "a drill".into() }).unwrap();
+    for report in [Report::Alert(known), Report::Alert(other), found(), failed()] {
+        let words = format!("{report:?}");
+        assert_eq!(take(&case, report), [], "{words}");
+    }
 }

@@ -10,6 +10,7 @@ use crate::domain::hunt::{Hunted, Trace};
 use crate::domain::incident::eradication::removals;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::remains::by_hand;
+use crate::domain::incident::steps::steps;
 use crate::domain::observation::{Fleet, Member, Observation, ScalingGroup, samples};
 
 /// A group with these instances.
@@ -151,6 +152,10 @@ fn a_warm_pool_goes_when_its_instances_have_ended_and_before_its_group() {
     case.ask("U1", &["remove.autoscalinggroup.pool"]).unwrap();
     done(&mut case);
     assert_eq!(kinds(&case)[1], ("delete-scaling-group", "miners".to_owned()));
+    let offered = steps(&case.incident, &case.playbook);
+    let of_group: Vec<&str> =
+        offered.iter().map(|step| step.id.as_str()).filter(|id| id.contains("autoscalinggroup.deleted")).collect();
+    assert_eq!(of_group, ["remove.autoscalinggroup.deleted.us-east-1.miners"], "not the one that has stopped it");
 }
 
 fn sorted<T: Ord>(mut of: Vec<T>) -> Vec<T> {

@@ -131,3 +131,14 @@ fn what_differs_in_anything_but_who_asks_and_when_is_something_else() {
     assert!(!with(|plan, other| plan.work = other.work.clone()));
     assert!(!with(|plan, other| plan.before_hash = other.before_hash.clone()));
 }
+
+#[test]
+fn what_may_not_be_asked_for_holds_up_none_of_the_others() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    assert_eq!(case.ask("U1", &["deactivate"]), Err(Refusal::UnderWay(request(1))));
+    case.ask_all("U1").unwrap();
+    assert_eq!(case.incident.requests.len(), 3, "the other two");
+    assert!(matches!(case.state(1), RequestState::Approved { .. }));
+}

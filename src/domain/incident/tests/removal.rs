@@ -1,0 +1,264 @@
+//! Which of the attacker's deeds are put back, and what is asked for again.
+
+use chrono::TimeDelta;
+
+use super::case::{Case, request};
+use super::eradication::{ADMIN, accept, changed, contain, hunted, kinds, made, of};
+use super::hunt::through;
+use crate::domain::action::{Action, DeleteRole};
+use crate::domain::approval::RequestState;
+use crate::domain::hunt::Trace;
+use crate::domain::incident::eradication::{is_done, is_removed, left as removals_left, removals};
+use crate::domain::incident::remains::by_hand;
+use crate::domain::incident::steps::steps;
+use crate::domain::observation::{Observation, samples};
+use crate::domain::refusal::Refusal;
+use crate::domain::trail::footprint::State;
+
+/// How many removals there are, and how much is for people.
+fn left(traces: Vec<Trace>) -> (usize, usize) {
+    let mut case = Case::new();
+    hunted(&mut case, traces);
+    (kinds(&case).len(), by_hand(&case.incident).len())
+}
+
+#[test]
+fn a_provider_that_is_known_by_its_name_alone_is_for_people() {
+    assert_eq!(left(vec![made("SAMLProvider", "theirs")]), (0, 1));
+    assert_eq!(left(vec![made("SAMLProvider", "arn:aws:iam::111122223333:saml-provider/theirs")]), (1, 0));
+}
+
+#[test]
+fn nothing_is_put_back_on_what_is_gone_or_the_attackers() {
+    let attached = || changed("User", "x", &[("AttachUserPolicy", ADMIN, true)]);
+    assert_eq!(left(vec![attached()]).0, 1);
+    assert_eq!(left(vec![Trace { state: State::Deleted, ..attached() }]).0, 0);
+    assert_eq!(left(vec![Trace { made_by_attacker: true, ..attached() }]).0, 0, "and changed by others since");
+}
+
+#[test]
+fn what_others_have_taken_back_on_users_roles_and_groups_is_not_taken_back_again() {
+    for (kind, put, taken_back) in [
+        ("User", "AttachUserPolicy", "DetachUserPolicy"),
+        ("Role", "AttachRolePolicy", "DetachRolePolicy"),
+        ("Group", "AttachGroupPolicy", "DetachGroupPolicy"),
+        ("User", "PutUserPolicy", "DeleteUserPolicy"),
+        ("Role", "PutRolePolicy", "DeleteRolePolicy"),
+        ("Group", "PutGroupPolicy", "DeleteGroupPolicy"),
+        ("Group", "AddUserToGroup", "RemoveUserFromGroup"),
+        ("ManagedPolicy", "CreatePolicyVersion", "DeletePolicyVersion"),
+    ] {
+        let seen = |deeds: &[(&str, &str, bool)]| left(vec![changed(kind, "x", deeds)]);
+        assert_eq!(seen(&[(put, "p", true)]), (1, 0), "{put}");
+        assert_eq!(seen(&[(put, "p", true), (taken_back, "p", false)]), (0, 0), "{put}");
+        assert_eq!(seen(&[(put, "p", true), (taken_back, "q", false)]), (1, 0), "{put}: of another");
+    }
+    // The same the other way: what the attacker has taken off is for people, until somebody has put it there again.
+    for (kind, taken_off, put_back) in [
+        ("User", "DetachUserPolicy", "AttachUserPolicy"),
+        ("Role", "DetachRolePolicy", "AttachRolePolicy"),
+        ("Group", "DetachGroupPolicy", "AttachGroupPolicy"),
+        ("User", "DeleteUserPolicy", "PutUserPolicy"),
+        ("Role", "DeleteRolePolicy", "PutRolePolicy"),
+        ("Group", "DeleteGroupPolicy", "PutGroupPolicy"),
+        ("Group", "RemoveUserFromGroup", "AddUserToGroup"),
+    ] {
+        let seen = |deeds: &[(&str, &str, bool)]| left(vec![changed(kind, "x", deeds)]);
+        assert_eq!(seen(&[(taken_off, "p", true)]), (0, 1), "{taken_off}");
+        assert_eq!(seen(&[(taken_off, "p", true), (put_back, "p", false)]), (0, 0), "{taken_off}");
+    }
+}
+
+#[test]
+fn a_version_that_the_attacker_has_made_the_default_goes_with_the_version_and_one_of_others_is_for_people() {
+    let policy = "arn:aws:iam::111122223333:policy/ops";
+    let seen = |deeds: &[(&str, &str, bool)]| left(vec![changed("ManagedPolicy", policy, deeds)]);
+    let (made, set) = ("CreatePolicyVersion", "SetDefaultPolicyVersion");
+    assert_eq!(seen(&[(made, "v3", true), (set, "v3", true)]), (1, 0));
+    assert_eq!(seen(&[(made, "v3", true), (set, "v1", true)]), (1, 1));
+    assert_eq!(seen(&[(made, "v3", false), (set, "v3", true)]), (0, 1));
+    // Each of the attacker's versions knows the others: none of them is what there was before.
+    let mut case = Case::new();
+    hunted(&mut case, vec![changed("ManagedPolicy", policy, &[(made, "v3", true), (made, "v4", true)])]);
+    let theirs = removals(&case.incident).into_iter().map(|removal| match removal.action {
+        Action::RestorePolicyVersion(of) => (of.version_id, Vec::from_iter(of.also_theirs)),
+        other => panic!("{other:?}"),
+    });
+    let mut theirs: Vec<(String, Vec<String>)> = theirs.collect();
+    theirs.sort();
+    assert_eq!(theirs, [("v3".into(), vec!["v4".into()]), ("v4".into(), vec!["v3".to_owned()])]);
+    // Policies of other services have versions too.
+    let iot = of("IoT::Policy", changed("-", "fleet", &[(made, "2", true)]));
+    assert_eq!(left(vec![iot]), (0, 1));
+}
+
+#[test]
+fn a_removal_that_is_done_is_not_asked_for_again_until_the_attacker_has_done_it_anew() {
+    let opened = ("AuthorizeSecurityGroupIngress", "", true);
+    let group = |deeds: &[(&str, &str, bool)]| vec![of("EC2::SecurityGroup", changed("-", "sg-1", deeds))];
+    let mut case = Case::new();
+    contain(&mut case);
+    accept(&mut case);
+    hunted(&mut case, group(&[opened]));
+    case.ask("U1", &["remove.securitygroup"]).unwrap();
+    let number = u32::try_from(case.incident.requests.len()).unwrap();
+    case.approve("U2", number).unwrap();
+    case.run();
+    case.door_open = true;
+    assert_eq!(case.ask("U1", &["remove.securitygroup"]), Err(Refusal::AlreadyDone(request(number))));
+    assert_eq!(case.ask("U1", &["deactivate"]), Err(Refusal::AlreadyDone(request(1))));
+    hunted(&mut case, group(&[opened, opened]));
+    case.ask("U1", &["remove.securitygroup"]).unwrap();
+}
+
+#[test]
+fn only_what_is_about_the_same_and_takes_it_back_settles_a_deed() {
+    let boundary = "PutUserPermissionsBoundary";
+    let user = |deeds: &[(&str, &str, bool)]| left(vec![changed("User", "x", deeds)]);
+    assert_eq!(user(&[("AttachUserPolicy", ADMIN, true), (boundary, ADMIN, true)]), (1, 1));
+    // What the owner had, and the attacker has taken off and put on again, is left, whatever else the owner did with it.
+    let again = [("DetachUserPolicy", ADMIN, true), (boundary, ADMIN, false), ("AttachUserPolicy", ADMIN, true)];
+    assert_eq!(user(&again), (0, 0));
+    // What they have put there and taken off again themselves.
+    assert_eq!(user(&[("EnableMFADevice", "GAHT1", true), ("DeactivateMFADevice", "GAHT1", true)]), (0, 0));
+    assert_eq!(user(&[("DeactivateMFADevice", "GAHT1", true)]), (0, 1));
+    let estate = |kind: &str, id: &str, deeds: &[(&str, &str, bool)]| left(vec![of(kind, changed("-", id, deeds))]);
+    let (adds, deletes) = ("CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions");
+    assert_eq!(estate("EC2::LaunchTemplate", "lt-1", &[(adds, "4", true), (deletes, "4", true)]), (0, 0));
+    assert_eq!(estate("Events::Rule", "r", &[("DisableRule", "", true), ("TagResource", "", false)]), (0, 1));
+    assert_eq!(estate("Events::Rule", "r", &[("PutTargets", "a", false), ("RemoveTargets", "a", true)]), (0, 1));
+    let grants = [("AddPermission", "open", true), ("AddPermission", "more", true), ("RemovePermission", "open", true)];
+    assert_eq!(estate("Lambda::Function", "f", &grants), (1, 0));
+    let takes = [("AddPermission", "open", true), ("RemovePermission", "api", true)];
+    assert_eq!(estate("Lambda::Function", "f", &takes), (1, 1), "the owner's is for people");
+    assert_eq!(estate("GuardDuty::Detector", "d", &[("UpdateDetector", "false", true)]), (1, 0));
+}
+
+#[test]
+fn what_a_rule_was_before_is_said_by_who_has_put_it_last_and_whom_it_called() {
+    let rule = |deeds: &[(&str, &str, bool)]| {
+        let mut case = Case::new();
+        hunted(&mut case, vec![of("Events::Rule", changed("-", "r", deeds))]);
+        let found = removals(&case.incident);
+        let [removal] = &found[..] else { panic!("{found:?}") };
+        let Action::RemoveRule(of) = removal.action.clone() else { panic!("{removal:?}") };
+        (of.put, of.event_ids.len(), of.called_others)
+    };
+    let (put, adds) = (("PutRule", "", true), ("PutTargets", "1 2", true));
+    assert_eq!(rule(&[put, adds]), (true, 1, false));
+    assert_eq!(rule(&[put, adds, ("RemoveTargets", "2", true)]), (true, 1, false), "their own");
+    assert_eq!(rule(&[put, adds, ("RemoveTargets", "alarm", true)]), (true, 1, true));
+    assert_eq!(rule(&[put, adds, ("RemoveTargets", "alarm", false)]), (true, 1, false), "by others");
+    assert_eq!(rule(&[put, adds, ("PutRule", "", false)]), (false, 0, false), "others have put it since");
+}
+
+#[test]
+fn what_starts_instances_by_itself_is_stopped_before_anything_that_runs() {
+    let footprint = [
+        of("EC2::Instance", made("x", "i-1")),
+        of("EC2::SpotInstanceRequest", made("x", "sir-1")),
+        made("User", "mallory"),
+        of("EC2::LaunchTemplate", changed("-", "lt-1", &[("CreateLaunchTemplateVersion", "4", true)])),
+        of("AutoScaling::AutoScalingGroup", made("x", "miners")),
+    ];
+    let mut case = Case::new();
+    hunted(&mut case, footprint.to_vec());
+    let order =
+        ["stop-scaling-group", "restore-launch-template", "cancel-spot-request", "delete-user", "terminate-instance"];
+    assert_eq!(kinds(&case).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>(), order);
+}
+
+#[test]
+fn what_the_trail_names_and_aws_does_not_know_by_that_name_is_for_people() {
+    assert_eq!(left(vec![of("EC2::LaunchTemplate", made("x", "by its name"))]), (0, 1));
+    let version = changed("-", "by its name", &[("CreateLaunchTemplateVersion", "4", true)]);
+    assert_eq!(left(vec![of("EC2::LaunchTemplate", version)]), (0, 1));
+    assert_eq!(left(vec![of("RolesAnywhere::Profile", made("x", "by its name"))]), (0, 1));
+}
+
+#[test]
+fn thirty_removals_have_a_card_at_a_time_and_one_that_is_done_makes_room() {
+    let mut case = Case::new();
+    let ids = (10..50).map(|n| format!("i-{n}"));
+    hunted(&mut case, ids.map(|id| of("EC2::Instance", made("x", &id))).collect());
+    let shown = |case: &Case| {
+        let all = steps(&case.incident, &case.playbook);
+        all.iter().filter(|step| step.id.as_str().starts_with("remove.")).count()
+    };
+    assert_eq!(shown(&case), 30);
+    terminate(&mut case, "i-10");
+    assert_eq!(shown(&case), 31);
+}
+
+/// Ends an instance by its step, and gives the number of the request.
+fn terminate(case: &mut Case, id: &str) -> u32 {
+    case.estate = [Observation::Instance(samples::instance(id)), Observation::OwnerMissing];
+    case.ask("U1", &[&format!("remove.instance.us-east-1.{id}")]).unwrap();
+    let number = u32::try_from(case.incident.requests.len()).unwrap();
+    case.approve("U2", number).unwrap();
+    case.run();
+    number
+}
+
+#[test]
+fn a_removal_is_done_until_a_search_long_after_it_shows_the_same_again() {
+    let mut case = Case::new();
+    let instance = || vec![of("EC2::Instance", made("x", "i-1"))];
+    hunted(&mut case, instance());
+    let number = terminate(&mut case, "i-1");
+    let plan = case.incident.requests[&request(number)].plan.clone();
+    let done = |case: &Case| is_done(&case.incident, &plan.step, &plan.action);
+    hunted(&mut case, instance());
+    assert!(done(&case), "the trail is minutes late");
+    case.minutes(20);
+    hunted(&mut case, instance());
+    assert!(done(&case));
+    case.now += TimeDelta::milliseconds(1);
+    hunted(&mut case, instance());
+    assert!(!done(&case));
+    hunted(&mut case, vec![of("EC2::Instance", made("x", "i-2"))]);
+    assert!(done(&case), "another is another's");
+    hunted(&mut case, vec![]);
+    assert!(done(&case));
+}
+
+#[test]
+fn what_a_later_search_shows_no_more_is_not_left_though_its_card_stays() {
+    let mut case = Case::new();
+    hunted(&mut case, vec![of("EC2::Instance", made("x", "i-1"))]);
+    case.estate = [Observation::Instance(samples::instance("i-1")), Observation::OwnerMissing];
+    case.ask("U1", &["remove.instance"]).unwrap();
+    assert_eq!(removals_left(&case.incident, &case.playbook).len(), 1);
+    hunted(&mut case, vec![]);
+    assert!(steps(&case.incident, &case.playbook).iter().any(|step| step.id.as_str().starts_with("remove.instance")));
+    assert!(removals_left(&case.incident, &case.playbook).is_empty());
+}
+
+#[test]
+fn what_records_is_off_when_the_attacker_was_the_last_to_switch_it_and_has_switched_it_off() {
+    let removals = |deeds: &[(&str, &str, bool)]| left(vec![of("CloudTrail::Trail", changed("-", "all", deeds))]).0;
+    let (off, on) = (("StopLogging", "", true), ("StartLogging", "", true));
+    assert_eq!(removals(&[off]), 1);
+    assert_eq!(removals(&[on, off]), 1);
+    assert_eq!(removals(&[off, on]), 0, "they have switched it on again");
+    assert_eq!(removals(&[off, ("StopLogging", "", false)]), 0, "others have it off");
+}
+
+#[test]
+fn a_role_of_theirs_that_is_removed_is_closed_unless_they_have_got_through_since() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    let id = request(1);
+    case.incident.requests.get_mut(&id).unwrap().plan.action =
+        Action::DeleteRole(DeleteRole { role_name: "backdoor".into() });
+    let removed = |case: &Case, role: &str| is_removed(&case.incident, role);
+    assert!(!removed(&case, "backdoor"), "it is only asked for");
+    let at = case.now;
+    case.incident.requests.get_mut(&id).unwrap().state = RequestState::Verified { at, called_at: at, sent: vec![] };
+    assert!(removed(&case, "backdoor") && !removed(&case, "app"));
+    for (later, expected) in [(-1, true), (0, false), (1, false)] {
+        let call = through(at + TimeDelta::seconds(later), "arn:aws:sts::111122223333:assumed-role/backdoor/s");
+        case.incident.breach = Some(Box::new(call));
+        assert_eq!(removed(&case, "backdoor"), expected, "{later}");
+    }
+}

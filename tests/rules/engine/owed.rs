@@ -1,0 +1,150 @@
+//! What is due is done, and nothing before; and what becomes of it when AWS does not answer, or says no.
+
+use chrono::TimeDelta;
+use irp::domain::approval::RequestState;
+use irp::domain::incident::command::PersonCommand;
+use irp::domain::incident::together::digest;
+use irp::engine::EngineError;
+
+use super::{APPROVES, APPROVES_TOO, Bot, KEY_STEP, Trouble, away, denies, number, user};
+
+#[tokio::test]
+async fn nothing_is_done_before_it_is_due_and_nothing_twice() {
+    let bot = Bot::new().await;
+    bot.engine.inform(bot.id).await.unwrap();
+    assert!(bot.world.asked().is_empty(), "it is known already whose it is");
+    bot.engine.reach(bot.id).await.unwrap();
+    assert_eq!(bot.world.asked(), ["blast radius"]);
+    bot.engine.reach(bot.id).await.unwrap();
+    assert!(bot.world.asked().is_empty());
+    bot.ask(KEY_STEP).await.unwrap();
+    let (before, _) = (bot.incident().await, bot.world.asked());
+    bot.engine.advance(bot.id).await.unwrap();
+    bot.engine.watch(bot.id).await.unwrap();
+    assert!(bot.world.asked().is_empty(), "it waits for people");
+    assert_eq!(bot.incident().await, before);
+}
+
+#[tokio::test]
+async fn what_the_key_was_used_for_is_asked_again_while_aws_is_away_and_not_after_a_no() {
+    let bot = Bot::new().await;
+    bot.world.tell(away);
+    assert!(matches!(bot.engine.reach(bot.id).await, Err(EngineError::Cloud(_))));
+    assert!(bot.incident().await.blast_radius.is_none());
+    bot.world.tell(denies);
+    bot.engine.reach(bot.id).await.unwrap();
+    let (found, _) = bot.incident().await.blast_radius.unwrap();
+    let [why] = &found.not_known[..] else { panic!("{:?}", found.not_known) };
+    assert!(why.contains("AccessDenied"), "{why}");
+}
+
+#[tokio::test]
+async fn the_watch_waits_five_minutes_for_an_aws_that_is_away_and_then_says_so() {
+    let bot = Bot::verified().await;
+    bot.world.pass(TimeDelta::seconds(5));
+    bot.world.tell(away);
+    let before = bot.incident().await;
+    for waits in [TimeDelta::zero(), TimeDelta::minutes(5) - TimeDelta::milliseconds(1)] {
+        bot.world.pass(waits);
+        assert!(matches!(bot.engine.watch(bot.id).await, Err(EngineError::Cloud(_))), "{waits}");
+        assert_eq!(bot.incident().await, before, "there is nothing to write down");
+    }
+    bot.world.pass(TimeDelta::milliseconds(1));
+    bot.engine.watch(bot.id).await.unwrap();
+    let incident = bot.incident().await;
+    assert!(incident.requests[&number(1)].unread.is_some() && incident.keys_unread.is_some());
+}
+
+#[tokio::test]
+async fn that_the_whole_text_is_in_the_thread_is_on_record() {
+    let bot = Bot::new().await;
+    bot.ask(KEY_STEP).await.unwrap();
+    let incident = bot.incident().await;
+    let shown = digest(&incident, &incident.requests[&number(1)]);
+    bot.engine.plan_file(number(1), &shown, &Ok("https://files.example/1".into())).await.unwrap();
+    assert!(bot.incident().await.uploads.contains_key(&shown));
+}
+
+#[tokio::test]
+async fn an_approved_call_waits_for_an_aws_that_is_away_until_its_time_has_passed() {
+    let bot = Bot::approved().await;
+    bot.world.tell(away);
+    assert!(matches!(bot.engine.advance(bot.id).await, Err(EngineError::Cloud(_))));
+    assert!(matches!(bot.state(1).await, RequestState::Approved { .. }));
+    bot.world.recover();
+    bot.engine.advance(bot.id).await.unwrap();
+    assert!(matches!(bot.state(1).await, RequestState::Verified { .. }));
+
+    let bot = Bot::approved().await;
+    let RequestState::Approved { execute_by } = bot.state(1).await else { panic!("not approved") };
+    bot.world.tell(away);
+    bot.world.pass(execute_by - bot.engine.now() + TimeDelta::milliseconds(1));
+    bot.engine.advance(bot.id).await.unwrap();
+    assert!(matches!(bot.state(1).await, RequestState::Lapsed { .. }));
+    assert!(bot.world.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_approved_call_lapses_on_a_definite_no() {
+    let bot = Bot::approved().await;
+    bot.world.tell(denies);
+    bot.engine.advance(bot.id).await.unwrap();
+    let RequestState::Lapsed { why, .. } = bot.state(1).await else { panic!("{:?}", bot.state(1).await) };
+    assert!(why.contains("could not be read just before the call") && why.contains("AccessDenied"), "{why}");
+    assert_eq!(bot.world.asked(), ["key"], "nothing was called");
+}
+
+#[tokio::test]
+async fn a_crowd_that_presses_buttons_does_not_hold_a_call_up() {
+    let bot = Bot::approved().await;
+    *bot.world.meanwhile.lock().unwrap() =
+        vec![(APPROVES, PersonCommand::TakeLead), (APPROVES_TOO, PersonCommand::TakeLead)];
+    bot.engine.advance(bot.id).await.unwrap();
+    assert_eq!(bot.world.asked(), ["key", "call", "key"], "what AWS has just said goes on");
+    assert_eq!(bot.incident().await.lead, Some(user(APPROVES_TOO)));
+}
+
+#[tokio::test]
+async fn a_yes_taken_back_just_before_the_call_is_not_what_it_goes_out_by() {
+    let bot = Bot::approved().await;
+    let (taken_back, yes) = (PersonCommand::Retract { request: number(1) }, bot.yes().await);
+    *bot.world.meanwhile.lock().unwrap() = vec![(APPROVES, taken_back), (APPROVES_TOO, yes)];
+    bot.engine.advance(bot.id).await.unwrap();
+    assert_eq!(*bot.world.approvers.lock().unwrap(), [user(APPROVES_TOO)]);
+    assert_eq!(bot.world.asked(), ["key", "key", "call", "key"], "people and AWS are looked at anew");
+}
+
+#[tokio::test]
+async fn a_change_that_shows_late_is_verified_by_the_reading_that_shows_it() {
+    let bot = Bot::approved().await;
+    *bot.world.shows_after.lock().unwrap() = 1;
+    bot.engine.advance(bot.id).await.unwrap();
+    assert!(matches!(bot.state(1).await, RequestState::Verified { .. }), "{:?}", bot.state(1).await);
+    assert_eq!(bot.world.asked(), ["key", "call", "key", "key"]);
+
+    let bot = Bot::approved().await;
+    *bot.world.shows_after.lock().unwrap() = 2;
+    bot.engine.advance(bot.id).await.unwrap();
+    assert!(matches!(bot.state(1).await, RequestState::Unknown { .. }), "{:?}", bot.state(1).await);
+}
+
+#[tokio::test]
+async fn an_aws_that_is_away_after_the_call_is_read_again_and_is_not_known_after_the_last_time() {
+    let bot = Bot::approved().await;
+    bot.world.tell(|what, times| away(what, times).filter(|_| times == 2));
+    bot.engine.advance(bot.id).await.unwrap();
+    assert!(matches!(bot.state(1).await, RequestState::Verified { .. }), "{:?}", bot.state(1).await);
+    assert_eq!(bot.world.asked(), ["key", "call", "key", "key"]);
+
+    for (trouble, readings) in [
+        ((|what, times| away(what, times).filter(|_| times > 1)) as Trouble, 2),
+        // Asking again would not help.
+        (|what, times| denies(what, times).filter(|_| times > 1), 1),
+    ] {
+        let bot = Bot::approved().await;
+        bot.world.tell(trouble);
+        bot.engine.advance(bot.id).await.unwrap();
+        assert!(matches!(bot.state(1).await, RequestState::Unknown { .. }), "{:?}", bot.state(1).await);
+        assert_eq!(bot.world.asked()[2..], vec!["key"; readings]);
+    }
+}

@@ -1,0 +1,99 @@
+//! Who may, as Slack sees people: asked before anything is decided.
+
+use std::sync::Arc;
+
+use irp::domain::incident::command::{Attempt, PersonCommand};
+use irp::domain::incident::event::Event;
+use irp::domain::incident::state::Incident;
+use irp::domain::incident::together::digest;
+use irp::domain::policy::{PersonId, Policy, Standing};
+use irp::domain::refusal::Refusal;
+use irp::engine::EngineError;
+use irp::ports::IncidentLog as _;
+
+use super::{APPROVES, APPROVES_TOO, ASKS, Bot, KEY_STEP, STRANGER, no, number, user};
+use crate::search::STOLEN;
+
+#[tokio::test]
+async fn somebody_on_no_list_works_nothing_and_each_attempt_is_on_record() {
+    let bot = Bot::new().await;
+    let stranger = user(STRANGER);
+    assert_eq!(no(bot.engine.may_accept_risk(bot.id, &stranger, 0).await), Refusal::NotAResponder);
+    let attempt = Attempt { name: "open the form", request: None, digest: None };
+    assert_eq!(no(bot.engine.may_work(bot.id, &stranger, attempt).await), Refusal::NotAResponder);
+    let names = ["accept the risk", "open the form"].map(|name| (stranger.clone(), name.to_owned()));
+    assert_eq!(bot.refused().await, names);
+    bot.engine.may_work(bot.id, &user(ASKS), attempt).await.unwrap();
+    assert_eq!(bot.engine.may_respond(&stranger).await, Err(Refusal::NotAResponder));
+    assert_eq!(bot.engine.may_respond(&user(ASKS)).await, Ok(()));
+    assert_eq!(bot.engine.may_read(&stranger).await, Ok(()), "members read");
+    bot.world.standing.lock().unwrap().insert(stranger.clone(), Standing::Guest);
+    assert_eq!(bot.engine.may_read(&stranger).await, Err(Refusal::NotAMember(Standing::Guest)));
+}
+
+#[tokio::test]
+async fn the_digest_on_the_button_is_in_the_record_of_a_refused_press() {
+    let bot = Bot::new().await;
+    bot.ask(KEY_STEP).await.unwrap();
+    for command in [
+        PersonCommand::Approve { request: number(1), digest_shown: "0bad".into(), clicked_at: bot.engine.now() },
+        PersonCommand::Deny { request: number(1), digest_shown: "0bad".into(), reason: "no".into() },
+        PersonCommand::BreakGlass {
+            request: number(1),
+            digest_shown: "0bad".into(),
+            target: STOLEN.into(),
+            reason: "nobody answers".into(),
+        },
+    ] {
+        no(bot.engine.act(bot.id, &user(APPROVES), command).await);
+        let log = bot.store.load(bot.id).await.unwrap();
+        let Event::AttemptRefused { digest, .. } = &log.last().unwrap().event else { panic!("{:?}", log.last()) };
+        assert_eq!(digest.as_deref(), Some("0bad"));
+    }
+}
+
+#[tokio::test]
+async fn who_runs_it_alone_is_shown_the_one_that_they_pressed() {
+    let alone = |policy| Policy { break_glass: [user(ASKS)].into(), ..policy };
+    let bot = Bot::with(Arc::default(), alone).await;
+    bot.engine.request_all(bot.id, &user(ASKS), "press;").await.unwrap();
+    let incident = bot.incident().await;
+    assert_eq!(incident.requests.len(), 2);
+    for pressed in [number(1), number(2)] {
+        let shown = digest(&incident, &incident.requests[&pressed]);
+        let found = bot.engine.may_break_glass(pressed, &user(ASKS), shown.short()).await.unwrap();
+        assert_eq!(found.id, pressed);
+    }
+}
+
+async fn with_standing(bot: &Bot, gone: &[&str]) -> Result<Incident, EngineError> {
+    for id in gone {
+        bot.world.standing.lock().unwrap().insert(user(id), Standing::Deactivated);
+    }
+    bot.ask(KEY_STEP).await
+}
+
+#[tokio::test]
+async fn nothing_waits_for_approvers_who_have_left() {
+    let bot = Bot::new().await;
+    let nobody = no(with_standing(&bot, &[APPROVES, APPROVES_TOO]).await);
+    assert!(matches!(nobody, Refusal::NobodyToApprove { eligible: 0, .. }), "{nobody:?}");
+    let bot = Bot::new().await;
+    with_standing(&bot, &[APPROVES]).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_has_left_with_one_account_can_decide_with_another() {
+    let aliased = |policy| Policy { aliases: [(user("U0SECOND01"), user(APPROVES))].into(), ..policy };
+    let bot = Bot::with(Arc::default(), aliased).await;
+    with_standing(&bot, &[APPROVES, APPROVES_TOO]).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_approver_more_than_needed_is_looked_up_because_one_can_turn_out_to_be_recused() {
+    // The first on the list is there, and owns the key.
+    let owned = |policy| Policy { belongings: [("kim".to_owned(), PersonId(user(APPROVES_TOO)))].into(), ..policy };
+    let bot = Bot::with(Arc::default(), owned).await;
+    let nobody = no(with_standing(&bot, &[APPROVES]).await);
+    assert!(matches!(nobody, Refusal::NobodyToApprove { recused: 1, .. }), "{nobody:?}");
+}
