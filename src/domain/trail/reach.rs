@@ -171,7 +171,9 @@ impl Scout {
         if traits.opened_by.iter().any(|token| self.known.contains(token)) {
             return Some((traits, By::Caller));
         }
-        traits.opened_by.iter().for_each(|token| self.miss(*token));
+        for token in &traits.opened_by {
+            self.miss(*token);
+        }
         if self.first_time && !traits.grants.is_empty() {
             self.remember(record, &traits);
         }
@@ -201,7 +203,9 @@ impl Scout {
 
     fn miss_callers(&mut self) {
         let callers = std::mem::take(&mut self.buffer);
-        callers.iter().for_each(|token| self.miss(*token));
+        for token in &callers {
+            self.miss(*token);
+        }
         self.buffer = callers;
     }
 
