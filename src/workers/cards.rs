@@ -122,7 +122,7 @@ impl Workers {
         let mut waited = false;
         loop {
             let outcome = match self.store.lease_cards(id, holder).await {
-                Ok(true) => self.reconcile(id).await,
+                Ok(true) => Box::pin(self.reconcile(id)).await,
                 Ok(false) if waited => return true,
                 Ok(false) => {
                     // A lease outlives its holder by a moment: only one that is renewed has somebody at it.

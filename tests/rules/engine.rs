@@ -44,10 +44,12 @@ const POLICY_STEP: &str = "revoke-user-sessions";
 /// What AWS says to this question, which is the so-manieth since that was told, instead of answering it.
 type Trouble = fn(&str, usize) -> Option<CloudError>;
 
+#[expect(clippy::unnecessary_wraps, reason = "as trouble is told")]
 fn away(what: &str, _: usize) -> Option<CloudError> {
     Some(CloudError::Unavailable { operation: what.into(), message: "told to".into() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as trouble is told")]
 fn denies(what: &str, _: usize) -> Option<CloudError> {
     Some(CloudError::Refused { operation: what.into(), code: "AccessDenied".into(), message: "told to".into() })
 }

@@ -32,12 +32,15 @@ const REFRESH: Duration = Duration::from_millis(100);
 /// Records between two counts for the progress bar.
 const TICK: u64 = 4096;
 
+/// What was not known to the scout in a file; `None` where that is too much to remember.
+type Missed = Option<Box<[u32]>>;
+
 struct Shared<'s> {
     hunt: Mutex<Hunt>,
     /// How much the hunt has learned: looked at for each record, without the lock.
     learned: AtomicUsize,
-    /// What was not known to the scout in each file, `None` where that is too much to remember; and the bytes of all that.
-    missed: Mutex<(Vec<Option<Box<[u32]>>>, usize)>,
+    /// Of each file, and the bytes of all that.
+    missed: Mutex<(Vec<Missed>, usize)>,
     problems: Mutex<(Vec<String>, usize)>,
     files: &'s [LogFile],
     progress: &'s Progress,

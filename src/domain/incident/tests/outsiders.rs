@@ -30,7 +30,7 @@ fn entered(role: &str, outsider: Outsider, event_id: &str) -> Entrance {
 }
 
 fn found(case: &mut Case, entrances: Vec<Entrance>, footprint: Vec<Trace>) {
-    case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { entrances, footprint, ..Hunted::default() }) }]);
+    case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, entrances, ..Hunted::default() }) }]);
 }
 
 fn vendor(case: &mut Case) {
@@ -178,7 +178,7 @@ fn each_role_and_outsider_has_a_door_of_its_own_and_one_policy_is_changed_at_a_t
     found(&mut case, all, Vec::new());
     let ids = doors(&case);
     assert_eq!(ids.len(), 4);
-    assert_eq!(ids.iter().filter(|id| id.ends_with(".web")).count(), 2);
+    assert_eq!(ids.iter().filter(|id| id.rsplit('.').next() == Some("web")).count(), 2);
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 4, "{ids:?}");
     assert!(steps(&case.incident, &case.playbook).iter().any(|step| step.id.as_str() == "revoke-assumed-roles.web"));
     let open = open_steps(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string());

@@ -15,7 +15,7 @@ const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/token.example.co
 const SUBJECT: &str = "repo:shop/app:ref:refs/heads/main";
 
 /// A call that hands out a session of the role `app`, at this minute.
-fn mint(minute: u32, id: &str, call: &str, key: &str, who: Value) -> Value {
+fn mint(minute: u32, id: &str, call: &str, key: &str, who: &Value) -> Value {
     json!({
         "eventID": id, "eventTime": format!("2026-01-31T10:{minute:02}:00Z"), "eventSource": "sts.amazonaws.com",
         "eventName": call, "awsRegion": "eu-west-1", "recipientAccountId": ACCOUNT, "sourceIPAddress": "192.0.2.7",
@@ -31,7 +31,7 @@ fn vendor() -> Value {
 }
 
 fn by_vendor(minute: u32, id: &str, key: &str) -> Value {
-    mint(minute, id, "AssumeRole", key, vendor())
+    mint(minute, id, "AssumeRole", key, &vendor())
 }
 
 /// What a session of the role does.
@@ -100,7 +100,7 @@ fn a_reached_session_has_a_door_too_and_each_outsider_one_with_the_newest_event(
 #[test]
 fn a_federated_identity_is_known_by_its_provider_and_whom_that_vouches_for() {
     let web = |who: Value, answer: Value| {
-        let mut record = mint(1, "e1", "AssumeRoleWithWebIdentity", STOLEN, who);
+        let mut record = mint(1, "e1", "AssumeRoleWithWebIdentity", STOLEN, &who);
         record["responseElements"].as_object_mut().unwrap().extend(answer.as_object().unwrap().clone());
         doors(&[record]).into_iter().next().map(|(_, outsider, _)| outsider)
     };
@@ -124,7 +124,7 @@ fn a_federated_identity_is_known_by_its_provider_and_whom_that_vouches_for() {
 
     let saml = |answer: Value| {
         let who = json!({"type": "SAMLUser", "principalId": "q=:kim", "userName": "kim", "identityProvider": "q="});
-        let mut record = mint(1, "e1", "AssumeRoleWithSAML", STOLEN, who);
+        let mut record = mint(1, "e1", "AssumeRoleWithSAML", STOLEN, &who);
         let arn = "arn:aws:iam::111122223333:saml-provider/okta";
         record["requestParameters"]["principalArn"] = json!(arn);
         record["responseElements"].as_object_mut().unwrap().extend(answer.as_object().unwrap().clone());
@@ -146,7 +146,7 @@ fn whoever_is_of_the_account_itself_or_has_recorded_the_call_too_is_no_outsider(
     let service = json!({"type": "AWSService", "invokedBy": "ec2.amazonaws.com"});
     let nobody = json!({"type": "AWSAccount", "accountId": "ANONYMOUS_PRINCIPAL"});
     for who in [own, user, service, nobody] {
-        assert_eq!(doors(&[mint(1, "e1", "AssumeRole", STOLEN, who.clone())]), [], "{who}");
+        assert_eq!(doors(&[mint(1, "e1", "AssumeRole", STOLEN, &who)]), [], "{who}");
     }
     let mut refused = by_vendor(1, "e1", STOLEN);
     refused["errorCode"] = json!("AccessDenied");
