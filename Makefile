@@ -9,7 +9,7 @@ sandbox:
 # Two tests at a time: many of them start programs and bring a crowd of their own.
 test:
 	tests/tools.sh
-	RUST_TEST_THREADS=2 cargo test --workspace --locked
+	RUST_BACKTRACE=0 RUST_TEST_THREADS=2 cargo test --workspace --locked
 
 # The program killed in each part of a whole incident, and before the record of each removal: what takes too long for
 # every test run.

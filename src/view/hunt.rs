@@ -7,6 +7,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::{hunting, logs};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::mention;
+use crate::domain::trail::entrance::Entrance;
 use crate::domain::trail::footprint::State;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -31,6 +32,12 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
         0 => "*Reached:* no other credential, as far as the trail shows.".to_owned(),
         count => format!("*Reached:* {count} other credential(s)\n{}", list(credentials(&reached).into_iter())),
     }));
+    if !found.entrances.is_empty() {
+        blocks.push(section(&format!(
+            ":unlock: *Came in from outside*, by a trust that was there before\n{}",
+            list(found.entrances.iter().map(entrance))
+        )));
+    }
     let mut traces: Vec<&Trace> = found.footprint.iter().collect();
     // What lets somebody back in comes first.
     traces.sort_by_key(|trace| (trace.state == State::Deleted, !trace.made_by_attacker));
@@ -165,6 +172,11 @@ fn credential(reached: &Reached) -> String {
     let event = reached.event_id.as_deref().map(|id| format!(" (event {})", code(id))).unwrap_or_default();
     let last = reached.last_worked_at.map(|at| format!(", last worked {}", time(at))).unwrap_or_default();
     format!("{key}{whose}{how}{event}{last}")
+}
+
+fn entrance(way: &Entrance) -> String {
+    let (role, who, event) = (code(&way.role_arn), code(&way.outsider.in_words()), code(&way.event_id));
+    format!("{role} was taken by {who} (event {event})")
 }
 
 fn trace(trace: &Trace) -> String {

@@ -78,6 +78,8 @@ impl Workers {
     async fn answer(&self, inbound: &Inbound) -> Option<Message> {
         let age = TimeDelta::milliseconds(self.wall.now().timestamp_millis() - inbound.received_at_ms);
         let outcome = match &inbound.act {
+            // Refused, however old.
+            Act::UnknownClick { .. } => self.act(inbound, age).await,
             Act::Click(click) if age > ACT_AGE_MAX => {
                 let refusal = Refusal::HandledTooLate;
                 Err(self.engine.turn_away(click.incident(), &inbound.reply.user, click.attempt(), refusal).await)
@@ -89,9 +91,7 @@ impl Workers {
                 }
                 None => Refusal::HandledTooLate.into(),
             }),
-            _ if age > ACT_AGE_MAX && !matches!(inbound.act, Act::UnknownClick { .. }) => {
-                Err(Refusal::HandledTooLate.into())
-            }
+            _ if age > ACT_AGE_MAX => Err(Refusal::HandledTooLate.into()),
             _ => self.act(inbound, age).await,
         };
         match outcome {

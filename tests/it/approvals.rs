@@ -38,8 +38,7 @@ async fn the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so() {
     assert!(card.contains("Cannot decide: <@U0KEYOWNR1> (the credential is theirs)"), "{card}");
     for button in ["irp.approve", "irp.deny"] {
         if button == "irp.deny" {
-            w.press(KIM, KEY, button).await;
-            let modal = w.modal(KIM).await;
+            let modal = w.form(KIM, KEY, button).await;
             let before = w.told(KIM).len();
             let reason = json!({"reason": {"reason": "leave it"}});
             w.slack.submit_view(KIM, modal["id"].as_str().unwrap(), &reason).await.unwrap();
@@ -60,8 +59,7 @@ async fn the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so() {
 async fn whoever_is_named_in_the_incident_cannot_decide() {
     let w = World::start().await;
     asked(&w).await;
-    w.press(ANA, "evidence", "irp.name_subject").await;
-    let modal = w.modal(ANA).await;
+    let modal = w.form(ANA, "evidence", "irp.name_subject").await;
     let before = w.told(ANA).len();
     let values = json!({"person": {"person": CHRIS}});
     w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &values).await.unwrap();

@@ -70,6 +70,7 @@ async fn everything_is_asked_for_and_approved_as_one() {
     assert!(again.contains("no longer open"), "{again}");
     // Each can be undone on its own.
     w.until("it can be undone", |w| w.offers(ROLE, "irp.undo")).await;
+    w.until("Ben has a receipt", |w| !w.receipts(BEN).is_empty()).await;
     assert_eq!(w.receipts(ANA).len(), 1, "one receipt for the whole");
     w.end().await;
 }
@@ -94,8 +95,7 @@ async fn one_that_fails_holds_up_none_of_the_others() {
 async fn a_no_ends_all_of_it_and_the_next_to_decide_sees_it() {
     let w = asked().await;
     let deny = value(&w, ALL, "irp.deny");
-    w.press(BEN, ALL, "irp.deny").await;
-    let modal = w.modal(BEN).await;
+    let modal = w.form(BEN, ALL, "irp.deny").await;
     let reason = json!({"reason": {"reason": "deploys run until six"}});
     w.slack.submit_view(BEN, modal["id"].as_str().unwrap(), &reason).await.unwrap();
     w.until_card(ALL, "3 steps, not asked for yet").await;
@@ -199,9 +199,8 @@ async fn one_person_alone_can_contain_where_the_rules_let_them() {
     w.until_card(KEY, "waiting for approval").await;
     assert!(w.click(ANA, KEY, "irp.approve").await.contains("You asked for this yourself"));
     let glass = async |person: &str, target: &str| {
+        let modal = w.form(person, KEY, "irp.break_glass").await;
         let before = w.told(person).len();
-        w.press(person, KEY, "irp.break_glass").await;
-        let modal = w.modal(person).await;
         let filled = json!({"target": {"target": target}, "reason": {"reason": "nobody answers"}});
         w.slack.submit_view(person, modal["id"].as_str().unwrap(), &filled).await.unwrap();
         w.next_told(person, before).await
@@ -251,8 +250,7 @@ async fn whoever_decides_on_some_of_what_was_asked_for_together_is_heard_of_like
     w.until_card(ALL, "waiting for approval").await;
 
     // The password cannot be put back, so it waits for an approver: the first of the two is not in what runs now.
-    w.press(ANA, ALL, "irp.break_glass").await;
-    let modal = w.modal(ANA).await;
+    let modal = w.form(ANA, ALL, "irp.break_glass").await;
     let filled = json!({"target": {"target": "deploy-bot"}, "reason": {"reason": "nobody answers"}});
     w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
     w.until_card(SESSIONS, "carried out and verified").await;
@@ -279,14 +277,12 @@ async fn a_glass_that_was_wrongly_broken_can_be_contested_and_taken_back() {
     w.incident().await;
     w.click(ANA, SESSIONS, "irp.request").await;
     w.until_card(SESSIONS, "waiting for approval").await;
-    w.press(ANA, SESSIONS, "irp.break_glass").await;
-    let modal = w.modal(ANA).await;
+    let modal = w.form(ANA, SESSIONS, "irp.break_glass").await;
     let filled = json!({"target": {"target": "deploy-bot"}, "reason": {"reason": "nobody answers"}});
     w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
     w.until_card(SESSIONS, "carried out and verified").await;
     w.until("somebody can speak", |w| w.offers(SESSIONS, "irp.contest")).await;
-    w.press(BEN, SESSIONS, "irp.contest").await;
-    let modal = w.modal(BEN).await;
+    let modal = w.form(BEN, SESSIONS, "irp.contest").await;
     let filled = json!({"reason": {"reason": "I was there all the time"}});
     w.slack.submit_view(BEN, modal["id"].as_str().unwrap(), &filled).await.unwrap();
     w.until("the card says so", |w| blocks(w, SESSIONS).contains("I was there all the time")).await;

@@ -97,9 +97,8 @@ impl World {
     pub(crate) async fn goes_on_without_proof(&self) {
         self.until("it can be accepted", |w| w.offers(PROOF, "irp.accept_risk")).await;
         for person in [ANA, BEN] {
+            let modal = self.form(person, PROOF, "irp.accept_risk").await;
             let before = self.told(person).len();
-            self.press(person, PROOF, "irp.accept_risk").await;
-            let modal = self.modal(person).await;
             let filled = json!({"reason": {"reason": "the shop opens at six"}});
             self.slack.submit_view(person, modal["id"].as_str().unwrap(), &filled).await.unwrap();
             self.next_told(person, before).await;

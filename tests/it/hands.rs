@@ -42,9 +42,8 @@ async fn a_role_of_another_account_is_contained_on_two_peoples_word() {
 
     assert!(w.click(DANA, FAR, "irp.say_done").await.contains("Only responders"));
     assert!(w.click(KIM, FAR, "irp.say_done").await.contains("the credential is theirs"));
+    let modal = w.form(ANA, FAR, "irp.say_done").await;
     let before = w.told(ANA).len();
-    w.press(ANA, FAR, "irp.say_done").await;
-    let modal = w.modal(ANA).await;
     let filled = json!({"reason": {"reason": "Lee has revoked them there, ticket *7*"}});
     w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
     assert!(w.next_told(ANA, before).await.contains("counts once somebody else"));
@@ -108,8 +107,7 @@ async fn what_the_bot_has_no_action_for_is_a_card_that_two_people_settle() {
     for part in ["aws cloudtrail create-trail --name main", "start-logging --name main", "event-2"] {
         assert!(card.contains(part), "{part}: {card}");
     }
-    w.press(ANA, TRAIL, "irp.say_done").await;
-    let modal = w.modal(ANA).await;
+    let modal = w.form(ANA, TRAIL, "irp.say_done").await;
     let filled = json!({"reason": {"reason": "made again from the code, and it logs"}});
     w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
     w.until_card(TRAIL, "to be confirmed").await;

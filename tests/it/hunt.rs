@@ -174,9 +174,8 @@ async fn two_people_can_go_on_without_proof_and_nobody_alone() {
     assert!(w.click(DANA, PROOF, "irp.accept_risk").await.contains("Only responders"));
     assert!(w.click(KIM, PROOF, "irp.accept_risk").await.contains("the credential is theirs"));
     let accept = async |person: &str| {
+        let modal = w.form(person, PROOF, "irp.accept_risk").await;
         let before = w.told(person).len();
-        w.press(person, PROOF, "irp.accept_risk").await;
-        let modal = w.modal(person).await;
         let filled = json!({"reason": {"reason": "the shop opens at six"}});
         w.slack.submit_view(person, modal["id"].as_str().unwrap(), &filled).await.unwrap();
         w.next_told(person, before).await
@@ -321,9 +320,8 @@ async fn a_responder_says_who_it_was_and_the_search_follows() {
     w.until_card(HUNT, "reached").await;
     assert!(blocks(&w, HUNT).contains("CreateAccessKey"), "{}", blocks(&w, HUNT));
     let say = async |person: &str, about: &str| {
+        let modal = w.form(person, HUNT, "irp.overrule").await;
         let before = w.told(person).len();
-        w.press(person, HUNT, "irp.overrule").await;
-        let modal = w.modal(person).await;
         let filled = json!({"about": {"about": about}, "who": {"who": "owner"}, "reason": {"reason": "our own drill"}});
         let answer = w.slack.submit_view(person, modal["id"].as_str().unwrap(), &filled).await;
         (answer, before)

@@ -17,6 +17,7 @@ mod estate;
 mod faults;
 mod fleets;
 mod forged;
+mod forms;
 mod groups;
 mod hands;
 mod hangup;

@@ -37,6 +37,8 @@ async fn whoever_comes_in_from_outside_is_denied_the_role_and_others_keep_it() {
         card.contains("was taken by account 444455556666") && card.contains("tell whoever runs that account"),
         "{card}"
     );
+    let hunt = w.card(ANA, "hunt: ").unwrap()["blocks"].to_string();
+    assert!(hunt.contains("Came in from outside") && hunt.contains("was taken by `account 444455556666`"), "{hunt}");
 
     // Revoking what is out there closes nothing.
     w.carry_out(REVOKE, ANA, CHRIS).await;

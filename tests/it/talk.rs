@@ -6,7 +6,7 @@ use irp_sandbox::slack::Fault as SlackFault;
 use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
-use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ROOM, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
 const KEY: &str = "Deactivate access key";
 const SSO_ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
@@ -128,8 +128,7 @@ async fn a_denial_needs_a_reason_and_ends_the_request() {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
-    w.press(CHRIS, KEY, "irp.deny").await;
-    let modal = w.modal(CHRIS).await;
+    let modal = w.form(CHRIS, KEY, "irp.deny").await;
     let id = modal["id"].as_str().unwrap();
     assert!(w.slack.submit_view(CHRIS, id, &json!({})).await.is_err(), "an empty reason is not taken");
     let before = w.told(CHRIS).len();
@@ -201,8 +200,7 @@ async fn commands_answer_whatever_is_typed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_form_opens_an_incident_for_a_role_and_names_who_else_uses_it() {
     let w = World::start().await;
-    w.slack.command(ANA, ROOM, "/irp open").await.unwrap();
-    let modal = w.modal(ANA).await;
+    let modal = w.form_of_command(ANA, "/irp open").await;
     let id = modal["id"].as_str().unwrap();
     let fill = |credential: &str| {
         json!({"credential": {"credential": credential}, "severity": {"severity": "critical"},
@@ -227,8 +225,7 @@ async fn what_only_aws_can_change_is_refused_with_what_to_do_instead() {
     let roles = [("AWSServiceRoleForSupport", "UnmodifiableEntity"), (SSO_ROLE, "identitystore:userId")];
     for (i, (role, instead)) in roles.into_iter().enumerate() {
         assert!(w.account.role_id(role).is_some(), "{role} is in the account");
-        w.slack.command(ANA, ROOM, "/irp open").await.unwrap();
-        let modal = w.modal(ANA).await;
+        let modal = w.form_of_command(ANA, "/irp open").await;
         let values = json!({"credential": {"credential": format!("role/{role}")}, "account": {"account": "111122223333"},
                             "severity": {"severity": "high"}});
         w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &values).await.unwrap();
@@ -248,8 +245,7 @@ async fn a_closed_incident_takes_no_more_and_frees_its_credential() {
     w.until_card(KEY, "waiting for approval").await;
     let answer = w.command(ANA, "/irp close INC-1 resolved").await;
     assert!(answer.contains("containment is not done") && answer.contains(KEY), "{answer}");
-    w.press(ANA, "stolen AWS credential", "irp.close").await;
-    let modal = w.modal(ANA).await;
+    let modal = w.form(ANA, "stolen AWS credential", "irp.close").await;
     assert!(modal["blocks"].to_string().contains("Not in force"), "{modal}");
     let answer = w.command(ANA, "/irp close INC-1 false-positive our own scanner").await;
     assert!(answer.contains("Closed INC-1"), "{answer}");

@@ -245,3 +245,30 @@ fn without_a_key_whoever_is_named_takes_its_place() {
         assert!(!success && err.contains(says), "{err}");
     }
 }
+
+#[test]
+fn whoever_came_in_from_outside_is_named_in_every_form() {
+    const TAKEN: &str = "ASIAIOSFODNN7EXAMPLE";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("logs.json");
+    let session = "arn:aws:sts::111122223333:assumed-role/app/scan";
+    let comes_in = json!({
+        "userIdentity": {"type": "AWSAccount", "accountId": "444455556666", "principalId": "AIDAVENDOR"},
+        "requestParameters": {"roleArn": "arn:aws:iam::111122223333:role/app", "roleSessionName": "scan"},
+        "responseElements": {"credentials": {"accessKeyId": TAKEN},
+            "assumedRoleUser": {"assumedRoleId": "AROAAPP:scan", "arn": session}},
+    });
+    fs::write(&path, json!([record("id-1", STOLEN, ("sts", "AssumeRole"), &comes_in)]).to_string()).unwrap();
+    let analyze = |format| analyze_of(&["--credential", TAKEN], format, &[&path], &[]).1;
+    let answer: Value = serde_json::from_str(&analyze("json")).unwrap();
+    let way = json!({"role_arn": "arn:aws:iam::111122223333:role/app", "event_id": "id-1",
+        "outsider": {"kind": "account", "account": "444455556666"}});
+    assert_eq!(answer["entrances"], json!([way]));
+    for format in ["text", "html"] {
+        let shown = analyze(format);
+        assert!(shown.contains("Came in from outside") && shown.contains("account 444455556666"), "{shown}");
+    }
+    // Whoever has always been in does not come in.
+    fs::write(&path, json!({"Records": attack()}).to_string()).unwrap();
+    assert!(!analyze("text").contains("Came in from outside"));
+}

@@ -351,6 +351,7 @@ impl World {
     /// Clicks *This was not me* on the newest receipt, in the person's direct message.
     pub(crate) async fn was_not(&self, person: &str) -> String {
         let before = self.told(person).len();
+        self.until("there is a receipt", |w| !w.receipts(person).is_empty()).await;
         let channel = self.direct(person)["id"].as_str().unwrap().to_owned();
         let receipt = self.receipts(person).pop().expect("a receipt");
         self.press_on(person, &channel, &receipt, "irp.not_me").await.unwrap();
@@ -384,12 +385,6 @@ impl World {
     pub(crate) async fn next_told(&self, person: &str, before: usize) -> String {
         self.until("the person is told something", |w| w.told(person).len() > before).await;
         self.told(person)[before].clone()
-    }
-
-    /// The modal that a person has open.
-    pub(crate) async fn modal(&self, person: &str) -> Value {
-        self.until("a modal opens", |w| !w.slack.state(person)["modal"].is_null()).await;
-        self.slack.state(person)["modal"].clone()
     }
 
     pub(crate) fn texts(&self) -> Vec<String> {

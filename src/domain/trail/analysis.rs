@@ -51,7 +51,6 @@ pub struct Analysis {
     #[serde(skip)]
     pub providers: BTreeSet<String>,
     /// The doors by which sessions that the attacker holds were taken from outside their account.
-    #[serde(skip)]
     pub entrances: Vec<Entrance>,
     /// What the logs cover.
     pub covered: Covered,

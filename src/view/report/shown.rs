@@ -7,6 +7,7 @@ use crate::domain::hunt::{Proved, Reached, Watched};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::playbook::Playbook;
+use crate::domain::trail::entrance::Entrance;
 
 /// Empty before the trail has been searched.
 pub(super) fn shown(incident: &Incident, playbook: &Playbook) -> String {
@@ -20,6 +21,11 @@ pub(super) fn shown(incident: &Incident, playbook: &Playbook) -> String {
     }
     let Some((found, _)) = &incident.hunted else { return out };
     list(&mut out, "Credentials that the attacker reached", found.credentials.iter().filter_map(reached));
+    let entrance = |way: &Entrance| {
+        let (role, who, event) = (text(&way.role_arn), text(&way.outsider.in_words()), text(&way.event_id));
+        format!("{role} was taken by {who} (event {event})")
+    };
+    list(&mut out, "Came in from outside, by a trust that was there before", found.entrances.iter().map(entrance));
     let proved = |one: &Proved| format!("{} (event {})", text(&one.what), text(&one.event_id));
     list(&mut out, "To change: secrets and parameters that were read", found.rotate.iter().map(proved));
     list(&mut out, "Logging and detection that was tampered with", found.tampering.iter().map(proved));

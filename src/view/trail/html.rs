@@ -100,6 +100,12 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
             ]
         },
     )?;
+    if !analysis.entrances.is_empty() {
+        out.push_str("<h2>Came in from outside, by a trust that was there before</h2>");
+        table(out, &["role", "taken by", "event"], &analysis.entrances, |way| {
+            vec![way.role_arn.clone(), way.outsider.in_words(), way.event_id.clone()]
+        })?;
+    }
     if !analysis.rotate.is_empty() {
         out.push_str("<h2>Read by the attacker: change these</h2>");
         table(out, &["type", "id", "events"], &analysis.rotate, |read| {

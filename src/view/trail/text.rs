@@ -45,6 +45,13 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
     heading(out, "Credentials that the attacker has held")?;
     lines(out, &analysis.credentials, credential)?;
 
+    if !analysis.entrances.is_empty() {
+        heading(out, "Came in from outside, by a trust that was there before")?;
+        lines(out, &analysis.entrances, |way| {
+            format!("{} was taken by {} ({})", way.role_arn, way.outsider.in_words(), way.event_id)
+        })?;
+    }
+
     heading(out, "What is there now")?;
     let changed: Vec<&Resource> = analysis.footprint.iter().filter(|r| r.effect.label() != "read").collect();
     lines(out, &changed, |resource| {

@@ -6,7 +6,7 @@ use irp::domain::incident::command::{Attempt, PersonCommand};
 use irp::domain::incident::event::Event;
 use irp::domain::incident::state::Incident;
 use irp::domain::incident::together::digest;
-use irp::domain::policy::{PersonId, Policy, Standing};
+use irp::domain::policy::{List, PersonId, Policy, Standing};
 use irp::domain::refusal::Refusal;
 use irp::engine::EngineError;
 use irp::ports::IncidentLog as _;
@@ -87,6 +87,12 @@ async fn who_has_left_with_one_account_can_decide_with_another() {
     let aliased = |policy| Policy { aliases: [(user("U0SECOND01"), user(APPROVES))].into(), ..policy };
     let bot = Bot::with(Arc::default(), aliased).await;
     with_standing(&bot, &[APPROVES, APPROVES_TOO]).await.unwrap();
+    // The other account is theirs alone: nobody else can decide with it.
+    for (listed, decides) in [(APPROVES, true), (APPROVES_TOO, false)] {
+        let only = List { users: [user(listed)].into(), ..List::default() };
+        let bot = Bot::with(Arc::default(), |policy| Policy { approvers: only, ..aliased(policy) }).await;
+        assert_eq!(with_standing(&bot, &[listed]).await.is_ok(), decides, "{listed}");
+    }
 }
 
 #[tokio::test]

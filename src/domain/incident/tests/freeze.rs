@@ -220,3 +220,14 @@ fn what_cannot_be_put_back_is_never_run_alone_and_holds_up_nothing_that_can() {
     assert!(matches!(case.state(3), RequestState::Verified { .. }), "{:?}", case.state(3));
     case.approve("U2", 2).unwrap();
 }
+
+#[test]
+fn who_cannot_lift_a_freeze_is_told_so_and_who_may_be_in_an_unread_group_is_told_that() {
+    let mut case = Case::new();
+    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
+    case.policy.approvers.groups.insert("S1".parse().unwrap());
+    assert_eq!(case.unfreeze("U7"), Err(Refusal::GroupsUnread));
+    assert_eq!(case.unfreeze("U4"), Err(Refusal::CannotLift), "the key is theirs, whoever is in the group");
+}

@@ -1,10 +1,11 @@
 //! What happens once, however often it is heard of.
 
-use super::case::{Case, alert, identified, request};
+use super::case::{Case, alert, identified, request, user};
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::steps::{action_for, steps};
+use crate::domain::policy::Standing;
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -51,6 +52,20 @@ fn those_that_were_asked_for_together_expire_together() {
     assert_eq!(events, [1, 2, 3].map(|number| Event::RequestExpired { request: request(number) }));
     case.apply(events);
     assert_eq!(take_report(&case.incident, Report::ClockPassed { request: request(1) }, case.cx()), []);
+}
+
+#[test]
+fn one_that_was_approved_does_not_expire_with_those_that_went_with_it() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    case.approve("U3", 1).unwrap();
+    for number in [2, 3] {
+        let why = Refusal::NotAMember(Standing::Unknown);
+        case.apply(vec![Event::ApprovalVoided { request: request(number), by: user("U3"), why }]);
+    }
+    case.minutes(16);
+    let events = take_report(&case.incident, Report::ClockPassed { request: request(2) }, case.cx());
+    assert_eq!(events, [2, 3].map(|number| Event::RequestExpired { request: request(number) }));
 }
 
 #[test]
