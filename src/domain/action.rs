@@ -28,7 +28,7 @@ pub use instance::TerminateInstance;
 pub use key::{DeactivateAccessKey, REACTIVATE_REFUSED};
 pub use launch::{DeleteLaunchConfiguration, DeleteLaunchTemplate};
 pub use metadata::{REQUIRED, RequireImdsV2};
-pub use mfa::DeactivateMfaDevice;
+pub use mfa::{DeactivateMfaDevice, is_virtual};
 pub use outsider::DenyOutsider;
 pub use permission_set::{DenyInPermissionSet, LiftInPermissionSet};
 pub use policy::{DeletePolicy, RestorePolicyVersion};

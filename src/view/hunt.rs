@@ -34,7 +34,7 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     }));
     if !found.entrances.is_empty() {
         blocks.push(section(&format!(
-            ":unlock: *Came in from outside*, by a trust that was there before\n{}",
+            ":unlock: *Came in from outside the account*\n{}",
             list(found.entrances.iter().map(entrance))
         )));
     }

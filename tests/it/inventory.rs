@@ -175,6 +175,8 @@ async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
     let serial = device.virtual_mfa_device.unwrap().serial_number;
     let enable = iam.enable_mfa_device().user_name("mallory").serial_number(&serial);
     enable.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
+    let token = iam.enable_mfa_device().user_name("mallory").serial_number("GAHT12345678");
+    token.authentication_code1("123456").authentication_code2("654321").send().await.unwrap();
     let bedrock = iam.create_service_specific_credential().user_name("mallory").service_name("bedrock.amazonaws.com");
     let bedrock = bedrock.send().await.unwrap().service_specific_credential.unwrap().service_specific_credential_id;
     let metadata = format!("<EntityDescriptor entityID=\"{}\"/>", "a".repeat(1_000));
@@ -188,6 +190,7 @@ async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
         ("AWS::IAM::User", "mallory"),
         ("AWS::IAM::AccessKey", &key),
         ("AWS::IAM::VirtualMFADevice", &serial),
+        ("AWS::IAM::MFADevice", "GAHT12345678"),
         ("AWS::IAM::ServiceSpecificCredential", &bedrock),
         ("AWS::IAM::ManagedPolicy", &arn),
         ("AWS::IAM::SAMLProvider", &saml),
@@ -197,6 +200,7 @@ async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
     let part = |part: &str| stock.things.iter().find(|thing| thing.part.as_deref() == Some(part));
     assert_eq!(part("password").unwrap().id, "mallory");
     assert_eq!(part("v2").unwrap().facts, ["in force"]);
+    assert!(!has(&stock, "AWS::IAM::MFADevice", &serial), "each device once");
     let bedrock = stock.things.iter().find(|thing| thing.id == bedrock).unwrap();
     assert_eq!(bedrock.facts, ["Amazon Bedrock API key of user mallory"]);
     assert!(!has(&stock, "AWS::IAM::User", "deploy-bot"), "that was there before");
@@ -284,6 +288,7 @@ async fn a_region_that_is_switched_off_or_says_no_is_named_and_holds_up_no_other
     let w = World::without_bot(false).await;
     w.account.make_key_pair_unlogged("eu-west-1", "debug", w.clock.now() - TimeDelta::minutes(5));
     w.account.fail_next("ListVirtualMFADevices", Fault::AccessDenied);
+    w.account.fail_next("ListMFADevices", Fault::AccessDenied);
     let stock = stock(&w, &["af-south-1", "eu-west-1"], &[]).await;
     let of = |region: &str| -> Vec<&str> {
         stock.gaps.iter().filter(|gap| gap.region == region).flat_map(|gap| &gap.resource_types).map(|t| &**t).collect()
@@ -301,7 +306,7 @@ async fn a_region_that_is_switched_off_or_says_no_is_named_and_holds_up_no_other
     ] {
         assert!(of("af-south-1").contains(&kind), "{:?}", stock.gaps);
     }
-    assert_eq!(of(HOME), ["AWS::IAM::VirtualMFADevice"]);
+    assert_eq!(of(HOME), ["AWS::IAM::MFADevice", "AWS::IAM::VirtualMFADevice"]);
     assert!(stock.gaps.iter().all(|gap| !gap.why.is_empty()));
     assert!(has(&stock, "AWS::EC2::KeyPair", "debug"), "the rest goes on");
 }

@@ -10,14 +10,15 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudtrail::Client;
-use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
+use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fault::fault;
-use super::{CONNECT_TIME_MAX, LOOKUP_TIME_MAX};
+use super::{CONNECT_TIME_MAX, LOOKUP_TIME_MAX, instant};
+use crate::domain::refusal::moment;
 use crate::ports::CloudError;
 
 /// AWS allows two lookups a second in each Region of an account, and none is caught up. Counted in hundredths of one.
@@ -117,7 +118,7 @@ impl RegionTrail {
             match asked.map_err(|e| fault(operation, &e)) {
                 Ok(answer) => {
                     let events = answer.events.unwrap_or_default().into_iter();
-                    return Ok((events.filter_map(|event| event.cloud_trail_event).collect(), answer.next_token));
+                    return Ok((events.map(record).collect(), answer.next_token));
                 }
                 Err(error) if error.can_retry() && attempt < super::READ_ATTEMPTS_MAX => attempt += 1,
                 Err(error) => return Err(error),
@@ -149,6 +150,14 @@ impl RegionTrail {
     }
 }
 
+/// The record of an event. AWS need not give one: what is without is no record, and is named by what else is said of it.
+fn record(event: Event) -> String {
+    event.cloud_trail_event.unwrap_or_else(|| {
+        let at = event.event_time.as_ref().and_then(instant).map(moment);
+        json!({"eventName": event.event_name, "eventSource": event.event_source, "eventTime": at}).to_string()
+    })
+}
+
 /// Reads the same in all Regions at once. A Region that does not answer is named, and costs no other.
 pub(super) async fn look_up_everywhere(
     trails: &[Arc<RegionTrail>],
@@ -174,4 +183,20 @@ pub(super) async fn look_up_everywhere(
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::hunt::redaction::kept;
+
+    #[test]
+    fn an_event_without_its_record_is_named_and_counts_for_none() {
+        let event = Event::builder().event_id("id-1").event_name("CreateUser").event_source("iam.amazonaws.com");
+        let event = event.event_time(aws_smithy_types::DateTime::from_secs(0));
+        let whole = event.clone().cloud_trail_event(r#"{"eventID":"id-1"}"#).build();
+        assert!(kept(&record(whole)).is_ok());
+        let named = kept(&record(event.build())).unwrap_err();
+        assert!(named.contains("CreateUser of iam.amazonaws.com at 1970-01-01"), "{named}");
+    }
 }

@@ -22,7 +22,7 @@ pub struct DeactivateMfaDevice {
 }
 
 /// Whether AWS makes and deletes it: such a one is known by its ARN.
-pub(super) fn is_virtual(serial_number: &str) -> bool {
+pub fn is_virtual(serial_number: &str) -> bool {
     serial_number.starts_with("arn:") && serial_number.contains(":mfa/")
 }
 

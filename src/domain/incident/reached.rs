@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::started;
 use super::state::Incident;
+use super::steps::Offer;
 use crate::domain::action::Action;
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::hunt::{Hunted, Reached, Trace};
@@ -220,6 +221,32 @@ pub fn roles(incident: &Incident) -> BTreeSet<(&str, &str)> {
 pub fn role_sessions(incident: &Incident) -> BTreeSet<(&str, &str, &str)> {
     let found = incident.hunted.iter().map(|(found, _)| found);
     found.flat_map(principals).filter_map(|(_, arn)| role_session(arn)).collect()
+}
+
+/// What is offered of a role of another account: it is for people there, or for an incident of its own where the bot may
+/// work there too.
+pub(super) fn elsewhere(incident: &Incident, account: &str, role: &str) -> Offer {
+    let found = incident.hunted.iter().map(|(found, _)| found);
+    let theirs = found
+        .flat_map(principals)
+        .filter(|(_, arn)| role_session(arn).is_some_and(|(of, name, _)| (of, name) == (account, role)));
+    // The one that has worked last can be identified for longest.
+    let session = theirs.max_by_key(|(reached, _)| reached.last_worked_at);
+    let open = session.and_then(|(reached, _)| reached.access_key_id.as_deref());
+    let own = open.map_or_else(String::new, |key| {
+        format!(
+            " If that account is in irp.toml, `/irp open {key}` opens an incident of its own, which searches and contains \
+             there: this one does not."
+        )
+    });
+    Offer::Refused {
+        why: format!("The credential has assumed {role}, which is in another account."),
+        instead: format!(
+            "Whoever runs account {account}: IAM console, role {role}, Revoke sessions. And take this credential out of the \
+             role's trust policy.{own}"
+        ),
+        commands: Vec::new(),
+    }
 }
 
 /// Whether AWS has shown a key, or a user by name, to be of no more use to anybody.

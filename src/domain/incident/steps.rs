@@ -232,14 +232,7 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
         offers.push((
             Some(format!("{account}.{name}")),
             format!("Revoke all older sessions of role {name} in account {account}"),
-            Offer::Refused {
-                why: format!("The credential has assumed {name}, which is in another account."),
-                instead: format!(
-                    "Whoever runs account {account}: IAM console, role {name}, Revoke sessions. And take this credential \
-                     out of the role's trust policy."
-                ),
-                commands: Vec::new(),
-            },
+            reached::elsewhere(incident, account, name),
         ));
     }
     offers

@@ -25,7 +25,7 @@ pub(super) fn shown(incident: &Incident, playbook: &Playbook) -> String {
         let (role, who, event) = (text(&way.role_arn), text(&way.outsider.in_words()), text(&way.event_id));
         format!("{role} was taken by {who} (event {event})")
     };
-    list(&mut out, "Came in from outside, by a trust that was there before", found.entrances.iter().map(entrance));
+    list(&mut out, "Came in from outside the account", found.entrances.iter().map(entrance));
     let proved = |one: &Proved| format!("{} (event {})", text(&one.what), text(&one.event_id));
     list(&mut out, "To change: secrets and parameters that were read", found.rotate.iter().map(proved));
     list(&mut out, "Logging and detection that was tampered with", found.tampering.iter().map(proved));

@@ -101,7 +101,7 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
         },
     )?;
     if !analysis.entrances.is_empty() {
-        out.push_str("<h2>Came in from outside, by a trust that was there before</h2>");
+        out.push_str("<h2>Came in from outside the account</h2>");
         table(out, &["role", "taken by", "event"], &analysis.entrances, |way| {
             vec![way.role_arn.clone(), way.outsider.in_words(), way.event_id.clone()]
         })?;

@@ -46,7 +46,7 @@ fn write(out: &mut String, analysis: &Analysis) -> std::fmt::Result {
     lines(out, &analysis.credentials, credential)?;
 
     if !analysis.entrances.is_empty() {
-        heading(out, "Came in from outside, by a trust that was there before")?;
+        heading(out, "Came in from outside the account")?;
         lines(out, &analysis.entrances, |way| {
             format!("{} was taken by {} ({})", way.role_arn, way.outsider.in_words(), way.event_id)
         })?;

@@ -13,6 +13,7 @@ use super::super::fault::{fault, is_missing};
 use super::super::instant;
 use super::super::observe::status;
 use super::{AT_ONCE, PAGES_MAX, cut_short, paged};
+use crate::domain::action::is_virtual;
 use crate::domain::hunt::pivot::HOME_REGION;
 use crate::domain::inventory::evidence::PASSWORD;
 use crate::domain::inventory::{CredentialReport, Stock, Thing};
@@ -30,6 +31,8 @@ const REPORT_TRIES: usize = 10;
 const USER: &str = "AWS::IAM::User";
 const KEY: &str = "AWS::IAM::AccessKey";
 const MFA: &str = "AWS::IAM::VirtualMFADevice";
+/// One that is not virtual: a security key, or a token that shows numbers.
+const HARDWARE_MFA: &str = "AWS::IAM::MFADevice";
 const SERVICE: &str = "AWS::IAM::ServiceSpecificCredential";
 /// Of the keys of models: they call without a signature.
 const BEDROCK: &str = "bedrock.amazonaws.com";
@@ -42,7 +45,7 @@ pub(super) async fn read(iam: &Client, look: Look<'_>, users: Vec<(String, Optio
     stock
 }
 
-/// Keys and passwords.
+/// Keys, passwords, and devices that are in no list of the whole account.
 async fn of_users(iam: &Client, look: Look<'_>, users: Vec<(String, Option<DateTime<Utc>>)>) -> Stock {
     let mut stock = Stock::default();
     let all = users.len();
@@ -53,7 +56,8 @@ async fn of_users(iam: &Client, look: Look<'_>, users: Vec<(String, Option<DateT
     };
     if wanted.len() > USERS_MAX {
         let left = wanted.len() - USERS_MAX;
-        stock.gap(HOME_REGION, &[KEY, USER], format!("keys and passwords of {left} more users that can matter"));
+        let what = format!("keys, passwords and hardware MFA devices of {left} more users that can matter");
+        stock.gap(HOME_REGION, &[KEY, USER, HARDWARE_MFA], what);
         wanted.truncate(USERS_MAX);
     }
     for some in wanted.chunks(AT_ONCE) {
@@ -93,7 +97,7 @@ async fn of_many(
     };
     let wanted: Vec<String> = users.into_iter().filter(matters).map(|(name, _)| name).collect();
     stock.limits.insert(format!(
-        "Access keys and passwords were read of {} of {all} users: of those that are new, that the attacker has reached, \
+        "Access keys, passwords and hardware MFA devices were read of {} of {all} users: of those that are new, that the attacker has reached, \
          {says}.",
         wanted.len()
     ));
@@ -124,7 +128,8 @@ async fn of_user(iam: &Client, name: &str, look: Look<'_>) -> Stock {
     let mut stock = Stock::default();
     let keys = async { paged!("iam:ListAccessKeys", iam.list_access_keys().user_name(name), access_key_metadata) };
     let login = async { Box::pin(iam.get_login_profile().user_name(name).send()).await };
-    let ((keys, _, failed), login) = tokio::join!(keys, login);
+    let devices = async { paged!("iam:ListMFADevices", iam.list_mfa_devices().user_name(name), mfa_devices) };
+    let ((keys, _, failed), login, (devices, _, unread)) = tokio::join!(keys, login, devices);
     // A user who has gone meanwhile has no keys.
     if let Some(error) = failed.filter(|error| !is_missing(error)) {
         stock.gap(HOME_REGION, &[KEY], format!("keys of user {name}: {error}"));
@@ -135,6 +140,13 @@ async fn of_user(iam: &Client, name: &str, look: Look<'_>) -> Stock {
         let thing = Thing::of_iam(KEY, &id, at).owned_by(USER, name).fact(format!("of user {name}"));
         let off = key.status.as_ref().is_some_and(|of| status(of) == KeyStatus::Inactive);
         stock.add(if off { thing.fact("Inactive") } else { thing }, look.since);
+    }
+    if let Some(error) = unread.filter(|error| !is_missing(error)) {
+        stock.gap(HOME_REGION, &[HARDWARE_MFA], format!("MFA devices of user {name}: {error}"));
+    }
+    for device in devices.iter().filter(|device| !is_virtual(&device.serial_number)) {
+        let thing = Thing::of_iam(HARDWARE_MFA, &device.serial_number, instant(&device.enable_date));
+        stock.add(thing.owned_by(USER, name).fact(format!("of user {name}")), look.since);
     }
     match login.map_err(|e| fault("iam:GetLoginProfile", &e)) {
         Ok(answer) => {

@@ -12,7 +12,7 @@ use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::hunting::{HalfWay, Sweep, due_at};
 use crate::domain::incident::overruling::words;
 use crate::domain::incident::risk::containment_shown;
-use crate::domain::incident::steps::{Missing, contained, missing, steps};
+use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::observation::{Identity, Observation};
 use crate::domain::refusal::Refusal;
@@ -122,6 +122,9 @@ fn what_was_reached_is_offered_and_what_is_off_is_not() {
             "by-hand.s3-bucket.loot",
         ]
     );
+    let there = steps(&case.incident, &case.playbook).into_iter().find(|step| step.id.to_string().ends_with("there"));
+    let Some(Offer::Refused { instead, .. }) = there.map(|step| step.offer) else { panic!("it is for people there") };
+    assert!(instead.contains("`/irp open ASIAI44QH8DHBEXAMPL2`"), "{instead}");
     let (mut found, _) = case.incident.hunted.clone().unwrap();
     found.off = ["AKIAI44QH8DHBBACKDOR".to_owned(), "second".to_owned()].into();
     case.found(found);
