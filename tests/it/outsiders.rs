@@ -37,8 +37,11 @@ async fn whoever_comes_in_from_outside_is_denied_the_role_and_others_keep_it() {
         card.contains("was taken by account 444455556666") && card.contains("tell whoever runs that account"),
         "{card}"
     );
-    let hunt = w.card(ANA, "hunt: ").unwrap()["blocks"].to_string();
-    assert!(hunt.contains("Came in from outside") && hunt.contains("was taken by `account 444455556666`"), "{hunt}");
+    let shows = |card: &serde_json::Value| {
+        let hunt = card["blocks"].to_string();
+        hunt.contains("Came in from outside") && hunt.contains("was taken by `account 444455556666`")
+    };
+    w.until("the hunt's card shows who came in", |w| w.card(ANA, "hunt: ").is_some_and(|card| shows(&card))).await;
 
     // Revoking what is out there closes nothing.
     w.carry_out(REVOKE, ANA, CHRIS).await;
