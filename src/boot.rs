@@ -158,6 +158,8 @@ async fn check_people(organisation: &Organisation, policy: &Policy, directory: &
     }
     let shortages = organisation.shortages(policy);
     anyhow::ensure!(shortages.is_empty(), "{}", shortages.join("\n"));
+    // Who is in a group changes: that keeps no bot from starting.
+    organisation.powerless(policy).for_each(|why| tracing::warn!("{why}"));
     Ok(true)
 }
 

@@ -1,7 +1,7 @@
 //! State to Slack messages. Pure: the same state at the same moment gives the same message, and nothing
 //! is ever read back from one.
 
-use crate::domain::id::UserId;
+use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::evolve::fold;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
@@ -51,6 +51,18 @@ pub struct Card {
     pub to: To,
     /// What it shows.
     pub message: Message,
+}
+
+/// What the room is told of an incident whose log cannot be read: the one message that does not come from it.
+pub fn damaged(id: IncidentId, error: &str) -> Card {
+    let text = format!(
+        ":rotating_light: *{id} is left alone: its log in the bot's store is damaged, or somebody has changed it* ({}). Nothing \
+         runs for it, nobody can decide on it, and its cards show how it was before. Contain by hand. Have whoever runs the \
+         bot keep a copy of the store before anything in it is mended, and find out who else could write to it: until that \
+         is known, take it for a part of the attack.",
+        blocks::escape(error)
+    );
+    Card { slot: "damaged".into(), to: To::WarRoom, message: replies::said(&text) }
 }
 
 /// All messages of an incident, the announcement first, in the order in which new ones are posted.

@@ -117,6 +117,9 @@ async fn slack(settings: &Settings, report: &mut Report) {
     for why in settings.organisation.shortages(&policy) {
         report.wrong("people", &why);
     }
+    if !policy.has_unread_groups() {
+        settings.organisation.powerless(&policy).for_each(|why| report.wrong("people", &why));
+    }
     for user in policy.responders.users.union(&policy.approvers.users) {
         match slack.standing(user).await {
             Ok(Standing::Member) => report.right("slack person", &format!("{user} is a member")),

@@ -207,12 +207,7 @@ impl Organisation {
             }
         }
         if self.people.responder_groups.is_empty() && self.people.approver_groups.is_empty() {
-            let policy = self.policy(None);
-            for user in self.break_glass.people.iter().filter(|user| !policy.is_responder(&policy.person(user))) {
-                faults.push(format!(
-                    "{path}: break_glass.people: {user} is no responder and no approver, so they could not use it."
-                ));
-            }
+            faults.extend(self.powerless(&self.policy(None)).map(|fault| format!("{path}: {fault}")));
         }
         let mut ids = BTreeSet::new();
         for account in &self.accounts {
@@ -260,6 +255,14 @@ impl Organisation {
                 )
             })
             .collect()
+    }
+
+    /// Who may break the glass by the file and could not, as people stand in these rules: they would find out in the emergency.
+    pub fn powerless(&self, policy: &Policy) -> impl Iterator<Item = String> {
+        let people = self.break_glass.people.iter().filter(|user| !policy.is_responder(&policy.person(user)));
+        people.map(|user| {
+            format!("break_glass.people: {user} is no responder and no approver, so they could not use it.")
+        })
     }
 
     /// The rules. The bot's own roles, and `own` identity, are protected whether or not the file says so.

@@ -38,10 +38,13 @@ pub struct Hunted {
     /// Sessions of the attacker's, and until when each can live.
     #[serde(default)]
     pub sessions: Vec<Living>,
-    /// Keys above that AWS shows as Inactive or gone, and names of users above that are gone: nothing is left
-    /// to contain of them.
+    /// Keys above that AWS shows as Inactive or gone: nothing is left to contain of them. What was written before
+    /// `users_off` was kept has the names of users here too.
     #[serde(default)]
     pub off: BTreeSet<String>,
+    /// Names of users above that are gone, as AWS shows. A user can be called what a key is.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub users_off: BTreeSet<String>,
     /// Data that the attacker has read, as far as the records have such calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<Proved>,
@@ -112,12 +115,20 @@ impl Hunted {
         Self {
             not_known,
             off: before.off.clone(),
+            users_off: before.users_off.clone(),
             without_password: before.without_password.clone(),
             devices_off: before.devices_off.clone(),
             without_token: before.without_token.clone(),
             ended: before.ended.clone(),
             ..self
         }
+    }
+
+    /// Whether AWS shows a user to be gone.
+    pub fn is_gone(&self, user: &str) -> bool {
+        // Among keys stand users that were found to be gone before the two were kept apart.
+        let is_key = ["AKIA", "ACCA"].iter().any(|prefix| user.starts_with(prefix));
+        self.users_off.contains(user) || (!is_key && self.off.contains(user))
     }
 
     /// Whether the search that shows it has not come to its end.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{AccountId, GroupId, UserId};
 use super::recusal::plain;
-use super::trail::token::account_of;
+use super::trail::token::{account_of, role_session};
 
 /// How much an action asks for: more people where it loosens than where it tightens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Serialize, Deserialize)]
@@ -163,7 +163,16 @@ impl Policy {
     /// The responder or approver whose own identity in AWS this ARN is, as the rules say. While the members of a group
     /// are not known, everybody may be in it.
     pub fn works_through(&self, arn: &str) -> Option<&PersonId> {
-        self.belongings.get(&plain(arn)).filter(|person| self.is_responder(person) || self.has_unread_groups())
+        self.owner(arn).filter(|person| self.is_responder(person) || self.has_unread_groups())
+    }
+
+    /// Whose something in AWS is, as the rules say: by what is written there, or as the same user or role, or a session of
+    /// it. A session that is written there is nobody else's of the same role.
+    pub fn owner(&self, sign: &str) -> Option<&PersonId> {
+        let sign = plain(sign);
+        let of_session = role_session(&sign).map(|(account, role, _)| (account, "role", role));
+        let same = |of| self.belongings.iter().find(|(own, _)| without_path(own) == Some(of)).map(|(_, person)| person);
+        self.belongings.get(&sign).or_else(|| same(of_session.or_else(|| without_path(&sign))?))
     }
 
     /// Whether no action may touch it. The path of a user or role does not count: the ARN of a session has none, and

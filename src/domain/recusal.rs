@@ -48,7 +48,7 @@ pub fn recused(incident: &Incident, policy: &Policy) -> Recused {
 /// Everybody whom a sign points to: a tag can hold several people, and each of them in their own way of writing.
 pub fn whose(sign: &str, policy: &Policy) -> BTreeSet<PersonId> {
     let person_of = |piece: &str| {
-        let known = policy.belongings.get(&plain(piece)).cloned();
+        let known = policy.owner(piece).cloned();
         // A tag can hold the Slack id itself; as a word among others, what is short is none.
         let may_be_id = piece.len() >= ID_CHARS_MIN || piece == sign.trim();
         known.or_else(|| Some(policy.person(&piece.parse::<UserId>().ok().filter(|_| may_be_id)?)))

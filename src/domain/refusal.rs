@@ -52,6 +52,8 @@ pub enum Refusal {
     CannotLift,
     #[error("You have agreed already. It takes the lead and another approver.")]
     AlreadyAgreed,
+    #[error("You have said so of {0} already, and nothing waits in your name.")]
+    SaidAlready(RequestId),
     #[error("Nobody can run this alone: break-glass is off in irp.toml.")]
     GlassOff,
     #[error(

@@ -137,6 +137,12 @@ impl Engine {
     /// the answer. Only the process whose `ExecutionStarted` is in the log makes the call.
     async fn execute(&self, incident: Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
+        let plan = &request.plan;
+        if plan.policy_version != self.rules().version {
+            return Err(EngineError::OtherRules);
+        }
+        // It can take a minute: people and AWS are asked after it, right before the call.
+        let kept = self.ports.cloud.keep(&plan.account, id, &plan.action, self.now()).await;
         // A Slack that does not answer is asked again until the time to execute has passed; only a
         // definite no ends the request.
         let requester = self.actor_now(&request.requested_by).await.map_err(EngineError::Directory)?;
@@ -145,7 +151,7 @@ impl Engine {
         let approvers = approvers.map(|user| self.actor_now(user));
         let approvers = try_join_all(approvers).await.map_err(EngineError::Directory)?;
         let policy = self.policy().await;
-        if request.plan.policy_version != policy.version {
+        if plan.policy_version != policy.version {
             // This process has not read the newest rules, or has read newer ones and is about to end what was
             // asked under the old: not for it to say that an approval has lapsed.
             return Err(EngineError::OtherRules);
@@ -154,8 +160,6 @@ impl Engine {
             // Nobody loses a right because a question has no answer; it is asked again.
             return Err(EngineError::GroupsUnread);
         }
-        let plan = &request.plan;
-        let kept = self.ports.cloud.keep(&plan.account, id, &plan.action, self.now()).await;
         let (now, not_done) = match kept {
             Ok(()) => {
                 let now = self.ports.cloud.observe(&plan.account, &plan.action.probe()).await;

@@ -111,7 +111,8 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
     if incident.is_open() && open {
         let decides = (!pending.is_empty()).then_some(whole);
         // What one person has run alone is past deciding on.
-        let pressed: &Request = pending.first().copied().copied().unwrap_or(first);
+        let waits = |r: &&&Request| matches!(r.state, RequestState::Approved { .. });
+        let pressed: &Request = pending.first().copied().or(members.iter().find(waits)).copied().unwrap_or(first);
         let alone = pending.iter().any(|r| !r.plan.action.destroys());
         blocks.push(buttons(incident, pressed, digest.short(), decides, alone.then_some(policy)));
     }

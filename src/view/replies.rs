@@ -2,9 +2,11 @@
 
 use super::announcement::{next_step, phase, severity, who};
 use super::blocks::{code, escape, section, summary};
+use crate::domain::approval::{Request, RequestState};
 use crate::domain::credential::AccessKeyId;
-use crate::domain::id::IncidentId;
+use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::together::members;
 use crate::domain::playbook::Playbook;
 use crate::intake::submission::SECRET_TYPED;
 use crate::ports::Message;
@@ -22,6 +24,16 @@ pub const LISTED_MAX: usize = 20;
 pub fn said(mrkdwn: &str) -> Message {
     let text = summary(mrkdwn);
     Message { blocks: vec![section(&text)], text }
+}
+
+/// What has come of stopping a request and those that were asked for with it. What had started goes on.
+pub fn stopped(after: &Incident, request: RequestId, is: fn(&RequestState) -> bool, what: &str) -> Message {
+    let members = after.requests.get(&request).map(|found| members(after, found)).unwrap_or_default();
+    let (stopped, others): (Vec<_>, Vec<_>) = members.into_iter().partition(|member| is(&member.state));
+    let names = |of: &[&Request]| of.iter().map(|member| member.id.to_string()).collect::<Vec<_>>().join(", ");
+    let verb = if stopped.len() == 1 { "is" } else { "are" };
+    let rest = if others.is_empty() { String::new() } else { format!(" Not so {}: see the card.", names(&others)) };
+    said(&format!("{} {verb} {what}.{rest}", names(&stopped)))
 }
 
 /// One incident.

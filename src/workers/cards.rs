@@ -19,7 +19,7 @@ use crate::domain::incident::evolve::fold;
 use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
 use crate::ports::{CARDS_LEASE, CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
-use crate::view::{ANNOUNCEMENT, Card, To, cards};
+use crate::view::{ANNOUNCEMENT, Card, To, cards, damaged};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for. Longer
 /// than a post (8 s) and the records before and after it (2 s each) can take, and shorter than [`TAKEOVER_AFTER`]:
@@ -134,6 +134,11 @@ impl Workers {
             };
             let outcome = match outcome {
                 Ok(version) => self.store.release_cards(id, holder, version).await.map_err(Unfinished::from),
+                Err(Unfinished::Store(StoreError::Unreadable(error))) => {
+                    tracing::error!(incident.id = %id, %error, "an incident's cards cannot be made");
+                    self.metrics.failed("cards");
+                    Box::pin(self.say_damaged(id, &error)).await.map(|()| true)
+                }
                 Err(unfinished) => Err(unfinished),
             };
             let error = match outcome {
@@ -142,23 +147,17 @@ impl Workers {
                     failures = 0;
                     continue;
                 }
-                Err(Unfinished::Store(StoreError::Unreadable(error))) => {
-                    // Looking again does not help; the next record brings it here again.
-                    tracing::error!(incident.id = %id, %error, "an incident's cards cannot be made");
-                    self.metrics.failed("cards");
-                    return true;
-                }
+                // Looking again does not help; the next record or the clock brings it here again.
+                Err(Unfinished::Store(StoreError::Unreadable(_))) => return true,
                 Err(Unfinished::Waiting(left)) => {
                     tokio::time::sleep(left).await;
                     continue;
                 }
-                Err(Unfinished::Store(error)) => Some(error.to_string()),
-                Err(Unfinished::Chat(error)) => Some(error.to_string()),
+                Err(Unfinished::Store(error)) => error.to_string(),
+                Err(Unfinished::Chat(error)) => error.to_string(),
             };
-            if let Some(error) = error {
-                tracing::warn!(incident.id = %id, %error, "Slack is not in line yet; trying again");
-                self.metrics.failed("cards");
-            }
+            tracing::warn!(incident.id = %id, %error, "Slack is not in line yet; trying again");
+            self.metrics.failed("cards");
             tokio::time::sleep(WAITS[failures.min(WAITS.len() - 1)]).await;
             failures += 1;
         }
@@ -217,6 +216,20 @@ impl Workers {
                 }
                 Err(Unfinished::Chat(ChatError::RateLimited(wait))) => tokio::time::sleep(wait).await,
                 Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// Tells the room of a log that cannot be read: of each damage once.
+    async fn say_damaged(&self, id: IncidentId, error: &str) -> Result<(), Unfinished> {
+        let card = damaged(id, error);
+        let posted = self.store.cards(id).await?.remove(&card.slot);
+        match posted.filter(|posted| posted.hash == hash(&card)) {
+            Some(Posted { ts: Some(_), .. }) => Ok(()),
+            Some(begun) => self.resume(id, &card, &begun, None).await,
+            None => {
+                self.chat.turn(Turn::Post(self.address(&card.to)), Urgency::Now).await;
+                self.post(id, &card, None).await
             }
         }
     }

@@ -236,16 +236,17 @@ impl Workers {
                 return Ok(self.show(inbound, &forms::deny(&format!("{request} {digest}"))).await);
             }
             Click::Withdraw { request } => {
-                self.engine.act(id, user, PersonCommand::Withdraw { request: *request }).await?;
-                replies::said(&format!("{request} is withdrawn."))
+                let after = self.engine.act(id, user, PersonCommand::Withdraw { request: *request }).await?;
+                replies::stopped(&after, *request, |state| matches!(state, RequestState::Withdrawn { .. }), "withdrawn")
             }
             Click::Cancel { request } => {
-                self.engine.act(id, user, PersonCommand::Cancel { request: *request }).await?;
-                replies::said(&format!("{request} is cancelled."))
+                let after = self.engine.act(id, user, PersonCommand::Cancel { request: *request }).await?;
+                replies::stopped(&after, *request, |state| matches!(state, RequestState::Cancelled { .. }), "cancelled")
             }
             Click::Retract { request } => {
-                self.engine.act(id, user, PersonCommand::Retract { request: *request }).await?;
-                replies::said(&format!("Your approval of {request} is taken back. It waits for an approver again."))
+                let after = self.engine.act(id, user, PersonCommand::Retract { request: *request }).await?;
+                let waits = |state: &RequestState| *state == RequestState::Pending;
+                replies::stopped(&after, *request, waits, "taken back for you, and waiting for an approver again")
             }
             Click::NotMe { request } => {
                 self.engine.act(id, user, PersonCommand::NotMe { request: *request }).await?;

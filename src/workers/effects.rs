@@ -57,6 +57,10 @@ impl Workers {
             // Trying again does not help, and the clock brings it here again.
             tracing::error!(incident.id = %id, %error, "an incident cannot be read and is left alone");
             self.metrics.failed("effects");
+            // The room is told by whoever brings its messages in line.
+            if let Err(error) = self.store.put_work(Work::Cards, id).await {
+                tracing::warn!(incident.id = %id, %error, "what cannot be read could not be handed on; the clock does it again");
+            }
         } else if let Err(error) = outcome {
             // The item stays taken and comes back after the takeover time.
             tracing::warn!(incident.id = %id, %error, "what is owed could not be done; it is tried again");

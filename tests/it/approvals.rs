@@ -95,7 +95,7 @@ async fn two_approvers_where_two_are_asked_for_and_one_takes_it_back() {
     let answer = w.click(BEN, KEY, "irp.retract").await;
     assert!(answer.contains("You have not approved"), "{answer}");
     let answer = w.click(CHRIS, KEY, "irp.retract").await;
-    assert!(answer.contains("is taken back"), "{answer}");
+    assert!(answer.contains("is taken back for you, and waiting"), "{answer}");
     w.click(BEN, KEY, "irp.approve").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 0, "one stands");
     w.click(CHRIS, KEY, "irp.approve").await;

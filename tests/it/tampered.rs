@@ -12,7 +12,6 @@ use crate::world::{ANA, CHRIS, World};
 const KEY: &str = "· Deactivate access key";
 const LOG: &str = "irp:v1:{p1}:log:INC-1";
 const EFFECTS: &str = "irp:v1:{p1}:work:effects";
-const CARDS: &str = "irp:v1:{p1}:work:cards";
 
 /// What somebody with a Redis client makes of the records.
 type Edit = fn(Vec<String>) -> Vec<String>;
@@ -67,9 +66,7 @@ async fn edited(redis: &mut MultiplexedConnection, edit: impl FnOnce(Vec<String>
     for (version, text) in (1..).zip(changed) {
         cmd("XADD").arg(LOG).arg(format!("{version}-0")).arg("r").arg(text).exec_async(redis).await.unwrap();
     }
-    for queue in [EFFECTS, CARDS] {
-        cmd("XADD").arg(queue).arg("*").arg("e").arg("INC-1").exec_async(redis).await.unwrap();
-    }
+    cmd("XADD").arg(EFFECTS).arg("*").arg("e").arg("INC-1").exec_async(redis).await.unwrap();
 }
 
 /// Waits for what the bot still writes by itself.
@@ -103,6 +100,11 @@ async fn is_left_alone(mut case: Case, edit: Edit) {
         left = cmd("XLEN").arg(EFFECTS).query_async(&mut redis).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    let said = |w: &World| w.texts().iter().filter(|text| text.contains("INC-1 is left alone")).count();
+    w.until("the room is told", |w| said(w) > 0).await;
+    cmd("XADD").arg(EFFECTS).arg("*").arg("e").arg("INC-1").exec_async(&mut redis).await.unwrap();
+    w.click(CHRIS, KEY, "irp.approve").await;
+    assert_eq!(said(w), 1, "once");
     assert_eq!(records(&mut redis).await, found, "nothing is written after it");
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
     assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Active));

@@ -4,6 +4,7 @@
 //! A read names all streams of a queue at once, so that one connection waits for all partitions. They
 //! are in different slots: on a Cluster there would be one such read for each node.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use super::link::READ_WAITS;
 use crate::ports::{StoreError, TAKEOVER_AFTER};
 
 const GROUP: &str = "irp";
+/// Where a stream begins; also what Redis says once a look has come to the end of what is pending.
+const BEGINNING: &str = "0-0";
 /// The one field of an entry.
 pub(super) const FIELD: &str = "e";
 /// How often it is looked for what dead workers left.
@@ -28,6 +31,9 @@ pub(super) struct Queue {
     /// Where the next take starts, so that no stream always comes last.
     start: AtomicUsize,
     swept_at: Mutex<Option<Instant>>,
+    /// Where the next look for what dead workers left goes on, for each stream that it has not come to the end of: one look
+    /// passes ten entries for each that it may take, and what others hold must not hide what lies behind it.
+    swept_to: Mutex<HashMap<String, String>>,
 }
 
 /// One entry that was taken.
@@ -41,7 +47,7 @@ pub(super) struct Entry {
 impl Queue {
     /// Over streams in an order that every replica knows.
     pub(super) fn new(streams: Vec<String>) -> Self {
-        Self { streams, start: AtomicUsize::new(0), swept_at: Mutex::default() }
+        Self { streams, start: AtomicUsize::new(0), swept_at: Mutex::default(), swept_to: Mutex::default() }
     }
 
     /// Makes what is missing of streams and groups; a new group starts with the oldest entry.
@@ -118,9 +124,11 @@ impl Queue {
             let mut claims = pipe();
             for stream in window {
                 claims.cmd("XAUTOCLAIM").arg(stream).arg(GROUP).arg(&server.replica);
-                claims.arg(milliseconds(TAKEOVER_AFTER)).arg("0-0").arg("COUNT").arg(max / window.len());
+                claims.arg(milliseconds(TAKEOVER_AFTER)).arg(self.swept_to(stream));
+                claims.arg("COUNT").arg(max / window.len());
             }
             let claimed: Vec<StreamAutoClaimReply> = claims.query_async(&mut server.link.clone()).await?;
+            self.go_on_after(window, &claimed);
             let found: Vec<Entry> = window
                 .iter()
                 .zip(claimed)
@@ -173,6 +181,21 @@ impl Queue {
     fn named<'a>(&'a self, token: &'a str) -> Option<(&'a str, &'a str)> {
         let (position, id) = token.split_once('/')?;
         Some((self.streams.get(position.parse::<usize>().ok()?)?, id))
+    }
+
+    fn swept_to(&self, stream: &str) -> String {
+        let swept_to = self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
+        swept_to.get(stream).map_or_else(|| BEGINNING.to_owned(), String::clone)
+    }
+
+    fn go_on_after(&self, streams: &[&str], looked: &[StreamAutoClaimReply]) {
+        let mut swept_to = self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
+        for (stream, reply) in streams.iter().zip(looked) {
+            match reply.next_stream_id.as_str() {
+                BEGINNING => drop(swept_to.remove(*stream)),
+                next => drop(swept_to.insert((*stream).to_owned(), next.to_owned())),
+            }
+        }
     }
 
     fn sweep_is_due(&self) -> bool {

@@ -120,7 +120,8 @@ impl Warrant {
         if request.plan.policy_version != policy.version {
             return Err(Refusal::RulesChanged(request.id));
         }
-        if let Some(target) = request.plan.targets.iter().find(|target| policy.protects(target)) {
+        let others = request.plan.action.takes_access_from(&request.plan.before);
+        if let Some(target) = request.plan.targets.iter().chain(&others).find(|target| policy.protects(target)) {
             return Err(Refusal::Protected(target.clone(), "it has been protected since.".into()));
         }
         // Groups change without the rules: somebody can have become a responder since.

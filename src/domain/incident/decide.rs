@@ -152,7 +152,11 @@ pub fn decide(
                 let by = r.approvals.iter().find(|a| a.person == actor.person)?.user.clone();
                 Some(Event::ApprovalRetracted { request: r.id, by, person: actor.person.clone() })
             };
-            Ok(not_started(incident, found)?.into_iter().filter_map(given).collect())
+            let taken_back: Vec<Event> = not_started(incident, found)?.into_iter().filter_map(given).collect();
+            if taken_back.is_empty() {
+                return Err(Refusal::NothingToRetract(request));
+            }
+            Ok(taken_back)
         }
         PersonCommand::BreakGlass { request, digest_shown, target, reason } => {
             let alone = may_break_glass(incident, actor, request, &digest_shown, cx)?;

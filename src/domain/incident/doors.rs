@@ -92,7 +92,7 @@ pub(super) fn entrances(incident: &Incident) -> impl Iterator<Item = (&str, &Ent
             }
             _ => false,
         };
-        !is_unmodifiable(role) && !traces(incident).any(goes)
+        !is_unmodifiable(incident, role) && !traces(incident).any(goes)
     })
 }
 

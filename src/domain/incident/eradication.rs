@@ -255,10 +255,21 @@ fn put_back(scene: &Scene<'_>, trace: &Trace, name: &str) -> Vec<Removal> {
         if trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later)) {
             continue;
         }
-        let suffix = [kind(trace), name.to_owned(), action.kind().to_owned(), bare_name(&deed.what).to_owned()];
+        let suffix = [kind(trace), name.to_owned(), action.kind().to_owned(), part_of(trace, deed)];
         found.push(Removal::new(rank, trace, suffix.join(".").trim_end_matches('.'), action));
     }
     found
+}
+
+/// What a deed has put there, as the last part of a step's name. AWS's own policies can be called what the account's are:
+/// the first one of a name has it alone, whatever came of it, and another's goes on with what tells it from that.
+fn part_of(trace: &Trace, deed: &Deed) -> String {
+    let part = |of: &Deed| bare_name(&of.what).trim_end_matches('.').to_owned();
+    let alike = |one: &&Deed| one.operation == deed.operation && part(one) == part(deed);
+    match trace.deeds.iter().find(alike) {
+        Some(first) if first.what != deed.what => format!("{}.{}", part(deed), Digest::of(&deed.what).short()),
+        _ => part(deed),
+    }
 }
 
 /// Whether the attacker has done something to it that nothing here takes back.
@@ -447,12 +458,23 @@ fn is_done_unless(incident: &Incident, step: &StepId, action: &Action, shown: im
         // It is watched: what does not hold any more is not in force.
         return true;
     }
+    if !is_about_the_same(&request.plan.action, action) {
+        return false;
+    }
     if goes_by_events(action) {
         // The trail shows these calls for ever. It shows something new when there are others.
         return request.plan.action == *action;
     }
     let seen_since = incident.hunted.as_ref().is_some_and(|(_, hunted_at)| *hunted_at > *at + TRAIL_DELAY);
     !(seen_since && shown())
+}
+
+/// Whether both are about the same thing. What else they say of it can have become more since.
+fn is_about_the_same(one: &Action, other: &Action) -> bool {
+    match (one, other) {
+        (Action::DetachPolicy(one), Action::DetachPolicy(other)) => one == other,
+        _ => (one.kind(), one.region(), one.target()) == (other.kind(), other.region(), other.target()),
+    }
 }
 
 /// Removals by what they are about, to be asked for many times.

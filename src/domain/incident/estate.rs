@@ -68,7 +68,8 @@ pub(super) fn removal(scene: &Scene<'_>, trace: &Trace) -> Option<(u8, Action)> 
         "AWS::EC2::LaunchTemplate" if name.starts_with("lt-") => {
             (5, Action::DeleteLaunchTemplate(DeleteLaunchTemplate { region, launch_template_id: name }))
         }
-        "AWS::EC2::KeyPair" => (4, Action::DeleteKeyPair(DeleteKeyPair { region, key_name: name })),
+        // As it is: an attacker who calls theirs /prod must not have prod deleted.
+        "AWS::EC2::KeyPair" => (4, Action::DeleteKeyPair(DeleteKeyPair { region, key_name: trace.id.clone() })),
         "AWS::RolesAnywhere::TrustAnchor" if name.len() == UUID_CHARS => {
             (1, Action::DeleteTrustAnchor(DeleteTrustAnchor { region, trust_anchor_id: name }))
         }

@@ -1,5 +1,7 @@
 //! Folds records into state. Total: whatever order the log has, it gives a state and never fails.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::doubt;
@@ -73,6 +75,7 @@ fn open(record: &Record) -> Option<Incident> {
         lead: None,
         named: [].into(),
         freeze: None,
+        not_them: BTreeSet::new(),
         requests: [].into(),
         by_step: [].into(),
         undoing: [].into(),
@@ -248,6 +251,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             let freeze = incident.freeze.get_or_insert_default();
             freeze.number = incident.version;
             freeze.disputed.insert(by.clone(), *request);
+            incident.not_them.insert((by.clone(), *request));
             freeze.agreed.clear();
         }
         Event::UnfreezeAgreed { by, person } => {
@@ -296,6 +300,9 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::Verified { request, .. }
         | Event::ExecutionFailed { request, .. }
         | Event::ExecutionUnknown { request, .. } => move_request(incident, *request, &record.event, at),
+    }
+    if let Event::ApprovalGiven { request, by, .. } | Event::GlassBroken { request, by, .. } = &record.event {
+        incident.not_them.remove(&(by.clone(), *request));
     }
     if let Event::Verified { request, no_op } = record.event {
         note_change(incident, request, at);

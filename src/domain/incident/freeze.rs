@@ -43,8 +43,13 @@ pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> 
         return Err(Refusal::NotInYourName(request));
     }
     let why = format!("{} says that {request} was not them", mention(&actor.user));
-    let theirs = incident.requests.values().filter(|r| waits(r) && in_the_name_of(&actor.person, r));
-    let ended = theirs.map(|r| Event::RequestCancelled { request: r.id, why: why.clone() });
+    let theirs: Vec<&Request> =
+        incident.requests.values().filter(|r| waits(r) && in_the_name_of(&actor.person, r)).collect();
+    // Whoever could say the same again and again could hold everybody up for as long as they like.
+    if theirs.is_empty() && incident.not_them.contains(&(actor.user.clone(), request)) {
+        return Err(Refusal::SaidAlready(request));
+    }
+    let ended = theirs.into_iter().map(|r| Event::RequestCancelled { request: r.id, why: why.clone() });
     Ok([Event::Frozen { by: actor.user.clone(), request }].into_iter().chain(ended).collect())
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::eradication::traces;
 use super::started;
 use super::state::Incident;
 use super::steps::Offer;
@@ -84,7 +85,7 @@ pub fn passwords(incident: &Incident) -> BTreeSet<String> {
 
 /// Whether AWS has shown that nobody can sign in to the console as this user.
 pub fn has_no_password(incident: &Incident, user: &str) -> bool {
-    is_off(incident, user) || incident.hunted.as_ref().is_some_and(|(found, _)| found.without_password.contains(user))
+    is_gone(incident, user) || incident.hunted.as_ref().is_some_and(|(found, _)| found.without_password.contains(user))
 }
 
 /// MFA devices that the attacker has put on users of this account who were there before, and nobody has taken off since:
@@ -197,7 +198,7 @@ pub fn asks_for_token(incident: &Incident, instance_id: &str) -> bool {
 pub fn other_users(incident: &Incident) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = match (&incident.hunted, incident.account()) {
         (Some((found, _)), Some(account)) => {
-            let there = users(found, &account).into_iter().filter(|name| !is_off(incident, name));
+            let there = users(found, &account).into_iter().filter(|name| !is_gone(incident, name));
             there.map(str::to_owned).collect()
         }
         _ => BTreeSet::new(),
@@ -210,6 +211,12 @@ pub fn other_users(incident: &Incident) -> BTreeSet<String> {
     names.extend(asked);
     names.retain(|name| victim(incident) != Some(name));
     names
+}
+
+/// Whether a role of this name is one that the attacker has made, in this account.
+pub(super) fn is_made(incident: &Incident, role: &str) -> bool {
+    let is_role = |trace: &Trace| trace.resource_type == "AWS::IAM::Role" && bare_name(&trace.id) == role;
+    traces(incident).any(|trace| trace.made_by_attacker && is_role(trace))
 }
 
 /// Roles that the attacker has sessions of: the account of each, and its name.
@@ -249,7 +256,12 @@ pub(super) fn elsewhere(incident: &Incident, account: &str, role: &str) -> Offer
     }
 }
 
-/// Whether AWS has shown a key, or a user by name, to be of no more use to anybody.
-pub fn is_off(incident: &Incident, name: &str) -> bool {
-    incident.hunted.as_ref().is_some_and(|(found, _)| found.off.contains(name))
+/// Whether AWS has shown a key or a service-specific credential to be of no more use to anybody.
+pub fn is_off(incident: &Incident, id: &str) -> bool {
+    incident.hunted.as_ref().is_some_and(|(found, _)| found.off.contains(id))
+}
+
+/// Whether AWS has shown a user to be gone.
+pub fn is_gone(incident: &Incident, user: &str) -> bool {
+    incident.hunted.as_ref().is_some_and(|(found, _)| found.is_gone(user))
 }

@@ -93,6 +93,8 @@ pub struct Incident {
     pub named: BTreeSet<UserId>,
     /// Somebody says that something in their name was not theirs: nothing is approved or runs.
     pub freeze: Option<Freeze>,
+    /// Who has said so of which request, and has done nothing with it since.
+    pub not_them: BTreeSet<(UserId, RequestId)>,
     /// All requests, oldest first.
     pub requests: BTreeMap<RequestId, Request>,
     /// Those for each step, oldest first.

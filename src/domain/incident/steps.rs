@@ -193,8 +193,8 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
     let (reached_here, reached_elsewhere): (Vec<_>, Vec<_>) = reached::roles(incident)
         .into_iter()
         .partition(|(of, _)| account.as_ref().is_none_or(|account| account.as_str() == *of));
-    let (by_hand, revocable): (Vec<&str>, Vec<&str>) =
-        reached_here.iter().map(|(_, name)| *name).filter(|name| !is_own(name)).partition(|name| is_unmodifiable(name));
+    let others = reached_here.iter().map(|(_, name)| *name).filter(|name| !is_own(name));
+    let (by_hand, revocable): (Vec<&str>, Vec<&str>) = others.partition(|name| is_unmodifiable(incident, name));
     names.extend(revocable);
     // Through a door that stood open others can have come.
     let opened = doors::opened_doors(incident);
@@ -238,9 +238,11 @@ fn assumed_roles(incident: &Incident, found: &Identification) -> Vec<Target> {
     offers
 }
 
-/// Whether only AWS or IAM Identity Center can change a role, by the beginning of its name.
-pub(super) fn is_unmodifiable(role: &str) -> bool {
-    role.starts_with("AWSServiceRoleFor") || role.starts_with("AWSReservedSSO_")
+/// Whether only AWS or IAM Identity Center can change a role, by the beginning of its name. The attacker can call one of
+/// theirs so: that is a role like any other.
+pub(super) fn is_unmodifiable(incident: &Incident, role: &str) -> bool {
+    let is_called_so = role.starts_with("AWSServiceRoleFor") || role.starts_with("AWSReservedSSO_");
+    is_called_so && !reached::is_made(incident, role)
 }
 
 fn targets_key(action: &Action, key: &AccessKeyId) -> bool {
@@ -379,11 +381,12 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
             (!matches!(hands::said(incident, step), Said::ByTwo(_))).then_some(Missing::ByHand)
         }
         (Offer::Action(Action::DeactivateAccessKey { .. }), None) if off_since(incident, step).is_some() => None,
-        (Offer::Action(action @ (Action::DeactivateAccessKey(_) | Action::RevokeUserSessions(_))), None)
-            if reached::is_off(incident, action.target()) =>
+        (Offer::Action(Action::DeactivateAccessKey(of)), None)
+            if reached::is_off(incident, of.access_key_id.as_str()) =>
         {
             None
         }
+        (Offer::Action(Action::RevokeUserSessions(of)), None) if reached::is_gone(incident, &of.user_name) => None,
         (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
         (Offer::Action(Action::DenyOutsider(_)), None) if matches!(hands::said(incident, step), Said::ByTwo(_)) => None,
         // Nothing waits for it; but where it was put, it is to stay.

@@ -231,7 +231,7 @@ impl<'q> Judge<'q> {
         let internal = is_internal(&event.address);
         let why = if event.by_service {
             "an event of the service itself"
-        } else if event.caller.arn.contains(":assumed-role/AWSServiceRoleFor") {
+        } else if event.caller.service_linked {
             "a service-linked role"
         } else if (internal || is_internal(&event.agent)) && quarantines(event) {
             "AWS's quarantine of a leaked key"

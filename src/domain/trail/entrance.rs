@@ -23,8 +23,9 @@ const PROVIDER_BYTES_MAX: usize = 320;
 const SUBJECT_BYTES_MAX: usize = 255;
 /// Letters of the hash that tells outsiders apart who have no account.
 const TAG_CHARS: usize = 12;
-/// Providers that AWS knows by name and whose users go by `sub`.
-const KNOWN_BY_SUB: [&str; 2] = ["accounts.google.com", "cognito-identity.amazonaws.com"];
+/// The provider that AWS knows by name and whose users go by a `sub` that lasts. Cognito gives a guest a new one for each
+/// question.
+const KNOWN_BY_SUB: &str = "accounts.google.com";
 /// What stands for something else in a policy's condition.
 const VARIABLE: char = '$';
 
@@ -118,7 +119,7 @@ pub(super) fn outsider(record: &Record<'_>, request: &Value, response: &Value) -
         }
         ("sts", "AssumeRoleWithWebIdentity", _) => {
             let provider = identity.identity_provider.as_deref().filter(|name| is_whole(name))?.to_owned();
-            let known = provider.contains(":oidc-provider/") || KNOWN_BY_SUB.contains(&provider.as_str());
+            let known = provider.contains(":oidc-provider/") || provider == KNOWN_BY_SUB;
             let subject = web_subject(record, response).filter(|_| known);
             Some(Outsider::WebIdentity { provider, subject })
         }

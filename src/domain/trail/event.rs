@@ -12,7 +12,7 @@ use super::entrance::{self, Outsider};
 use super::grant::{Grant, grants, may_grant, opened_by};
 use super::limits::OF_ONE_CALL_MAX;
 use super::parameters::with_parameters;
-use super::record::{Record, moment};
+use super::record::{Identity, Record, moment};
 use super::resource::{Touch, touches};
 use super::token::{Token, callers};
 
@@ -53,6 +53,8 @@ pub struct Caller {
     pub key: Name,
     /// The AWS service that called for the caller; empty when it called itself.
     pub invoked_by: Name,
+    /// Whether it is a session of a role that AWS alone can make and take.
+    pub service_linked: bool,
     /// When the session began.
     pub session_began_at: Option<DateTime<Utc>>,
 }
@@ -175,6 +177,16 @@ pub fn id_of(record: &Record<'_>) -> String {
     format!("no-id-{:016x}", hasher.finish())
 }
 
+/// Whether a session is of a service-linked role. Anybody can make a role with such a name, and nobody but AWS one at such a
+/// path, which the session's own ARN does not say. Where the record has no more, the name counts.
+fn is_service_linked(identity: &Identity<'_>) -> bool {
+    let is_called_so = identity.arn.as_deref().is_some_and(|arn| arn.contains(":assumed-role/AWSServiceRoleFor"));
+    let role = identity.session_context.session_issuer.arn.as_deref().filter(|arn| !arn.is_empty());
+    // A path can have colons too: it begins after the fifth.
+    let is_aws = |arn: &str| arn.splitn(6, ':').nth(5).is_some_and(|name| name.starts_with("role/aws-service-role/"));
+    is_called_so && role.is_none_or(is_aws)
+}
+
 impl Event {
     /// What is kept of a record.
     pub fn of(record: &Record<'_>, traits: Traits, texts: &mut Texts) -> Self {
@@ -200,6 +212,7 @@ impl Event {
                 account: keep(&identity.account_id),
                 key: keep(&identity.access_key_id),
                 invoked_by: keep(&identity.invoked_by),
+                service_linked: is_service_linked(identity),
                 session_began_at: session.attributes.creation_date.as_deref().and_then(moment),
             },
             error: match (outcome, &record.error_code) {

@@ -44,7 +44,7 @@ pub enum Grant {
         /// The name, which its sessions have too; absent where CloudTrail hides it.
         name: Option<String>,
     },
-    /// Access for a user of IAM Identity Center who was there before.
+    /// Access for a user of IAM Identity Center who was there before, or a password of theirs.
     Assignment {
         /// As the directory numbers them.
         id: String,
@@ -186,10 +186,12 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "AddClientIDToOpenIDConnectProvider"
                 | "UpdateOpenIDConnectProviderThumbprint"
         ),
-        "rolesanywhere" => matches!(name, "CreateSession" | "CreateTrustAnchor" | "UpdateTrustAnchor"),
+        "rolesanywhere" => {
+            matches!(name, "CreateSession" | "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor")
+        }
         "signin" => name == "SwitchRole",
         "sso" => matches!(name, "GetRoleCredentials" | "CreateAccountAssignment"),
-        "identitystore" | "sso-directory" => matches!(name, "CreateUser" | "CreateGroupMembership"),
+        "identitystore" | "sso-directory" => matches!(name, "CreateUser" | "CreateGroupMembership" | "UpdatePassword"),
         "cognito-identity" => name == "GetCredentialsForIdentity",
         "ec2" => matches!(
             name,
@@ -209,6 +211,7 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 "SendSSHPublicKey"
                     | "SendSerialConsoleSSHPublicKey"
                     | "SendCommand"
+                    | "CreateAssociation"
                     | "StartSession"
                     | "StartAutomationExecution"
             )
@@ -274,8 +277,12 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let arn = first(response, key).or_else(|| first(request, key));
             out.extend(arn.map(|arn| Grant::Provider { arn }));
         }
-        ("rolesanywhere", "CreateTrustAnchor" | "UpdateTrustAnchor") => {
-            out.extend(first(response, "trustAnchor.trustAnchorArn").map(|arn| Grant::Provider { arn }));
+        ("rolesanywhere", "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor") => {
+            let region = record.aws_region.as_deref().unwrap_or("");
+            let named = |id: String| format!("arn:aws:rolesanywhere:{region}:{own}:trust-anchor/{id}");
+            let arn = first(response, "trustAnchor.trustAnchorArn");
+            let arn = arn.or_else(|| first(request, "trustAnchorId").map(named));
+            out.extend(arn.map(|arn| Grant::Provider { arn }));
         }
         ("signin", "SwitchRole") => {
             let principal = record.user_identity.principal_id.as_deref().map(str::to_owned);
@@ -308,6 +315,7 @@ fn directory(record: &Record<'_>, request: &Value, response: &Value, out: &mut V
         "CreateGroupMembership" => {
             out.extend(first(request, &["memberId.userId"]).map(|id| Grant::Assignment { id }));
         }
+        "UpdatePassword" => out.extend(first(request, &["userId"]).map(|id| Grant::Assignment { id })),
         _ if first(request, &["principalType"]).is_some_and(|kind| kind == "USER") => {
             out.extend(first(request, &["principalId"]).map(|id| Grant::Assignment { id }));
         }
@@ -457,5 +465,46 @@ mod tests {
         let send = r#"{"eventSource":"ssm.amazonaws.com","eventName":"SendCommand",
             "requestParameters":{"instanceIds":["i-0123456789abcdef0"]}}"#;
         assert!(matches!(&of(send)[..], [Grant::Compute { owned: false, .. }]));
+    }
+
+    #[test]
+    fn a_machine_is_entered_however_a_call_names_it() {
+        let entered = |call: &str, request: &str| -> Vec<String> {
+            let json =
+                format!(r#"{{"eventSource":"ssm.amazonaws.com","eventName":"{call}","requestParameters":{request}}}"#);
+            let name = |grant: Grant| match grant {
+                Grant::Compute { name, owned: false, .. } => name.unwrap_or_default(),
+                other => panic!("{other:?}"),
+            };
+            of(&json).into_iter().map(name).collect()
+        };
+        let (one, two) = ("i-0123456789abcdef0", "i-0123456789abcdef1");
+        let targets = format!(
+            r#"{{"targets":[{{"key":"tag:team","values":["i-0123456789abcdef2"]}},
+            {{"key":"instanceids","values":["{one}","{two}"]}}]}}"#
+        );
+        for call in ["SendCommand", "CreateAssociation"] {
+            assert_eq!(entered(call, &targets), [one, two], "{call}");
+        }
+        assert_eq!(entered("CreateAssociation", &format!(r#"{{"instanceId":"{one}"}}"#)), [one]);
+        assert!(entered("SendCommand", r#"{"targets":"all"}"#).is_empty());
+    }
+
+    #[test]
+    fn what_was_there_before_and_is_opened_again_is_handed_out() {
+        let anchor = |more: &str| {
+            let json = format!(
+                r#"{{"eventSource":"rolesanywhere.amazonaws.com","eventName":"EnableTrustAnchor","awsRegion":"eu-west-1",
+                "recipientAccountId":"1","requestParameters":{{"trustAnchorId":"a-1"}}{more}}}"#
+            );
+            of(&json)
+        };
+        let arn = "arn:aws:rolesanywhere:eu-west-1:1:trust-anchor/a-1".to_owned();
+        assert_eq!(anchor(""), [Grant::Provider { arn }]);
+        let says = r#","responseElements":{"trustAnchor":{"trustAnchorArn":"arn:x"}}"#;
+        assert_eq!(anchor(says), [Grant::Provider { arn: "arn:x".to_owned() }]);
+        let password = r#"{"eventSource":"sso-directory.amazonaws.com","eventName":"UpdatePassword",
+            "requestParameters":{"userId":"u-9","passwordMode":"OTP"}}"#;
+        assert_eq!(of(password), [Grant::Assignment { id: "u-9".to_owned() }]);
     }
 }

@@ -5,6 +5,8 @@
 
 use memchr::memchr2;
 
+/// Words of eight bytes in which the end of a string is looked for first.
+const NEAR: usize = 6;
 /// Deepest nesting that is followed.
 const DEPTH_MAX: u32 = 100;
 
@@ -131,7 +133,7 @@ fn string(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let mut at = at + 1;
     loop {
-        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        at += stop(bytes.get(at..)?)?;
         if bytes[at] == b'"' {
             return Some(at + 1);
         }
@@ -139,14 +141,42 @@ fn string(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+/// Where the next quote or backslash is. Most strings are so short that a call costs more than the search.
+#[inline]
+fn stop(bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    let near = &words[..words.len().min(NEAR)];
+    for (number, word) in near.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = with(word, b'"') | with(word, b'\\');
+        if found != 0 {
+            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let far = near.len() * 8;
+    Some(far + memchr2(b'"', b'\\', &bytes[far..])?)
+}
+
+/// Has the high bit of each byte that is this one, up to the first: those behind it can be wrong.
+#[inline]
+const fn with(word: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let zero = word ^ (ONES * byte as u64);
+    zero.wrapping_sub(ONES) & !zero & (ONES << 7)
+}
+
 /// A string without escapes, and where it ends; an empty one for null.
 fn plain(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
     if bytes.get(at)? == &b'n' {
         return Some(("", literal(bytes, at, b"null")?));
     }
-    let end = string(bytes, at)?;
-    let text = &bytes[at + 1..end - 1];
-    if text.contains(&b'\\') { None } else { Some((std::str::from_utf8(text).ok()?, end)) }
+    if bytes.get(at)? != &b'"' {
+        return None;
+    }
+    let text = bytes.get(at + 1..)?;
+    let length = stop(text)?;
+    let plain = (text[length] == b'"').then_some(&text[..length])?;
+    Some((std::str::from_utf8(plain).ok()?, at + length + 2))
 }
 
 fn literal(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
@@ -280,6 +310,21 @@ mod tests {
                 prop::collection::btree_map(any::<String>(), inner, 0..4).prop_map(|m| m.into_iter().collect()),
             ]
         })
+    }
+
+    #[test]
+    fn a_string_ends_at_its_first_quote_however_long_it_is() {
+        for length in 0..80 {
+            for at in 0..=length {
+                let mut text = vec![b'#'; length];
+                assert_eq!(stop(&text), None);
+                text.insert(at, b'"');
+                text.push(b'\\');
+                assert_eq!(stop(&text), Some(at), "{length}");
+                text[at] = b'\\';
+                assert_eq!(stop(&text), Some(at), "{length}");
+            }
+        }
     }
 
     proptest! {

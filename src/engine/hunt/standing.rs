@@ -1,8 +1,10 @@
 //! How that stands in AWS which a search has found: what is off or gone by now needs no containment.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 
-use super::Search;
+use super::{Search, State};
 use crate::domain::action::{REQUIRED, REVOKE_POLICY};
 use crate::domain::hunt::Hunted;
 use crate::domain::hunt::roles::RoleArns;
@@ -18,6 +20,19 @@ const ROLES_AT_ONCE: usize = 10;
 const STARTED_READ_MAX: usize = 50;
 /// Instances that are looked for in every Region.
 const ROBBED_READ_MAX: usize = 10;
+
+/// Which of the instances whose role was stolen are looked for. Of the others nobody knows whether they still give it out.
+fn looked_for(robbed: &BTreeMap<&str, &str>, state: &mut State) -> Vec<String> {
+    let beyond = robbed.len().saturating_sub(ROBBED_READ_MAX);
+    if beyond > 0 {
+        state.short = true;
+        state.not_known.insert(format!(
+            "Whether {beyond} more instances give out their role, whose sessions the attacker has had, without a token is \
+             not looked at: one search looks at {ROBBED_READ_MAX}."
+        ));
+    }
+    robbed.keys().take(ROBBED_READ_MAX).map(|id| (*id).to_owned()).collect()
+}
 
 impl Search<'_> {
     /// The ARNs of roles that records give by their name only. Each is read once in a search.
@@ -131,8 +146,7 @@ impl Search<'_> {
     /// Where the instances are whose role's session the attacker has had, as far as they give it out without a token. A
     /// session does not say in which Region its instance is.
     pub(super) async fn read_metadata(&self, found: &mut Hunted) {
-        let robbed = reached::robbed(self.incident, found, &self.account);
-        let robbed: Vec<String> = robbed.into_keys().take(ROBBED_READ_MAX).map(str::to_owned).collect();
+        let robbed = looked_for(&reached::robbed(self.incident, found, &self.account), &mut self.state());
         let everywhere = robbed.iter().flat_map(|id| self.regions.iter().map(move |region| (id, region)));
         let read = everywhere.map(|(instance_id, region)| async move {
             let probe = Probe::Instance { region: region.clone(), instance_id: instance_id.clone() };
@@ -177,7 +191,8 @@ impl Search<'_> {
             match answer {
                 Ok(Observation::OwnerMissing) => {
                     let keys = reached::keys_of(found, &self.account, &user);
-                    found.off.extend(keys.into_iter().chain([user]));
+                    found.off.extend(keys);
+                    found.users_off.insert(user);
                 }
                 Ok(Observation::UserKeys { keys, .. }) => {
                     let active = |key: &String| {
@@ -190,5 +205,25 @@ impl Search<'_> {
                 Err(error) => found.not_known.push(format!("keys of user {user}: {error}")),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_that_are_not_looked_for_are_said_and_leave_the_search_short() {
+        let ids: Vec<String> = (0..=ROBBED_READ_MAX).map(|n| format!("i-{n:02}")).collect();
+        let robbed: BTreeMap<&str, &str> = ids.iter().map(|id| (id.as_str(), "web")).collect();
+        let mut fewer = robbed.clone();
+        fewer.pop_last();
+        let mut state = State::default();
+        assert_eq!(looked_for(&fewer, &mut state), ids[..ROBBED_READ_MAX]);
+        assert!(!state.short && state.not_known.is_empty());
+        assert_eq!(looked_for(&robbed, &mut state), ids[..ROBBED_READ_MAX]);
+        assert!(state.short);
+        let said: Vec<&String> = state.not_known.iter().collect();
+        assert!(said.len() == 1 && said[0].contains("Whether 1 more"), "{said:?}");
     }
 }

@@ -108,6 +108,23 @@ fn the_role_that_a_responder_works_through_is_left_to_people() {
 }
 
 #[test]
+fn a_role_is_theirs_by_its_name_and_a_session_of_it_is_theirs_alone() {
+    let mut policy = Case::new().policy;
+    policy.belongings.insert("arn:aws:iam::111122223333:role/ops".into(), PersonId(user("U2")));
+    policy.belongings.insert("arn:aws:sts::111122223333:assumed-role/sso/kim".into(), PersonId(user("U9")));
+    let owner = |sign: &str| policy.owner(sign).map(|person| person.0.to_string());
+    for sign in ["role/ops", "role/team/ops"] {
+        assert_eq!(owner(&format!("arn:aws:iam::111122223333:{sign}")).as_deref(), Some("U2"), "{sign}");
+    }
+    assert_eq!(owner("arn:aws:sts::111122223333:assumed-role/ops/anybody").as_deref(), Some("U2"));
+    assert_eq!(owner("arn:aws:sts::111122223333:assumed-role/sso/kim").as_deref(), Some("U9"));
+    for other in ["sts::111122223333:assumed-role/sso/ana", "iam::111122223333:role/sso", "iam::999988887777:role/ops"]
+    {
+        assert_eq!(owner(&format!("arn:aws:{other}")), None, "{other}");
+    }
+}
+
+#[test]
 fn what_is_denied_from_the_organization_is_offered_where_it_is_reached_and_waited_for_by_nothing() {
     let mut case = Case::new();
     let denies = |case: &Case| -> Vec<String> {

@@ -112,7 +112,8 @@ fn what_is_unknown_is_never_contained_whatever_else_is() {
     assert!(!contained(&case.incident, &case.playbook));
     case.found(Hunted {
         credentials: reached(),
-        off: ["AKIAI44QH8DHBBACKDOR".into(), "backdoor".into()].into(),
+        off: ["AKIAI44QH8DHBBACKDOR".into()].into(),
+        users_off: ["backdoor".into()].into(),
         ..Hunted::default()
     });
     assert_eq!(ids(&case), ["revoke-assumed-roles.db"]);

@@ -65,14 +65,17 @@ fn a_freeze_is_lifted_by_those_who_were_shown_it_and_by_nobody_for_a_later_one()
     let late = PersonCommand::Unfreeze { shown: first };
     case.unfreeze("U2").unwrap();
     case.unfreeze("U3").unwrap();
+    let again = case.act("U1", PersonCommand::NotMe { request: request(1) });
+    assert_eq!(again, Err(Refusal::SaidAlready(request(1))), "that was lifted");
     case.ask("U1", &["deactivate"]).unwrap();
+    case.ask("U1", &["revoke-user"]).unwrap();
     case.act("U1", PersonCommand::NotMe { request: request(2) }).unwrap();
     assert!(matches!(case.act("U3", late.clone()), Err(Refusal::NotApplicable(_))), "its card was another");
     case.unfreeze("U3").unwrap();
 
     // One more dispute is another freeze too: who has agreed to the one has not seen the other.
     let before = case.incident.freeze.as_ref().unwrap().number;
-    case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(3) }).unwrap();
     assert!(matches!(case.act("U2", PersonCommand::Unfreeze { shown: before }), Err(Refusal::NotApplicable(_))));
     case.unfreeze("U2").unwrap();
     case.unfreeze("U3").unwrap();

@@ -126,10 +126,53 @@ fn what_was_reached_is_offered_and_what_is_off_is_not() {
     let Some(Offer::Refused { instead, .. }) = there.map(|step| step.offer) else { panic!("it is for people there") };
     assert!(instead.contains("`/irp open ASIAI44QH8DHBEXAMPL2`"), "{instead}");
     let (mut found, _) = case.incident.hunted.clone().unwrap();
-    found.off = ["AKIAI44QH8DHBBACKDOR".to_owned(), "second".to_owned()].into();
+    found.off = ["AKIAI44QH8DHBBACKDOR".to_owned()].into();
+    found.users_off = ["second".to_owned()].into();
     case.found(found);
     let left = titles(&case);
     assert!(!left.iter().any(|id| id.ends_with("BACKDOR") || id.ends_with("second")), "{left:?}");
+}
+
+#[test]
+fn a_user_who_is_called_what_a_dead_key_is_is_not_gone() {
+    let key = "AKIAI44QH8DHBBACKDOR";
+    let found = Hunted {
+        credentials: vec![reached(key, "arn:aws:iam::111122223333:user/ana")],
+        footprint: vec![made("AWS::IAM::User", key)],
+        off: [key.to_owned()].into(),
+        ..Hunted::default()
+    };
+    let mut case = Case::new();
+    case.found(found.clone());
+    let step = format!("revoke-user-sessions.{key}");
+    let shown = titles(&case);
+    assert!(shown.contains(&step) && !shown.contains(&format!("deactivate-access-key.{key}")), "{shown:?}");
+    assert!(missing(&case.incident, &case.playbook).iter().any(|(lacking, _)| lacking.id.as_str() == step));
+    case.found(Hunted { users_off: [key.to_owned()].into(), ..found });
+    assert!(!titles(&case).contains(&step));
+    // What was written before the two were kept apart.
+    let old = serde_json::json!({"credentials": [], "footprint": [], "not_known": [], "off": [key, "second"]});
+    let old: Hunted = serde_json::from_value(old).unwrap();
+    assert!(old.is_gone("second") && !old.is_gone(key) && !old.is_gone("ana"));
+}
+
+#[test]
+fn a_role_that_the_attacker_has_made_is_revoked_whatever_they_call_it() {
+    let arn = "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForBackup/s";
+    let found = Hunted { credentials: vec![reached("ASIAI44QH8DHBEXAMPLE", arn)], ..Hunted::default() };
+    let mut case = Case::new();
+    let is_for_people = |case: &Case| {
+        let all = steps(&case.incident, &case.playbook);
+        let step = all.into_iter().find(|step| step.id.as_str() == "revoke-assumed-roles.AWSServiceRoleForBackup");
+        matches!(step.unwrap().offer, Offer::Refused { .. })
+    };
+    case.found(found.clone());
+    assert!(is_for_people(&case));
+    let footprint = vec![made("AWS::IAM::Role", "AWSServiceRoleForSupport")];
+    case.found(Hunted { footprint, ..found.clone() });
+    assert!(is_for_people(&case), "they have made another");
+    case.found(Hunted { footprint: vec![made("AWS::IAM::Role", "AWSServiceRoleForBackup")], ..found });
+    assert!(!is_for_people(&case));
 }
 
 #[test]

@@ -135,6 +135,39 @@ fn only_what_is_about_the_same_and_takes_it_back_settles_a_deed() {
 }
 
 #[test]
+fn policies_of_one_name_are_taken_off_each_by_itself() {
+    let own = "arn:aws:iam::111122223333:policy/AdministratorAccess";
+    let attached = [("AttachUserPolicy", own, true), ("AttachUserPolicy", ADMIN, true)];
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    hunted(&mut case, vec![changed("User", "ci", &attached)]);
+    let arn = |action: &Action| match action {
+        Action::DetachPolicy(of) => of.policy_arn.clone(),
+        other => panic!("{other:?}"),
+    };
+    let found = removals_left(&case.incident, &case.playbook);
+    let [(first, of_own), (second, of_aws)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!([arn(of_own), arn(of_aws)], [own, ADMIN]);
+    assert_eq!(first.id.as_str(), "remove.user.ci.detach-policy.AdministratorAccess");
+    assert!(second.id.as_str().starts_with("remove.user.ci.detach-policy.AdministratorAccess."), "{}", second.id);
+    // One of them is done.
+    let (id, at) = (request(2), case.now);
+    let mut done = case.incident.requests[&request(1)].clone();
+    done.id = id;
+    done.plan.step = first.id.clone();
+    done.plan.action = of_own.clone();
+    done.state = RequestState::Verified { at, called_at: at, sent: vec![] };
+    case.incident.add(done);
+    assert!(is_done(&case.incident, &first.id, of_own) && !is_done(&case.incident, &second.id, of_aws));
+    assert!(!is_done(&case.incident, &first.id, of_aws), "under the same name something else was done");
+    let open = removals_left(&case.incident, &case.playbook);
+    assert_eq!(open.iter().map(|(_, action)| arn(action)).collect::<Vec<_>>(), [ADMIN]);
+    // A step's name ends with no full stop, and a policy's can.
+    let put = [("PutUserPolicy", "door.", true), ("PutUserPolicy", "door", true)];
+    assert_eq!(left(vec![changed("User", "ci", &put)]).0, 2);
+}
+
+#[test]
 fn what_a_rule_was_before_is_said_by_who_has_put_it_last_and_whom_it_called() {
     let rule = |deeds: &[(&str, &str, bool)]| {
         let mut case = Case::new();
@@ -260,5 +293,16 @@ fn a_role_of_theirs_that_is_removed_is_closed_unless_they_have_got_through_since
         let call = through(at + TimeDelta::seconds(later), "arn:aws:sts::111122223333:assumed-role/backdoor/s");
         case.incident.breach = Some(Box::new(call));
         assert_eq!(removed(&case, "backdoor"), expected, "{later}");
+    }
+}
+
+#[test]
+fn a_key_pair_is_called_as_the_attacker_has_called_it() {
+    for name in ["/prod", "x:parameter/prod", "a/prod"] {
+        let mut case = Case::new();
+        hunted(&mut case, vec![of("EC2::KeyPair", made("-", name))]);
+        let found = removals(&case.incident);
+        let [removal] = &found[..] else { panic!("{found:?}") };
+        assert!(matches!(&removal.action, Action::DeleteKeyPair(delete) if delete.key_name == name), "{removal:?}");
     }
 }

@@ -113,6 +113,9 @@ fn a_federated_identity_is_known_by_its_provider_and_whom_that_vouches_for() {
     let said = json!({"subjectFromWebIdentityToken": SUBJECT});
     assert_eq!(web(who("p", "", PROVIDER), said.clone()), outsider(PROVIDER, Some(SUBJECT)));
     assert_eq!(web(who("p", SUBJECT, PROVIDER), json!({})), outsider(PROVIDER, None), "not certain");
+    let (google, cognito) = ("accounts.google.com", "cognito-identity.amazonaws.com");
+    assert_eq!(web(who("p", "", google), said.clone()), outsider(google, Some(SUBJECT)));
+    assert_eq!(web(who("p", "", cognito), said.clone()), outsider(cognito, None), "a guest is another each time");
     let pattern = json!({"subjectFromWebIdentityToken": "${aws:username}"});
     assert_eq!(web(who("p", "", PROVIDER), pattern), outsider(PROVIDER, None), "a policy would take it for another");
     assert_eq!(

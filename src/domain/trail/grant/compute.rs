@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{DEPTH_MAX, Grant};
 use crate::domain::trail::record::Record;
-use crate::domain::trail::resource::{at, member};
+use crate::domain::trail::resource::{at, items, member};
 use crate::domain::trail::token::{Token, account_of, bare_name, is_machine};
 
 /// The role that a call tells a service to take, and which service that is. What the sessions are called changes each time;
@@ -67,6 +67,7 @@ pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, respo
         ("ec2", "RequestSpotFleet" | "RequestSpotInstances") => return,
         ("ec2" | "ec2-instance-connect" | "ssm", _) => {
             let mut ids = [at(request, "instanceIds[]"), at(request, "instanceId"), at(request, "target")].concat();
+            ids.extend(targeted(request));
             instances(response, DEPTH_MAX, &mut ids);
             ids.sort();
             ids.dedup();
@@ -116,6 +117,13 @@ pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, respo
 /// The name of a role that is given by its ARN, or by its name with or without its path.
 fn role_name(role: &str) -> &str {
     role.rsplit('/').next().unwrap_or(role)
+}
+
+/// Instances among the targets of a call: `[{"key": "InstanceIds", "values": ["i-…"]}]`.
+fn targeted(request: &Value) -> Vec<String> {
+    let targets = member(request, "targets").map(items).unwrap_or_default();
+    let by_id = |target: &&Value| at(target, "key").iter().any(|key| key.eq_ignore_ascii_case("InstanceIds"));
+    targets.iter().filter(by_id).flat_map(|target| at(target, "values[]")).collect()
 }
 
 /// Ids of instances in a response, wherever they stand in it.

@@ -24,6 +24,25 @@ fn nobody_becomes_aws_by_what_they_say_of_themselves() {
     assert_eq!(quarantine("DetachUserPolicy"), ["q1"], "who takes it off does not tighten anything");
 }
 
+#[test]
+fn a_role_is_awss_by_where_it_stands_and_not_by_what_it_is_called() {
+    let (name, key) = ("AWSServiceRoleForBackup", "ASIATHEIRS0000000001");
+    let seen = |path: Option<&str>| {
+        let takes = by_user(600, "takes", STOLEN, "deploy", ("sts", "AssumeRole"), assume(name, "s", key));
+        let more = json!({"requestParameters": {"userName": "evil"}});
+        let mut acts = by_role(601, "acts", key, (name, "s"), ("iam", "CreateUser"), more);
+        if let Some(path) = path {
+            let arn = format!("arn:aws:iam::{ACCOUNT}:role/{path}{name}");
+            acts["userIdentity"]["sessionContext"] = json!({"sessionIssuer": {"type": "Role", "arn": arn}});
+        }
+        listed(&analyze(&[takes, acts]))
+    };
+    assert_eq!(seen(Some("")), ["takes", "acts"]);
+    assert_eq!(seen(Some("x:role/aws-service-role/")), ["takes", "acts"], "a path can say what it likes");
+    assert_eq!(seen(Some("aws-service-role/backup.amazonaws.com/")), ["takes"]);
+    assert_eq!(seen(None), ["takes"], "where the record has no more, the name counts");
+}
+
 fn function(minute: u32, id: &str, region: &str, key: &str, call: &str) -> Value {
     let more = json!({"awsRegion": region, "requestParameters": {"functionName": "sync"}});
     by_user(minute, id, key, "deploy", ("lambda", call), more)
