@@ -142,13 +142,12 @@ impl Workers {
                 Err(unfinished) => Err(unfinished),
             };
             let error = match outcome {
-                Ok(true) => return true,
+                // Where something cannot be read, looking again does not help; the next record or the clock comes here again.
+                Ok(true) | Err(Unfinished::Store(StoreError::Unreadable(_))) => return true,
                 Ok(false) => {
                     failures = 0;
                     continue;
                 }
-                // Looking again does not help; the next record or the clock brings it here again.
-                Err(Unfinished::Store(StoreError::Unreadable(_))) => return true,
                 Err(Unfinished::Waiting(left)) => {
                     tokio::time::sleep(left).await;
                     continue;

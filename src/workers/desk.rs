@@ -237,7 +237,7 @@ impl Workers {
             }
             Click::Withdraw { request } => {
                 let after = self.engine.act(id, user, PersonCommand::Withdraw { request: *request }).await?;
-                replies::stopped(&after, *request, |state| matches!(state, RequestState::Withdrawn { .. }), "withdrawn")
+                replies::stopped(&after, *request, |state| matches!(state, RequestState::Withdrawn), "withdrawn")
             }
             Click::Cancel { request } => {
                 let after = self.engine.act(id, user, PersonCommand::Cancel { request: *request }).await?;

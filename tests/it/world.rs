@@ -40,7 +40,7 @@ pub(crate) const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 pub(crate) const BOT_TOKEN: &str = "xoxb-test";
 pub(crate) const APP_TOKEN: &str = "xapp-test";
 /// Longest wait for anything, on a machine that has much else to do.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) const ORGANISATION: &str = r#"
 [people]
