@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use irp::adapters::memory::MemoryStore;
 use irp::config::Organisation;
+use irp::domain::action::Action;
 use irp::domain::approval::{CallAnswer, RequestState, Warrant};
 use irp::domain::blast_radius::BlastRadius;
 use irp::domain::credential::{PrincipalKind, Subject};
@@ -67,6 +68,8 @@ struct World {
     approvers: Mutex<Vec<UserId>>,
     /// What people press while AWS is read the next time.
     meanwhile: Mutex<Vec<(&'static str, PersonCommand)>>,
+    /// Who leaves while what AWS does not keep is put into safety.
+    leaves: Mutex<Option<UserId>>,
     engine: OnceLock<(Engine, IncidentId)>,
 }
 
@@ -203,6 +206,11 @@ impl Cloud for World {
             _ => Observation::InlinePolicy { owner_id, owner_arn, owner_path: "/".into(), document: None },
         })
     }
+    async fn keep(&self, _: &AccountId, _: RequestId, _: &Action, _: DateTime<Utc>) -> Result<(), CloudError> {
+        let gone = self.leaves.lock().unwrap().take().map(|user| (user, Standing::Deactivated));
+        self.standing.lock().unwrap().extend(gone);
+        Ok(())
+    }
     async fn apply(&self, warrant: &Warrant, _: &Term<'_>) -> CallAnswer {
         self.asked.lock().unwrap().push("call".into());
         self.approvers.lock().unwrap().push(warrant.approver().clone());
@@ -243,6 +251,7 @@ impl Bot {
             shows_after: Mutex::new(0),
             approvers: Mutex::default(),
             meanwhile: Mutex::default(),
+            leaves: Mutex::default(),
             engine: OnceLock::new(),
         });
         let ports =

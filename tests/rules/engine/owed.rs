@@ -95,6 +95,15 @@ async fn an_approved_call_lapses_on_a_definite_no() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_while_something_is_put_into_safety_does_not_count() {
+    let bot = Bot::approved().await;
+    *bot.world.leaves.lock().unwrap() = Some(user(APPROVES));
+    bot.engine.advance(bot.id).await.unwrap();
+    assert_eq!(bot.state(1).await, RequestState::Pending);
+    assert!(!bot.world.asked().contains(&"call".to_owned()));
+}
+
+#[tokio::test]
 async fn a_crowd_that_presses_buttons_does_not_hold_a_call_up() {
     let bot = Bot::approved().await;
     *bot.world.meanwhile.lock().unwrap() =
