@@ -37,8 +37,8 @@ impl Change for DetachPolicy {
     }
 
     fn effect(&self) -> String {
-        "The attacker has attached it. What it lets its holder do, the holder cannot do from then on, unless another policy \
-         lets it."
+        "The attacker has attached it; AWS takes that call too where it was attached before, so ask the owner whether it was. \
+         What it lets its holder do, the holder cannot do from then on, unless another policy lets it."
             .to_owned()
     }
 

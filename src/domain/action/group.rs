@@ -116,7 +116,9 @@ impl Change for RemoveFromGroup {
     }
 
     fn effect(&self) -> String {
-        "The user loses what the group lets it do. The attacker had put it there.".to_owned()
+        "The user loses what the group lets it do. The attacker had put it there; AWS takes that call too where it was there \
+         before, so ask the owner whether it was."
+            .to_owned()
     }
 
     fn probe(&self) -> Probe {
