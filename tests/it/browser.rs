@@ -1,19 +1,20 @@
 //! The sandbox's page in a real browser, played as two people.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::json;
 
+use crate::port::Port;
 use crate::world::{ANA, CHRIS, ROOM, World};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 struct Driver {
     process: Child,
-    port: u16,
+    port: Port,
 }
 
 impl Drop for Driver {
@@ -25,15 +26,15 @@ impl Drop for Driver {
 
 impl Driver {
     fn start() -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = Port::reserve();
         let process = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
+            .arg(format!("--port={}", port.number()))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver is installed: run `make test`, which installs what is missing");
         let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        while TcpStream::connect(port.address()).is_err() {
             assert!(started.elapsed() < LIMIT, "chromedriver does not come up");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -57,7 +58,7 @@ impl Driver {
         let serde_json::Value::Object(capabilities) = capabilities else { unreachable!() };
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
         builder.capabilities(capabilities);
-        builder.connect(&format!("http://127.0.0.1:{}", self.port)).await.expect("a browser starts")
+        builder.connect(&format!("http://{}", self.port.address())).await.expect("a browser starts")
     }
 }
 

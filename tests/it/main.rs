@@ -31,6 +31,7 @@ mod outsiders;
 mod pack;
 mod peers;
 mod permission_sets;
+mod port;
 mod program;
 mod redis_proxy;
 mod redis_server;

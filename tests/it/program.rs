@@ -1,24 +1,36 @@
 //! The real program.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use irp_sandbox::slack::Delivery;
 
+use crate::port::Port;
 use crate::redis_server::RedisServer;
 use crate::world::{ALERT_KEY, BOT_TOKEN, ORGANISATION, ROOM, SIGNING_SECRET, World};
+
+/// How long it may take until it listens.
+const LISTENS_WITHIN: Duration = Duration::from_secs(20);
+/// How much of its log is shown when a test fails.
+const LOG_LINES: usize = 30;
 
 /// `irp serve` as a process of its own; killed when this is dropped.
 pub(crate) struct Program {
     child: Child,
-    port: u16,
+    port: Arc<Port>,
+    log: PathBuf,
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("The end of what the program on port {} logged:\n{}", self.port.number(), self.logged());
+        }
     }
 }
 
@@ -60,27 +72,35 @@ impl Program {
 
     /// Starts it over the store with this address.
     pub(crate) async fn start_over(w: &World, store: &str, dir: &tempfile::TempDir) -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        Self::start_at(w, store, dir, port).await
+        Self::start_at(w, store, dir, Arc::new(Port::reserve())).await
     }
 
     /// Kills it, and starts another in its place.
     pub(crate) async fn killed_and_replaced(self, w: &World, store: &str, dir: &tempfile::TempDir) -> Self {
-        let port = self.port;
+        let port = Arc::clone(&self.port);
         drop(self);
         Self::start_at(w, store, dir, port).await
     }
 
-    async fn start_at(w: &World, store: &str, dir: &tempfile::TempDir, port: u16) -> Self {
-        let mut command = command_over(w, store, dir, port);
-        let child = command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let program = Self { child, port };
+    async fn start_at(w: &World, store: &str, dir: &tempfile::TempDir, port: Arc<Port>) -> Self {
+        let log = dir.path().join(format!("irp-{}.log", port.number()));
+        let mut command = command_over(w, store, dir, port.number());
+        let stderr = File::options().create(true).append(true).open(&log).unwrap();
+        let child = command.arg("serve").stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        let mut program = Self { child, port, log };
         let started = Instant::now();
-        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(started.elapsed().as_secs() < 20, "the program does not listen");
+        while std::net::TcpStream::connect(program.port.address()).is_err() {
+            assert!(program.child.try_wait().unwrap().is_none(), "the program ended at once");
+            assert!(started.elapsed() < LISTENS_WITHIN, "the program does not listen");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         program
+    }
+
+    fn logged(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
     }
 
     /// Leads the workspace's deliveries, and alerts, to it.
@@ -97,7 +117,7 @@ impl Program {
 
     /// Where it listens.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.port.address())
     }
 
     /// Resident memory, in kB, as the kernel counts it.

@@ -1,22 +1,22 @@
 //! A Redis server of a test's own.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
+use crate::port::Port;
+
 /// How long a server may take to come up, its data included.
 const UP_WITHIN: Duration = Duration::from_secs(20);
-/// How often a free port is looked for: another process may take it first.
-const PORTS_TRIED: usize = 5;
 
 /// A `redis-server` on a loopback port, with its data in a directory of its own. Both are gone when
 /// this is dropped.
 pub(crate) struct RedisServer {
-    port: u16,
+    port: Port,
     settings: Vec<String>,
     data: TempDir,
     process: Option<Child>,
@@ -32,19 +32,14 @@ impl RedisServer {
     pub(crate) fn start_with(settings: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a directory for the data");
         let settings = settings.iter().map(ToString::to_string).collect();
-        let mut server = Self { port: 0, settings, data, process: None };
-        for _ in 0..PORTS_TRIED {
-            server.port = free_port();
-            if server.run() {
-                return server;
-            }
-        }
-        panic!("redis-server did not come up on any of {PORTS_TRIED} ports");
+        let mut server = Self { port: Port::reserve(), settings, data, process: None };
+        server.run();
+        server
     }
 
     /// Where it listens.
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.port.address())
     }
 
     /// A connection past the store.
@@ -64,7 +59,7 @@ impl RedisServer {
     /// Stops it if need be, and starts it on the same port with the same data.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        assert!(self.run(), "redis-server does not come up again on port {}", self.port);
+        self.run();
     }
 
     /// Freezes it: connections stay, answers do not come.
@@ -82,10 +77,9 @@ impl RedisServer {
         assert!(Command::new("kill").args([signal, &id]).status().expect("kill is there").success());
     }
 
-    /// `false` when it ended by itself, because the port is taken.
-    fn run(&mut self) -> bool {
+    fn run(&mut self) {
         let spawned = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", "", "--dir"])
+            .args(["--bind", "127.0.0.1", "--port", &self.port.number().to_string(), "--save", "", "--dir"])
             .arg(self.data.path())
             .args(&self.settings)
             .stdin(Stdio::null())
@@ -97,12 +91,12 @@ impl RedisServer {
         });
         let deadline = Instant::now() + UP_WITHIN;
         while Instant::now() < deadline {
-            if process.try_wait().expect("a child of ours").is_some() {
-                return false;
+            if let Some(status) = process.try_wait().expect("a child of ours") {
+                panic!("redis-server ended at once on port {}: {status}", self.port.number());
             }
-            if answers(self.port) {
+            if answers(&self.port) {
                 self.process = Some(process);
-                return true;
+                return;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -117,15 +111,9 @@ impl Drop for RedisServer {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
-}
-
-fn answers(port: u16) -> bool {
+fn answers(port: &Port) -> bool {
     let ask = || {
-        let mut stream =
-            TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Duration::from_secs(1))?;
+        let mut stream = TcpStream::connect_timeout(&port.address(), Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(b"PING\r\n")?;
         let mut answer = [0; 7];
