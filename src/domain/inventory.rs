@@ -155,6 +155,8 @@ pub struct Stock {
     pub gaps: Vec<Gap>,
     /// What was left out, a sentence each.
     pub limits: BTreeSet<String>,
+    /// Made since, and more than the trail is asked about at a time.
+    pub left: u64,
 }
 
 impl Stock {
@@ -170,10 +172,7 @@ impl Stock {
             None => {
                 self.limits.insert(format!("More than {THINGS_MAX} things have no time of making."));
             }
-            Some(_) => {
-                self.limits
-                    .insert(format!("More than {THINGS_MAX} things were made since: the rest is not looked at."));
-            }
+            Some(_) => self.too_many(&thing),
         }
     }
 
@@ -181,6 +180,11 @@ impl Stock {
     pub fn gap(&mut self, region: &str, resource_types: &[&str], why: String) {
         let resource_types = resource_types.iter().map(ToString::to_string).collect();
         self.miss(Gap { region: region.to_owned(), resource_types, why });
+    }
+
+    fn too_many(&mut self, thing: &Thing) {
+        let why = format!("more than {THINGS_MAX} things were made since: the rest is not looked at");
+        self.gap(&thing.region, &[&thing.resource_type], why);
     }
 
     /// One gap of a kind in a Region stands for all: what may not be read of one user may not be read of a thousand.
@@ -193,10 +197,10 @@ impl Stock {
 
     /// Together with another part of the account.
     pub fn take(&mut self, other: Self) {
-        let Self { things, counts, undated, gaps, limits } = other;
+        let Self { things, counts, undated, gaps, limits, left } = other;
         let room = THINGS_MAX.saturating_sub(self.things.len());
-        if things.len() > room {
-            self.limits.insert(format!("More than {THINGS_MAX} things were made since: the rest is not looked at."));
+        for thing in things.iter().skip(room) {
+            self.too_many(thing);
         }
         self.things.extend(things.into_iter().take(room));
         for (resource_type, count) in counts {
@@ -208,6 +212,7 @@ impl Stock {
             self.miss(gap);
         }
         self.limits.extend(limits);
+        self.left += left;
     }
 }
 
@@ -240,6 +245,9 @@ pub struct Inventory {
     pub theirs: u64,
     /// So young that the trail may not show them yet.
     pub young: u64,
+    /// Made since, and more than the trail was asked about this time.
+    #[serde(default)]
+    pub left: u64,
     /// Kinds that the attacker has touched and of which AWS does not say when they were made: how many there are.
     pub undated: BTreeMap<String, u64>,
     /// What could not be looked at.
@@ -262,8 +270,8 @@ impl Inventory {
         for thing in stock.undated.iter().filter(|thing| is_touched(&touched, thing) && !thing.is_in(footprint)) {
             *undated.entry(thing.resource_type.clone()).or_default() += 1;
         }
-        let mut found =
-            Self { since, counts: stock.counts, undated, gaps: stock.gaps, limits: stock.limits, ..Self::default() };
+        let Stock { counts, gaps, limits, left, .. } = stock;
+        let mut found = Self { since, counts, undated, gaps, limits, left, ..Self::default() };
         for thing in stock.things {
             match events.get(&thing.key()) {
                 _ if thing.is_in(footprint) => found.theirs += 1,
@@ -312,6 +320,11 @@ impl Inventory {
         self.bounded(looked_at)
     }
 
+    /// Whether everything was looked at, and the trail asked about all that was made since.
+    pub fn is_whole(&self) -> bool {
+        self.gaps.is_empty() && self.left == 0
+    }
+
     /// Whether another one shows the same. How many things there are in all changes all the time, and is no news.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let gaps = |of: &Self| -> Vec<(String, Vec<String>)> {
@@ -323,6 +336,7 @@ impl Inventory {
             && self.explained == other.explained
             && self.undated == other.undated
             && self.limits == other.limits
+            && (self.left == 0) == (other.left == 0)
             && gaps(self) == gaps(other)
     }
 }

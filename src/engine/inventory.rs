@@ -146,10 +146,7 @@ fn leave_for_later(stock: &mut Stock, left: &BTreeSet<String>) {
         return;
     }
     stock.things.retain(|thing| !left.contains(&thing.key()));
-    stock.limits.insert(format!(
-        "{} more things were made since than the trail was asked about ({ASKED_MAX} at a time); the next inventory goes on.",
-        left.len()
-    ));
+    stock.left += left.len() as u64;
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ pub fn message(incident: &Incident) -> Option<Message> {
     let (found, at) = (found.as_deref()?, (*at)?);
     let (things, digest) = shown(incident);
     let left = to_look_at(incident).len();
-    let (mark, state) = match (left, found.gaps.len()) {
-        (0, 0) => (":large_green_circle:", "nothing is left that no event explains".to_owned()),
+    let (mark, state) = match (left, found.is_whole()) {
+        (0, true) => (":large_green_circle:", "nothing is left that no event explains".to_owned()),
         (0, _) => (":white_circle:", "nothing is left that no event explains, as far as could be looked".to_owned()),
         (left, _) => (":warning:", format!("{left} thing(s) that no event explains")),
     };
@@ -67,8 +67,14 @@ pub fn message(incident: &Incident) -> Option<Message> {
         });
         blocks.push(section(&format!(":warning: *Not covered*\n{}", list(gaps, LISTED_MAX))));
     }
-    if !found.limits.is_empty() {
-        let limits = found.limits.iter().map(|limit| escape(limit));
+    let later = (found.left > 0).then(|| {
+        format!(
+            "{} more were made since than the trail is asked about at a time; the next inventory goes on",
+            found.left
+        )
+    });
+    if later.is_some() || !found.limits.is_empty() {
+        let limits = later.into_iter().chain(found.limits.iter().map(|limit| escape(limit)));
         blocks.push(section(&format!(":warning: *Left out*\n{}", list(limits, LISTED_MAX))));
     }
     blocks.push(context(&how_much(found, at)));

@@ -245,7 +245,7 @@ fn in_doubt(incident: &Incident, request: &Request, doubt: &Doubt) -> String {
     let last = doubt.last.as_ref().map_or_else(String::new, |(at, shows)| {
         format!("Read again {}: {}. ", time(*at), cut(&escape(shows.trim_end_matches('.')), WHY_CHARS_MAX))
     });
-    let next = match look_at(incident, request).filter(|_| incident.is_open()) {
+    let next = match look_at(incident, request) {
         Some(at) => format!("AWS is read again {}; once it shows the change, this counts as done.", time(at)),
         None => "It is not read again.".to_owned(),
     };

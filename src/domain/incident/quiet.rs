@@ -12,7 +12,7 @@ use super::remains;
 use super::state::Incident;
 use super::verdict::{Gate, gate};
 use crate::domain::hunt::{Swept, UNWATCHED};
-use crate::domain::inventory::{Inventory, Thing};
+use crate::domain::inventory::{Inventory, TRAIL_DELAY, Thing};
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::moment;
 
@@ -39,6 +39,14 @@ impl Quiet {
     const fn broken(self) -> Self {
         Self { sweeps: 0, since: self.since, searched: None, news: false }
     }
+
+    /// One sweep more, whose inventory began then. The last of them has to be one that no longer finds too young to be
+    /// judged what was made up to the last change.
+    fn counted(self, began_at: Option<DateTime<Utc>>) -> u32 {
+        let judges_all = self.since.zip(began_at).is_none_or(|(changed, began)| began >= changed + TRAIL_DELAY);
+        let sweeps = self.sweeps.saturating_add(1);
+        if judges_all { sweeps } else { sweeps.min(SWEEPS - 1) }
+    }
 }
 
 /// Counts on, before the event is folded.
@@ -54,11 +62,11 @@ pub(super) fn note(incident: &mut Incident, event: &Event, at: DateTime<Utc>) {
         Event::TrailSwept { swept } if counts(incident, swept) => Quiet { searched: swept.began_at, ..quiet },
         Event::InventoryTaken { found, began_at } => {
             let last = incident.inventory.found.as_deref();
-            let whole = found.as_deref().or(last).is_some_and(|found| found.gaps.is_empty());
+            let whole = found.as_deref().or(last).is_some_and(Inventory::is_whole);
             let follows = quiet.searched.zip(*began_at).is_some_and(|(searched, began)| began >= searched);
             match found {
                 Some(found) if has_news(found, last) => quiet.broken(),
-                _ if whole && follows => Quiet { sweeps: quiet.sweeps.saturating_add(1), searched: None, ..quiet },
+                _ if whole && follows => Quiet { sweeps: quiet.counted(*began_at), searched: None, ..quiet },
                 _ => quiet,
             }
         }
@@ -123,13 +131,18 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
             let regions = named(found.gaps.iter().map(|gap| gap.region.as_str()));
             lacking.push(format!("the inventory could not look at everything in {regions}"));
         }
+        Some(found) if found.left > 0 => {
+            lacking.push(format!("the trail is still to be asked who made {} thing(s) of the inventory", found.left));
+        }
         Some(_) => {}
     }
     lacking.extend(not_covered(incident));
     if incident.quiet.sweeps < SWEEPS {
         lacking.push(format!(
-            "{} of {SWEEPS} sweeps in a row, each a search and an inventory, have found nothing new since the last change",
-            incident.quiet.sweeps
+            "{} of {SWEEPS} sweeps in a row, each a search and an inventory, have found nothing new since the last change \
+             (the last of them at least {} minutes after it)",
+            incident.quiet.sweeps,
+            TRAIL_DELAY.num_minutes()
         ));
     }
     lacking

@@ -232,6 +232,23 @@ fn one_gap_stands_for_all_of_its_kind_in_a_region() {
 }
 
 #[test]
+fn more_than_is_kept_is_a_gap_and_no_remark() {
+    let key = |n: usize| Thing::regional("AWS::EC2::KeyPair", &format!("k{n}"), "eu-west-1", Some(at(5)));
+    let (mut stock, mut other) = (Stock::default(), Stock::default());
+    (0..THINGS_MAX).for_each(|n| stock.add(key(n), at(0)));
+    assert!(stock.gaps.is_empty());
+    let full = stock.clone();
+    stock.add(key(THINGS_MAX), at(0));
+    other.add(key(THINGS_MAX), at(0));
+    let mut both = full;
+    both.take(other);
+    for stock in [stock, both] {
+        assert_eq!((stock.things.len(), stock.gaps.len()), (THINGS_MAX, 1));
+        assert!(stock.gaps[0].hides(&key(THINGS_MAX)), "{:?}", stock.gaps);
+    }
+}
+
+#[test]
 fn a_trail_that_cannot_be_asked_explains_nothing() {
     let thing = user("svc", 90);
     let found = inventory(vec![thing.clone()], &[], &[(&thing, Err("the trail could not be asked".into()))]);
@@ -244,6 +261,9 @@ fn counts_are_no_news_and_lists_are_bounded() {
     let one = inventory(vec![user("a", 5)], &[], &[]);
     let more = Inventory { counts: [("AWS::IAM::User".to_owned(), 9)].into(), young: 3, theirs: 2, ..one.clone() };
     assert!(one.says_the_same(&more));
+    let later = Inventory { left: 1, ..one.clone() };
+    assert!(!one.says_the_same(&later) && later.says_the_same(&Inventory { left: 2, ..later.clone() }));
+    assert!(one.is_whole() && !later.is_whole());
     assert!(!one.says_the_same(&inventory(vec![user("b", 5)], &[], &[])));
     let many = inventory((0..300).map(|n| user(&format!("u{n:03}"), 5)).collect(), &[], &[]);
     assert_eq!(many.unexplained.len(), 300);

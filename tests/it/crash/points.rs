@@ -1,12 +1,18 @@
 //! The program killed just before and just after everything that it writes down on its way.
 
+use std::time::Duration;
+
+use futures_util::future::FutureExt;
 use irp::domain::incident::event::Event;
 use irp_sandbox::aws::KeyStatus;
 
 use crate::cases::{Case, Cases};
+use crate::program::Program;
 use crate::redis_proxy::Loss;
 
 const KEY: &str = "· Deactivate access key";
+/// A search of a dead process is taken over, and begun anew.
+const FOUND_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is in the command that writes it: the deliveries, the records in their order, and the messages.
 pub(super) const POINTS: [(&str, &str); 12] = [
@@ -24,7 +30,14 @@ pub(super) const POINTS: [(&str, &str); 12] = [
     ("Verified", "\"type\":\"Verified\""),
 ];
 
-async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) {
+/// What is found out meanwhile, without anybody's asking.
+const FOUND: [(&str, &str, fn(&Event) -> bool); 3] = [
+    ("BlastRadiusRead", "\"type\":\"BlastRadiusRead\"", |event| matches!(event, Event::BlastRadiusRead { .. })),
+    ("TrailHunted", "\"type\":\"TrailHunted\"", |event| matches!(event, Event::TrailHunted { .. })),
+    ("TrailSwept", "\"type\":\"TrailSwept\"", |event| matches!(event, Event::TrailSwept { .. })),
+];
+
+async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) -> (Case, Program) {
     case.proxy.lose(written_with, loss);
     let first = case.program().await;
     case.w.slack.set_rate_limits(false);
@@ -34,7 +47,7 @@ async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) {
         case.only_waits();
         second
     };
-    let (_second, ()) = tokio::join!(replaced, case.w.insist(KEY));
+    let (second, ()) = tokio::join!(replaced, case.w.insist(KEY));
     let w = &case.w;
     assert_eq!(w.account.count("UpdateAccessKey"), 1, "exactly one call reached AWS");
     assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Inactive));
@@ -44,14 +57,32 @@ async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) {
     assert_eq!(w.store.open_incidents(9).await.unwrap().len(), 1);
     w.nothing_is_owed().await;
     w.nothing_stands_twice();
+    (case, second)
+}
+
+/// The same, and what was found out comes to be known.
+async fn killed_as_it_is_found(case: Case, written_with: &'static str, loss: Loss, is_it: fn(&Event) -> bool) {
+    let (case, _program) = killed_at(case, written_with, loss).await;
+    let found = async {
+        while case.w.happened(is_it).await == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(FOUND_WITHIN, found).await.expect("the second program finds it out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_before_or_after_any_record_it_ends_with_exactly_one_call() {
     let mut cases = Cases::start().await;
     for (what, written_with) in POINTS {
-        cases.add(format!("before: {what}"), move |case| killed_at(case, written_with, Loss::Command));
-        cases.add(format!("after: {what}"), move |case| killed_at(case, written_with, Loss::Answer));
+        for loss in [Loss::Command, Loss::Answer] {
+            cases.add(format!("{what}: {loss:?}"), move |case| killed_at(case, written_with, loss).map(drop));
+        }
+    }
+    for (what, written_with, is_it) in FOUND {
+        for loss in [Loss::Command, Loss::Answer] {
+            cases.add(format!("{what}: {loss:?}"), move |case| killed_as_it_is_found(case, written_with, loss, is_it));
+        }
     }
     cases.end().await;
 }

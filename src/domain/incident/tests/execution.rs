@@ -9,7 +9,7 @@ use crate::domain::id::RequestId;
 use crate::domain::incident::command::{Attempt, PersonCommand, Report};
 use crate::domain::incident::decide::{refused, take_report};
 use crate::domain::incident::doubt::look_at;
-use crate::domain::incident::event::Event;
+use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::evolve::REFUSALS_KEPT;
 use crate::domain::incident::execution::call_time_max;
 use crate::domain::incident::owed::{Effect, Owed, owed};
@@ -150,6 +150,25 @@ fn what_is_not_known_is_read_again_ever_more_rarely_and_counts_once_it_shows() {
     ] {
         case.apply(vec![event]);
         assert!(matches!(case.state_of(id), RequestState::Verified { .. }), "final");
+    }
+}
+
+#[test]
+fn what_was_read_while_the_incident_was_closed_is_not_written_behind_its_end() {
+    for came_through in [false, true] {
+        let mut case = Case::new();
+        let id = started(&mut case, "deactivate");
+        answered(&mut case, id, unclear());
+        read_last(&mut case, id);
+        case.minutes(1);
+        case.act("U1", PersonCommand::Close { outcome: Outcome::Resolved, note: "the shop opens".into() }).unwrap();
+        if came_through {
+            case.key = KeyStatus::Inactive;
+        }
+        assert_eq!(read_last(&mut case, id), []);
+        let events =
+            take_report(&case.incident, Report::NotReadable { request: id, error: "Throttled".into() }, case.cx());
+        assert_eq!(events, []);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::{hunting, inventory};
-use crate::domain::inventory::{Gap, Inventory, Thing};
+use crate::domain::inventory::{Gap, Inventory, TRAIL_DELAY, Thing};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::{Who, Word};
 
@@ -37,9 +37,12 @@ impl Case {
 
     /// An inventory that began when it was due.
     fn looked(&mut self, unexplained: Vec<Thing>, gaps: Vec<Gap>) {
+        self.looked_at(Inventory { unexplained, gaps, ..Inventory::default() });
+    }
+
+    fn looked_at(&mut self, found: Inventory) {
         self.now = inventory::due_at(&self.incident).unwrap().max(self.now + TimeDelta::seconds(1));
-        let regions = vec!["us-east-1".to_owned()];
-        let found = Inventory { unexplained, regions, gaps, began_at: Some(self.now), ..Inventory::default() };
+        let found = Inventory { regions: vec!["us-east-1".to_owned()], began_at: Some(self.now), ..found };
         let events = take_report(&self.incident, Report::Inventory(Box::new(found)), self.cx());
         assert!(!events.is_empty());
         self.apply(events);
@@ -90,9 +93,39 @@ fn two_sweeps_after_the_last_removal_open_it_and_one_does_not() {
     case.quiet();
     assert!(case.lacks("1 of 2 sweeps"));
     assert!(matches!(close(&mut case), Err(Refusal::NotEradicated(_))));
+    case.minutes(20);
     case.quiet();
     assert_eq!(lacking(&case.incident, &case.playbook), Vec::<String>::new());
     close(&mut case).unwrap();
+}
+
+#[test]
+fn the_last_sweep_finds_nothing_of_before_the_last_change_too_young_to_be_judged() {
+    let mut case = removed();
+    let changed = case.incident.quiet.since.unwrap();
+    let mut early = 0;
+    while case.now < changed + TRAIL_DELAY {
+        assert!(!case.is_open(), "what was made right before the change was not judged yet");
+        case.quiet();
+        early += 1;
+    }
+    assert!(early > 2 && case.is_open(), "{early}: {:?}", lacking(&case.incident, &case.playbook));
+}
+
+#[test]
+fn what_the_trail_is_still_to_be_asked_about_keeps_it_shut() {
+    let mut case = removed();
+    let (known, _) = case.incident.hunted.clone().unwrap();
+    case.minutes(20);
+    for _ in 0..3 {
+        case.swept(known.clone(), None);
+        case.looked_at(Inventory { left: 3, ..Inventory::default() });
+    }
+    assert!(case.lacks("0 of 2 sweeps") && case.lacks("who made 3 thing(s)"));
+    case.quiet();
+    assert!(case.lacks("1 of 2 sweeps") && !case.lacks("who made"));
+    case.quiet();
+    assert!(case.is_open());
 }
 
 #[test]
@@ -200,6 +233,7 @@ fn without_a_proof_it_is_open_only_to_those_who_have_accepted_that() {
         case.looked(Vec::new(), Vec::new());
     };
     short(&mut case);
+    case.minutes(20);
     short(&mut case);
     assert_eq!(lacking(&case.incident, &case.playbook).len(), 1, "{:?}", lacking(&case.incident, &case.playbook));
     assert!(case.lacks("neither verified"));
