@@ -267,14 +267,14 @@ impl Organisation {
 
     /// The rules. The bot's own roles, and `own` identity, are protected whether or not the file says so.
     pub fn policy(&self, own: Option<&str>) -> Policy {
-        let mut protected_arns = self.protected.arns.clone();
-        protected_arns.extend(own.and_then(principal_of));
+        let mut bots: BTreeSet<String> = own.and_then(principal_of).into_iter().collect();
         for account in &self.accounts {
-            protected_arns.extend(account.reader_role_arn.clone());
-            protected_arns.extend(account.contain_role_arn.clone());
-            protected_arns.extend(account.eradicate_role_arn.clone());
+            bots.extend(account.reader_role_arn.clone());
+            bots.extend(account.contain_role_arn.clone());
+            bots.extend(account.eradicate_role_arn.clone());
         }
-        protected_arns.extend(self.organization.iter().flat_map(Management::roles).cloned());
+        bots.extend(self.organization.iter().flat_map(Management::roles).cloned());
+        let protected_arns = self.protected.arns.union(&bots).cloned().collect();
         let aliases = self
             .persons
             .iter()
@@ -303,6 +303,7 @@ impl Organisation {
             aliases,
             belongings,
             protected_arns,
+            bots,
             rules: rules.collect(),
             break_glass: self.break_glass.people.clone(),
             escalation: self.people.escalation.clone(),
@@ -382,6 +383,7 @@ mod tests {
                 "contain_role_arn",
             ),
             (format!("{PEOPLE}typo = 1\n"), "typo"),
+            (format!("{PEOPLE}[break_glass]\npeople = [\"U2A\", \"U9A\"]\n"), "break_glass.people: U9A is no"),
             (format!("{PEOPLE}[protected]\narns = [\"arn:aws:iam::111122223333:role/*\"]\n"), "protected.arns"),
             (
                 format!("{PEOPLE}[protected]\narns = [\"arn:aws:sts::111122223333:assumed-role/a/b\"]\n"),
@@ -437,12 +439,12 @@ mod tests {
     #[test]
     fn the_bot_never_contains_itself() {
         let organisation = Organisation::parse(PEOPLE, "irp.toml").unwrap();
-        let protected = |own| organisation.policy(Some(own)).protected_arns;
+        let policy = |own| organisation.policy(Some(own));
         for (own, arn) in [
             ("arn:aws:sts::111122223333:assumed-role/irp-bot/i-1", "arn:aws:iam::111122223333:role/irp-bot"),
             ("arn:aws:iam::111122223333:user/irp-bot", "arn:aws:iam::111122223333:user/irp-bot"),
         ] {
-            assert!(protected(own).contains(arn), "{own}");
+            assert!(policy(own).protected_arns.contains(arn) && policy(own).bots.contains(arn), "{own}");
         }
     }
 
@@ -452,7 +454,7 @@ mod tests {
         let text = format!("{PEOPLE}[organization]\ncontain_role_arn = \"{role}\"\n");
         let with = Organisation::parse(&text, "irp.toml").unwrap().policy(None);
         let without = Organisation::parse(PEOPLE, "irp.toml").unwrap().policy(None);
-        assert!(with.protected_arns.contains(role));
+        assert!(with.protected_arns.contains(role) && with.bots.contains(role));
         assert_ne!(with.version, without.version);
     }
 
@@ -462,6 +464,20 @@ mod tests {
         let policy = Organisation::parse(&text, "irp.toml").unwrap().policy(None);
         assert_eq!(policy.person(&"U3A".parse().unwrap()), policy.person(&"U1A".parse().unwrap()));
         assert!(policy.is_responder(&policy.person(&"U3A".parse().unwrap())));
+    }
+
+    #[test]
+    fn who_may_break_the_glass_and_is_in_none_of_the_groups_is_named() {
+        let groups = "[people]\nresponder_groups = [\"S1A\"]\napprover_groups = [\"S2A\"]\n";
+        let text = format!("{groups}[break_glass]\npeople = [\"U1A\", \"U2A\", \"U9A\"]\n");
+        let organisation = Organisation::parse(&text, "irp.toml").unwrap();
+        let mut policy = organisation.policy(None);
+        policy.members.insert("S1A".parse().unwrap(), ["U1A".parse().unwrap()].into());
+        policy.members.insert("S2A".parse().unwrap(), ["U2A".parse().unwrap()].into());
+        let named: Vec<String> = organisation.powerless(&policy).collect();
+        assert!(matches!(&named[..], [why] if why.contains("U9A is no responder and no approver")), "{named:?}");
+        policy.members.insert("S2A".parse().unwrap(), ["U2A", "U9A"].map(|id| id.parse().unwrap()).into());
+        assert_eq!(organisation.powerless(&policy).next(), None);
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub struct Policy {
     pub belongings: BTreeMap<String, PersonId>,
     /// ARNs that no action may touch, beyond those that are always refused.
     pub protected_arns: BTreeSet<String>,
+    /// The roles and the user as which the bot calls AWS.
+    pub bots: BTreeSet<String>,
     /// What each class asks for.
     pub rules: BTreeMap<ActionClass, Rules>,
     /// Who may let a containment run alone in an emergency; nobody, when it is off.

@@ -7,6 +7,7 @@
 
 pub mod analysis;
 pub mod attribution;
+pub mod bots;
 pub mod classify;
 pub mod coverage;
 pub mod deed;

@@ -27,6 +27,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::verdict::QUIET;
 use crate::domain::trail::analysis::Analysis;
 use crate::domain::trail::attribution;
+use crate::domain::trail::bots::Bots;
 use crate::domain::trail::named::Named;
 use crate::ports::{CloudError, Of, Page, PageRead, StoreError, Trail};
 
@@ -202,6 +203,7 @@ impl<'a> Search<'a> {
                 presumed: incident.compromise.is_none(),
                 suspects: hunting::suspects(incident),
                 words: overruling::words(incident),
+                bots: Bots::of(engine.rules().bots.iter().map(String::as_str)),
             },
             names: name.into_iter().collect(),
             since: (seen_at.min(now) - LOOK_BACK).max(now - HISTORY),

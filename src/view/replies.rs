@@ -89,3 +89,107 @@ pub fn secret_typed(key: Option<&AccessKeyId>) -> Message {
     let go_on = key.map(|key| format!("\nTo open an incident for the key: `/irp open {key}`")).unwrap_or_default();
     said(&format!(":warning: {}{go_on}", escape(SECRET_TYPED)))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use crate::config::Organisation;
+    use crate::domain::action::{Action, DeactivateAccessKey};
+    use crate::domain::alert::{Alert, AlertSource, Severity};
+    use crate::domain::approval::{Asked, Execution, Plan};
+    use crate::domain::credential::Subject;
+    use crate::domain::id::UserId;
+    use crate::domain::incident::decide::open;
+    use crate::domain::incident::evolve::fold;
+    use crate::domain::observation::{KeyStatus, Observation};
+    use crate::domain::stored::Record;
+
+    type Is = fn(&RequestState) -> bool;
+
+    const INCIDENT: IncidentId = IncidentId::new(1);
+
+    fn now() -> DateTime<Utc> {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn alert() -> Alert {
+        Alert {
+            source: AlertSource::GuardDuty,
+            delivery_id: "d".into(),
+            finding_id: None,
+            finding_type: "t".into(),
+            title: "t".into(),
+            severity: Severity::High,
+            subject: Subject::default(),
+            region: None,
+            first_seen_at: None,
+            last_seen_at: None,
+            count: 1,
+            remote_address: None,
+            api: None,
+            sample: false,
+            note: None,
+        }
+    }
+
+    /// Requests that were asked for together, and how each stands.
+    fn together(states: [RequestState; 3]) -> Incident {
+        let rules = "[people]\nresponders = [\"U1\"]\napprovers = [\"U2\"]\n";
+        let policy = Organisation::parse(rules, "irp.toml").unwrap().policy(None);
+        let mut incident = fold([&Record::seal(None, now(), open(INCIDENT, alert(), &policy))]).unwrap();
+        let by: UserId = "U1".parse().unwrap();
+        let action = Action::DeactivateAccessKey(DeactivateAccessKey {
+            user_name: "ci".into(),
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".parse().unwrap(),
+        });
+        let before = Observation::AccessKey {
+            owner_id: "AIDA1".into(),
+            owner_arn: "arn:aws:iam::111122223333:user/ci".into(),
+            status: Some(KeyStatus::Active),
+        };
+        let asked = Asked {
+            incident: INCIDENT,
+            step: &"deactivate".parse().unwrap(),
+            account: &"111122223333".parse().unwrap(),
+            requester: &policy.person(&by),
+            nonce: "n",
+            now: now(),
+        };
+        let plan = Plan::make(action, before, &asked, &policy).unwrap();
+        for (number, state) in (1..).zip(states) {
+            let id = RequestId::new(INCIDENT, number);
+            let request = Request::new(id, plan.clone(), plan.digest(), by.clone(), now());
+            let burst = Some(RequestId::new(INCIDENT, 1));
+            incident.requests.insert(id, Request { burst, state, ..request });
+        }
+        incident
+    }
+
+    #[test]
+    fn whoever_stops_several_is_told_which_were_stopped_and_which_had_started() {
+        let at = now();
+        let calling =
+            RequestState::Executing(Execution { started_at: at, lease_until: at, sent: Vec::new(), answer: None });
+        let done = RequestState::Verified { at, called_at: at, sent: Vec::new() };
+        let cancelled = RequestState::Cancelled { why: "the lead ended it".into() };
+        let ends: [(RequestState, Is, &str); 3] = [
+            (RequestState::Withdrawn, |state| matches!(state, RequestState::Withdrawn), "withdrawn"),
+            (cancelled, |state| matches!(state, RequestState::Cancelled { .. }), "cancelled"),
+            (RequestState::Pending, |state| *state == RequestState::Pending, "taken back"),
+        ];
+        for (end, is, what) in ends {
+            let answer = |states| stopped(&together(states), RequestId::new(INCIDENT, 2), is, what).text;
+            assert_eq!(
+                answer([calling.clone(), end.clone(), end.clone()]),
+                format!("INC-1.2, INC-1.3 are {what}. Not so INC-1.1: see the card.")
+            );
+            assert_eq!(
+                answer([calling.clone(), done.clone(), end.clone()]),
+                format!("INC-1.3 is {what}. Not so INC-1.1, INC-1.2: see the card.")
+            );
+            assert_eq!(answer([end.clone(), end.clone(), end]), format!("INC-1.1, INC-1.2, INC-1.3 are {what}."));
+        }
+    }
+}

@@ -360,7 +360,10 @@ pub fn advice(code: &str) -> Option<&'static str> {
         "fleetNotInDeletableState" | "fleetRequestNotInCancellableState" => {
             "AWS is still changing it: ask again in a minute."
         }
-        "LimitExceeded" => "There is no room for it under the account's quota: make room, or put it there by hand.",
+        "LimitExceeded" => {
+            "There is no room for it under a quota. Make room and ask again; or put what denies into a managed policy, attach \
+             that by hand, and say so here (*Done by hand…*)."
+        }
         "UnmodifiableEntity" => "Only AWS changes this one.",
         "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
         "ConflictException" => "AWS is still at something else with it: ask again in a minute.",

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
-use crate::domain::action::{DeactivateAccessKey, Inverse};
+use crate::domain::action::{DeactivateAccessKey, DenyOutsider, Inverse, RestoreTrustPolicy};
 use crate::domain::id::IncidentId;
-use crate::domain::observation::{KeyStatus, Observation};
+use crate::domain::observation::{Identity, KeyStatus, Observation, Previous, Trust};
 use crate::domain::policy::{ActionClass, List, Rules};
 use crate::domain::recusal::Why;
+use crate::domain::trail::entrance::Outsider;
 
 fn user(id: &str) -> UserId {
     id.parse().unwrap()
@@ -29,6 +30,7 @@ fn policy() -> Policy {
         aliases: [(user("U9"), user("U1"))].into(),
         belongings: BTreeMap::new(),
         protected_arns: ["arn:aws:iam::111122223333:user/break-glass".to_owned()].into(),
+        bots: [].into(),
         rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
         break_glass: [].into(),
         escalation: [].into(),
@@ -51,6 +53,10 @@ fn plan(policy: &Policy, name: &str) -> Result<Plan, Refusal> {
         owner_arn: format!("arn:aws:iam::111122223333:user/{name}"),
         status: Some(KeyStatus::Active),
     };
+    plan_of(action, before, policy)
+}
+
+fn plan_of(action: Action, before: Observation, policy: &Policy) -> Result<Plan, Refusal> {
     let asked = Asked {
         incident: IncidentId::new(1),
         step: &"deactivate".parse().unwrap(),
@@ -62,9 +68,12 @@ fn plan(policy: &Policy, name: &str) -> Result<Plan, Refusal> {
     Plan::make(action, before, &asked, policy)
 }
 
-/// Asked for by U1, approved by U3.
 fn approved(policy: &Policy) -> Request {
-    let plan = plan(policy, "deploy-bot").unwrap();
+    approved_of(plan(policy, "deploy-bot").unwrap(), policy)
+}
+
+/// Asked for by U1, approved by U3.
+fn approved_of(plan: Plan, policy: &Policy) -> Request {
     let digest = plan.digest();
     let id = RequestId::new(IncidentId::new(1), 1);
     Request {
@@ -209,6 +218,57 @@ fn the_quorum_counts_people_and_a_class_without_rules_is_never_reached() {
 #[test]
 fn protected_principals_are_refused_before_anybody_is_asked() {
     assert!(matches!(plan(&policy(), "break-glass"), Err(Refusal::Protected(..))));
+}
+
+/// The role `app`, which trusts these now, and trusted those before, where the event history has it.
+fn trust(now: &[&str], before: Option<&[&str]>) -> Observation {
+    let document = |principals: &[&str]| {
+        let principal = serde_json::json!({ "AWS": principals });
+        let statement = serde_json::json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal });
+        serde_json::json!({ "Statement": [statement] }).to_string()
+    };
+    let (id, arn, path) = ("AROA1".into(), "arn:aws:iam::111122223333:role/app".into(), "/".into());
+    Observation::Trust(Trust {
+        identity: Identity { id, arn, path },
+        document: document(now),
+        put: None,
+        previous: before.map(|before| Previous { document: document(before), event_id: "e1".into() }),
+    })
+}
+
+#[test]
+fn whoever_is_protected_since_does_not_lose_what_others_have_approved_to_take() {
+    let policy = policy();
+    let (keeps, loses) = ("arn:aws:iam::111122223333:user/keeps", "arn:aws:iam::111122223333:user/loses");
+    let action = Action::RestoreTrustPolicy(RestoreTrustPolicy {
+        role_name: "app".into(),
+        event_id: "e2".into(),
+        earlier_event_ids: [].into(),
+        attackers: [].into(),
+    });
+    let before = trust(&[keeps, loses], Some(&[keeps]));
+    let request = approved_of(plan_of(action, before, &policy).unwrap(), &policy);
+    assert_eq!(request.plan.targets, ["arn:aws:iam::111122223333:role/app"], "the change is not made on them");
+    assert!(issue(&request, &policy, now()).is_ok());
+    let since = |arn: &str| Policy { protected_arns: [arn.to_owned()].into(), ..policy.clone() };
+    assert!(issue(&request, &since(keeps), now()).is_ok());
+    let no = over(issue(&request, &since(loses), now()));
+    assert_eq!(no, Refusal::Protected(loses.into(), "it has been protected since.".into()));
+}
+
+#[test]
+fn whoever_responds_since_is_not_locked_out_with_all_of_their_account() {
+    let (vendor, role) = ("arn:aws:iam::999988887777:root", "arn:aws:iam::999988887777:role/ops");
+    let mut policy = Policy { belongings: [(role.to_owned(), PersonId(user("U7")))].into(), ..policy() };
+    policy.responders.groups.insert("S1".parse().unwrap());
+    policy.members.insert("S1".parse().unwrap(), [].into());
+    let outsider = Outsider::Account { account: "999988887777".parse().unwrap() };
+    let action = Action::DenyOutsider(DenyOutsider { role_name: "app".into(), outsider });
+    let request = approved_of(plan_of(action, trust(&[vendor], None), &policy).unwrap(), &policy);
+    assert!(issue(&request, &policy, now()).is_ok());
+    policy.members.insert("S1".parse().unwrap(), [user("U7")].into());
+    let no = over(issue(&request, &policy, now()));
+    assert!(matches!(&no, Refusal::Protected(who, _) if who == role), "{no:?}");
 }
 
 #[test]

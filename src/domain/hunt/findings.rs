@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::id::AccountId;
 use super::super::trail::analysis::{Action, Analysis, Held};
-use super::super::trail::attribution::{Question, is_bot};
+use super::super::trail::attribution::Question;
 use super::super::trail::classify::Outcome;
 use super::super::trail::footprint::{Resource, State};
 use super::super::trail::limits::Limits;
@@ -268,7 +268,7 @@ fn beside(analysis: &Analysis, records: &BTreeMap<String, String>) -> Vec<Proved
         else {
             continue;
         };
-        if record.user_identity.arn.as_deref().is_some_and(is_bot) {
+        if record.user_identity.arn.as_deref().is_some_and(|arn| analysis.asked.bots.has(arn)) {
             continue;
         }
         if key.is_empty() || !theirs.contains(address) || held.contains(key) || judged.contains(id.as_str()) {

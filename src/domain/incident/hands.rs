@@ -11,7 +11,7 @@ use super::remains::is_by_hand;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, is_undo, steps};
 use crate::domain::action::Action;
-use crate::domain::approval::Digest;
+use crate::domain::approval::{Digest, Request, RequestState};
 use crate::domain::hunt::Call;
 use crate::domain::id::{StepId, UserId};
 use crate::domain::policy::{ActionClass, Actor, PersonId};
@@ -89,14 +89,17 @@ fn is_through(incident: &Incident, step: &StepId, call: &Call) -> bool {
     }
 }
 
-/// Whether people may settle a step: one that the bot has no action for, and a removal, or a door to close to somebody from
-/// outside, that is neither done nor under way. How AWS stands can make of it one that the bot refuses to carry out, and then
-/// nobody else would end it; and whoever was let in by right can be told to see to it where they come from.
+/// Whether people may settle a step: one that the bot has no action for, and one that is neither done nor under way and is a
+/// removal, a door to close to somebody from outside, or what has failed. How AWS stands can make of it one that the bot
+/// refuses to carry out, or that AWS turns away (an attacker can fill a quota), and then nobody else would end it; and whoever
+/// was let in by right can be told to see to it where they come from.
 pub fn is_for_people(incident: &Incident, step: &Step) -> bool {
     match &step.offer {
         Offer::Refused { .. } => true,
         Offer::Action(action) => {
-            (action.class() == ActionClass::Eradicate || matches!(action, Action::DenyOutsider(_)))
+            let failed = |request: &Request| matches!(request.state, RequestState::Failed { .. });
+            let at_once = action.class() == ActionClass::Eradicate || matches!(action, Action::DenyOutsider(_));
+            (at_once || incident.requests_for(&step.id).next().is_some_and(failed))
                 && !is_undo(&step.id)
                 && in_force(incident, &step.id).is_none()
                 && !incident.requests_for(&step.id).any(|request| request.state.is_open())

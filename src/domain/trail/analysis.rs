@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::attribution::{Question, Who, is_address};
+use super::bots::Bots;
 use super::classify::{Category, Outcome};
 use super::entrance::{Entrance, entrances};
 use super::event::Event;
@@ -89,6 +90,9 @@ pub struct Asked {
     /// When they were stolen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
+    /// Which sessions are the bot's own.
+    #[serde(skip)]
+    pub bots: Bots,
 }
 
 /// What the logs cover.
@@ -277,7 +281,7 @@ impl Analysis {
         let cut = limits.in_words(&met, counted.values().map(|c| c.events).sum());
         let credentials: Vec<Held> = held(&lineage, &events);
         count_cut(&mut counts, &counted, &lineage);
-        let footprint = footprint(&events, &lineage);
+        let footprint = footprint(&events, &lineage, &question.bots);
         let rotate = rotation(&footprint, &events, &lineage);
         let not_recorded = unrecorded::missing(question, &coverage, &events, &lineage);
         let addresses = attacker_addresses(&events, &lineage);
@@ -287,6 +291,7 @@ impl Analysis {
                 credentials: question.credentials.clone(),
                 principals: question.principals.iter().map(|named| named.arn().to_owned()).collect(),
                 since: question.since,
+                bots: question.bots.clone(),
             },
             sessions,
             taken_roles: handed.taken_roles,

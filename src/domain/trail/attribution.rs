@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::bots::Bots;
 use super::classify::Category;
 use super::event::Event;
 use super::grant::Grant;
@@ -144,6 +145,8 @@ pub struct Question {
     pub suspects: Vec<String>,
     /// What responders say about who is who. The first that fits counts.
     pub words: Vec<Word>,
+    /// Which sessions are the bot's own.
+    pub bots: Bots,
 }
 
 /// The verdicts' rules, for one set of events.
@@ -182,7 +185,7 @@ impl<'q> Judge<'q> {
         let of_the_user: Vec<&Event> = events.iter().filter(|event| is_users(event)).collect();
         let (mut owner, mut homes, mut strange) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         if let Some(since) = question.since {
-            let turned = turned(events, is_users, since);
+            let turned = turned(events, is_users, since, &question.bots);
             let long_before = since - HABIT;
             for (address, first_at) in first_calls(&of_the_user) {
                 let hostile = turned.contains(address.as_ref());
@@ -243,6 +246,14 @@ impl<'q> Judge<'q> {
         Some(Verdict { who: Who::Aws, why: self.why(why) })
     }
 
+    /// Why a call that touches what the attacker touched is a responder's or somebody else's.
+    pub fn bystander(&self, event: &Event) -> Verdict {
+        if self.question.bots.has(&event.caller.arn) {
+            return Verdict { who: Who::Responder, why: "a session of this bot".into() };
+        }
+        Verdict { who: Who::Other, why: "a credential that cannot be reached from the stolen one".into() }
+    }
+
     /// Addresses from which the owner works.
     pub fn owner_addresses(&self) -> BTreeSet<&str> {
         self.owner.keys().map(|(address, _)| address).chain(self.homes.keys()).map(AsRef::as_ref).collect()
@@ -291,7 +302,12 @@ fn first_calls<'e>(events: &[&'e Event]) -> BTreeMap<&'e Name, DateTime<Utc>> {
 /// Addresses from which something hostile has come since the theft. What the key's user had done from there long before
 /// it is their work, and what others do with long-term keys of their own says nothing: responders clean up from the
 /// office.
-fn turned<'e>(events: &'e [Event], is_users: impl Fn(&Event) -> bool, since: DateTime<Utc>) -> BTreeSet<&'e str> {
+fn turned<'e>(
+    events: &'e [Event],
+    is_users: impl Fn(&Event) -> bool,
+    since: DateTime<Utc>,
+    bots: &Bots,
+) -> BTreeSet<&'e str> {
     let granted = events.iter().flat_map(|event| &event.grants);
     let handed: HashSet<&str> = granted
         .filter_map(|grant| match grant {
@@ -301,7 +317,7 @@ fn turned<'e>(events: &'e [Event], is_users: impl Fn(&Event) -> bool, since: Dat
         .collect();
     let others = |event: &Event| {
         let key = event.caller.key.as_ref();
-        !is_users(event) && (is_bot(&event.caller.arn) || (key.starts_with("AKIA") && !handed.contains(key)))
+        !is_users(event) && (bots.has(&event.caller.arn) || (key.starts_with("AKIA") && !handed.contains(key)))
     };
     let hostile: Vec<&Event> = events.iter().filter(|event| is_hostile(event)).collect();
     let call = |event: &&'e Event| (event.address.as_ref(), event.source.as_ref(), event.name.as_ref());
@@ -342,20 +358,6 @@ fn habits(events: &[&Event]) -> BTreeMap<(Name, String), Name> {
         }
     }
     owner
-}
-
-/// Whether this is one of the bot's own sessions: of a role that its templates make.
-pub fn is_bot(arn: &str) -> bool {
-    let bot = ["irp-bot", "irp-contain", "irp-eradicate", "irp-reader"].map(|role| format!(":assumed-role/{role}/"));
-    bot.iter().any(|role| arn.contains(role.as_str()))
-}
-
-/// Why a call that touches what the attacker touched is a responder's or somebody else's.
-pub fn bystander(event: &Event) -> Verdict {
-    if is_bot(&event.caller.arn) {
-        return Verdict { who: Who::Responder, why: "a session of this bot".into() };
-    }
-    Verdict { who: Who::Other, why: "a credential that cannot be reached from the stolen one".into() }
 }
 
 /// The address's token, where there is one.

@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::attribution::is_bot;
 use super::record::Record;
 use super::resource::{at, cut, items, member};
 
@@ -96,9 +95,6 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
         _ => return None,
     }
     let (tree, path) = match record.name() {
-        "UpdateAssumeRolePolicy" if record.user_identity.arn.as_deref().is_some_and(is_bot) => {
-            return Some(BY_BOT.to_owned());
-        }
         "AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy" | "DetachUserPolicy" | "DetachRolePolicy"
         | "DetachGroupPolicy" => (request, "policyArn"),
         "PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy" | "DeleteUserPolicy" | "DeleteRolePolicy"
@@ -195,9 +191,6 @@ mod tests {
         assert_eq!(of(targets).as_deref(), Some("1 two"));
         assert_eq!(of(&targets.replace(r#""rule":"r""#, r#""rule":"r","eventBusName":"other""#)), None);
         assert_eq!(of(r#"{"eventSource":"iam.amazonaws.com","eventName":"CreateUser"}"#), None);
-        let bot = r#"{"eventSource":"iam.amazonaws.com","eventName":"UpdateAssumeRolePolicy",
-            "userIdentity":{"arn":"arn:aws:sts::111122223333:assumed-role/irp-contain/U1"}}"#;
-        assert_eq!(of(bot).as_deref(), Some(BY_BOT));
         let template = |call: &str, rest: &str| {
             of(&format!(r#"{{"eventSource":"ec2.amazonaws.com","eventName":"{call}",{rest}}}"#))
         };

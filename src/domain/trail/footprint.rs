@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::attribution::Who;
+use super::bots::Bots;
 use super::classify::{Category, Outcome};
-use super::deed::Deed;
+use super::deed::{BY_BOT, Deed};
 use super::event::Event;
 use super::lineage::Lineage;
 use super::name::Name;
@@ -85,7 +86,7 @@ pub struct Resource {
 }
 
 /// Works out the footprint. Events are in order of time.
-pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
+pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resource> {
     let mut places: HashMap<(Token, Option<&Name>), usize> = HashMap::new();
     let mut resources: Vec<Resource> = Vec::new();
     let worked = |event: &Event| event.outcome == Outcome::Succeeded && !event.touches.is_empty();
@@ -118,7 +119,7 @@ pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
                 });
                 resources.len() - 1
             });
-            resources[place].add(event, touch.effect, &touch.id, who);
+            resources[place].add(event, touch.effect, &touch.id, who, bots);
         }
     }
     let order = |of: &Resource| (of.resource_type.clone(), of.id.clone(), of.account.clone(), of.region.clone());
@@ -127,7 +128,7 @@ pub fn footprint(events: &[Event], lineage: &Lineage) -> Vec<Resource> {
 }
 
 impl Resource {
-    fn add(&mut self, event: &Event, effect: Effect, id: &str, who: Who) {
+    fn add(&mut self, event: &Event, effect: Effect, id: &str, who: Who, bots: &Bots) {
         if id.starts_with("arn:") && !self.id.starts_with("arn:") && self.resource_type.ends_with("::Secret") {
             id.clone_into(&mut self.id);
         }
@@ -157,9 +158,10 @@ impl Resource {
             }
         }
         if let Some(what) = event.deed.as_deref().filter(|_| effect != Effect::Read) {
+            let of_bot = event.name.as_ref() == "UpdateAssumeRolePolicy" && bots.has(&event.caller.arn);
             self.note(Deed {
                 operation: event.name.to_string(),
-                what: what.to_owned(),
+                what: if of_bot { BY_BOT } else { what }.to_owned(),
                 event_id: event.id.to_string(),
                 by_attacker: who.is_attacker(),
             });

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::TimeDelta;
 
-use super::attribution::{Judge, Question, Verdict, Who, address_token, bystander};
+use super::attribution::{Judge, Question, Verdict, Who, address_token};
 use super::classify::Outcome;
 use super::event::Event;
 use super::grant::Grant;
@@ -377,7 +377,7 @@ impl Walk<'_, '_> {
                 verdict
                     .clone()
                     .or_else(|| self.judge.word(event).filter(|v| !v.who.is_attacker()))
-                    .unwrap_or_else(|| bystander(event))
+                    .unwrap_or_else(|| self.judge.bystander(event))
             })
             .collect();
         let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();

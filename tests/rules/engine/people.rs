@@ -53,6 +53,19 @@ async fn the_digest_on_the_button_is_in_the_record_of_a_refused_press() {
 }
 
 #[tokio::test]
+async fn whoever_has_approved_none_of_several_takes_nothing_back_and_the_attempt_is_on_record() {
+    let bot = Bot::new().await;
+    bot.engine.request_all(bot.id, &user(ASKS), "press;").await.unwrap();
+    bot.engine.act(bot.id, &user(APPROVES), bot.yes().await).await.unwrap();
+    let approved = bot.incident().await.requests;
+    let take_back = PersonCommand::Retract { request: number(2) };
+    let refused = no(bot.engine.act(bot.id, &user(APPROVES_TOO), take_back).await);
+    assert_eq!(refused, Refusal::NothingToRetract(number(2)));
+    assert_eq!(bot.refused().await, [(user(APPROVES_TOO), "retract".to_owned())]);
+    assert_eq!(bot.incident().await.requests, approved, "what others have approved stands");
+}
+
+#[tokio::test]
 async fn who_runs_it_alone_is_shown_the_one_that_they_pressed() {
     let alone = |policy| Policy { break_glass: [user(ASKS)].into(), ..policy };
     let bot = Bot::with(Arc::default(), alone).await;

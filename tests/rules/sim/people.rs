@@ -109,6 +109,7 @@ impl Roster {
             aliases,
             belongings: [(KIM_ADDRESS.to_owned(), PersonId(firsts[&KIM].clone()))].into(),
             protected_arns: BTreeSet::new(),
+            bots: BTreeSet::new(),
             rules: self.quorum.iter().map(|(class, quorum)| (*class, rules(*quorum))).collect(),
             break_glass: self.glass.clone(),
             escalation: BTreeSet::new(),

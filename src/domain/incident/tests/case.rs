@@ -67,6 +67,7 @@ pub(super) fn policy() -> Policy {
         aliases: [].into(),
         belongings: [("kim".to_owned(), PersonId(user("U4")))].into(),
         protected_arns: [].into(),
+        bots: [].into(),
         rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
         break_glass: [].into(),
         escalation: [].into(),

@@ -18,7 +18,7 @@ use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::refusal::Refusal;
 
 /// A request whose calls have been started, and nothing more.
-fn started(case: &mut Case, wanted: &str) -> RequestId {
+pub(super) fn started(case: &mut Case, wanted: &str) -> RequestId {
     case.ask("U1", &[wanted]).unwrap();
     let number = u32::try_from(case.incident.requests.len()).unwrap();
     let id = request(number);
@@ -47,14 +47,14 @@ fn undo_started(case: &mut Case) {
 }
 
 /// AWS is read for the last time after a call, as it is.
-fn read_last(case: &mut Case, id: RequestId) -> Vec<Event> {
+pub(super) fn read_last(case: &mut Case, id: RequestId) -> Vec<Event> {
     let now = case.observed(&case.incident.requests[&id].plan.action);
     let events = take_report(&case.incident, Report::ReadBack { request: id, now, last: true }, case.cx());
     case.apply(events.clone());
     events
 }
 
-fn answered(case: &mut Case, id: RequestId, answer: CallAnswer) {
+pub(super) fn answered(case: &mut Case, id: RequestId, answer: CallAnswer) {
     let events = take_report(&case.incident, Report::CallAnswered { request: id, answer }, case.cx());
     case.apply(events);
 }

@@ -4,6 +4,8 @@ use chrono::TimeDelta;
 
 use super::case::{Case, role, start};
 use super::eradication::{accept, changed, contain, hunted};
+use super::execution::{answered, read_last, started};
+use crate::domain::approval::{CallAnswer, RequestState};
 use crate::domain::hunt::{Call, Trace};
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::eradication::left;
@@ -89,6 +91,32 @@ fn it_takes_two_of_whom_one_approves_and_none_whom_it_is_about() {
     assert_eq!(case.incident.watch.unwrap().since, case.now, "the proof begins with it");
     assert!(other(case.says("U1", FAR)).contains("Take that back first"));
     assert!(other(case.confirms("U3", FAR)).contains("Take that back first"));
+}
+
+#[test]
+fn what_aws_has_turned_away_people_can_do_by_hand_and_nothing_before_that() {
+    let (mut case, step) = (Case::new(), "revoke-assumed-roles.app");
+    case.reached(vec![role("app", "111122223333")]);
+    case.ask("U1", &["deactivate", "revoke-user"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(other(case.says("U1", step)).contains("nothing that people do by hand"));
+    let id = started(&mut case, "revoke-assumed");
+    assert!(other(case.says("U1", step)).contains("nothing that people do by hand"), "its call is on its way");
+    let full = "Maximum policy size of 10240 bytes exceeded for role app".to_owned();
+    answered(&mut case, id, CallAnswer::Refused { code: "LimitExceeded".into(), message: full });
+    read_last(&mut case, id);
+    let RequestState::Failed { why, .. } = case.state_of(id) else { panic!("{:?}", case.state_of(id)) };
+    assert!(why.contains("10240") && why.contains("Done by hand"), "{why}");
+    case.says("U1", step).unwrap();
+    assert!(!contained(&case.incident, &case.playbook), "on nobody's word alone");
+    case.confirms("U2", step).unwrap();
+    assert!(contained(&case.incident, &case.playbook));
+    // Asked for anew, AWS decides again.
+    case.minutes(1);
+    case.takes_back("U1", step).unwrap();
+    case.ask("U1", &["revoke-assumed"]).unwrap();
+    assert!(other(case.says("U1", step)).contains("nothing that people do by hand"));
 }
 
 #[test]

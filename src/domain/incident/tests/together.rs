@@ -70,6 +70,41 @@ fn a_yes_that_was_taken_back_is_not_given_again_by_a_late_delivery() {
 }
 
 #[test]
+fn whoever_has_approved_none_of_them_has_nothing_to_take_back_before_they_run_or_after() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    let take_back = || PersonCommand::Retract { request: request(2) };
+    let nothing = Err(Refusal::NothingToRetract(request(2)));
+    assert_eq!(case.act("U3", take_back()), nothing);
+    assert!((1..4).all(|n| matches!(case.state(n), RequestState::Approved { .. })));
+    case.run();
+    assert_eq!(case.act("U3", take_back()), nothing);
+    assert!(matches!(case.act("U2", take_back()), Err(Refusal::Decided { .. })), "theirs has been used");
+}
+
+/// Somebody's yes to two of them no longer counts, before any of them could run.
+fn void(case: &mut Case, who: &str, numbers: [u32; 2]) {
+    for number in numbers {
+        let why = Refusal::NotAMember(Standing::Unknown);
+        case.apply(vec![Event::ApprovalVoided { request: request(number), by: user(who), why }]);
+    }
+}
+
+#[test]
+fn nothing_is_left_to_take_back_of_a_yes_that_was_used_for_one_and_no_longer_counts_for_the_others() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    void(&mut case, "U2", [2, 3]);
+    case.run();
+    assert!(matches!(case.state(1), RequestState::Verified { .. }), "{:?}", case.state(1));
+    assert!([2, 3].iter().all(|n| *case.state(*n) == RequestState::Pending), "these can still be stopped");
+    let take_back = PersonCommand::Retract { request: request(1) };
+    assert_eq!(case.act("U2", take_back), Err(Refusal::NothingToRetract(request(1))));
+}
+
+#[test]
 fn what_waits_gives_way_to_more_or_to_something_else_and_to_nothing_less() {
     let mut case = Case::new();
     case.ask("U1", &["deactivate"]).unwrap();
@@ -89,11 +124,7 @@ fn what_was_approved_already_goes_on_when_one_that_went_with_it_is_asked_for_ane
     let mut case = Case::new();
     case.ask_all("U1").unwrap();
     case.approve("U3", 1).unwrap();
-    // Somebody's yes to two of them no longer counts, before any of them could run.
-    for number in [2, 3] {
-        let why = Refusal::NotAMember(Standing::Unknown);
-        case.apply(vec![Event::ApprovalVoided { request: request(number), by: user("U3"), why }]);
-    }
+    void(&mut case, "U3", [2, 3]);
     case.user_policy = Some("{}".into());
     case.ask("U1", &["revoke-user"]).unwrap();
     assert!(matches!(case.state(1), RequestState::Approved { .. }), "{:?}", case.state(1));

@@ -1,5 +1,7 @@
 //! What is remembered of how a thing was made, and of who was the last at it.
 
+use super::super::bots::Bots;
+use super::super::deed::BY_BOT;
 use super::super::footprint::Resource;
 use super::*;
 use crate::domain::hunt::findings;
@@ -61,4 +63,24 @@ fn who_has_deleted_a_thing_is_known_and_made_anew_it_is_another_one() {
     assert_eq!(deleted(of_owner, vec![]), (State::Deleted, false, "t1".to_owned()));
     let anew = of_owner(602, "t3", ("cloudtrail", "CreateTrail"), trail());
     assert_eq!(deleted(of_deploy, vec![anew]), (State::Present, false, "t2".to_owned()));
+}
+
+#[test]
+fn what_the_bot_does_to_a_role_is_known_by_the_roles_it_has_and_not_by_their_names() {
+    let trust = || json!({"requestParameters": {"roleName": "app", "policyDocument": "{}"}});
+    let call = ("iam", "UpdateAssumeRolePolicy");
+    let seen = |role: &str, bots: Bots| {
+        let theirs = of_deploy(600, "b1", call, trust());
+        let then = by_role(601, "b2", "ASIABOT0000000000001", (role, "INC-1.2"), call, trust());
+        let analysis = analyze_files(&Question { bots, ..question() }, &[vec![theirs, then]]);
+        let deed = found(&analysis).deeds.last().cloned().unwrap();
+        let who = analysis.others.iter().find(|action| action.event_id.as_ref() == "b2").unwrap().who;
+        (deed.event_id, deed.by_attacker, deed.what == BY_BOT, who)
+    };
+    let own = || Bots::of(["arn:aws:iam::111122223333:role/security/acme-contain"]);
+    let (bots, others) = (("b2".into(), false, true, Who::Responder), ("b2".into(), false, false, Who::Other));
+    assert_eq!(seen("acme-contain", own()), bots);
+    assert_eq!(seen("irp-contain", own()), others, "whoever calls a role like the template's");
+    assert_eq!(seen("irp-contain", Bots::default()), bots);
+    assert_eq!(seen("acme-contain", Bots::default()), others);
 }
