@@ -29,6 +29,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+#[path = "../tests/it/port.rs"]
+mod port;
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]
 #[path = "../tests/it/program.rs"]
 mod program;

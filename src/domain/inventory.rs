@@ -271,7 +271,7 @@ impl Inventory {
             *undated.entry(thing.resource_type.clone()).or_default() += 1;
         }
         let Stock { counts, gaps, limits, left, .. } = stock;
-        let mut found = Self { since, counts, undated, gaps, limits, left, ..Self::default() };
+        let mut found = Self { since, counts, left, undated, gaps, limits, ..Self::default() };
         for thing in stock.things {
             match events.get(&thing.key()) {
                 _ if thing.is_in(footprint) => found.theirs += 1,

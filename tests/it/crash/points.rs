@@ -30,8 +30,11 @@ pub(super) const POINTS: [(&str, &str); 12] = [
     ("Verified", "\"type\":\"Verified\""),
 ];
 
+/// Whether an event is of some kind.
+type Is = fn(&Event) -> bool;
+
 /// What is found out meanwhile, without anybody's asking.
-const FOUND: [(&str, &str, fn(&Event) -> bool); 3] = [
+const FOUND: [(&str, &str, Is); 3] = [
     ("BlastRadiusRead", "\"type\":\"BlastRadiusRead\"", |event| matches!(event, Event::BlastRadiusRead { .. })),
     ("TrailHunted", "\"type\":\"TrailHunted\"", |event| matches!(event, Event::TrailHunted { .. })),
     ("TrailSwept", "\"type\":\"TrailSwept\"", |event| matches!(event, Event::TrailSwept { .. })),
@@ -61,7 +64,7 @@ async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) -> (C
 }
 
 /// The same, and what was found out comes to be known.
-async fn killed_as_it_is_found(case: Case, written_with: &'static str, loss: Loss, is_it: fn(&Event) -> bool) {
+async fn killed_as_it_is_found(case: Case, written_with: &'static str, loss: Loss, is_it: Is) {
     let (case, _program) = killed_at(case, written_with, loss).await;
     let found = async {
         while case.w.happened(is_it).await == 0 {

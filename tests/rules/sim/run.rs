@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use irp::domain::alert::Alert;
 use irp::domain::incident::command::PersonCommand;
-use irp::domain::incident::owed::owed;
+use irp::domain::incident::owed::{Owed, owed};
 use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::engine::{Engine, EngineError, Ports};
 use irp::ports::IncidentLog;
@@ -478,9 +478,11 @@ impl Run {
                     match loaded {
                         Ok(Some(incident)) => {
                             let now = state.clock(replica);
-                            // What has come due in the last minute may still be under way.
+                            // What has come due in the last minute may still be under way; and what follows from a change
+                            // can be due from a time before it.
                             let long_ago = now - TimeDelta::minutes(1);
-                            let overdue = owed(&incident).into_iter().find(|o| o.due_at < long_ago);
+                            let came_due = |o: &Owed| o.due_at.max(incident.updated_at);
+                            let overdue = owed(&incident).into_iter().find(|o| came_due(o) < long_ago);
                             if let Some(overdue) = overdue {
                                 state.audit.fail(format!("{id}: owed and never done: {overdue:?}"));
                             }
