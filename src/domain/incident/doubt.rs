@@ -28,9 +28,9 @@ fn next(at: DateTime<Utc>, looks: u32) -> DateTime<Utc> {
     at + TimeDelta::seconds(LOOK_AFTER_S.get(looks as usize).copied().unwrap_or(LOOK_EVERY_S))
 }
 
-/// When AWS is to be read again for a request; never in a closed incident, nor once another for the same step has changed something or may have: then
-/// that one says how it stands. What takes a containment back is looked for only as long as its call can be on its way: who
-/// takes it away later is somebody else.
+/// When AWS is to be read again for a request; never in a closed incident, nor once another for the same step has changed
+/// something or may have: then that one says how it stands. What takes a containment back is looked for only as long as its
+/// call can be on its way: who takes it away later is somebody else.
 pub fn look_at(incident: &Incident, request: &Request) -> Option<DateTime<Utc>> {
     let RequestState::Unknown { doubt, .. } = &request.state else { return None };
     if !incident.is_open() {

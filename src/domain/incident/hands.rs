@@ -107,6 +107,11 @@ pub fn is_for_people(incident: &Incident, step: &Step) -> bool {
     }
 }
 
+/// Whether two people's word stands for a step of the bot's. What was carried out since, and lost, is another matter.
+pub(super) fn settled(incident: &Incident, step: &Step) -> bool {
+    is_for_people(incident, step) && matches!(said(incident, step), Said::ByTwo(_))
+}
+
 /// Checks that somebody may say that a step is done by hand, before they are shown the form, and says which it is.
 pub fn may_say(incident: &Incident, actor: &Actor, step: &StepId, cx: Context<'_>) -> Result<Step, Refusal> {
     if !incident.is_open() {

@@ -388,7 +388,7 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
         }
         (Offer::Action(Action::RevokeUserSessions(of)), None) if reached::is_gone(incident, &of.user_name) => None,
         (Offer::Action(action), None) if is_shown_done(incident, step, action) => None,
-        (Offer::Action(_), None) if matches!(hands::said(incident, step), Said::ByTwo(_)) => None,
+        (Offer::Action(_), None) if hands::settled(incident, step) => None,
         // Nothing waits for it; but where it was put, it is to stay.
         (Offer::Action(Action::DenyByScp(_)), None) if !scp::was_lost(incident, &step.id) => None,
         (Offer::Action(Action::DenyInPermissionSet(of)), None) if assignment::role_is_denied(incident, of) => None,
