@@ -9,7 +9,7 @@ use irp::domain::trail::entrance::{Entrance, Outsider};
 use irp_sandbox::aws::Fault;
 
 use super::actions::NOT_KNOWN;
-use super::table::{asked_for_many_times, undone_many_times};
+use super::table::{asked_for_many_times, over, server, undone_many_times};
 use crate::entrances::{opened, put};
 use crate::estate::{Hands, THIEF, changed, made};
 use crate::fleets::{HOME, changed_template};
@@ -275,8 +275,7 @@ async fn approved(w: &World, card: &str) {
     w.click(CHRIS, card, "irp.approve").await;
 }
 
-async fn goes_wrong(change: Change, fault: Fault) {
-    let w = World::start().await;
+async fn goes_wrong(w: World, change: Change, fault: Fault) {
     let trace = change.is_ready(&w).await;
     let (card, call) = change.card_and_call();
     let before = w.account.count(call);
@@ -312,8 +311,12 @@ async fn goes_wrong(change: Change, fault: Fault) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_goes_wrong_outside_iam_the_card_says_how_it_stands_and_it_can_be_finished() {
     let cases = [Fault::AccessDenied, Fault::HangBefore, Fault::DropAfter];
-    let cases: Vec<_> = cases.iter().flat_map(|fault| CHANGES.map(|change| (change, *fault))).collect();
+    let cases: Vec<_> = cases.iter().flat_map(|fault| CHANGES.map(|change| (change, *fault))).enumerate().collect();
+    let server = &server(cases.len());
     for some in cases.chunks(AT_ONCE) {
-        join_all(some.iter().map(|(change, fault)| goes_wrong(*change, *fault))).await;
+        join_all(some.iter().map(|(database, (change, fault))| async move {
+            goes_wrong(over(server, *database).await, *change, *fault).await;
+        }))
+        .await;
     }
 }

@@ -9,7 +9,7 @@ use irp::domain::hunt::Trace;
 use irp_sandbox::aws::Fault;
 
 use super::actions::NOT_KNOWN;
-use super::table::{asked_for_many_times, undone_many_times};
+use super::table::{asked_for_many_times, over, server, undone_many_times};
 use crate::eradication::{changed, made};
 use crate::world::{ANA, CHRIS, World};
 
@@ -161,8 +161,7 @@ impl Removal {
     }
 }
 
-async fn goes_wrong(removal: Removal, fault: Fault) {
-    let w = World::start().await;
+async fn goes_wrong(w: World, removal: Removal, fault: Fault) {
     let iam = removal.is_ready(&w).await;
     let (card, call) = removal.card_and_call();
     let before = w.account.count(call);
@@ -202,8 +201,12 @@ async fn goes_wrong(removal: Removal, fault: Fault) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_goes_wrong_with_a_removal_the_card_says_how_it_stands_and_it_can_be_finished() {
     let cases = [Fault::AccessDenied, Fault::HangBefore, Fault::DropAfter];
-    let cases: Vec<_> = cases.iter().flat_map(|fault| REMOVALS.map(|removal| (removal, *fault))).collect();
+    let cases: Vec<_> = cases.iter().flat_map(|fault| REMOVALS.map(|removal| (removal, *fault))).enumerate().collect();
+    let server = &server(cases.len());
     for some in cases.chunks(AT_ONCE) {
-        join_all(some.iter().map(|(removal, fault)| goes_wrong(*removal, *fault))).await;
+        join_all(some.iter().map(|(database, (removal, fault))| async move {
+            goes_wrong(over(server, *database).await, *removal, *fault).await;
+        }))
+        .await;
     }
 }

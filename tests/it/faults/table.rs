@@ -3,9 +3,11 @@
 //! written the answer down. `actions` has the whole table for what contains. An action of the catalogue without a row is
 //! found by `sessions`, which goes through the same rows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use irp::adapters::redis::RedisStore;
 use irp::domain::action::Inverse;
 use irp::domain::incident::evolve::fold;
 
@@ -13,6 +15,7 @@ use super::estate::{self, Change};
 use super::removals::{self, Removal};
 use crate::cases::{Case, Cases};
 use crate::redis_proxy::Loss;
+use crate::redis_server::RedisServer;
 use crate::world::{ANA, BEN, CHRIS, World};
 
 /// A dead process's call is read back after 20 s; one that carries a function's code after two minutes more.
@@ -44,6 +47,17 @@ impl Row {
             Self::Change(change) => change.card_and_call(),
         }
     }
+}
+
+/// A server with a database for each case.
+pub(super) fn server(cases: usize) -> RedisServer {
+    RedisServer::start_with(&["--appendonly", "yes", "--databases", &cases.to_string()])
+}
+
+/// A workspace, an account and a bot over one of them.
+pub(super) async fn over(server: &RedisServer, database: usize) -> World {
+    let store = RedisStore::connect(&format!("{}/{database}", server.url()), "the bot").await.unwrap();
+    World::start_with(false, Some(Arc::new(store))).await
 }
 
 /// How often something was changed in AWS: each change has a session of its own.

@@ -122,6 +122,7 @@ fn only_what_is_about_the_same_and_takes_it_back_settles_a_deed() {
     // What they have put there and taken off again themselves.
     assert_eq!(user(&[("EnableMFADevice", "GAHT1", true), ("DeactivateMFADevice", "GAHT1", true)]), (0, 0));
     assert_eq!(user(&[("DeactivateMFADevice", "GAHT1", true)]), (0, 1));
+    assert_eq!(user(&[("DeactivateMFADevice", "GAHT1", true), ("EnableMFADevice", "GAHT1", false)]), (0, 0));
     let estate = |kind: &str, id: &str, deeds: &[(&str, &str, bool)]| left(vec![of(kind, changed("-", id, deeds))]);
     let (adds, deletes) = ("CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions");
     assert_eq!(estate("EC2::LaunchTemplate", "lt-1", &[(adds, "4", true), (deletes, "4", true)]), (0, 0));
