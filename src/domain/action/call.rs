@@ -362,7 +362,7 @@ pub fn advice(code: &str) -> Option<&'static str> {
         }
         "LimitExceeded" => {
             "There is no room for it under a quota. Make room and ask again; or put what denies into a managed policy, attach \
-             that by hand, and say so here (*Done by hand…*)."
+             that by hand, and say so where its card has *Done by hand…*."
         }
         "UnmodifiableEntity" => "Only AWS changes this one.",
         "EntityAlreadyExists" => "Somebody has put it back meanwhile: look at it in AWS.",
