@@ -29,24 +29,33 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Counts one record.
-    pub fn count(&mut self, region: &str, account: &str, data_source: Option<&str>, at: &str) {
+    /// Counts one record. What is no text is left out.
+    pub fn count(&mut self, region: &[u8], account: &[u8], data_source: Option<&str>, at: &[u8]) {
         self.read += 1;
-        let name = |set: &mut BTreeSet<String>, text: &str| {
-            if !text.is_empty() && text.len() <= 64 && !set.contains(text) && set.len() < NAMES_MAX {
-                set.insert(text.to_owned());
+        // One file mostly has one of each.
+        let name = |set: &mut BTreeSet<String>, name: &[u8]| {
+            if name.is_empty() || set.iter().any(|known| known.as_bytes() == name) {
+                return;
+            }
+            if let (true, true, Ok(name)) = (name.len() <= 64, set.len() < NAMES_MAX, str::from_utf8(name)) {
+                set.insert(name.to_owned());
             }
         };
         name(&mut self.regions, region);
         name(&mut self.accounts, account);
-        name(&mut self.data_sources, data_source.unwrap_or(""));
+        name(&mut self.data_sources, data_source.unwrap_or("").as_bytes());
         // Times are all written alike, so they can be compared as they stand.
-        if at.len() == 20 && at.ends_with('Z') {
-            if self.first.as_deref().is_none_or(|first| at < first) {
-                self.first = Some(at.to_owned());
-            }
-            if self.last.as_deref().is_none_or(|last| at > last) {
-                self.last = Some(at.to_owned());
+        if at.len() == 20 && at.ends_with(b"Z") {
+            let earlier = self.first.as_deref().is_none_or(|first| at < first.as_bytes());
+            let later = self.last.as_deref().is_none_or(|last| at > last.as_bytes());
+            if let (true, Ok(at)) = (earlier || later, str::from_utf8(at)) {
+                let now = |is: bool, kept: &mut Option<String>| {
+                    if is {
+                        *kept = Some(at.to_owned());
+                    }
+                };
+                now(earlier, &mut self.first);
+                now(later, &mut self.last);
             }
         }
     }

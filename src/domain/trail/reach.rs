@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use foldhash::fast::RandomState;
+
 use super::attribution::Question;
 use super::classify::changes;
 use super::coverage::Coverage;
@@ -22,6 +24,10 @@ use super::resource::{Effect, Touch, touches_nothing};
 use super::selected;
 use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
+
+/// Strangers that are remembered at once, and how long what they are known by may be: some megabytes.
+const STRANGERS_MAX: usize = 20_000;
+const STRANGER_BYTES_MAX: usize = 1 << 10;
 
 /// Why a record is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,8 +52,10 @@ pub struct Scout {
     missed: HashSet<u32>,
     /// More was missed than there is room for.
     missed_more: bool,
-    /// Callers that are known to nobody, by a hash of all that they are known by.
-    strangers: HashSet<u64>,
+    /// Callers that are known to nobody, by all that they are known by.
+    strangers: HashSet<Box<[u8]>, RandomState>,
+    /// The one that is looked at.
+    caller: Vec<u8>,
     buffer: Vec<Token>,
     /// [`Limits::of_file`]
     of_file: usize,
@@ -90,7 +98,8 @@ impl Scout {
             bundles: HashSet::new(),
             missed: HashSet::new(),
             missed_more: false,
-            strangers: HashSet::new(),
+            strangers: HashSet::default(),
+            caller: Vec::new(),
             buffer: Vec::new(),
             of_file: limits.of_file,
         }
@@ -125,21 +134,28 @@ impl Scout {
         if !harmless || arn.is_empty() || may_grant(source, name) {
             return false;
         }
-        let mut hasher = DefaultHasher::new();
-        (skim.caller, skim.shared_id).hash(&mut hasher);
-        let stranger = hasher.finish();
-        if !self.strangers.contains(&stranger) {
+        self.caller.clear();
+        for part in skim.caller.into_iter().chain([skim.shared_id]) {
+            self.caller.extend_from_slice(part);
+            // None of them has a quote in it.
+            self.caller.push(b'"');
+        }
+        if !self.strangers.contains(&*self.caller) {
+            let texts = [key, principal, arn, skim.shared_id].map(str::from_utf8);
+            let [Ok(key), Ok(principal), Ok(arn), Ok(shared_id)] = texts else { return false };
             self.buffer.clear();
-            caller_tokens(key, principal, arn, skim.shared_id, &mut self.buffer);
+            caller_tokens(key, principal, arn, shared_id, &mut self.buffer);
             if self.buffer.iter().any(|token| self.known.contains(token)) {
                 return false;
             }
             self.miss_callers();
             // Only spares looking again.
-            if self.strangers.len() >= self.of_file {
+            if self.strangers.len() >= STRANGERS_MAX {
                 self.strangers.clear();
             }
-            self.strangers.insert(stranger);
+            if self.caller.len() <= STRANGER_BYTES_MAX {
+                self.strangers.insert(self.caller.as_slice().into());
+            }
         }
         if self.first_time {
             self.coverage.count(skim.region, skim.account, skim.data.then_some(source), skim.time);
@@ -150,10 +166,10 @@ impl Scout {
     /// Looks at one record. What comes back is to be given to [`Hunt::keep`].
     pub fn look(&mut self, record: &Record<'_>) -> Option<(Traits, By)> {
         if self.first_time {
-            let text = |text: &super::record::Text<'_>| text.as_deref().unwrap_or("").to_owned();
             let data_source = record.is_data_event().then(|| record.source());
-            let (region, account) = (text(&record.aws_region), text(&record.recipient_account_id));
-            self.coverage.count(&region, &account, data_source, record.event_time.as_deref().unwrap_or(""));
+            let [region, account, at] = [&record.aws_region, &record.recipient_account_id, &record.event_time]
+                .map(|text| text.as_deref().unwrap_or("").as_bytes());
+            self.coverage.count(region, account, data_source, at);
             selected::note(record, &mut self.coverage.selections);
         }
         let granting = may_grant(record.source(), record.name());

@@ -251,6 +251,9 @@ pub fn moment(text: &str) -> Option<DateTime<Utc>> {
 /// An event's name without the API version that some services put at its end: `CreateFunction20150331`,
 /// `UpdateFunctionCode20150331v2`, `CreateDistribution2020_05_31`.
 pub fn unversioned(name: &str) -> &str {
+    if !name.ends_with(|c: char| c.is_ascii_digit()) {
+        return name;
+    }
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     let bare = match name.rsplit_once('v') {
         Some((before, number)) if digits(number) && number.len() <= 2 => before,

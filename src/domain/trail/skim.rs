@@ -10,7 +10,8 @@ const NEAR: usize = 6;
 /// Deepest nesting that is followed.
 const DEPTH_MAX: u32 = 100;
 
-/// What a first look has seen. A part is empty when it is not there, or no text.
+/// What a first look has seen. A part is empty when it is not there, or no text. That it is UTF-8 is left to whoever needs
+/// to know: for most records nobody does.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Skim<'b> {
     /// Bytes of the record.
@@ -20,40 +21,45 @@ pub struct Skim<'b> {
     /// `eventSource`
     pub source: &'b str,
     /// `eventTime`
-    pub time: &'b str,
+    pub time: &'b [u8],
     /// `awsRegion`
-    pub region: &'b str,
+    pub region: &'b [u8],
     /// `recipientAccountId`
-    pub account: &'b str,
+    pub account: &'b [u8],
     /// `sharedEventID`
-    pub shared_id: &'b str,
+    pub shared_id: &'b [u8],
     /// Whether it is a data event.
     pub data: bool,
     /// `readOnly`
     pub read_only: Option<bool>,
     /// Of `userIdentity`: `accessKeyId`, `principalId`, `arn`, `userName`.
-    pub caller: [&'b str; 4],
+    pub caller: [&'b [u8]; 4],
 }
 
 /// Looks at an object that begins with the first byte. `None` when it is cut off or in any way unusual.
 pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
     let mut skim = Skim::default();
     skim.bytes = members(bytes, 0, |key, at| {
-        let text = |into: &mut &'b str| {
+        let found = |into: &mut &'b [u8]| {
             let (found, end) = plain(bytes, at)?;
             *into = found;
+            Some(end)
+        };
+        let text = |into: &mut &'b str| {
+            let (found, end) = plain(bytes, at)?;
+            *into = std::str::from_utf8(found).ok()?;
             Some(end)
         };
         Some(match key {
             b"eventName" => text(&mut skim.name)?,
             b"eventSource" => text(&mut skim.source)?,
-            b"eventTime" => text(&mut skim.time)?,
-            b"awsRegion" => text(&mut skim.region)?,
-            b"recipientAccountId" => text(&mut skim.account)?,
-            b"sharedEventID" => text(&mut skim.shared_id)?,
+            b"eventTime" => found(&mut skim.time)?,
+            b"awsRegion" => found(&mut skim.region)?,
+            b"recipientAccountId" => found(&mut skim.account)?,
+            b"sharedEventID" => found(&mut skim.shared_id)?,
             b"eventCategory" => {
                 let (category, end) = plain(bytes, at)?;
-                skim.data |= category == "Data";
+                skim.data |= category == b"Data";
                 end
             }
             b"managementEvent" | b"readOnly" => {
@@ -75,7 +81,7 @@ pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
     (!skim.name.is_empty()).then_some(skim)
 }
 
-fn identity<'b>(bytes: &'b [u8], at: usize, caller: &mut [&'b str; 4]) -> Option<usize> {
+fn identity<'b>(bytes: &'b [u8], at: usize, caller: &mut [&'b [u8]; 4]) -> Option<usize> {
     members(bytes, at, |key, at| {
         let place = match key {
             b"accessKeyId" => 0,
@@ -84,8 +90,8 @@ fn identity<'b>(bytes: &'b [u8], at: usize, caller: &mut [&'b str; 4]) -> Option
             b"userName" => 3,
             _ => return value(bytes, at),
         };
-        let (text, end) = plain(bytes, at)?;
-        caller[place] = text;
+        let (found, end) = plain(bytes, at)?;
+        caller[place] = found;
         Some(end)
     })
 }
@@ -166,9 +172,9 @@ const fn with(word: u64, byte: u8) -> u64 {
 }
 
 /// A string without escapes, and where it ends; an empty one for null.
-fn plain(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
+fn plain(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
     if bytes.get(at)? == &b'n' {
-        return Some(("", literal(bytes, at, b"null")?));
+        return Some((b"", literal(bytes, at, b"null")?));
     }
     if bytes.get(at)? != &b'"' {
         return None;
@@ -176,7 +182,7 @@ fn plain(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
     let text = bytes.get(at + 1..)?;
     let length = stop(text)?;
     let plain = (text[length] == b'"').then_some(&text[..length])?;
-    Some((std::str::from_utf8(plain).ok()?, at + length + 2))
+    Some((plain, at + length + 2))
 }
 
 fn literal(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
@@ -266,8 +272,8 @@ mod tests {
             "managementEvent":false,"eventTime":"T"},{"next":1}"#
             .trim_start();
         let skim = skim(text.as_bytes()).unwrap();
-        assert_eq!((skim.name, skim.read_only, skim.data, skim.time), ("GetUser", Some(true), true, "T"));
-        assert_eq!(skim.caller, ["ASIA1", "", "", ""]);
+        assert_eq!((skim.name, skim.read_only, skim.data, skim.time), ("GetUser", Some(true), true, &b"T"[..]));
+        assert_eq!(skim.caller, [&b"ASIA1"[..], b"", b"", b""]);
         assert!(text[skim.bytes..].starts_with(",{"));
     }
 

@@ -1,6 +1,8 @@
 //! What an attacker who knows the analysis would do about it.
 
 use super::super::deed::Deed;
+use super::super::skim::Skim;
+use super::super::token::Token;
 use super::*;
 
 #[test]
@@ -176,4 +178,25 @@ fn one_data_event_does_not_speak_for_all_buckets() {
         "{said:?}"
     );
     assert!(said.contains(&"whether items in DynamoDB tables were read or written"), "{said:?}");
+}
+
+#[test]
+fn a_caller_is_nobody_else_for_being_written_with_the_same_letters() {
+    let mut scout = Scout::new(&Limits::default());
+    scout.learn(&[Token::principal("AIDA1")]);
+    let mut glance = |key: &[u8], principal: &[u8], arn: &[u8]| {
+        let caller = [key, principal, arn, b""];
+        scout.glance(&Skim {
+            name: "ListRoles",
+            source: "iam.amazonaws.com",
+            read_only: Some(true),
+            caller,
+            ..Skim::default()
+        })
+    };
+    assert!(glance(b"KA", b"IDA1", b"arn"), "nobody knows them");
+    assert!(!glance(b"K", b"AIDA1", b"arn"), "this one is known");
+    for _ in 0..2 {
+        assert!(!glance(b"K", b"AIDA2", b"arn:\xff"), "what is no text is left to the parser");
+    }
 }
