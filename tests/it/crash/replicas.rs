@@ -79,13 +79,12 @@ async fn one_dies(mut case: Case, what: &'static str, written_with: &'static str
 /// Ten people, whom the workspace knows, and what is on their lists: some may decide, some may not.
 const CROWD: [&str; 10] =
     [ANA, BEN, CHRIS, DANA, KIM, "U0GUEST001", "U0CROWD001", "U0CROWD002", "U0CROWD003", "U0CROWD004"];
-/// Each is decided on a log that all the refused ones are in, and read anew: a thousand take ten times as long as 300.
+/// Each is decided on a log that all the refused ones are in: `approvals.rs` has a thousand of them with one program.
 const CLICKS: usize = 300;
-const CLICKS_OF_MANY: usize = 1_000;
 /// Longest wait for all answers.
-const CROWD_TIME_MAX: Duration = Duration::from_mins(8);
+const CROWD_TIME_MAX: Duration = Duration::from_mins(2);
 
-async fn all_at_once(mut case: Case, clicks: usize) {
+async fn all_at_once(mut case: Case) {
     for (user, name) in CROWD[6..].iter().zip(["lea", "mia", "noa", "ole"]) {
         case.w.slack.join(user, name);
     }
@@ -102,20 +101,20 @@ async fn all_at_once(mut case: Case, clicks: usize) {
     let told = || CROWD.iter().map(|person| w.told(person).len()).sum::<usize>();
     let before = told();
     let to = [one.url(), other.url()];
-    let all = (0..clicks).map(|n| w.forged_at(&to[n % 2], CROWD[n / 2 % CROWD.len()], "irp.approve", &approve));
-    futures_util::future::join_all(all).await;
+    let clicks = (0..CLICKS).map(|n| w.forged_at(&to[n % 2], CROWD[n / 2 % CROWD.len()], "irp.approve", &approve));
+    futures_util::future::join_all(clicks).await;
     // To look at all that ten people see takes time away from the programs.
     let (clicked, mut answered) = (Instant::now(), 0);
-    while answered < clicks {
+    while answered < CLICKS {
         assert!(clicked.elapsed() < CROWD_TIME_MAX, "{answered} clicks are answered, and no more");
         tokio::time::sleep(Duration::from_secs(1)).await;
         answered = told() - before;
     }
     w.until_card(KEY, "carried out and verified").await;
     w.nothing_is_owed().await;
-    assert_eq!(told(), before + clicks, "each once");
+    assert_eq!(told(), before + CLICKS, "each once");
     for person in CROWD {
-        assert!(w.told(person).len() >= clicks / CROWD.len(), "{person}");
+        assert!(w.told(person).len() >= CLICKS / CROWD.len(), "{person}");
     }
     assert_eq!(w.account.count("UpdateAccessKey"), 1, "calls that reached AWS");
     assert_eq!(w.happened(|event| matches!(event, Event::ExecutionStarted { .. })).await, 1);
@@ -126,15 +125,7 @@ async fn all_at_once(mut case: Case, clicks: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_ten_before_two_programs_makes_one_call_and_each_click_is_answered() {
     let mut cases = Cases::start().await;
-    cases.add("a crowd".to_owned(), |case| all_at_once(case, CLICKS));
-    cases.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes; `make crash` runs it"]
-async fn a_thousand_clicks_before_two_programs_make_one_call_and_each_is_answered() {
-    let mut cases = Cases::start().await;
-    cases.add("a thousand".to_owned(), |case| all_at_once(case, CLICKS_OF_MANY));
+    cases.add("a crowd".to_owned(), all_at_once);
     cases.end().await;
 }
 
