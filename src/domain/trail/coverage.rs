@@ -46,16 +46,12 @@ impl Coverage {
         name(&mut self.data_sources, data_source.unwrap_or("").as_bytes());
         // Times are all written alike, so they can be compared as they stand.
         if at.len() == 20 && at.ends_with(b"Z") {
-            let earlier = self.first.as_deref().is_none_or(|first| at < first.as_bytes());
-            let later = self.last.as_deref().is_none_or(|last| at > last.as_bytes());
-            if let (true, Ok(at)) = (earlier || later, str::from_utf8(at)) {
-                let now = |is: bool, kept: &mut Option<String>| {
-                    if is {
-                        *kept = Some(at.to_owned());
-                    }
-                };
-                now(earlier, &mut self.first);
-                now(later, &mut self.last);
+            let text = || str::from_utf8(at).ok().map(str::to_owned);
+            if self.first.as_deref().is_none_or(|first| at < first.as_bytes()) {
+                self.first = text().or(self.first.take());
+            }
+            if self.last.as_deref().is_none_or(|last| at > last.as_bytes()) {
+                self.last = text().or(self.last.take());
             }
         }
     }
