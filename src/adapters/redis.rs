@@ -1,5 +1,5 @@
 //! The store in Redis (7 or later) or Valkey. Every atomic step is one script or one transaction on
-//! keys of one hash tag (see `keys`); nothing is held in this process that another replica lacks.
+//! keys of one hash tag (see `keys`); nothing is held in this process that another replica lacks (see `recent`).
 //!
 //! One server, or whatever answers like one behind one address. On a Cluster the queues would have to
 //! be read slot by slot (see `queue`); all else is ready for it.
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::ports::{Lane, Store, StoreError, Work};
 use link::{Link, Readers};
 use queue::Queue;
+use recent::Recent;
 
 mod cards;
 mod durability;
@@ -18,6 +19,7 @@ mod keys;
 mod link;
 mod log;
 mod queue;
+mod recent;
 mod trail;
 mod work;
 
@@ -28,6 +30,7 @@ pub struct RedisStore {
     slack: Queue,
     effects: Queue,
     cards: Queue,
+    recent: Recent,
 }
 
 /// The ways to the server, and who this process is there.
@@ -51,6 +54,7 @@ impl RedisStore {
             slack: Queue::new(vec![keys::inbox(Lane::Slack)]),
             effects: Queue::new(keys::work_streams(Work::Effects)),
             cards: Queue::new(keys::work_streams(Work::Cards)),
+            recent: Recent::default(),
         };
         for queue in [&store.alerts, &store.slack, &store.effects, &store.cards] {
             queue.make_groups(&store.server).await?;

@@ -151,16 +151,24 @@ pub fn event(text: &str) -> Result<Event, serde_json::Error> {
 
 /// A whole log from its stored texts, whatever version wrote them, with the chain checked.
 pub fn read(texts: impl IntoIterator<Item = String>) -> Result<Vec<Record>, Unreadable> {
-    let mut chain = Chain::default();
-    let mut records = Vec::new();
+    read_on(Vec::new(), texts)
+}
+
+/// The same, where the log has been read before. What is still the same, byte for byte, is not taken apart and checked a
+/// second time; from the first that is not, all is.
+pub fn read_on(mut known: Vec<Record>, texts: impl IntoIterator<Item = String>) -> Result<Vec<Record>, Unreadable> {
+    let mut texts = texts.into_iter().peekable();
+    let same = known.iter().take_while(|record| texts.next_if(|text| *text == record.text).is_some()).count();
+    known.truncate(same);
+    let mut chain = Chain { head: known.last().map(|record| record.hash.clone()), records: same };
     for text in texts {
         chain.follow(&text)?;
         let form = |e: serde_json::Error| Unreadable::Form { number: chain.records, why: e.to_string() };
         let Read { at, event } = serde_json::from_str(&text).map_err(form)?;
         let hash = chain.head.clone().unwrap_or_default();
-        records.push(Record { at, event, text, hash });
+        known.push(Record { at, event, text, hash });
     }
-    Ok(records)
+    Ok(known)
 }
 
 #[cfg(test)]
@@ -202,5 +210,22 @@ mod tests {
         let mut garbage = log();
         garbage[2] = "{}".into();
         assert!(matches!(read(garbage), Err(Unreadable::Form { number: 3, .. })));
+    }
+
+    #[test]
+    fn what_was_read_before_makes_no_difference_to_what_is_read() {
+        for known in 0..=4 {
+            let again = |texts: Vec<String>| read_on(read(log().into_iter().take(known)).unwrap(), texts);
+            assert_eq!(again(log()), read(log()), "{known} known");
+            assert_eq!(again(log()[..2].to_vec()), read(log()[..2].to_vec()), "its end was cut off");
+            for at in 0..4 {
+                let mut dropped = log();
+                dropped.remove(at);
+                assert_eq!(again(dropped.clone()), read(dropped), "without {at}, {known} known");
+                let mut changed = log();
+                changed[at] = changed[at].replace('U', "W");
+                assert_eq!(again(changed.clone()), read(changed), "{at} changed, {known} known");
+            }
+        }
     }
 }

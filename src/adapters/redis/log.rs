@@ -74,7 +74,13 @@ impl IncidentLog for RedisStore {
             }
             texts.push(entry.get(FIELD).ok_or_else(|| unreadable("it holds no record".to_owned()))?);
         }
-        stored::read(texts).map_err(|why| StoreError::Unreadable(format!("{id}: {why}")))
+        let known = self.recent.of(id).unwrap_or_default();
+        let read = stored::read_on(known.to_vec(), texts);
+        let records = read.map_err(|why| StoreError::Unreadable(format!("{id}: {why}")))?;
+        if records.last().map(Record::hash) != known.last().map(Record::hash) {
+            self.recent.keep(id, &records);
+        }
+        Ok(records)
     }
 
     async fn append(

@@ -1,10 +1,11 @@
 //! The program killed just before and just after everything else that it writes down: a whole incident, in which two have
-//! to approve, one says no, one takes a yes back, a plan is too long for a card, all is contained at once, somebody's name
-//! is misused, a step is undone and put back by one person alone, and it is closed. Each case goes the whole way and is
-//! killed once in each part of it.
+//! to approve, one says no, one takes a yes back, people say what they know, a plan is too long for a card, all is contained
+//! at once, somebody's name is misused, a step is undone and put back by one person alone, and it is closed. Each case goes
+//! the whole way and is killed once in each part of it.
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, FutureExt};
 use irp::domain::approval::{Debt, RequestState};
 use irp::domain::id::{IncidentId, UserId};
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::cases::{Case, Cases};
 use crate::redis_proxy::Loss;
-use crate::world::{ANA, BEN, CHRIS, ORGANISATION, ROOM, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, ORGANISATION, ROOM, World};
 
 const ALL: &str = "Contain everything at once";
 const KEY: &str = "· Deactivate access key";
@@ -25,6 +26,7 @@ const USER: &str = "· Revoke all sessions minted";
 const ROLE: &str = "· Revoke all older sessions of role app-deploy";
 const UNDO: &str = "Undo INC-1.";
 const ANNOUNCEMENT: &str = "stolen AWS credential";
+const HUNT: &str = "INC-1 hunt";
 /// The steps that contain: their cards, and how their names begin.
 const STEPS: [(&str, &str); 3] = [(KEY, "deactivate-access-key."), (USER, "revoke-user-"), (ROLE, "revoke-assumed-")];
 /// A started call is read back after 20 s and for 16 more; a dead process's work is taken over after 15.
@@ -61,6 +63,14 @@ impl Seen {
         glasses.any(|glass| glass.debt == Debt::Open)
     }
 
+    fn is_led_by(&self, person: &str) -> bool {
+        self.incident.lead.as_ref().is_some_and(|lead| lead.as_str() == person)
+    }
+
+    fn has_led(&self, person: &str) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::LeadTaken { by } if by.as_str() == person))
+    }
+
     fn is_anything_open(&self) -> bool {
         self.incident.requests.values().any(|request| request.state.is_open())
     }
@@ -79,7 +89,7 @@ struct Part {
     press: for<'a> fn(&'a World, &'a Seen) -> BoxFuture<'a, ()>,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part {
         points: &["ApprovalRequested", "PlanUploaded", "RequestDenied"],
         is_over: |seen| seen.count(|event| matches!(event, Event::RequestDenied { .. })) == 3,
@@ -89,6 +99,11 @@ const PARTS: [Part; 7] = [
         points: &["ApprovalGiven", "ApprovalRetracted"],
         is_over: |seen| seen.count(|event| matches!(event, Event::ApprovalRetracted { .. })) > 0,
         press: |w, seen| takes_back(w, seen).boxed(),
+    },
+    Part {
+        points: &["LeadTaken", "CompromiseTimeSet", "SubjectNamed", "AttributionOverruled"],
+        is_over: |seen| seen.is_led_by(ANA) && seen.has_led(BEN) && SAID.iter().all(|of| seen.count(of.3) > 0),
+        press: |w, seen| say(w, seen).boxed(),
     },
     Part {
         points: &["ApprovalGiven", "ExecutionStarted", "CallAnswered", "Verified", "ContainmentChecked"],
@@ -157,6 +172,43 @@ async fn takes_back(w: &World, seen: &Seen) {
     }
 }
 
+/// What people know: the card, the button, what they fill in, and what is on record then.
+type Saying = (&'static str, &'static str, fn(&World) -> Value, fn(&Event) -> bool);
+const SAID: [Saying; 3] = [
+    (
+        "evidence",
+        "irp.compromise_time",
+        |w| json!({"time": {"time": (w.clock.now() - TimeDelta::minutes(50)).timestamp()}, "note": {"note": "the build log"}}),
+        |event| matches!(event, Event::CompromiseTimeSet { .. }),
+    ),
+    (
+        "evidence",
+        "irp.name_subject",
+        |_| json!({"person": {"person": DANA}}),
+        |event| matches!(event, Event::SubjectNamed { .. }),
+    ),
+    (
+        HUNT,
+        "irp.overrule",
+        |_| json!({"about": {"about": "192.0.2.77"}, "who": {"who": "owner"}, "reason": {"reason": "our office"}}),
+        |event| matches!(event, Event::AttributionOverruled { .. }),
+    ),
+];
+
+async fn say(w: &World, seen: &Seen) {
+    // Whoever asked first leads, and takes it back: it is they who lift the freeze later.
+    if !seen.has_led(BEN) {
+        press(w, BEN, ANNOUNCEMENT, "irp.lead").await;
+    } else if !seen.is_led_by(ANA) {
+        press(w, ANA, ANNOUNCEMENT, "irp.lead").await;
+    }
+    for (card, button, values, is_said) in SAID {
+        if seen.count(is_said) == 0 {
+            return fill(w, ANA, card, button, &values(w)).await;
+        }
+    }
+}
+
 /// All that is open is approved by both; what is not in force and not open is asked for.
 async fn carry_out(w: &World, seen: &Seen) {
     if seen.is_anything_open() {
@@ -179,7 +231,11 @@ async fn freeze(w: &World, seen: &Seen) {
     let _ = w.try_forged(CHRIS, "irp.not_me", &theirs.id.to_string()).await;
 }
 
-async fn lift(w: &World) {
+async fn lift(w: &World, seen: &Seen) {
+    // Whoever pressed twice for the lead can have taken it twice.
+    if !seen.is_led_by(ANA) {
+        press(w, ANA, ANNOUNCEMENT, "irp.lead").await;
+    }
     for person in [BEN, ANA] {
         press(w, person, ANNOUNCEMENT, "irp.unfreeze").await;
     }
@@ -221,7 +277,7 @@ async fn insist(w: &World, part: &Part) {
         assert!(started.elapsed() < PART_TIME_MAX, "{:?}: it gets nowhere: {:#?}", part.points, w.texts());
         // It is lifted whenever it is there: who has pressed twice can have said so twice.
         if seen.incident.freeze.is_some() {
-            lift(w).await;
+            lift(w, &seen).await;
         } else {
             (part.press)(w, &seen).await;
         }
