@@ -2,6 +2,7 @@
 //! something about.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -450,18 +451,28 @@ pub const TOO_LATE: &str = "it would have gone out so late that another process 
 /// How long calls may still be sent. After that another process may have taken over, and reads back whether they were.
 pub struct Term<'a> {
     clock: &'a dyn Clock,
-    until: DateTime<Utc>,
+    until: Mutex<DateTime<Utc>>,
 }
 
 impl<'a> Term<'a> {
     /// Until then, by this clock.
     pub const fn new(clock: &'a dyn Clock, until: DateTime<Utc>) -> Self {
-        Self { clock, until }
+        Self { clock, until: Mutex::new(until) }
+    }
+
+    /// Until when, as far as is known by now.
+    pub fn until(&self) -> DateTime<Utc> {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It has become longer.
+    pub fn extend(&self, until: DateTime<Utc>) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     /// Whether nothing may be sent any more.
     pub fn is_over(&self) -> bool {
-        self.clock.now() > self.until
+        self.clock.now() > self.until()
     }
 }
 

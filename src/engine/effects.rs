@@ -1,8 +1,10 @@
 //! What is owed, run one at a time: identify, execute, read back, note that a limit has passed.
 
+use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{Either, join_all, select, try_join_all};
 
 use super::{CONFLICT_ATTEMPTS_MAX, Engine, EngineError};
@@ -26,6 +28,11 @@ const EFFECTS_MAX: u32 = 1_000;
 
 /// For so long a reading of AWS is put off while AWS does not answer; after that it is said that nothing is known.
 const AWAY_MAX: TimeDelta = TimeDelta::minutes(5);
+
+/// While calls are out, the lease is renewed so long before nothing more might be sent; and if that did not succeed, again
+/// after a wait.
+const RENEWED_BEFORE_END: Duration = Duration::from_secs(5);
+const RENEWED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Runs all that is due for an incident, until nothing is: all that changes or decides something.
@@ -185,24 +192,45 @@ impl Engine {
             return Ok(());
         };
         let Some(warrant) = warrant else { return Ok(()) };
-        let call_time_max = call_time_max(&execution.sent);
-        let until = self.now() + call_time_max;
-        let answer = if until < execution.lease_until {
-            let term = Term::new(&*self.ports.clock, until);
-            let call = self.ports.cloud.apply(&warrant, &term);
-            let wait = call_time_max.to_std().unwrap_or(Duration::ZERO);
-            match select(call, self.ports.clock.wait(wait)).await {
-                Either::Left((answer, _)) => answer,
-                Either::Right(_) => {
-                    CallAnswer::Unclear { message: format!("AWS did not answer within {} s", wait.as_secs()) }
-                }
-            }
-        } else {
+        let time_max = call_time_max(&execution.sent);
+        let latest = self.now() + time_max;
+        let term = Term::new(&*self.ports.clock, execution.calls_until().min(latest));
+        let answer = if term.is_over() {
             // So late that another could take it for dead while the call is still out.
             CallAnswer::NotSent { message: TOO_LATE.into() }
+        } else {
+            let call = self.ports.cloud.apply(&warrant, &term);
+            let over = self.ports.clock.wait(time_max.to_std().unwrap_or_default());
+            match select(call, select(pin!(self.hold(id, &term, latest)), over)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(_) => CallAnswer::Unclear { message: "AWS did not answer in time".into() },
+            }
         };
         self.report(after.id, || Report::CallAnswered { request: id, answer: answer.clone() }).await?;
         Ok(())
+    }
+
+    /// Writes down again and again that this process is at its calls, as long as they are out, so that one that has died is
+    /// known by its silence. Ends when they have to: with their time, or earlier when that could not be written.
+    async fn hold(&self, id: RequestId, term: &Term<'_>, latest: DateTime<Utc>) {
+        let clock = &self.ports.clock;
+        while self.now() < term.until() {
+            let left = (term.until() - self.now()).to_std().unwrap_or_default();
+            let renewal = async {
+                if term.until() >= latest {
+                    return pending().await;
+                }
+                clock.wait(left.saturating_sub(RENEWED_BEFORE_END)).await;
+                let after = self.report(id.incident(), || Report::StillExecuting { request: id }).await.ok().flatten();
+                match after.as_ref().and_then(|after| Some(&after.requests.get(&id)?.state)) {
+                    Some(RequestState::Executing(execution)) if execution.calls_until() > term.until() => {
+                        term.extend(execution.calls_until().min(latest));
+                    }
+                    _ => clock.wait(RENEWED_AGAIN_AFTER).await,
+                }
+            };
+            select(pin!(renewal), clock.wait(left)).await;
+        }
     }
 
     /// Writes down that the call goes out, or why it does not, unless another process was faster. Others write too: what

@@ -286,6 +286,7 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         | Event::PlanUploaded { .. }
         | Event::PlanNotUploaded { .. }
         | Event::ExecutionStarted { .. }
+        | Event::ExecutionContinues { .. }
         | Event::CallAnswered { .. }
         | Event::AttemptRefused { .. } => return None,
     })

@@ -281,6 +281,11 @@ pub enum Report {
         /// The process that does it.
         replica: String,
     },
+    /// The calls are still out.
+    StillExecuting {
+        /// Which request.
+        request: RequestId,
+    },
     /// AWS answered the call.
     CallAnswered {
         /// Which request.

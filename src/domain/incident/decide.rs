@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::command::{Attempt, PersonCommand, Report};
 use super::event::{Event, Outcome};
 use super::evolve::REFUSALS_KEPT;
-use super::execution::{answered, executing, not_readable, passed, read_back, start};
+use super::execution::{answered, continues, executing, not_readable, passed, read_back, start};
 use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
@@ -438,6 +438,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
         Report::ReadyToExecute { warranted, now, request, replica } => {
             start(incident, request, warranted, &now, replica, cx)
         }
+        Report::StillExecuting { request } => continues(incident, request, cx),
         Report::CallAnswered { request, answer } => match executing(incident, request) {
             Some(execution) if execution.answer.is_none() => answered(request, answer),
             _ => Vec::new(),

@@ -20,6 +20,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::Word;
 
 pub use super::outcome::Outcome;
+pub use super::watch::Lost;
 
 use super::logs::{Bill, Brought, Estimate};
 use super::verdict::Judged;
@@ -441,6 +442,13 @@ pub enum Event {
         /// The calls as they go out.
         sent: Vec<ApiCall>,
     },
+    /// The calls are still out, and the process that makes them lives.
+    ExecutionContinues {
+        /// Of what.
+        request: RequestId,
+        /// Until when it may be at it now.
+        lease_until: DateTime<Utc>,
+    },
     /// AWS answered.
     CallAnswered {
         /// To what.
@@ -502,13 +510,4 @@ pub enum Event {
         /// In their words.
         note: String,
     },
-}
-
-/// A containment that AWS does not show any more, or that cannot be read.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Lost {
-    /// What had put it in place.
-    pub request: RequestId,
-    /// What AWS shows instead.
-    pub why: String,
 }

@@ -296,6 +296,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::RequestStale { request, .. }
         | Event::RequestCancelled { request, .. }
         | Event::ExecutionStarted { request, .. }
+        | Event::ExecutionContinues { request, .. }
         | Event::CallAnswered { request, .. }
         | Event::Verified { request, .. }
         | Event::ExecutionFailed { request, .. }
@@ -443,6 +444,11 @@ fn move_request(incident: &mut Incident, id: RequestId, event: &Event, at: DateT
                 sent: sent.clone(),
                 answer: None,
             });
+        }
+        Event::ExecutionContinues { lease_until, .. } => {
+            if let RequestState::Executing(execution) = &mut request.state {
+                execution.lease_until = *lease_until;
+            }
         }
         Event::CallAnswered { answer, .. } => {
             if let RequestState::Executing(execution) = &mut request.state {

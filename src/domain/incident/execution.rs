@@ -1,6 +1,6 @@
 //! How an approved request becomes a call, and what its outcome is.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::decide::Context;
 use super::doubt;
@@ -16,9 +16,23 @@ use crate::domain::observation::Observation;
 const FIRST_CALL_TIME_MAX_S: i64 = 10;
 /// The same for a call that code goes out with, which is fetched before: up to 50 MB both ways.
 const CODE_TIME_MAX_S: i64 = 120;
-/// How long a process may be at one execution before others read back what it did, besides its calls. Longer than
-/// reading back can take, so that two never work on one request.
-const LEASE_BESIDES_CALLS: TimeDelta = TimeDelta::seconds(10);
+/// How long a process may be at one execution before others read back what it did, unless it has said meanwhile that
+/// it still is at it.
+const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// So much of it is left for what has gone out to arrive, and for clocks that differ: nothing is sent, nor waited for, in it.
+const LEASE_AFTER_CALLS: TimeDelta = TimeDelta::seconds(10);
+
+impl Execution {
+    /// How long calls may be out, unless the process that makes them says that it still is at it.
+    pub fn calls_until(&self) -> DateTime<Utc> {
+        self.lease_until - LEASE_AFTER_CALLS
+    }
+
+    /// Whether others have to take it that the process which makes the calls is at it.
+    fn is_held(&self, now: DateTime<Utc>) -> bool {
+        self.answer.is_none() && now < self.lease_until
+    }
+}
 
 /// Longest wait for all calls of one plan.
 pub fn call_time_max(calls: &[ApiCall]) -> TimeDelta {
@@ -49,9 +63,20 @@ pub(super) fn start(
         Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
         Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
         Freshness::AsApproved => {
-            let lease_until = cx.now + call_time_max(&sent) + LEASE_BESIDES_CALLS;
+            let lease_until = cx.now + LEASE;
             vec![Event::ExecutionStarted { request, replica, lease_until, sent }]
         }
+    }
+}
+
+/// Whoever makes the calls lives. A lease that has ended is not taken up again: others may have read back by then.
+pub(super) fn continues(incident: &Incident, request: RequestId, cx: Context<'_>) -> Vec<Event> {
+    let lease_until = cx.now + LEASE;
+    match executing(incident, request) {
+        Some(execution) if execution.is_held(cx.now) && execution.lease_until < lease_until => {
+            vec![Event::ExecutionContinues { request, lease_until }]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -78,6 +103,8 @@ pub(super) fn read_back(
 ) -> Vec<Event> {
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
     let execution = match &found.state {
+        // Since AWS was asked, the one that makes the calls has shown that it lives.
+        RequestState::Executing(execution) if execution.is_held(cx.now) => return Vec::new(),
         RequestState::Executing(execution) => execution,
         RequestState::Unknown { .. } => return doubt::looked(incident, found, now, cx),
         _ => return Vec::new(),
@@ -127,6 +154,7 @@ pub(super) fn shows(request: &Request, now: &Observation) -> String {
 pub(super) fn not_readable(incident: &Incident, request: RequestId, error: &str, cx: Context<'_>) -> Vec<Event> {
     let why = format!("AWS could not be read back: {error}");
     match incident.requests.get(&request).map(|found| &found.state) {
+        Some(RequestState::Executing(execution)) if execution.is_held(cx.now) => Vec::new(),
         Some(RequestState::Executing(_)) => vec![Event::ExecutionUnknown { request, why }],
         Some(RequestState::Unknown { .. }) => doubt::still_open(incident, request, why, cx),
         _ => Vec::new(),

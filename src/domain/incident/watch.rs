@@ -2,9 +2,10 @@
 //! spreads, then for as long as the incident is open. Who takes a deny away or makes a new key is heard of.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::doubt::{shows_undone, undoing_in_doubt};
-use super::event::{Event, Lost};
+use super::event::Event;
 use super::state::{Incident, Watch};
 use super::steps::in_force;
 use crate::domain::approval::{Request, RequestState};
@@ -20,6 +21,15 @@ const CHECK_EVERY_S: i64 = 60 * 60;
 /// From this check on, it is looked anew what the credential has done: CloudTrail shows a call up to fifteen
 /// minutes late.
 const LOOK_FROM_CHECK: u32 = 5;
+
+/// A containment that AWS does not show any more, or that cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Lost {
+    /// What had put it in place.
+    pub request: RequestId,
+    /// What AWS shows instead.
+    pub why: String,
+}
 
 /// What a look at one thing gave: what AWS shows, or why it could not be read.
 pub type Looked<T> = (T, Result<Observation, String>);

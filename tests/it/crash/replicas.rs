@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use irp::domain::incident::event::Event;
-use irp_sandbox::aws::KeyStatus;
+use irp_sandbox::aws::{Fault, KeyStatus};
 use irp_sandbox::slack::Delivery;
 
 use super::points::POINTS;
@@ -24,7 +24,7 @@ fn is_taken_over(w: &World, what: &str, reads: usize) -> bool {
         "ApprovalRequested" | "the request's click is kept" => w.says(KEY, "waiting for approval"),
         // The call may have gone out, so it is read back, for a while: it has not.
         "ExecutionStarted" => w.account.count(READ) > reads,
-        "the approval's click is kept" | "ApprovalGiven" | "CallAnswered" | "Verified" => {
+        "the approval's click is kept" | "ApprovalGiven" | "ExecutionContinues" | "CallAnswered" | "Verified" => {
             w.says(KEY, "carried out and verified")
         }
         _ => w.card(ANA, KEY).is_some(),
@@ -79,10 +79,10 @@ async fn one_dies(mut case: Case, what: &'static str, written_with: &'static str
 /// Ten people, whom the workspace knows, and what is on their lists: some may decide, some may not.
 const CROWD: [&str; 10] =
     [ANA, BEN, CHRIS, DANA, KIM, "U0GUEST001", "U0CROWD001", "U0CROWD002", "U0CROWD003", "U0CROWD004"];
-/// Each is decided on a log that all the refused ones are in: `approvals.rs` has a thousand of them with one program.
-const CLICKS: usize = 300;
+/// Each is decided on a log in which all that were refused before stand.
+const CLICKS: usize = 1_000;
 /// Longest wait for all answers.
-const CROWD_TIME_MAX: Duration = Duration::from_mins(2);
+const CROWD_TIME_MAX: Duration = Duration::from_mins(5);
 
 async fn all_at_once(mut case: Case) {
     for (user, name) in CROWD[6..].iter().zip(["lea", "mia", "noa", "ole"]) {
@@ -123,7 +123,7 @@ async fn all_at_once(mut case: Case) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_of_ten_before_two_programs_makes_one_call_and_each_click_is_answered() {
+async fn a_thousand_clicks_before_two_programs_make_one_call_and_each_is_answered() {
     let mut cases = Cases::start().await;
     cases.add("a crowd".to_owned(), all_at_once);
     cases.end().await;
@@ -138,5 +138,11 @@ async fn the_other_takes_over_within_half_a_minute_and_repeats_no_call() {
     let answered = "\"type\":\"CallAnswered\"";
     let before = move |case| one_dies(case, "CallAnswered", answered, Loss::Command);
     cases.add("before: CallAnswered".to_owned(), before);
+    for loss in [Loss::Answer, Loss::Command] {
+        cases.add(format!("while AWS takes its time: {loss:?}"), move |case| {
+            case.w.account.fail_next("UpdateAccessKey", Fault::HangAfter);
+            one_dies(case, "ExecutionContinues", "\"type\":\"ExecutionContinues\"", loss)
+        });
+    }
     cases.end().await;
 }

@@ -474,6 +474,10 @@ impl Case {
                 held.sent.clone_from(sent);
                 held.phase = Phase::Started { by: scene.by, sent: sent.clone() };
             }
+            Event::ExecutionContinues { lease_until, .. } => {
+                must(started && held.answer.is_none(), "calls go on that nobody has started")?;
+                must(*lease_until > at, "a lease that is over from the beginning")?;
+            }
             Event::CallAnswered { answer, .. } => {
                 must(started && held.answer.is_none(), "an answer to what was not started")?;
                 held.answer = Some(answer.clone());

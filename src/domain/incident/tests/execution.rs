@@ -286,6 +286,30 @@ fn who_takes_something_away_long_after_an_undo_in_doubt_is_not_the_bot() {
 }
 
 #[test]
+fn whoever_makes_the_calls_keeps_others_from_reading_back_until_it_falls_silent() {
+    let mut case = Case::new();
+    let id = started(&mut case, "deactivate");
+    let lives = |case: &Case| take_report(&case.incident, Report::StillExecuting { request: id }, case.cx());
+    assert_eq!(lives(&case), [], "its lease was over already");
+    let lease_until = case.now + TimeDelta::seconds(20);
+    let goes_on = |lease_until| vec![Event::ExecutionContinues { request: id, lease_until }];
+    case.apply(goes_on(lease_until));
+    assert_eq!(lives(&case), [], "nothing longer than it was");
+    case.now += TimeDelta::seconds(19);
+    assert_eq!(read_last(&mut case, id), [], "somebody had begun to read back before");
+    let unread = Report::NotReadable { request: id, error: "denied".into() };
+    assert_eq!(take_report(&case.incident, unread, case.cx()), []);
+    let due = |case: &Case| owed(&case.incident).iter().find(|o| o.effect == Effect::ReadBack(id)).unwrap().due_at;
+    assert_eq!(due(&case), lease_until);
+    let events = lives(&case);
+    assert_eq!(events, goes_on(lease_until + TimeDelta::seconds(19)));
+    case.apply(events);
+    case.now = due(&case);
+    assert_eq!(lives(&case), [], "too late");
+    assert!(matches!(&read_last(&mut case, id)[..], [Event::ExecutionUnknown { .. }]));
+}
+
+#[test]
 fn code_has_the_time_that_it_takes_both_ways() {
     let text = || "t".to_owned();
     let code = ApiCall::UpdateFunctionCode { function_name: text(), zip_file: text(), revision_id: text() };

@@ -46,6 +46,7 @@ pub(super) fn request_of(event: &Event) -> Option<RequestId> {
         | Event::RequestStale { request, .. }
         | Event::RequestCancelled { request, .. }
         | Event::ExecutionStarted { request, .. }
+        | Event::ExecutionContinues { request, .. }
         | Event::CallAnswered { request, .. }
         | Event::Verified { request, .. }
         | Event::ExecutionFailed { request, .. }
@@ -96,6 +97,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::RequestStale { .. } => "RequestStale",
         Event::RequestCancelled { .. } => "RequestCancelled",
         Event::ExecutionStarted { .. } => "ExecutionStarted",
+        Event::ExecutionContinues { .. } => "ExecutionContinues",
         Event::CallAnswered { .. } => "CallAnswered",
         Event::Verified { no_op: false, .. } => "Verified",
         Event::Verified { no_op: true, .. } => "Verified (no-op)",
