@@ -1,11 +1,10 @@
 //! Use cases: load, decide, append; run what is owed. Holds no state of its own: every replica can do
 //! every step, and the log decides who was first.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -23,7 +22,7 @@ use crate::domain::incident::steps::Step;
 use crate::domain::incident::together::{left_out, open_steps};
 use crate::domain::incident::{hands, risk};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::{Actor, Policy, Standing};
+use crate::domain::policy::{Actor, Policy};
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::Record;
 use crate::ports::{AppendError, ChatError, Clock, Cloud, CloudError, Directory, Store, StoreError};
@@ -32,16 +31,16 @@ mod effects;
 mod hunt;
 mod inventory;
 mod logs;
+mod people;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.
 const CONFLICT_ATTEMPTS_MAX: u32 = 64;
 
-/// How many approvers are looked up at most when something is asked for.
-const PRESENCE_ASKED_MAX: usize = 30;
-
 const ACCOUNT_NOT_KNOWN: &str = "The account of this credential is not known yet.";
 
+/// Whoever has waited longer for their turn is looked up again. Slack's word on somebody is a few seconds old as it is.
+const WAITED_MAX: TimeDelta = TimeDelta::seconds(1);
 /// Incidents share so many turns.
 const TURNS: usize = 64;
 
@@ -134,31 +133,6 @@ impl Engine {
     /// The rules in force, without the members of groups.
     pub fn rules(&self) -> Arc<Policy> {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The rules in force, with the members of groups as Slack says now. A group that it does not say has
-    /// none.
-    pub async fn policy(&self) -> Arc<Policy> {
-        self.with_members(self.rules()).await
-    }
-
-    /// The same of any rules.
-    pub async fn with_members(&self, rules: Arc<Policy>) -> Arc<Policy> {
-        let groups = rules.groups();
-        if groups.is_empty() {
-            return rules;
-        }
-        let asked = groups.into_iter().map(|group| async move {
-            match self.ports.directory.members(group).await {
-                Ok(members) => Some((group.clone(), members)),
-                Err(error) => {
-                    tracing::warn!(slack.group = %group, %error, "Slack could not say who is in a group; nobody is");
-                    None
-                }
-            }
-        });
-        let members = join_all(asked).await.into_iter().flatten().collect();
-        Arc::new(Policy { members, ..(*rules).clone() })
     }
 
     /// Puts other rules in force. Requests that were asked under the old ones have to be asked again:
@@ -300,7 +274,7 @@ impl Engine {
         if let Some(no) = unread.or(refusal).filter(|_| parts.is_empty()) {
             return Err(Box::pin(refused(no)).await);
         }
-        Box::pin(self.decide(id, &actor, PersonCommand::Request { parts, nonce: press.to_owned() })).await
+        Box::pin(self.decide(id, by, PersonCommand::Request { parts, nonce: press.to_owned() })).await
     }
 
     /// Whether somebody may let a request run alone, before they are shown the form: what they would type there.
@@ -351,20 +325,24 @@ impl Engine {
 
     /// A person's command, other than opening and requesting.
     pub async fn act(&self, id: IncidentId, by: &UserId, command: PersonCommand) -> Result<Incident, EngineError> {
-        let actor = self.actor(by).await;
-        Box::pin(self.decide(id, &actor, command)).await
+        Box::pin(self.decide(id, by, command)).await
     }
 
-    async fn decide(&self, id: IncidentId, actor: &Actor, command: PersonCommand) -> Result<Incident, EngineError> {
-        let policy = self.policy().await;
+    async fn decide(&self, id: IncidentId, by: &UserId, command: PersonCommand) -> Result<Incident, EngineError> {
+        let (mut actor, mut policy) = (self.actor(by).await, self.policy().await);
+        let asked_at = self.now();
         let _turn = self.turns[id.number() as usize % TURNS].lock().await;
+        if self.now() - asked_at > WAITED_MAX {
+            // Whoever has stood behind a crowd can have lost their rights meanwhile, and the rules can be others.
+            (actor, policy) = (self.actor(by).await, self.policy().await);
+        }
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = self.load(id).await? else {
                 return Err(command.request().map_or(Refusal::UnknownIncident(id), Refusal::UnknownRequest).into());
             };
-            let events = match decide::decide(&incident, actor, command.clone(), self.context(&policy)) {
+            let events = match decide::decide(&incident, &actor, command.clone(), self.context(&policy)) {
                 Ok(events) => events,
-                Err(refusal) => return Err(self.audit(&incident, actor, (&command).into(), refusal).await),
+                Err(refusal) => return Err(self.audit(&incident, &actor, (&command).into(), refusal).await),
             };
             match self.append(id, Some(incident), events).await {
                 Ok(incident) => {
@@ -453,58 +431,6 @@ impl Engine {
             self.ports.store.append(id, expected, &records, next_due_at(&after)).await?;
         }
         Ok(after)
-    }
-
-    /// Who acts, as Slack sees them. When it cannot be asked, nobody: the answer is no.
-    async fn actor(&self, user: &UserId) -> Actor {
-        let standing = self.ports.directory.standing(user).await.unwrap_or_else(|error| {
-            tracing::warn!(slack.user = %user, %error, "Slack could not say who somebody is; the answer is no");
-            Standing::Unknown
-        });
-        Actor { user: user.clone(), person: self.rules().person(user), standing }
-    }
-
-    /// The rules without approvers who are no members of the workspace any more: a request must not wait for somebody
-    /// who has left. Asked until enough others are found; of whom Slack says nothing, they stay.
-    async fn with_present_approvers(&self, policy: &Policy, besides: &Actor) -> Policy {
-        let mut present = policy.clone();
-        let wanted = policy.rules.values().map(|rules| usize::from(rules.quorum)).max().unwrap_or_default();
-        let listed = policy.accounts(&policy.approvers).into_iter();
-        let others = listed.filter(|user| policy.person(user) != besides.person);
-        let mut found = BTreeSet::new();
-        for user in others.take(PRESENCE_ASKED_MAX) {
-            match self.ports.directory.standing(&user).await {
-                Ok(Standing::Member) => drop(found.insert(policy.person(&user))),
-                // Somebody with several accounts can decide with another.
-                Ok(_) if policy.aliases.values().any(|first| *first == policy.person(&user).0) => {}
-                Ok(_) => present.forget(&user),
-                Err(_) => break,
-            }
-            // One of them may turn out to be recused.
-            if found.len() > wanted {
-                break;
-            }
-        }
-        present
-    }
-
-    /// The same at this very moment, for what a change in AWS hangs on.
-    async fn actor_now(&self, user: &UserId) -> Result<Actor, ChatError> {
-        let standing = self.ports.directory.standing_now(user).await?;
-        Ok(Actor { user: user.clone(), person: self.rules().person(user), standing })
-    }
-
-    /// Whether somebody may read about incidents: members of the workspace, and nobody else.
-    pub async fn may_read(&self, user: &UserId) -> Result<(), Refusal> {
-        match self.actor(user).await.standing {
-            Standing::Member => Ok(()),
-            other => Err(Refusal::NotAMember(other)),
-        }
-    }
-
-    /// Whether somebody may work incidents, before they are shown a form.
-    pub async fn may_respond(&self, user: &UserId) -> Result<(), Refusal> {
-        check_responder(&*self.policy().await, &self.actor(user).await)
     }
 
     fn context<'a>(&'a self, policy: &'a Policy) -> Context<'a> {

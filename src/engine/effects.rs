@@ -246,6 +246,10 @@ impl Engine {
     ) -> Result<Option<(Incident, Option<Warrant>)>, EngineError> {
         let Some(request) = incident.requests.get(&id).cloned() else { return Ok(None) };
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
+            if self.rules().version != policy.version {
+                // They were read anew while AWS was asked, and end what was asked for under the others.
+                return Err(EngineError::OtherRules);
+            }
             let recused = recused(&incident, policy);
             let issued = Warrant::issue(&request, policy, &recused, requester, approvers, self.now());
             let warranted = issued.as_ref().map(|warrant| warrant.calls().to_vec()).map_err(Clone::clone);

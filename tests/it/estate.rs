@@ -1,13 +1,16 @@
 //! What the attacker runs is ended, the doors they opened are closed, and what they switched off watches again.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types as ec2;
 use aws_sdk_lambda::types as lambda;
 use aws_smithy_types::base64;
 use chrono::TimeDelta;
 use irp::domain::hunt::Trace;
+use irp::domain::incident::event::Event;
 use irp::domain::trail::deed::Deed;
 use irp::domain::trail::footprint::State;
-use irp_sandbox::aws::KeyPair;
+use irp_sandbox::aws::{Fault, KeyPair};
 use serde_json::Value;
 
 use crate::world::{ANA, CHRIS, World};
@@ -277,6 +280,28 @@ async fn doors_are_closed_for_the_attacker_alone_and_can_be_opened_again() {
     w.click(CHRIS, "Undo INC-1.1: Close", "irp.approve").await;
     w.until_card("Undo INC-1.1: Close", "carried out and verified").await;
     assert!(w.account.ingress(HOME, &group).contains(&ATTACKER.to_owned()));
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_takes_longer_than_a_lease_is_carried_out_to_its_end() {
+    const RULES: usize = 18;
+    let w = World::start().await;
+    let attacker = w.hands();
+    let group = w.account.security_group(HOME, "default").unwrap();
+    let from = (0..RULES).map(|n| ec2::IpRange::builder().cidr_ip(format!("198.51.100.{n}/32")).build());
+    let all = ec2::IpPermission::builder().ip_protocol("-1").set_ip_ranges(Some(from.collect())).build();
+    let opened = attacker.ec2(HOME).authorize_security_group_ingress().group_id(&group).ip_permissions(all);
+    opened.send().await.unwrap();
+    let opened = attacker.event("AuthorizeSecurityGroupIngress").await;
+    w.incident().await;
+    w.hunted(vec![changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupIngress", &opened)]).await;
+    let late = || w.account.fail_next("RevokeSecurityGroupIngress", Fault::Late(Duration::from_secs(1)));
+    (0..RULES).for_each(|_| late());
+    w.carried_out_again("· Close what the attacker opened").await;
+    assert_eq!(w.account.ingress(HOME, &group), ["203.0.113.0/24"]);
+    assert_eq!(w.account.count("RevokeSecurityGroupIngress"), RULES, "each once");
+    assert!(w.happened(|event| matches!(event, Event::ExecutionContinues { .. })).await > 1);
     w.end().await;
 }
 

@@ -1,6 +1,6 @@
 //! The engine between a store, an AWS and a Slack that do as they are told: what it does with each answer, and when.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -58,6 +58,9 @@ fn denies(what: &str, _: usize) -> Option<CloudError> {
 /// The clock, Slack, and an AWS that has one user with one key.
 struct World {
     now: Mutex<DateTime<Utc>>,
+    /// So much later it is each time that somebody looks; where that is nothing, nobody waits.
+    ticks: Mutex<TimeDelta>,
+    call_takes: Mutex<Duration>,
     /// Everybody else is a member.
     standing: Mutex<BTreeMap<UserId, Standing>>,
     trouble: Mutex<(Option<Trouble>, usize)>,
@@ -70,6 +73,10 @@ struct World {
     meanwhile: Mutex<Vec<(&'static str, PersonCommand)>>,
     /// Who leaves while what AWS does not keep is put into safety.
     leaves: Mutex<Option<UserId>>,
+    /// Who leaves while Slack is asked about somebody, for the next questions.
+    leaves_at_question: Mutex<VecDeque<Option<UserId>>>,
+    /// What irp.toml says by the time that AWS has been read.
+    new_rules: Mutex<Option<Policy>>,
     engine: OnceLock<(Engine, IncidentId)>,
 }
 
@@ -114,14 +121,27 @@ impl World {
 #[async_trait]
 impl Clock for World {
     fn now(&self) -> DateTime<Utc> {
-        *self.now.lock().unwrap()
+        let mut now = self.now.lock().unwrap();
+        *now += *self.ticks.lock().unwrap();
+        *now
     }
-    async fn wait(&self, _: Duration) {}
+    async fn wait(&self, time: Duration) {
+        let until = self.now() + time;
+        while self.ticks.lock().unwrap().num_milliseconds() > 0 && self.now() < until {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 #[async_trait]
 impl Directory for World {
     async fn standing(&self, user: &UserId) -> Result<Standing, ChatError> {
+        let leaves = self.leaves_at_question.lock().unwrap().pop_front().flatten();
+        if let Some(user) = leaves {
+            // Others have their turn.
+            tokio::task::yield_now().await;
+            self.standing.lock().unwrap().insert(user, Standing::Deactivated);
+        }
         Ok(self.standing.lock().unwrap().get(user).copied().unwrap_or(Standing::Member))
     }
     async fn members(&self, _: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
@@ -196,6 +216,9 @@ impl Cloud for World {
             let (engine, id) = self.engine.get().unwrap();
             engine.act(*id, &user(by), command).await.unwrap();
         }
+        if let Some(rules) = self.new_rules.lock().unwrap().take() {
+            self.engine.get().unwrap().0.put_rules(rules);
+        }
         self.ask(what)?;
         let (owner_id, owner_arn) = ("AIDA1".to_owned(), format!("arn:aws:iam::{ACCOUNT}:user/ci"));
         Ok(match probe {
@@ -215,6 +238,8 @@ impl Cloud for World {
         self.asked.lock().unwrap().push("call".into());
         self.approvers.lock().unwrap().push(warrant.approver().clone());
         *self.called.lock().unwrap() = true;
+        let takes = *self.call_takes.lock().unwrap();
+        self.wait(takes).await;
         CallAnswer::Accepted
     }
 }
@@ -244,6 +269,8 @@ impl Bot {
     async fn with(store: Arc<MemoryStore>, rules: impl FnOnce(Policy) -> Policy) -> Self {
         let world = Arc::new(World {
             now: Mutex::new(start()),
+            ticks: Mutex::default(),
+            call_takes: Mutex::default(),
             standing: Mutex::default(),
             trouble: Mutex::new((None, 0)),
             asked: Mutex::default(),
@@ -252,6 +279,8 @@ impl Bot {
             approvers: Mutex::default(),
             meanwhile: Mutex::default(),
             leaves: Mutex::default(),
+            leaves_at_question: Mutex::default(),
+            new_rules: Mutex::default(),
             engine: OnceLock::new(),
         });
         let ports =

@@ -49,7 +49,7 @@ const SEEDS_FOR_ALL: u64 = 300;
 /// With so many, something has: a bot that does nothing breaks no rule either.
 const SEEDS_FOR_SOME: u64 = 10;
 /// What has to happen in a simulation that is worth its name.
-const HAPPENS: [&str; 39] = [
+const HAPPENS: [&str; 40] = [
     "AWS calls",
     "calls that reached AWS",
     "appends done late",
@@ -74,6 +74,7 @@ const HAPPENS: [&str; 39] = [
     "ApprovalRetracted",
     "ApprovalVoided",
     "Closed",
+    "ExecutionContinues",
     "ExecutionFailed",
     "ExecutionUnknown",
     "LookedAgain",

@@ -208,19 +208,23 @@ fn credentials(analysis: &Analysis, left_out: &mut LeftOut) -> Vec<Reached> {
 fn traces(analysis: &Analysis, left_out: &mut LeftOut) -> Vec<Trace> {
     let touched: Vec<&Resource> =
         analysis.footprint.iter().filter(|resource| resource.effect != Effect::Read).collect();
-    let mut of_kind: HashMap<&str, usize> = HashMap::new();
-    let mut ranks: Vec<(bool, usize)> = Vec::with_capacity(touched.len());
+    let mut of_kind: HashMap<(bool, &str), usize> = HashMap::new();
+    let mut ranks: Vec<(bool, bool, usize)> = Vec::with_capacity(touched.len());
     for resource in &touched {
         let kind = resource.resource_type.as_str();
-        let place = of_kind.entry(kind).or_default();
+        // Nothing is to be done about it any more: what has been removed makes room for what has not.
+        let is_gone = resource.made_by_attacker && resource.state == State::Deleted;
+        let place = of_kind.entry((is_gone, kind)).or_default();
         *place += 1;
-        ranks.push((!VITAL.iter().any(|vital| kind.starts_with(vital)), *place));
+        ranks.push((is_gone, !VITAL.iter().any(|vital| kind.starts_with(vital)), *place));
     }
     let mut order: Vec<usize> = (0..touched.len()).collect();
     order.sort_by_key(|at| ranks[*at]);
     if order.len() > TRACES_MAX {
-        let more = order.len() - TRACES_MAX;
-        left_out.lacks(format!("{more} more resources were made and changed than are listed ({TRACES_MAX})."));
+        let more = order[TRACES_MAX..].iter().filter(|at| !ranks[**at].0).count();
+        if more > 0 {
+            left_out.lacks(format!("{more} more resources were made and changed than are listed ({TRACES_MAX})."));
+        }
         order.truncate(TRACES_MAX);
     }
     order.sort_unstable();

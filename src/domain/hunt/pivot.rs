@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::super::trail::analysis::Analysis;
 use super::super::trail::footprint::Resource;
-use super::super::trail::resource::Effect;
+use super::super::trail::resource::{Effect, is_call};
 use super::super::trail::token::{bare_name, role_session};
 use super::roles::RoleArns;
 
@@ -138,7 +138,9 @@ fn add_touched(asking: &mut Asking, found: &Resource, analysis: &Analysis, roles
         }
         _ => {}
     }
-    asking.add(Pivot::Resource(name.to_owned()), Some(region));
+    if !is_call(&found.resource_type) {
+        asking.add(Pivot::Resource(name.to_owned()), Some(region));
+    }
 }
 
 /// As many as there is room for in each Region.

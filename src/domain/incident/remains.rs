@@ -14,6 +14,7 @@ use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
 use crate::domain::trail::footprint::{State, is_everywhere};
+use crate::domain::trail::resource::is_call;
 use crate::domain::trail::token::bare_name;
 
 /// What such a step's name begins with.
@@ -22,6 +23,9 @@ const BY_HAND: &str = "by-hand.";
 const STEPS_MAX: usize = 30;
 /// Calls that a card names.
 const DEEDS_SHOWN_MAX: usize = 8;
+
+/// The records of all calls of one name.
+const LOOK_UP: &str = "cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue={}";
 
 /// Commands by type; the table's head says what the columns are.
 static COMMANDS: LazyLock<BTreeMap<&str, [&str; 3]>> = LazyLock::new(|| {
@@ -39,6 +43,8 @@ static COMMANDS: LazyLock<BTreeMap<&str, [&str; 3]>> = LazyLock::new(|| {
 enum Done {
     Made,
     Changed,
+    /// Nobody can say to what.
+    Called,
     /// It was there before, and recorded, watched or guarded.
     Deleted,
 }
@@ -48,6 +54,7 @@ impl Done {
         let guards = || COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
         match trace.state {
             _ if is_theirs(trace) => Some(Self::Made),
+            _ if is_call(&trace.resource_type) => Some(Self::Called),
             State::Modified if !trace.made_by_attacker => Some(Self::Changed),
             State::Deleted if !trace.made_by_attacker && trace.deleted_by_attacker && guards() => Some(Self::Deleted),
             _ => None,
@@ -56,11 +63,14 @@ impl Done {
 
     /// The command for it, as the table has it.
     fn command(self, resource_type: &str) -> Option<&'static str> {
-        let [delete, look, anew] = COMMANDS.get(resource_type)?;
+        let [delete, look, anew] = match self {
+            Self::Called => &["-", LOOK_UP, "-"],
+            _ => COMMANDS.get(resource_type)?,
+        };
         let command = match self {
             Self::Made if *delete == "-" => look,
             Self::Made => delete,
-            Self::Changed => look,
+            Self::Changed | Self::Called => look,
             Self::Deleted => anew,
         };
         (*command != "-").then_some(command)
@@ -136,6 +146,12 @@ fn step(trace: &Trace) -> Option<Step> {
             format!("Put back by hand: {kind} {id}{place}"),
             "The attacker has changed it, and the bot has no action that puts all of that back.",
             format!("Compare it with how you keep it as code, and put back what differs.{}", calls(trace)),
+        ),
+        Done::Called => (
+            format!("See to by hand: what {id} has done{place} ({})", kind.trim_start_matches("AWS::")),
+            "The attacker has made this call, and what it has made or changed has no name in its record that the bot knows.",
+            "Read the records of these events, take back what they have made or changed, and look whether it is gone."
+                .to_owned(),
         ),
         Done::Deleted => (
             format!("Make anew by hand: {kind} {id}{place}"),

@@ -82,6 +82,14 @@ impl Outsider {
         }
     }
 
+    /// Whom the provider vouches for, where that is known for certain.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Account { .. } => None,
+            Self::WebIdentity { subject, .. } | Self::Saml { subject, .. } => subject.as_deref(),
+        }
+    }
+
     /// The provider that vouches for it.
     pub fn provider(&self) -> Option<&str> {
         match self {

@@ -147,6 +147,11 @@ impl Resource {
                     self.made = Some(Made { unique_id, at: event.at });
                 }
             }
+            // Somebody else's stays theirs, however often its deletion is taken back.
+            Effect::Restored => {
+                let changed = who.is_attacker() && !self.made_by_attacker;
+                self.state = if changed { State::Modified } else { State::Present };
+            }
             Effect::Deleted => self.state = State::Deleted,
             Effect::Changed if !self.made_by_attacker && self.state != State::Deleted => self.state = State::Modified,
             Effect::Changed | Effect::Read => {}

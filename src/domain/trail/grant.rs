@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::limits::OF_ONE_CALL_MAX;
 use super::record::Record;
-use super::resource::{at, cut};
+use super::resource::at;
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session, service_session};
 
 mod compute;
 mod starter;
+pub(super) mod trust;
 
 /// Callers taken from one trust policy: more than the longest that IAM takes can name.
 const CALLERS_MAX: usize = 1_000;
@@ -219,6 +220,8 @@ pub fn may_grant(source: &str, name: &str) -> bool {
         "autoscaling" => name == "CreateAutoScalingGroup",
         "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand" | "RegisterTaskDefinition"),
         "scheduler" => matches!(name, "CreateSchedule" | "UpdateSchedule"),
+        "states" => matches!(name, "CreateStateMachine" | "UpdateStateMachine"),
+        "events" => name == "PutTargets",
         "lambda" => matches!(name, "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration"),
         "codebuild" => matches!(name, "CreateProject" | "UpdateProject" | "StartBuild"),
         "glue" => matches!(name, "CreateJob" | "CreateDevEndpoint" | "UpdateJob"),
@@ -269,7 +272,7 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id, arn }));
         }
         ("iam", "UpdateAssumeRolePolicy") => {
-            let callers = first(request, "policyDocument").map(|text| callers_in(&text)).unwrap_or_default();
+            let callers = first(request, "policyDocument").map(|text| trust::callers(&text)).unwrap_or_default();
             out.extend(first(request, "roleName").map(|name| Grant::Trust { account, name, callers }));
         }
         ("iam", name) => {
@@ -356,33 +359,6 @@ fn keys(value: &Value, depth: usize, into: &mut Vec<String>) {
     }
 }
 
-/// Whom the `Allow` statements of a trust policy name.
-fn callers_in(document: &str) -> Vec<String> {
-    let many = |value: &Value| match value {
-        Value::Array(values) => values.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
-    let document: Value = serde_json::from_str(document).unwrap_or_default();
-    let mut callers = Vec::new();
-    for statement in document.get("Statement").map(many).unwrap_or_default() {
-        if statement.get("Effect").and_then(Value::as_str) != Some("Allow") {
-            continue;
-        }
-        let principal = statement.get("Principal").cloned().unwrap_or_default();
-        let named = match &principal {
-            Value::Object(kinds) => kinds.values().flat_map(many).collect(),
-            other => many(other),
-        };
-        callers.extend(named.iter().filter_map(Value::as_str).map(str::to_owned));
-    }
-    callers.truncate(CALLERS_MAX);
-    for caller in &mut callers {
-        cut(caller, 256);
-    }
-    callers
-}
-
 /// By what else than its caller a call can be reached: the role that it asks for, the provider that vouches for it,
 /// the machine that AWS makes the session for, the console session that it was switched from, the group or request that it
 /// starts instances for.
@@ -445,16 +421,6 @@ mod tests {
         assert_eq!((id.as_str(), principal.as_deref()), ("ASIAX", Some("AROAX:me")));
         assert_eq!(holder.as_deref(), Some("arn:aws:sts::1:assumed-role/Admin/me"));
         assert_eq!(of(r#"{"eventSource":"sts.amazonaws.com","eventName":"AssumeRole","responseElements":null}"#), []);
-    }
-
-    #[test]
-    fn a_trust_policy_says_who_may_come_in() {
-        let document = r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::9:root"],"Service":"x"}},
-            {"Effect":"Deny","Principal":"*"},{"Effect":"Allow","Principal":"*"},{"Effect":"Allow"}]}"#;
-        let mut callers = callers_in(document);
-        callers.sort();
-        assert_eq!(callers, ["*", "arn:aws:iam::9:root", "x"]);
-        assert!(callers_in("{").is_empty() && callers_in("[1]").is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::classify::{self, Category};
 use super::limits::OF_ONE_CALL_MAX;
 use super::record::Record;
 
@@ -24,6 +25,8 @@ pub enum Effect {
     Created,
     /// Changes it, or how it can be reached.
     Changed,
+    /// Takes its deletion back.
+    Restored,
     /// Deletes it, or has it deleted.
     Deleted,
 }
@@ -35,6 +38,7 @@ impl Effect {
             Self::Read => "read",
             Self::Created => "created",
             Self::Changed => "changed",
+            Self::Restored => "restored",
             Self::Deleted => "deleted",
         }
     }
@@ -67,6 +71,7 @@ static RULES: LazyLock<HashMap<(&str, &str), Vec<Rule>>> = LazyLock::new(|| {
         let effect = match effect {
             "created" => Some(Effect::Created),
             "changed" => Some(Effect::Changed),
+            "restored" => Some(Effect::Restored),
             "deleted" => Some(Effect::Deleted),
             "read" => Some(Effect::Read),
             _ => None,
@@ -100,6 +105,13 @@ pub fn touches(record: &Record<'_>, changes: bool, request: &Value, response: &V
     } else if changes {
         found.extend(by_name(source, name, request, response));
     }
+    if found.is_empty() && changes && leaves_something(record) {
+        found.push(Touch {
+            kind: format!("AWS::{}{CALL}", service(source)),
+            id: name.to_owned(),
+            effect: Effect::Changed,
+        });
+    }
     found.truncate(OF_ONE_CALL_MAX + 1);
     if source == "lambda" && OF_A_QUALIFIER.contains(&name) {
         for touch in &mut found {
@@ -111,6 +123,27 @@ pub fn touches(record: &Record<'_>, changes: bool, request: &Value, response: &V
     }
     found.retain(|touch| !touch.id.is_empty());
     found
+}
+
+/// The type of what a call has left somewhere, where only the call itself can be named.
+const CALL: &str = "::Call";
+
+/// Whether a resource stands for calls of one name: what they have made or changed cannot be said.
+pub fn is_call(kind: &str) -> bool {
+    kind.ends_with(CALL)
+}
+
+/// Whether a call, by what it means, makes or changes something that an attacker does not leave behind for nothing.
+fn leaves_something(record: &Record<'_>) -> bool {
+    let meaning = classify::by_name(record.source(), record.name(), record.read_only);
+    match meaning.category {
+        Category::Persistence | Category::PrivilegeEscalation | Category::Exfiltration | Category::DefenseEvasion => {
+            !touches_nothing(record.source(), record.name())
+        }
+        // By its verb alone.
+        Category::ResourceCreation => !meaning.named,
+        _ => false,
+    }
 }
 
 /// Calls of Lambda's that are about a version or an alias where they name one: that has addresses and permissions of its own.
@@ -373,8 +406,25 @@ mod tests {
         let gateway = r#"{"eventSource":"ec2.amazonaws.com","eventName":"CreateNatGateway",
             "responseElements":{"CreateNatGatewayResponse":{"natGateway":{"natGatewayId":"nat-1"}}}}"#;
         assert_eq!(of(gateway), one("AWS::EC2::NatGateway", "nat-1", Effect::Created));
-        for nothing in ["Create", "Creates", "é", "PutX"] {
-            assert!(of(&format!(r#"{{"eventSource":"x","eventName":"{nothing}"}}"#)).is_empty());
+        let by_itself = |name: &str| of(&format!(r#"{{"eventSource":"x","eventName":"{name}"}}"#));
+        for nothing in ["Creates", "é", "PutX"] {
+            assert!(by_itself(nothing).is_empty());
         }
+        let something = one("AWS::X::Call", "Create", Effect::Changed);
+        assert_eq!(by_itself("Create"), something, "and nobody knows what");
+    }
+
+    #[test]
+    fn nothing_that_an_attacker_leaves_behind_is_without_a_name() {
+        let grave = ["persistence", "privilege_escalation", "exfiltration", "defense_evasion"];
+        let rows = include_str!("classification.tsv").lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let mut left = 0;
+        for row in rows.filter(|row| row.len() > 2 && grave.contains(&row[2])) {
+            let (source, name) = (row[0], row[1]);
+            let call = format!(r#"{{"eventSource":"{source}.amazonaws.com","eventName":"{name}","readOnly":false}}"#);
+            assert!(touches_nothing(source, name) || !of(&call).is_empty(), "{source} {name}");
+            left += 1;
+        }
+        assert!(left > 200, "{left}");
     }
 }

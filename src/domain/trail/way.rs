@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Event;
+use super::grant::trust::names;
 use super::name::Name;
-use super::token::{Token, account_of};
+use super::token::Token;
 
 /// What makes a token the attacker's.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,15 +78,7 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
 /// before, only callers from other accounts are taken for new.
 pub(super) fn lets_in(event: &Event, callers: &[String], before: Option<&[String]>) -> bool {
     let caller = &event.caller;
-    let names = |named: &str| {
-        let account = if named.starts_with("arn:") { account_of(named) } else { named };
-        let whole = named.ends_with(":root") || named == account;
-        named == "*"
-            || (whole && !account.is_empty() && account == caller.account.as_ref())
-            || (!caller.arn.is_empty() && named == caller.arn.as_ref())
-            || named == caller.invoked_by.as_ref()
-            || caller.principal_id.split(':').next() == Some(named)
-    };
+    let names = |named: &str| names(named, event);
     let now = callers.iter().any(|named| names(named));
     match before {
         Some(before) => now && !before.iter().any(|named| names(named)),

@@ -13,17 +13,15 @@ use crate::redis_proxy::{Loss, RedisProxy};
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
 
 const KEY: &str = "· Deactivate access key";
-/// What the bot reads before and after a call.
-const READ: &str = "ListAccessKeys";
 /// Within so long the other has carried on with what the dead one was at.
 const TAKEOVER_MAX: Duration = Duration::from_secs(30);
 
-/// What the other one makes of it, without anybody's help. `reads` is how often AWS had been read.
-fn is_taken_over(w: &World, what: &str, reads: usize) -> bool {
+/// What the other one makes of it, without anybody's help.
+fn is_taken_over(w: &World, what: &str) -> bool {
     match what {
         "ApprovalRequested" | "the request's click is kept" => w.says(KEY, "waiting for approval"),
         // The call may have gone out, so it is read back, for a while: it has not.
-        "ExecutionStarted" => w.account.count(READ) > reads,
+        "ExecutionStarted" => w.says(KEY, "Not known whether it holds"),
         "the approval's click is kept" | "ApprovalGiven" | "ExecutionContinues" | "CallAnswered" | "Verified" => {
             w.says(KEY, "carried out and verified")
         }
@@ -60,12 +58,12 @@ async fn one_dies(mut case: Case, what: &'static str, written_with: &'static str
     drop(dead);
     case.only_waits();
     survivor.take_deliveries(&mut case.w);
-    let (w, died, reads) = (&case.w, Instant::now(), case.w.account.count(READ));
+    let (w, died) = (&case.w, Instant::now());
     if what == "the alert is kept" {
         // Its sender has heard nothing, and sends it again.
         w.alert_until_kept(&w.finding("e-1", "f-1")).await;
     }
-    w.until_within(TAKEOVER_MAX, "the other takes over", |w| is_taken_over(w, what, reads)).await;
+    w.until_within(TAKEOVER_MAX, "the other takes over", |w| is_taken_over(w, what)).await;
     assert!(died.elapsed() < TAKEOVER_MAX, "{:?}", died.elapsed());
     let calls = usize::from(w.says(KEY, "carried out and verified"));
     assert_eq!(w.account.count("UpdateAccessKey"), calls, "calls that reached AWS");

@@ -1,10 +1,15 @@
 //! What is due is done, and nothing before; and what becomes of it when AWS does not answer, or says no.
 
-use chrono::TimeDelta;
-use irp::domain::approval::RequestState;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use irp::domain::approval::{CallAnswer, RequestState};
 use irp::domain::incident::command::PersonCommand;
+use irp::domain::incident::event::Event;
 use irp::domain::incident::together::digest;
+use irp::domain::policy::Policy;
 use irp::engine::EngineError;
+use irp::ports::IncidentLog as _;
 
 use super::{APPROVES, APPROVES_TOO, Bot, KEY_STEP, Trouble, away, denies, number, user};
 
@@ -104,6 +109,15 @@ async fn whoever_leaves_while_something_is_put_into_safety_does_not_count() {
 }
 
 #[tokio::test]
+async fn rules_that_change_while_aws_is_read_let_nothing_run_that_was_asked_for_under_others() {
+    let bot = Bot::approved().await;
+    *bot.world.new_rules.lock().unwrap() = Some(Policy { version: "other".into(), ..(*bot.engine.rules()).clone() });
+    assert!(matches!(bot.engine.advance(bot.id).await, Err(EngineError::OtherRules)));
+    assert_eq!(bot.world.asked(), ["key"]);
+    assert!(matches!(bot.state(1).await, RequestState::Approved { .. }), "who reads the rules ends it");
+}
+
+#[tokio::test]
 async fn a_crowd_that_presses_buttons_does_not_hold_a_call_up() {
     let bot = Bot::approved().await;
     *bot.world.meanwhile.lock().unwrap() =
@@ -156,4 +170,44 @@ async fn an_aws_that_is_away_after_the_call_is_read_again_and_is_not_known_after
         assert!(matches!(bot.state(1).await, RequestState::Unknown { .. }), "{:?}", bot.state(1).await);
         assert_eq!(bot.world.asked()[2..], vec!["key"; readings]);
     }
+}
+
+/// A call that takes so long: when it was started, when it was said in the log that it goes on and until when, and when it
+/// was answered.
+async fn called_for(
+    time: Duration,
+) -> (DateTime<Utc>, Vec<(DateTime<Utc>, DateTime<Utc>)>, (DateTime<Utc>, CallAnswer)) {
+    let bot = Bot::approved().await;
+    *bot.world.ticks.lock().unwrap() = TimeDelta::milliseconds(1);
+    *bot.world.call_takes.lock().unwrap() = time;
+    bot.engine.advance(bot.id).await.unwrap();
+    let log = bot.store.load(bot.id).await.unwrap();
+    let started = log.iter().find(|record| matches!(record.event, Event::ExecutionStarted { .. })).unwrap().at;
+    let continues = log.iter().filter_map(|record| match record.event {
+        Event::ExecutionContinues { lease_until, .. } => Some((record.at, lease_until)),
+        _ => None,
+    });
+    let answered = log.iter().find_map(|record| match &record.event {
+        Event::CallAnswered { answer, .. } => Some((record.at, answer.clone())),
+        _ => None,
+    });
+    (started, continues.collect(), answered.unwrap())
+}
+
+#[tokio::test]
+async fn whoever_waits_for_aws_says_so_in_time_and_not_more_often_than_needed() {
+    let (_, continues, (_, answer)) = called_for(Duration::from_secs(4)).await;
+    assert_eq!((continues, answer), (Vec::new(), CallAnswer::Accepted));
+    let (started, continues, (_, answer)) = called_for(Duration::from_secs(9)).await;
+    assert_eq!(answer, CallAnswer::Accepted);
+    let [(at, lease_until)] = continues[..] else { panic!("{continues:?}") };
+    assert!(at - started < TimeDelta::seconds(6), "while the lease still lasts long: {}", at - started);
+    assert!(lease_until - at > TimeDelta::seconds(19), "and anew: {}", lease_until - at);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_call_longer_than_it_may_take() {
+    let (started, continues, (at, answer)) = called_for(Duration::from_mins(1)).await;
+    assert!(matches!(answer, CallAnswer::Unclear { .. }), "{answer:?}");
+    assert_eq!((at - started).num_seconds(), 10, "{continues:?}");
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+use irp::domain::approval::RequestState;
 use irp::domain::incident::command::{Attempt, PersonCommand};
 use irp::domain::incident::event::Event;
 use irp::domain::incident::state::Incident;
@@ -29,6 +31,23 @@ async fn somebody_on_no_list_works_nothing_and_each_attempt_is_on_record() {
     assert_eq!(bot.engine.may_read(&stranger).await, Ok(()), "members read");
     bot.world.standing.lock().unwrap().insert(stranger.clone(), Standing::Guest);
     assert_eq!(bot.engine.may_read(&stranger).await, Err(Refusal::NotAMember(Standing::Guest)));
+}
+
+#[tokio::test]
+async fn who_stands_behind_a_crowd_is_looked_at_again_when_it_is_their_turn() {
+    let bot = Bot::new().await;
+    bot.ask(KEY_STEP).await.unwrap();
+    let shown = digest(&bot.incident().await, &bot.incident().await.requests[&number(1)]).short().to_owned();
+    *bot.world.ticks.lock().unwrap() = TimeDelta::seconds(2);
+    // The first has the turn when Slack is asked about them again; the other, who waits for it, leaves meanwhile.
+    *bot.world.leaves_at_question.lock().unwrap() = [None, Some(user(APPROVES))].into();
+    let deny = PersonCommand::Deny { request: number(1), digest_shown: shown, reason: "no".into() };
+    let (leads, approves) = (user(APPROVES_TOO), user(APPROVES));
+    let lead = bot.engine.act(bot.id, &leads, PersonCommand::TakeLead);
+    let (lead, denied) = tokio::join!(lead, bot.engine.act(bot.id, &approves, deny));
+    lead.unwrap();
+    assert_eq!(no(denied), Refusal::NotAMember(Standing::Deactivated));
+    assert_eq!(bot.state(1).await, RequestState::Pending);
 }
 
 #[tokio::test]

@@ -95,6 +95,22 @@ fn no_number_of_instances_hides_a_user() {
 }
 
 #[test]
+fn what_has_been_removed_makes_room_for_what_has_not() {
+    let of = |n: usize, name: &str| {
+        let instances = json!({"instancesSet": {"items": [{"instanceId": format!("i-{:017}", n % 1_000)}]}});
+        let request =
+            if name == "RunInstances" { json!({}) } else { json!({"instancesSet": instances["instancesSet"]}) };
+        record(n, ("ec2", name), json!({"requestParameters": request, "responseElements": instances}))
+    };
+    let mut records: BTreeMap<String, String> = (0..TRACES_MAX + 20).map(|n| of(n, "RunInstances")).collect();
+    records.extend((1_000..1_000 + TRACES_MAX).map(|n| of(n, "TerminateInstances")));
+    let (found, short) = hunted(&analysed(&records), &records);
+    let left = found.footprint.iter().filter(|trace| trace.state == State::Present).count();
+    assert_eq!((left, found.footprint.len()), (20, TRACES_MAX));
+    assert!(!short, "{:?}", found.not_known);
+}
+
+#[test]
 fn every_secret_that_was_read_is_to_be_changed() {
     let read = |n: usize| {
         let request = json!({"secretId": format!("prod/{n}")});

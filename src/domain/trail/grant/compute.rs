@@ -15,6 +15,8 @@ fn taken(source: &str, name: &str, request: &Value) -> Option<Grant> {
         ("ecs", "RunTask" | "StartTask") => ("ecs-tasks", "overrides.taskRoleArn"),
         ("ssm", "StartAutomationExecution") => ("ssm", "parameters.AutomationAssumeRole[]"),
         ("scheduler", _) => ("scheduler", "target.roleArn"),
+        ("states", _) => ("states", "roleArn"),
+        ("events", _) => ("events", "targets[].roleArn"),
         _ => return None,
     };
     let role = at(request, place).into_iter().find(|role| role.contains(":role/"))?;

@@ -88,6 +88,12 @@ fn a_role_that_a_service_takes_for_the_attacker_is_reached_and_what_it_does_for_
             "scheduler",
             json!({"name": "tick", "target": {"arn": "x", "roleArn": role("nightly")}}),
         ),
+        (("states", "UpdateStateMachine"), "states", json!({"stateMachineArn": "x", "roleArn": role("nightly")})),
+        (
+            ("events", "PutTargets"),
+            "events",
+            json!({"rule": "r", "targets": [{"id": "1", "arn": "x", "roleArn": role("nightly")}]}),
+        ),
         (
             ("ssm", "StartAutomationExecution"),
             "ssm",
@@ -98,7 +104,7 @@ fn a_role_that_a_service_takes_for_the_attacker_is_reached_and_what_it_does_for_
     ] {
         let more = json!({"requestParameters": more, "responseElements": {}});
         let then =
-            [taken(740, service, "nightly"), taken(760, "events", "nightly"), taken(780, service, "another")].concat();
+            [taken(740, service, "nightly"), taken(760, "batch", "nightly"), taken(780, service, "another")].concat();
         let mut before = taken(600, service, "nightly");
         let key = "ASIABEFORE0000000001";
         before[0]["responseElements"]["credentials"]["accessKeyId"] = json!(key);
@@ -178,4 +184,50 @@ fn of_which_buckets_nothing_is_recorded_is_said_where_the_logs_say_what_a_trail_
     assert!(said.what.contains("by trail main") && said.why.contains("event told"), "{said:?}");
     let silent = after(("s3", "ListBuckets"), json!({"readOnly": true}), vec![]);
     assert!(!silent.not_recorded.iter().any(|gap| gap.what.contains("by trail")));
+}
+
+/// The attacker changes whom role *ops* lets in, which has let in `before`, and somebody takes it.
+fn entered(before: &Value, now: &Value, takes: Value) -> Analysis {
+    let trust = |statement: &Value| {
+        json!({"requestParameters": {"roleName": "ops", "policyDocument":
+        json!({"Statement": [statement]}).to_string()}})
+    };
+    let was = by_user(600, "e-was", "AKIADEFENDER00000001", "kim", ("iam", "UpdateAssumeRolePolicy"), trust(before));
+    let mut enters = by_user(730, "enters", "", "", ("sts", "AssumeRole"), assume("ops", "x", SESSION));
+    merge(&mut enters, takes);
+    let is = by_user(720, "e-noon", STOLEN, "ci", ("iam", "UpdateAssumeRolePolicy"), trust(now));
+    analyze(&[was, is, enters])
+}
+
+#[test]
+fn whoever_of_another_account_a_changed_trust_names_is_the_attacker() {
+    let trusts = |arn: &str| json!({"Effect": "Allow", "Principal": {"AWS": arn}});
+    let own = trusts(&role("deploy"));
+    let far = json!({"userIdentity": {"type": "AWSAccount", "accountId": "999988887777", "principalId": "AIDAFAR",
+        "arn": null, "accessKeyId": null, "userName": null}});
+    for named in ["arn:aws:iam::999988887777:user/evil", "arn:aws:iam::999988887777:role/r", "999988887777"] {
+        let analysis = entered(&own, &trusts(named), far.clone());
+        assert_eq!((keys(&analysis), ids(&analysis)), (vec![STOLEN, SESSION], vec!["e-noon", "enters"]), "{named}");
+    }
+    let vendor = trusts("arn:aws:iam::999988887777:root");
+    assert_eq!(keys(&entered(&vendor, &vendor, far.clone())), [STOLEN], "it was let in before");
+    assert_eq!(keys(&entered(&own, &trusts("arn:aws:iam::666655554444:user/evil"), far)), [STOLEN], "another account");
+}
+
+#[test]
+fn whoever_a_provider_vouches_for_since_a_trust_was_widened_is_the_attacker_and_others_are_not() {
+    let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com");
+    let trusts = |subjects: &[&str]| {
+        json!({"Effect": "Allow", "Principal": {"Federated": provider}, "Condition":
+        {"StringLike": {"token.actions.githubusercontent.com:sub": subjects}}})
+    };
+    let pipeline = |subject: &str| {
+        json!({"eventName": "AssumeRoleWithWebIdentity",
+            "responseElements": {"subjectFromWebIdentityToken": subject},
+            "userIdentity": {"type": "WebIdentityUser", "principalId": format!("{provider}:sts.amazonaws.com:{subject}"),
+                "identityProvider": provider, "userName": subject, "arn": null, "accessKeyId": null, "accountId": null}})
+    };
+    let (before, now) = (trusts(&["repo:acme/*"]), trusts(&["repo:acme/*", "repo:evil/*"]));
+    assert_eq!(keys(&entered(&before, &now, pipeline("repo:evil/x:ref:refs/heads/main"))), [STOLEN, SESSION]);
+    assert_eq!(keys(&entered(&before, &now, pipeline("repo:acme/app:ref:refs/heads/main"))), [STOLEN]);
 }

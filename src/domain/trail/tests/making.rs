@@ -2,7 +2,7 @@
 
 use super::super::bots::Bots;
 use super::super::deed::BY_BOT;
-use super::super::footprint::Resource;
+use super::super::footprint::{Resource, State};
 use super::*;
 use crate::domain::hunt::findings;
 
@@ -83,4 +83,31 @@ fn what_the_bot_does_to_a_role_is_known_by_the_roles_it_has_and_not_by_their_nam
     assert_eq!(seen("irp-contain", own()), others, "whoever calls a role like the template's");
     assert_eq!(seen("irp-contain", Bots::default()), bots);
     assert_eq!(seen("acme-contain", Bots::default()), others);
+}
+
+#[test]
+fn what_is_kept_from_being_deleted_stays_whose_it_was() {
+    let key = json!({"requestParameters": {"keyId": "k-1"}});
+    let cancel =
+        |by: fn(u32, &str, (&str, &str), Value) -> Value| by(601, "c", ("kms", "CancelKeyDeletion"), key.clone());
+    let analysis = analyze(&[of_deploy(600, "d", ("kms", "ScheduleKeyDeletion"), key.clone()), cancel(of_owner)]);
+    assert_eq!((found(&analysis).state, found(&analysis).made_by_attacker), (State::Present, false));
+    let analysis = analyze(&[cancel(of_deploy)]);
+    assert_eq!((found(&analysis).state, found(&analysis).made_by_attacker), (State::Modified, false));
+    let made = json!({"responseElements": {"keyMetadata": {"keyId": "k-1"}}});
+    let analysis = analyze(&[of_deploy(599, "m", ("kms", "CreateKey"), made), cancel(of_deploy)]);
+    assert_eq!((found(&analysis).state, found(&analysis).made_by_attacker), (State::Present, true));
+}
+
+#[test]
+fn a_call_that_leaves_what_its_record_does_not_name_is_in_the_footprint_itself() {
+    let assigns = json!({"requestParameters": {"instanceArn": "i", "targetId": ACCOUNT, "principalType": "USER"}});
+    let analysis = analyze(&[
+        of_deploy(600, "a1", ("sso", "CreateAccountAssignment"), assigns.clone()),
+        of_deploy(601, "a2", ("sso", "CreateAccountAssignment"), assigns),
+        of_deploy(602, "s", ("sts", "GetSessionToken"), json!({})),
+    ]);
+    let left = found(&analysis);
+    assert_eq!((&*left.resource_type, &*left.id), ("AWS::SSO::Call", "CreateAccountAssignment"));
+    assert_eq!((left.state, &left.evidence[..]), (State::Modified, &["a1".to_owned(), "a2".to_owned()][..]));
 }
