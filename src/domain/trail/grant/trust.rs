@@ -10,7 +10,7 @@ use super::CALLERS_MAX;
 /// Longest caller that is kept, in bytes: a provider's ARN and the subject of its condition.
 const CALLER_BYTES_MAX: usize = 600;
 
-/// Whom the statements of a trust policy name. Where an OpenID Connect provider vouches only for some, each of those stands
+/// Whom the statements of a trust policy name. Where an `OpenID` Connect provider vouches only for some, each of those stands
 /// behind it, after a space.
 pub(super) fn callers(document: &str) -> Vec<String> {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
