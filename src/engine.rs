@@ -1,11 +1,12 @@
 //! Use cases: load, decide, append; run what is owed. Holds no state of its own: every replica can do
 //! every step, and the log decides who was first.
 
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
@@ -22,7 +23,7 @@ use crate::domain::incident::steps::Step;
 use crate::domain::incident::together::{left_out, open_steps};
 use crate::domain::incident::{hands, risk};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::{Actor, Policy};
+use crate::domain::policy::{Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::Record;
 use crate::ports::{AppendError, ChatError, Clock, Cloud, CloudError, Directory, Store, StoreError};
@@ -41,6 +42,8 @@ const ACCOUNT_NOT_KNOWN: &str = "The account of this credential is not known yet
 
 /// Whoever has waited longer for their turn is looked up again. Slack's word on somebody is a few seconds old as it is.
 const WAITED_MAX: TimeDelta = TimeDelta::seconds(1);
+/// And for so long: without an answer by then, it is no.
+const ASKED_AGAIN_MAX: Duration = Duration::from_secs(3);
 /// Incidents share so many turns.
 const TURNS: usize = 64;
 
@@ -333,8 +336,13 @@ impl Engine {
         let asked_at = self.now();
         let _turn = self.turns[id.number() as usize % TURNS].lock().await;
         if self.now() - asked_at > WAITED_MAX {
-            // Whoever has stood behind a crowd can have lost their rights meanwhile, and the rules can be others.
-            (actor, policy) = (self.actor(by).await, self.policy().await);
+            // Whoever has stood behind a crowd can have lost their rights meanwhile, and the rules can be others. Those
+            // behind them do not wait for a slow Slack.
+            let again = async { tokio::join!(self.actor(by), self.policy()) };
+            match select(pin!(again), self.ports.clock.wait(ASKED_AGAIN_MAX)).await {
+                Either::Left((now, _)) => (actor, policy) = now,
+                Either::Right(_) => actor.standing = Standing::Unknown,
+            }
         }
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = self.load(id).await? else {

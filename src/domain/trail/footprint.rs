@@ -13,7 +13,7 @@ use super::deed::{BY_BOT, Deed};
 use super::event::Event;
 use super::lineage::Lineage;
 use super::name::Name;
-use super::resource::Effect;
+use super::resource::{Effect, is_call};
 use super::token::Token;
 
 /// Events that are named for one resource: the first ones, and those that decide about its state.
@@ -25,7 +25,8 @@ const EVERYWHERE: [&str; 2] = ["AWS::IAM::", "AWS::S3::"];
 
 /// Whether a thing of this type is of no one Region.
 pub fn is_everywhere(resource_type: &str) -> bool {
-    EVERYWHERE.iter().any(|kinds| resource_type.starts_with(kinds))
+    // A call is looked up where it was recorded.
+    EVERYWHERE.iter().any(|kinds| resource_type.starts_with(kinds)) && !is_call(resource_type)
 }
 
 /// What the call that made a thing says of it: a name alone can be another's by now.
@@ -70,6 +71,9 @@ pub struct Resource {
     pub made_by_attacker: bool,
     /// Who decided how it stands.
     pub state_by: Who,
+    /// Whether the attacker has changed it, whatever became of it since.
+    #[serde(skip)]
+    pub altered: bool,
     /// Event ids, in order of time.
     pub evidence: Vec<String>,
     /// More events touched it than are named.
@@ -96,8 +100,9 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
             let token = Token::resource(&touch.kind, &event.account, &touch.id);
             let named = (token, (!is_everywhere(&touch.kind)).then_some(&event.region));
             let known = places.get(&named).copied();
-            // What others do counts only for what the attacker had touched before.
-            if !who.is_attacker() && (known.is_none() || touch.effect == Effect::Read) {
+            // What others do counts only for what the attacker had touched before, and where it is the same.
+            let counts = known.is_some() && touch.effect != Effect::Read && !is_call(&touch.kind);
+            if !who.is_attacker() && !counts {
                 continue;
             }
             let place = known.unwrap_or_else(|| {
@@ -111,6 +116,7 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
                     effect: touch.effect,
                     made_by_attacker: false,
                     state_by: who,
+                    altered: false,
                     evidence: Vec::new(),
                     evidence_cut: false,
                     deeds: Vec::new(),
@@ -133,6 +139,7 @@ impl Resource {
             id.clone_into(&mut self.id);
         }
         let before = self.state;
+        self.altered |= who.is_attacker() && matches!(effect, Effect::Changed | Effect::Restored);
         match effect {
             Effect::Created => {
                 if self.state == State::Deleted {
@@ -147,9 +154,9 @@ impl Resource {
                     self.made = Some(Made { unique_id, at: event.at });
                 }
             }
-            // Somebody else's stays theirs, however often its deletion is taken back.
+            // Somebody else's stays theirs, however often its deletion is taken back, and what was done to it stays done.
             Effect::Restored => {
-                let changed = who.is_attacker() && !self.made_by_attacker;
+                let changed = self.altered && !self.made_by_attacker;
                 self.state = if changed { State::Modified } else { State::Present };
             }
             Effect::Deleted => self.state = State::Deleted,

@@ -20,7 +20,7 @@ use super::grant::{Grant, may_grant};
 use super::limits::{Limit, Limits};
 use super::named::Named;
 use super::record::{Record, unversioned};
-use super::resource::{Effect, Touch, touches_nothing};
+use super::resource::{Effect, Touch, is_call, touches_nothing};
 use super::selected;
 use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
@@ -298,10 +298,10 @@ impl Scout {
     }
 }
 
-/// The resources of a call, as what others can touch too.
+/// The resources of a call, as what others can touch too. What only the call stands for is nobody else's.
 fn touched_by(record: &Record<'_>, touches: &[Touch]) -> Vec<Token> {
     let account = record.recipient_account_id.as_deref().unwrap_or("");
-    let touches = touches.iter().filter(|touch| touch.effect != Effect::Read);
+    let touches = touches.iter().filter(|touch| touch.effect != Effect::Read && !is_call(&touch.kind));
     touches.map(|touch| Token::resource(&touch.kind, account, &touch.id)).collect()
 }
 

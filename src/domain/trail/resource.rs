@@ -140,8 +140,8 @@ fn leaves_something(record: &Record<'_>) -> bool {
         Category::Persistence | Category::PrivilegeEscalation | Category::Exfiltration | Category::DefenseEvasion => {
             !touches_nothing(record.source(), record.name())
         }
-        // By its verb alone.
-        Category::ResourceCreation => !meaning.named,
+        // By its verb alone. What is started, copied or run has a row of its own where it stays.
+        Category::ResourceCreation => !meaning.named && record.name().starts_with("Create"),
         _ => false,
     }
 }

@@ -7,9 +7,9 @@ use crate::domain::trail::record::Record;
 use crate::domain::trail::resource::{at, items, member};
 use crate::domain::trail::token::{Token, account_of, bare_name, is_machine};
 
-/// The role that a call tells a service to take, and which service that is. What the sessions are called changes each time;
+/// The roles that a call tells a service to take, and which service that is. What the sessions are called changes each time;
 /// the call by which the service takes the role is in the log.
-fn taken(source: &str, name: &str, request: &Value) -> Option<Grant> {
+fn taken(source: &str, name: &str, request: &Value) -> Vec<Grant> {
     let (service, place) = match (source, name) {
         ("ecs", "RegisterTaskDefinition") => ("ecs-tasks", "taskRoleArn"),
         ("ecs", "RunTask" | "StartTask") => ("ecs-tasks", "overrides.taskRoleArn"),
@@ -17,13 +17,15 @@ fn taken(source: &str, name: &str, request: &Value) -> Option<Grant> {
         ("scheduler", _) => ("scheduler", "target.roleArn"),
         ("states", _) => ("states", "roleArn"),
         ("events", _) => ("events", "targets[].roleArn"),
-        _ => return None,
+        _ => return Vec::new(),
     };
-    let role = at(request, place).into_iter().find(|role| role.contains(":role/"))?;
-    let sessions = vec![Token::taken_by(account_of(&role), bare_name(&role), service)];
-    let label = format!("role {}, taken by {service} for {source} {name}", bare_name(&role));
-    // Others let the same service take the same role: each call of its sessions is looked at for itself.
-    Some(Grant::Compute { sessions, name: None, label, owned: false, role: Some(role) })
+    let take = |role: String| {
+        let sessions = vec![Token::taken_by(account_of(&role), bare_name(&role), service)];
+        let label = format!("role {}, taken by {service} for {source} {name}", bare_name(&role));
+        // Others let the same service take the same role: each call of its sessions is looked at for itself.
+        Grant::Compute { sessions, name: None, label, owned: false, role: Some(role) }
+    };
+    at(request, place).into_iter().filter(|role| role.contains(":role/")).map(take).collect()
 }
 
 /// What a call that worked has started or put its code into, and the roles that services take for it.

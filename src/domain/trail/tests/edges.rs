@@ -92,7 +92,7 @@ fn a_role_that_a_service_takes_for_the_attacker_is_reached_and_what_it_does_for_
         (
             ("events", "PutTargets"),
             "events",
-            json!({"rule": "r", "targets": [{"id": "1", "arn": "x", "roleArn": role("nightly")}]}),
+            json!({"rule": "r", "targets": [{"id": "1", "arn": "x"}, {"id": "2", "arn": "x", "roleArn": role("nightly")}]}),
         ),
         (
             ("ssm", "StartAutomationExecution"),

@@ -94,6 +94,12 @@ fn what_is_kept_from_being_deleted_stays_whose_it_was() {
     assert_eq!((found(&analysis).state, found(&analysis).made_by_attacker), (State::Present, false));
     let analysis = analyze(&[cancel(of_deploy)]);
     assert_eq!((found(&analysis).state, found(&analysis).made_by_attacker), (State::Modified, false));
+    let analysis = analyze(&[
+        of_deploy(599, "p", ("kms", "PutKeyPolicy"), key.clone()),
+        of_deploy(600, "d", ("kms", "ScheduleKeyDeletion"), key.clone()),
+        cancel(of_owner),
+    ]);
+    assert_eq!(found(&analysis).state, State::Modified, "the attacker's policy is still on it");
     let made = json!({"responseElements": {"keyMetadata": {"keyId": "k-1"}}});
     let analysis = analyze(&[of_deploy(599, "m", ("kms", "CreateKey"), made), cancel(of_deploy)]);
     assert_eq!((found(&analysis).state, found(&analysis).made_by_attacker), (State::Present, true));
@@ -106,6 +112,7 @@ fn a_call_that_leaves_what_its_record_does_not_name_is_in_the_footprint_itself()
         of_deploy(600, "a1", ("sso", "CreateAccountAssignment"), assigns.clone()),
         of_deploy(601, "a2", ("sso", "CreateAccountAssignment"), assigns),
         of_deploy(602, "s", ("sts", "GetSessionToken"), json!({})),
+        of_owner(603, "o", ("sso", "CreateAccountAssignment"), json!({})),
     ]);
     let left = found(&analysis);
     assert_eq!((&*left.resource_type, &*left.id), ("AWS::SSO::Call", "CreateAccountAssignment"));
