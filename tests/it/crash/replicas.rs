@@ -23,7 +23,7 @@ fn is_taken_over(w: &World, what: &str) -> bool {
     match what {
         "ApprovalRequested" | "the request's click is kept" => w.says(KEY, "waiting for approval"),
         // The call may have gone out, so it is read back, for a while: it has not.
-        "ExecutionStarted" => w.says(KEY, "Not known whether it holds"),
+        "ExecutionStarted" => w.says(KEY, "its outcome is not known"),
         "the approval's click is kept" | "ApprovalGiven" | "ExecutionContinues" | "CallAnswered" | "Verified" => {
             w.says(KEY, "carried out and verified")
         }
