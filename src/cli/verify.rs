@@ -6,7 +6,6 @@ use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
-use std::thread::ScopedJoinHandle;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
@@ -17,14 +16,10 @@ use crate::domain::incident::event::Event;
 use crate::domain::stored::{Chain, event};
 use crate::view::pack::{LOG, MANIFEST, Manifest, hash};
 
-/// Bytes read at once.
+/// Bytes read at once, and of the log handed to a core at once: to the end of the record that they end in.
 const CHUNK: usize = 1 << 20;
-/// Requests handed to another core at once, and how often that may be ahead.
-const BATCH: usize = 64;
-const BATCHES_MAX: usize = 16;
-
-/// Requests, each with the number of its record.
-type Batch = Vec<(usize, String)>;
+/// How many parts of the log may wait for a core.
+const PARTS_MAX: usize = 16;
 
 /// What to check.
 #[derive(Args, Clone, Debug)]
@@ -108,88 +103,130 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Follows the chain, which cannot be shared out, while other cores work out the requests' digests.
+/// Shares the log out between the cores. Whether a record follows the one before it needs only those two, so each part of
+/// the log is checked by itself, beginning with the last record of the part before.
 fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
-    let (sender, batches) = mpsc::sync_channel(BATCHES_MAX);
-    let batches = Mutex::new(batches);
+    let log = File::open(path).with_context(|| path.display().to_string())?;
+    let (sender, parts) = mpsc::sync_channel(PARTS_MAX);
+    let parts = Mutex::new(parts);
+    let found = Found::default();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     std::thread::scope(|scope| {
-        let checking: Vec<_> = (0..cores).map(|_| scope.spawn(|| check_requests(&batches))).collect();
-        let followed = follow(incident, path, &sender);
-        // Nobody waits for more.
+        for _ in 0..cores {
+            scope.spawn(|| found.check_parts(incident, &parts));
+        }
+        let shared = share_out(log, &sender, &found);
+        // There are no more.
         drop(sender);
-        let checked = checking.into_iter().map(ScopedJoinHandle::join);
-        let wrong = checked.collect::<Result<Vec<_>, _>>().map_err(|_| anyhow!("the digests could not be checked"))?;
-        // A request comes before whatever broke the chain after it.
-        match wrong.into_iter().flatten().min_by_key(|(number, _)| *number) {
-            Some((_, error)) => Err(error),
-            None => followed,
-        }
-    })
+        shared.with_context(|| path.display().to_string())
+    })?;
+    if let Some((_, error)) = found.wrong.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    Ok(found.end.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Reads the log to its end, or to the first record that does not follow.
-fn follow(incident: IncidentId, path: &Path, requests: &SyncSender<Batch>) -> anyhow::Result<Chain> {
-    let mut log = BufReader::with_capacity(CHUNK, File::open(path).with_context(|| path.display().to_string())?);
-    let mut chain = Chain::default();
-    let (mut line, mut batch) = (String::new(), Batch::default());
-    let followed = loop {
-        line.clear();
-        let number = chain.records() + 1;
-        match log.read_line(&mut line).with_context(|| format!("{LOG}: record {number} is not text")) {
-            Ok(0) => break Ok(chain),
-            Ok(_) => {}
-            Err(error) => break Err(error),
+/// Reads the log to its end, or until something in it is known to be wrong.
+fn share_out(log: File, parts: &SyncSender<Part>, found: &Found) -> std::io::Result<()> {
+    let (mut log, mut records, mut last) = (BufReader::with_capacity(CHUNK, log), 0, Vec::new());
+    while !found.is_wrong() {
+        let mut text = last;
+        let before = text.len();
+        log.by_ref().take(CHUNK as u64).read_to_end(&mut text)?;
+        log.read_until(b'\n', &mut text)?;
+        if text.len() == before {
+            break;
         }
-        let text = line.strip_suffix('\n').unwrap_or(&line);
-        let kind = match chain.follow(text).with_context(|| LOG.to_owned()) {
-            Ok(kind) => kind,
-            Err(error) => break Err(error),
-        };
-        // Taken apart only where it says something: a log is long, and few records are requests.
-        if number == 1 {
-            if let Err(error) = check_first(incident, text) {
-                break Err(error);
-            }
-        } else if kind == "ApprovalRequested" {
-            batch.push((number, text.to_owned()));
-            if batch.len() == BATCH && requests.send(std::mem::take(&mut batch)).is_err() {
-                break Err(anyhow!("the digests could not be checked"));
-            }
+        let end = text.strip_suffix(b"\n").unwrap_or(&text);
+        last = text[memchr::memrchr(b'\n', end).map_or(0, |at| at + 1)..].to_vec();
+        let lines = memchr::memchr_iter(b'\n', end).count() + 1;
+        let part = Part { first: records.max(1), text };
+        records = part.first + lines - 1;
+        if parts.send(part).is_err() {
+            break;
         }
-    };
-    // What came before the end of it is checked all the same.
-    let _ = requests.send(batch);
-    followed
-}
-
-fn check_first(incident: IncidentId, text: &str) -> anyhow::Result<()> {
-    match event(text).with_context(|| format!("{LOG}: record 1 cannot be read"))? {
-        Event::Opened { id, .. } => ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}"),
-        _ => bail!("{LOG}: record 1 does not open an incident"),
     }
     Ok(())
 }
 
-/// The first request whose digest does not fit, of those that this thread is given.
-fn check_requests(batches: &Mutex<Receiver<Batch>>) -> Option<(usize, anyhow::Error)> {
-    let mut wrong = None;
-    loop {
-        let next = batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(batch) = next else { return wrong };
-        if wrong.is_none() {
-            wrong = batch.iter().find_map(|(number, text)| Some((*number, check_request(*number, text).err()?)));
+/// Some records of the log, one after the other.
+struct Part {
+    /// The number of the first: but at the beginning of the log, it has been checked in the part before.
+    first: usize,
+    text: Vec<u8>,
+}
+
+/// What the cores have found, together.
+#[derive(Default)]
+struct Found {
+    /// The first record that is wrong, and in what.
+    wrong: Mutex<Option<(usize, anyhow::Error)>>,
+    /// The furthest that the chain has been followed.
+    end: Mutex<Chain>,
+}
+
+impl Found {
+    fn is_wrong(&self) -> bool {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn check_parts(&self, incident: IncidentId, parts: &Mutex<Receiver<Part>>) {
+        loop {
+            let next = parts.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(part) = next else { return };
+            match part.check(incident) {
+                Ok(chain) => {
+                    let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+                    if chain.records() > end.records() {
+                        *end = chain;
+                    }
+                }
+                Err((number, error)) => {
+                    let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+                    if wrong.as_ref().is_none_or(|(first, _)| number < *first) {
+                        *wrong = Some((number, error));
+                    }
+                }
+            }
         }
     }
 }
 
-fn check_request(number: usize, text: &str) -> anyhow::Result<()> {
+impl Part {
+    /// Follows the chain through it. Of what is wrong, the first.
+    fn check(&self, incident: IncidentId) -> Result<Chain, (usize, anyhow::Error)> {
+        let mut chain = Chain::default();
+        let text = self.text.strip_suffix(b"\n").unwrap_or(&self.text);
+        for (number, line) in (self.first..).zip(text.split(|byte| *byte == b'\n')) {
+            let text = str::from_utf8(line).with_context(|| format!("{LOG}: record {number} is not text"));
+            if number == self.first && number > 1 {
+                chain = Chain::from(number, text.unwrap_or_default());
+                continue;
+            }
+            text.and_then(|text| check_record(incident, &mut chain, text)).map_err(|error| (number, error))?;
+        }
+        Ok(chain)
+    }
+}
+
+fn check_record(incident: IncidentId, chain: &mut Chain, text: &str) -> anyhow::Result<()> {
+    let kind = chain.follow(text).context(LOG)?;
+    let number = chain.records();
+    // Taken apart only where it says something: a log is long, and few records are requests.
+    if number > 1 && kind != "ApprovalRequested" {
+        return Ok(());
+    }
     match event(text).with_context(|| format!("{LOG}: record {number} cannot be read"))? {
+        Event::Opened { id, .. } if number == 1 => {
+            ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}");
+        }
+        _ if number == 1 => bail!("{LOG}: record 1 does not open an incident"),
         Event::ApprovalRequested { request, plan, digest, .. } if plan.digest() != digest => {
             bail!("{LOG}: record {number}: the digest of {request} does not fit what was asked for")
         }
-        _ => Ok(()),
+        _ => {}
     }
+    Ok(())
 }
 
 fn hash_of(path: &Path) -> anyhow::Result<String> {

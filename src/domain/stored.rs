@@ -110,6 +110,11 @@ struct Kind<'a> {
 }
 
 impl Chain {
+    /// Goes on after a record that has been followed elsewhere: its number, and its stored text.
+    pub fn from(number: usize, text: &str) -> Self {
+        Self { head: Some(hash(text)), records: number }
+    }
+
     /// Takes the next record's stored text, and says what kind of event it is.
     pub fn follow<'a>(&mut self, text: &'a str) -> Result<Cow<'a, str>, Unreadable> {
         let number = self.records + 1;

@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use irp::domain::incident::event::Event;
+use irp::domain::stored::{self, Record};
+use irp::view::pack::Manifest;
+
 use crate::program::{Program, command};
 use crate::redis_server::RedisServer;
 use crate::world::{ANA, CHRIS, World};
@@ -170,4 +174,61 @@ async fn a_pack_in_a_locked_bucket_is_whole_once_it_is_fetched() {
 #[test]
 fn the_sample_pack_is_whole() {
     is_found_out(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs/INC-1"));
+}
+
+/// A log is checked in parts, on all cores: where one part ends and the next begins, nothing is lost.
+#[test]
+fn a_long_log_is_found_out_wherever_it_is_broken() {
+    const PART: usize = 1 << 20;
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs/INC-1");
+    let dir = tempfile::tempdir().unwrap();
+    let pack = copied(&sample, dir.path());
+    let short: Vec<Record> = stored::read(lines(&sample)).unwrap();
+    let mut all: Vec<Record> = Vec::new();
+    let mut bytes = 0;
+    // One of the records is longer than a part.
+    let long = Event::RequestLapsed { request: "INC-1.1".parse().unwrap(), why: "x".repeat(PART + PART / 2) };
+    while bytes < 4 * PART {
+        let next = if all.len() == 2_000 { &long } else { &short[all.len() % short.len()].event };
+        let record = Record::seal(all.last().map(Record::hash), short[0].at, next.clone());
+        bytes += record.text().len() + 1;
+        all.push(record);
+    }
+    let texts: Vec<String> = all.iter().map(|record| record.text().to_owned()).collect();
+    put_lines(&pack, &texts);
+    let list = fs::read_to_string(pack.join("manifest.json")).unwrap();
+    let mut manifest: Manifest = serde_json::from_str(&list).unwrap();
+    manifest.records = all.len();
+    manifest.head = all.last().unwrap().hash().to_owned();
+    manifest.files.insert("log.ndjson".into(), sha256(&fs::read(pack.join("log.ndjson")).unwrap()));
+    fs::write(pack.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let (whole, said) = verify(&pack, &[]);
+    assert!(whole && said.contains(&format!("{} records", all.len())), "{said}");
+
+    // The last record of each part, and those beside it.
+    let mut ends = vec![];
+    let (mut at, mut end) = (0, PART);
+    for (n, text) in texts.iter().enumerate() {
+        at += text.len() + 1;
+        if at >= end {
+            ends.push(n);
+            end = at + PART;
+        }
+    }
+    assert!(ends.len() >= 3, "{ends:?}");
+    for n in ends.iter().flat_map(|n| n - 1..n + 2).chain([1, 2_000]).filter(|n| n + 1 < texts.len()) {
+        let mut changed = texts.clone();
+        changed[n] = changed[n].replacen("\"at\":\"2", "\"at\":\"1", 1);
+        put_lines(&pack, &changed);
+        let (_, said) = verify(&pack, &[]);
+        assert!(said.contains(&format!("record {} does not follow", n + 2)), "{n}: {said}");
+        // Of two, the first.
+        changed[n] = "\u{fffd}".into();
+        let mut bytes = (changed.join("\n") + "\n").into_bytes();
+        let wrong = bytes.iter().position(|byte| *byte == 0xef).unwrap();
+        bytes[wrong] = 0xff;
+        fs::write(pack.join("log.ndjson"), bytes).unwrap();
+        let (_, said) = verify(&pack, &[]);
+        assert!(said.contains(&format!("record {} is not text", n + 1)), "{n}: {said}");
+    }
 }
