@@ -42,7 +42,7 @@ mod redis_server;
 mod world;
 
 use program::Program;
-use redis_server::RedisServer;
+use redis_server::{RedisServer, seal};
 use world::{ALERT_KEY, ANA, CHRIS, DANA, ROOM, World};
 
 /// Requests a second, and for how long, when acknowledgements are measured.
@@ -126,7 +126,7 @@ impl Stand {
         let started = Instant::now();
         let program = Program::start(&mut world, &redis, &dir).await;
         let started_in = started.elapsed();
-        let store = RedisStore::connect(&redis.url(), "load").await.unwrap();
+        let store = RedisStore::connect(&redis.url(), "load", seal()).await.unwrap();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);

@@ -69,6 +69,8 @@ pub struct Settings {
     pub alert_keys: Vec<SecretString>,
     /// `redis://…` or `rediss://…`, or `memory`.
     pub redis_url: SecretString,
+    /// Tell what the bot wrote into Redis from what others did; the first seals, all are accepted.
+    pub seal_keys: Vec<SecretString>,
     /// Where the web server listens.
     pub listen: SocketAddr,
     /// What is logged, as a `tracing` filter.
@@ -82,7 +84,7 @@ pub struct Settings {
 }
 
 /// Every variable that is read, with what it is for. `.env.example` and the README list the same.
-pub const VARIABLES: [(&str, &str); 15] = [
+pub const VARIABLES: [(&str, &str); 16] = [
     ("SLACK_BOT_TOKEN", "the bot's token, xoxb-…"),
     ("SLACK_SIGNING_SECRET", "checks that HTTP deliveries come from Slack; not needed with Socket Mode alone"),
     ("SLACK_APP_TOKEN", "an app-level token, xapp-…, with connections:write: turns Socket Mode on"),
@@ -93,6 +95,11 @@ pub const VARIABLES: [(&str, &str); 15] = [
     ("IRP_LISTEN", "address and port of the web server; 0.0.0.0:8080 when not set"),
     ("IRP_LOG", "what is logged; info when not set"),
     ("REDIS_URL", "redis://…, rediss://…, or memory (forgets everything at the end)"),
+    (
+        "IRP_SEAL_KEYS",
+        "keys that tell what the bot has written into Redis from what others have, separated by commas, 32 characters at \
+         least: the first seals, all are accepted",
+    ),
     ("AWS_ENDPOINT_URL", "another endpoint than AWS's own, for an emulator"),
     ("IRP_VAULT", "where evidence packs go: s3://bucket/prefix with Object Lock, or a folder"),
     ("IRP_VAULT_REGION", "the Region of that bucket; us-east-1 when not set"),
@@ -104,6 +111,8 @@ pub const VARIABLES: [(&str, &str); 15] = [
 pub const SLACK_API_URL: &str = "https://slack.com/api";
 /// Shortest alert key: shorter ones can be guessed.
 const ALERT_KEY_CHARS_MIN: usize = 16;
+/// Shortest key of a seal: whoever reads Redis can try keys without being noticed.
+const SEAL_KEY_CHARS_MIN: usize = 32;
 
 impl Settings {
     /// Reads everything, the organisation's file included.
@@ -149,10 +158,11 @@ impl Settings {
             }
             _ => {}
         }
-        let alert_keys: Vec<String> = env
-            .get("IRP_ALERT_KEYS")
-            .map(|keys| keys.split(',').map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect())
-            .unwrap_or_default();
+        let list = |name: &str| -> Vec<String> {
+            let values = env.get(name).unwrap_or_default();
+            values.split(',').map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect()
+        };
+        let alert_keys = list("IRP_ALERT_KEYS");
         for (i, key) in alert_keys.iter().enumerate() {
             if !key.is_ascii() {
                 faults.push(format!("IRP_ALERT_KEYS: key {} has characters that no HTTP header carries.", i + 1));
@@ -162,6 +172,13 @@ impl Settings {
                     i + 1
                 ));
             }
+        }
+        let seal_keys = list("IRP_SEAL_KEYS");
+        for (i, _) in seal_keys.iter().enumerate().filter(|(_, key)| key.chars().count() < SEAL_KEY_CHARS_MIN) {
+            faults.push(format!(
+                "IRP_SEAL_KEYS: key {} has fewer than {SEAL_KEY_CHARS_MIN} characters. `openssl rand -hex 32` makes a good one.",
+                i + 1
+            ));
         }
         let redis_url = needed("REDIS_URL", &mut faults);
         if !redis_url.is_empty()
@@ -200,6 +217,7 @@ impl Settings {
                 },
                 alert_keys: alert_keys.into_iter().map(Into::into).collect(),
                 redis_url: redis_url.into(),
+                seal_keys: seal_keys.into_iter().map(Into::into).collect(),
                 listen,
                 log: env.get("IRP_LOG").unwrap_or_else(|| "info".into()),
                 aws_endpoint_url,
@@ -255,6 +273,7 @@ mod tests {
             ("SLACK_BOT_TOKEN", "hunter2"),
             ("IRP_WAR_ROOM", "#war-room"),
             ("IRP_ALERT_KEYS", "short"),
+            ("IRP_SEAL_KEYS", "0123456789abcdef0123456789abcdef, brief"),
             ("REDIS_URL", "http://x"),
             ("IRP_LISTEN", "8080"),
             ("AWS_ENDPOINT_URL", "localhost"),
@@ -266,6 +285,7 @@ mod tests {
             "SLACK_APP_TOKEN",
             "IRP_WAR_ROOM",
             "IRP_ALERT_KEYS",
+            "IRP_SEAL_KEYS: key 2",
             "REDIS_URL",
             "IRP_LISTEN",
             "AWS_ENDPOINT_URL",
@@ -273,6 +293,6 @@ mod tests {
         ] {
             assert!(faults.contains(name), "{name} in {faults}");
         }
-        assert!(!faults.contains("hunter2") && !faults.contains("short\""), "{faults}");
+        assert!(!faults.contains("hunter2") && !faults.contains("short\"") && !faults.contains("brief"), "{faults}");
     }
 }

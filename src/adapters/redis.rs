@@ -13,6 +13,8 @@ use link::{Link, Readers};
 use queue::Queue;
 use recent::Recent;
 
+pub use seal::Seal;
+
 mod cards;
 mod durability;
 mod inbox;
@@ -21,6 +23,7 @@ mod link;
 mod log;
 mod queue;
 mod recent;
+mod seal;
 mod trail;
 mod work;
 
@@ -32,6 +35,7 @@ pub struct RedisStore {
     effects: Queue,
     cards: Queue,
     recent: Recent,
+    seal: Seal,
 }
 
 /// The ways to the server, and who this process is there.
@@ -44,9 +48,9 @@ struct Server {
 
 impl RedisStore {
     /// Connects to `redis://…` or `rediss://…` and makes the consumer groups. `replica` names this
-    /// process and no other that runs. Fails after two seconds without an answer; once connected, it
+    /// process and no other that runs; `seal` is the same for all of them. Fails after two seconds without an answer; once connected, it
     /// reconnects by itself with the next call.
-    pub async fn connect(url: &str, replica: &str) -> Result<RedisStore, StoreError> {
+    pub async fn connect(url: &str, replica: &str, seal: Seal) -> Result<RedisStore, StoreError> {
         let link = Link::new(url)?;
         let server = Server { readers: Readers::new(&link), link, replica: replica.to_owned() };
         let store = RedisStore {
@@ -56,6 +60,7 @@ impl RedisStore {
             effects: Queue::new(keys::work_streams(Work::Effects)),
             cards: Queue::new(keys::work_streams(Work::Cards)),
             recent: Recent::default(),
+            seal,
         };
         for queue in [&store.alerts, &store.slack, &store.effects, &store.cards] {
             queue.make_groups(&store.server).await?;

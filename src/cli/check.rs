@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::export::open_vault;
-use super::serve::{aws_settings, open_store};
+use super::serve::{aws_settings, open_store, unsealed};
 use crate::adapters::aws::AwsCloud;
 use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::scopes::missing;
@@ -140,7 +140,10 @@ async fn slack(settings: &Settings, report: &mut Report) {
 }
 
 async fn store(settings: &Settings, report: &mut Report) {
-    match open_store(settings.redis_url.expose_secret()).await {
+    if let Some(why) = unsealed(settings) {
+        report.wrong("store", why);
+    }
+    match open_store(settings.redis_url.expose_secret(), &settings.seal_keys).await {
         Err(error) => report.wrong("store", &format!("{error:#}")),
         Ok(store) => match store.durability_faults().await {
             Ok(faults) if faults.is_empty() => report.right("store", "answers, and keeps what it is given"),

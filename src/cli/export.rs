@@ -31,7 +31,7 @@ pub struct Options {
 /// Reads the log from the store, checks it, and stores the pack.
 pub async fn export(options: Options) -> anyhow::Result<()> {
     let settings = Settings::read(&ProcessEnvironment)?;
-    let store = open_store(settings.redis_url.expose_secret()).await?;
+    let store = open_store(settings.redis_url.expose_secret(), &settings.seal_keys).await?;
     let records = IncidentLog::load(&*store, options.incident).await?;
     let playbook = playbook(&settings)?;
     let policy = settings.organisation.policy(None);

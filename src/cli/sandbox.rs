@@ -127,7 +127,7 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
         ..super::serve::aws_settings(&settings)
     })
     .await;
-    let store = open_store(options.redis.as_deref().unwrap_or("memory")).await?;
+    let store = open_store(options.redis.as_deref().unwrap_or("memory"), &[]).await?;
     // Nobody edits the demonstration's rules while it runs.
     let (_no_reloads, reloads) = tokio::sync::mpsc::channel(1);
     let parts = Parts {
@@ -184,6 +184,7 @@ fn settings(
         },
         alert_keys: vec![SecretString::from(alert_key)],
         redis_url: "memory".into(),
+        seal_keys: Vec::new(),
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         log: "warn".into(),
         aws_endpoint_url: Some(aws_url.to_owned()),

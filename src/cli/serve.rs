@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::aws::{AccountSettings, AwsCloud, AwsSettings};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::memory::MemoryStore;
-use crate::adapters::redis::RedisStore;
+use crate::adapters::redis::{RedisStore, Seal};
 use crate::boot::{Parts, replica, run};
 use crate::config::{ProcessEnvironment, Settings};
 use crate::ports::Store;
@@ -22,6 +22,9 @@ use crate::telemetry::start_logging;
 /// How long the start waits for the vault to say whether it takes anything.
 const VAULT_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// The address of the store that forgets everything.
+const MEMORY: &str = "memory";
+
 /// How often the store's settings and its clock are looked at.
 const STORE_WATCHED_EVERY: Duration = Duration::from_mins(1);
 
@@ -29,7 +32,10 @@ const STORE_WATCHED_EVERY: Duration = Duration::from_mins(1);
 pub async fn serve() -> anyhow::Result<()> {
     let settings = Settings::read(&ProcessEnvironment)?;
     start_logging(&settings.log, true).map_err(|e| anyhow::anyhow!("IRP_LOG: {e}"))?;
-    let store = open_store(settings.redis_url.expose_secret()).await?;
+    let store = open_store(settings.redis_url.expose_secret(), &settings.seal_keys).await?;
+    if let Some(why) = unsealed(&settings) {
+        tracing::warn!(%why, "what is in the store could be forged");
+    }
     let vault = super::export::open_vault(&settings).await;
     match tokio::time::timeout(VAULT_TIME_MAX, vault.inspect()).await {
         Ok(Ok(place)) => tracing::info!(vault.place = %place, "what AWS does not keep of what is removed goes there"),
@@ -93,12 +99,20 @@ async fn watch(store: Arc<dyn Store>) {
 }
 
 /// The store that the address names.
-pub async fn open_store(url: &str) -> anyhow::Result<Arc<dyn Store>> {
-    if url == "memory" {
+pub async fn open_store(url: &str, seal_keys: &[SecretString]) -> anyhow::Result<Arc<dyn Store>> {
+    if url == MEMORY {
         return Ok(Arc::new(MemoryStore::default()));
     }
-    let store = RedisStore::connect(url, &replica()).await.context("REDIS_URL: the store cannot be used")?;
+    let store = RedisStore::connect(url, &replica(), Seal::new(seal_keys)).await.context("REDIS_URL: the store cannot be used")?;
     Ok(Arc::new(store))
+}
+
+/// Why others than the bot could have written what is in the store.
+pub fn unsealed(settings: &Settings) -> Option<&'static str> {
+    (settings.redis_url.expose_secret() != MEMORY && settings.seal_keys.is_empty()).then_some(
+        "IRP_SEAL_KEYS is not set: whoever can write to Redis can approve in anybody's name. `openssl rand -hex 32` makes a \
+         key; set it while no incident is open, for all replicas at once",
+    )
 }
 
 /// What the AWS adapter needs of the settings.

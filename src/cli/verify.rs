@@ -9,9 +9,12 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
-use sha2::{Digest, Sha256};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
-use crate::domain::id::IncidentId;
+use crate::domain::approval::Digest;
+use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::event::Event;
 use crate::domain::stored::{Chain, event};
 use crate::view::pack::{LOG, MANIFEST, Manifest, hash};
@@ -197,7 +200,11 @@ impl Part {
     fn check(&self, incident: IncidentId) -> Result<Chain, (usize, anyhow::Error)> {
         let mut chain = Chain::default();
         let text = self.text.strip_suffix(b"\n").unwrap_or(&self.text);
-        for (number, line) in (self.first..).zip(text.split(|byte| *byte == b'\n')) {
+        let mut start = 0;
+        let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+        for (number, end) in (self.first..).zip(ends) {
+            let line = &text[start..end];
+            start = end + 1;
             let text = str::from_utf8(line).with_context(|| format!("{LOG}: record {number} is not text"));
             if number == self.first && number > 1 {
                 chain = Chain::from(number, text.unwrap_or_default());
@@ -211,22 +218,43 @@ impl Part {
 
 fn check_record(incident: IncidentId, chain: &mut Chain, text: &str) -> anyhow::Result<()> {
     let kind = chain.follow(text).context(LOG)?;
-    let number = chain.records();
     // Taken apart only where it says something: a log is long, and few records are requests.
-    if number > 1 && kind != "ApprovalRequested" {
-        return Ok(());
+    match (chain.records(), &*kind) {
+        (1, _) => check_first(incident, text),
+        (number, "ApprovalRequested") => check_request(number, text),
+        _ => Ok(()),
     }
-    match event(text).with_context(|| format!("{LOG}: record {number} cannot be read"))? {
-        Event::Opened { id, .. } if number == 1 => {
-            ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}");
-        }
-        _ if number == 1 => bail!("{LOG}: record 1 does not open an incident"),
-        Event::ApprovalRequested { request, plan, digest, .. } if plan.digest() != digest => {
-            bail!("{LOG}: record {number}: the digest of {request} does not fit what was asked for")
-        }
-        _ => {}
+}
+
+fn check_first(incident: IncidentId, text: &str) -> anyhow::Result<()> {
+    match event(text).with_context(|| format!("{LOG}: record 1 cannot be read"))? {
+        Event::Opened { id, .. } => ensure!(id == incident, "{LOG}: is of {id}, and the list says {incident}"),
+        _ => bail!("{LOG}: record 1 does not open an incident"),
     }
     Ok(())
+}
+
+fn check_request(number: usize, text: &str) -> anyhow::Result<()> {
+    let unreadable = || format!("{LOG}: record {number} cannot be read");
+    let Requested { event: Request { request, plan, digest } } = serde_json::from_str(text).with_context(unreadable)?;
+    let fits = Digest::of_text(plan.get()).with_context(unreadable)? == digest;
+    ensure!(fits, "{LOG}: record {number}: the digest of {request} does not fit what was asked for");
+    Ok(())
+}
+
+/// A record of a request, with the plan as it is written.
+#[derive(Deserialize)]
+struct Requested<'a> {
+    #[serde(borrow)]
+    event: Request<'a>,
+}
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    request: RequestId,
+    #[serde(borrow)]
+    plan: &'a RawValue,
+    digest: Digest,
 }
 
 fn hash_of(path: &Path) -> anyhow::Result<String> {

@@ -113,6 +113,8 @@ pub enum Refusal {
         "This button is not on its card: it works only where the bot has posted it. Nothing was changed; use the card in the incident's thread."
     )]
     NotItsCard,
+    #[error("What you pressed arrived a second time. It counts once, and nothing was changed by the second.")]
+    Repeated,
     #[error("This button belongs to another version of the bot. Nothing was done; use the buttons on the newest card.")]
     UnknownButton,
     #[error("AWS could not be read, so nothing was asked for. {0}")]

@@ -14,8 +14,8 @@ use thiserror::Error;
 
 use super::incident::event::Event;
 
-/// The form that is written. Reading takes every form that was ever written.
-const FORM: u8 = 1;
+/// The form that is written; it rises with each kind of event that is new. Reading takes every form that was ever written.
+const FORM: u8 = 2;
 
 /// One entry of an incident's log.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,12 +120,12 @@ impl Chain {
         let number = self.records + 1;
         let form = |why: String| Unreadable::Form { number, why };
         let link: Link<'a> = match serde_json::from_str(text) {
-            Ok(link @ Link { v: FORM, .. }) => link,
+            Ok(link @ Link { v: 1..=FORM, .. }) => link,
             // The form first: a newer one may have another shape.
             other => {
                 let Form { v } = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
-                if v != FORM {
-                    return Err(form(format!("its form is {v} and this program knows {FORM}; a newer one wrote it")));
+                if !(1..=FORM).contains(&v) {
+                    return Err(form(format!("its form is {v} and this program knows 1 to {FORM}: a newer one wrote it")));
                 }
                 other.map_err(|e| form(e.to_string()))?
             }
@@ -196,6 +196,16 @@ mod tests {
     fn what_was_sealed_is_read_again() {
         let records = read(log()).unwrap();
         assert_eq!(records.iter().map(Record::text).collect::<Vec<_>>(), log());
+    }
+
+    #[test]
+    fn every_form_that_was_ever_written_is_read_and_no_other() {
+        let written = log().remove(0);
+        for (form, known) in [(0, false), (1, true), (FORM, true), (FORM + 1, false)] {
+            let text = written.replacen(&format!("\"v\":{FORM}"), &format!("\"v\":{form}"), 1);
+            let read = read([text]);
+            assert_eq!(read.is_ok(), known, "{form}: {read:?}");
+        }
     }
 
     #[test]

@@ -88,8 +88,13 @@ pub async fn take(app: &App, received: Received) -> Option<Value> {
             let text = serde_json::to_string(&inbound).expect("plain data");
             let kept = tokio::time::timeout(KEPT_WITHIN, app.store.put(Lane::Slack, &dedup_key, &text)).await;
             let error = match kept {
-                Ok(Ok(new)) => {
-                    app.metrics.slack(if new { "new" } else { "repeated" });
+                Ok(Ok(true)) => {
+                    app.metrics.slack("new");
+                    return None;
+                }
+                Ok(Ok(false)) => {
+                    app.metrics.slack("repeated");
+                    keep_repeat(app, &dedup_key, *inbound).await;
                     return None;
                 }
                 Ok(Err(error)) => error.to_string(),
@@ -104,6 +109,18 @@ pub async fn take(app: &App, received: Received) -> Option<Value> {
             tracing::debug!(slack.what = what, "a Slack delivery that needs no work");
             None
         }
+    }
+}
+
+/// Has it put on record that something came again; once, however often it comes.
+async fn keep_repeat(app: &App, dedup_key: &str, inbound: Inbound) {
+    let Some(repeat) = inbound.repeated() else { return };
+    let text = serde_json::to_string(&repeat).expect("plain data");
+    let key = format!("again:{dedup_key}");
+    match tokio::time::timeout(KEPT_WITHIN, app.store.put(Lane::Slack, &key, &text)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "a repeated delivery could not be kept"),
+        Err(_) => tracing::warn!("a repeated delivery could not be kept in time"),
     }
 }
 

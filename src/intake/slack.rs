@@ -234,6 +234,11 @@ pub enum Act {
     Submit(Submission),
     /// Mentioned the bot.
     Mention,
+    /// A click or a form came again. It has been taken already, and counts once.
+    Repeated {
+        /// Which.
+        of: Box<Act>,
+    },
 }
 
 /// One accepted delivery, as it is kept until it has been worked off.
@@ -249,6 +254,17 @@ pub struct Inbound {
     /// be handled for long is told so instead of being carried out late.
     #[serde(default)]
     pub received_at_ms: i64,
+}
+
+impl Inbound {
+    /// What is made of the same delivery when it comes again: Slack does not send what people press a second time by
+    /// itself, so this is a lost acknowledgement in between, or somebody who has recorded it.
+    pub fn repeated(self) -> Option<Self> {
+        match &self.act {
+            Act::Click(_) | Act::Submit(_) => Some(Self { act: Act::Repeated { of: Box::new(self.act) }, ..self }),
+            _ => None,
+        }
+    }
 }
 
 /// What a delivery asks for.

@@ -26,6 +26,9 @@ use crate::view::{forms, replies};
 /// An act that could not be handled for so long is told so, not carried out late.
 const ACT_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
 
+/// Asking to close an incident, before it is known as what.
+const CLOSE: Attempt<'_> = Attempt { name: "close", request: None, digest: None };
+
 pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
     while !shutdown.is_cancelled() {
         match workers.store.take(Lane::Slack, BATCH_MAX).await {
@@ -79,19 +82,10 @@ impl Workers {
         let age = TimeDelta::milliseconds(self.wall.now().timestamp_millis() - inbound.received_at_ms);
         let outcome = match &inbound.act {
             // Refused, however old.
-            Act::UnknownClick { .. } => self.act(inbound, age).await,
-            Act::Click(click) if age > ACT_AGE_MAX => {
-                let refusal = Refusal::HandledTooLate;
-                Err(self.engine.turn_away(click.incident(), &inbound.reply.user, click.attempt(), refusal).await)
+            Act::UnknownClick { .. } | Act::Repeated { .. } => self.act(inbound, age).await,
+            act if age > ACT_AGE_MAX => {
+                Err(self.turn_away(&inbound.reply.user, act, Refusal::HandledTooLate).await)
             }
-            Act::Submit(submission) if age > ACT_AGE_MAX => Err(match commanded(submission) {
-                Some((id, command)) => {
-                    let refusal = Refusal::HandledTooLate;
-                    self.engine.turn_away(id, &inbound.reply.user, (&command).into(), refusal).await
-                }
-                None => Refusal::HandledTooLate.into(),
-            }),
-            _ if age > ACT_AGE_MAX => Err(Refusal::HandledTooLate.into()),
             _ => self.act(inbound, age).await,
         };
         match outcome {
@@ -122,6 +116,21 @@ impl Workers {
         }
     }
 
+    /// Turns an act away before anything else is looked at; on record where it names an incident.
+    async fn turn_away(&self, user: &UserId, act: &Act, refusal: Refusal) -> EngineError {
+        match act {
+            Act::Click(click) => self.engine.turn_away(click.incident(), user, click.attempt(), refusal).await,
+            Act::Submit(submission) => match commanded(submission) {
+                Some((id, command)) => self.engine.turn_away(id, user, (&command).into(), refusal).await,
+                None => refusal.into(),
+            },
+            Act::Command(Slash::Close { incident: Some(id), .. }) => {
+                self.engine.turn_away(*id, user, CLOSE, refusal).await
+            }
+            _ => refusal.into(),
+        }
+    }
+
     async fn act(&self, inbound: &Inbound, age: TimeDelta) -> Result<Option<Message>, EngineError> {
         let user = &inbound.reply.user;
         match &inbound.act {
@@ -133,6 +142,7 @@ impl Workers {
                 self.engine.may_read(user).await?;
                 self.list().await.map(Some)
             }
+            Act::Repeated { of } => Err(self.turn_away(user, of, Refusal::Repeated).await),
         }
     }
 
@@ -344,7 +354,9 @@ impl Workers {
             Some(channel) if *channel != self.war_room => {
                 Ok(self.store.cards(id).await?.values().any(|posted| posted.channel == *channel))
             }
-            _ => Ok(true),
+            Some(_) => Ok(true),
+            // Slack names it with every button on a message.
+            None => Ok(false),
         }
     }
 
@@ -407,11 +419,10 @@ impl Workers {
     }
 
     async fn show_close(&self, inbound: &Inbound, id: IncidentId) -> Result<Option<Message>, EngineError> {
-        let attempt = Attempt { name: "close", request: None, digest: None };
-        self.engine.may_work(id, &inbound.reply.user, attempt).await?;
+        self.engine.may_work(id, &inbound.reply.user, CLOSE).await?;
         let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
         if !incident.is_open() {
-            return Err(self.engine.turn_away(id, &inbound.reply.user, attempt, Refusal::Closed(id)).await);
+            return Err(self.engine.turn_away(id, &inbound.reply.user, CLOSE, Refusal::Closed(id)).await);
         }
         Ok(self.show(inbound, &forms::close(&incident, self.engine.playbook())).await)
     }
@@ -484,5 +495,6 @@ const fn act_name(act: &Act) -> &'static str {
         Act::Click(_) | Act::UnknownClick { .. } => "click",
         Act::Submit(_) => "form",
         Act::Mention => "mention",
+        Act::Repeated { .. } => "repeated",
     }
 }

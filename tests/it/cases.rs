@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::program::Program;
 use crate::redis_proxy::RedisProxy;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, seal};
 use crate::world::{ANA, CHRIS, World};
 
 /// Cases in one test.
@@ -109,7 +109,7 @@ impl Case {
     /// Over the store with this address.
     pub(crate) async fn start(url: &str) -> Self {
         let mut w = World::without_bot(false).await;
-        w.store = Arc::new(RedisStore::connect(url, "the test").await.unwrap());
+        w.store = Arc::new(RedisStore::connect(url, "the test", seal()).await.unwrap());
         let proxy = RedisProxy::start(url).await;
         Self { w, proxy, store: url.to_owned(), dir: tempfile::tempdir().unwrap(), turn: Turn::default() }
     }
@@ -208,7 +208,7 @@ impl World {
 
 /// Lets a server see each script once.
 pub(crate) async fn teach(url: &str) {
-    let store = RedisStore::connect(url, "the teacher").await.unwrap();
+    let store = RedisStore::connect(url, "the teacher", seal()).await.unwrap();
     let id = store.claim(&["a lesson".to_owned()]).await.unwrap().incident;
     let by = "U0TEACHER1".parse().unwrap();
     let record = Record::seal(None, chrono::DateTime::UNIX_EPOCH, Event::LeadTaken { by });

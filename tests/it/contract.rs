@@ -14,7 +14,7 @@ use irp::domain::incident::event::Event;
 use irp::domain::stored::Record;
 use irp::ports::{Delivery, Lane, Store, Work, WorkItem};
 
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, seal};
 
 mod cards;
 mod durability;
@@ -22,6 +22,7 @@ mod inbox;
 mod index;
 mod log;
 mod outage;
+mod seal;
 mod trail;
 mod vault;
 mod work;
@@ -49,7 +50,7 @@ async fn over_redis() -> Replicas {
 }
 
 async fn connect(server: &RedisServer, replica: &str) -> RedisStore {
-    RedisStore::connect(&server.url(), replica).await.expect("the server is up")
+    RedisStore::connect(&server.url(), replica, seal()).await.expect("the server is up")
 }
 
 macro_rules! suite {

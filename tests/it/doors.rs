@@ -1,8 +1,13 @@
 //! What comes to the doors and should not get in.
 
+use irp::domain::id::IncidentId;
+use irp::domain::incident::event::Event;
+use irp::domain::refusal::Refusal;
 use irp_sandbox::slack::Sharing;
 
-use crate::world::{ALERT_KEY, ORGANISATION, ROOM, World, send};
+use crate::world::{ALERT_KEY, ANA, ORGANISATION, ROOM, World, send};
+
+const KEY: &str = "· Deactivate access key";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_signed_and_fresh_deliveries_of_bounded_size_get_in() {
@@ -90,6 +95,31 @@ async fn a_replayed_delivery_is_acknowledged_and_does_nothing() {
     assert_eq!(w.slack.replay(0).await, Ok(200));
     w.command("U0RESPOND1", "/irp help").await;
     assert_eq!(w.told("U0RESPOND1").len(), before + 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_click_counts_once_and_is_on_record() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let click = w.slack.delivery_count() - 1;
+    let before = w.told(ANA).len();
+    for _ in 0..3 {
+        assert_eq!(w.slack.replay(click).await, Ok(200));
+    }
+    let told = w.next_told(ANA, before).await;
+    assert!(told.contains("arrived a second time") && told.contains("counts once"), "{told}");
+    w.command(ANA, "/irp help").await;
+    let log = w.store.load(IncidentId::new(1)).await.unwrap();
+    let repeated = log.iter().filter(|record| {
+        matches!(&record.event, Event::AttemptRefused { by, attempt, refusal: Refusal::Repeated, .. }
+            if by.as_str() == ANA && attempt == "request")
+    });
+    assert_eq!(repeated.count(), 1, "however often it comes: {log:#?}");
+    let requests = log.iter().filter(|record| matches!(record.event, Event::ApprovalRequested { .. }));
+    assert_eq!(requests.count(), 1);
     w.end().await;
 }
 

@@ -33,9 +33,12 @@
 //! and AWS itself confines what runs. Reminders before a request expires (SSO Elevator): fifteen minutes are too short.
 
 use chrono::TimeDelta;
+use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
+use irp::domain::incident::outcome::Outcome;
 use irp::domain::refusal::Refusal;
 use irp::intake::slack::{Act, Click, Inbound};
+use irp::intake::slash::Slash;
 use irp::ports::{Lane, ReplyTo};
 use irp_sandbox::aws::{Fault as AwsFault, KeyStatus};
 use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
@@ -90,7 +93,7 @@ async fn a_card_in_another_channel_decides_nothing() {
     let w = World::start().await;
     let approve = asked(&w).await;
     let elsewhere = "C0GENERAL1";
-    let log = || async { w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap() };
+    let log = || async { w.store.load(IncidentId::new(1)).await.unwrap() };
     let before = log().await.len();
     for person in [ANA, DANA, CHRIS] {
         w.forged_in(elsewhere, person, "irp.approve", &approve).await;
@@ -127,17 +130,24 @@ async fn a_click_that_was_kept_for_too_long_is_not_carried_out_late() {
         act,
         received_at_ms: (w.clock.now() - TimeDelta::seconds(61)).timestamp_millis(),
     };
-    for (key, act) in [("a click", Act::Click(click)), ("a mention", Act::Mention)] {
+    let close = Slash::Close {
+        incident: Some(IncidentId::new(1)),
+        outcome: Some(Outcome::FalsePositive),
+        note: "all is well".into(),
+    };
+    let acts = [("a click", Act::Click(click)), ("a mention", Act::Mention), ("a command", Act::Command(close))];
+    for (key, act) in acts {
         let before = w.told(CHRIS).len();
         w.store.put(Lane::Slack, key, &serde_json::to_string(&kept(act)).unwrap()).await.unwrap();
         let told = w.next_told(CHRIS, before).await;
         assert!(told.contains("could not be handled in time"), "{key}: {told}");
     }
-    let log = w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap();
-    let late = log.iter().filter(|record| {
-        matches!(&record.event, Event::AttemptRefused { attempt, refusal: Refusal::HandledTooLate, .. } if attempt == "approve")
+    let log = w.store.load(IncidentId::new(1)).await.unwrap();
+    let late = log.iter().filter_map(|record| match &record.event {
+        Event::AttemptRefused { attempt, refusal: Refusal::HandledTooLate, .. } => Some(attempt.as_str()),
+        _ => None,
     });
-    assert_eq!(late.count(), 1, "on record, and not carried out: {log:#?}");
+    assert_eq!(late.collect::<Vec<_>>(), ["approve", "close"], "on record, and not carried out: {log:#?}");
     assert!(w.says(KEY, "waiting for approval"), "{:#?}", w.texts());
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
     w.end().await;

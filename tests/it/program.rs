@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use irp_sandbox::slack::Delivery;
 
 use crate::port::Port;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, SEAL_KEYS};
 use crate::world::{ALERT_KEY, BOT_TOKEN, ORGANISATION, ROOM, SIGNING_SECRET, World};
 
 /// How long it may take until it listens.
@@ -52,6 +52,7 @@ fn command_over(w: &World, store: &str, dir: &tempfile::TempDir, port: u16) -> C
         ("SLACK_API_URL", &format!("{}/api", w.slack_url)),
         ("IRP_WAR_ROOM", ROOM),
         ("IRP_ALERT_KEYS", ALERT_KEY),
+        ("IRP_SEAL_KEYS", SEAL_KEYS),
         ("IRP_CONFIG", config.to_str().unwrap()),
         ("IRP_LISTEN", &format!("127.0.0.1:{port}")),
         ("REDIS_URL", store),

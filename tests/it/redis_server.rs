@@ -5,13 +5,22 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use irp::adapters::redis::Seal;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
 use crate::port::Port;
 
+/// What every program and store seals with.
+pub(crate) const SEAL_KEYS: &str = "a-key-for-what-is-in-the-tests-redis";
+
 /// How long a server may take to come up, its data included.
 const UP_WITHIN: Duration = Duration::from_secs(20);
+
+/// The seal of the programs' stores.
+pub(crate) fn seal() -> Seal {
+    Seal::new(&[SEAL_KEYS.into()])
+}
 
 /// A `redis-server` on a loopback port, with its data in a directory of its own. Both are gone when
 /// this is dropped.

@@ -1,6 +1,7 @@
 //! Logs that somebody has changed in Redis: the incident is left alone, whoever clicks is told so, and
 //! nothing runs.
 
+use irp::domain::id::IncidentId;
 use irp_sandbox::aws::KeyStatus;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
@@ -19,7 +20,7 @@ type Edit = fn(Vec<String>) -> Vec<String>;
 /// A yes that nobody has given, as who does not know the hash of the last record would write it.
 const MADE_UP: &str = r#"{"v":1,"prev":null,"at":"2026-01-01T00:00:00Z","event":{"type":"ApprovalGiven","request":"INC-1.1","by":"U0APPROVE1","person":"U0APPROVE1","execute_by":"2099-01-01T00:00:00Z"}}"#;
 
-const EDITS: [(&str, Edit); 8] = [
+const EDITS: [(&str, Edit); 10] = [
     ("an event is changed", |mut log| {
         log[1] = log[1].replace("deploy-bot", "release-bot");
         log
@@ -46,6 +47,17 @@ const EDITS: [(&str, Edit); 8] = [
     }),
     ("one is added by hand", |mut log| {
         log.push(MADE_UP.into());
+        log
+    }),
+    ("one is added by who knows the hash of the last", |mut log| {
+        let last = log[log.len() - 1].split_once(' ').unwrap().1;
+        let hash = irp::view::pack::hash(last.as_bytes());
+        log.push(MADE_UP.replace("null", &format!("\"{hash}\"")));
+        log
+    }),
+    ("the last is changed", |mut log| {
+        let last = log.len() - 1;
+        log[last] = log[last].replacen("\"at\":\"2", "\"at\":\"1", 1);
         log
     }),
     ("what is added is no JSON", |mut log| {
@@ -130,13 +142,14 @@ async fn a_plan_that_is_not_what_was_approved_does_not_run(mut case: Case) {
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
     settled(w).await;
-    edited(&mut redis, |mut log| {
-        let last = log.len() - 1;
-        assert!(log[last].contains("ApprovalRequested"), "{}", log[last]);
-        log[last] = log[last].replace("\"user_name\":\"deploy-bot\"", "\"user_name\":\"release-bot\"");
-        log
-    })
-    .await;
+    // By somebody who has the key of the seals too.
+    let sealed = records(&mut redis).await;
+    let mut log: Vec<String> = sealed.iter().map(|stored| stored.split_once(' ').unwrap().1.to_owned()).collect();
+    let last = log.len() - 1;
+    assert!(log[last].contains("ApprovalRequested"), "{}", log[last]);
+    log[last] = log[last].replace("\"user_name\":\"deploy-bot\"", "\"user_name\":\"release-bot\"");
+    cmd("DEL").arg(LOG).exec_async(&mut redis).await.unwrap();
+    w.store.append(IncidentId::new(1), 0, &irp::domain::stored::read(log).unwrap(), None).await.unwrap();
     let told = w.click(CHRIS, KEY, "irp.approve").await;
     assert!(told.contains("another version"), "{told}");
     w.nothing_is_owed().await;

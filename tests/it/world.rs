@@ -129,6 +129,7 @@ impl World {
             },
             alert_keys: vec!["an-older-key-still-valid".into(), ALERT_KEY.into()],
             redis_url: "memory".into(),
+            seal_keys: Vec::new(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             log: "off".into(),
             aws_endpoint_url: None,

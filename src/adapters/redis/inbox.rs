@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::redis::Script;
 use async_trait::async_trait;
 
+use super::queue::Entry;
 use super::{RedisStore, keys};
 use crate::ports::{Delivery, Inbox, Lane, StoreError};
 
@@ -30,13 +31,31 @@ static PUT: LazyLock<Script> = LazyLock::new(|| {
 impl Inbox for RedisStore {
     async fn put(&self, lane: Lane, dedup_key: &str, body: &str) -> Result<bool, StoreError> {
         let mut put = PUT.key(keys::seen(dedup_key));
+        let body = match lane {
+            Lane::Alerts => body.to_owned(),
+            Lane::Slack => self.seal.close(&keys::inbox(lane), body),
+        };
         put.key(keys::inbox(lane)).arg(DEDUP_FOR.as_secs()).arg(body);
         Ok(put.invoke_async(&mut self.server.link.clone()).await?)
     }
 
     async fn take(&self, lane: Lane, max: usize) -> Result<Vec<Delivery>, StoreError> {
         let entries = self.lane(lane).take(&self.server, max).await?;
-        Ok(entries.into_iter().map(|entry| Delivery { token: entry.token, body: entry.text }).collect())
+        let mut taken = Vec::with_capacity(entries.len());
+        for Entry { token, text } in entries {
+            let body = match lane {
+                Lane::Alerts => Ok(text),
+                Lane::Slack => self.seal.open(&keys::inbox(lane), text),
+            };
+            match body {
+                Ok(body) => taken.push(Delivery { token, body }),
+                Err(why) => {
+                    tracing::error!(%why, "what stands in the queue of Slack's deliveries is dropped");
+                    self.done(lane, &token).await?;
+                }
+            }
+        }
+        Ok(taken)
     }
 
     async fn hold(&self, lane: Lane, token: &str) -> Result<(), StoreError> {

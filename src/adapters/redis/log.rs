@@ -72,7 +72,8 @@ impl IncidentLog for RedisStore {
             if entry.id != format!("{version}-0") {
                 return Err(unreadable(format!("the entry before it, {version}-0, is missing")));
             }
-            texts.push(entry.get(FIELD).ok_or_else(|| unreadable("it holds no record".to_owned()))?);
+            let stored = entry.get(FIELD).ok_or_else(|| unreadable("it holds no record".to_owned()))?;
+            texts.push(self.seal.open(&place(id, version), stored).map_err(|why| unreadable(why.to_string()))?);
         }
         let known = self.recent.of(id).unwrap_or_default();
         let read = stored::read_on(known.to_vec(), texts);
@@ -99,8 +100,8 @@ impl IncidentLog for RedisStore {
             .arg(expected)
             .arg(next_due_at.map(|at| due_ms(at).to_string()).unwrap_or_default())
             .arg(id.to_string());
-        for record in records {
-            append.arg(record.text());
+        for (record, version) in records.iter().zip(expected + 1..) {
+            append.arg(self.seal.close(&place(id, version), record.text()));
         }
         let done: bool = append.invoke_async(&mut self.server.link.clone()).await.map_err(StoreError::from)?;
         if done { Ok(()) } else { Err(AppendError::Conflict) }
@@ -137,6 +138,11 @@ impl IncidentLog for RedisStore {
             .await?;
         Ok(numbers.into_iter().map(IncidentId::new).collect())
     }
+}
+
+/// Where a record stands: a seal is good for no other.
+fn place(id: IncidentId, version: u64) -> String {
+    format!("{} {version}", keys::log(id))
 }
 
 /// Rounded up: an incident that is woken too early finds nothing to do and would sleep for good.

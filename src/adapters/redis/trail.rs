@@ -1,6 +1,7 @@
 //! What is kept of searches through the trail.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -35,11 +36,23 @@ impl TrailStore for RedisStore {
         both.atomic().cmd("HGETALL").arg(keys::trail(id)).cmd("HGETALL").arg(keys::marks(id));
         let (records, marks): (BTreeMap<String, String>, BTreeMap<String, String>) =
             both.query_async(&mut link).await?;
-        let read = |(name, text): (String, String)| match serde_json::from_str(&text) {
-            Ok(mark) => Ok((name, mark)),
-            Err(why) => Err(StoreError::Unreadable(format!("{id}, trail of {name}: {why}"))),
+        let unreadable = |name: &str, why: &dyn Display| StoreError::Unreadable(format!("{id}, trail of {name}: {why}"));
+        let open = |key: &str, name: &str, stored: String| {
+            self.seal.open(&place(key, name), stored).map_err(|why| unreadable(name, &why))
         };
-        Ok(Trail { records, marks: marks.into_iter().map(read).collect::<Result<_, _>>()? })
+        let record = |(event, stored): (String, String)| {
+            let text = open(&keys::trail(id), &event, stored)?;
+            Ok((event, text))
+        };
+        let mark = |(name, stored): (String, String)| {
+            let text = open(&keys::marks(id), &name, stored)?;
+            let mark = serde_json::from_str(&text).map_err(|why| unreadable(&name, &why))?;
+            Ok((name, mark))
+        };
+        Ok(Trail {
+            records: records.into_iter().map(record).collect::<Result<_, StoreError>>()?,
+            marks: marks.into_iter().map(mark).collect::<Result<_, StoreError>>()?,
+        })
     }
 
     async fn keep_page(
@@ -53,13 +66,13 @@ impl TrailStore for RedisStore {
         let mut keep = pipe();
         keep.atomic();
         for (event, text) in new {
-            keep.cmd("HSETNX").arg(&trail).arg(event).arg(text);
+            keep.cmd("HSETNX").arg(&trail).arg(event).arg(self.seal.close(&place(&trail, event), text));
         }
         if !gone.is_empty() {
             keep.cmd("HDEL").arg(&trail).arg(gone);
         }
         for (name, mark) in read {
-            keep.cmd("HSET").arg(&marks).arg(name).arg(encoded(mark));
+            keep.cmd("HSET").arg(&marks).arg(name).arg(self.seal.close(&place(&marks, name), &encoded(mark)));
         }
         for key in [&trail, &marks] {
             keep.cmd("EXPIRE").arg(key).arg(KEPT_FOR.as_secs());
@@ -78,6 +91,11 @@ impl TrailStore for RedisStore {
         release.arg(holder);
         Ok(release.invoke_async(&mut self.server.link.clone()).await?)
     }
+}
+
+/// Where a text stands: a seal is good for no other.
+fn place(key: &str, name: &str) -> String {
+    format!("{key} {name}")
 }
 
 fn encoded(mark: &Mark) -> String {

@@ -29,8 +29,13 @@ pub struct Digest(String);
 impl Digest {
     /// Of anything that serialises.
     pub fn of(value: &impl Serialize) -> Self {
-        let value = serde_json::to_value(value).expect("plain data with string keys always serialises");
-        Self(hex::encode(Sha256::digest(canonical::text(&value))))
+        let text = serde_json::to_string(value).expect("plain data with string keys always serialises");
+        Self::of_text(&text).expect("what serialises has one form")
+    }
+
+    /// Of a JSON text, as it is stored.
+    pub fn of_text(json: &str) -> Result<Self, serde_json::Error> {
+        Ok(Self(hex::encode(Sha256::digest(canonical::text(json)?))))
     }
 
     /// The part that people and buttons see.

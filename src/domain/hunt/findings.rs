@@ -267,15 +267,11 @@ fn beside(analysis: &Analysis, records: &BTreeMap<String, String>) -> Vec<Proved
     let mut found: BTreeMap<String, Proved> = BTreeMap::new();
     for (id, text) in records {
         let Ok(record) = serde_json::from_str::<Record<'_>>(text) else { continue };
-        let (Some(address), Some(key)) =
-            (record.source_ip_address.as_deref(), record.user_identity.access_key_id.as_deref())
-        else {
-            continue;
-        };
+        let (address, Some(key)) = (record.place(), record.user_identity.access_key_id.as_deref()) else { continue };
         if record.user_identity.arn.as_deref().is_some_and(|arn| analysis.asked.bots.has(arn)) {
             continue;
         }
-        if key.is_empty() || !theirs.contains(address) || held.contains(key) || judged.contains(id.as_str()) {
+        if key.is_empty() || !theirs.contains(address.as_ref()) || held.contains(key) || judged.contains(id.as_str()) {
             continue;
         }
         let whose = record.user_identity.arn.as_deref().unwrap_or("somebody");

@@ -16,6 +16,7 @@ use crate::domain::id::UserId;
 use crate::domain::policy::{Actor, Policy};
 use crate::domain::recusal::check_impartial;
 use crate::domain::refusal::{Refusal, mention};
+use crate::domain::trail::record::THROUGH;
 
 /// So far back from when it was first seen: as for the event history.
 const LOOK_BACK: TimeDelta = TimeDelta::days(14);
@@ -275,7 +276,8 @@ fn question(incident: &Incident, now: DateTime<Utc>) -> Result<LogQuestion, Refu
     let mut principals: BTreeSet<String> =
         hunted.credentials.iter().filter_map(|reached| reached.principal.clone()).collect();
     principals.extend(incident.identification().and_then(|found| found.arn.clone()));
-    let mut addresses: BTreeSet<String> = hunted.addresses.iter().cloned().collect();
+    // In a VPC others have the same address: whoever called from there is found by their keys and principals.
+    let mut addresses: BTreeSet<String> = hunted.addresses.iter().filter(|a| !a.contains(THROUGH)).cloned().collect();
     addresses.extend(incident.findings.values().filter_map(|finding| finding.remote_address.clone()));
     // An `arn:…:role/…` makes no call: its sessions do, and theirs are among them.
     principals.retain(|arn| !arn.contains(":role/"));

@@ -16,6 +16,7 @@ use super::event::Event;
 use super::grant::Grant;
 use super::named::{Named, known};
 use super::parameters::is_quarantine;
+use super::record::THROUGH;
 use super::token::Token;
 
 /// A place that has used the key this long before anything hostile came from elsewhere is its owner's.
@@ -102,7 +103,7 @@ impl Word {
         let id = text.split(':').next().unwrap_or_default();
         let event_id =
             text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') && text.contains('-');
-        text.parse::<IpAddr>().is_ok()
+        text.split(THROUGH).next().is_some_and(|address| address.parse::<IpAddr>().is_ok())
             || event_id
             || (text.starts_with("arn:") && text.matches(':').count() >= 5 && plain(text))
             || (["AKIA", "ASIA", "AIDA", "AROA"].iter().any(|prefix| id.starts_with(prefix))
@@ -189,7 +190,7 @@ impl<'q> Judge<'q> {
             let long_before = since - HABIT;
             for (address, first_at) in first_calls(&of_the_user) {
                 let hostile = turned.contains(address.as_ref());
-                let suspect = question.suspects.iter().any(|suspect| **suspect == **address);
+                let suspect = is_suspect(question, address);
                 if suspect || (hostile && first_at > long_before) {
                     strange.insert(Name::clone(address));
                 } else if !hostile && first_at <= long_before {
@@ -198,7 +199,7 @@ impl<'q> Judge<'q> {
             }
         } else {
             owner = habits(&of_the_user);
-            owner.retain(|(address, _), _| !question.suspects.iter().any(|suspect| **suspect == **address));
+            owner.retain(|(address, _), _| !is_suspect(question, address));
         }
         Self { question, words, owner, homes, strange, texts: HashMap::new() }
     }
@@ -258,6 +259,12 @@ impl<'q> Judge<'q> {
     pub fn owner_addresses(&self) -> BTreeSet<&str> {
         self.owner.keys().map(|(address, _)| address).chain(self.homes.keys()).map(AsRef::as_ref).collect()
     }
+}
+
+/// Whether an alert names the address, through whatever VPC endpoint it called.
+fn is_suspect(question: &Question, address: &str) -> bool {
+    let alone = address.split(THROUGH).next().unwrap_or(address);
+    question.suspects.iter().any(|suspect| suspect == alone)
 }
 
 /// Whether this is AWS's own network and not an address that somebody calls from.
@@ -379,6 +386,7 @@ mod tests {
         for right in [
             "203.0.113.7",
             "2001:db8::1",
+            "10.0.0.7 through vpce-0123456789abcdef0",
             "AKIAIOSFODNN7EXAMPLE",
             "AROADBQP57FF2AEXAMPLE:export-1",
             "arn:aws:sts::111122223333:assumed-role/app/s",

@@ -76,7 +76,7 @@ pub struct Event {
     pub region: Name,
     /// The account whose log this is.
     pub account: Name,
-    /// Where it came from.
+    /// Where it came from; an address in a VPC has the VPC endpoint behind it.
     pub address: Name,
     /// What it says it is.
     pub agent: Name,
@@ -194,6 +194,7 @@ impl Event {
         let request = record.request();
         let meaning = by_name(record.source(), record.name(), record.read_only);
         let (meaning, note) = with_parameters(record, &request, meaning);
+        let address = texts.keep(&record.place());
         let mut keep = |text: &super::record::Text<'_>| texts.keep(text.as_deref().unwrap_or(""));
         let session = &identity.session_context;
         let outcome = Outcome::of(record);
@@ -203,7 +204,7 @@ impl Event {
             at: record.at(),
             region: keep(&record.aws_region),
             account: keep(&record.recipient_account_id),
-            address: keep(&record.source_ip_address),
+            address,
             agent: keep(&record.user_agent),
             caller: Caller {
                 kind: keep(&identity.kind),

@@ -76,6 +76,8 @@ pub enum Grant {
         id: Option<String>,
         /// Its ARN, with the path that its name does not say; absent where the record does not have it.
         arn: Option<String>,
+        /// Who may assume it: accounts, ARNs, services and providers, as the policy has them.
+        callers: Vec<String>,
     },
     /// Who may assume a role from now on.
     Trust {
@@ -269,7 +271,8 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
         }
         ("iam", "CreateRole") => {
             let (id, arn) = (first(response, "role.roleId"), first(response, "role.arn"));
-            out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id, arn }));
+            let callers = trust::callers(&first(request, "assumeRolePolicyDocument").unwrap_or_default());
+            out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id, arn, callers }));
         }
         ("iam", "UpdateAssumeRolePolicy") => {
             let callers = first(request, "policyDocument").map(|text| trust::callers(&text)).unwrap_or_default();

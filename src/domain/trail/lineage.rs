@@ -3,24 +3,28 @@
 //! reached by a call counts from that call's time on.
 
 use super::name::Name;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::attribution::{Judge, Question, Verdict, Who, address_token};
+use super::attribution::{Judge, Question, Verdict, Who, address_token, is_internal};
 use super::classify::Outcome;
 use super::event::Event;
 use super::grant::Grant;
 use super::named::known;
-use super::token::Token;
+use super::token::{Token, is_machine, role_session};
 use super::way::{Kind, Way, lets_in, service_token, strength};
 
 mod handed;
+mod machines;
 
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
-/// How long after the attacker's call a service can still be carrying it out.
+/// For so long after the attacker's call a service is carrying it out, even where its owner has called the service since.
 const ON_BEHALF: TimeDelta = TimeDelta::hours(1);
+/// For so long where the owner has not: a stack, a job or an export takes hours, and what it does is done in the name of
+/// whoever has asked for it.
+const ON_BEHALF_ALONE: TimeDelta = TimeDelta::hours(24);
 
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
 /// known anyway.
@@ -65,15 +69,27 @@ pub struct Lineage {
     pub used: Vec<Option<usize>>,
     /// For each event: the call across accounts that it is the other record of.
     pub twin_of: Vec<Option<usize>>,
+    /// Changes of whom a role trusts, where the logs do not show whom it did before.
+    pub trust_unknown: BTreeSet<usize>,
 }
 
 struct Walk<'e, 'q> {
     events: &'e [Event],
     judge: Judge<'q>,
     by_token: HashMap<Token, Vec<usize>>,
+    /// For each key and service that has acted in its name: the calls to that service, in order of time.
+    asked: HashMap<Token, Vec<usize>>,
+    /// Those of them that are known to be the attacker's.
+    asked_by_attacker: HashMap<Token, Vec<usize>>,
     /// The events that have made what starts instances, in order of time.
     makers: HashMap<Token, Vec<usize>>,
+    /// The events that have made a role or changed whom it trusts, in order of time.
+    trusts: HashMap<Token, Vec<usize>>,
+    /// Those before which the logs do not show whom it trusted.
+    trust_unknown: BTreeSet<usize>,
     ways: HashMap<Token, Vec<Way>>,
+    /// When a machine that the attacker has come into first called, from each address.
+    places: HashMap<Token, HashMap<Name, DateTime<Utc>>>,
     credentials: Vec<Credential>,
     by_id: HashMap<Name, usize>,
     edges: Vec<(usize, usize, usize, Name)>,
@@ -90,10 +106,15 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
     let judge = Judge::new(question, events);
     let mut by_token: HashMap<Token, Vec<usize>> = HashMap::new();
     let mut makers: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut trusts: HashMap<Token, Vec<usize>> = HashMap::new();
     for (at, event) in events.iter().enumerate() {
         for grant in &event.grants {
-            if let Grant::Starter { token, .. } = grant {
-                makers.entry(*token).or_default().push(at);
+            match grant {
+                Grant::Starter { token, .. } => makers.entry(*token).or_default().push(at),
+                Grant::Trust { account, name, .. } | Grant::Role { account, name, .. } => {
+                    trusts.entry(Token::role(account, name)).or_default().push(at);
+                }
+                _ => {}
             }
         }
         let address = address_token(event);
@@ -102,13 +123,25 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
             by_token.entry(*token).or_default().push(at);
         }
     }
+    let mut asked: HashMap<Token, Vec<usize>> = HashMap::new();
+    for (at, event) in events.iter().enumerate().filter(|(_, event)| is_own_call(event)) {
+        let token = Token::on_behalf(&event.caller.key, &event.source);
+        if by_token.contains_key(&token) {
+            asked.entry(token).or_default().push(at);
+        }
+    }
     let owner_addresses = judge.owner_addresses().into_iter().map(Name::from).collect();
     let mut walk = Walk {
         events,
         judge,
         by_token,
+        asked,
+        asked_by_attacker: HashMap::new(),
         makers,
+        trusts,
+        trust_unknown: BTreeSet::new(),
         ways: HashMap::new(),
+        places: HashMap::new(),
         credentials: Vec::new(),
         by_id: HashMap::new(),
         edges: Vec::new(),
@@ -174,11 +207,14 @@ impl Walk<'_, '_> {
 
     /// Makes a token the attacker's, and has all events that it speaks of looked at again.
     fn open(&mut self, token: Token, way: Way) {
+        if way.kind == Kind::Machine {
+            self.learn_places(token);
+        }
         let ways = self.ways.entry(token).or_default();
         let full = ways.len() >= WAYS_MAX;
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
-            (Kind::Trust { .. }, Kind::Trust { .. }) => other.event == way.event,
+            (Kind::Trust { .. }, Kind::Trust { .. }) | (Kind::Service, Kind::Service) => other.event == way.event,
             (a, b) => a == b,
         };
         match ways.iter_mut().find(|other| same(other)) {
@@ -205,9 +241,11 @@ impl Walk<'_, '_> {
             word
         } else if started {
             Verdict { who: Who::Aws, why: Name::clone(&way.how) }
+        } else if is_internal(&event.address) && theirs_alone(&way) && !event.by_service && !event.caller.service_linked {
+            Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) }
         } else if let Some(aws) = self.judge.aws(event) {
             aws
-        } else if let Some(verdict) = self.for_the_attacker(event, &way) {
+        } else if let Some(verdict) = self.for_the_attacker(at, &way) {
             verdict
         } else if let Some(owner) = stolen.then(|| self.judge.owners(event)).flatten() {
             owner
@@ -256,9 +294,13 @@ impl Walk<'_, '_> {
                 here.at = None;
                 opened.push((token, here));
             }
-            if event.outcome == Outcome::Succeeded && !event.caller.key.is_empty() {
-                let how: Name = format!("carried out for {}", event.name).into();
-                opened.push((Token::on_behalf(&event.caller.key, &event.source), way(Kind::Service, how)));
+            if is_own_call(event) {
+                let token = Token::on_behalf(&event.caller.key, &event.source);
+                if self.asked.contains_key(&token) {
+                    let calls = self.asked_by_attacker.entry(token).or_default();
+                    calls.insert(calls.partition_point(|call| *call < at), at);
+                }
+                opened.push((token, way(Kind::Service, format!("carried out for {}", event.name).into())));
             }
         }
         if let Some(shared) = &event.shared_id {
@@ -277,6 +319,12 @@ impl Walk<'_, '_> {
                     opened.push((*token, own));
                 }
             }
+            // An instance or task gets new credentials every few hours, and so does whoever has robbed it.
+            let session = role_session(&event.caller.arn).map(|(_, _, session)| session);
+            if let (Who::Attacker, Some(machine)) = (who, session.filter(|session| is_machine(session))) {
+                let how = format!("credentials of {machine}, whose others were stolen");
+                opened.push((Token::machine(machine), way(Kind::Machine, how.into())));
+            }
         }
         for grant in &event.grants {
             self.grant((at, by), from, grant, &mut opened);
@@ -288,35 +336,42 @@ impl Walk<'_, '_> {
 
     /// A call that a service made in the attacker's name: one that the attacker has called, or that works with what is
     /// the attacker's alone. What the attacker shares with its owner, services use for the owner too.
-    fn for_the_attacker(&self, event: &Event, by: &Way) -> Option<Verdict> {
+    fn for_the_attacker(&self, at: usize, by: &Way) -> Option<Verdict> {
+        let event = &self.events[at];
         if event.caller.invoked_by.is_empty() || event.caller.kind.as_ref() == "AWSService" {
             return None;
         }
-        let token = service_token(event);
-        let cause = token.and_then(|t| self.ways.get(&t)).and_then(|ways| {
-            ways.iter().find(|way| {
-                let since = event.at.zip(way.at).map(|(at, asked)| at - asked);
-                since.is_none_or(|since| since >= TimeDelta::zero() && since <= ON_BEHALF)
-            })
-        });
-        let theirs_alone = match by.kind {
-            Kind::Owned | Kind::Made | Kind::Provider => true,
-            Kind::Key => by.event.is_some(),
-            _ => false,
-        };
-        Some(match cause.or_else(|| theirs_alone.then_some(by)) {
-            Some(way) => Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) },
+        let why = if theirs_alone(by) { Some(Name::clone(&by.how)) } else { self.asked_for(at) };
+        Some(match why {
+            Some(why) => Verdict { who: Who::AttackerThroughAws, why },
             None => Verdict { who: Who::Aws, why: "a service that the attacker has not called before".into() },
         })
     }
 
-    /// The strongest way by which an event is reached.
-    fn way_to(&self, event: &Event) -> Option<Way> {
-        let ways = event.callers.iter().chain(&event.opened_by).filter_map(|token| self.ways.get(token)).flatten();
-        ways.filter(|way| self.holds(way, event)).min_by_key(|way| strength(&way.kind)).cloned()
+    /// The attacker's call that a service carries out by an event: their last before it, unless the owner has called the
+    /// service since, and some time has passed.
+    fn asked_for(&self, at: usize) -> Option<Name> {
+        let token = service_token(&self.events[at])?;
+        let last = |calls: &HashMap<Token, Vec<usize>>| {
+            let calls = calls.get(&token)?;
+            calls[..calls.partition_point(|call| *call < at)].last().copied()
+        };
+        let theirs = last(&self.asked_by_attacker)?;
+        let lasts = if last(&self.asked) == Some(theirs) { ON_BEHALF_ALONE } else { ON_BEHALF };
+        let since = self.events[at].at.zip(self.events[theirs].at).map(|(at, asked)| at - asked);
+        let carries_on = since.is_none_or(|since| since <= lasts);
+        carries_on.then(|| format!("carried out for {}", self.events[theirs].name).into())
     }
 
-    fn holds(&self, way: &Way, event: &Event) -> bool {
+    /// The strongest way by which an event is reached.
+    fn way_to(&self, event: &Event) -> Option<Way> {
+        let tokens = event.callers.iter().chain(&event.opened_by);
+        let ways = tokens.flat_map(|token| self.ways.get(token).into_iter().flatten().map(move |way| (*token, way)));
+        let ways = ways.filter(|(token, way)| self.holds(*token, way, event));
+        ways.map(|(_, way)| way).min_by_key(|way| strength(&way.kind)).cloned()
+    }
+
+    fn holds(&self, token: Token, way: &Way, event: &Event) -> bool {
         let later = way.at.zip(event.at).is_none_or(|(from, at)| at >= from);
         let from_attacker =
             || address_token(event).is_some_and(|token| self.ways.get(&token).is_some_and(|ways| !ways.is_empty()));
@@ -328,6 +383,7 @@ impl Walk<'_, '_> {
             Kind::Password => later && temporary && event.caller.kind.as_ref() == "IAMUser",
             Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
             Kind::Owner | Kind::Entered => later && from_attacker(),
+            Kind::Machine => later && (from_attacker() || self.is_elsewhere(event, token, way.at)),
             Kind::Session { began_at } => {
                 let same =
                     began_at.zip(event.caller.session_began_at).is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
@@ -397,7 +453,7 @@ impl Walk<'_, '_> {
                 credentials[used].events += 1;
             }
         }
-        Lineage { credentials, verdicts, used, twin_of }
+        Lineage { credentials, verdicts, used, twin_of, trust_unknown: self.trust_unknown }
     }
 
     /// The shortest way to each credential; of several, the one whose event is the first.
@@ -430,5 +486,19 @@ impl Walk<'_, '_> {
                 self.credentials[to].reached_by = Some(edge);
             }
         }
+    }
+}
+
+/// Whether it is a call that a service may carry out in its caller's name from then on.
+fn is_own_call(event: &Event) -> bool {
+    event.outcome == Outcome::Succeeded && !event.caller.key.is_empty() && event.caller.invoked_by.is_empty()
+}
+
+/// Whether nobody but the attacker acts in this way.
+fn theirs_alone(way: &Way) -> bool {
+    match way.kind {
+        Kind::Owned | Kind::Made | Kind::Provider => true,
+        Kind::Key => way.event.is_some(),
+        _ => false,
     }
 }

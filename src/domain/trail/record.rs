@@ -52,6 +52,9 @@ pub struct Record<'a> {
     /// An address, a service's name, or `AWS Internal`.
     #[serde(rename = "sourceIPAddress", borrow, deserialize_with = "text")]
     pub source_ip_address: Text<'a>,
+    /// The VPC endpoint through which the call came.
+    #[serde(borrow, deserialize_with = "text")]
+    pub vpc_endpoint_id: Text<'a>,
     /// Whatever the caller says it is.
     #[serde(borrow, deserialize_with = "text")]
     pub user_agent: Text<'a>,
@@ -176,6 +179,9 @@ pub enum Unreadable {
     NoEventName,
 }
 
+/// Between an address and a VPC endpoint.
+pub const THROUGH: &str = " through ";
+
 impl Record<'_> {
     /// Reads one element of a log, and hands over the record in it: the element itself, what is in `detail`, or
     /// what is in the text `CloudTrailEvent`.
@@ -210,6 +216,16 @@ impl Record<'_> {
     /// When.
     pub fn at(&self) -> Option<DateTime<Utc>> {
         moment(self.event_time.as_deref()?)
+    }
+
+    /// Where it came from: the address, and behind it the VPC endpoint if it came through one. In a VPC of their own
+    /// anybody has whatever address they like, so that it says something only together with the endpoint.
+    pub fn place(&self) -> Cow<'_, str> {
+        let address = self.source_ip_address.as_deref().unwrap_or("");
+        match self.vpc_endpoint_id.as_deref().filter(|id| !id.is_empty()) {
+            None => address.into(),
+            Some(endpoint) => format!("{address}{THROUGH}{endpoint}").into(),
+        }
     }
 
     /// Whether it did what was asked: no error, and no failed sign-in.

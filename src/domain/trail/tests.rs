@@ -15,6 +15,7 @@ mod evasion;
 mod limits;
 mod making;
 mod named;
+mod places;
 mod started;
 mod through_aws;
 

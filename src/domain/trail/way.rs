@@ -24,7 +24,9 @@ pub(super) enum Kind {
     Trust { callers: Vec<String>, before: Option<Vec<String>> },
     /// Code of the attacker's.
     Owned,
-    /// A machine that the attacker has a way into.
+    /// A machine that the attacker has a way into, or whose credentials were stolen.
+    Machine,
+    /// A credential that somebody else has too.
     Entered,
     /// A role that a service takes for the attacker, and may take for others.
     Taken,
@@ -66,7 +68,7 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
         Kind::Provider => 4,
         Kind::Trust { .. } => 5,
         Kind::Session { .. } => 6,
-        Kind::Entered | Kind::Taken => 7,
+        Kind::Machine | Kind::Entered | Kind::Taken => 7,
         Kind::Owner => 8,
         Kind::Shared => 9,
         Kind::Address | Kind::Service => 10,

@@ -5,7 +5,7 @@ use irp::ports::Store;
 use redis::cmd;
 
 use super::connect;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, seal};
 
 async fn faults(server: &RedisServer) -> Vec<String> {
     connect(server, "one").await.durability_faults().await.unwrap()
@@ -53,7 +53,7 @@ async fn what_may_not_be_asked_is_said() {
         ("closed", "Redis does not allow INFO: whether it keeps what it is given could not be checked."),
     ] {
         let url = server.url().replace("redis://", &format!("redis://{user}:pw@"));
-        let store = RedisStore::connect(&url, "one").await.unwrap();
+        let store = RedisStore::connect(&url, "one", seal()).await.unwrap();
         assert_eq!(store.durability_faults().await.unwrap(), [expected]);
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join;
-use irp::adapters::redis::RedisStore;
+use irp::adapters::redis::{RedisStore, Seal};
 use irp::domain::id::IncidentId;
 use irp::ports::{AppendError, CardStore, Inbox, IncidentLog, Lane, Store, StoreError, Work, WorkQueue};
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
 use super::{COMES_WITHIN, at, connect, keys, record, take_exactly, take_work_exactly};
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, seal};
 
 const ID: IncidentId = IncidentId::new(1);
 /// How fast a call must say that the store is not there.
@@ -92,7 +92,7 @@ async fn nobody_connects_to_a_server_that_is_not_there() {
     let url = server.url();
     server.stop();
     let asked_at = Instant::now();
-    is_unavailable(&RedisStore::connect(&url, "one").await.map(|_| ()));
+    is_unavailable(&RedisStore::connect(&url, "one", seal()).await.map(|_| ()));
     assert!(asked_at.elapsed() < SAID_WITHIN, "{:?}", asked_at.elapsed());
 }
 
@@ -143,7 +143,8 @@ async fn until_blocked(raw: &mut MultiplexedConnection, clients: u32) {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_named() {
     let server = RedisServer::start();
-    let store = connect(&server, "one").await;
+    // Not sealed, so that what stands there is read at all.
+    let store = RedisStore::connect(&server.url(), "one", Seal::default()).await.unwrap();
     store.append(ID, 0, &[record(1)], None).await.unwrap();
     let mut raw = server.raw().await;
     let log = "irp:v1:{p1}:log:INC-1";

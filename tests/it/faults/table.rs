@@ -15,7 +15,7 @@ use super::estate::{self, Change};
 use super::removals::{self, Removal};
 use crate::cases::{Case, Cases};
 use crate::redis_proxy::Loss;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, seal};
 use crate::world::{ANA, BEN, CHRIS, World};
 
 /// A dead process's call is read back after 20 s; one that carries a function's code after two minutes more.
@@ -56,7 +56,7 @@ pub(super) fn server(cases: usize) -> RedisServer {
 
 /// A workspace, an account and a bot over one of them.
 pub(super) async fn over(server: &RedisServer, database: usize) -> World {
-    let store = RedisStore::connect(&format!("{}/{database}", server.url()), "the bot").await.unwrap();
+    let store = RedisStore::connect(&format!("{}/{database}", server.url()), "the bot", seal()).await.unwrap();
     World::start_with(false, Some(Arc::new(store))).await
 }
 

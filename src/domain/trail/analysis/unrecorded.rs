@@ -50,6 +50,7 @@ pub(super) fn missing(
             .push(not_recorded(format!("what happened from {since} to {first}"), "these logs begin after the theft"));
     }
     let theirs = |at: usize| lineage.verdicts[at].who.is_attacker() && events[at].outcome == Outcome::Succeeded;
+    missing.extend(lineage.trust_unknown.iter().filter(|at| theirs(**at)).filter_map(|at| trusted(&events[*at])));
     let mut seen = std::collections::BTreeSet::new();
     for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
         let id = &event.id;
@@ -144,6 +145,23 @@ fn served(grant: &Grant, event: &Event) -> Option<NotRecorded> {
         format!(
             "no call says for whom (event {}): only what they do from the attacker's addresses counts. Look at all that \
              the role did since",
+            event.id
+        ),
+    ))
+}
+
+/// Whom a role trusted before the attacker changed that.
+fn trusted(event: &Event) -> Option<NotRecorded> {
+    let role = event.grants.iter().find_map(|grant| match grant {
+        Grant::Trust { name, .. } => Some(name),
+        _ => None,
+    })?;
+    Some(not_recorded(
+        format!("whom role {role} trusted before the attacker changed that"),
+        format!(
+            "neither its making nor a change before event {} is in these logs: whoever comes from another account counts as \
+             let in by the attacker, and nobody of its own account or of an identity provider does. Look at who has taken \
+             it since",
             event.id
         ),
     ))

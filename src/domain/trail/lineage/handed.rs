@@ -90,7 +90,11 @@ impl Walk<'_, '_> {
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
             }
             Grant::Trust { account, name, callers } => {
-                let kind = Kind::Trust { callers: callers.clone(), before: self.trusted_before(at, account, name) };
+                let before = self.trusted_before(at, account, name);
+                if before.is_none() {
+                    self.trust_unknown.insert(at);
+                }
+                let kind = Kind::Trust { callers: callers.clone(), before };
                 let how = how(format!("role {name}, whose trust the attacker changed"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
@@ -98,7 +102,7 @@ impl Walk<'_, '_> {
                 let kind = match (owned, role) {
                     (true, _) => Kind::Owned,
                     (false, Some(_)) => Kind::Taken,
-                    (false, None) => Kind::Entered,
+                    (false, None) => Kind::Machine,
                 };
                 let how = how(format!("session of {label}"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
@@ -114,13 +118,17 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whom a role trusted before an event, where the logs show it.
+    /// Whom a role trusted before an event, where the logs show it: since it was made, or since its trust was changed.
     fn trusted_before(&self, at: usize, account: &str, name: &str) -> Option<Vec<String>> {
-        self.events[..at].iter().rev().filter(|e| e.source.as_ref() == "iam").find_map(|event| {
-            event.grants.iter().find_map(|grant| match grant {
-                Grant::Trust { account: a, name: n, callers } if a == account && n == name => Some(callers.clone()),
-                _ => None,
-            })
+        let said = self.trusts.get(&Token::role(account, name))?;
+        let last = *said[..said.partition_point(|said| *said < at)].last()?;
+        self.events[last].grants.iter().find_map(|grant| match grant {
+            Grant::Trust { account: a, name: n, callers } | Grant::Role { account: a, name: n, callers, .. }
+                if a == account && n == name =>
+            {
+                Some(callers.clone())
+            }
+            _ => None,
         })
     }
 }

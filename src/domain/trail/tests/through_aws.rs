@@ -20,16 +20,49 @@ fn through(minute: u32, id: &str, key: &str, service: &str) -> Value {
 }
 
 #[test]
-fn what_a_service_carries_out_within_the_hour_that_the_attacker_has_called_it_is_theirs() {
-    let asks = by_user(600, "asks", STOLEN, "deploy", ("cloudformation", "CreateStack"), json!({}));
-    let analysis = analyze(&[
-        asks,
-        through(601, "soon", STOLEN, SERVICE),
-        through(601, "other", STOLEN, "athena.amazonaws.com"),
-        through(700, "late", STOLEN, SERVICE),
-    ]);
-    assert_eq!(by(&analysis, "soon"), Some(Who::AttackerThroughAws));
-    assert_eq!((by(&analysis, "other"), by(&analysis, "late")), (None, None), "the key's owner uses services too");
+fn what_a_service_carries_out_is_the_attackers_until_its_owner_calls_the_service() {
+    let call = |minute: u32, id: &str, address: &str| {
+        let more = json!({"sourceIPAddress": address});
+        let mut record = by_user(minute, id, STOLEN, "deploy", ("cloudformation", "CreateStack"), more);
+        if minute == 0 {
+            record["eventTime"] = json!("2026-01-25T00:00:00Z");
+        }
+        record
+    };
+    let question = Question { since: "2026-01-31T09:00:00Z".parse().ok(), ..question() };
+    let analysis = analyze_files(
+        &question,
+        &[vec![
+            call(0, "habit", OFFICE),
+            call(600, "asks", THIEF),
+            through(601, "soon", STOLEN, SERVICE),
+            through(601, "other", STOLEN, "athena.amazonaws.com"),
+            through(700, "late", STOLEN, SERVICE),
+            call(800, "asks again", THIEF),
+            call(810, "owner", OFFICE),
+            through(820, "either", STOLEN, SERVICE),
+            through(900, "owners", STOLEN, SERVICE),
+        ]],
+    );
+    for id in ["soon", "late", "either"] {
+        assert_eq!(by(&analysis, id), Some(Who::AttackerThroughAws), "{id}");
+    }
+    for id in ["other", "owners"] {
+        assert_eq!(by(&analysis, id), None, "{id}: the key's owner uses services too");
+    }
+}
+
+#[test]
+fn a_service_does_not_carry_a_call_out_for_ever() {
+    let asks = by_user(0, "asks", STOLEN, "deploy", ("cloudformation", "CreateStack"), json!({}));
+    let mut days_later = through(0, "days later", STOLEN, SERVICE);
+    days_later["eventTime"] = json!("2026-02-02T00:00:00Z");
+    let mut again = by_user(0, "again", STOLEN, "deploy", ("cloudformation", "UpdateStack"), json!({}));
+    again["eventTime"] = json!("2026-02-03T00:00:00Z");
+    let mut soon = through(0, "soon", STOLEN, SERVICE);
+    soon["eventTime"] = json!("2026-02-03T03:00:00Z");
+    let analysis = analyze(&[asks, days_later, again, soon]);
+    assert_eq!((by(&analysis, "days later"), by(&analysis, "soon")), (None, Some(Who::AttackerThroughAws)));
 }
 
 #[test]

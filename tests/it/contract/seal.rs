@@ -1,0 +1,105 @@
+//! What somebody with a client of their own writes into a Redis whose texts are sealed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use irp::adapters::redis::{RedisStore, Seal};
+use irp::domain::id::IncidentId;
+use irp::ports::{Inbox, IncidentLog, Lane, StoreError, TrailStore};
+use redis::cmd;
+
+use super::{connect, record, take_exactly};
+use crate::redis_server::{RedisServer, SEAL_KEYS};
+
+const ID: IncidentId = IncidentId::new(1);
+const LOG: &str = "irp:v1:{p1}:log:INC-1";
+
+async fn with(server: &RedisServer, keys: &[&str]) -> RedisStore {
+    let keys: Vec<_> = keys.iter().map(|key| (*key).into()).collect();
+    RedisStore::connect(&server.url(), "another", Seal::new(&keys)).await.unwrap()
+}
+
+fn says<T: std::fmt::Debug>(read: Result<T, StoreError>, what: &str) {
+    let error = read.unwrap_err();
+    assert!(matches!(error, StoreError::Unreadable(_)) && error.to_string().contains(what), "{error}");
+}
+
+#[tokio::test]
+async fn a_record_that_fits_the_chain_does_not_count_without_the_key() {
+    let server = RedisServer::start();
+    let store = connect(&server, "one").await;
+    let mut raw = server.raw().await;
+    store.append(ID, 0, &[record(1)], None).await.unwrap();
+    store.append(ID, 1, &[record(2), record(3)], None).await.unwrap();
+    assert_eq!(store.load(ID).await.unwrap().len(), 3);
+    // By somebody who can read the log, and knows how records are made.
+    let unsealed = with(&server, &[]).await;
+    unsealed.append(ID, 3, &[record(4)], None).await.unwrap();
+    says(store.load(ID).await, "INC-1, entry 4-0: its seal does not fit");
+    cmd("XDEL").arg(LOG).arg("4-0").exec_async(&mut raw).await.unwrap();
+    assert_eq!(store.load(ID).await.unwrap().len(), 3);
+    with(&server, &["another-key"]).await.append(ID, 4, &[record(4)], None).await.unwrap();
+    says(store.load(ID).await, "entry 5-0: the entry before it");
+}
+
+#[tokio::test]
+async fn a_seal_is_good_for_one_place() {
+    let server = RedisServer::start();
+    let store = connect(&server, "one").await;
+    let mut raw = server.raw().await;
+    store.append(ID, 0, &[record(1)], None).await.unwrap();
+    let stored: redis::streams::StreamRangeReply =
+        cmd("XRANGE").arg(LOG).arg("-").arg("+").query_async(&mut raw).await.unwrap();
+    let text: String = stored.ids[0].get("r").unwrap();
+    let other = "irp:v1:{p2}:log:INC-2";
+    cmd("XADD").arg(other).arg("1-0").arg("r").arg(text).exec_async(&mut raw).await.unwrap();
+    says(store.load(IncidentId::new(2)).await, "INC-2, entry 1-0: its seal does not fit");
+}
+
+#[tokio::test]
+async fn keys_can_be_changed_and_what_is_sealed_says_so_to_whom_has_none() {
+    let server = RedisServer::start();
+    connect(&server, "one").await.append(ID, 0, &[record(1)], None).await.unwrap();
+    says(with(&server, &[]).await.load(ID).await, "it is sealed, and IRP_SEAL_KEYS is not set");
+    let both = with(&server, &["the-new-key", SEAL_KEYS]).await;
+    both.append(ID, 1, &[record(2)], None).await.unwrap();
+    assert_eq!(both.load(ID).await.unwrap().len(), 2);
+    says(connect(&server, "one").await.load(ID).await, "entry 2-0: its seal does not fit");
+    assert_eq!(with(&server, &[SEAL_KEYS, "the-new-key"]).await.load(ID).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_click_that_nobody_made_is_dropped_and_an_alert_is_not() {
+    let server = RedisServer::start();
+    let store = connect(&server, "one").await;
+    let mut raw = server.raw().await;
+    for lane in ["slack", "alerts"] {
+        let stream = format!("irp:v1:{{inbox}}:{lane}");
+        cmd("XADD").arg(stream).arg("*").arg("e").arg("made up").exec_async(&mut raw).await.unwrap();
+    }
+    store.put(Lane::Slack, "k", "real").await.unwrap();
+    assert_eq!(take_exactly(&store, Lane::Slack, 1).await[0].body, "real");
+    assert_eq!(take_exactly(&store, Lane::Alerts, 1).await[0].body, "made up");
+    let left: usize = cmd("XLEN").arg("irp:v1:{inbox}:slack").query_async(&mut raw).await.unwrap();
+    assert_eq!(left, 1, "only what is being worked on");
+}
+
+#[tokio::test]
+async fn evidence_that_the_bot_has_not_read_does_not_count() {
+    let server = RedisServer::start();
+    let store = connect(&server, "one").await;
+    let mut raw = server.raw().await;
+    let page = BTreeMap::from([("e1".to_owned(), "{}".to_owned())]);
+    store.keep_page(ID, &page, &BTreeSet::new(), &[]).await.unwrap();
+    assert_eq!(store.trail(ID).await.unwrap().records, page);
+    let trail = "irp:v1:{p1}:trail:INC-1";
+    cmd("HSET").arg(trail).arg("e2").arg("{}").exec_async(&mut raw).await.unwrap();
+    says(store.trail(ID).await, "trail of e2: its seal does not fit");
+    cmd("HDEL").arg(trail).arg("e2").exec_async(&mut raw).await.unwrap();
+    let sealed: String = cmd("HGET").arg(trail).arg("e1").query_async(&mut raw).await.unwrap();
+    cmd("HSET").arg(trail).arg("e3").arg(sealed).exec_async(&mut raw).await.unwrap();
+    says(store.trail(ID).await, "trail of e3: its seal does not fit");
+    cmd("HDEL").arg(trail).arg("e3").exec_async(&mut raw).await.unwrap();
+    let marks = "irp:v1:{p1}:marks:INC-1";
+    cmd("HSET").arg(marks).arg("us-east-1").arg("{}").exec_async(&mut raw).await.unwrap();
+    says(store.trail(ID).await, "trail of us-east-1: its seal does not fit");
+}
