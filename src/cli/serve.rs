@@ -103,7 +103,9 @@ pub async fn open_store(url: &str, seal_keys: &[SecretString]) -> anyhow::Result
     if url == MEMORY {
         return Ok(Arc::new(MemoryStore::default()));
     }
-    let store = RedisStore::connect(url, &replica(), Seal::new(seal_keys)).await.context("REDIS_URL: the store cannot be used")?;
+    let store = RedisStore::connect(url, &replica(), Seal::new(seal_keys))
+        .await
+        .context("REDIS_URL: the store cannot be used")?;
     Ok(Arc::new(store))
 }
 

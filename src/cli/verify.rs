@@ -236,7 +236,7 @@ fn check_first(incident: IncidentId, text: &str) -> anyhow::Result<()> {
 
 fn check_request(number: usize, text: &str) -> anyhow::Result<()> {
     let unreadable = || format!("{LOG}: record {number} cannot be read");
-    let Requested { event: Request { request, plan, digest } } = serde_json::from_str(text).with_context(unreadable)?;
+    let Requested { event: Asked { request, plan, digest } } = serde_json::from_str(text).with_context(unreadable)?;
     let fits = Digest::of_text(plan.get()).with_context(unreadable)? == digest;
     ensure!(fits, "{LOG}: record {number}: the digest of {request} does not fit what was asked for");
     Ok(())
@@ -246,11 +246,11 @@ fn check_request(number: usize, text: &str) -> anyhow::Result<()> {
 #[derive(Deserialize)]
 struct Requested<'a> {
     #[serde(borrow)]
-    event: Request<'a>,
+    event: Asked<'a>,
 }
 
 #[derive(Deserialize)]
-struct Request<'a> {
+struct Asked<'a> {
     request: RequestId,
     #[serde(borrow)]
     plan: &'a RawValue,

@@ -125,7 +125,9 @@ impl Chain {
             other => {
                 let Form { v } = serde_json::from_str(text).map_err(|e| form(e.to_string()))?;
                 if !(1..=FORM).contains(&v) {
-                    return Err(form(format!("its form is {v} and this program knows 1 to {FORM}: a newer one wrote it")));
+                    return Err(form(format!(
+                        "its form is {v} and this program knows 1 to {FORM}: a newer one wrote it"
+                    )));
                 }
                 other.map_err(|e| form(e.to_string()))?
             }

@@ -83,9 +83,7 @@ impl Workers {
         let outcome = match &inbound.act {
             // Refused, however old.
             Act::UnknownClick { .. } | Act::Repeated { .. } => self.act(inbound, age).await,
-            act if age > ACT_AGE_MAX => {
-                Err(self.turn_away(&inbound.reply.user, act, Refusal::HandledTooLate).await)
-            }
+            act if age > ACT_AGE_MAX => Err(self.turn_away(&inbound.reply.user, act, Refusal::HandledTooLate).await),
             _ => self.act(inbound, age).await,
         };
         match outcome {

@@ -36,7 +36,8 @@ impl TrailStore for RedisStore {
         both.atomic().cmd("HGETALL").arg(keys::trail(id)).cmd("HGETALL").arg(keys::marks(id));
         let (records, marks): (BTreeMap<String, String>, BTreeMap<String, String>) =
             both.query_async(&mut link).await?;
-        let unreadable = |name: &str, why: &dyn Display| StoreError::Unreadable(format!("{id}, trail of {name}: {why}"));
+        let unreadable =
+            |name: &str, why: &dyn Display| StoreError::Unreadable(format!("{id}, trail of {name}: {why}"));
         let open = |key: &str, name: &str, stored: String| {
             self.seal.open(&place(key, name), stored).map_err(|why| unreadable(name, &why))
         };

@@ -241,7 +241,8 @@ impl Walk<'_, '_> {
             word
         } else if started {
             Verdict { who: Who::Aws, why: Name::clone(&way.how) }
-        } else if is_internal(&event.address) && theirs_alone(&way) && !event.by_service && !event.caller.service_linked {
+        } else if is_internal(&event.address) && theirs_alone(&way) && !event.by_service && !event.caller.service_linked
+        {
             Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) }
         } else if let Some(aws) = self.judge.aws(event) {
             aws

@@ -37,8 +37,9 @@ async fn a_record_that_fits_the_chain_does_not_count_without_the_key() {
     says(store.load(ID).await, "INC-1, entry 4-0: its seal does not fit");
     cmd("XDEL").arg(LOG).arg("4-0").exec_async(&mut raw).await.unwrap();
     assert_eq!(store.load(ID).await.unwrap().len(), 3);
-    with(&server, &["another-key"]).await.append(ID, 4, &[record(4)], None).await.unwrap();
-    says(store.load(ID).await, "entry 5-0: the entry before it");
+    let other = IncidentId::new(2);
+    with(&server, &["another-key"]).await.append(other, 0, &[record(1)], None).await.unwrap();
+    says(store.load(other).await, "INC-2, entry 1-0: its seal does not fit");
 }
 
 #[tokio::test]

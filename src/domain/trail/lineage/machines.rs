@@ -32,7 +32,6 @@ impl Walk<'_, '_> {
     /// responder can say so.
     pub(super) fn is_elsewhere(&self, event: &Event, machine: Token, before: Option<DateTime<Utc>>) -> bool {
         let (Some(places), Some(before)) = (self.places.get(&machine), before) else { return false };
-        places.values().any(|first| *first < before)
-            && places.get(&event.address).is_some_and(|first| *first >= before)
+        places.values().any(|first| *first < before) && places.get(&event.address).is_some_and(|first| *first >= before)
     }
 }

@@ -189,16 +189,15 @@ fn of_which_buckets_nothing_is_recorded_is_said_where_the_logs_say_what_a_trail_
 /// The attacker changes whom role *ops* lets in, which has let in `before`, and somebody takes it. Whether the logs show its
 /// making or a change makes no difference.
 fn entered(before: &Value, now: &Value, takes: Value) -> Analysis {
-    let trust = |document: &str, statement: &Value| {
-        json!({"requestParameters": {"roleName": "ops", document: json!({"Statement": [statement]}).to_string()}})
-    };
+    let trust = |document: &str, statement: &Value| json!({"requestParameters": {"roleName": "ops", document: json!({"Statement": [statement]}).to_string()}});
     let was = |call: &str, document: &str| {
         by_user(600, "e-was", "AKIADEFENDER00000001", "kim", ("iam", call), trust(document, before))
     };
     let mut enters = by_user(730, "enters", "", "", ("sts", "AssumeRole"), assume("ops", "x", SESSION));
     merge(&mut enters, takes);
     let is = by_user(720, "e-noon", STOLEN, "ci", ("iam", "UpdateAssumeRolePolicy"), trust("policyDocument", now));
-    let unknown = |analysis: &Analysis| analysis.not_recorded.iter().any(|gap| gap.what.contains("whom role ops trusted"));
+    let unknown =
+        |analysis: &Analysis| analysis.not_recorded.iter().any(|gap| gap.what.contains("whom role ops trusted"));
     let changed = was("UpdateAssumeRolePolicy", "policyDocument");
     let analysis = analyze(&[changed, is.clone(), enters.clone()]);
     let made = analyze(&[was("CreateRole", "assumeRolePolicyDocument"), is.clone(), enters.clone()]);

@@ -20,10 +20,7 @@ fn a_machines_new_credentials_are_the_attackers_where_it_never_called_from_befor
     let enter = json!({"requestParameters": {"instanceIds": [MACHINE]}, "responseElements": {"command": {}}});
     let enters = by_user(600, "enters", STOLEN, "deploy", ("ssm", "SendCommand"), enter);
     let before = by_machine(500, "before", "ASIAOLD", OWN);
-    let after = [
-        by_machine(700, "own", "ASIANEW", OWN),
-        by_machine(701, "loot", "ASIANEW", ELSEWHERE),
-    ];
+    let after = [by_machine(700, "own", "ASIANEW", OWN), by_machine(701, "loot", "ASIANEW", ELSEWHERE)];
     let analysis = analyze(&[&[before, enters.clone()][..], &after[..]].concat());
     assert_eq!(theirs(&analysis), ["enters", "loot"]);
     let reached: Vec<_> = analysis.credentials.iter().filter_map(|held| held.access_key_id.as_deref()).collect();
