@@ -219,7 +219,11 @@ async fn follow_rules(
             }
             Err(error) => tracing::warn!(%error, "outdated requests could not be looked for"),
         }
-        look_at_people(&workers.engine.rules(), &*directory).await;
+        let rules = workers.engine.rules();
+        tokio::select! {
+            () = look_at_people(&rules, &*directory) => {}
+            () = workers.shutdown.cancelled() => return,
+        }
         let read_anew = loop {
             tokio::select! {
                 read = reloads.recv() => break read,

@@ -94,7 +94,8 @@ pub async fn take(app: &App, received: Received) -> Option<Value> {
                 }
                 Ok(Ok(false)) => {
                     app.metrics.slack("repeated");
-                    keep_repeat(app, &dedup_key, *inbound).await;
+                    let app = app.clone();
+                    app.tasks.clone().spawn(async move { keep_repeat(&app, &dedup_key, *inbound).await });
                     return None;
                 }
                 Ok(Err(error)) => error.to_string(),

@@ -1,6 +1,7 @@
 //! Where messages stand.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use ::redis::{Script, cmd};
@@ -46,9 +47,11 @@ impl CardStore for RedisStore {
     async fn cards(&self, id: IncidentId) -> Result<BTreeMap<Slot, Posted>, StoreError> {
         let stored: BTreeMap<Slot, String> =
             cmd("HGETALL").arg(keys::cards(id)).query_async(&mut self.server.link.clone()).await?;
-        let read = |(slot, text): (Slot, String)| match serde_json::from_str(&text) {
-            Ok(posted) => Ok((slot, posted)),
-            Err(why) => Err(StoreError::Unreadable(format!("{id}, card {slot}: {why}"))),
+        let read = |(slot, stored): (Slot, String)| {
+            let unreadable = |why: &dyn Display| StoreError::Unreadable(format!("{id}, card {slot}: {why}"));
+            let text = self.seal.open(&place(id, &slot), stored).map_err(|why| unreadable(&why))?;
+            let posted = serde_json::from_str(&text).map_err(|why| unreadable(&why))?;
+            Ok((slot, posted))
         };
         stored.into_iter().map(read).collect()
     }
@@ -67,13 +70,18 @@ impl CardStore for RedisStore {
 
     async fn put_card(&self, id: IncidentId, slot: &str, posted: &Posted) -> Result<(), StoreError> {
         let mut put = cmd("HSET");
-        put.arg(keys::cards(id)).arg(slot).arg(encoded(posted));
+        put.arg(keys::cards(id)).arg(slot).arg(self.seal.close(&place(id, slot), &encoded(posted)));
         Ok(put.exec_async(&mut self.server.link.clone()).await?)
     }
 
     async fn drop_card(&self, id: IncidentId, slot: &str) -> Result<(), StoreError> {
         Ok(cmd("HDEL").arg(keys::cards(id)).arg(slot).exec_async(&mut self.server.link.clone()).await?)
     }
+}
+
+/// Where a text stands: a seal is good for no other.
+fn place(id: IncidentId, slot: &str) -> String {
+    format!("{} {slot}", keys::cards(id))
 }
 
 fn encoded(posted: &Posted) -> String {

@@ -7,6 +7,7 @@ use ::redis::Script;
 use async_trait::async_trait;
 
 use super::queue::Entry;
+use super::seal::Unsealed;
 use super::{RedisStore, keys};
 use crate::ports::{Delivery, Inbox, Lane, StoreError};
 
@@ -31,10 +32,7 @@ static PUT: LazyLock<Script> = LazyLock::new(|| {
 impl Inbox for RedisStore {
     async fn put(&self, lane: Lane, dedup_key: &str, body: &str) -> Result<bool, StoreError> {
         let mut put = PUT.key(keys::seen(dedup_key));
-        let body = match lane {
-            Lane::Alerts => body.to_owned(),
-            Lane::Slack => self.seal.close(&keys::inbox(lane), body),
-        };
+        let body = self.seal.close(&keys::inbox(lane), body);
         put.key(keys::inbox(lane)).arg(DEDUP_FOR.as_secs()).arg(body);
         Ok(put.invoke_async(&mut self.server.link.clone()).await?)
     }
@@ -43,15 +41,15 @@ impl Inbox for RedisStore {
         let entries = self.lane(lane).take(&self.server, max).await?;
         let mut taken = Vec::with_capacity(entries.len());
         for Entry { token, text } in entries {
-            let body = match lane {
-                Lane::Alerts => Ok(text),
-                Lane::Slack => self.seal.open(&keys::inbox(lane), text),
-            };
-            match body {
+            match self.seal.open(&keys::inbox(lane), text) {
                 Ok(body) => taken.push(Delivery { token, body }),
-                Err(why) => {
-                    tracing::error!(%why, "what stands in the queue of Slack's deliveries is dropped");
-                    self.done(lane, &token).await?;
+                // Another replica takes it over, which has the keys.
+                Err(why @ Unsealed::NoKeys) => tracing::error!(%why, ?lane, "a delivery is left to others"),
+                Err(why @ Unsealed::Forged) => {
+                    tracing::error!(%why, ?lane, "a delivery is dropped");
+                    if let Err(error) = self.done(lane, &token).await {
+                        tracing::warn!(%error, ?lane, "it could not be dropped yet");
+                    }
                 }
             }
         }

@@ -17,6 +17,8 @@
 //! | `irp:v1:{inbox}:alerts`, `…:slack` | stream | accepted deliveries, field `e` |
 //! | `irp:v1:{inbox}:seen:…` | string | a delivery's key, for ten minutes |
 //!
+//! With keys for seals, records, cards, trails, marks and deliveries stand behind a seal (see `seal`).
+//!
 //! An incident belongs to partition number modulo 16, which can only change with the version.
 
 use crate::domain::id::{AccountId, IncidentId};

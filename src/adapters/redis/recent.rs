@@ -7,29 +7,38 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::id::IncidentId;
 use crate::domain::stored::Record;
 
-/// Logs that are remembered, and how long each may be.
-const LOGS_MAX: usize = 8;
+/// Bytes of stored text that are remembered, of all logs together.
 const BYTES_MAX: usize = 2 << 20;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Recent(Mutex<VecDeque<(IncidentId, Arc<[Record]>)>>);
+pub(super) struct Recent(Mutex<VecDeque<Known>>);
+
+struct Known {
+    of: IncidentId,
+    log: Arc<[Record]>,
+    bytes: usize,
+}
 
 impl Recent {
     /// A log as it was when it was last remembered.
     pub(super) fn of(&self, id: IncidentId) -> Option<Arc<[Record]>> {
-        let logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        logs.iter().find(|(of, _)| *of == id).map(|(_, log)| log.clone())
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|known| known.of == id).map(|known| known.log.clone())
     }
 
-    /// Remembers a log, and forgets the one that has not changed for longest.
+    /// Remembers a log, and forgets those that have not changed for longest.
     pub(super) fn keep(&self, id: IncidentId, log: &[Record]) {
         let bytes: usize = log.iter().map(|record| record.text().len()).sum();
-        let mut logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        logs.retain(|(of, _)| *of != id);
-        if bytes <= BYTES_MAX {
-            logs.truncate(LOGS_MAX - 1);
-            logs.push_front((id, log.into()));
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| known.of != id);
+        if bytes > BYTES_MAX {
+            return;
+        }
+        known.push_front(Known { of: id, log: log.into(), bytes });
+        let mut all: usize = known.iter().map(|known| known.bytes).sum();
+        while all > BYTES_MAX {
+            all -= known.pop_back().map_or(all, |forgotten| forgotten.bytes);
         }
     }
 }

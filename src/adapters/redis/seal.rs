@@ -1,10 +1,10 @@
 //! Tells what a replica of this bot has written from what somebody else with access to the server has. With keys, each text
 //! that a decision hangs on is stored behind an HMAC-SHA256 (RFC 2104) over the place where it stands and itself: records of
-//! logs, what people did in Slack, and what was read of the trail. The chain of a log alone does not do that: whoever can
-//! read it can go on with it.
+//! logs, alerts, what people did in Slack, where cards stand, and what was read of the trail. The chain of a log alone does
+//! not do that: whoever can read it can go on with it.
 //!
-//! Not sealed are alerts, which at worst open an incident, and what can be found out anew: where cards stand, whose turn it
-//! is, which work is due.
+//! Not sealed is which incident a credential belongs to and which are open, whose turn it is, and which work is due. Nor
+//! does a seal show that something has been taken away, or that an older text was put back in its place.
 
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -58,8 +58,8 @@ impl Seal {
 }
 
 fn over(key: &Hmac<Sha256>, place: &str, text: &str) -> Hmac<Sha256> {
-    // No place has a zero byte in it.
-    key.clone().chain_update(place).chain_update([0]).chain_update(text)
+    // With its length, so that no other place and text come to the same.
+    key.clone().chain_update(place.len().to_be_bytes()).chain_update(place).chain_update(text)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::domain::id::UserId;
 use crate::domain::policy::{Actor, Policy};
 use crate::domain::recusal::check_impartial;
 use crate::domain::refusal::{Refusal, mention};
-use crate::domain::trail::record::THROUGH;
+use crate::domain::trail::record::address_of;
 
 /// So far back from when it was first seen: as for the event history.
 const LOOK_BACK: TimeDelta = TimeDelta::days(14);
@@ -277,7 +277,8 @@ fn question(incident: &Incident, now: DateTime<Utc>) -> Result<LogQuestion, Refu
         hunted.credentials.iter().filter_map(|reached| reached.principal.clone()).collect();
     principals.extend(incident.identification().and_then(|found| found.arn.clone()));
     // In a VPC others have the same address: whoever called from there is found by their keys and principals.
-    let mut addresses: BTreeSet<String> = hunted.addresses.iter().filter(|a| !a.contains(THROUGH)).cloned().collect();
+    let mut addresses: BTreeSet<String> =
+        hunted.addresses.iter().filter(|place| address_of(place).1.is_none()).cloned().collect();
     addresses.extend(incident.findings.values().filter_map(|finding| finding.remote_address.clone()));
     // An `arn:…:role/…` makes no call: its sessions do, and theirs are among them.
     principals.retain(|arn| !arn.contains(":role/"));

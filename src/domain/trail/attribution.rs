@@ -16,14 +16,16 @@ use super::event::Event;
 use super::grant::Grant;
 use super::named::{Named, known};
 use super::parameters::is_quarantine;
-use super::record::THROUGH;
-use super::token::Token;
+use super::record::{address_of, is_private};
+use super::token::{Token, machine_of};
 
 /// A place that has used the key this long before anything hostile came from elsewhere is its owner's.
 const HABIT: TimeDelta = TimeDelta::hours(24);
 /// The same for a place that has only looked around.
 const HABIT_OF_LOOKING: TimeDelta = TimeDelta::hours(1);
 
+/// Why an address is a machine's own.
+const MACHINE: &str = "the machine called from this address before the time of the theft";
 /// Why an address is the owner's whatever program calls from there.
 const HOME: &str =
     "the owner had worked from this address for long before the theft, and nothing hostile came from it since";
@@ -103,7 +105,8 @@ impl Word {
         let id = text.split(':').next().unwrap_or_default();
         let event_id =
             text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') && text.contains('-');
-        text.split(THROUGH).next().is_some_and(|address| address.parse::<IpAddr>().is_ok())
+        let (address, endpoint) = address_of(text);
+        (address.parse::<IpAddr>().is_ok() && endpoint.is_none_or(|id| id.starts_with("vpce-") && plain(id)))
             || event_id
             || (text.starts_with("arn:") && text.matches(':').count() >= 5 && plain(text))
             || (["AKIA", "ASIA", "AIDA", "AROA"].iter().any(|prefix| id.starts_with(prefix))
@@ -188,6 +191,19 @@ impl<'q> Judge<'q> {
         if let Some(since) = question.since {
             let turned = turned(events, is_users, since, &question.bots);
             let long_before = since - HABIT;
+            // A machine that was robbed goes on from where it has always called.
+            let robbed: HashSet<Token> = events
+                .iter()
+                .filter(|event| is_stolen(event))
+                .filter_map(|event| machine_of(&event.caller.arn))
+                .collect();
+            let is_robbed = |event: &&Event| event.callers.iter().any(|token| robbed.contains(token));
+            let of_machines: Vec<&Event> = events.iter().filter(is_robbed).collect();
+            for (address, first_at) in first_calls(&of_machines) {
+                if first_at < since && !is_suspect(question, address) && !turned.contains(address.as_ref()) {
+                    homes.insert(Name::clone(address), MACHINE.into());
+                }
+            }
             for (address, first_at) in first_calls(&of_the_user) {
                 let hostile = turned.contains(address.as_ref());
                 let suspect = is_suspect(question, address);
@@ -213,8 +229,26 @@ impl<'q> Judge<'q> {
         let caller = &event.caller;
         let session = caller.arn.as_ref();
         let about = [event.id.as_ref(), &caller.key, &event.address, session, &caller.principal_id];
-        let who = about.iter().filter(|a| !a.is_empty()).find_map(|about| self.words.get(*about).copied())?;
+        let who = about.iter().filter(|a| !a.is_empty()).find_map(|about| self.words.get(*about).copied());
+        let who = who.or_else(|| self.of_address(&event.address))?;
         Some(Verdict { who, why: self.why("a responder says so") })
+    }
+
+    /// What a responder says about an address without the VPC endpoint behind it. That a public one is the owner's says
+    /// nothing about who gives it to themselves in a VPC.
+    fn of_address(&self, place: &str) -> Option<Who> {
+        let (address, endpoint) = address_of(place);
+        let who = endpoint.and_then(|_| self.words.get(address).copied())?;
+        (who.is_attacker() || address.parse().is_ok_and(is_private)).then_some(who)
+    }
+
+    /// Whether AWS itself did something in the name of a credential that nobody but the attacker has, and not to it.
+    pub fn is_internal_only(event: &Event) -> bool {
+        is_internal(&event.address)
+            && !event.by_service
+            && !event.caller.service_linked
+            && event.caller.kind.as_ref() != "AWSService"
+            && !quarantines(event)
     }
 
     /// Whether a call by a stolen key, or by its owner's other sessions, is its owner's.
@@ -263,8 +297,7 @@ impl<'q> Judge<'q> {
 
 /// Whether an alert names the address, through whatever VPC endpoint it called.
 fn is_suspect(question: &Question, address: &str) -> bool {
-    let alone = address.split(THROUGH).next().unwrap_or(address);
-    question.suspects.iter().any(|suspect| suspect == alone)
+    question.suspects.iter().any(|suspect| suspect == address_of(address).0)
 }
 
 /// Whether this is AWS's own network and not an address that somebody calls from.
@@ -394,7 +427,9 @@ mod tests {
         ] {
             assert!(Word::can_be_about(right), "{right}");
         }
-        for wrong in ["", "owner", "203.0.113", "AKIA", "arn:aws", "svc-backup", "AKIAIOSFODNN7EXAMPLE x"] {
+        for wrong in
+            ["", "owner", "203.0.113", "AKIA", "arn:aws", "svc-backup", "AKIAIOSFODNN7EXAMPLE x", "10.0.0.7 through x"]
+        {
             assert!(!Word::can_be_about(wrong), "{wrong}");
         }
     }

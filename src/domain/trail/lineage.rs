@@ -5,25 +5,27 @@
 use super::name::Name;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
-use super::attribution::{Judge, Question, Verdict, Who, address_token, is_internal};
+use super::attribution::{Judge, Question, Verdict, Who, address_token};
 use super::classify::Outcome;
 use super::event::Event;
 use super::grant::Grant;
 use super::named::known;
-use super::token::{Token, is_machine, role_session};
+use super::token::{Token, machine_of, role_session};
 use super::way::{Kind, Way, lets_in, service_token, strength};
 
 mod handed;
 mod machines;
 
+use machines::Places;
+
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
-/// For so long after the attacker's call a service is carrying it out, even where its owner has called the service since.
+/// For so long after a call of the attacker's a service is working for them.
 const ON_BEHALF: TimeDelta = TimeDelta::hours(1);
-/// For so long where the owner has not: a stack, a job or an export takes hours, and what it does is done in the name of
-/// whoever has asked for it.
+/// For so long where the call has begun something, and the owner has begun nothing since: a stack, a job or an export takes
+/// hours, and what it does is done in the name of whoever has asked for it.
 const ON_BEHALF_ALONE: TimeDelta = TimeDelta::hours(24);
 
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
@@ -77,9 +79,10 @@ struct Walk<'e, 'q> {
     events: &'e [Event],
     judge: Judge<'q>,
     by_token: HashMap<Token, Vec<usize>>,
-    /// For each key and service that has acted in its name: the calls to that service, in order of time.
+    /// For each key and service that has acted in its name: the calls to that service that change or begin something, in
+    /// order of time.
     asked: HashMap<Token, Vec<usize>>,
-    /// Those of them that are known to be the attacker's.
+    /// All calls to it that are known to be the attacker's.
     asked_by_attacker: HashMap<Token, Vec<usize>>,
     /// The events that have made what starts instances, in order of time.
     makers: HashMap<Token, Vec<usize>>,
@@ -89,7 +92,7 @@ struct Walk<'e, 'q> {
     trust_unknown: BTreeSet<usize>,
     ways: HashMap<Token, Vec<Way>>,
     /// When a machine that the attacker has come into first called, from each address.
-    places: HashMap<Token, HashMap<Name, DateTime<Utc>>>,
+    places: HashMap<Token, Places>,
     credentials: Vec<Credential>,
     by_id: HashMap<Name, usize>,
     edges: Vec<(usize, usize, usize, Name)>,
@@ -124,7 +127,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         }
     }
     let mut asked: HashMap<Token, Vec<usize>> = HashMap::new();
-    for (at, event) in events.iter().enumerate().filter(|(_, event)| is_own_call(event)) {
+    for (at, event) in events.iter().enumerate().filter(|(_, event)| event.changes && is_own_call(event)) {
         let token = Token::on_behalf(&event.caller.key, &event.source);
         if by_token.contains_key(&token) {
             asked.entry(token).or_default().push(at);
@@ -241,8 +244,7 @@ impl Walk<'_, '_> {
             word
         } else if started {
             Verdict { who: Who::Aws, why: Name::clone(&way.how) }
-        } else if is_internal(&event.address) && theirs_alone(&way) && !event.by_service && !event.caller.service_linked
-        {
+        } else if theirs_alone(&way) && Judge::is_internal_only(event) {
             Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) }
         } else if let Some(aws) = self.judge.aws(event) {
             aws
@@ -290,14 +292,16 @@ impl Walk<'_, '_> {
         let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
         let mut opened: Vec<(Token, Way)> = Vec::new();
         if who == Who::Attacker {
-            if let Some(token) = address_token(event).filter(|_| !self.owner_addresses.contains(&event.address)) {
+            // A machine's address is shared by whatever stands behind the same gateway.
+            let tells = !matches!(by, Kind::Machine) && !self.owner_addresses.contains(&event.address);
+            if let Some(token) = address_token(event).filter(|_| tells) {
                 let mut here = way(Kind::Address, "from the attacker's address".into());
                 here.at = None;
                 opened.push((token, here));
             }
             if is_own_call(event) {
                 let token = Token::on_behalf(&event.caller.key, &event.source);
-                if self.asked.contains_key(&token) {
+                if self.by_token.contains_key(&token) {
                     let calls = self.asked_by_attacker.entry(token).or_default();
                     calls.insert(calls.partition_point(|call| *call < at), at);
                 }
@@ -321,10 +325,10 @@ impl Walk<'_, '_> {
                 }
             }
             // An instance or task gets new credentials every few hours, and so does whoever has robbed it.
-            let session = role_session(&event.caller.arn).map(|(_, _, session)| session);
-            if let (Who::Attacker, Some(machine)) = (who, session.filter(|session| is_machine(session))) {
-                let how = format!("credentials of {machine}, whose others were stolen");
-                opened.push((Token::machine(machine), way(Kind::Machine, how.into())));
+            if let (Who::Attacker, Some(machine)) = (who, machine_of(&event.caller.arn)) {
+                let session = role_session(&event.caller.arn).map_or("", |(.., session)| session);
+                let how = format!("credentials of {session}, whose others were stolen");
+                opened.push((machine, way(Kind::Machine, how.into())));
             }
         }
         for grant in &event.grants {
@@ -349,19 +353,24 @@ impl Walk<'_, '_> {
         })
     }
 
-    /// The attacker's call that a service carries out by an event: their last before it, unless the owner has called the
-    /// service since, and some time has passed.
+    /// The attacker's call that a service carries out by an event: their last before it, or what they have begun and
+    /// nobody else has begun anything after.
     fn asked_for(&self, at: usize) -> Option<Name> {
         let token = service_token(&self.events[at])?;
         let last = |calls: &HashMap<Token, Vec<usize>>| {
             let calls = calls.get(&token)?;
             calls[..calls.partition_point(|call| *call < at)].last().copied()
         };
-        let theirs = last(&self.asked_by_attacker)?;
-        let lasts = if last(&self.asked) == Some(theirs) { ON_BEHALF_ALONE } else { ON_BEHALF };
-        let since = self.events[at].at.zip(self.events[theirs].at).map(|(at, asked)| at - asked);
-        let carries_on = since.is_none_or(|since| since <= lasts);
-        carries_on.then(|| format!("carried out for {}", self.events[theirs].name).into())
+        let within = |asked: &usize, most: TimeDelta| {
+            let since = self.events[at].at.zip(self.events[*asked].at).map(|(at, asked)| at - asked);
+            since.is_none_or(|since| since <= most)
+        };
+        let theirs =
+            |asked: &usize| self.asked_by_attacker.get(&token).is_some_and(|calls| calls.binary_search(asked).is_ok());
+        let just_asked = last(&self.asked_by_attacker).filter(|asked| within(asked, ON_BEHALF));
+        let begun = || last(&self.asked).filter(|asked| theirs(asked) && within(asked, ON_BEHALF_ALONE));
+        let asked = just_asked.or_else(begun)?;
+        Some(format!("carried out for {}", self.events[asked].name).into())
     }
 
     /// The strongest way by which an event is reached.

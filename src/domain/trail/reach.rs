@@ -23,7 +23,7 @@ use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, is_call, touches_nothing};
 use super::selected;
 use super::skim::Skim;
-use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, role_session};
+use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, machine_of, role_session};
 
 /// Strangers that are remembered at once, and how long what they are known by may be: some megabytes.
 const STRANGERS_MAX: usize = 20_000;
@@ -486,6 +486,7 @@ fn owner_of(record: &Record<'_>, key: &str) -> Vec<Token> {
     if let Some(arn) = identity.arn.as_deref() {
         if let Some((account, role, session)) = role_session(arn) {
             tokens.push(Token::session(account, role, session));
+            tokens.extend(machine_of(arn));
             tokens.push(Token::resource("AWS::IAM::Role", account, role));
         } else if arn.contains(":user/") {
             tokens.push(Token::user(account_of(arn), bare_name(arn)));

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde::de::value::MapAccessDeserializer;
@@ -55,6 +56,9 @@ pub struct Record<'a> {
     /// The VPC endpoint through which the call came.
     #[serde(borrow, deserialize_with = "text")]
     pub vpc_endpoint_id: Text<'a>,
+    /// Whether the session is one of the console's.
+    #[serde(deserialize_with = "truth")]
+    pub session_credential_from_console: Option<bool>,
     /// Whatever the caller says it is.
     #[serde(borrow, deserialize_with = "text")]
     pub user_agent: Text<'a>,
@@ -180,7 +184,22 @@ pub enum Unreadable {
 }
 
 /// Between an address and a VPC endpoint.
-pub const THROUGH: &str = " through ";
+const THROUGH: &str = " through ";
+
+/// The address of a place, without the VPC endpoint, and that.
+pub fn address_of(place: &str) -> (&str, Option<&str>) {
+    place.split_once(THROUGH).map_or((place, None), |(address, endpoint)| (address, Some(endpoint)))
+}
+
+/// Whether it is an address that many networks have.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_link_local() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
 
 impl Record<'_> {
     /// Reads one element of a log, and hands over the record in it: the element itself, what is in `detail`, or
@@ -219,13 +238,16 @@ impl Record<'_> {
     }
 
     /// Where it came from: the address, and behind it the VPC endpoint if it came through one. In a VPC of their own
-    /// anybody has whatever address they like, so that it says something only together with the endpoint.
+    /// anybody has whatever address they like, so that it says something only together with the endpoint. The console calls
+    /// through endpoints of AWS's own, which say nothing: those calls have the public address of whoever sits before it.
     pub fn place(&self) -> Cow<'_, str> {
         let address = self.source_ip_address.as_deref().unwrap_or("");
-        match self.vpc_endpoint_id.as_deref().filter(|id| !id.is_empty()) {
-            None => address.into(),
-            Some(endpoint) => format!("{address}{THROUGH}{endpoint}").into(),
+        let endpoint = self.vpc_endpoint_id.as_deref().filter(|id| id.starts_with("vpce-"));
+        let (Some(endpoint), Ok(ip)) = (endpoint, address.parse::<IpAddr>()) else { return address.into() };
+        if self.session_credential_from_console == Some(true) && !is_private(ip) {
+            return address.into();
         }
+        format!("{address}{THROUGH}{endpoint}").into()
     }
 
     /// Whether it did what was asked: no error, and no failed sign-in.

@@ -146,6 +146,11 @@ pub fn is_machine(session: &str) -> bool {
     task || instance
 }
 
+/// The machine whose session an ARN names.
+pub fn machine_of(arn: &str) -> Option<Token> {
+    role_session(arn).filter(|(.., session)| is_machine(session)).map(|(.., session)| Token::machine(session))
+}
+
 /// The name that a service gives to the sessions of a role it works with, without what changes each time.
 pub fn service_session(session: &str) -> &str {
     if session.starts_with("AWSCodeBuild-") { "AWSCodeBuild" } else { session }

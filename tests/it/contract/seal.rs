@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use irp::adapters::redis::{RedisStore, Seal};
 use irp::domain::id::IncidentId;
-use irp::ports::{Inbox, IncidentLog, Lane, StoreError, TrailStore};
+use irp::ports::{CardStore, Inbox, IncidentLog, Lane, Posted, StoreError, TrailStore};
 use redis::cmd;
 
-use super::{connect, record, take_exactly};
+use super::{at, connect, record, take_exactly};
 use crate::redis_server::{RedisServer, SEAL_KEYS};
 
 const ID: IncidentId = IncidentId::new(1);
@@ -69,7 +69,7 @@ async fn keys_can_be_changed_and_what_is_sealed_says_so_to_whom_has_none() {
 }
 
 #[tokio::test]
-async fn a_click_that_nobody_made_is_dropped_and_an_alert_is_not() {
+async fn a_click_or_an_alert_that_the_bot_has_not_taken_is_dropped() {
     let server = RedisServer::start();
     let store = connect(&server, "one").await;
     let mut raw = server.raw().await;
@@ -77,11 +77,51 @@ async fn a_click_that_nobody_made_is_dropped_and_an_alert_is_not() {
         let stream = format!("irp:v1:{{inbox}}:{lane}");
         cmd("XADD").arg(stream).arg("*").arg("e").arg("made up").exec_async(&mut raw).await.unwrap();
     }
+    for (lane, stream) in [(Lane::Slack, "irp:v1:{inbox}:slack"), (Lane::Alerts, "irp:v1:{inbox}:alerts")] {
+        store.put(lane, stream, "real").await.unwrap();
+        let taken = take_exactly(&store, lane, 1).await;
+        assert_eq!(taken[0].body, "real");
+        let left: usize = cmd("XLEN").arg(stream).query_async(&mut raw).await.unwrap();
+        assert_eq!(left, 1, "only what is being worked on");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_without_the_keys_leaves_deliveries_to_others() {
+    let server = RedisServer::start();
+    let store = connect(&server, "one").await;
     store.put(Lane::Slack, "k", "real").await.unwrap();
-    assert_eq!(take_exactly(&store, Lane::Slack, 1).await[0].body, "real");
-    assert_eq!(take_exactly(&store, Lane::Alerts, 1).await[0].body, "made up");
-    let left: usize = cmd("XLEN").arg("irp:v1:{inbox}:slack").query_async(&mut raw).await.unwrap();
-    assert_eq!(left, 1, "only what is being worked on");
+    let keyless = with(&server, &[]).await;
+    let mut raw = server.raw().await;
+    let pending = async |raw: &mut redis::aio::MultiplexedConnection| -> usize {
+        let pending: redis::streams::StreamPendingReply =
+            cmd("XPENDING").arg("irp:v1:{inbox}:slack").arg("irp").query_async(raw).await.unwrap();
+        pending.count()
+    };
+    while pending(&mut raw).await == 0 {
+        assert_eq!(keyless.take(Lane::Slack, 100).await.unwrap().len(), 0);
+    }
+    assert_eq!(keyless.take(Lane::Slack, 100).await.unwrap().len(), 0);
+    assert_eq!(pending(&mut raw).await, 1, "it is still there");
+}
+
+#[tokio::test]
+async fn where_a_card_stands_only_the_bot_says() {
+    let server = RedisServer::start();
+    let store = connect(&server, "one").await;
+    let mut raw = server.raw().await;
+    let posted = Posted { channel: "C0WARROOM1".parse().unwrap(), ts: Some("1.1".into()), hash: "h".into(), at: at(0) };
+    store.put_card(ID, "evidence", &posted).await.unwrap();
+    assert_eq!(store.cards(ID).await.unwrap()["evidence"], posted);
+    let cards = "irp:v1:{p1}:cards:INC-1";
+    cmd("HSET")
+        .arg(cards)
+        .arg("damaged")
+        .arg(serde_json::to_string(&posted).unwrap())
+        .exec_async(&mut raw)
+        .await
+        .unwrap();
+    says(store.cards(ID).await, "card damaged: its seal does not fit");
 }
 
 #[tokio::test]

@@ -79,6 +79,15 @@ pub(super) fn missing(
                      sessions of its task role"
                 ),
             )),
+            ("states", "UpdateStateMachine") if event.grants.is_empty() => {
+                let machine = event.touches.first().map_or("a state machine", |touch| touch.id.as_str());
+                Some(not_recorded(
+                    format!("with which role {machine} runs what the attacker has put into it"),
+                    format!(
+                        "the call names none (event {id}): look which role it has, and at all that the role did since"
+                    ),
+                ))
+            }
             ("ec2", "RunInstances") if seen.insert("instances") => Some(not_recorded(
                 "what the attacker's instances did",
                 format!("only their calls to AWS are in these logs, not what runs on them (event {id})"),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::event::Event;
 use super::super::resource::cut;
-use super::super::token::account_of;
+use super::super::token::{account_of, bare_name, role_session};
 use super::CALLERS_MAX;
 
 /// Longest caller that is kept, in bytes: a provider's ARN and the subject of its condition.
@@ -74,9 +74,15 @@ pub(in crate::domain::trail) fn names(named: &str, event: &Event) -> bool {
     named == "*"
         || (whole && !account.is_empty() && account == caller.account.as_ref())
         || (!caller.arn.is_empty() && named == caller.arn.as_ref())
+        || role_session(&caller.arn).is_some_and(|(account, role, _)| is_role(named, account, role))
         || named == caller.invoked_by.as_ref()
         || caller.principal_id.split(':').next() == Some(named)
         || vouched()
+}
+
+/// Whether an ARN is a role's, of this name.
+fn is_role(arn: &str, account: &str, name: &str) -> bool {
+    arn.contains(":role/") && account_of(arn) == account && bare_name(arn) == name
 }
 
 /// As a policy's `StringLike` has it: `*` for any text, `?` for one character.

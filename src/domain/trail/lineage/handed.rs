@@ -118,11 +118,14 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whom a role trusted before an event, where the logs show it: since it was made, or since its trust was changed.
+    /// Whom a role trusted before an event, where the logs show it: since it was made, or since somebody else than the
+    /// attacker changed that.
     fn trusted_before(&self, at: usize, account: &str, name: &str) -> Option<Vec<String>> {
         let said = self.trusts.get(&Token::role(account, name))?;
-        let last = *said[..said.partition_point(|said| *said < at)].last()?;
-        self.events[last].grants.iter().find_map(|grant| match grant {
+        let earlier = &said[..said.partition_point(|said| *said < at)];
+        let by_attacker = |said: &usize| self.verdicts[*said].as_ref().is_some_and(|verdict| verdict.who.is_attacker());
+        let last = earlier.iter().rev().find(|said| !by_attacker(said))?;
+        self.events[*last].grants.iter().find_map(|grant| match grant {
             Grant::Trust { account: a, name: n, callers } | Grant::Role { account: a, name: n, callers, .. }
                 if a == account && n == name =>
             {

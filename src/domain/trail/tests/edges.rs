@@ -222,6 +222,16 @@ fn whoever_of_another_account_a_changed_trust_names_is_the_attacker() {
 }
 
 #[test]
+fn a_role_that_was_let_in_before_is_let_in_still() {
+    let trusts = |arns: &[&str]| json!({"Effect": "Allow", "Principal": {"AWS": arns}});
+    let ci = json!({"userIdentity": {"type": "AssumedRole", "principalId": "AROACI:build", "accountId": ACCOUNT,
+        "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/ci/build"), "accessKeyId": null, "userName": null}});
+    let (named, other) = (role("ci"), role("another"));
+    assert_eq!(keys(&entered(&trusts(&[&named]), &trusts(&[&named, "*"]), ci.clone())), [STOLEN]);
+    assert_eq!(keys(&entered(&trusts(&[&other]), &trusts(&[&named]), ci)), [STOLEN, SESSION]);
+}
+
+#[test]
 fn whoever_a_provider_vouches_for_since_a_trust_was_widened_is_the_attacker_and_others_are_not() {
     let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com");
     let trusts = |subjects: &[&str]| {

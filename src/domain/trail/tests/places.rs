@@ -8,7 +8,7 @@ const OWN: &str = "192.0.2.40";
 const ELSEWHERE: &str = "192.0.2.99";
 
 fn by_machine(minute: u32, id: &str, key: &str, address: &str) -> Value {
-    by_role(minute, id, key, ("web", MACHINE), ("iam", "CreateUser"), json!({"sourceIPAddress": address}))
+    by_role(minute, id, key, ("web", MACHINE), ("s3", "CreateBucket"), json!({"sourceIPAddress": address}))
 }
 
 fn theirs(analysis: &Analysis) -> Vec<&str> {
@@ -25,9 +25,35 @@ fn a_machines_new_credentials_are_the_attackers_where_it_never_called_from_befor
     assert_eq!(theirs(&analysis), ["enters", "loot"]);
     let reached: Vec<_> = analysis.credentials.iter().filter_map(|held| held.access_key_id.as_deref()).collect();
     assert!(reached.contains(&"ASIANEW"), "{reached:?}");
+    // From there other machines may call too.
+    let other = "i-0123456789abcdef2";
+    let enter = json!({"requestParameters": {"instanceIds": [MACHINE, other]}, "responseElements": {"command": {}}});
+    let both = by_user(600, "both", STOLEN, "deploy", ("ssm", "SendCommand"), enter);
+    let at_work = json!({"sourceIPAddress": ELSEWHERE});
+    let at_work = by_role(702, "other", "ASIAX", ("web", other), ("iam", "CreateUser"), at_work);
+    let before = by_machine(500, "before", "ASIAOLD", OWN);
+    assert_eq!(theirs(&analyze(&[&[before, both, at_work][..], &after[..]].concat())), ["both", "loot"]);
     // Where nothing is known of the machine, nothing can be said.
     let analysis = analyze(&[&[enters][..], &after[..]].concat());
     assert_eq!(theirs(&analysis), ["enters"]);
+}
+
+#[test]
+fn a_machine_calls_through_many_endpoints_and_gateways() {
+    let enter = json!({"requestParameters": {"instanceIds": [MACHINE]}, "responseElements": {"command": {}}});
+    let through = |minute: u32, id: &str, address: &str, endpoint: &str| {
+        let mut record = by_machine(minute, id, "ASIAWEB", address);
+        record["vpcEndpointId"] = json!(endpoint);
+        record
+    };
+    let analysis = analyze(&[
+        through(500, "before", "10.0.0.7", "vpce-0aaaaaaaaaaaaaaaa"),
+        by_user(600, "enters", STOLEN, "deploy", ("ssm", "SendCommand"), enter),
+        through(700, "other service", "10.0.0.7", "vpce-0cccccccccccccccc"),
+        by_machine(701, "gateway", "ASIAWEB", OWN),
+        through(702, "loot", "10.9.9.9", "vpce-0bbbbbbbbbbbbbbbb"),
+    ]);
+    assert_eq!(theirs(&analysis), ["enters", "loot"]);
 }
 
 #[test]
@@ -35,6 +61,7 @@ fn what_a_robbed_machine_gets_next_is_the_attackers_too_wherever_they_take_it() 
     let records = [
         by_machine(500, "own", "ASIAROBBED", OWN),
         by_machine(600, "robbed", "ASIAROBBED", THIEF),
+        by_machine(610, "own still", "ASIAROBBED", OWN),
         by_machine(900, "work", "ASIANEXT", OWN),
         by_machine(901, "next", "ASIANEXT", ELSEWHERE),
     ];
@@ -75,9 +102,41 @@ fn an_address_in_a_vpc_is_its_owners_only_behind_its_own_endpoint() {
     assert_eq!(theirs(&analysis), ["spoofed"], "{:#?}", analysis.actions);
     let place = format!("{OFFICE} through vpce-0bbbbbbbbbbbbbbbb");
     assert_eq!(analysis.addresses.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), [&place]);
-    let word = format!("{place}=owner").parse().unwrap();
-    let overruled = Question { words: vec![word], ..question };
-    assert!(theirs(&analyze_files(&overruled, &[records.to_vec()])).is_empty());
+    let overruled = |records: &[Value], word: &str| {
+        let words = vec![word.parse().unwrap()];
+        theirs(&analyze_files(&Question { words, ..question.clone() }, &[records.to_vec()])).len()
+    };
+    assert_eq!(overruled(&records, &format!("{place}=owner")), 0);
+    assert_eq!(overruled(&records, &format!("{OFFICE}=owner")), 1, "anybody can call their own network so");
+    assert_eq!(overruled(&records, &format!("{OFFICE}=attacker")), 5);
+    let mut inside = at(1300, "inside", Some("vpce-0bbbbbbbbbbbbbbbb"));
+    inside["sourceIPAddress"] = json!("10.0.0.7");
+    assert_eq!(overruled(&[inside.clone()], "10.0.0.8=owner"), 1);
+    assert_eq!(overruled(&[inside], "10.0.0.7=owner"), 0);
+}
+
+#[test]
+fn the_console_calls_through_endpoints_of_awss_own() {
+    let console = |minute: u32, id: &str, more: Value| {
+        let mut record = by_user(minute, id, STOLEN, "deploy", ("s3", "CreateBucket"), more);
+        record["sourceIPAddress"] = json!(OFFICE);
+        record["vpcEndpointId"] = json!("vpce-f40dc59d");
+        record
+    };
+    let mut habit = by_user(0, "habit", STOLEN, "deploy", ("s3", "CreateBucket"), json!({"sourceIPAddress": OFFICE}));
+    habit["eventTime"] = json!("2026-01-25T00:00:00Z");
+    let records = [
+        habit,
+        console(1300, "desk", json!({"sessionCredentialFromConsole": "true"})),
+        console(1301, "not the console", json!({})),
+    ];
+    let since = "2026-01-31T21:00:00Z".parse().ok();
+    let question = Question { credentials: vec![STOLEN.into()], since, ..Question::default() };
+    assert_eq!(theirs(&analyze_files(&question, &[records.to_vec()])), ["not the console"]);
+    let mut kms = by_user(600, "kms", STOLEN, "deploy", ("kms", "Decrypt"), json!({"readOnly": true}));
+    kms["sourceIPAddress"] = json!("ec2-frontend-api.amazonaws.com");
+    kms["vpcEndpointId"] = json!("AWS Internal");
+    assert!(analyze(&[kms]).addresses.is_empty());
 }
 
 #[test]

@@ -52,6 +52,33 @@ fn what_a_service_carries_out_is_the_attackers_until_its_owner_calls_the_service
     }
 }
 
+/// Asking how things are begins nothing, and ends nothing that was begun.
+#[test]
+fn who_only_looks_has_begun_nothing() {
+    let call = |minute: u32, id: &str, name: &str, address: &str| {
+        let more = json!({"sourceIPAddress": address, "readOnly": name.starts_with("Describe")});
+        by_user(minute, id, STOLEN, "deploy", ("cloudformation", name), more)
+    };
+    let mut habit = call(0, "habit", "DescribeStacks", OFFICE);
+    habit["eventTime"] = json!("2026-01-25T00:00:00Z");
+    let question = Question { since: "2026-01-31T09:00:00Z".parse().ok(), ..question() };
+    let of = |records: Vec<Value>| analyze_files(&question, &[records]);
+    let looked = of(vec![
+        habit.clone(),
+        call(500, "owner's", "CreateStack", OFFICE),
+        call(600, "looks", "DescribeStacks", THIEF),
+        through(700, "works", STOLEN, SERVICE),
+    ]);
+    assert_eq!(by(&looked, "works"), None, "the owner's stack");
+    let polled = of(vec![
+        habit,
+        call(600, "theirs", "CreateStack", THIEF),
+        call(650, "polls", "DescribeStacks", OFFICE),
+        through(700, "works", STOLEN, SERVICE),
+    ]);
+    assert_eq!(by(&polled, "works"), Some(Who::AttackerThroughAws), "the attacker's stack");
+}
+
 #[test]
 fn a_service_does_not_carry_a_call_out_for_ever() {
     let asks = by_user(0, "asks", STOLEN, "deploy", ("cloudformation", "CreateStack"), json!({}));
@@ -107,6 +134,18 @@ fn which_sessions_of_a_shared_role_are_the_attackers_nobody_can_say_and_that_is_
     let analysis = analyze(&[by_user(600, "tick", STOLEN, "deploy", ("scheduler", "CreateSchedule"), more)]);
     let said: Vec<&str> = analysis.not_recorded.iter().map(|gap| gap.what.as_str()).collect();
     assert!(said.contains(&"which sessions of role nightly scheduler has taken for the attacker"), "{said:?}");
+}
+
+#[test]
+fn with_which_role_a_state_machine_runs_is_said_to_be_unknown_where_a_change_names_none() {
+    let machine = format!("arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:nightly");
+    let said = |more: Value| {
+        let more = json!({"requestParameters": more, "responseElements": {}});
+        let analysis = analyze(&[by_user(600, "sm", STOLEN, "deploy", ("states", "UpdateStateMachine"), more)]);
+        analysis.not_recorded.iter().any(|gap| gap.what.contains("nightly runs what the attacker has put into it"))
+    };
+    assert!(said(json!({"stateMachineArn": machine, "definition": "{}"})));
+    assert!(!said(json!({"stateMachineArn": machine, "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/nightly")})));
 }
 
 #[test]
