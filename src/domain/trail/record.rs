@@ -3,10 +3,10 @@
 //!
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
+use core::net::IpAddr;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde::de::value::MapAccessDeserializer;

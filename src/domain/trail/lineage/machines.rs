@@ -1,7 +1,7 @@
 //! Credentials of machines, which are new every few hours: whose hands they are in shows where they are used.
 
+use core::net::IpAddr;
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
