@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -101,7 +102,8 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         metrics,
     };
 
-    workers.start(&tracker);
+    let (_work, threads) = WorkRuntime::start()?;
+    workers.start(&tracker, &threads);
     let known = Known { own: own_identity, people: checked };
     tracker.spawn(follow_rules(workers, cloud, slack.clone(), settings.organisation, reloads, known));
     if let Some(token) = settings.slack.app_token.clone() {
@@ -121,6 +123,28 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         tracing::warn!("some work was still under way at the end; the next start takes it up");
     }
     Ok(())
+}
+
+/// Where all work is done. The runtime that deliveries arrive on has nothing else to do: however much work there is, no
+/// acknowledgement waits in line behind it.
+struct WorkRuntime(Option<Runtime>);
+
+impl WorkRuntime {
+    fn start() -> anyhow::Result<(Self, Handle)> {
+        let runtime = Builder::new_multi_thread().thread_name("irp-work").enable_all().build();
+        let runtime = runtime.context("there are no threads for the work")?;
+        let handle = runtime.handle().clone();
+        Ok((Self(Some(runtime)), handle))
+    }
+}
+
+impl Drop for WorkRuntime {
+    fn drop(&mut self) {
+        // A runtime cannot be waited for on the threads of another. What is to be finished is by now.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Refuses a war room that people of another organisation are in, or are invited to: they would read all of it.

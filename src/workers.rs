@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -158,11 +159,11 @@ async fn holding<T, H: Future<Output = ()>>(hold: impl Fn() -> H, work: impl Fut
 }
 
 impl Workers {
-    /// Starts every loop under `tracker`. They end at the shutdown, after what they have taken is done.
-    pub fn start(&self, tracker: &TaskTracker) {
+    /// Starts every loop under `tracker`, on this runtime. They end at the shutdown, after what they have taken is done.
+    pub fn start(&self, tracker: &TaskTracker, runtime: &Handle) {
         let spawn = |name: &'static str, run: fn(Workers, CancellationToken, TaskTracker) -> Loop| {
             let (workers, shutdown, tasks) = (self.clone(), self.shutdown.clone(), tracker.clone());
-            tracker.spawn(async move {
+            let rounds = async move {
                 // A panic ends one round of a loop, not the loop.
                 while !shutdown.is_cancelled() {
                     let round = tasks.spawn(run(workers.clone(), shutdown.clone(), tasks.clone()));
@@ -172,7 +173,8 @@ impl Workers {
                         tokio::time::sleep(STORE_WAIT).await;
                     }
                 }
-            });
+            };
+            tracker.spawn_on(rounds, runtime);
         };
         spawn("alerts", |w, s, t| Box::pin(alerts::run(w, s, t)));
         spawn("desk", |w, s, t| Box::pin(desk::run(w, s, t)));

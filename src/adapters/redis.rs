@@ -41,6 +41,8 @@ pub struct RedisStore {
 /// The ways to the server, and who this process is there.
 struct Server {
     link: Link,
+    /// For deliveries: behind long logs they would wait.
+    door: Link,
     readers: Readers,
     /// The consumer's name: what it has taken is remembered under it.
     replica: String,
@@ -52,7 +54,8 @@ impl RedisStore {
     /// reconnects by itself with the next call.
     pub async fn connect(url: &str, replica: &str, seal: Seal) -> Result<RedisStore, StoreError> {
         let link = Link::new(url)?;
-        let server = Server { readers: Readers::new(&link), link, replica: replica.to_owned() };
+        let (door, readers) = (Link::new(url)?, Readers::new(&link));
+        let server = Server { link, door, readers, replica: replica.to_owned() };
         let store = RedisStore {
             server,
             alerts: Queue::new(vec![keys::inbox(Lane::Alerts)]),

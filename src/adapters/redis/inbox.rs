@@ -34,7 +34,7 @@ impl Inbox for RedisStore {
         let mut put = PUT.key(keys::seen(dedup_key));
         let body = self.seal.close(&keys::inbox(lane), body);
         put.key(keys::inbox(lane)).arg(DEDUP_FOR.as_secs()).arg(body);
-        Ok(put.invoke_async(&mut self.server.link.clone()).await?)
+        Ok(put.invoke_async(&mut self.server.door.clone()).await?)
     }
 
     async fn take(&self, lane: Lane, max: usize) -> Result<Vec<Delivery>, StoreError> {
