@@ -16,7 +16,7 @@ use crate::adapters::slack::signature::Verifier;
 use crate::config::{Organisation, Settings};
 use crate::domain::id::ChannelId;
 use crate::domain::playbook::{BUILT_IN, Playbook};
-use crate::domain::policy::{Policy, Standing};
+use crate::domain::policy::Policy;
 use crate::engine::{Engine, Ports};
 use crate::http::{ALERT_BODIES_AT_ONCE, App, SLACK_BODIES_AT_ONCE, alert_key_hash, connections, router};
 use crate::ports::{ChatError, Clock, Cloud, Directory, Store};
@@ -187,20 +187,6 @@ async fn check_people(organisation: &Organisation, policy: &Policy, directory: &
     Ok(true)
 }
 
-/// Says whom the file lists who could do nothing, as Slack has it. That keeps no bot from starting, or it would take no
-/// alerts either; how many are left is asked again at each request.
-async fn look_at_people(policy: &Policy, directory: &dyn Directory) {
-    for user in policy.responders.users.union(&policy.approvers.users) {
-        match directory.standing(user).await {
-            Ok(Standing::Member) => {}
-            Ok(standing) => {
-                tracing::warn!(slack.user = %user, ?standing, "irp.toml lists an account that could do nothing");
-            }
-            Err(error) => tracing::debug!(slack.user = %user, %error, "Slack does not say who it is"),
-        }
-    }
-}
-
 /// Who the bot is to AWS.
 async fn own_identity(cloud: &dyn Cloud) -> Option<String> {
     cloud
@@ -242,11 +228,6 @@ async fn follow_rules(
                 }
             }
             Err(error) => tracing::warn!(%error, "outdated requests could not be looked for"),
-        }
-        let rules = workers.engine.rules();
-        tokio::select! {
-            () = look_at_people(&rules, &*directory) => {}
-            () = workers.shutdown.cancelled() => return,
         }
         let read_anew = loop {
             tokio::select! {
