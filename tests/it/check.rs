@@ -73,6 +73,8 @@ async fn it_tries_everything_and_says_what_is_wrong() {
     }
     let (well, said) = check(&w, &redis, "SLACK_BOT_TOKEN").await;
     assert!(!well && said.contains("SLACK_BOT_TOKEN is not set"), "{said}");
+    let (_, said) = check(&w, &redis, "IRP_SEAL_KEYS").await;
+    assert!(said.contains("WRONG store: IRP_SEAL_KEYS is not set: whoever can write to Redis can approve"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
