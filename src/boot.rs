@@ -105,7 +105,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     let (_work, threads) = WorkRuntime::start()?;
     workers.start(&tracker, &threads);
     let known = Known { own: own_identity, people: checked };
-    tracker.spawn(follow_rules(workers, cloud, slack.clone(), settings.organisation, reloads, known));
+    tracker.spawn_on(follow_rules(workers, cloud, slack.clone(), settings.organisation, reloads, known), &threads);
     if let Some(token) = settings.slack.app_token.clone() {
         tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
     }

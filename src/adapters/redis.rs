@@ -9,7 +9,7 @@ use ::redis::{ErrorKind, RedisError, cmd};
 use async_trait::async_trait;
 
 use crate::ports::{Lane, Store, StoreError, Work};
-use link::{Link, Readers};
+use link::{ANSWER_WITHIN, KEPT_WITHIN, Link, Readers};
 use queue::Queue;
 use recent::Recent;
 
@@ -53,8 +53,8 @@ impl RedisStore {
     /// process and no other that runs; `seal` is the same for all of them. Fails after two seconds without an answer; once connected, it
     /// reconnects by itself with the next call.
     pub async fn connect(url: &str, replica: &str, seal: Seal) -> Result<RedisStore, StoreError> {
-        let link = Link::new(url)?;
-        let (door, readers) = (Link::new(url)?, Readers::new(&link));
+        let link = Link::new(url, ANSWER_WITHIN)?;
+        let (door, readers) = (Link::new(url, KEPT_WITHIN)?, Readers::new(&link));
         let server = Server { link, door, readers, replica: replica.to_owned() };
         let store = RedisStore {
             server,
@@ -89,6 +89,7 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn ping(&self) -> Result<(), StoreError> {
+        cmd("PING").exec_async(&mut self.server.door.clone()).await?;
         Ok(cmd("PING").exec_async(&mut self.server.link.clone()).await?)
     }
 

@@ -1,7 +1,6 @@
 //! Where messages stand.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::sync::LazyLock;
 
 use ::redis::{Script, cmd};
@@ -47,13 +46,19 @@ impl CardStore for RedisStore {
     async fn cards(&self, id: IncidentId) -> Result<BTreeMap<Slot, Posted>, StoreError> {
         let stored: BTreeMap<Slot, String> =
             cmd("HGETALL").arg(keys::cards(id)).query_async(&mut self.server.link.clone()).await?;
-        let read = |(slot, stored): (Slot, String)| {
-            let unreadable = |why: &dyn Display| StoreError::Unreadable(format!("{id}, card {slot}: {why}"));
-            let text = self.seal.open(&place(id, &slot), stored).map_err(|why| unreadable(&why))?;
-            let posted = serde_json::from_str(&text).map_err(|why| unreadable(&why))?;
-            Ok((slot, posted))
+        // What is not the bot's says nothing of where a card stands: it is posted again.
+        let open = |(slot, stored): (Slot, String)| match self.seal.open(&place(id, &slot), stored) {
+            Ok(text) => Some((slot, text)),
+            Err(why) => {
+                tracing::error!(incident.id = %id, card = %slot, %why, "where a card stands is not known any more");
+                None
+            }
         };
-        stored.into_iter().map(read).collect()
+        let read = |(slot, text): (Slot, String)| match serde_json::from_str(&text) {
+            Ok(posted) => Ok((slot, posted)),
+            Err(why) => Err(StoreError::Unreadable(format!("{id}, card {slot}: {why}"))),
+        };
+        stored.into_iter().filter_map(open).map(read).collect()
     }
 
     async fn lease_cards(&self, id: IncidentId, holder: &str) -> Result<bool, StoreError> {

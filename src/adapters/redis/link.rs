@@ -13,7 +13,10 @@ use ::redis::{
 /// How long making a connection may take, the wait for somebody else's attempt included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long an answer may take. After that it is not known whether the command was carried out.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// The same for what keeps a delivery: whoever waits for that gives up soon after, and a connection that is silently dead has
+/// to be noticed before.
+pub(super) const KEPT_WITHIN: Duration = Duration::from_secs(1);
 /// How long a read waits for the first entry, on the server's side.
 pub(super) const READ_WAITS: Duration = Duration::from_secs(1);
 
@@ -24,6 +27,7 @@ pub(super) struct Link(Arc<Inner>);
 
 struct Inner {
     client: Client,
+    answer_within: Duration,
     live: Mutex<Option<Arc<MultiplexedConnection>>>,
     /// Held while connecting, so that a hundred waiting commands make one connection.
     connecting: tokio::sync::Mutex<()>,
@@ -31,11 +35,12 @@ struct Inner {
 
 impl Link {
     /// Reads the address; connects with the first command.
-    pub(super) fn new(url: &str) -> RedisResult<Self> {
+    pub(super) fn new(url: &str, answer_within: Duration) -> RedisResult<Self> {
         // Many small commands on one socket: each would wait for the answer to the one before it.
         let address = url.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let client = Client::open(address)?;
-        Ok(Self(Arc::new(Inner { client, live: Mutex::default(), connecting: tokio::sync::Mutex::default() })))
+        let (live, connecting) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Self(Arc::new(Inner { client, answer_within, live, connecting })))
     }
 
     async fn live(&self) -> RedisResult<Arc<MultiplexedConnection>> {
@@ -47,7 +52,7 @@ impl Link {
             if let Some(live) = &*locked(&self.0.live) {
                 return Ok(live.clone());
             }
-            let made = Arc::new(connect(&self.0.client, ANSWER_WITHIN).await?);
+            let made = Arc::new(connect(&self.0.client, self.0.answer_within).await?);
             *locked(&self.0.live) = Some(made.clone());
             Ok(made)
         };

@@ -62,7 +62,7 @@ const COLUMNS: [&str; 30] = [
     "eventType",
 ];
 /// The same, of columns that are no parts of the call.
-const ABOUT: [&str; 4] = ["recipientAccountId", "sharedEventID", "eventCategory", "vpcEndpointId"];
+const ABOUT: [&str; 3] = ["recipientAccountId", "sharedEventID", "eventCategory"];
 /// Columns that hold JSON as text.
 const JSON: [&str; 3] = ["requestParameters", "responseElements", "additionalEventData"];
 

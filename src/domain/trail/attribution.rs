@@ -162,6 +162,10 @@ pub struct Judge<'q> {
     owner: BTreeMap<(Name, String), Name>,
     /// Addresses that are the owner's whatever program calls from there, and why.
     homes: BTreeMap<Name, Name>,
+    /// Machines whose credentials were stolen.
+    robbed: HashSet<Token>,
+    /// Addresses of theirs, and why.
+    machines: BTreeMap<Name, Name>,
     /// Addresses that are not the owner's, even if they called before the time of the theft.
     strange: BTreeSet<Name>,
     texts: HashMap<&'static str, Name>,
@@ -187,21 +191,21 @@ impl<'q> Judge<'q> {
             .collect();
         let is_users = |event: &Event| is_stolen(event) || users.contains(event.caller.principal_id.as_ref());
         let of_the_user: Vec<&Event> = events.iter().filter(|event| is_users(event)).collect();
-        let (mut owner, mut homes, mut strange) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let by_stolen = events.iter().filter(|event| is_stolen(event));
+        let robbed: HashSet<Token> = by_stolen.filter_map(|event| machine_of(&event.caller.arn)).collect();
+        let (mut owner, mut homes, mut machines) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut strange = BTreeSet::new();
         if let Some(since) = question.since {
             let turned = turned(events, is_users, since, &question.bots);
             let long_before = since - HABIT;
             // A machine that was robbed goes on from where it has always called.
-            let robbed: HashSet<Token> = events
-                .iter()
-                .filter(|event| is_stolen(event))
-                .filter_map(|event| machine_of(&event.caller.arn))
-                .collect();
             let is_robbed = |event: &&Event| event.callers.iter().any(|token| robbed.contains(token));
             let of_machines: Vec<&Event> = events.iter().filter(is_robbed).collect();
             for (address, first_at) in first_calls(&of_machines) {
-                if first_at < since && !is_suspect(question, address) && !turned.contains(address.as_ref()) {
-                    homes.insert(Name::clone(address), MACHINE.into());
+                // A time that only follows from an alert can be hours late.
+                let before = if question.presumed { long_before } else { since };
+                if first_at < before && !is_suspect(question, address) && !turned.contains(address.as_ref()) {
+                    machines.insert(Name::clone(address), MACHINE.into());
                 }
             }
             for (address, first_at) in first_calls(&of_the_user) {
@@ -217,7 +221,7 @@ impl<'q> Judge<'q> {
             owner = habits(&of_the_user);
             owner.retain(|(address, _), _| !is_suspect(question, address));
         }
-        Self { question, words, owner, homes, strange, texts: HashMap::new() }
+        Self { question, words, owner, homes, robbed, machines, strange, texts: HashMap::new() }
     }
 
     fn why(&mut self, text: &'static str) -> Name {
@@ -259,7 +263,9 @@ impl<'q> Judge<'q> {
             return Some(Verdict { who: Who::Owner, why: self.why("before the time of the theft") });
         }
         let place = (Name::clone(&event.address), event.product().to_owned());
-        let why = self.owner.get(&place).or_else(|| self.homes.get(&event.address))?;
+        let by_robbed = || event.callers.iter().any(|token| self.robbed.contains(token));
+        let why = self.owner.get(&place).or_else(|| self.homes.get(&event.address));
+        let why = why.or_else(|| self.machines.get(&event.address).filter(|_| by_robbed()))?;
         Some(Verdict { who: Who::Owner, why: Name::clone(why) })
     }
 
@@ -291,7 +297,8 @@ impl<'q> Judge<'q> {
 
     /// Addresses from which the owner works.
     pub fn owner_addresses(&self) -> BTreeSet<&str> {
-        self.owner.keys().map(|(address, _)| address).chain(self.homes.keys()).map(AsRef::as_ref).collect()
+        let owners = self.owner.keys().map(|(address, _)| address);
+        owners.chain(self.homes.keys()).chain(self.machines.keys()).map(AsRef::as_ref).collect()
     }
 }
 

@@ -31,6 +31,8 @@ const ON_BEHALF_ALONE: TimeDelta = TimeDelta::hours(24);
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
 /// known anyway.
 const WAYS_MAX: usize = 64;
+/// The same for changes of one role's trust: among many that change nothing stands the one that lets somebody in.
+const TRUSTS_MAX: usize = 1_000;
 
 /// A credential that the attacker has held.
 #[derive(Clone, Debug)]
@@ -214,10 +216,13 @@ impl Walk<'_, '_> {
             self.learn_places(token);
         }
         let ways = self.ways.entry(token).or_default();
-        let full = ways.len() >= WAYS_MAX;
+        let most = if matches!(way.kind, Kind::Trust { .. }) { TRUSTS_MAX } else { WAYS_MAX };
+        let full = ways.len() >= most;
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
-            (Kind::Trust { .. }, Kind::Trust { .. }) | (Kind::Service, Kind::Service) => other.event == way.event,
+            (Kind::Trust { .. }, Kind::Trust { .. })
+            | (Kind::Service, Kind::Service)
+            | (Kind::Machine, Kind::Machine) => other.event == way.event,
             (a, b) => a == b,
         };
         match ways.iter_mut().find(|other| same(other)) {

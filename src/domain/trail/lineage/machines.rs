@@ -10,9 +10,13 @@ use crate::domain::trail::event::Event;
 use crate::domain::trail::record::{address_of, is_private};
 use crate::domain::trail::token::Token;
 
-/// When a machine first called from each address. A machine calls each service through another VPC endpoint, and from one
-/// address of its own.
-pub(super) type Places = HashMap<IpAddr, DateTime<Utc>>;
+/// When a machine first called from each address, and through each VPC endpoint. A machine calls each service through
+/// another endpoint, and one that is a node of a cluster from another private address for each of its pods.
+#[derive(Default)]
+pub(super) struct Places {
+    addresses: HashMap<IpAddr, DateTime<Utc>>,
+    endpoints: HashMap<Box<str>, DateTime<Utc>>,
+}
 
 impl Walk<'_, '_> {
     /// Looks from where a machine has called, and since when.
@@ -21,10 +25,13 @@ impl Walk<'_, '_> {
             return;
         }
         let events = self.by_token.get(&machine).map(Vec::as_slice).unwrap_or_default();
-        let mut places = Places::new();
+        let mut places = Places::default();
         for event in events.iter().map(|at| &self.events[*at]) {
-            if let (Some(address), Some(at)) = (ip(event), event.at) {
-                let first = places.entry(address).or_insert(at);
+            let (Some(address), Some(at)) = (ip(event), event.at) else { continue };
+            let first = places.addresses.entry(address).or_insert(at);
+            *first = at.min(*first);
+            if let Some(endpoint) = address_of(&event.address).1 {
+                let first = places.endpoints.entry(endpoint.into()).or_insert(at);
                 *first = at.min(*first);
             }
         }
@@ -39,8 +46,12 @@ impl Walk<'_, '_> {
             return false;
         };
         let alike = |other: &IpAddr| other.is_ipv4() == here.is_ipv4() && is_private(*other) == is_private(here);
-        places.get(&here).is_some_and(|first| *first >= before)
-            && places.iter().any(|(other, first)| *first < before && alike(other))
+        let new_address = places.addresses.get(&here).is_some_and(|first| *first >= before);
+        let endpoint = address_of(&event.address).1;
+        let new_endpoint = || endpoint.is_some_and(|id| places.endpoints.get(id).is_some_and(|first| *first >= before));
+        new_address
+            && (!is_private(here) || new_endpoint())
+            && places.addresses.iter().any(|(other, first)| *first < before && alike(other))
     }
 }
 

@@ -51,6 +51,7 @@ fn a_machine_calls_through_many_endpoints_and_gateways() {
         by_user(600, "enters", STOLEN, "deploy", ("ssm", "SendCommand"), enter),
         through(700, "other service", "10.0.0.7", "vpce-0cccccccccccccccc"),
         by_machine(701, "gateway", "ASIAWEB", OWN),
+        through(701, "pod", "10.0.0.99", "vpce-0aaaaaaaaaaaaaaaa"),
         through(702, "loot", "10.9.9.9", "vpce-0bbbbbbbbbbbbbbbb"),
     ]);
     assert_eq!(theirs(&analysis), ["enters", "loot"]);
