@@ -302,7 +302,8 @@ impl Change {
         futures_util::future::join_all(approving).await;
         // And Slack delivers the first once more.
         assert_eq!(w.slack.replay(deliveries).await, Ok(200));
-        w.until("each who decided is answered", |w| told(w) == before + 9).await;
+        w.until("each who decided is answered, and whose press came twice is told so", |w| told(w) == before + 10)
+            .await;
         self.ends_well(w).await;
         let again = w.forged_click(CHRIS, "irp.approve", "INC-1.1 0123456789ab").await;
         assert!(again.starts_with(":no_entry:"), "{again}");
