@@ -104,7 +104,7 @@ async fn a_replayed_click_counts_once_and_is_on_record() {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
-    let click = w.slack.delivery_count() - 1;
+    let click = w.slack.deliveries().len() - 1;
     let before = w.told(ANA).len();
     for _ in 0..3 {
         assert_eq!(w.slack.replay(click).await, Ok(200));

@@ -66,12 +66,6 @@ impl Workspace {
         }
     }
 
-    /// How many deliveries there were.
-    #[must_use]
-    pub fn delivery_count(&self) -> usize {
-        self.lock().deliveries.len()
-    }
-
     /// Sends a delivery again byte for byte, signature included. The status, or why there is none.
     pub async fn replay(&self, n: usize) -> Result<u16, String> {
         let Delivery::Http { base_url } = lock(&self.0.delivery).clone() else { return Err("not over HTTP".into()) };
