@@ -18,7 +18,8 @@ pub use call::{ApiCall, HOME_REGION, advice, shell_quoted};
 pub use change::{Freshness, Powers};
 pub use code::RestoreFunctionCode;
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
-pub use door::{DeleteKeyPair, RevokeIngress};
+pub use door::{DeleteKeyPair, RevokeEgress, RevokeIngress};
+pub use event_source::DeleteEventSource;
 pub use fleet::DeleteFleet;
 pub use function::DeleteFunction;
 pub use grant::DetachPolicy;
@@ -60,6 +61,7 @@ mod code;
 mod credential;
 pub mod document;
 mod door;
+mod event_source;
 mod fleet;
 mod function;
 mod grant;
@@ -120,6 +122,8 @@ pub enum Action {
     DeleteKeyPair(DeleteKeyPair),
     #[serde(rename = "revoke-security-group-ingress")]
     RevokeIngress(RevokeIngress),
+    #[serde(rename = "revoke-security-group-egress")]
+    RevokeEgress(RevokeEgress),
     UnshareSnapshot(UnshareSnapshot),
     StartLogging(StartLogging),
     EnableDetector(EnableDetector),
@@ -132,6 +136,8 @@ pub enum Action {
     #[serde(rename = "remove-function-permission")]
     RemovePermissions(RemovePermissions),
     DeleteFunctionUrl(DeleteFunctionUrl),
+    #[serde(rename = "delete-event-source-mapping")]
+    DeleteEventSource(DeleteEventSource),
     UnshareImage(UnshareImage),
     RestoreFunctionCode(RestoreFunctionCode),
     DeactivateMfaDevice(DeactivateMfaDevice),
@@ -201,6 +207,7 @@ impl Action {
             Self::DeleteFunction(change) => change,
             Self::DeleteKeyPair(change) => change,
             Self::RevokeIngress(change) => change,
+            Self::RevokeEgress(change) => change,
             Self::UnshareSnapshot(change) => change,
             Self::StartLogging(change) => change,
             Self::EnableDetector(change) => change,
@@ -210,6 +217,7 @@ impl Action {
             Self::RemoveRule(change) => change,
             Self::RemovePermissions(change) => change,
             Self::DeleteFunctionUrl(change) => change,
+            Self::DeleteEventSource(change) => change,
             Self::UnshareImage(change) => change,
             Self::RestoreFunctionCode(change) => change,
             Self::DeactivateMfaDevice(change) => change,

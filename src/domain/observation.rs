@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::credential::AccessKeyId;
 
 pub use estate::{
-    CalledBy, ChangedFunction, EventRule, Function, Ingress, Instance, KeyPair, Metadata, PublishedCode, Rule,
-    RuleDefinition, Sharing, Source, Url, Volume, Watching,
+    CalledBy, ChangedFunction, EventRule, EventSource, Function, Instance, KeyPair, Metadata, Opened, PublishedCode,
+    Rule, RuleDefinition, Sharing, Source, Url, Volume, Watching,
 };
 pub use federation::{Anywhere, IdentityProvider};
 pub use iam::{
@@ -119,6 +119,8 @@ pub enum Observation {
     Instance(Instance),
     /// A function.
     Function(Function),
+    /// What calls a function for a queue or stream.
+    EventSource(EventSource),
     /// A function that was changed.
     ChangedFunction(ChangedFunction),
     /// An Auto Scaling group.
@@ -136,7 +138,8 @@ pub enum Observation {
     /// A key pair.
     KeyPair(KeyPair),
     /// Rules of a security group.
-    Ingress(Ingress),
+    #[serde(rename = "ingress")]
+    Opened(Opened),
     /// Who may use a snapshot or an image.
     Sharing(Sharing),
     /// What watches the account.
@@ -182,6 +185,7 @@ impl Observation {
             Self::Function(function) | Self::ChangedFunction(ChangedFunction { function, .. }) => {
                 Some((&function.arn, &function.arn, None))
             }
+            Self::EventSource(source) => Some((&source.uuid, &source.arn, None)),
             Self::SpotRequest(request) => Some((&request.id, &request.arn, None)),
             Self::Fleet(fleet) => Some((&fleet.id, &fleet.arn, None)),
             Self::LaunchTemplate(template) | Self::ChangedTemplate(ChangedTemplate { template, .. }) => {
@@ -190,7 +194,7 @@ impl Observation {
             Self::ScalingGroup(ScalingGroup { arn, .. })
             | Self::LaunchConfiguration(LaunchConfiguration { arn, .. }) => Some((arn, arn, None)),
             Self::KeyPair(pair) => Some((&pair.id, &pair.arn, None)),
-            Self::Ingress(group) => Some((&group.group_id, &group.arn, None)),
+            Self::Opened(group) => Some((&group.group_id, &group.arn, None)),
             Self::Sharing(sharing) => Some((&sharing.id, &sharing.arn, None)),
             Self::Watching(watching) => Some((&watching.arn, &watching.arn, None)),
             // Their ARN is all that these are known by.

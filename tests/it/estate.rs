@@ -100,6 +100,13 @@ impl Hands<'_> {
         self.w.clock.advance(TimeDelta::seconds(3));
     }
 
+    /// A function that gets what stands in a queue; the mapping's UUID.
+    pub(crate) async fn feeds_a_function(&self) -> String {
+        self.makes_a_function().await;
+        let listed = self.lambda().list_event_source_mappings().function_name("sync").send().await.unwrap();
+        listed.event_source_mappings()[0].uuid().unwrap().to_owned()
+    }
+
     pub(crate) async fn makes_a_key_pair(&self) {
         let key = aws_sdk_ec2::primitives::Blob::new("ssh-ed25519 AAAA k");
         self.ec2(FAR).import_key_pair().key_name("k").public_key_material(key).send().await.unwrap();
@@ -113,6 +120,16 @@ impl Hands<'_> {
         let opened = self.ec2(HOME).authorize_security_group_ingress().group_id(&group).ip_permissions(ssh);
         opened.send().await.unwrap();
         (group, self.event("AuthorizeSecurityGroupIngress").await)
+    }
+
+    /// Lets the group's machines out to the attacker's address; the group and the event.
+    pub(crate) async fn opens_a_group_outwards(&self) -> (String, String) {
+        let group = self.w.account.security_group(HOME, "default").unwrap();
+        let to = ec2::IpRange::builder().cidr_ip(ATTACKER).build();
+        let tls = ec2::IpPermission::builder().ip_protocol("tcp").from_port(443).to_port(443).ip_ranges(to).build();
+        let opened = self.ec2(HOME).authorize_security_group_egress().group_id(&group).ip_permissions(tls);
+        opened.send().await.unwrap();
+        (group, self.event("AuthorizeSecurityGroupEgress").await)
     }
 
     async fn lets_use(&self, snapshot: &str, account: &str) {
@@ -260,17 +277,20 @@ async fn doors_are_closed_for_the_attacker_alone_and_can_be_opened_again() {
     let w = World::start().await;
     let attacker = w.hands();
     let (group, opened) = attacker.opens_a_group().await;
+    let (_, let_out) = attacker.opens_a_group_outwards().await;
     let (snapshot, shared) = attacker.shares_a_snapshot().await;
     w.incident().await;
-    w.hunted(vec![
-        changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupIngress", &opened),
-        changed("EC2::Snapshot", &snapshot, "ModifySnapshotAttribute", &shared),
-    ])
-    .await;
+    let mut of_group = changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupIngress", &opened);
+    of_group.deeds.extend(changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupEgress", &let_out).deeds);
+    w.hunted(vec![of_group, changed("EC2::Snapshot", &snapshot, "ModifySnapshotAttribute", &shared)]).await;
     // Closing a door need not wait for containment.
-    let close = "· Close what the attacker opened";
+    let close = "· Close what the attacker opened in";
     w.carried_out_again(close).await;
     assert_eq!(w.account.ingress(HOME, &group), ["203.0.113.0/24"], "the office's rule stays");
+    let everywhere = "0.0.0.0/0".to_owned();
+    assert_eq!(w.account.egress(HOME, &group), [everywhere.clone(), ATTACKER.to_owned()]);
+    w.carried_out_again("· Close what the attacker opened for what goes out").await;
+    assert_eq!(w.account.egress(HOME, &group), [everywhere], "what everybody has stays");
     w.carried_out_again("· Take snapshot").await;
     let with = |w: &World| w.account.snapshots(HOME).into_iter().find(|(id, _)| *id == snapshot).unwrap().1;
     assert_eq!(with(&w).into_iter().collect::<Vec<_>>(), [PARTNER], "the partner's permission stays");
@@ -278,7 +298,7 @@ async fn doors_are_closed_for_the_attacker_alone_and_can_be_opened_again() {
     w.click(ANA, close, "irp.undo").await;
     w.until_card("Undo INC-1.1: Close", "waiting for approval").await;
     w.click(CHRIS, "Undo INC-1.1: Close", "irp.approve").await;
-    w.until_card("Undo INC-1.1: Close", "carried out and verified").await;
+    w.until_card("Undo INC-1.1: Close what the attacker opened in", "carried out and verified").await;
     assert!(w.account.ingress(HOME, &group).contains(&ATTACKER.to_owned()));
     w.end().await;
 }

@@ -122,7 +122,7 @@ const fn write(name: &'static str, run: Run) -> Operation {
     Operation { name, read_only: false, run }
 }
 
-static OPERATIONS: [Operation; 45] = [
+static OPERATIONS: [Operation; 47] = [
     read("DescribeRegions", describe_regions),
     write("RunInstances", instances::run),
     read("DescribeInstances", instances::describe),
@@ -148,8 +148,10 @@ static OPERATIONS: [Operation; 45] = [
     write("DeleteKeyPair", keys::delete),
     read("DescribeSecurityGroups", groups::describe),
     read("DescribeSecurityGroupRules", groups::describe_rules),
-    write("AuthorizeSecurityGroupIngress", groups::authorize),
-    write("RevokeSecurityGroupIngress", groups::revoke),
+    write("AuthorizeSecurityGroupEgress", groups::authorize_egress),
+    write("AuthorizeSecurityGroupIngress", groups::authorize_ingress),
+    write("RevokeSecurityGroupEgress", groups::revoke_egress),
+    write("RevokeSecurityGroupIngress", groups::revoke_ingress),
     write("CreateLaunchTemplate", templates::create),
     write("CreateLaunchTemplateVersion", templates::create_version),
     read("DescribeLaunchTemplates", templates::describe),

@@ -240,6 +240,13 @@ impl Account {
         found.is_some_and(|function| function.url.is_some())
     }
 
+    /// Whether a queue or stream feeds a function by this mapping.
+    pub fn has_event_source(&self, region: &str, uuid: &str) -> bool {
+        let world = self.world();
+        let mapping = world.lambda.mappings.get(&(region.to_owned(), uuid.to_owned()));
+        mapping.is_some_and(|mapping| mapping.deleted_at.is_none())
+    }
+
     /// The ARNs of all identity providers, SAML and `OpenID` Connect.
     pub fn identity_providers(&self) -> Vec<String> {
         let world = self.world();
@@ -293,9 +300,19 @@ impl Account {
 
     /// Where the rules of a security group let traffic in from.
     pub fn ingress(&self, region: &str, group: &str) -> Vec<String> {
+        self.peers(region, group, false)
+    }
+
+    /// Where they let it out to.
+    pub fn egress(&self, region: &str, group: &str) -> Vec<String> {
+        self.peers(region, group, true)
+    }
+
+    fn peers(&self, region: &str, group: &str, egress: bool) -> Vec<String> {
         let world = self.world();
         let group = world.ec2.region(region).and_then(|region| region.groups.get(group));
-        group.into_iter().flat_map(|group| &group.rules).map(|rule| rule.from.clone()).collect()
+        let rules = group.into_iter().flat_map(|group| &group.rules).filter(|rule| rule.egress == egress);
+        rules.map(|rule| rule.peer.clone()).collect()
     }
 
     /// Whether a trail delivers; `None` when there is none of this name.

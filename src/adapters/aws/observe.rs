@@ -63,6 +63,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Policy { policy_arn } => Box::pin(tree::of_policy(iam, policy_arn)).await,
         Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
+        Probe::EventSource { region, uuid } => Box::pin(estate::event_source(account, region, uuid)).await,
         Probe::FunctionCode { region, function_name, event_ids } => {
             Box::pin(estate::changed_function(account, region, function_name, event_ids)).await
         }
@@ -79,8 +80,8 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             Box::pin(scaling::configuration(account, region, name)).await
         }
         Probe::KeyPair { region, key_name } => Box::pin(estate::key_pair(account, region, key_name)).await,
-        Probe::Ingress { region, group_id, event_ids } => {
-            Box::pin(estate::ingress(account, region, group_id, event_ids)).await
+        Probe::Opened { region, group_id, egress, event_ids } => {
+            Box::pin(estate::opened(account, region, group_id, *egress, event_ids)).await
         }
         Probe::Sharing { region, snapshot_id, event_ids } => {
             Box::pin(estate::sharing(account, region, snapshot_id, event_ids)).await

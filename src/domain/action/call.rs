@@ -129,6 +129,8 @@ calls! {
     ec2 "key-pair"(key_name) DeleteKeyPair { key_name: String }
     ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }
     ec2 "security-group"(group_id) AuthorizeSecurityGroupIngress { group_id: String, ip_permissions: String }
+    ec2 "security-group"(group_id) RevokeSecurityGroupEgress { group_id: String, security_group_rule_ids: String }
+    ec2 "security-group"(group_id) AuthorizeSecurityGroupEgress { group_id: String, ip_permissions: String }
     ec2 "snapshot"(snapshot_id) ModifySnapshotAttribute { snapshot_id: String, create_volume_permission: String }
     ec2 "image"(image_id) ModifyImageAttribute { image_id: String, launch_permission: String }
     lambda "event-source-mapping"(uuid) DeleteEventSourceMapping { uuid: String }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::change::{Change, Freshness, listed, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
-use crate::domain::observation::{Ingress, KeyPair, Observation, Probe, Rule};
+use crate::domain::observation::{KeyPair, Observation, Opened, Probe, Rule};
 use crate::domain::policy::ActionClass;
 
 /// Deletes a key pair that the attacker has made.
@@ -17,9 +17,14 @@ pub struct DeleteKeyPair {
     pub key_name: String,
 }
 
-/// Takes the rules away that the attacker has put into a security group.
+/// Takes the rules for what comes in away that the attacker has put into a security group.
+pub type RevokeIngress = RevokeRules<false>;
+/// The same of the rules for what goes out.
+pub type RevokeEgress = RevokeRules<true>;
+
+/// Takes away what the attacker has opened in one direction. AWS has other calls for each.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct RevokeIngress {
+pub struct RevokeRules<const EGRESS: bool> {
     /// Where it is.
     pub region: String,
     /// `sg-…`
@@ -91,29 +96,47 @@ impl Change for DeleteKeyPair {
     }
 }
 
-impl RevokeIngress {
-    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a Ingress> {
+impl<const EGRESS: bool> RevokeRules<EGRESS> {
+    fn observed<'a>(&self, seen: &'a Observation) -> Option<&'a Opened> {
         match seen {
-            Observation::Ingress(group) if group.group_id == self.group_id => Some(group),
+            Observation::Opened(group) if group.group_id == self.group_id && group.egress == EGRESS => Some(group),
             _ => None,
+        }
+    }
+
+    fn close(&self, rule: &Rule) -> ApiCall {
+        let (group_id, security_group_rule_ids) = (self.group_id.clone(), rule.id.clone());
+        if EGRESS {
+            ApiCall::RevokeSecurityGroupEgress { group_id, security_group_rule_ids }
+        } else {
+            ApiCall::RevokeSecurityGroupIngress { group_id, security_group_rule_ids }
+        }
+    }
+
+    fn open(&self, rule: &Rule) -> ApiCall {
+        let (group_id, ip_permissions) = (self.group_id.clone(), rule.permission());
+        if EGRESS {
+            ApiCall::AuthorizeSecurityGroupEgress { group_id, ip_permissions }
+        } else {
+            ApiCall::AuthorizeSecurityGroupIngress { group_id, ip_permissions }
         }
     }
 }
 
 impl Rule {
     /// The same for people.
-    fn in_words(&self) -> String {
+    fn in_words(&self, egress: bool) -> String {
         let ports = match (self.from_port, self.to_port) {
             (-1, _) => "all ports".to_owned(),
             (from, to) if from == to => format!("port {from}"),
             (from, to) => format!("ports {from} to {to}"),
         };
         let protocol = if self.protocol == "-1" { "anything" } else { &self.protocol };
-        format!("{protocol} on {ports} from {}", self.source)
+        format!("{protocol} on {ports} {} {}", if egress { "to" } else { "from" }, self.source)
     }
 
-    /// Whether it lets the same in: put back, a rule has another id.
-    fn lets_in_the_same(&self, other: &Self) -> bool {
+    /// Whether it lets the same through: put back, a rule has another id.
+    fn lets_the_same(&self, other: &Self) -> bool {
         let said = |rule: &Self| (rule.protocol.clone(), rule.from_port, rule.to_port, rule.source.clone());
         said(self) == said(other)
     }
@@ -137,9 +160,9 @@ impl Rule {
     }
 }
 
-impl Change for RevokeIngress {
+impl<const EGRESS: bool> Change for RevokeRules<EGRESS> {
     fn kind(&self) -> &'static str {
-        "revoke-security-group-ingress"
+        if EGRESS { "revoke-security-group-egress" } else { "revoke-security-group-ingress" }
     }
 
     fn class(&self) -> ActionClass {
@@ -155,7 +178,9 @@ impl Change for RevokeIngress {
     }
 
     fn title(&self) -> String {
-        format!("Close what the attacker opened in security group {} in {}", self.group_id, self.region)
+        let (group_id, region) = (&self.group_id, &self.region);
+        let way = if EGRESS { " for what goes out" } else { "" };
+        format!("Close what the attacker opened{way} in security group {group_id} in {region}")
     }
 
     fn effect(&self) -> String {
@@ -165,7 +190,7 @@ impl Change for RevokeIngress {
 
     fn probe(&self) -> Probe {
         let (region, group_id) = (self.region.clone(), self.group_id.clone());
-        Probe::Ingress { region, group_id, event_ids: self.event_ids.clone() }
+        Probe::Opened { region, group_id, egress: EGRESS, event_ids: self.event_ids.clone() }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -182,17 +207,8 @@ impl Change for RevokeIngress {
         if group.rules.is_empty() {
             return Err(format!("Security group {} has none of the rules that the attacker added.", self.group_id));
         }
-        let group_id = || self.group_id.clone();
-        let close = |rule: &Rule| ApiCall::RevokeSecurityGroupIngress {
-            group_id: group_id(),
-            security_group_rule_ids: rule.id.clone(),
-        };
-        let open = |rule: &Rule| ApiCall::AuthorizeSecurityGroupIngress {
-            group_id: group_id(),
-            ip_permissions: rule.permission(),
-        };
-        let back = Inverse::Calls(group.rules.iter().map(open).collect());
-        Ok(WorkedOut::plain(group.rules.iter().map(close).collect(), back))
+        let back = Inverse::Calls(group.rules.iter().map(|rule| self.open(rule)).collect());
+        Ok(WorkedOut::plain(group.rules.iter().map(|rule| self.close(rule)).collect(), back))
     }
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
@@ -211,7 +227,7 @@ impl Change for RevokeIngress {
     fn is_put_back(&self, before: &Observation, now: &Observation) -> bool {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return false };
         was.rules.len() == is.rules.len()
-            && was.rules.iter().all(|rule| is.rules.iter().any(|other| other.lets_in_the_same(rule)))
+            && was.rules.iter().all(|rule| is.rules.iter().any(|other| other.lets_the_same(rule)))
     }
 
     fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
@@ -219,7 +235,7 @@ impl Change for RevokeIngress {
     }
 
     fn left(&self, now: &Observation) -> Vec<String> {
-        self.observed(now).into_iter().flat_map(|group| &group.rules).map(Rule::in_words).collect()
+        self.observed(now).into_iter().flat_map(|group| &group.rules).map(|rule| rule.in_words(EGRESS)).collect()
     }
 }
 
@@ -235,7 +251,7 @@ mod tests {
 
     fn ingress(rules: Vec<Rule>) -> Observation {
         let arn = "arn:aws:ec2:us-west-2:111122223333:security-group/sg-1".to_owned();
-        Observation::Ingress(Ingress { group_id: "sg-1".into(), arn, rules, proven: true })
+        Observation::Opened(Opened { group_id: "sg-1".into(), arn, egress: false, rules, proven: true })
     }
 
     fn revoke() -> RevokeIngress {
@@ -272,8 +288,28 @@ mod tests {
 
     #[test]
     fn without_the_event_nobody_guesses() {
-        let Observation::Ingress(group) = ingress(vec![rule("sgr-1", "0.0.0.0/0")]) else { panic!() };
-        let unproven = Observation::Ingress(Ingress { proven: false, ..group });
+        let Observation::Opened(group) = ingress(vec![rule("sgr-1", "0.0.0.0/0")]) else { panic!() };
+        let unproven = Observation::Opened(Opened { proven: false, ..group });
         assert!(revoke().work_out(&unproven).unwrap_err().contains("shows no rule"));
+    }
+
+    #[test]
+    fn what_goes_out_is_closed_by_calls_of_its_own() {
+        let of = RevokeEgress { region: "us-west-2".into(), group_id: "sg-1".into(), event_ids: vec!["e".into()] };
+        let action = Action::RevokeEgress(of);
+        let Observation::Opened(group) = ingress(vec![rule("sgr-1", "198.51.100.77/32")]) else { panic!() };
+        assert!(action.work_out(&Observation::Opened(group.clone())).is_err(), "that is about what comes in");
+        let before = Observation::Opened(Opened { egress: true, ..group });
+        let work = action.work_out(&before).unwrap();
+        assert_eq!(
+            work.calls[0].cli("us-west-2"),
+            "aws ec2 revoke-security-group-egress --group-id sg-1 --security-group-rule-ids sgr-1 --region us-west-2"
+        );
+        let Inverse::Calls(back) = &work.inverse else { panic!() };
+        assert_eq!(back[0].operation(), "AuthorizeSecurityGroupEgress");
+        assert_eq!(action.left(&before, &before), ["tcp on port 22 to 198.51.100.77/32"]);
+        let read = |text: &str| serde_json::from_str::<Action>(text).unwrap();
+        let stored = serde_json::to_string(&action).unwrap();
+        assert!(stored.contains("revoke-security-group-egress") && read(&stored) == action, "{stored}");
     }
 }

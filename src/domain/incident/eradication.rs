@@ -78,6 +78,8 @@ impl Removal {
             | Action::DeleteInlinePolicy(_)
             | Action::RemoveFromGroup(_)
             | Action::RevokeIngress(_)
+            | Action::RevokeEgress(_)
+            | Action::DeleteEventSource(_)
             | Action::UnshareSnapshot(_)
             | Action::StartLogging(_)
             | Action::EnableDetector(_)
@@ -177,17 +179,15 @@ pub(super) fn of_trace(scene: &Scene<'_>, trace: &Trace) -> Vec<Removal> {
     let name = bare_name(&trace.id).to_owned();
     let suffix = format!("{}.{name}", kind(trace));
     // The same name can stand in several Regions.
-    let regional = |(rank, action)| {
-        let mut suffix = format!("{}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
-        // Other steps than the one that has stopped it.
-        let stage = match action {
-            Action::DeleteWarmPool(_) => Some("pool"),
-            Action::DeleteScalingGroup(_) => Some("deleted"),
-            _ => None,
+    let regional = |(rank, action): (u8, Action)| {
+        let (kind, place) = (kind(trace), format!("{}.{name}", trace.region));
+        let suffix = match action {
+            Action::DeleteWarmPool(_) => format!("{kind}.pool.{place}"),
+            Action::DeleteScalingGroup(_) => format!("{kind}.deleted.{place}"),
+            Action::RevokeEgress(_) => format!("{kind}.egress.{place}"),
+            Action::RestoreFunctionCode(_) => format!("{kind}.{place}.{}", action.kind()),
+            _ => format!("{kind}.{place}"),
         };
-        if let Some(stage) = stage {
-            suffix = format!("{}.{stage}.{}.{}", kind(trace), trace.region, bare_name(&trace.id));
-        }
         vec![Removal::new(rank, trace, &suffix, action)]
     };
     let one = |rank, action| vec![Removal::new(rank, trace, &suffix, action)];
@@ -214,22 +214,16 @@ pub(super) fn of_trace(scene: &Scene<'_>, trace: &Trace) -> Vec<Removal> {
         }
         // Of a function that was there before; an address goes with a function that goes. That of an alias is for people.
         ("AWS::Lambda::Url", true) if !scene.goes_with_function(trace) && !name.contains(':') => {
-            let region = trace.region.clone();
-            regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name: name })))
+            let (region, function_name) = (trace.region.clone(), name.clone());
+            regional((1, Action::DeleteFunctionUrl(DeleteFunctionUrl { region, function_name })))
         }
         (_, true) => {
             estate::removal(scene, trace).into_iter().chain(estate::unshare(trace)).flat_map(regional).collect()
         }
         (_, false) if trace.state == State::Deleted || trace.made_by_attacker => Vec::new(),
-        (_, false) => match (estate::put_back(trace), estate::code(trace)) {
-            (None, None) => put_back(scene, trace, &name),
-            (found, code) => {
-                let code = code.map(|action| {
-                    let suffix = format!("{}.{}.{name}.{}", kind(trace), trace.region, action.kind());
-                    Removal::new(3, trace, &suffix, action)
-                });
-                found.into_iter().flat_map(regional).chain(code).collect()
-            }
+        (_, false) => match estate::put_back(trace) {
+            none if none.is_empty() => put_back(scene, trace, &name),
+            found => found.into_iter().flat_map(regional).collect(),
         },
     }
 }
@@ -511,6 +505,7 @@ const fn goes_by_events(action: &Action) -> bool {
     matches!(
         action,
         Action::RevokeIngress(_)
+            | Action::RevokeEgress(_)
             | Action::UnshareSnapshot(_)
             | Action::UnshareImage(_)
             | Action::RestoreFunctionCode(_)

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::scene::Scene;
 use super::state::Incident;
 use crate::domain::action::{
-    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteFleet, DeleteFunction, DeleteKeyPair,
+    Action, CancelSpotRequest, DeleteAnywhereProfile, DeleteEventSource, DeleteFleet, DeleteFunction, DeleteKeyPair,
     DeleteLaunchConfiguration, DeleteLaunchTemplate, DeleteScalingGroup, DeleteTrustAnchor, DeleteWarmPool,
-    EnableDetector, RemovePermissions, RemoveRule, RestoreFunctionCode, RestoreLaunchTemplate, RevokeIngress,
-    StartLogging, StopScalingGroup, TerminateInstance, UnshareImage, UnshareSnapshot,
+    EnableDetector, RemovePermissions, RemoveRule, RestoreFunctionCode, RestoreLaunchTemplate, RevokeEgress,
+    RevokeIngress, StartLogging, StopScalingGroup, TerminateInstance, UnshareImage, UnshareSnapshot,
 };
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
@@ -53,6 +53,10 @@ pub(super) fn removal(scene: &Scene<'_>, trace: &Trace) -> Option<(u8, Action)> 
             (RUNS, Action::TerminateInstance(TerminateInstance { region, instance_id: name, incident: incident.id }))
         }
         "AWS::Lambda::Function" => (RUNS, Action::DeleteFunction(DeleteFunction { region, function_name: name })),
+        // It brings what comes into a queue of the owner's to a function. One of the attacker's it goes with.
+        "AWS::Lambda::EventSourceMapping" if !scene.goes_with_function(trace) => {
+            (2, Action::DeleteEventSource(DeleteEventSource { region, uuid: trace.id.clone() }))
+        }
         "AWS::AutoScaling::AutoScalingGroup" => of_group(incident, region, trace.id.clone()),
         "AWS::EC2::EC2Fleet" | "AWS::EC2::SpotFleet" => {
             let turn = if scene.has_answered_with_instances(trace) { RUNS + 1 } else { RUNS - 1 };
@@ -141,6 +145,7 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
     let mut theirs = trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker);
     theirs.any(|(at, deed)| match deed.operation.as_str() {
         "AddPermission"
+        | "AuthorizeSecurityGroupEgress"
         | "AuthorizeSecurityGroupIngress"
         | "CreateLaunchTemplateVersion"
         | "EnableRule"
@@ -167,14 +172,6 @@ fn was_theirs(trace: &Trace, at: usize, adds: &str) -> bool {
     let earlier = trace.deeds[..at].iter().filter(|deed| deed.by_attacker && deed.operation == adds);
     let put: BTreeSet<&str> = earlier.flat_map(|deed| deed.what.split(' ')).collect();
     trace.deeds[at].what.split(' ').all(|id| put.contains(id))
-}
-
-/// The code of a function that was there before, where the attacker has changed it.
-pub(super) fn code(trace: &Trace) -> Option<Action> {
-    let function = trace.resource_type == "AWS::Lambda::Function" && trace.state == State::Modified;
-    let event_ids = calls(trace, "UpdateFunctionCode").filter(|_| function)?;
-    let (region, function_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
-    Some(Action::RestoreFunctionCode(RestoreFunctionCode { region, function_name, event_ids }))
 }
 
 /// The attacker's calls of this name.
@@ -248,35 +245,52 @@ pub(super) fn unshare(trace: &Trace) -> Option<(u8, Action)> {
     Some((1, action))
 }
 
-/// What takes back a change to what was there before. A trail or detector that the attacker has switched off tightens
+/// What takes back changes to what was there before. A trail or detector that the attacker has switched off tightens
 /// when it is on again, and comes first.
-pub(super) fn put_back(trace: &Trace) -> Option<(u8, Action)> {
+pub(super) fn put_back(trace: &Trace) -> Vec<(u8, Action)> {
     if trace.state != State::Modified {
-        return None;
+        return Vec::new();
     }
     let region = trace.region.clone();
-    let opened = |operation: &str| calls(trace, operation);
-    Some(match trace.resource_type.as_str() {
+    let one = match trace.resource_type.as_str() {
         "AWS::CloudTrail::Trail" if is_off(trace) => {
-            (0, Action::StartLogging(StartLogging { region, name: trace.id.clone() }))
+            Some((0, Action::StartLogging(StartLogging { region, name: trace.id.clone() })))
         }
         "AWS::GuardDuty::Detector" if is_off(trace) => {
-            (0, Action::EnableDetector(EnableDetector { region, detector_id: trace.id.clone() }))
+            Some((0, Action::EnableDetector(EnableDetector { region, detector_id: trace.id.clone() })))
         }
-        "AWS::EC2::Snapshot" | "AWS::EC2::Image" => unshare(trace)?,
-        // That of an alias or a version is for people.
-        "AWS::Lambda::Function" if !bare_name(&trace.id).contains(':') => {
-            let statement_ids = added(trace, "AddPermission", "RemovePermission");
-            let function_name = bare_name(&trace.id).to_owned();
-            let removed = RemovePermissions { region, function_name, statement_ids };
-            (!removed.statement_ids.is_empty()).then_some((1, Action::RemovePermissions(removed)))?
-        }
-        "AWS::EC2::SecurityGroup" => {
-            let event_ids = opened("AuthorizeSecurityGroupIngress")?;
-            (1, Action::RevokeIngress(RevokeIngress { region, group_id: trace.id.clone(), event_ids }))
-        }
-        "AWS::Events::Rule" => rule(trace)?,
-        "AWS::EC2::LaunchTemplate" if trace.id.starts_with("lt-") => template(trace)?,
-        _ => return None,
-    })
+        "AWS::EC2::Snapshot" | "AWS::EC2::Image" => unshare(trace),
+        "AWS::Lambda::Function" => return permissions(trace).into_iter().chain(code(trace)).collect(),
+        "AWS::EC2::SecurityGroup" => return opened(trace),
+        "AWS::Events::Rule" => rule(trace),
+        "AWS::EC2::LaunchTemplate" if trace.id.starts_with("lt-") => template(trace),
+        _ => None,
+    };
+    one.into_iter().collect()
+}
+
+/// Whoever they have let call a function. That of an alias or a version is for people.
+fn permissions(trace: &Trace) -> Option<(u8, Action)> {
+    let function_name = bare_name(&trace.id).to_owned();
+    let statement_ids = added(trace, "AddPermission", "RemovePermission");
+    let removed = RemovePermissions { region: trace.region.clone(), function_name, statement_ids };
+    let some = !removed.statement_ids.is_empty() && !removed.function_name.contains(':');
+    some.then_some((1, Action::RemovePermissions(removed)))
+}
+
+/// What they have opened in a security group, each way by itself.
+fn opened(trace: &Trace) -> Vec<(u8, Action)> {
+    let (region, group_id) = (|| trace.region.clone(), || trace.id.clone());
+    let ingress = calls(trace, "AuthorizeSecurityGroupIngress")
+        .map(|event_ids| Action::RevokeIngress(RevokeIngress { region: region(), group_id: group_id(), event_ids }));
+    let egress = calls(trace, "AuthorizeSecurityGroupEgress")
+        .map(|event_ids| Action::RevokeEgress(RevokeEgress { region: region(), group_id: group_id(), event_ids }));
+    ingress.into_iter().chain(egress).map(|action| (1, action)).collect()
+}
+
+/// The code of a function that was there before, where the attacker has changed it.
+fn code(trace: &Trace) -> Option<(u8, Action)> {
+    let event_ids = calls(trace, "UpdateFunctionCode")?;
+    let (region, function_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
+    Some((RUNS, Action::RestoreFunctionCode(RestoreFunctionCode { region, function_name, event_ids })))
 }

@@ -95,10 +95,11 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
             !of_trace(&scene, trace).iter().any(removes) && !is_part(&scene, trace)
         }
         Some(_) => {
-            let open = match (estate::put_back(trace), estate::code(trace)) {
-                // A rule without targets of theirs has no removal any more.
-                (None, None) if trace.resource_type != "AWS::Events::Rule" => is_unanswered(&scene, trace),
-                _ => estate::leaves_more(trace),
+            // A rule without targets of theirs has no removal any more.
+            let open = if estate::put_back(trace).is_empty() && trace.resource_type != "AWS::Events::Rule" {
+                is_unanswered(&scene, trace)
+            } else {
+                estate::leaves_more(trace)
             };
             open && !scene.goes_with_function(trace)
         }
@@ -117,8 +118,8 @@ fn is_part(scene: &Scene<'_>, trace: &Trace) -> bool {
         }
         // It hangs on a user or on nobody: in the first case it goes with the user.
         "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => scene.has_theirs("AWS::IAM::User"),
-        // A function's address goes with the function.
-        "AWS::Lambda::Url" => scene.goes_with_function(trace),
+        // A function's address goes with the function, and what calls it for a queue.
+        "AWS::Lambda::Url" | "AWS::Lambda::EventSourceMapping" => scene.goes_with_function(trace),
         _ => false,
     }
 }

@@ -68,9 +68,11 @@ impl<'a> Scene<'a> {
         self.made.get(&(region, id)).copied()
     }
 
-    /// Whether the function of an address or alias is the attacker's: the one of this name in the same Region.
+    /// Whether the function of an address, alias or event source is the attacker's: the one of this name in the same Region.
     pub(super) fn goes_with_function(&self, part: &Trace) -> bool {
-        let name = bare_name(&part.id).split(':').next().unwrap_or_default();
+        let mapped = part.deeds.iter().find(|deed| deed.operation == "CreateEventSourceMapping");
+        let function = mapped.map_or(&part.id, |deed| &deed.what);
+        let name = bare_name(function).split(':').next().unwrap_or_default();
         part.resource_type.starts_with("AWS::Lambda::") && self.functions.contains(&(name, &*part.region))
     }
 

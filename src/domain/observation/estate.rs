@@ -172,6 +172,21 @@ pub struct Source {
     pub from: String,
 }
 
+/// The same, looked at by itself.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct EventSource {
+    /// Never given twice.
+    pub uuid: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The queue's or stream's ARN; empty for one that is not of AWS, as a Kafka cluster of one's own.
+    pub from: String,
+    /// The function's ARN.
+    pub function: String,
+    /// `Enabled`, `Disabled`, or on the way to one of them.
+    pub state: String,
+}
+
 /// A key pair. The private key is with whoever made it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct KeyPair {
@@ -187,20 +202,23 @@ pub struct KeyPair {
     pub public_key: Option<String>,
 }
 
-/// A security group with the rules that some events have added and that are still there.
+/// A security group with the rules of one direction that some events have added and that are still there.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Ingress {
+pub struct Opened {
     /// `sg-…`
     pub group_id: String,
     /// Its ARN.
     pub arn: String,
+    /// Whether it is about what goes out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub egress: bool,
     /// What the events have added and AWS still has.
     pub rules: Vec<Rule>,
     /// Whether the event history shows all of the events, and that they added any.
     pub proven: bool,
 }
 
-/// Who may come in, to which ports.
+/// Who may come in, or where to things may go out, on which ports.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// `sgr-…`

@@ -185,6 +185,13 @@ pub enum Probe {
         /// Its name.
         configuration_name: String,
     },
+    /// An event source mapping.
+    EventSource {
+        /// Where it is.
+        region: String,
+        /// Its UUID.
+        uuid: String,
+    },
     /// A key pair.
     KeyPair {
         /// Where it is.
@@ -193,11 +200,13 @@ pub enum Probe {
         key_name: String,
     },
     /// What some events have added to the rules of a security group, and is still there.
-    Ingress {
+    Opened {
         /// Where it is.
         region: String,
         /// `sg-…`
         group_id: String,
+        /// Whether to what goes out.
+        egress: bool,
         /// The events.
         event_ids: Vec<String>,
     },

@@ -87,6 +87,12 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
             cut(&mut text, TEXT_BYTES_MAX);
             return Some(text);
         }
+        // The function that it feeds: with one of the attacker's own it goes.
+        ("lambda", "CreateEventSourceMapping") => {
+            let mut function = at(request, "functionName").into_iter().next()?;
+            cut(&mut function, TEXT_BYTES_MAX);
+            return Some(function);
+        }
         ("lambda", "AddPermission" | "RemovePermission") => {
             let mut id = at(request, "statementId").into_iter().next()?;
             cut(&mut id, TEXT_BYTES_MAX);

@@ -27,6 +27,8 @@ pub(super) enum Change {
     Function,
     KeyPair,
     Ingress,
+    Egress,
+    Source,
     Snapshot,
     Trail,
     Detector,
@@ -51,11 +53,13 @@ pub(super) enum Change {
     Door,
 }
 
-pub(super) const CHANGES: [Change; 26] = [
+pub(super) const CHANGES: [Change; 28] = [
     Change::Instance,
     Change::Function,
     Change::KeyPair,
     Change::Ingress,
+    Change::Egress,
+    Change::Source,
     Change::Snapshot,
     Change::Trail,
     Change::Detector,
@@ -97,6 +101,11 @@ impl Change {
                 let (group, event) = hands.opens_a_group().await;
                 changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupIngress", &event)
             }
+            Self::Egress => {
+                let (group, event) = hands.opens_a_group_outwards().await;
+                changed("EC2::SecurityGroup", &group, "AuthorizeSecurityGroupEgress", &event)
+            }
+            Self::Source => made("Lambda::EventSourceMapping", &hands.feeds_a_function().await, HOME),
             Self::Snapshot => {
                 let (snapshot, event) = hands.shares_a_snapshot().await;
                 changed("EC2::Snapshot", &snapshot, "ModifySnapshotAttribute", &event)
@@ -199,7 +208,9 @@ impl Change {
             Self::Instance => ("· Terminate instance", "TerminateInstances"),
             Self::Function => ("· Delete function", "DeleteFunction"),
             Self::KeyPair => ("· Delete key pair", "DeleteKeyPair"),
-            Self::Ingress => ("· Close what the attacker opened", "RevokeSecurityGroupIngress"),
+            Self::Ingress => ("· Close what the attacker opened in", "RevokeSecurityGroupIngress"),
+            Self::Egress => ("· Close what the attacker opened for what goes out", "RevokeSecurityGroupEgress"),
+            Self::Source => ("· Delete event source mapping", "DeleteEventSourceMapping"),
             Self::Snapshot => ("· Take snapshot", "ModifySnapshotAttribute"),
             Self::Trail => ("· Start trail", "StartLogging"),
             Self::Detector => ("· Switch GuardDuty", "UpdateDetector"),
@@ -233,6 +244,8 @@ impl Change {
             Self::Function => !w.account.has_function(&trace.region, &trace.id),
             Self::KeyPair => w.account.key_pairs(&trace.region).is_empty(),
             Self::Ingress => w.account.ingress(&trace.region, &trace.id).len() == 1,
+            Self::Egress => w.account.egress(&trace.region, &trace.id) == ["0.0.0.0/0"],
+            Self::Source => !w.account.has_event_source(&trace.region, &trace.id),
             Self::Snapshot => {
                 w.account.snapshots(&trace.region).into_iter().find(|(id, _)| *id == trace.id).unwrap().1.len() == 1
             }

@@ -1,4 +1,4 @@
-//! Security groups and their rules for what comes in.
+//! Security groups and their rules.
 
 use super::super::ids::{self, Entropy};
 use super::super::wire::{ApiError, Node, Params};
@@ -15,30 +15,33 @@ pub(in crate::aws) struct Group {
     pub(in crate::aws) tags: Tags,
 }
 
-/// Who may come in, to which ports.
+/// Who may come in, or where to things may go out, on which ports.
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Rule {
     pub(in crate::aws) id: String,
+    /// Whether it is about what goes out.
+    pub(in crate::aws) egress: bool,
     /// `tcp`, `udp`, `icmp`, or `-1` for all.
     pub(in crate::aws) protocol: String,
     pub(in crate::aws) ports: (i64, i64),
-    /// In CIDR notation, of version 4 or 6.
-    pub(in crate::aws) from: String,
+    /// The other side, in CIDR notation, of version 4 or 6.
+    pub(in crate::aws) peer: String,
     pub(in crate::aws) description: Option<String>,
 }
 
 impl Rule {
     fn is_v6(&self) -> bool {
-        self.from.contains(':')
+        self.peer.contains(':')
     }
 
     fn same(&self, other: &Self) -> bool {
-        (&self.protocol, self.ports, &self.from) == (&other.protocol, other.ports, &other.from)
+        let said = |rule: &Self| (rule.egress, rule.protocol.clone(), rule.ports, rule.peer.clone());
+        said(self) == said(other)
     }
 }
 
 impl Group {
-    /// The one that every Region has, without a rule that lets the world in.
+    /// The one that every Region has: everything may go out, and nothing come in.
     pub(super) fn default_of(account: &str, region: &str) -> Self {
         let named = |prefix: &str| ids::resource_id(prefix, Entropy::Named(&format!("{prefix}/{account}/{region}")));
         Self {
@@ -46,7 +49,14 @@ impl Group {
             name: "default".to_owned(),
             description: "default VPC security group".to_owned(),
             vpc_id: named("vpc"),
-            rules: Vec::new(),
+            rules: vec![Rule {
+                id: named("sgr"),
+                egress: true,
+                protocol: "-1".to_owned(),
+                ports: (-1, -1),
+                peer: "0.0.0.0/0".to_owned(),
+                description: None,
+            }],
             tags: Tags::new(),
         }
     }
@@ -78,7 +88,7 @@ pub(super) fn check(region: &Region, id: &str) -> Result<(), ApiError> {
 }
 
 /// The rules that a call spells out, without ids.
-fn rules_in(params: &Params) -> Result<Vec<Rule>, ApiError> {
+fn rules_in(params: &Params, egress: bool) -> Result<Vec<Rule>, ApiError> {
     let mut rules = Vec::new();
     for index in 1.. {
         let at = format!("IpPermissions.{index}");
@@ -86,32 +96,34 @@ fn rules_in(params: &Params) -> Result<Vec<Rule>, ApiError> {
         let ports = ports(params, &format!("{at}."))?;
         for (list, field) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")] {
             let name = format!("{at}.{list}");
-            for (nth, from) in (1..).zip(params.items(&name, &format!(".{field}"))) {
+            for (nth, peer) in (1..).zip(params.items(&name, &format!(".{field}"))) {
                 let description = params.get(&format!("{name}.{nth}.Description")).map(str::to_owned);
-                rules.push(rule(protocol, ports, from, description)?);
+                rules.push(Rule { egress, description, ..rule(protocol, ports, peer)? });
             }
         }
     }
-    if let Some(from) = params.get("CidrIp") {
+    // The short form is for what comes in alone.
+    if let Some(peer) = params.get("CidrIp").filter(|_| !egress) {
         let protocol = params.get("IpProtocol").ok_or_else(|| bad_value("Invalid IP protocol."))?;
-        rules.push(rule(protocol, ports(params, "")?, from, None)?);
+        rules.push(rule(protocol, ports(params, "")?, peer)?);
     }
     Ok(rules)
 }
 
-fn rule(protocol: &str, ports: (i64, i64), from: &str, description: Option<String>) -> Result<Rule, ApiError> {
-    let network = from.split_once('/').and_then(|(address, bits)| {
+fn rule(protocol: &str, ports: (i64, i64), peer: &str) -> Result<Rule, ApiError> {
+    let network = peer.split_once('/').and_then(|(address, bits)| {
         let address: std::net::IpAddr = address.parse().ok()?;
         let bits: u8 = bits.parse().ok()?;
         Some(bits <= if address.is_ipv6() { 128 } else { 32 })
     });
     if network != Some(true) {
-        return Err(bad_value(format!("CIDR block {from} is malformed")));
+        return Err(bad_value(format!("CIDR block {peer} is malformed")));
     }
     if !matches!(protocol, "tcp" | "udp" | "icmp" | "-1") {
         return Err(bad_value(format!("Invalid value '{protocol}' for IP protocol. Unknown protocol.")));
     }
-    Ok(Rule { id: new_id("sgr"), protocol: protocol.to_owned(), ports, from: from.to_owned(), description })
+    let (protocol, peer) = (protocol.to_owned(), peer.to_owned());
+    Ok(Rule { id: new_id("sgr"), egress: false, protocol, ports, peer, description: None })
 }
 
 fn ports(params: &Params, prefix: &str) -> Result<(i64, i64), ApiError> {
@@ -124,10 +136,18 @@ fn ports(params: &Params, prefix: &str) -> Result<(i64, i64), ApiError> {
     Ok((port("FromPort")?, port("ToPort")?))
 }
 
-pub(super) fn authorize(call: &mut Call<'_>) -> Result<Node, ApiError> {
+pub(super) fn authorize_ingress(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    authorize(call, "AuthorizeSecurityGroupIngress", false)
+}
+
+pub(super) fn authorize_egress(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    authorize(call, "AuthorizeSecurityGroupEgress", true)
+}
+
+fn authorize(call: &mut Call<'_>, operation: &str, egress: bool) -> Result<Node, ApiError> {
     let id = asked(call)?;
-    call.permit("AuthorizeSecurityGroupIngress", &[format!("security-group/{id}")])?;
-    let rules = rules_in(call.params)?;
+    call.permit(operation, &[format!("security-group/{id}")])?;
+    let rules = rules_in(call.params, egress)?;
     if rules.is_empty() {
         return Err(ApiError::bad_request("MissingParameter", "The request must contain the parameter ipPermissions"));
     }
@@ -135,7 +155,7 @@ pub(super) fn authorize(call: &mut Call<'_>) -> Result<Node, ApiError> {
     if let Some(rule) = rules.iter().find(|rule| group.rules.iter().any(|known| known.same(rule))) {
         return Err(ApiError::bad_request(
             "InvalidPermission.Duplicate",
-            format!("the specified rule \"peer: {}, {}, ALLOW\" already exists", rule.from, protocol_words(rule)),
+            format!("the specified rule \"peer: {}, {}, ALLOW\" already exists", rule.peer, protocol_words(rule)),
         ));
     }
     call.unless_dry()?;
@@ -149,10 +169,18 @@ fn protocol_words(rule: &Rule) -> String {
     format!("{}, from port: {}, to port: {}", rule.protocol.to_uppercase(), rule.ports.0, rule.ports.1)
 }
 
-pub(super) fn revoke(call: &mut Call<'_>) -> Result<Node, ApiError> {
+pub(super) fn revoke_ingress(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    revoke(call, "RevokeSecurityGroupIngress", false)
+}
+
+pub(super) fn revoke_egress(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    revoke(call, "RevokeSecurityGroupEgress", true)
+}
+
+fn revoke(call: &mut Call<'_>, operation: &str, egress: bool) -> Result<Node, ApiError> {
     let id = asked(call)?;
-    call.permit("RevokeSecurityGroupIngress", &[format!("security-group/{id}")])?;
-    let (spelled, named) = (rules_in(call.params)?, call.params.items("SecurityGroupRuleId", ""));
+    call.permit(operation, &[format!("security-group/{id}")])?;
+    let (spelled, named) = (rules_in(call.params, egress)?, call.params.items("SecurityGroupRuleId", ""));
     if spelled.is_empty() && named.is_empty() {
         return Err(ApiError::bad_request("MissingParameter", "The request must contain the parameter ipPermissions"));
     }
@@ -162,7 +190,8 @@ pub(super) fn revoke(call: &mut Call<'_>) -> Result<Node, ApiError> {
         let sentence = "The specified rule does not exist in this security group.";
         return Err(ApiError::bad_request("InvalidPermission.NotFound", sentence));
     }
-    if let Some(rule) = named.iter().find(|rule| !group.rules.iter().any(|known| known.id == **rule)) {
+    let of = |id: &str| group.rules.iter().any(|known| known.egress == egress && known.id == id);
+    if let Some(rule) = named.iter().find(|rule| !of(rule)) {
         let sentence = format!("The security group rule ID '{rule}' does not exist");
         return Err(ApiError::bad_request("InvalidSecurityGroupRuleId.NotFound", sentence));
     }
@@ -177,11 +206,11 @@ fn rule_node(group_id: &str, account: &str, rule: &Rule) -> Node {
         ("securityGroupRuleId", Node::text(&rule.id)),
         ("groupId", Node::text(group_id)),
         ("groupOwnerId", Node::text(account)),
-        ("isEgress", Node::Flag(false)),
+        ("isEgress", Node::Flag(rule.egress)),
         ("ipProtocol", Node::text(&rule.protocol)),
         ("fromPort", Node::Number(rule.ports.0)),
         ("toPort", Node::Number(rule.ports.1)),
-        (if rule.is_v6() { "cidrIpv6" } else { "cidrIpv4" }, Node::text(&rule.from)),
+        (if rule.is_v6() { "cidrIpv6" } else { "cidrIpv4" }, Node::text(&rule.peer)),
     ];
     if let Some(text) = &rule.description {
         fields.push(("description", Node::text(text)));
@@ -191,7 +220,7 @@ fn rule_node(group_id: &str, account: &str, rule: &Rule) -> Node {
 
 fn permission(rule: &Rule) -> Node {
     let range = |field: &'static str| {
-        let mut fields = vec![(field, Node::text(&rule.from))];
+        let mut fields = vec![(field, Node::text(&rule.peer))];
         if let Some(text) = &rule.description {
             fields.push(("description", Node::text(text)));
         }
@@ -206,6 +235,14 @@ fn permission(rule: &Rule) -> Node {
     }
     fields.extend([("groups", none()), ("ipRanges", v4), ("ipv6Ranges", v6), ("prefixListIds", none())]);
     Node::Fields(fields)
+}
+
+fn permissions(group: &Group, egress: bool) -> Node {
+    Node::Members(group.rules.iter().filter(|rule| rule.egress == egress).map(permission).collect())
+}
+
+fn peers(group: &Group, egress: bool) -> Vec<String> {
+    group.rules.iter().filter(|rule| rule.egress == egress).map(|rule| rule.peer.clone()).collect()
 }
 
 pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
@@ -223,7 +260,8 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
             "group-id" => Some(vec![group.id.clone()]),
             "group-name" => Some(vec![group.name.clone()]),
             "vpc-id" => Some(vec![group.vpc_id.clone()]),
-            "ip-permission.cidr" => Some(group.rules.iter().map(|rule| rule.from.clone()).collect()),
+            "ip-permission.cidr" => Some(peers(group, false)),
+            "egress.ip-permission.cidr" => Some(peers(group, true)),
             _ => None,
         };
         if filters.want(&group.tags, values)? {
@@ -233,7 +271,8 @@ pub(super) fn describe(call: &mut Call<'_>) -> Result<Node, ApiError> {
                 ("groupName", Node::text(&group.name)),
                 ("groupDescription", Node::text(&group.description)),
                 ("vpcId", Node::text(&group.vpc_id)),
-                ("ipPermissions", Node::Members(group.rules.iter().map(permission).collect())),
+                ("ipPermissions", permissions(group, false)),
+                ("ipPermissionsEgress", permissions(group, true)),
                 ("tagSet", tag_set(&group.tags)),
             ]));
         }

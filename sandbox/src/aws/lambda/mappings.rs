@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{arn, bare, conflict, invalid, known, not_found, permitted};
 use crate::aws::ids;
 use crate::aws::json_operation::Call;
 use crate::aws::wire::ApiError;
+
+/// For so long one that is deleted still shows itself.
+const DELETING: TimeDelta = TimeDelta::seconds(3);
 
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Mapping {
@@ -16,6 +19,13 @@ pub(in crate::aws) struct Mapping {
     pub(in crate::aws) source: String,
     pub(in crate::aws) enabled: bool,
     pub(in crate::aws) changed_at: DateTime<Utc>,
+    pub(in crate::aws) deleted_at: Option<DateTime<Utc>>,
+}
+
+impl Mapping {
+    fn is_there(&self, now: DateTime<Utc>) -> bool {
+        self.deleted_at.is_none_or(|at| now < at + DELETING)
+    }
 }
 
 fn shown(call: &Call<'_>, mapping: &Mapping, state: &str) -> Value {
@@ -31,7 +41,11 @@ fn shown(call: &Call<'_>, mapping: &Mapping, state: &str) -> Value {
 }
 
 fn state(mapping: &Mapping) -> &'static str {
-    if mapping.enabled { "Enabled" } else { "Disabled" }
+    match mapping.enabled {
+        _ if mapping.deleted_at.is_some() => "Deleting",
+        true => "Enabled",
+        false => "Disabled",
+    }
 }
 
 pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -44,14 +58,15 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         )));
     }
     let enabled = call.input["Enabled"].as_bool().unwrap_or(true);
-    let same = |mapping: &&Mapping| mapping.function == function && mapping.source == source;
+    let same =
+        |mapping: &&Mapping| mapping.is_there(call.now) && mapping.function == function && mapping.source == source;
     if let Some(other) = call.world.lambda.mappings.values().find(same) {
         return Err(conflict(format!(
             "An event source mapping with event source arn (\" {source} \") and function (\" {function} \") already exists. Please update or delete the existing mapping with UUID {}",
             other.id
         )));
     }
-    let mapping = Mapping { id: ids::uuid(), function, source, enabled, changed_at: call.now };
+    let mapping = Mapping { id: ids::uuid(), function, source, enabled, changed_at: call.now, deleted_at: None };
     let answer = shown(call, &mapping, "Creating");
     call.world.lambda.mappings.insert((call.region.to_owned(), mapping.id.clone()), mapping);
     Ok(answer)
@@ -61,7 +76,8 @@ fn found(call: &Call<'_>, action: &str) -> Result<Mapping, ApiError> {
     let id = call.required("UUID")?;
     let own = format!("arn:aws:lambda:{}:{}:event-source-mapping:{id}", call.region, call.world.account);
     call.permit(&format!("lambda:{action}"), &own)?;
-    let mapping = call.world.lambda.mappings.get(&(call.region.to_owned(), id)).cloned();
+    let mapping = call.world.lambda.mappings.get(&(call.region.to_owned(), id));
+    let mapping = mapping.filter(|mapping| mapping.is_there(call.now)).cloned();
     mapping.ok_or_else(|| not_found("The resource you requested does not exist."))
 }
 
@@ -74,13 +90,20 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.permit("lambda:ListEventSourceMappings", "*")?;
     let function = call.text("FunctionName").map(bare);
     let all = call.world.lambda.mappings.iter().filter(|((region, _), _)| region == call.region);
+    let all = all.filter(|(_, mapping)| mapping.is_there(call.now));
     let wanted = all.filter(|(_, mapping)| function.is_none_or(|name| mapping.function == name));
     let shown: Vec<Value> = wanted.map(|(_, mapping)| shown(call, mapping, state(mapping))).collect();
     Ok(json!({ "EventSourceMappings": shown }))
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let mapping = found(call, "DeleteEventSourceMapping")?;
-    call.world.lambda.mappings.remove(&(call.region.to_owned(), mapping.id.clone()));
-    Ok(shown(call, &mapping, "Deleting"))
+    let mut mapping = found(call, "DeleteEventSourceMapping")?;
+    if mapping.deleted_at.is_some() {
+        let sentence = "Cannot update the event source mapping because it is in use.";
+        return Err(ApiError::bad_request("ResourceInUseException", sentence));
+    }
+    mapping.deleted_at = Some(call.now);
+    let answer = shown(call, &mapping, state(&mapping));
+    call.world.lambda.mappings.insert((call.region.to_owned(), mapping.id.clone()), mapping);
+    Ok(answer)
 }

@@ -135,9 +135,10 @@ fn machine(region: &mut Region, now: DateTime<Utc>) {
     let Some(group) = region.groups.values_mut().find(|group| group.name == "default") else { return };
     group.rules.push(Rule {
         id: named("sgr", "office"),
+        egress: false,
         protocol: "tcp".to_owned(),
         ports: (443, 443),
-        from: "203.0.113.0/24".to_owned(),
+        peer: "203.0.113.0/24".to_owned(),
         description: Some("office".to_owned()),
     });
     let (group, launched_at) = (group.id.clone(), ec2::ago(now, 90));

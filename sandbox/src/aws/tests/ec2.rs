@@ -272,7 +272,26 @@ async fn rules_are_added_once_and_revoked_by_what_they_say_or_by_their_id() {
     assert_eq!(code(spelled.send().await), "InvalidPermission.NotFound");
     assert!(cloud.account.ingress(WEST, &group).is_empty());
     let of = Filter::builder().name("group-id").values(&group).build();
-    assert!(ec2.describe_security_group_rules().filters(of).send().await.unwrap().security_group_rules().is_empty());
+    let rules = || ec2.describe_security_group_rules().filters(of.clone()).send();
+    let left = rules().await.unwrap();
+    assert!(matches!(left.security_group_rules(), [all] if all.is_egress() == Some(true)));
+    let everything = left.security_group_rules()[0].security_group_rule_id().unwrap().to_owned();
+
+    let out = || ec2.authorize_security_group_egress().group_id(&group).ip_permissions(ssh("198.51.100.77/32")).send();
+    let let_out = out().await.unwrap();
+    assert_eq!(code(out().await), "InvalidPermission.Duplicate");
+    open("198.51.100.77/32").await.unwrap();
+    let rule = let_out.security_group_rules()[0].security_group_rule_id().unwrap().to_owned();
+    let incoming = ec2.revoke_security_group_ingress().group_id(&group).security_group_rule_ids(&rule);
+    assert_eq!(code(incoming.send().await), "InvalidSecurityGroupRuleId.NotFound", "it is of the other direction");
+    let shown = ec2.describe_security_groups().group_ids(&group).send().await.unwrap();
+    let shown = &shown.security_groups()[0];
+    assert_eq!((shown.ip_permissions().len(), shown.ip_permissions_egress().len()), (1, 2));
+    for rule in [rule, everything] {
+        ec2.revoke_security_group_egress().group_id(&group).security_group_rule_ids(rule).send().await.unwrap();
+    }
+    assert!(cloud.account.egress(WEST, &group).is_empty());
+    assert_eq!(rules().await.unwrap().security_group_rules().len(), 1);
 }
 
 #[tokio::test]

@@ -129,8 +129,13 @@ async fn who_may_call_it_and_what_calls_it_can_be_taken_away() {
     assert_eq!(code(map().await), "ResourceConflictException");
     let listed = || lambda.list_event_source_mappings().function_name("f").send();
     assert_eq!(listed().await.unwrap().event_source_mappings()[0].event_source_arn(), Some(queue));
-    lambda.delete_event_source_mapping().uuid(&mapping).send().await.unwrap();
+    let delete = || lambda.delete_event_source_mapping().uuid(&mapping).send();
+    delete().await.unwrap();
+    assert_eq!(listed().await.unwrap().event_source_mappings()[0].state(), Some("Deleting"));
+    assert_eq!(code(delete().await), "ResourceInUseException");
+    cloud.clock.advance(TimeDelta::seconds(4));
     assert!(listed().await.unwrap().event_source_mappings().is_empty());
+    assert_eq!(code(lambda.get_event_source_mapping().uuid(&mapping).send().await), "ResourceNotFoundException");
 }
 
 #[tokio::test]

@@ -54,6 +54,15 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
             let request = ec2.authorize_security_group_ingress().group_id(group_id);
             sent(call, request.set_ip_permissions(Some(permissions)).send()).await
         }
+        ApiCall::RevokeSecurityGroupEgress { group_id, security_group_rule_ids } => {
+            let request = ec2.revoke_security_group_egress().group_id(group_id);
+            sent(call, request.security_group_rule_ids(security_group_rule_ids).send()).await
+        }
+        ApiCall::AuthorizeSecurityGroupEgress { group_id, ip_permissions } => {
+            let Some(permissions) = permissions(ip_permissions) else { return unreadable(call) };
+            let request = ec2.authorize_security_group_egress().group_id(group_id);
+            sent(call, request.set_ip_permissions(Some(permissions)).send()).await
+        }
         ApiCall::ModifySnapshotAttribute { snapshot_id, create_volume_permission } => {
             let Some(change) = sharing(create_volume_permission) else { return unreadable(call) };
             let request = ec2.modify_snapshot_attribute().snapshot_id(snapshot_id);

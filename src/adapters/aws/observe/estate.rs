@@ -13,8 +13,8 @@ use super::super::AccountClients;
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
-    ChangedFunction, Function, Ingress, Instance, KeyPair, Metadata, Observation, PublishedCode, Rule, Sharing, Source,
-    Url, Volume, Watching,
+    ChangedFunction, EventSource, Function, Instance, KeyPair, Metadata, Observation, Opened, PublishedCode, Rule,
+    Sharing, Source, Url, Volume, Watching,
 };
 use crate::ports::CloudError;
 
@@ -29,6 +29,8 @@ const SCALED_BY: &str = "aws:autoscaling:groupName";
 /// The tags that AWS gives to an instance of a fleet: the fleet's id.
 const FLEETS: [&str; 2] = ["aws:ec2:fleet-id", "aws:ec2spot:fleet-request-id"];
 
+/// What Lambda calls an event source mapping that calls nothing any more: it shows itself for some seconds.
+const DELETING: &str = "Deleting";
 /// How Lambda writes times.
 const LAST_MODIFIED: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
 
@@ -157,6 +159,9 @@ pub(in crate::adapters::aws) async fn function(
     let sources: Vec<aws_sdk_lambda::types::EventSourceMappingConfiguration> = sources.unwrap_or_default();
     let versions: Vec<aws_sdk_lambda::types::FunctionConfiguration> = versions.unwrap_or_default();
     let source = |mapping: aws_sdk_lambda::types::EventSourceMappingConfiguration| {
+        if mapping.state() == Some(DELETING) {
+            return None;
+        }
         let id = mapping.uuid?;
         let own = arn(account, "lambda", region, &format!("event-source-mapping:{id}"));
         Some((id, Source { arn: own, from: mapping.event_source_arn.unwrap_or_default() }))
@@ -219,6 +224,20 @@ pub(super) async fn changed_function(
     Ok(Observation::ChangedFunction(ChangedFunction { function, first_changed_at, previous }))
 }
 
+pub(super) async fn event_source(account: &AccountClients, region: &str, uuid: &str) -> Read<Observation> {
+    let Regional { lambda, .. } = &*account.regions.of(region);
+    let found = asked!("lambda:GetEventSourceMapping", lambda.get_event_source_mapping().uuid(uuid).send())?;
+    let found = found.filter(|found| found.state() != Some(DELETING));
+    let Some(found) = found else { return Ok(Observation::OwnerMissing) };
+    Ok(Observation::EventSource(EventSource {
+        uuid: uuid.to_owned(),
+        arn: arn(account, "lambda", region, &format!("event-source-mapping:{uuid}")),
+        from: found.event_source_arn.unwrap_or_default(),
+        function: found.function_arn.unwrap_or_default(),
+        state: found.state.unwrap_or_default(),
+    }))
+}
+
 pub(super) async fn key_pair(account: &AccountClients, region: &str, name: &str) -> Read<Observation> {
     let Regional { ec2, .. } = &*account.regions.of(region);
     let request = ec2.describe_key_pairs().key_names(name).include_public_key(true);
@@ -251,10 +270,11 @@ async fn events(account: &AccountClients, region: &str, event_ids: &[String]) ->
     Ok(found)
 }
 
-pub(super) async fn ingress(
+pub(super) async fn opened(
     account: &AccountClients,
     region: &str,
     group_id: &str,
+    egress: bool,
     event_ids: &[String],
 ) -> Read<Observation> {
     let Regional { ec2, .. } = &*account.regions.of(region);
@@ -275,18 +295,20 @@ pub(super) async fn ingress(
     let added: Vec<Rule> = proof
         .iter()
         .flat_map(|event| items(&event["responseElements"]["securityGroupRuleSet"]))
+        .filter(|item| (item["isEgress"] == true) == egress)
         .filter_map(rule_of_event)
         .collect();
-    let there = rules.iter().filter(|rule| rule.is_egress() != Some(true)).filter_map(rule_of_ec2);
+    let there = rules.iter().filter(|rule| (rule.is_egress() == Some(true)) == egress).filter_map(rule_of_ec2);
     let same = |rule: &Rule, other: &Rule| {
         (&rule.protocol, rule.from_port, rule.to_port, &rule.source)
             == (&other.protocol, other.from_port, other.to_port, &other.source)
     };
     let mut rules: Vec<Rule> = there.filter(|rule| added.iter().any(|other| same(rule, other))).collect();
     rules.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(Observation::Ingress(Ingress {
+    Ok(Observation::Opened(Opened {
         group_id: group_id.to_owned(),
         arn: arn(account, "ec2", region, &format!("security-group/{group_id}")),
+        egress,
         rules,
         proven: !added.is_empty() && is_whole(&proof, event_ids),
     }))
@@ -300,7 +322,7 @@ fn rule_of_event(item: &Value) -> Option<Rule> {
     let port = |name: &str| item[name].as_i64().and_then(|port| i32::try_from(port).ok()).unwrap_or(-1);
     let source = ["cidrIpv4", "cidrIpv6", "prefixListId"].iter().find_map(|name| item[*name].as_str());
     let source = source.or_else(|| item["referencedGroupInfo"]["groupId"].as_str())?;
-    (item["isEgress"] != true).then(|| Rule {
+    Some(Rule {
         id: item["securityGroupRuleId"].as_str().unwrap_or_default().to_owned(),
         protocol: item["ipProtocol"].as_str().unwrap_or_default().to_owned(),
         from_port: port("fromPort"),

@@ -20,7 +20,7 @@ use crate::domain::credential::{PrincipalKind, Subject};
 use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::identification::{Identification, KnownKey};
 use crate::domain::observation::{
-    ControlPolicy, Identity, Ingress, KeyStatus, Observation, Previous, Rule, ServiceControl, Trust, Watching,
+    ControlPolicy, Identity, KeyStatus, Observation, Opened, Previous, Rule, ServiceControl, Trust, Watching,
 };
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::{ActionClass, Actor, List, PersonId, Policy, Rules, Standing};
@@ -212,9 +212,10 @@ impl Case {
             | Action::DeleteWarmPool(_)
             | Action::StopScalingGroup(_)
             | Action::TerminateInstance(_) => self.estate[0].clone(),
-            Action::RevokeIngress(of) => Observation::Ingress(Ingress {
+            Action::RevokeIngress(of) => Observation::Opened(Opened {
                 group_id: of.group_id.clone(),
                 arn: format!("arn:aws:ec2:us-east-1:111122223333:security-group/{}", of.group_id),
+                egress: false,
                 rules: if self.door_open { vec![ssh()] } else { Vec::new() },
                 proven: true,
             }),

@@ -403,12 +403,14 @@ fn what_else_was_done_to_it_is_left_to_people_until_somebody_has_seen_to_it() {
     let group = [("AuthorizeSecurityGroupIngress", "", true), ("ModifySecurityGroupRules", "", true)];
     let rule = [("PutTargets", "decoy", true), ("DisableRule", "", true)];
     let targets = [("PutTargets", "decoy", true), ("RemoveTargets", "alarm", true)];
+    let outwards = [("AuthorizeSecurityGroupEgress", "", true), ("ModifySecurityGroupRules", "", true)];
     let trail = [("StopLogging", "", true), ("PutEventSelectors", "", true)];
     let user = [("AttachUserPolicy", ADMIN, true), ("DeleteUserPermissionsBoundary", "", true)];
     let policy = [("CreatePolicyVersion", "v3", true), ("SetDefaultPolicyVersion", "v1", true)];
     let arn = "arn:aws:iam::111122223333:policy/ops";
     for (kind, id, deeds, answer) in [
         ("EC2::SecurityGroup", "sg-1", &group, Some(("ModifySecurityGroupRules", ""))),
+        ("EC2::SecurityGroup", "sg-1", &outwards, Some(("ModifySecurityGroupRules", ""))),
         ("Events::Rule", "alarms", &rule, Some(("EnableRule", ""))),
         ("Events::Rule", "alarms", &targets, None),
         ("CloudTrail::Trail", "main", &trail, Some(("PutEventSelectors", ""))),

@@ -307,3 +307,31 @@ fn a_key_pair_is_called_as_the_attacker_has_called_it() {
         assert!(matches!(&removal.action, Action::DeleteKeyPair(delete) if delete.key_name == name), "{removal:?}");
     }
 }
+
+#[test]
+fn what_was_opened_in_both_directions_is_closed_in_both_by_a_step_each() {
+    let mut case = Case::new();
+    let deeds = [("AuthorizeSecurityGroupIngress", "", true), ("AuthorizeSecurityGroupEgress", "", true)];
+    hunted(&mut case, vec![of("EC2::SecurityGroup", changed("-", "sg-1", &deeds))]);
+    let shown = steps(&case.incident, &case.playbook).into_iter().map(|step| step.id.to_string());
+    let shown: Vec<String> = shown.filter(|id| id.starts_with("remove")).collect();
+    assert_eq!(shown, ["remove.securitygroup.egress.us-east-1.sg-1", "remove.securitygroup.us-east-1.sg-1"]);
+    assert!(by_hand(&case.incident).is_empty());
+}
+
+#[test]
+fn what_feeds_a_function_of_the_owners_goes_by_itself_and_with_one_of_the_attackers() {
+    let feeds = |function: &str| {
+        let deed = changed("-", "-", &[("CreateEventSourceMapping", function, true)]).deeds;
+        Trace { deeds: deed, ..of("Lambda::EventSourceMapping", made("-", "u-1")) }
+    };
+    let own = "arn:aws:lambda:us-east-1:111122223333:function:sync:live";
+    for (function, removed) in [("orders", vec!["delete-event-source-mapping"]), ("sync", vec![]), (own, vec![])] {
+        let mut case = Case::new();
+        hunted(&mut case, vec![feeds(function), of("Lambda::Function", made("Function", "sync"))]);
+        let kinds = removals(&case.incident).into_iter().map(|removal| removal.action.kind());
+        let kinds: Vec<_> = kinds.filter(|kind| *kind != "delete-function").collect();
+        assert_eq!(kinds, removed, "{function}");
+        assert!(by_hand(&case.incident).is_empty(), "{function}");
+    }
+}
