@@ -18,7 +18,7 @@ use crate::domain::id::ChannelId;
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::Policy;
 use crate::engine::{Engine, Ports};
-use crate::http::{ALERT_BODIES_AT_ONCE, App, SLACK_BODIES_AT_ONCE, alert_key_hash, connections, router};
+use crate::http::{ALERT_BODIES_AT_ONCE, App, SlackBodies, alert_key_hash, connections, router};
 use crate::ports::{ChatError, Clock, Cloud, Directory, Store};
 use crate::telemetry::Metrics;
 use crate::workers::{HUNTING_AT_ONCE, INFORM_AT_ONCE, REACHING_AT_ONCE, Workers, socket};
@@ -96,7 +96,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         verifier: settings.slack.signing_secret.as_ref().map(|secret| Arc::new(Verifier::new(secret))),
         alert_keys: settings.alert_keys.iter().map(alert_key_hash).collect(),
         clock,
-        slack_bodies: Arc::new(Semaphore::new(SLACK_BODIES_AT_ONCE)),
+        slack_bodies: Arc::new(SlackBodies::default()),
         alert_bodies: Arc::new(Semaphore::new(ALERT_BODIES_AT_ONCE)),
         tasks: tracker.clone(),
         metrics,
@@ -208,7 +208,7 @@ struct Known {
 
 /// Ends what was asked under rules that are no longer in force: at the start, and whenever they change. As
 /// long as AWS has not said who the bot is, it is asked again: the bot must never contain itself. Slack too, as long as it
-/// has not said who is in the groups.
+/// has not said who is in the groups: rules that were read anew wait for that, and are never forgotten for it.
 async fn follow_rules(
     workers: Workers,
     cloud: Arc<dyn Cloud>,
@@ -217,6 +217,7 @@ async fn follow_rules(
     mut reloads: mpsc::Receiver<Organisation>,
     Known { mut own, people: mut checked }: Known,
 ) {
+    let mut waiting = None;
     loop {
         match workers.store.open_incidents(usize::MAX).await {
             Ok(ids) => {
@@ -231,8 +232,12 @@ async fn follow_rules(
         }
         let read_anew = loop {
             tokio::select! {
-                read = reloads.recv() => break read,
+                read = reloads.recv() => {
+                    waiting = None;
+                    break read;
+                }
                 () = workers.shutdown.cancelled() => break None,
+                () = tokio::time::sleep(ASKED_AGAIN_EVERY), if waiting.is_some() => break waiting.take(),
                 () = tokio::time::sleep(ASKED_AGAIN_EVERY), if own.is_none() || !checked => {
                     if own.is_none() {
                         own = own_identity(&*cloud).await;
@@ -256,7 +261,8 @@ async fn follow_rules(
         match check_people(&read_anew, &known, &*directory).await {
             Ok(true) => checked = true,
             Ok(false) => {
-                tracing::error!("Slack does not say who is in the groups; the old rules stay: read them anew later");
+                tracing::error!("Slack does not say who is in the groups; the old rules stay until it does");
+                waiting = Some(read_anew);
                 continue;
             }
             Err(error) => {

@@ -1,6 +1,7 @@
 //! Use cases: load, decide, append; run what is owed. Holds no state of its own: every replica can do
 //! every step, and the log decides who was first.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use futures_util::future::{Either, join_all, select};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Request, check_responder};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::incident::command::{Attempt, PersonCommand, Report};
@@ -44,6 +45,10 @@ const ACCOUNT_NOT_KNOWN: &str = "The account of this credential is not known yet
 const WAITED_MAX: TimeDelta = TimeDelta::seconds(1);
 /// And for so long: without an answer by then, it is no.
 const ASKED_AGAIN_MAX: Duration = Duration::from_secs(3);
+/// Who has stood in line for longer than this has seen another incident than there is now.
+const TURN_MAX: TimeDelta = TimeDelta::seconds(60);
+/// For so long alerts wait for an incident that cannot be read: another process may be able to.
+const UNREADABLE_FOR: TimeDelta = TimeDelta::minutes(5);
 /// Incidents share so many turns.
 const TURNS: usize = 64;
 
@@ -71,6 +76,8 @@ pub struct Engine {
     /// In one process people take turns at an incident, so that a crowd does not keep making each other decide
     /// anew. Between processes only the log decides.
     turns: Arc<[Mutex<()>; TURNS]>,
+    /// Incidents whose logs cannot be read, and since when alerts have been led to each.
+    unreadable: Arc<std::sync::Mutex<BTreeMap<IncidentId, DateTime<Utc>>>>,
 }
 
 /// Why a use case could not be carried through.
@@ -130,6 +137,7 @@ impl Engine {
             replica: replica.into(),
             read_back_waits: read_back_waits.into(),
             turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
+            unreadable: Arc::default(),
         }
     }
 
@@ -174,7 +182,14 @@ impl Engine {
         let keys = alert.correlation_keys();
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let id = self.ports.store.claim(&keys).await?.incident;
-            let Some(incident) = self.load(id).await? else {
+            let loaded = match self.load(id).await {
+                Err(StoreError::Unreadable(why)) => {
+                    self.lead_elsewhere(id, alert, why).await?;
+                    continue;
+                }
+                loaded => loaded?,
+            };
+            let Some(incident) = loaded else {
                 // The number is ours, or its owner died before the first record: either may write it.
                 let opened = vec![decide::open(id, alert.clone(), &self.rules())];
                 match self.append(id, None, opened).await {
@@ -198,6 +213,21 @@ impl Engine {
             }
         }
         Err(EngineError::Contended)
+    }
+
+    /// Has alerts about the credential of an incident that cannot be read open another: that one nobody can work on. A person
+    /// who asks does not wait; it can be this process alone that cannot read it, as one without the keys of seals.
+    async fn lead_elsewhere(&self, id: IncidentId, alert: &Alert, why: String) -> Result<(), StoreError> {
+        let now = self.now();
+        let since = {
+            let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+            *unreadable.entry(id).or_insert(now)
+        };
+        if now - since < UNREADABLE_FOR && !matches!(alert.source, AlertSource::Person(_)) {
+            return Err(StoreError::Unreadable(why));
+        }
+        tracing::error!(incident.id = %id, %why, "it cannot be read: what is about the same credential opens another incident");
+        self.ports.store.free_keys(id).await
     }
 
     /// Opens an incident from a person's words, or leads them to the open one about the same credential.
@@ -348,7 +378,12 @@ impl Engine {
             let Some(incident) = self.load(id).await? else {
                 return Err(command.request().map_or(Refusal::UnknownIncident(id), Refusal::UnknownRequest).into());
             };
-            let events = match decide::decide(&incident, &actor, command.clone(), self.context(&policy)) {
+            let decided = if self.now() - asked_at > TURN_MAX {
+                Err(Refusal::HandledTooLate)
+            } else {
+                decide::decide(&incident, &actor, command.clone(), self.context(&policy))
+            };
+            let events = match decided {
                 Ok(events) => events,
                 Err(refusal) => return Err(self.audit(&incident, &actor, (&command).into(), refusal).await),
             };

@@ -30,11 +30,14 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a body that is too large that are still listened to.
 const DISCARDED_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 /// Bodies read at once of those who say that they are Slack: its signature is over the body.
-pub const SLACK_BODIES_AT_ONCE: usize = 32;
+const LONG_AT_ONCE: usize = 16;
+/// Bodies of Slack that are not longer than this have places of their own, as many as take up as much.
+const USUAL_BYTES_MAX: usize = 64 * 1024;
+const USUAL_AT_ONCE: usize = LONG_AT_ONCE * (BODY_BYTES_MAX / USUAL_BYTES_MAX);
 /// The same of alerts, whose key is known before: nobody without one can keep them out.
 pub const ALERT_BODIES_AT_ONCE: usize = 16;
 /// Longest time for a caller to send its body, and to wait until it may.
-const BODY_TIME_MAX: Duration = Duration::from_secs(3);
+const BODY_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What the routes need.
 #[derive(Clone)]
@@ -52,7 +55,7 @@ pub struct App {
     /// The rules' time.
     pub clock: Arc<dyn Clock>,
     /// Limits how many bodies of Slack are in memory at once.
-    pub slack_bodies: Arc<Semaphore>,
+    pub slack_bodies: Arc<SlackBodies>,
     /// The same for alerts.
     pub alert_bodies: Arc<Semaphore>,
     /// What goes on after an answer.
@@ -96,11 +99,36 @@ async fn metrics(State(app): State<App>) -> Response {
         .into_response()
 }
 
+/// How many bodies of Slack are read at once: of those that announce a usual length, and of all others. It takes hundreds of
+/// silent connections a second to keep a click out.
+#[derive(Debug)]
+pub struct SlackBodies {
+    usual: Semaphore,
+    long: Semaphore,
+}
+
+impl Default for SlackBodies {
+    fn default() -> Self {
+        Self { usual: Semaphore::new(USUAL_AT_ONCE), long: Semaphore::new(LONG_AT_ONCE) }
+    }
+}
+
+impl SlackBodies {
+    /// Where a body has its place. Nobody can send more than they have announced.
+    fn places(&self, headers: &HeaderMap) -> &Semaphore {
+        if announced(headers).is_some_and(|bytes| bytes <= USUAL_BYTES_MAX) { &self.usual } else { &self.long }
+    }
+}
+
+/// How long a body is, as far as its head says.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Reads a body of bounded size in bounded time. A caller that announces too much is refused, and nothing of it kept.
 async fn read_body(bodies: &Semaphore, request: Request) -> Result<(HeaderMap, Bytes), StatusCode> {
     let (parts, body) = request.into_parts();
-    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
+    if announced(&parts.headers).is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
         discard(body).await;
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }

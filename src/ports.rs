@@ -95,6 +95,10 @@ pub trait IncidentLog: Send + Sync {
     /// Frees all keys of an incident and takes it off the list of open ones. Harmless when repeated.
     async fn retire(&self, id: IncidentId) -> Result<(), StoreError>;
 
+    /// Frees all keys of an incident that stays on the list: nobody can read it, and what is about the same credential needs
+    /// another. Harmless when repeated.
+    async fn free_keys(&self, id: IncidentId) -> Result<(), StoreError>;
+
     /// Claimed and not retired, newest first, at most `limit`.
     async fn open_incidents(&self, limit: usize) -> Result<Vec<IncidentId>, StoreError>;
 }

@@ -59,7 +59,8 @@ pub fn damaged(id: IncidentId, error: &str) -> Card {
         ":rotating_light: *{id} is left alone: its log in the bot's store is damaged, or somebody has changed it* ({}). Nothing \
          runs for it, nobody can decide on it, and its cards show how it was before. Contain by hand. Have whoever runs the \
          bot keep a copy of the store before anything in it is mended, and find out who else could write to it: until that \
-         is known, take it for a part of the attack.",
+         is known, take it for a part of the attack. `/irp open` opens another incident about the same credential at once, \
+         and an alert does some minutes after this one can no longer be read.",
         blocks::escape(error)
     );
     Card { slot: "damaged".into(), to: To::WarRoom, message: replies::said(&text) }

@@ -162,6 +162,13 @@ impl Workspace {
         self.lock().down = down;
     }
 
+    /// Archives a channel, or brings it back.
+    pub fn set_archived(&self, channel: &str, archived: bool) {
+        if let Some(channel) = self.lock().channel_mut(channel) {
+            channel.archived = archived;
+        }
+    }
+
     /// Turns the rate limits off, for a test of something else.
     pub fn set_rate_limits(&self, on: bool) {
         self.lock().limits.set_on(on);

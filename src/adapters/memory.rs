@@ -173,6 +173,11 @@ impl IncidentLog for MemoryStore {
         Ok(())
     }
 
+    async fn free_keys(&self, id: IncidentId) -> Result<(), StoreError> {
+        self.lock().by_key.retain(|_, incident| *incident != id);
+        Ok(())
+    }
+
     async fn open_incidents(&self, limit: usize) -> Result<Vec<IncidentId>, StoreError> {
         Ok(self.lock().open.iter().rev().take(limit).copied().collect())
     }

@@ -32,6 +32,8 @@ const STORE_WATCHED_EVERY: Duration = Duration::from_mins(1);
 pub async fn serve() -> anyhow::Result<()> {
     let settings = Settings::read(&ProcessEnvironment)?;
     start_logging(&settings.log, true).map_err(|e| anyhow::anyhow!("IRP_LOG: {e}"))?;
+    // Before anything else: until somebody waits for it, a hangup would end the process.
+    let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
     let store = open_store(settings.redis_url.expose_secret(), &settings.seal_keys).await?;
     if let Some(why) = unsealed(&settings) {
         tracing::warn!(%why, "what is in the store could be forged");
@@ -51,14 +53,14 @@ pub async fn serve() -> anyhow::Result<()> {
     let ended = shutdown.clone();
     let (sender, reloads) = mpsc::channel(1);
     let reload = async move {
-        let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
         while hangups.recv().await.is_some() {
             match Settings::read(&ProcessEnvironment) {
-                Ok(settings) => sender.send(settings.organisation).await.context("nobody takes the new rules")?,
+                // Nobody takes them any more from a process that is about to end.
+                Ok(settings) => _ = sender.send(settings.organisation).await,
                 Err(error) => tracing::error!(%error, "the settings cannot be used; the rules stay as they were"),
             }
         }
-        Ok(())
+        std::future::pending::<anyhow::Result<()>>().await
     };
     let watched = watch(Arc::clone(&store));
     let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, listener, reloads };

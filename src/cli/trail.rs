@@ -81,7 +81,8 @@ pub fn trail(options: Options) -> anyhow::Result<()> {
         since: options.since,
         words: options.words,
         ..Question::default()
-    };
+    }
+    .with_words();
     let (files, mut problems) = files::find(&options.paths);
     ensure!(!files.is_empty(), "there are no files in {}{}", shown(&options.paths), said(&problems));
     let progress = Progress::new(&files);

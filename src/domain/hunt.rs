@@ -38,6 +38,10 @@ pub struct Hunted {
     /// Sessions of the attacker's, and until when each can live.
     #[serde(default)]
     pub sessions: Vec<Living>,
+    /// When the attacker's newest session of each role was taken, as the trail shows it; by account and name, as
+    /// `111122223333/app`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken_at: BTreeMap<String, DateTime<Utc>>,
     /// Keys above that AWS shows as Inactive or gone: nothing is left to contain of them. What was written before
     /// `users_off` was kept has the names of users here too.
     #[serde(default)]

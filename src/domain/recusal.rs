@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::approval::check_responder;
+use super::approval::{Request, check_responder};
 use super::id::UserId;
 use super::incident::state::Incident;
 use super::policy::{Actor, PersonId, Policy};
@@ -42,6 +42,16 @@ pub fn recused(incident: &Incident, policy: &Policy) -> Recused {
     let mut recused: Recused = incident.named.iter().map(|user| (policy.person(user), Why::Named)).collect();
     let owners = incident.owner_signs.iter().flat_map(|sign| whose(sign, policy));
     recused.extend(owners.map(|person| (person, Why::Owner)));
+    recused
+}
+
+/// Who is recused from one request: also whoever the credential is that it is about. The attacker can have come to it by
+/// their hand, or have made a key in their name: so they are recused from that alone.
+pub fn recused_from(incident: &Incident, request: &Request, policy: &Policy) -> Recused {
+    let mut recused = recused(incident, policy);
+    for person in request.plan.before.owner_arn().into_iter().flat_map(|arn| whose(arn, policy)) {
+        recused.entry(person).or_insert(Why::Owner);
+    }
     recused
 }
 

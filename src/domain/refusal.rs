@@ -124,7 +124,7 @@ pub enum Refusal {
     )]
     HandledTooLate,
     #[error(
-        "Not named: without {} only {left} approver(s) could decide here, and that is too few. {} Name them after that.",
+        "Not named: without {} only {left} approver(s) besides you could decide here, and that is too few. {} Name them after that.",
         mention(user),
         whom_to_ask(ask)
     )]

@@ -20,7 +20,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::watch::{keys_probe, watched};
 use crate::domain::observation::Observation;
 use crate::domain::policy::{Actor, Policy};
-use crate::domain::recusal::recused;
+use crate::domain::recusal::recused_from;
 use crate::ports::{AppendError, CloudError, TOO_LATE, Term};
 
 /// More effects than this in one go would mean that two undo each other.
@@ -148,6 +148,11 @@ impl Engine {
         if plan.policy_version != self.rules().version {
             return Err(EngineError::OtherRules);
         }
+        // What is put into the vault stays there for good: not once for each time that Slack does not answer.
+        self.ports.directory.standing(&request.requested_by).await.map_err(EngineError::Directory)?;
+        if self.policy().await.has_unread_groups() {
+            return Err(EngineError::GroupsUnread);
+        }
         // It can take a minute: people and AWS are asked after it, right before the call.
         let kept = self.ports.cloud.keep(&plan.account, id, &plan.action, self.now()).await;
         // A Slack that does not answer is asked again until the time to execute has passed; only a
@@ -250,7 +255,7 @@ impl Engine {
                 // They were read anew while AWS was asked, and end what was asked for under the others.
                 return Err(EngineError::OtherRules);
             }
-            let recused = recused(&incident, policy);
+            let recused = recused_from(&incident, &request, policy);
             let issued = Warrant::issue(&request, policy, &recused, requester, approvers, self.now());
             let warranted = issued.as_ref().map(|warrant| warrant.calls().to_vec()).map_err(Clone::clone);
             let (now, replica) = (now.clone(), self.replica.to_string());

@@ -204,7 +204,8 @@ impl<'a> Search<'a> {
                 suspects: hunting::suspects(incident),
                 words: overruling::words(incident),
                 bots: Bots::of(engine.rules().bots.iter().map(String::as_str)),
-            },
+            }
+            .with_words(),
             names: name.into_iter().collect(),
             since: (seen_at.min(now) - LOOK_BACK).max(now - HISTORY),
             now,

@@ -64,7 +64,8 @@ async fn verified(app: &App, request: Request) -> Result<Bytes, StatusCode> {
     if !verifier.is_fresh(header_text(claims, "x-slack-request-timestamp"), app.wall.now()) {
         return refused(StatusCode::UNAUTHORIZED, "slack_stale");
     }
-    let (headers, body) = match read_body(&app.slack_bodies, request).await {
+    let places = app.slack_bodies.places(claims);
+    let (headers, body) = match read_body(places, request).await {
         Ok(read) => read,
         Err(status) => return refused(status, "slack_body"),
     };

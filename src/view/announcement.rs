@@ -125,7 +125,8 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
                 _ => format!("By hand: {} Then press *Done by hand…* on its card.", escape(instead)),
             },
             (Missing::RevokedTooEarly, _) => format!(
-                "request again: {}. The key was still active when they were revoked, so there can be newer ones.",
+                "request again: {}. A key, or another session that can take this role, was not off yet when they were \
+                 revoked, so there are or can be newer ones.",
                 escape(&step.title)
             ),
             (Missing::GotThrough, _) => {

@@ -164,7 +164,8 @@ impl Workers {
 
     /// Makes one change after the other, each from a fresh look, until there is none to make. Returns the
     /// version of the log that Slack then shows. What Slack refuses is left out until
-    /// the log grows: the same again would be refused again.
+    /// the log grows: the same again would be refused again. Without the announcement nothing can be said in the room, and
+    /// it is tried again later; what goes to people themselves does not wait for that.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
         let (mut refused, mut version): (Vec<Slot>, usize) = (Vec::new(), 0);
         loop {
@@ -173,7 +174,8 @@ impl Workers {
                 version = look.records.len();
                 refused.clear();
             }
-            let upload_in = match self.next_upload(&look) {
+            let no_room = refused.iter().any(|slot| slot == ANNOUNCEMENT);
+            let upload_in = match self.next_upload(&look).filter(|_| !no_room) {
                 Some(upload) if upload.wait.is_zero() => {
                     self.upload(&look, &upload).await?;
                     continue;
@@ -185,6 +187,9 @@ impl Workers {
                 (Next::In(wait), _) | (Next::Nothing, Some(wait)) => {
                     tokio::time::sleep(wait.min(LOOK_EVERY)).await;
                     continue;
+                }
+                (Next::Nothing, None) if no_room => {
+                    return Err(Unfinished::Chat(ChatError::Refused("of the war room".to_owned())));
                 }
                 (Next::Nothing, None) => return Ok(look.records.len() as u64),
             };
@@ -208,7 +213,7 @@ impl Workers {
             };
             match changed {
                 Ok(()) => {}
-                Err(Unfinished::Chat(ChatError::Refused(error))) if slot != ANNOUNCEMENT => {
+                Err(Unfinished::Chat(ChatError::Refused(error))) => {
                     tracing::warn!(incident.id = %id, card.slot = %slot, slack.error = %error, "Slack refuses a card");
                     self.metrics.failed("cards");
                     refused.push(slot);
@@ -248,6 +253,7 @@ impl Workers {
             let posted = look.posted.get(&card.slot);
             match posted {
                 _ if refused.contains(&card.slot) => {}
+                _ if card.to == To::WarRoom && refused.iter().any(|slot| slot == ANNOUNCEMENT) => {}
                 Some(Posted { ts: Some(_), hash: shown, .. }) if *shown == hash(&card) => {}
                 Some(Posted { ts: Some(_), at, .. }) => match (*at + edit_every(&card.slot) - now).to_std() {
                     Ok(wait) if !wait.is_zero() => soonest = Some(soonest.map_or(wait, |s: Duration| s.min(wait))),

@@ -9,7 +9,7 @@ use irp::domain::refusal::Refusal;
 use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
-use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, ROOM, World};
 
 const KEY: &str = "Deactivate access key";
 const SESSIONS: &str = "Revoke all sessions minted";
@@ -137,6 +137,22 @@ async fn other_rules_end_what_was_asked_under_the_old_ones() {
     w.until("it is told", |w| w.notes().iter().any(|n| n.contains("the rules in irp.toml have changed"))).await;
     w.carry_out(KEY, ANA, CHRIS).await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_told_of_what_is_done_in_their_name_though_the_room_takes_nothing_any_more() {
+    let w = World::start().await;
+    asked(&w).await;
+    w.until("Ana has a receipt", |w| w.receipts(ANA).len() == 1).await;
+    w.slack.set_archived(ROOM, true);
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until("Chris has a receipt", |w| w.receipts(CHRIS).len() == 1).await;
+    w.until("what was approved is done", |w| w.account.count("UpdateAccessKey") == 1).await;
+    assert!(!w.says(KEY, "carried out and verified"));
+    w.slack.set_archived(ROOM, false);
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.receipts(CHRIS).len(), 1, "once");
     w.end().await;
 }
 

@@ -120,6 +120,9 @@ async fn is_left_alone(mut case: Case, edit: Edit) {
     assert_eq!(records(&mut redis).await, found, "nothing is written after it");
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
     assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Active));
+    // The credential is not lost to the bot.
+    w.command(ANA, &format!("/irp open {}", w.stolen_key())).await;
+    w.until("another incident is open", |w| w.texts().iter().any(|text| text.contains("INC-2"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

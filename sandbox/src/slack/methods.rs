@@ -150,6 +150,9 @@ fn post_message(state: &mut State, args: &Value, clock: &Clock) -> Result<Value,
     if !found.members.contains(BOT_USER) {
         return Err(ApiError::new("not_in_channel"));
     }
+    if found.archived {
+        return Err(ApiError::new("is_archived"));
+    }
     let thread_ts = args["thread_ts"].as_str().map(str::to_owned);
     if thread_ts.as_deref().is_some_and(|ts| found.message(ts).is_none()) {
         return Err(ApiError::new("thread_not_found"));
@@ -223,6 +226,9 @@ fn update(state: &mut State, args: &Value) -> Result<Value, ApiError> {
     let message = message.ok_or_else(|| ApiError::new("message_not_found"))?;
     if message.user != BOT_USER {
         return Err(ApiError::new("cant_update_message"));
+    }
+    if found.archived {
+        return Err(ApiError::new("is_inactive"));
     }
     let (body, blocks) = content(args, UPDATE_TEXT_MAX)?;
     let metadata = args["metadata"].clone();

@@ -62,6 +62,8 @@ pub(super) struct Channel {
     pub(super) members: BTreeSet<String>,
     /// With whom else, of other workspaces.
     pub(super) shared: Option<Sharing>,
+    /// Nothing can be posted or changed any more.
+    pub(super) archived: bool,
     pub(super) messages: Vec<Message>,
 }
 
@@ -119,6 +121,7 @@ impl State {
             with: None,
             members,
             shared: None,
+            archived: false,
             messages: Vec::new(),
         };
         Self {
@@ -165,6 +168,7 @@ impl State {
                 with: Some(user.to_owned()),
                 members: [user.to_owned(), BOT_USER.to_owned()].into(),
                 shared: None,
+                archived: false,
                 messages: Vec::new(),
             });
         }

@@ -12,6 +12,7 @@ mod federation;
 pub(super) mod fleets;
 mod inline;
 mod organization;
+mod policy;
 mod rules;
 mod scaling;
 mod tree;
@@ -60,7 +61,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::User { user_name } => Box::pin(tree::of_user(iam, user_name)).await,
         Probe::Role { role_name } => Box::pin(tree::of_role(iam, role_name)).await,
         Probe::Group { group_name } => Box::pin(tree::of_group(iam, group_name)).await,
-        Probe::Policy { policy_arn } => Box::pin(tree::of_policy(iam, policy_arn)).await,
+        Probe::Policy { policy_arn, theirs } => Box::pin(policy::policy(account, iam, policy_arn, theirs)).await,
         Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,
         Probe::EventSource { region, uuid } => Box::pin(estate::event_source(account, region, uuid)).await,

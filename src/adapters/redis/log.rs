@@ -126,6 +126,13 @@ impl IncidentLog for RedisStore {
         Ok(retire.exec_async(&mut self.server.link.clone()).await?)
     }
 
+    async fn free_keys(&self, id: IncidentId) -> Result<(), StoreError> {
+        let number = id.number();
+        let mut free = cmd("ZREMRANGEBYSCORE");
+        free.arg(keys::CLAIMED).arg(number).arg(number);
+        Ok(free.exec_async(&mut self.server.link.clone()).await?)
+    }
+
     async fn open_incidents(&self, limit: usize) -> Result<Vec<IncidentId>, StoreError> {
         let Some(last) = limit.checked_sub(1) else {
             return Ok(Vec::new());

@@ -92,6 +92,7 @@ prop_compose! {
             versions: (1..=versions).map(|n| (format!("v{n}"), DOCUMENT.to_owned())).collect(),
             attached_to: holders.map(|holder| { let arn = arn(&holder); (holder, arn) }).collect(),
             bounds: Vec::new(),
+            previous: None,
         }
     }
 }
@@ -255,16 +256,18 @@ proptest! {
 }
 
 #[test]
-fn a_version_of_the_attackers_makes_way_for_the_newest_of_the_others() {
-    let tree = |default: &str, versions: &[&str]| {
+fn a_version_of_the_attackers_makes_way_for_the_one_before_it() {
+    let of = |default: &str, versions: &[&str], previous: Option<&str>| {
         Observation::Policy(PolicyTree {
             identity: identity("ANPA1", "policy/ops"),
             default: default.into(),
             versions: versions.iter().map(|v| ((*v).to_owned(), DOCUMENT.to_owned())).collect(),
             attached_to: Vec::new(),
             bounds: Vec::new(),
+            previous: previous.map(str::to_owned),
         })
     };
+    let tree = |default: &str, versions: &[&str]| of(default, versions, None);
     let policy_arn = "arn:aws:iam::111122223333:policy/ops".to_owned();
     let restore = |also_theirs: &[&str]| {
         Action::RestorePolicyVersion(RestorePolicyVersion {
@@ -274,12 +277,16 @@ fn a_version_of_the_attackers_makes_way_for_the_newest_of_the_others() {
         })
     };
     let action = restore(&[]);
-    let before = tree("v10", &["v10", "v2", "v9"]);
+    let unknown = action.work_out(&tree("v10", &["v10", "v2", "v9"])).unwrap_err();
+    assert!(unknown.contains("which of v2, v9 was in force"), "a draft that never was can allow more: {unknown}");
+    let lost = of("v10", &["v10", "v2", "v9"], Some("v3"));
+    assert!(action.work_out(&lost).unwrap_err().contains("which of v2, v9"), "what was is gone");
+    let before = of("v10", &["v10", "v2", "v9"], Some("v2"));
     let work = action.work_out(&before).unwrap();
     assert_eq!(
         work.calls,
         [
-            ApiCall::SetDefaultPolicyVersion { policy_arn: policy_arn.clone(), version_id: "v9".into() },
+            ApiCall::SetDefaultPolicyVersion { policy_arn: policy_arn.clone(), version_id: "v2".into() },
             ApiCall::DeletePolicyVersion { policy_arn: policy_arn.clone(), version_id: "v10".into() },
         ]
     );

@@ -72,7 +72,7 @@ impl Change for DeletePolicy {
     }
 
     fn probe(&self) -> Probe {
-        Probe::Policy { policy_arn: self.policy_arn.clone() }
+        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs: BTreeSet::new() }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -131,10 +131,34 @@ impl Change for DeletePolicy {
 }
 
 impl RestorePolicyVersion {
-    /// The version to put in force: the newest of the others.
-    fn other<'a>(&self, policy: &'a PolicyTree) -> Option<&'a String> {
-        let theirs = |version: &String| *version == self.version_id || self.also_theirs.contains(version);
-        policy.versions.keys().filter(|version| !theirs(version)).max_by_key(|version| number(version))
+    fn theirs(&self) -> BTreeSet<String> {
+        self.also_theirs.iter().chain([&self.version_id]).cloned().collect()
+    }
+
+    /// The version to put in force: what was before, as the event history shows it, else the only other one.
+    fn other<'a>(&self, policy: &'a PolicyTree) -> Result<&'a String, String> {
+        let theirs = self.theirs();
+        let mut others: Vec<&String> = policy.versions.keys().filter(|version| !theirs.contains(*version)).collect();
+        others.sort_by_key(|version| number(version));
+        let known = others.iter().find(|version| policy.previous.as_ref() == Some(**version));
+        match (known, &others[..]) {
+            (Some(known), _) | (None, [known]) => Ok(known),
+            (None, []) => Err(format!(
+                "Beside {} there is no version that is not the attacker's: nothing is left to put in force. Write the \
+                 policy anew by hand (aws iam create-policy-version --set-as-default), and ask again.",
+                self.version_id
+            )),
+            (None, several) => {
+                let several: Vec<&str> = several.iter().map(|version| version.as_str()).collect();
+                Err(format!(
+                    "The event history does not show which of {} was in force before, and a wrong one can allow more. Put \
+                     the right one in force by hand (aws iam set-default-policy-version --policy-arn {} --version-id …), \
+                     and ask again.",
+                    several.join(", "),
+                    self.policy_arn
+                ))
+            }
+        }
     }
 }
 
@@ -156,13 +180,13 @@ impl Change for RestorePolicyVersion {
     }
 
     fn effect(&self) -> String {
-        "The attacker has added this version. The newest that is not theirs is put in force if this one is: compare it with \
-         what you know, the trail does not say which was in force before."
+        "The attacker has added this version. If it is in force, the one that was before is put in force again, as the event \
+         history shows it."
             .to_owned()
     }
 
     fn probe(&self) -> Probe {
-        Probe::Policy { policy_arn: self.policy_arn.clone() }
+        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs: self.theirs() }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -173,16 +197,9 @@ impl Change for RestorePolicyVersion {
         let in_force = policy.default == self.version_id;
         let mut calls = Vec::new();
         if in_force {
-            let Some(other) = self.other(policy) else {
-                return Err(format!(
-                    "Beside {} there is no version that is not the attacker's: nothing is left to put in force. Write the \
-                     policy anew by hand (aws iam create-policy-version --set-as-default), and ask again.",
-                    self.version_id
-                ));
-            };
             calls.push(ApiCall::SetDefaultPolicyVersion {
                 policy_arn: self.policy_arn.clone(),
-                version_id: other.clone(),
+                version_id: self.other(policy)?.clone(),
             });
         }
         calls.push(ApiCall::DeletePolicyVersion {

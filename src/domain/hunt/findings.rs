@@ -14,6 +14,7 @@ use super::super::trail::limits::Limits;
 use super::super::trail::reach::{Hunt, Scout};
 use super::super::trail::record::{Record, moment};
 use super::super::trail::resource::{Effect, takes_data};
+use super::super::trail::token::role_session;
 use super::redaction::has_lost;
 use super::{Call, Hunted, Living, Proved, Reached, Trace};
 
@@ -117,6 +118,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         event_id: id.to_string(),
     });
     let tampering = left_out.first(tampering, "calls switched off logging or detection");
+    let taken_at = taken_at(analysis, records);
     // Those that live the longest matter most.
     let mut sessions: Vec<Living> = analysis.credentials.iter().filter_map(|held| living(held, records)).collect();
     sessions.sort_by_key(|session| std::cmp::Reverse(session.until));
@@ -133,6 +135,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         rotate,
         tampering,
         sessions,
+        taken_at,
         data,
         addresses,
         beside,
@@ -314,14 +317,33 @@ fn trace(resource: &Resource) -> Trace {
 
 /// Until when a session can live, by the call that minted it.
 fn living(held: &Held, records: &BTreeMap<String, String>) -> Option<Living> {
-    let key = held.access_key_id.as_deref().filter(|key| key.starts_with("ASIA"))?;
-    let minted: Value = serde_json::from_str(records.get(&*held.reached_by.as_ref()?.event_id)?).ok()?;
-    let at = minted["eventTime"].as_str().and_then(moment)?;
+    let key = held.access_key_id.as_deref()?;
+    let (minted, at) = minted(held, records)?;
     let asked = &minted["requestParameters"]["durationSeconds"];
     let seconds = asked.as_i64().or_else(|| asked.as_str()?.parse().ok()).filter(|s| (0..=129_600).contains(s));
     let of_role = held.principal.as_deref().is_some_and(|arn| arn.contains(":assumed-role/"));
     let longest = if of_role { ROLE_SESSION_MAX } else { USER_SESSION_MAX };
     Some(Living { access_key_id: bounded(key), until: at + seconds.map_or(longest, TimeDelta::seconds) })
+}
+
+/// The call that has handed out a session, and when that was.
+fn minted(held: &Held, records: &BTreeMap<String, String>) -> Option<(Value, DateTime<Utc>)> {
+    held.access_key_id.as_deref().filter(|key| key.starts_with("ASIA"))?;
+    let minted: Value = serde_json::from_str(records.get(&*held.reached_by.as_ref()?.event_id)?).ok()?;
+    let at = minted["eventTime"].as_str().and_then(moment)?;
+    Some((minted, at))
+}
+
+/// When the newest session of each role was taken.
+fn taken_at(analysis: &Analysis, records: &BTreeMap<String, String>) -> BTreeMap<String, DateTime<Utc>> {
+    let mut newest = BTreeMap::new();
+    for held in &analysis.credentials {
+        let Some((account, role, _)) = held.principal.as_deref().and_then(role_session) else { continue };
+        let Some((_, at)) = minted(held, records) else { continue };
+        let known = newest.entry(bounded(&format!("{account}/{role}"))).or_insert(at);
+        *known = at.max(*known);
+    }
+    newest
 }
 
 /// What AWS says to whoever it does not know: such a call has not come far enough to be let through or denied.

@@ -13,10 +13,12 @@ use super::roles::RoleArns;
 pub const HOME_REGION: &str = "us-east-1";
 /// What the history calls the root user.
 pub const ROOT: &str = "root";
-/// Attributes that are asked about in one Region.
-pub const PIVOTS_MAX: usize = 80;
+/// Attributes that are asked about in one Region: two a second, where each has one page.
+pub const PIVOTS_MAX: usize = 200;
 /// The call by which AWS starts what a group, fleet or request asks for.
 const LAUNCH: &str = "RunInstances";
+/// In the ARN of a session of `GetFederationToken`. In the console it has other keys for each service, and its name.
+const FEDERATED: &str = ":federated-user/";
 /// Kinds of things by which somebody comes in: however much else there is, they are asked about.
 const LETS_IN: [&str; 4] = ["AWS::IAM::OIDCProvider", "AWS::IAM::Role", "AWS::IAM::SAMLProvider", "AWS::IAM::User"];
 
@@ -88,6 +90,8 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
     // Whoever has taken a session may be nobody that is known: the call names its key.
     asking.everywhere(stolen.iter().filter(|key| key.starts_with("ASIA")).cloned().map(Pivot::Resource));
     asking.everywhere(names.iter().chain(&analysis.sessions).cloned().map(Pivot::Username));
+    let called = analysis.asked.principals.iter().filter_map(|arn| name_of(arn));
+    asking.everywhere(called.map(|name| Pivot::Username(name.to_owned())));
     // Whoever takes a role names it by its ARN, in any Region.
     let asked_for = analysis.asked.principals.iter().filter(|arn| arn.contains(":role/"));
     asking.everywhere(asked_for.cloned().map(Pivot::Resource));
@@ -95,8 +99,10 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
     // sessions are one question. A long-term key is asked about by itself: its user may have others.
     for held in &analysis.credentials {
         let name = held.principal.as_deref().and_then(name_of);
+        // Anybody can get a federated session of any name, in any account.
+        let is_federated = held.principal.as_deref().is_some_and(|arn| arn.contains(FEDERATED));
         match (&held.access_key_id, name) {
-            (Some(key), Some(_)) if key.starts_with("ASIA") => {}
+            (Some(key), Some(_)) if key.starts_with("ASIA") && !is_federated => {}
             (Some(key), _) => asking.add(Pivot::AccessKey(key.to_string()), None),
             (None, _) => {}
         }
@@ -173,6 +179,9 @@ pub fn name_of(arn: &str) -> Option<&str> {
     }
     if arn.ends_with(":root") {
         return Some(ROOT);
+    }
+    if let Some((_, name)) = arn.split_once(FEDERATED) {
+        return Some(name);
     }
     arn.contains(":user/").then(|| bare_name(arn))
 }

@@ -22,7 +22,7 @@ use crate::domain::approval::{
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{ActionClass, Actor, PersonId, Policy};
-use crate::domain::recusal::{Recused, check_impartial, recused};
+use crate::domain::recusal::{Recused, check_impartial, recused, recused_from};
 use crate::domain::refusal::{Refusal, mention, moment};
 
 /// Waits between attempts to find out whose credential it is; after the last, people decide.
@@ -86,7 +86,7 @@ pub fn decide(
         PersonCommand::Approve { request, digest_shown, clicked_at } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             freeze::check(incident)?;
-            let (recused, shared) = (recused(incident, cx.policy), together::digest(incident, found));
+            let shared = together::digest(incident, found);
             let fellows = together::members(incident, found);
             // The pressed one stands for all: what one of them would refuse, the press is refused.
             let pending = fellows.into_iter().filter(|r| r.state == RequestState::Pending || r.id == request);
@@ -95,6 +95,7 @@ pub fn decide(
                 if let Some(at) = found.retracted.get(&actor.person).filter(|at| **at > clicked_at) {
                     return Err(Refusal::TakenBackSince { request, at: moment(*at) });
                 }
+                let recused = recused_from(incident, found, cx.policy);
                 check_decide(cx.policy, &recused, found, actor, (&digest_shown, &shared), cx.now)?;
                 let rules = cx.policy.rules(found.plan.action.class());
                 let reached = found.approvals.len() + 1 >= usize::from(rules.quorum);
@@ -111,8 +112,8 @@ pub fn decide(
         PersonCommand::Deny { request, digest_shown, reason } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             let shared = together::digest(incident, found);
-            let may =
-                check_decide(cx.policy, &recused(incident, cx.policy), found, actor, (&digest_shown, &shared), cx.now);
+            let recused = recused_from(incident, found, cx.policy);
+            let may = check_decide(cx.policy, &recused, found, actor, (&digest_shown, &shared), cx.now);
             may.map_err(|no| match no {
                 Refusal::AlreadyApprovedByYou(_) => Refusal::TakeBackFirst(request),
                 other => other,
@@ -202,7 +203,7 @@ pub fn decide(
             if incident.named.contains(&user) {
                 return Err(Refusal::Other(format!("{} is named in this incident already.", mention(&user))));
             }
-            check_enough_left(&user, &recused(incident, cx.policy), cx.policy)?;
+            check_enough_left(&user, actor, &recused(incident, cx.policy), cx.policy)?;
             Ok(vec![Event::SubjectNamed { user, by: actor.user.clone() }])
         }
         PersonCommand::Overrule { word, reason } => {
@@ -277,7 +278,7 @@ pub fn may_break_glass<'a>(
     }
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
     freeze::check(incident)?;
-    let (recused, shared) = (recused(incident, cx.policy), together::digest(incident, found));
+    let shared = together::digest(incident, found);
     let fellows = together::members(incident, found).into_iter();
     let alone = |r: &&Request| r.state == RequestState::Pending && !r.plan.action.destroys();
     let mut alone: Vec<&Request> = fellows.filter(alone).collect();
@@ -285,6 +286,7 @@ pub fn may_break_glass<'a>(
         alone.push(found);
     }
     for found in &alone {
+        let recused = recused_from(incident, found, cx.policy);
         check_break_glass(cx.policy, &recused, found, actor, (digest_shown, &shared), cx.now)?;
         whole::check(incident, found)?;
     }
@@ -310,13 +312,14 @@ fn settled(incident: &Incident, actor: &Actor, request: RequestId, cx: Context<'
     Ok(fellows.filter(|r| check_settle(cx.policy, &recused, r, actor).is_ok()).map(|r| r.id).collect())
 }
 
-/// Whoever is named can decide no more, and that is for good: it must not end all deciding.
-fn check_enough_left(user: &UserId, recused: &Recused, policy: &Policy) -> Result<(), Refusal> {
+/// Whoever is named can decide no more, and that is for good: it must not end all deciding, nor leave it to whoever names
+/// them.
+fn check_enough_left(user: &UserId, by: &Actor, recused: &Recused, policy: &Policy) -> Result<(), Refusal> {
     let named = policy.person(user);
     let deciding = policy.people(&policy.approvers).into_iter().filter(|person| !recused.contains_key(person));
     let left: BTreeSet<PersonId> = deciding.collect();
     let quorum = policy.rules(ActionClass::Contain).quorum;
-    let after = left.len() - usize::from(left.contains(&named));
+    let after = left.iter().filter(|person| **person != named && **person != by.person).count();
     if left.contains(&named) && after < usize::from(quorum) {
         if policy.has_unread_groups() {
             return Err(Refusal::GroupsUnread);

@@ -83,9 +83,15 @@ pub(super) fn note_asked(incident: &mut Incident, at: DateTime<Utc>) {
 
 /// Since when a change that holds has worked. What a revocation denies ends at its cut-off, however late AWS has shown it.
 pub(super) fn works_since(done: &Request) -> Option<DateTime<Utc>> {
-    let RequestState::Verified { at, called_at, .. } = &done.state else { return None };
+    let RequestState::Verified { at, .. } = &done.state else { return None };
+    Some(cut_off(done).map_or(*at, |cut_off| cut_off.min(*at)))
+}
+
+/// Until when a session must have begun to be denied by a revocation that holds.
+pub(super) fn cut_off(done: &Request) -> Option<DateTime<Utc>> {
+    let RequestState::Verified { called_at, .. } = &done.state else { return None };
     let revokes = matches!(done.plan.action, Action::RevokeUserSessions(_) | Action::RevokeRoleSessions(_));
-    Some(if revokes { (*at).min(*called_at + TimeDelta::seconds(CUT_OFF_LEAD_S)) } else { *at })
+    revokes.then(|| *called_at + TimeDelta::seconds(CUT_OFF_LEAD_S))
 }
 
 /// The undoing of a request that AWS may already show, though nobody knows yet how its call ended.

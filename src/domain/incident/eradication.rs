@@ -92,12 +92,12 @@ impl Removal {
             | Action::DeleteFleet(_)
             | Action::RestoreLaunchTemplate(_)
             | Action::DeleteFunction(_)
+            | Action::RestoreFunctionCode(_)
             | Action::RemoveRule(RemoveRule { put: false, .. }) => true,
             Action::DeleteRole(of) => proven || (contained && lets_in(incident, &of.role_name)),
-            Action::DeleteIdentityProvider(_)
-            | Action::DeleteTrustAnchor(_)
-            | Action::DeleteAnywhereProfile(_)
-            | Action::RestoreFunctionCode(_) => contained,
+            Action::DeleteIdentityProvider(_) | Action::DeleteTrustAnchor(_) | Action::DeleteAnywhereProfile(_) => {
+                contained
+            }
             _ => proven,
         }
     }

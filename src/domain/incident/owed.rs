@@ -1,12 +1,15 @@
 //! What the outside still owes an incident. Worked out from state alone, so that a crash anywhere is
 //! cured by loading and asking again.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::state::{Incident, Search};
 use super::{doubt, hunting, inventory, logs, watch};
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
+use crate::domain::policy::ActionClass;
 
 /// When the event history is read again after the opening, in seconds.
 const AGAIN_AFTER_S: [i64; 4] = [3 * 60, 6 * 60, 12 * 60, 20 * 60];
@@ -65,9 +68,10 @@ impl Effect {
 }
 
 /// Everything that is owed. Limits come first, so that one that has passed is never overtaken; then what
-/// contains, then what informs; soonest first among equals.
+/// contains, before what removes or loosens: that can take minutes, and an approval does not last; then what informs.
+/// Soonest first among equals.
 pub fn owed(incident: &Incident) -> Vec<Owed> {
-    let mut owed = Vec::new();
+    let (mut owed, mut later) = (Vec::new(), BTreeSet::new());
     if !incident.is_open() {
         // A closed incident has no open requests: closing ended them all.
         return owed;
@@ -85,6 +89,9 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
                 // Frozen, it waits: until its time has passed, or it runs after all.
                 if incident.freeze.is_none() {
                     owed.push(Owed { due_at: approved_at, effect: Effect::Execute(request.id) });
+                    if request.plan.action.class() != ActionClass::Contain {
+                        later.insert(request.id);
+                    }
                 }
                 owed.push(Owed { due_at: *execute_by + tick, effect: Effect::Clock(request.id) });
             }
@@ -111,7 +118,8 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
     owed.extend(inventory::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Inventory }));
     owed.extend(logs::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Logs }));
     owed.extend(watch::due_at(incident).map(|due_at| Owed { due_at, effect: Effect::Watch }));
-    owed.sort_by_key(|o| (o.effect.rank(), o.due_at));
+    let waits = |effect: &Effect| matches!(effect, Effect::Execute(request) if later.contains(request));
+    owed.sort_by_key(|o| (o.effect.rank(), waits(&o.effect), o.due_at));
     owed
 }
 

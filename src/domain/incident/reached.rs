@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::doubt;
 use super::eradication::traces;
 use super::started;
 use super::state::Incident;
-use super::steps::Offer;
+use super::steps::{Offer, Step, in_force};
 use crate::domain::action::Action;
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
 use crate::domain::hunt::{Hunted, Reached, Trace};
@@ -217,6 +218,18 @@ pub fn other_users(incident: &Incident) -> BTreeSet<String> {
 pub(super) fn is_made(incident: &Incident, role: &str) -> bool {
     let is_role = |trace: &Trace| trace.resource_type == "AWS::IAM::Role" && bare_name(&trace.id) == role;
     traces(incident).any(|trace| trace.made_by_attacker && is_role(trace))
+}
+
+/// Whether the trail shows a session of a role that the attacker has taken since its sessions were revoked: another role, whose
+/// turn came later, can take it.
+pub fn has_newer_session(incident: &Incident, step: &Step, role: &str) -> bool {
+    let cut_off = in_force(incident, &step.id).and_then(doubt::cut_off);
+    let newest = incident
+        .hunted
+        .as_ref()
+        .zip(incident.account())
+        .and_then(|((found, _), account)| found.taken_at.get(&format!("{account}/{role}")).copied());
+    newest.zip(cut_off).is_some_and(|(newest, cut_off)| newest >= cut_off)
 }
 
 /// Roles that the attacker has sessions of: the account of each, and its name.

@@ -24,6 +24,17 @@ const STEPS_MAX: usize = 30;
 /// Calls that a card names.
 const DEEDS_SHOWN_MAX: usize = 8;
 
+/// The calls that make these answer the same where they are there already: what the attacker is said to have made can be the
+/// owner's.
+const ENSURED: [&str; 6] = [
+    "AWS::ECS::Cluster",
+    "AWS::S3::Bucket",
+    "AWS::SES::EmailIdentity",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+];
+
 /// The records of all calls of one name.
 const LOOK_UP: &str = "cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue={}";
 
@@ -42,6 +53,8 @@ static COMMANDS: LazyLock<BTreeMap<&str, [&str; 3]>> = LazyLock::new(|| {
 #[derive(Clone, Copy)]
 enum Done {
     Made,
+    /// Or it was there before.
+    Ensured,
     Changed,
     /// Nobody can say to what.
     Called,
@@ -53,6 +66,7 @@ impl Done {
     fn to(trace: &Trace) -> Option<Self> {
         let guards = || COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
         match trace.state {
+            _ if is_theirs(trace) && ENSURED.contains(&trace.resource_type.as_str()) => Some(Self::Ensured),
             _ if is_theirs(trace) => Some(Self::Made),
             _ if is_call(&trace.resource_type) => Some(Self::Called),
             State::Modified if !trace.made_by_attacker => Some(Self::Changed),
@@ -70,7 +84,7 @@ impl Done {
         let command = match self {
             Self::Made if *delete == "-" => look,
             Self::Made => delete,
-            Self::Changed | Self::Called => look,
+            Self::Ensured | Self::Changed | Self::Called => look,
             Self::Deleted => anew,
         };
         (*command != "-").then_some(command)
@@ -142,6 +156,13 @@ fn step(trace: &Trace) -> Option<Step> {
             format!("Remove by hand: {kind} {id}{place}"),
             "The attacker has made it, and the bot has no action that removes it.",
             "Look whether anything of yours uses it, keep what is evidence, and delete it.".to_owned(),
+        ),
+        Done::Ensured => (
+            format!("Look whose it is: {kind} {id}{place}"),
+            "The attacker has made it, or has called what makes it while it was there already: AWS answers both alike, and \
+             the bot has no action that removes it.",
+            "Look when it was made and who uses it. If it is the attacker's alone, keep what is evidence, and delete it."
+                .to_owned(),
         ),
         Done::Changed => (
             format!("Put back by hand: {kind} {id}{place}"),

@@ -324,8 +324,8 @@ pub fn undone_by(incident: &Incident, request: RequestId) -> Option<&Request> {
 pub enum Missing {
     /// It has not been carried out, or has been undone.
     NotInForce,
-    /// A key was still active, or a door or a password still there, when the sessions were revoked: there may be others
-    /// since.
+    /// A key was still active, or a door or a password still there, when the sessions were revoked, so that there may be
+    /// others since; or the trail shows one.
     RevokedTooEarly,
     /// The attacker has got through in spite of it.
     GotThrough,
@@ -405,7 +405,8 @@ fn missing_of(incident: &Incident, containment: &[Step]) -> Vec<(Step, Missing)>
             Some(Missing::RevokedTooEarly)
         }
         (Offer::Action(Action::RevokeRoleSessions(of)), Some(at))
-            if users_off_at.max(door_closed_at(&of.role_name)).is_some_and(|off| at < off) =>
+            if users_off_at.max(door_closed_at(&of.role_name)).is_some_and(|off| at < off)
+                || reached::has_newer_session(incident, step, &of.role_name) =>
         {
             Some(Missing::RevokedTooEarly)
         }

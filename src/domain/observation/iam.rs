@@ -129,6 +129,9 @@ pub struct PolicyTree {
     pub attached_to: Vec<(Holder, String)>,
     /// Users and roles that it bounds.
     pub bounds: Vec<Holder>,
+    /// What was in force before the attacker added theirs, where that was asked for and the event history shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
 }
 
 /// An instance profile and the roles in it.

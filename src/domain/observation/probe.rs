@@ -112,6 +112,8 @@ pub enum Probe {
     Policy {
         /// The policy.
         policy_arn: String,
+        /// Versions that the attacker has added: what was in force before them is looked up.
+        theirs: BTreeSet<String>,
     },
     /// An instance profile and the roles in it.
     InstanceProfile {

@@ -17,7 +17,7 @@ use super::grant::Grant;
 use super::named::{Named, known};
 use super::parameters::is_quarantine;
 use super::record::{address_of, is_private};
-use super::token::{Token, machine_of};
+use super::token::{Token, is_key, machine_of};
 
 /// A place that has used the key this long before anything hostile came from elsewhere is its owner's.
 const HABIT: TimeDelta = TimeDelta::hours(24);
@@ -153,6 +153,23 @@ pub struct Question {
     pub bots: Bots,
 }
 
+impl Question {
+    /// With what responders call the attacker's: keys, users and roles that nothing else leads to are followed too.
+    #[must_use]
+    pub fn with_words(mut self) -> Self {
+        for word in self.words.iter().filter(|word| word.who.is_attacker()) {
+            if is_key(&word.about) && !self.credentials.contains(&word.about) {
+                self.credentials.push(word.about.clone());
+            } else if let Ok(named) = word.about.parse::<Named>()
+                && self.principals.iter().all(|known| known.arn() != named.arn())
+            {
+                self.principals.push(named);
+            }
+        }
+        self
+    }
+}
+
 /// The verdicts' rules, for one set of events.
 #[derive(Debug)]
 pub struct Judge<'q> {
@@ -230,20 +247,31 @@ impl<'q> Judge<'q> {
 
     /// What a responder says about a call.
     pub fn word(&mut self, event: &Event) -> Option<Verdict> {
-        let caller = &event.caller;
-        let session = caller.arn.as_ref();
-        let about = [event.id.as_ref(), &caller.key, &event.address, session, &caller.principal_id];
-        let who = about.iter().filter(|a| !a.is_empty()).find_map(|about| self.words.get(*about).copied());
-        let who = who.or_else(|| self.of_address(&event.address))?;
+        let (_, who) = self.said(event)?;
         Some(Verdict { who, why: self.why("a responder says so") })
+    }
+
+    /// What a responder calls the attacker's that this call is by: it counts, whether it is reached or not.
+    pub fn called_attackers<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        self.said(event).filter(|(_, who)| who.is_attacker()).map(|(about, _)| about)
+    }
+
+    fn said<'e>(&self, event: &'e Event) -> Option<(&'e str, Who)> {
+        if self.words.is_empty() {
+            return None;
+        }
+        let caller = &event.caller;
+        let about = [event.id.as_ref(), &caller.key, &event.address, caller.arn.as_ref(), &caller.principal_id];
+        let word = |about: &'e str| Some((about, self.words.get(about).copied()?));
+        about.into_iter().filter(|about| !about.is_empty()).find_map(word).or_else(|| self.of_address(&event.address))
     }
 
     /// What a responder says about an address without the VPC endpoint behind it. That a public one is the owner's says
     /// nothing about who gives it to themselves in a VPC.
-    fn of_address(&self, place: &str) -> Option<Who> {
+    fn of_address<'e>(&self, place: &'e str) -> Option<(&'e str, Who)> {
         let (address, endpoint) = address_of(place);
         let who = endpoint.and_then(|_| self.words.get(address).copied())?;
-        (who.is_attacker() || address.parse().is_ok_and(is_private)).then_some(who)
+        (who.is_attacker() || address.parse().is_ok_and(is_private)).then_some((address, who))
     }
 
     /// Whether AWS itself did something in the name of a credential that nobody but the attacker has, and not to it.
@@ -322,11 +350,17 @@ pub fn is_address(address: &str) -> bool {
 /// Whether a call attaches the policy of AWS's quarantine: whoever does that takes rights away.
 fn quarantines(event: &Event) -> bool {
     let attaches = event.source.as_ref() == "iam" && event.name.starts_with("Attach");
-    attaches && event.note.as_deref().is_some_and(|note| note.split(' ').any(is_quarantine))
+    attaches && event.deed.as_deref().is_some_and(is_quarantine)
 }
+
+/// Calls that the owner of a leaked key makes to be rid of it, or to work on: none of them shows whose place it is.
+const DEFENDS: [&str; 4] = ["ChangePassword", "DeleteAccessKey", "GetSessionToken", "UpdateAccessKey"];
 
 /// Whether a call is one that its owner would hardly make.
 fn is_hostile(event: &Event) -> bool {
+    if event.source.as_ref() == "signin" || DEFENDS.contains(&event.name.as_ref()) {
+        return false;
+    }
     let grave = !matches!(
         event.meaning.category,
         Category::Discovery | Category::Modification | Category::ResourceCreation | Category::DataAccess
@@ -347,24 +381,17 @@ fn first_calls<'e>(events: &[&'e Event]) -> BTreeMap<&'e Name, DateTime<Utc>> {
 }
 
 /// Addresses from which something hostile has come since the theft. What the key's user had done from there long before
-/// it is their work, and what others do with long-term keys of their own says nothing: responders clean up from the
-/// office.
+/// it is their work, and what others do with credentials that the key's user has not handed out says nothing: responders
+/// clean up from the office.
 fn turned<'e>(
     events: &'e [Event],
     is_users: impl Fn(&Event) -> bool,
     since: DateTime<Utc>,
     bots: &Bots,
 ) -> BTreeSet<&'e str> {
-    let granted = events.iter().flat_map(|event| &event.grants);
-    let handed: HashSet<&str> = granted
-        .filter_map(|grant| match grant {
-            Grant::Key { id, .. } => Some(id.as_ref()),
-            _ => None,
-        })
-        .collect();
+    let handed = handed_on(events, &is_users);
     let others = |event: &Event| {
-        let key = event.caller.key.as_ref();
-        !is_users(event) && (bots.has(&event.caller.arn) || (key.starts_with("AKIA") && !handed.contains(key)))
+        !is_users(event) && (bots.has(&event.caller.arn) || !handed.contains(event.caller.key.as_ref()))
     };
     let hostile: Vec<&Event> = events.iter().filter(|event| is_hostile(event)).collect();
     let call = |event: &&'e Event| (event.address.as_ref(), event.source.as_ref(), event.name.as_ref());
@@ -373,6 +400,26 @@ fn turned<'e>(
     let turn =
         |event: &&&'e Event| event.at.is_none_or(|at| at >= since) && !others(event) && !usual.contains(&call(event));
     hostile.iter().filter(turn).map(|event| event.address.as_ref()).collect()
+}
+
+/// Keys that the key's user has handed out, and all that came of those.
+fn handed_on<'e>(events: &'e [Event], is_users: impl Fn(&Event) -> bool) -> HashSet<&'e str> {
+    let mut handed: HashSet<&str> = HashSet::new();
+    // A log stands in order of time but for ties: a round more than there are hops.
+    loop {
+        let known = handed.len();
+        for event in events.iter().filter(|event| !event.grants.is_empty()) {
+            if is_users(event) || handed.contains(event.caller.key.as_ref()) {
+                handed.extend(event.grants.iter().filter_map(|grant| match grant {
+                    Grant::Key { id, .. } => Some(id.as_str()),
+                    _ => None,
+                }));
+            }
+        }
+        if handed.len() == known {
+            return handed;
+        }
+    }
 }
 
 /// Places that did nothing hostile and were there long before the first place that did.

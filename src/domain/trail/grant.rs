@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::limits::OF_ONE_CALL_MAX;
 use super::record::Record;
 use super::resource::at;
-use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session, service_session};
+use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session};
 
 mod compute;
 mod starter;
@@ -16,6 +16,22 @@ pub(super) mod trust;
 const CALLERS_MAX: usize = 1_000;
 /// How deep a response is searched for keys.
 const DEPTH_MAX: usize = 5;
+
+/// What a caller has of code that acts with a role.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Hold {
+    /// It has made it.
+    Made,
+    /// It has set these parts of a function, each with what stands for its value: whoever sets one to something else after it
+    /// takes it back.
+    Set(Vec<(String, u64)>),
+    /// It has a way in. What the machine does by itself stays its own.
+    WayIn,
+    /// A service takes the role for it, and may do so for others at any time.
+    Taken,
+    /// A service takes the role for this one piece of work, soon after it was asked, and for each of others' too.
+    Work,
+}
 
 /// One thing that a call hands out.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -97,9 +113,8 @@ pub enum Grant {
         name: Option<String>,
         /// For people: `instance i-…`, `function sync`.
         label: String,
-        /// Whether the caller made it or put its own code in. Otherwise it only has a way in, and what the machine
-        /// does by itself stays its own.
-        owned: bool,
+        /// What the caller has of it.
+        hold: Hold,
         /// ARN of the role that a service takes for it, or its name where the record has no more: the calls by which it does
         /// show what comes of it.
         role: Option<String>,
@@ -380,7 +395,7 @@ pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
             if record.user_identity.kind.as_deref() == Some("AWSService")
                 && let Some(session) = first("roleSessionName")
             {
-                tokens.push(Token::session(account_of(&role), bare_name(&role), service_session(&session)));
+                tokens.push(Token::session(account_of(&role), bare_name(&role), &session));
                 if is_machine(&session) {
                     tokens.push(Token::machine(&session));
                 }
@@ -430,10 +445,10 @@ mod tests {
     fn a_machine_that_was_only_entered_is_not_owned() {
         let run = r#"{"eventSource":"ec2.amazonaws.com","eventName":"RunInstances","responseElements":
             {"instancesSet":{"items":[{"instanceId":"i-0123456789abcdef0"}]}}}"#;
-        assert!(matches!(&of(run)[..], [Grant::Compute { owned: true, .. }]));
+        assert!(matches!(&of(run)[..], [Grant::Compute { hold: Hold::Made, .. }]));
         let send = r#"{"eventSource":"ssm.amazonaws.com","eventName":"SendCommand",
             "requestParameters":{"instanceIds":["i-0123456789abcdef0"]}}"#;
-        assert!(matches!(&of(send)[..], [Grant::Compute { owned: false, .. }]));
+        assert!(matches!(&of(send)[..], [Grant::Compute { hold: Hold::WayIn, .. }]));
     }
 
     #[test]
@@ -442,7 +457,7 @@ mod tests {
             let json =
                 format!(r#"{{"eventSource":"ssm.amazonaws.com","eventName":"{call}","requestParameters":{request}}}"#);
             let name = |grant: Grant| match grant {
-                Grant::Compute { name, owned: false, .. } => name.unwrap_or_default(),
+                Grant::Compute { name, hold: Hold::WayIn, .. } => name.unwrap_or_default(),
                 other => panic!("{other:?}"),
             };
             of(&json).into_iter().map(name).collect()

@@ -3,20 +3,22 @@
 //! reached by a call counts from that call's time on.
 
 use super::name::Name;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use chrono::TimeDelta;
 
 use super::attribution::{Judge, Question, Verdict, Who, address_token};
 use super::classify::Outcome;
 use super::event::Event;
-use super::grant::Grant;
+use super::grant::{Grant, Hold};
 use super::named::known;
-use super::token::{Token, machine_of, role_session};
+use super::token::{Token, is_key, machine_of, role_session};
 use super::way::{Kind, Way, lets_in, service_token, strength};
 
+mod anew;
 mod handed;
 mod machines;
+mod outcome;
 
 use machines::Places;
 
@@ -28,10 +30,13 @@ const ON_BEHALF: TimeDelta = TimeDelta::hours(1);
 /// hours, and what it does is done in the name of whoever has asked for it.
 const ON_BEHALF_ALONE: TimeDelta = TimeDelta::hours(24);
 
+/// So soon after it was asked, a service takes the role for a piece of work.
+const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
+
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
 /// known anyway.
 const WAYS_MAX: usize = 64;
-/// The same for changes of one role's trust: among many that change nothing stands the one that lets somebody in.
+/// The same for changes of one role's trust, and of one function: among many that change nothing stands the one that matters.
 const TRUSTS_MAX: usize = 1_000;
 
 /// A credential that the attacker has held.
@@ -86,8 +91,11 @@ struct Walk<'e, 'q> {
     asked: HashMap<Token, Vec<usize>>,
     /// All calls to it that are known to be the attacker's.
     asked_by_attacker: HashMap<Token, Vec<usize>>,
-    /// The events that have made what starts instances, in order of time.
+    /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password:
+    /// in order of time.
     makers: HashMap<Token, Vec<usize>>,
+    /// Keys that a call in the logs has handed out.
+    handed_out: HashSet<Name>,
     /// The events that have made a role or changed whom it trusts, in order of time.
     trusts: HashMap<Token, Vec<usize>>,
     /// Those before which the logs do not show whom it trusted.
@@ -100,6 +108,8 @@ struct Walk<'e, 'q> {
     edges: Vec<(usize, usize, usize, Name)>,
     verdicts: Vec<Option<Verdict>>,
     used: Vec<Option<usize>>,
+    /// Events that a responder calls the attacker's, whatever they are reached by.
+    said: HashMap<usize, Way>,
     queue: VecDeque<usize>,
     queued: Vec<bool>,
     owner_addresses: HashSet<Name>,
@@ -116,6 +126,9 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         for grant in &event.grants {
             match grant {
                 Grant::Starter { token, .. } => makers.entry(*token).or_default().push(at),
+                Grant::Compute { hold: Hold::Made | Hold::Set(_) | Hold::Work, .. } | Grant::Password { .. } => {
+                    grant.tokens().into_iter().for_each(|token| makers.entry(token).or_default().push(at));
+                }
                 Grant::Trust { account, name, .. } | Grant::Role { account, name, .. } => {
                     trusts.entry(Token::role(account, name)).or_default().push(at);
                 }
@@ -143,6 +156,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         asked,
         asked_by_attacker: HashMap::new(),
         makers,
+        handed_out: anew::handed_out(events),
         trusts,
         trust_unknown: BTreeSet::new(),
         ways: HashMap::new(),
@@ -152,6 +166,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         edges: Vec::new(),
         verdicts: vec![None; events.len()],
         used: vec![None; events.len()],
+        said: HashMap::new(),
         queue: VecDeque::new(),
         queued: vec![false; events.len()],
         owner_addresses,
@@ -182,6 +197,19 @@ impl Walk<'_, '_> {
                 credential
             })
             .collect();
+        for at in 0..self.events.len() {
+            let Some(about) = self.judge.called_attackers(&self.events[at]).map(str::to_owned) else { continue };
+            let from = self.credential(
+                &about,
+                is_key(&about),
+                Some(&about).filter(|id| id.starts_with("arn:")).map(|id| id.as_str()),
+            );
+            self.credentials[from].depth = 0;
+            let how = "a responder says so".into();
+            self.said.insert(at, Way { kind: Kind::Named, at: None, from, event: None, how });
+            self.queued[at] = true;
+            self.queue.push_back(at);
+        }
         self.seeds = self.credentials.len();
         for (token, place, event) in known(&question.principals, self.events) {
             let how: Name = match event {
@@ -216,7 +244,8 @@ impl Walk<'_, '_> {
             self.learn_places(token);
         }
         let ways = self.ways.entry(token).or_default();
-        let most = if matches!(way.kind, Kind::Trust { .. }) { TRUSTS_MAX } else { WAYS_MAX };
+        let many = matches!(way.kind, Kind::Trust { .. } | Kind::Code { .. });
+        let most = if many { TRUSTS_MAX } else { WAYS_MAX };
         let full = ways.len() >= most;
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
@@ -242,7 +271,7 @@ impl Walk<'_, '_> {
     /// Looks whether an event is the attacker's by now.
     fn visit(&mut self, at: usize) {
         let event = &self.events[at];
-        let Some(way) = self.way_to(event) else { return };
+        let Some(way) = self.way_to(event).or_else(|| self.said.get(&at).cloned()) else { return };
         let stolen = matches!(way.kind, Kind::Owner | Kind::Named) || (way.kind == Kind::Key && way.event.is_none());
         let started = matches!(way.kind, Kind::Started { .. });
         let verdict = if let Some(word) = self.judge.word(event) {
@@ -395,8 +424,21 @@ impl Walk<'_, '_> {
         match &way.kind {
             Kind::Key | Kind::Named | Kind::Shared => true,
             Kind::Made | Kind::Owned | Kind::Provider => later,
-            Kind::Password => later && temporary && event.caller.kind.as_ref() == "IAMUser",
+            // A session that began with it can be in the attacker's hands for as long as it lives.
+            Kind::Code { until } => {
+                let began_at = event.caller.session_began_at.or(event.at);
+                later && until.zip(began_at).is_none_or(|(until, began_at)| began_at < until)
+            }
+            Kind::Password { by } => {
+                let by_password =
+                    temporary && event.caller.kind.as_ref() == "IAMUser" && !self.handed_out.contains(key);
+                later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
+            }
             Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
+            Kind::Work { by } => {
+                let soon = way.at.zip(event.at).is_none_or(|(asked, at)| at - asked <= WORK_STARTS);
+                later && soon && event.caller.kind.as_ref() == "AWSService" && self.is_last(token, *by, event.at)
+            }
             Kind::Owner | Kind::Entered => later && from_attacker(),
             Kind::Machine => later && (from_attacker() || self.is_elsewhere(event, token, way.at)),
             Kind::Session { began_at } => {
@@ -408,98 +450,8 @@ impl Walk<'_, '_> {
                 later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())
             }
             // Another may have made one of the same name since.
-            Kind::Started { token, by } => {
-                let makers = self.makers.get(token).map(Vec::as_slice).unwrap_or_default();
-                let before = |maker: &&usize| self.events[**maker].at <= event.at;
-                later && makers.iter().rev().find(before) == Some(by)
-            }
+            Kind::Started { token, by } => later && self.is_last(*token, *by, event.at),
             Kind::Address | Kind::Service => false,
-        }
-    }
-
-    fn finish(mut self) -> Lineage {
-        self.measure();
-        let mut order: Vec<usize> =
-            (0..self.credentials.len()).filter(|c| self.credentials[*c].depth != usize::MAX).collect();
-        let proof = |c: usize| self.credentials[c].reached_by.as_ref().map(|edge| edge.event);
-        order.sort_by_key(|c| (self.credentials[*c].depth, proof(*c), Name::clone(&self.credentials[*c].id)));
-        let mut place = vec![None; self.credentials.len()];
-        for (new, old) in order.iter().enumerate() {
-            place[*old] = Some(new);
-        }
-        let credentials: Vec<Credential> = order
-            .iter()
-            .map(|old| {
-                let mut credential = self.credentials[*old].clone();
-                if let Some(edge) = &mut credential.reached_by {
-                    edge.from = place[edge.from].unwrap_or(0);
-                }
-                credential
-            })
-            .collect();
-        let used: Vec<Option<usize>> =
-            self.used.iter().map(|used| used.and_then(|old| place.get(old).copied().flatten())).collect();
-        let verdicts: Vec<Verdict> = self
-            .verdicts
-            .iter()
-            .enumerate()
-            .map(|(at, verdict)| {
-                let event = &self.events[at];
-                verdict
-                    .clone()
-                    .or_else(|| self.judge.word(event).filter(|v| !v.who.is_attacker()))
-                    .unwrap_or_else(|| self.judge.bystander(event))
-            })
-            .collect();
-        let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut twin_of = vec![None; self.events.len()];
-        // The caller's own record says more than the one in the other account.
-        let mut shared: Vec<usize> = (0..self.events.len()).filter(|at| self.events[*at].shared_id.is_some()).collect();
-        shared.sort_by_key(|at| (self.events[*at].caller.key.is_empty(), *at));
-        for at in shared {
-            if let Some(id) = self.events[at].shared_id.as_deref() {
-                let first = *first_of.entry(id).or_insert(at);
-                twin_of[at] = (first != at).then_some(first);
-            }
-        }
-        let mut credentials = credentials;
-        for (at, used) in used.iter().enumerate() {
-            if let Some(used) = used.filter(|_| twin_of[at].is_none() && verdicts[at].who.is_attacker()) {
-                credentials[used].events += 1;
-            }
-        }
-        Lineage { credentials, verdicts, used, twin_of, trust_unknown: self.trust_unknown }
-    }
-
-    /// The shortest way to each credential; of several, the one whose event is the first.
-    fn measure(&mut self) {
-        let mut edges: HashMap<usize, Vec<(usize, usize, Name)>> = HashMap::new();
-        for (from, to, event, how) in std::mem::take(&mut self.edges) {
-            edges.entry(from).or_default().push((event, to, how));
-        }
-        let mut level: Vec<usize> = (0..self.seeds).collect();
-        let mut depth = 0;
-        while !level.is_empty() {
-            depth += 1;
-            let mut next: BTreeMap<usize, Edge> = BTreeMap::new();
-            for from in level {
-                for (event, to, how) in edges.remove(&from).unwrap_or_default() {
-                    if self.credentials[to].depth != usize::MAX {
-                        continue;
-                    }
-                    let edge = Edge { from, how, event };
-                    let best = next.entry(to).or_insert_with(|| edge.clone());
-                    let key = |e: &Edge| (e.event, Name::clone(&e.how), Name::clone(&self.credentials[e.from].id));
-                    if key(&edge) < key(best) {
-                        *best = edge;
-                    }
-                }
-            }
-            level = next.keys().copied().collect();
-            for (to, edge) in next {
-                self.credentials[to].depth = depth;
-                self.credentials[to].reached_by = Some(edge);
-            }
         }
     }
 }
@@ -512,7 +464,7 @@ fn is_own_call(event: &Event) -> bool {
 /// Whether nobody but the attacker acts in this way.
 fn theirs_alone(way: &Way) -> bool {
     match way.kind {
-        Kind::Owned | Kind::Made | Kind::Provider => true,
+        Kind::Owned | Kind::Code { .. } | Kind::Made | Kind::Provider => true,
         Kind::Key => way.event.is_some(),
         _ => false,
     }

@@ -19,9 +19,10 @@ const SWITCHES_OFF: Meaning = Meaning::new(Category::DefenseEvasion, "T1562.001"
 const HARMLESS: Meaning = Meaning::new(Category::Modification, "", "");
 const ENCRYPTS: Meaning = Meaning::new(Category::Impact, "T1486", "T1486");
 
-/// Whether a policy takes rights away from a leaked credential.
+/// Whether a policy takes rights away from a leaked credential: one of AWS's own, and none that only is called like it.
 pub fn is_quarantine(policy: &str) -> bool {
-    QUARANTINE.iter().any(|name| bare_name(policy).starts_with(name))
+    let of_aws = policy.starts_with("arn:") && account_of(policy) == "aws";
+    of_aws && QUARANTINE.iter().any(|name| bare_name(policy).starts_with(name))
 }
 
 /// What a call means with these parameters, and what of them a person has to know.

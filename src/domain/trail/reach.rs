@@ -16,7 +16,7 @@ use super::classify::changes;
 use super::coverage::Coverage;
 use super::entrance;
 use super::event::{Event, Texts, Traits, id_of};
-use super::grant::{Grant, may_grant};
+use super::grant::{Grant, Hold, may_grant};
 use super::limits::{Limit, Limits};
 use super::named::Named;
 use super::record::{Record, unversioned};
@@ -198,7 +198,9 @@ impl Scout {
         }
         if changing {
             let mut touched = false;
-            for token in touched_by(record, &traits.touches) {
+            let work = traits.grants.iter().filter(|grant| matches!(grant, Grant::Compute { hold: Hold::Work, .. }));
+            // Whoever asks a service for work with the same role tells whose the next session is.
+            for token in touched_by(record, &traits.touches).into_iter().chain(work.flat_map(Grant::tokens)) {
                 touched |= self.known.contains(&token);
                 self.miss(token);
             }

@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::reach::{Hunt, Scout, has_any};
 use super::record::Record;
 
+mod anew;
 mod edges;
 mod evasion;
 mod limits;
@@ -400,21 +401,20 @@ fn the_owner_at_their_desk_is_told_from_the_thief() {
     };
     let mut records = story();
     records.extend([desk(100, "d1"), desk(590, "d2"), desk(620, "d3")]);
-    let first = records.len() - 3;
-    records[first]["eventTime"] = json!("2026-01-29T10:00:00Z");
+    records[story().len()]["eventTime"] = json!("2026-01-29T10:00:00Z");
     let since = "2026-01-31T09:55:00Z".parse().ok();
     let analysis = analyze_files(&Question { since, ..question() }, &[records.clone()]);
     assert_eq!(analysis.events.owner, 3);
     assert!(!listed(&analysis).iter().any(|id| id.starts_with('d')));
     let why = &analysis.others.iter().find(|a| &*a.event_id == "d3").unwrap().why;
     assert!(why.contains("long before the theft"), "{why}");
-
     // A responder knows better, and the footprint follows.
     let words = vec![format!("{OFFICE}=attacker").parse().unwrap(), "e03=owner".parse().unwrap()];
     let analysis = analyze_files(&Question { since, words, ..question() }, &[records]);
     assert!(listed(&analysis).contains(&"d3".to_owned()) && !listed(&analysis).contains(&"e03".to_owned()));
-    assert!(states(&analysis).iter().any(|(_, id, _)| id == "shop"));
-    assert!(!states(&analysis).iter().any(|(kind, id, _)| kind == "AWS::IAM::User" && id == "backdoor"));
+    let there = states(&analysis);
+    assert!(there.iter().any(|(_, id, _)| id == "shop"));
+    assert!(!there.contains(&("AWS::IAM::User".to_owned(), "backdoor".to_owned(), State::Present)));
 }
 
 #[test]

@@ -125,6 +125,11 @@ pub fn bare_name(id: &str) -> &str {
     id.rsplit([':', '/']).next().unwrap_or(id)
 }
 
+/// Whether a text is an access key's id, of a user or of a session.
+pub fn is_key(text: &str) -> bool {
+    ["AKIA", "ASIA"].iter().any(|prefix| text.starts_with(prefix))
+}
+
 /// The account in an ARN.
 pub fn account_of(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or("")
@@ -151,15 +156,10 @@ pub fn machine_of(arn: &str) -> Option<Token> {
     role_session(arn).filter(|(.., session)| is_machine(session)).map(|(.., session)| Token::machine(session))
 }
 
-/// The name that a service gives to the sessions of a role it works with, without what changes each time.
-pub fn service_session(session: &str) -> &str {
-    if session.starts_with("AWSCodeBuild-") { "AWSCodeBuild" } else { session }
-}
-
 /// The tokens of an ARN of a user or session, as the caller of something.
 pub fn of_arn(arn: &str, into: &mut Vec<Token>) {
     if let Some((account, role, session)) = role_session(arn) {
-        into.push(Token::session(account, role, service_session(session)));
+        into.push(Token::session(account, role, session));
         if is_machine(session) {
             into.push(Token::machine(session));
         }

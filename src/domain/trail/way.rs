@@ -18,18 +18,22 @@ pub(super) enum Kind {
     Named,
     /// A user or role that the attacker made.
     Made,
-    /// A user whose password the attacker set.
-    Password,
+    /// A user whose password the attacker set, and the event that has.
+    Password { by: usize },
     /// A role that lets in others than before.
     Trust { callers: Vec<String>, before: Option<Vec<String>> },
-    /// Code of the attacker's.
+    /// What the attacker has made, and acts with a role.
     Owned,
+    /// A function that the attacker has made, or of which they have set something, and when nothing of that was left.
+    Code { until: Option<DateTime<Utc>> },
     /// A machine that the attacker has a way into, or whose credentials were stolen.
     Machine,
     /// A credential that somebody else has too.
     Entered,
     /// A role that a service takes for the attacker, and may take for others.
     Taken,
+    /// A role that a service takes for what the attacker has asked of it, and the event that has asked.
+    Work { by: usize },
     /// A session by its name.
     Session { began_at: Option<DateTime<Utc>> },
     /// An identity provider of the attacker's.
@@ -63,12 +67,12 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
     match kind {
         Kind::Key => 0,
         Kind::Made | Kind::Named => 1,
-        Kind::Password => 2,
-        Kind::Owned => 3,
+        Kind::Password { .. } => 2,
+        Kind::Owned | Kind::Code { .. } => 3,
         Kind::Provider => 4,
         Kind::Trust { .. } => 5,
         Kind::Session { .. } => 6,
-        Kind::Machine | Kind::Entered | Kind::Taken => 7,
+        Kind::Machine | Kind::Entered | Kind::Taken | Kind::Work { .. } => 7,
         Kind::Owner => 8,
         Kind::Shared => 9,
         Kind::Address | Kind::Service => 10,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AttachedPermissionsBoundary, PolicyUsageType, StatusType, Tag};
+use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
@@ -125,9 +126,11 @@ pub(super) async fn of_group(iam: &Client, name: &str) -> Read<Observation> {
     Ok(Observation::Group(GroupTree { identity, members, inline, attached }))
 }
 
-pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Observation> {
+/// With when it was made.
+pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Option<(PolicyTree, Option<DateTime<Utc>>)>> {
     let asked = asked!("iam:GetPolicy", iam.get_policy().policy_arn(arn).send())?.and_then(|answer| answer.policy);
-    let Some(found) = asked else { return Ok(Observation::OwnerMissing) };
+    let Some(found) = asked else { return Ok(None) };
+    let made_at = found.create_date.as_ref().and_then(instant);
     let (versions, attached_to, bounds) = tokio::try_join!(
         versions(iam, arn),
         entities(iam, arn, PolicyUsageType::PermissionsPolicy),
@@ -137,7 +140,7 @@ pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Observation> {
         let identity = identity_of(iam, &holder).await?;
         Ok::<_, CloudError>(identity.map(|identity| (holder, identity.arn)))
     }));
-    Ok(Observation::Policy(PolicyTree {
+    let tree = PolicyTree {
         identity: Identity {
             id: found.policy_id.unwrap_or_default(),
             arn: found.arn.unwrap_or_else(|| arn.to_owned()),
@@ -147,7 +150,9 @@ pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Observation> {
         versions,
         attached_to: attached_to.await?.into_iter().flatten().collect(),
         bounds,
-    }))
+        previous: None,
+    };
+    Ok(Some((tree, made_at)))
 }
 
 pub(super) async fn of_profile(iam: &Client, name: &str) -> Read<Observation> {

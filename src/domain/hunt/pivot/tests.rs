@@ -219,3 +219,30 @@ fn the_call_that_has_minted_a_stolen_session_is_asked_for_by_its_key_in_every_re
     assert!(asked(session).contains(&(Pivot::Resource(session.into()), None)), "{:?}", asked(session));
     assert_eq!(asked(STOLEN), [(Pivot::AccessKey(STOLEN.into()), None)], "a long-term key was minted by nobody");
 }
+
+#[test]
+fn a_federated_session_is_asked_about_by_its_name_and_by_its_key() {
+    let minted = json!({"requestParameters": {"name": "x"}, "responseElements": {
+        "credentials": {"accessKeyId": "ASIAFEDERATED0000001"},
+        "federatedUser": {"federatedUserId": format!("{ACCOUNT}:x"), "arn": format!("arn:aws:sts::{ACCOUNT}:federated-user/x")}}});
+    let asked = pivots_after("sts.amazonaws.com", "GetFederationToken", &minted);
+    assert!(is_asked(&asked, Pivot::Username("x".into())), "in the console its calls have other keys: {asked:?}");
+    assert!(is_asked(&asked, Pivot::AccessKey("ASIAFEDERATED0000001".into())), "anybody can be called that: {asked:?}");
+}
+
+#[test]
+fn what_a_responder_calls_the_attackers_is_asked_about() {
+    let words = [
+        "AKIASECOND0000000001=attacker",
+        "arn:aws:iam::111122223333:user/batch=attacker",
+        "AKIATHIRD00000000001=owner",
+    ];
+    let words = words.map(|word| word.parse().unwrap()).into();
+    let question =
+        attribution::Question { credentials: vec![STOLEN.into()], words, ..attribution::Question::default() };
+    let analysis = analyse(&question.with_words(), &std::collections::BTreeMap::new());
+    let (asked, _) = pivots(&[], &analysis, &RoleArns::of(ACCOUNT));
+    assert!(is_asked(&asked, Pivot::AccessKey("AKIASECOND0000000001".into())), "{asked:?}");
+    assert!(is_asked(&asked, Pivot::Username("batch".into())), "{asked:?}");
+    assert!(!is_asked(&asked, Pivot::AccessKey("AKIATHIRD00000000001".into())), "{asked:?}");
+}

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::case::{Case, KEY, OTHER_KEY, identified, request, role, start, user};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::{AccessKeyId, PrincipalKind};
+use crate::domain::hunt::Hunted;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Outcome};
@@ -205,4 +206,32 @@ fn an_incident_is_not_resolved_before_it_is_contained_unless_somebody_says_why()
     let shut = case.act("U1", close(Outcome::Resolved, ""));
     assert!(matches!(shut, Err(Refusal::NotEradicated(lacking)) if lacking[1].contains("not been searched")));
     case.act("U1", close(Outcome::Resolved, "nothing of theirs is left")).unwrap();
+}
+
+#[test]
+fn a_session_that_another_role_has_taken_since_the_cut_off_wants_the_revocation_again() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(contained(&case.incident, &case.playbook));
+    let taken = |case: &mut Case, role: &str, at| {
+        let taken_at = [(role.to_owned(), at)].into();
+        case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { taken_at, ..Hunted::default() }) }]);
+        missing(&case.incident, &case.playbook)
+            .into_iter()
+            .map(|(step, why)| (step.id.to_string(), why))
+            .collect::<Vec<_>>()
+    };
+    let (before, after) = (start() - TimeDelta::minutes(5), case.now + TimeDelta::minutes(2));
+    assert_eq!(taken(&mut case, "111122223333/app", before), []);
+    assert_eq!(taken(&mut case, "999988887777/app", after), [], "another account's");
+    let again = [("revoke-assumed-roles.app".to_owned(), Missing::RevokedTooEarly)];
+    assert_eq!(taken(&mut case, "111122223333/app", after), again);
+    case.minutes(3);
+    case.ask("U1", &["revoke-assumed"]).unwrap();
+    let newest = u32::try_from(case.incident.requests.len()).unwrap();
+    case.approve("U2", newest).unwrap();
+    case.run();
+    assert!(contained(&case.incident, &case.playbook));
 }

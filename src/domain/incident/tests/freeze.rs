@@ -174,6 +174,13 @@ fn naming_people_does_not_end_all_deciding() {
     case.policy.approvers.groups.clear();
     case.ask("U1", &["deactivate"]).unwrap();
     case.approve("U2", 1).unwrap();
+    // Nor does it leave it to whoever names them.
+    let mut case = Case::new();
+    case.policy.escalation = [user("U9")].into();
+    case.policy.approvers.users = [user("U2"), user("U3")].into();
+    let refused = Refusal::TooFewLeft { user: user("U3"), left: 0, ask: vec![user("U9")] };
+    assert_eq!(case.act("U2", PersonCommand::NameSubject { user: user("U3") }), Err(refused));
+    case.act("U1", PersonCommand::NameSubject { user: user("U3") }).unwrap();
 }
 
 #[test]

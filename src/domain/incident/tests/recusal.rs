@@ -1,10 +1,13 @@
 //! Who is recused by what the tags of the stolen credential's owner say.
 
-use super::case::{Case, identified, policy, user};
+use super::case::{Case, identified, policy, request, user};
 use crate::domain::identification::Identification;
+use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::event::Event;
+use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::policy::{PersonId, Policy};
-use crate::domain::recusal::{Why, recused, whose};
+use crate::domain::recusal::{Why, recused, recused_from, whose};
+use crate::domain::refusal::Refusal;
 
 fn rules() -> Policy {
     let belongings = [
@@ -55,4 +58,27 @@ fn what_only_looks_like_somebody_is_nobody() {
     for sign in ["", " , ", "kim", "kim@example.com.evil", "xkim@example.com", "lee", "platform team", "THE WEB TEAM"] {
         assert_eq!(people(sign), [""; 0], "{sign}");
     }
+}
+
+#[test]
+fn whose_credential_a_step_is_about_does_not_decide_on_it_and_on_everything_else() {
+    let bob = "arn:aws:iam::111122223333:user/bob";
+    let mut case = Case::new();
+    case.policy.belongings.insert(bob.to_owned(), PersonId(user("U2")));
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.minutes(1);
+    case.ask("U1", &["revoke-user"]).unwrap();
+    // The attacker has made a key in Bob's name, or he has.
+    let plan = &mut case.incident.requests.get_mut(&request(1)).unwrap().plan;
+    let (owner_id, owner_arn) = ("AIDA2".to_owned(), bob.to_owned());
+    plan.before = Observation::AccessKey { owner_id, owner_arn, status: Some(KeyStatus::Active) };
+    let digest_shown = plan.digest().to_string();
+    let refused = Err(Refusal::Recused(Why::Owner));
+    assert_eq!(case.approve("U2", 1), refused);
+    let denies = PersonCommand::Deny { request: request(1), digest_shown, reason: "no".into() };
+    assert_eq!(case.act("U2", denies), refused);
+    case.approve("U2", 2).unwrap();
+    let policy = &case.policy;
+    let recused = |n: u32| recused_from(&case.incident, &case.incident.requests[&request(n)], policy);
+    assert!(recused(1).contains_key(&PersonId(user("U2"))) && !recused(2).contains_key(&PersonId(user("U2"))));
 }

@@ -56,7 +56,7 @@ fn a_trail_that_was_deleted_is_made_anew_by_people_and_the_gate_waits_for_them()
     hunted(&mut case, all.clone());
     let found = shown(&case);
     let titles: Vec<&str> = found.iter().map(|step| step.title.as_str()).collect();
-    let topic_title = "Remove by hand: AWS::SNS::Topic arn:aws:sns:us-east-1:111122223333:miner in us-east-1";
+    let topic_title = "Look whose it is: AWS::SNS::Topic arn:aws:sns:us-east-1:111122223333:miner in us-east-1";
     assert_eq!(
         titles,
         [

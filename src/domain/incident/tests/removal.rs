@@ -9,6 +9,7 @@ use crate::domain::action::{Action, DeleteRole};
 use crate::domain::approval::RequestState;
 use crate::domain::hunt::Trace;
 use crate::domain::incident::eradication::{is_done, is_removed, left as removals_left, removals};
+use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::steps::steps;
 use crate::domain::observation::{Observation, samples};
@@ -334,4 +335,28 @@ fn what_feeds_a_function_of_the_owners_goes_by_itself_and_with_one_of_the_attack
         assert_eq!(kinds, removed, "{function}");
         assert!(by_hand(&case.incident).is_empty(), "{function}");
     }
+}
+
+#[test]
+fn what_contains_is_carried_out_before_what_removes_whichever_was_approved_first() {
+    let mut case = Case::new();
+    contain(&mut case);
+    accept(&mut case);
+    hunted(
+        &mut case,
+        vec![of("EC2::SecurityGroup", changed("-", "sg-1", &[("AuthorizeSecurityGroupIngress", "", true)]))],
+    );
+    let newest = |case: &Case| u32::try_from(case.incident.requests.len()).unwrap();
+    case.ask("U1", &["remove.securitygroup"]).unwrap();
+    let removes = newest(&case);
+    case.approve("U2", removes).unwrap();
+    case.minutes(1);
+    case.ask("U1", &["revoke-user"]).unwrap();
+    let contains = newest(&case);
+    case.approve("U2", contains).unwrap();
+    let executes = owed(&case.incident).into_iter().filter_map(|owed| match owed.effect {
+        Effect::Execute(request) => Some(request),
+        _ => None,
+    });
+    assert_eq!(executes.collect::<Vec<_>>(), [request(contains), request(removes)]);
 }

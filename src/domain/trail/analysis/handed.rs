@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::trail::event::Event;
-use crate::domain::trail::grant::Grant;
+use crate::domain::trail::grant::{Grant, Hold};
 use crate::domain::trail::lineage::Lineage;
 
 /// See [`super::Analysis`].
@@ -40,8 +40,8 @@ impl Handed {
     /// What AWS's own calls hand over is nothing but what they start.
     fn add(&mut self, event: &Event, grant: &Grant, by_attacker: bool) {
         match grant {
-            Grant::Compute { name, owned, role, .. } => {
-                let names = if *owned { &mut self.owned } else { &mut self.entered };
+            Grant::Compute { name, hold, role, .. } => {
+                let names = if matches!(hold, Hold::Made | Hold::Set(_)) { &mut self.owned } else { &mut self.entered };
                 names.extend(name.clone());
                 if by_attacker {
                     self.taken_roles.extend(role.clone());

@@ -7,7 +7,7 @@ use crate::domain::trail::attribution::Question;
 use crate::domain::trail::classify::Outcome;
 use crate::domain::trail::coverage::Coverage;
 use crate::domain::trail::event::Event;
-use crate::domain::trail::grant::Grant;
+use crate::domain::trail::grant::{Grant, Hold};
 use crate::domain::trail::lineage::Lineage;
 use crate::domain::trail::record::moment;
 use crate::domain::trail::resource::{Effect, Touch};
@@ -148,14 +148,14 @@ fn by_bucket(trail: &str, selected: &Selected) -> NotRecorded {
 
 /// What a service does with a role that it takes for the owner too.
 fn served(grant: &Grant, event: &Event) -> Option<NotRecorded> {
-    let Grant::Compute { role: Some(role), owned: false, .. } = grant else { return None };
+    let Grant::Compute { role: Some(role), hold: hold @ (Hold::Taken | Hold::Work), .. } = grant else { return None };
+    let counts = match hold {
+        Hold::Work => "those count that were taken soon after it, before anybody else's like it",
+        _ => "only what they do from the attacker's addresses counts",
+    };
     Some(not_recorded(
         format!("which sessions of role {} {} has taken for the attacker", bare_name(role), event.source),
-        format!(
-            "no call says for whom (event {}): only what they do from the attacker's addresses counts. Look at all that \
-             the role did since",
-            event.id
-        ),
+        format!("no call says for whom (event {}): {counts}. Look at all that the role did since", event.id),
     ))
 }
 

@@ -1,8 +1,10 @@
 //! Code that acts with a role: machines, functions, and what services do in a role's name for whoever told them to.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde_json::Value;
 
-use super::{DEPTH_MAX, Grant};
+use super::{DEPTH_MAX, Grant, Hold};
 use crate::domain::trail::record::Record;
 use crate::domain::trail::resource::{at, items, member};
 use crate::domain::trail::token::{Token, account_of, bare_name, is_machine};
@@ -23,7 +25,7 @@ fn taken(source: &str, name: &str, request: &Value) -> Vec<Grant> {
         let sessions = vec![Token::taken_by(account_of(&role), bare_name(&role), service)];
         let label = format!("role {}, taken by {service} for {source} {name}", bare_name(&role));
         // Others let the same service take the same role: each call of its sessions is looked at for itself.
-        Grant::Compute { sessions, name: None, label, owned: false, role: Some(role) }
+        Grant::Compute { sessions, name: None, label, hold: Hold::Taken, role: Some(role) }
     };
     at(request, place).into_iter().filter(|role| role.contains(":role/")).map(take).collect()
 }
@@ -33,11 +35,12 @@ pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, respo
     let (source, name) = (record.source(), record.name());
     out.extend(taken(source, name, request));
     let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
-    let mut machine = |id: &str, what: &str, owned: bool| {
+    let mut machine = |id: &str, what: &str, made: bool| {
+        let hold = if made { Hold::Made } else { Hold::WayIn };
         let id = id.rsplit(['/', ':']).next().unwrap_or(id);
         if is_machine(id) {
             let (sessions, label) = (vec![Token::machine(id)], format!("{what} {id}"));
-            out.push(Grant::Compute { sessions, name: Some(id.to_owned()), label, owned, role: None });
+            out.push(Grant::Compute { sessions, name: Some(id.to_owned()), label, hold, role: None });
         }
     };
     let service = match (source, name) {
@@ -92,30 +95,52 @@ pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, respo
             }
             return;
         }
-        ("lambda", _) => None,
-        ("codebuild", _) => Some("AWSCodeBuild"),
-        ("glue", _) => Some("GlueJobRunnerSession"),
-        ("sagemaker", _) => Some("SageMaker"),
-        ("cloudformation", _) => Some("AWSCloudFormation"),
+        ("lambda", _) => return function(name, account, request, response, out),
+        ("codebuild" | "glue" | "sagemaker" | "cloudformation", _) => source,
         _ => return,
     };
-    let role = ["role", "serviceRole", "roleArn", "project.serviceRole", "build.serviceRole"]
-        .iter()
-        .find_map(|path| first(request, path).or_else(|| first(response, path)));
-    let function = first(response, "functionName").or_else(|| first(request, "functionName"));
-    let function = function.as_deref().map(bare_name).filter(|_| service.is_none());
-    let session = service.or(function);
-    let account = role.as_deref().filter(|role| role.starts_with("arn:")).map_or(account, account_of);
-    let sessions =
-        role.as_deref().zip(session).map(|(role, session)| Token::session(account, role_name(role), session));
-    let label = match (function, &role) {
-        (Some(function), _) => format!("function {function}"),
-        (None, Some(role)) => format!("{source} {name} with role {}", role_name(role)),
-        // Of a service's session nothing is known without its role.
-        (None, None) => return,
+    // What these sessions are called does not say whose work it is: the owner's is done with the same role.
+    let Some(role) = role(request, response) else { return };
+    let account = if role.starts_with("arn:") { account_of(&role) } else { account };
+    let sessions = vec![Token::taken_by(account, role_name(&role), service)];
+    let label = format!("{source} {name} with role {}", role_name(&role));
+    out.push(Grant::Compute { sessions, name: None, label, hold: Hold::Work, role: Some(role) });
+}
+
+/// The role that a call names for what it starts.
+fn role(request: &Value, response: &Value) -> Option<String> {
+    let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
+    let paths = ["role", "serviceRole", "roleArn", "project.serviceRole", "build.serviceRole"];
+    paths.iter().find_map(|path| first(request, path).or_else(|| first(response, path)))
+}
+
+/// A function that the caller has made, or of which it has set something.
+fn function(name: &str, account: &str, request: &Value, response: &Value, out: &mut Vec<Grant>) {
+    let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
+    let Some(function) = first(response, "functionName").or_else(|| first(request, "functionName")) else { return };
+    let function = bare_name(&function);
+    let hold = match name {
+        "UpdateFunctionCode" if member(request, "dryRun").is_some_and(|dry| dry == true) => return,
+        "UpdateFunctionCode" => Hold::Set(vec![part("code", member(response, "codeSha256"))]),
+        "UpdateFunctionConfiguration" => {
+            let members = request.as_object().into_iter().flatten();
+            let set = members.filter(|(member, _)| !member.eq_ignore_ascii_case("functionName"));
+            Hold::Set(set.map(|(member, value)| part(member, Some(value))).collect())
+        }
+        _ => Hold::Made,
     };
-    let (sessions, name) = (sessions.into_iter().collect(), function.map(str::to_owned));
-    out.push(Grant::Compute { sessions, name, label, owned: true, role });
+    let role = role(request, response);
+    let account = role.as_deref().filter(|role| role.starts_with("arn:")).map_or(account, account_of);
+    let sessions = role.iter().map(|role| Token::session(account, role_name(role), function)).collect();
+    let label = format!("function {function}");
+    out.push(Grant::Compute { sessions, name: Some(function.to_owned()), label, hold, role });
+}
+
+/// A part of a function, and what stands for its value. One that is hidden or not said is like every other such.
+fn part(name: &str, value: Option<&Value>) -> (String, u64) {
+    let mut hasher = DefaultHasher::new();
+    value.map_or_else(String::new, Value::to_string).hash(&mut hasher);
+    (name.to_ascii_lowercase(), hasher.finish())
 }
 
 /// The name of a role that is given by its ARN, or by its name with or without its path.

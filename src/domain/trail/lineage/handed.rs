@@ -1,7 +1,7 @@
 //! What follows from what a call of the attacker's has handed out.
 
 use super::Walk;
-use crate::domain::trail::grant::{Grant, user_arn};
+use crate::domain::trail::grant::{Grant, Hold, user_arn};
 use crate::domain::trail::name::Name;
 use crate::domain::trail::token::{Token, bare_name};
 use crate::domain::trail::way::{Kind, Way};
@@ -82,7 +82,7 @@ impl Walk<'_, '_> {
                 let how = how(format!("password of user {name}"));
                 let password = self.credential(&format!("password of {arn}"), false, Some(&arn));
                 self.edges.push((from, password, at, Name::clone(&how)));
-                let sessions = Way { from: password, ..way(Kind::Password, how) };
+                let sessions = Way { from: password, ..way(Kind::Password { by: at }, how) };
                 opened.extend(grant.tokens().into_iter().map(|t| (t, sessions.clone())));
             }
             Grant::Role { name, .. } => {
@@ -98,11 +98,21 @@ impl Walk<'_, '_> {
                 let how = how(format!("role {name}, whose trust the attacker changed"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
-            Grant::Compute { label, owned, role, .. } => {
-                let kind = match (owned, role) {
-                    (true, _) => Kind::Owned,
-                    (false, Some(_)) => Kind::Taken,
-                    (false, None) => Kind::Machine,
+            Grant::Compute { label, hold, name, role, .. } => {
+                let is_function = name.is_some() && role.is_some();
+                let code = || {
+                    let token = grant.tokens().first().copied();
+                    Kind::Code { until: token.and_then(|token| self.undone_at(token, at)) }
+                };
+                let kind = match hold {
+                    // Of nothing, nothing follows.
+                    Hold::Set(parts) if parts.is_empty() => return,
+                    Hold::Set(_) => code(),
+                    Hold::Made if is_function => code(),
+                    Hold::Made => Kind::Owned,
+                    Hold::WayIn => Kind::Machine,
+                    Hold::Taken => Kind::Taken,
+                    Hold::Work => Kind::Work { by: at },
                 };
                 let how = how(format!("session of {label}"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
