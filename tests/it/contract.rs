@@ -68,11 +68,13 @@ suite! {
     log: what_is_appended_is_loaded
         an_append_to_another_version_conflicts
         of_fifty_appends_at_once_one_wins
-        logs_do_not_mix;
+        logs_do_not_mix
+        a_long_log_is_loaded_whole_and_in_order;
     index: a_claim_leads_all_its_keys_to_one_incident
         of_two_claims_at_once_one_is_new
         of_known_keys_the_first_decides
         retiring_frees_the_keys_but_not_the_number
+        freed_keys_lead_to_another_incident_and_the_first_stays_on_the_list
         open_incidents_come_newest_first;
     inbox: a_delivery_is_kept_once
         of_fifty_equal_deliveries_at_once_one_is_kept

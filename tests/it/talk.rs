@@ -80,7 +80,7 @@ async fn sessions_can_be_revoked_again_and_must_be_when_the_key_was_still_active
     w.carry_out(SESSIONS, ANA, BEN).await;
     w.carry_out(KEY, ANA, BEN).await;
     let status = w.command(ANA, "/irp status").await;
-    assert!(status.contains("Containment") && status.contains("The key was still active"), "{status}");
+    assert!(status.contains("Containment") && status.contains("was not off yet when they were revoked"), "{status}");
     w.until("it can be done again", |w| w.offers(SESSIONS, "irp.request")).await;
     w.carry_out(SESSIONS, ANA, BEN).await;
     assert_eq!(w.account.count("PutUserPolicy"), 2);

@@ -12,6 +12,8 @@ use crate::domain::id::IncidentId;
 use crate::domain::stored::{self, Record};
 use crate::ports::{AppendError, Claim, IncidentLog, StoreError, Work};
 
+/// Entries that are fetched at once: most logs are shorter.
+const PAGE_MAX: usize = 200;
 /// The field of a log entry.
 const FIELD: &str = "r";
 
@@ -64,16 +66,22 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
 #[async_trait]
 impl IncidentLog for RedisStore {
     async fn load(&self, id: IncidentId) -> Result<Vec<Record>, StoreError> {
-        let log: StreamRangeReply =
-            cmd("XRANGE").arg(keys::log(id)).arg("-").arg("+").query_async(&mut self.server.link.clone()).await?;
-        let mut texts = Vec::with_capacity(log.ids.len());
-        for (entry, version) in log.ids.iter().zip(1_u64..) {
-            let unreadable = |why: String| StoreError::Unreadable(format!("{id}, entry {}: {why}", entry.id));
-            if entry.id != format!("{version}-0") {
-                return Err(unreadable(format!("the entry before it, {version}-0, is missing")));
+        let mut texts = Vec::new();
+        let mut from = "-".to_owned();
+        loop {
+            let page = self.page(id, &from).await?;
+            for (entry, version) in page.ids.iter().zip(texts.len() as u64 + 1..) {
+                let unreadable = |why: String| StoreError::Unreadable(format!("{id}, entry {}: {why}", entry.id));
+                if entry.id != format!("{version}-0") {
+                    return Err(unreadable(format!("the entry before it, {version}-0, is missing")));
+                }
+                let stored = entry.get(FIELD).ok_or_else(|| unreadable("it holds no record".to_owned()))?;
+                texts.push(self.seal.open(&place(id, version), stored).map_err(|why| unreadable(why.to_string()))?);
             }
-            let stored = entry.get(FIELD).ok_or_else(|| unreadable("it holds no record".to_owned()))?;
-            texts.push(self.seal.open(&place(id, version), stored).map_err(|why| unreadable(why.to_string()))?);
+            match page.ids.last() {
+                Some(last) if page.ids.len() == PAGE_MAX => from = format!("({}", last.id),
+                _ => break,
+            }
         }
         let known = self.recent.of(id).unwrap_or_default();
         let read = stored::read_on(known.to_vec(), texts);
@@ -144,6 +152,15 @@ impl IncidentLog for RedisStore {
             .query_async(&mut self.server.link.clone())
             .await?;
         Ok(numbers.into_iter().map(IncidentId::new).collect())
+    }
+}
+
+impl RedisStore {
+    /// So many entries of a log. All of a long one at once would hold up everybody else's answers on the same connection.
+    async fn page(&self, id: IncidentId, from: &str) -> Result<StreamRangeReply, StoreError> {
+        let mut range = cmd("XRANGE");
+        range.arg(keys::log(id)).arg(from).arg("+").arg("COUNT").arg(PAGE_MAX);
+        Ok(range.query_async(&mut self.server.link.clone()).await?)
     }
 }
 

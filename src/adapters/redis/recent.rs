@@ -9,6 +9,9 @@ use crate::domain::stored::Record;
 
 /// Bytes of stored text that are remembered, of all logs together.
 const BYTES_MAX: usize = 2 << 20;
+/// The one that has changed last is remembered all the same, up to so many: a long attack makes a long log, and that is when a
+/// crowd presses buttons.
+const ONE_BYTES_MAX: usize = 32 << 20;
 
 /// See the module.
 #[derive(Default)]
@@ -32,12 +35,12 @@ impl Recent {
         let bytes: usize = log.iter().map(|record| record.text().len()).sum();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|known| known.of != id);
-        if bytes > BYTES_MAX {
+        if bytes > ONE_BYTES_MAX {
             return;
         }
         known.push_front(Known { of: id, log: log.into(), bytes });
         let mut all: usize = known.iter().map(|known| known.bytes).sum();
-        while all > BYTES_MAX {
+        while all > BYTES_MAX && known.len() > 1 {
             all -= known.pop_back().map_or(all, |forgotten| forgotten.bytes);
         }
     }

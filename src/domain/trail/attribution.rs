@@ -403,7 +403,7 @@ fn turned<'e>(
 }
 
 /// Keys that the key's user has handed out, and all that came of those.
-fn handed_on<'e>(events: &'e [Event], is_users: impl Fn(&Event) -> bool) -> HashSet<&'e str> {
+fn handed_on(events: &[Event], is_users: impl Fn(&Event) -> bool) -> HashSet<&str> {
     let mut handed: HashSet<&str> = HashSet::new();
     // A log stands in order of time but for ties: a round more than there are hops.
     loop {

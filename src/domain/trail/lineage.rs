@@ -199,11 +199,8 @@ impl Walk<'_, '_> {
             .collect();
         for at in 0..self.events.len() {
             let Some(about) = self.judge.called_attackers(&self.events[at]).map(str::to_owned) else { continue };
-            let from = self.credential(
-                &about,
-                is_key(&about),
-                Some(&about).filter(|id| id.starts_with("arn:")).map(|id| id.as_str()),
-            );
+            let from =
+                self.credential(&about, is_key(&about), Some(about.as_str()).filter(|id| id.starts_with("arn:")));
             self.credentials[from].depth = 0;
             let how = "a responder says so".into();
             self.said.insert(at, Way { kind: Kind::Named, at: None, from, event: None, how });

@@ -60,3 +60,12 @@ pub(super) async fn open_incidents_come_newest_first(replicas: &Replicas) {
     assert_eq!(replicas.other.open_incidents(100).await.unwrap().len(), 11);
     assert_eq!(replicas.other.open_incidents(0).await.unwrap(), []);
 }
+
+pub(super) async fn freed_keys_lead_to_another_incident_and_the_first_stays_on_the_list(replicas: &Replicas) {
+    let first = replicas.one.claim(&keys(["a", "b"])).await.unwrap().incident;
+    replicas.one.free_keys(first).await.unwrap();
+    replicas.other.free_keys(first).await.unwrap();
+    let again = replicas.other.claim(&keys(["b"])).await.unwrap();
+    assert_eq!(again, Claim { incident: IncidentId::new(2), new: true });
+    assert_eq!(replicas.one.open_incidents(9).await.unwrap(), [again.incident, first]);
+}

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use irp::domain::id::IncidentId;
+use irp::domain::stored::Record;
 use irp::ports::AppendError;
 
 use super::{Replicas, first, record};
@@ -49,4 +50,18 @@ pub(super) async fn logs_do_not_mix(replicas: &Replicas) {
     replicas.one.append(neighbour, 0, &[first(2)], None).await.unwrap();
     assert_eq!(replicas.one.load(ID).await.unwrap(), [record(1)]);
     assert_eq!(replicas.one.load(neighbour).await.unwrap(), [first(2)]);
+}
+
+pub(super) async fn a_long_log_is_loaded_whole_and_in_order(replicas: &Replicas) {
+    const RECORDS: u64 = 450;
+    let mut log = vec![record(1)];
+    while (log.len() as u64) < RECORDS {
+        let next = super::sealed(u32::try_from(log.len()).unwrap() + 1, log.last().map(Record::hash));
+        log.push(next);
+    }
+    for (turn, part) in log.chunks(50).enumerate() {
+        replicas.one.append(ID, turn as u64 * 50, part, None).await.unwrap();
+    }
+    assert!(replicas.one.load(ID).await.unwrap() == log);
+    assert!(replicas.other.load(ID).await.unwrap() == log, "by who has written nothing of it");
 }

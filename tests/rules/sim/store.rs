@@ -227,6 +227,12 @@ impl IncidentLog for Port {
         Ok(())
     }
 
+    async fn free_keys(&self, id: IncidentId) -> Result<(), StoreError> {
+        self.reach().await?;
+        self.sim.state().logs.keys.retain(|_, incident| *incident != id);
+        Ok(())
+    }
+
     async fn open_incidents(&self, limit: usize) -> Result<Vec<IncidentId>, StoreError> {
         self.reach().await?;
         Ok(self.sim.state().logs.open().into_iter().rev().take(limit).collect())

@@ -79,6 +79,6 @@ fn whose_credential_a_step_is_about_does_not_decide_on_it_and_on_everything_else
     assert_eq!(case.act("U2", denies), refused);
     case.approve("U2", 2).unwrap();
     let policy = &case.policy;
-    let recused = |n: u32| recused_from(&case.incident, &case.incident.requests[&request(n)], policy);
-    assert!(recused(1).contains_key(&PersonId(user("U2"))) && !recused(2).contains_key(&PersonId(user("U2"))));
+    let kept_from = |n: u32| recused_from(&case.incident, &case.incident.requests[&request(n)], policy);
+    assert!(kept_from(1).contains_key(&PersonId(user("U2"))) && !kept_from(2).contains_key(&PersonId(user("U2"))));
 }
