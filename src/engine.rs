@@ -189,6 +189,7 @@ impl Engine {
                 }
                 loaded => loaded?,
             };
+            self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             let Some(incident) = loaded else {
                 // The number is ours, or its owner died before the first record: either may write it.
                 let opened = vec![decide::open(id, alert.clone(), &self.rules())];
@@ -227,7 +228,9 @@ impl Engine {
             return Err(StoreError::Unreadable(why));
         }
         tracing::error!(incident.id = %id, %why, "it cannot be read: what is about the same credential opens another incident");
-        self.ports.store.free_keys(id).await
+        self.ports.store.free_keys(id).await?;
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        Ok(())
     }
 
     /// Opens an incident from a person's words, or leads them to the open one about the same credential.

@@ -274,6 +274,7 @@ fn a_version_of_the_attackers_makes_way_for_the_one_before_it() {
             policy_arn: policy_arn.clone(),
             version_id: "v10".into(),
             also_theirs: also_theirs.iter().map(|version| (*version).to_owned()).collect(),
+            event_ids: [].into(),
         })
     };
     let action = restore(&[]);

@@ -29,6 +29,9 @@ pub struct RestorePolicyVersion {
     /// Others of theirs: none of them is put in force.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub also_theirs: BTreeSet<String>,
+    /// The events by which they have put versions in force.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub event_ids: BTreeSet<String>,
 }
 
 /// The call that takes a policy off.
@@ -72,7 +75,7 @@ impl Change for DeletePolicy {
     }
 
     fn probe(&self) -> Probe {
-        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs: BTreeSet::new() }
+        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs: BTreeSet::new(), event_ids: BTreeSet::new() }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -186,7 +189,8 @@ impl Change for RestorePolicyVersion {
     }
 
     fn probe(&self) -> Probe {
-        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs: self.theirs() }
+        let (theirs, event_ids) = (self.theirs(), self.event_ids.clone());
+        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs, event_ids }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {

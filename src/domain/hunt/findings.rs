@@ -339,7 +339,12 @@ fn taken_at(analysis: &Analysis, records: &BTreeMap<String, String>) -> BTreeMap
     let mut newest = BTreeMap::new();
     for held in &analysis.credentials {
         let Some((account, role, _)) = held.principal.as_deref().and_then(role_session) else { continue };
-        let Some((_, at)) = minted(held, records) else { continue };
+        let Some((minted, at)) = minted(held, records) else { continue };
+        // It can be a call of the session's own that shows that it was reached.
+        let handed_out = &minted["responseElements"]["credentials"]["accessKeyId"];
+        if handed_out.as_str().is_none_or(|id| held.access_key_id.as_deref() != Some(id)) {
+            continue;
+        }
         let known = newest.entry(bounded(&format!("{account}/{role}"))).or_insert(at);
         *known = at.max(*known);
     }

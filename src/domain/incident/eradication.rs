@@ -326,7 +326,10 @@ fn undoing(scene: &Scene<'_>, trace: &Trace, holder: Option<&Holder>, deed: &Dee
             let policy_arn = policy_arn(scene.incident, trace)?;
             let theirs = done_by_attacker(trace, "CreatePolicyVersion").map(|deed| deed.what.clone());
             let also_theirs = theirs.filter(|version| *version != deed.what).collect();
-            (1, Action::RestorePolicyVersion(RestorePolicyVersion { policy_arn, version_id: what(), also_theirs }))
+            let set = done_by_attacker(trace, "SetDefaultPolicyVersion");
+            let event_ids = set.map(|deed| deed.event_id.clone()).collect();
+            let restore = RestorePolicyVersion { policy_arn, version_id: what(), also_theirs, event_ids };
+            (1, Action::RestorePolicyVersion(restore))
         }
         // A trust policy is put back as containment, and a password taken away: they are doors that stand open.
         _ => return None,

@@ -114,6 +114,8 @@ pub enum Probe {
         policy_arn: String,
         /// Versions that the attacker has added: what was in force before them is looked up.
         theirs: BTreeSet<String>,
+        /// The events by which they have put another version in force: it is not what was there before them.
+        event_ids: BTreeSet<String>,
     },
     /// An instance profile and the roles in it.
     InstanceProfile {

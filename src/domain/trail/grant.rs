@@ -29,8 +29,12 @@ pub enum Hold {
     WayIn,
     /// A service takes the role for it, and may do so for others at any time.
     Taken,
-    /// A service takes the role for this one piece of work, soon after it was asked, and for each of others' too.
-    Work,
+    /// A service takes the role for work that it is asked for. For one piece it does so soon, and else whenever it goes on with
+    /// it.
+    Work {
+        /// Whether it is one piece.
+        at_once: bool,
+    },
 }
 
 /// One thing that a call hands out.

@@ -36,8 +36,10 @@ const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
 /// known anyway.
 const WAYS_MAX: usize = 64;
-/// The same for changes of one role's trust, and of one function: among many that change nothing stands the one that matters.
+/// The same for changes of one role's trust: among many that change nothing stands the one that lets somebody in.
 const TRUSTS_MAX: usize = 1_000;
+/// The same for what was made or set.
+const MAKERS_MAX: usize = 5_000;
 
 /// A credential that the attacker has held.
 #[derive(Clone, Debug)]
@@ -126,7 +128,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         for grant in &event.grants {
             match grant {
                 Grant::Starter { token, .. } => makers.entry(*token).or_default().push(at),
-                Grant::Compute { hold: Hold::Made | Hold::Set(_) | Hold::Work, .. } | Grant::Password { .. } => {
+                Grant::Compute { hold: Hold::Made | Hold::Set(_) | Hold::Work { .. }, .. } | Grant::Password { .. } => {
                     grant.tokens().into_iter().for_each(|token| makers.entry(token).or_default().push(at));
                 }
                 Grant::Trust { account, name, .. } | Grant::Role { account, name, .. } => {
@@ -241,8 +243,12 @@ impl Walk<'_, '_> {
             self.learn_places(token);
         }
         let ways = self.ways.entry(token).or_default();
-        let many = matches!(way.kind, Kind::Trust { .. } | Kind::Code { .. });
-        let most = if many { TRUSTS_MAX } else { WAYS_MAX };
+        let most = match way.kind {
+            Kind::Trust { .. } => TRUSTS_MAX,
+            // One for each call that has made or set it, and the last one counts.
+            Kind::Code { .. } | Kind::Password { .. } | Kind::Started { .. } | Kind::Work { .. } => MAKERS_MAX,
+            _ => WAYS_MAX,
+        };
         let full = ways.len() >= most;
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
@@ -323,8 +329,9 @@ impl Walk<'_, '_> {
         let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
         let mut opened: Vec<(Token, Way)> = Vec::new();
         if who == Who::Attacker {
-            // A machine's address is shared by whatever stands behind the same gateway.
-            let tells = !matches!(by, Kind::Machine) && !self.owner_addresses.contains(&event.address);
+            // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
+            let tells =
+                !matches!(by, Kind::Machine | Kind::Code { .. }) && !self.owner_addresses.contains(&event.address);
             if let Some(token) = address_token(event).filter(|_| tells) {
                 let mut here = way(Kind::Address, "from the attacker's address".into());
                 here.at = None;
@@ -432,8 +439,8 @@ impl Walk<'_, '_> {
                 later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
             }
             Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
-            Kind::Work { by } => {
-                let soon = way.at.zip(event.at).is_none_or(|(asked, at)| at - asked <= WORK_STARTS);
+            Kind::Work { by, at_once } => {
+                let soon = !at_once || way.at.zip(event.at).is_none_or(|(asked, at)| at - asked <= WORK_STARTS);
                 later && soon && event.caller.kind.as_ref() == "AWSService" && self.is_last(token, *by, event.at)
             }
             Kind::Owner | Kind::Entered => later && from_attacker(),

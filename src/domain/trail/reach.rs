@@ -198,7 +198,8 @@ impl Scout {
         }
         if changing {
             let mut touched = false;
-            let work = traits.grants.iter().filter(|grant| matches!(grant, Grant::Compute { hold: Hold::Work, .. }));
+            let work =
+                traits.grants.iter().filter(|grant| matches!(grant, Grant::Compute { hold: Hold::Work { .. }, .. }));
             // Whoever asks a service for work with the same role tells whose the next session is.
             for token in touched_by(record, &traits.touches).into_iter().chain(work.flat_map(Grant::tokens)) {
                 touched |= self.known.contains(&token);

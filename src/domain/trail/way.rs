@@ -32,8 +32,9 @@ pub(super) enum Kind {
     Entered,
     /// A role that a service takes for the attacker, and may take for others.
     Taken,
-    /// A role that a service takes for what the attacker has asked of it, and the event that has asked.
-    Work { by: usize },
+    /// A role that a service takes for what the attacker has asked of it, the event that has asked, and whether it takes it at
+    /// once or never.
+    Work { by: usize, at_once: bool },
     /// A session by its name.
     Session { began_at: Option<DateTime<Utc>> },
     /// An identity provider of the attacker's.

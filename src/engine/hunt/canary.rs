@@ -48,20 +48,25 @@ impl Search<'_> {
     /// Reads the trail, the newest first, until all that are out have been seen or it goes back further than they do.
     async fn look_for(&self, canaries: &mut Canaries, region: &str) {
         let mut after: Option<String> = None;
+        // A token goes on with the very question that it came from.
+        let Some(from) = canaries.look_from() else { return };
         for _ in 0..PAGES_MAX {
-            let Some(from) = canaries.look_from() else { return };
             let page = Page { region, of: Of::Canaries, from, until: self.now, after: after.as_deref() };
             let read = match self.patiently(page).await {
                 Ok(read) => read,
                 Err(error) => return self.give_up(region, &error),
             };
+            let mut oldest = None;
             for record in read.records.iter().filter_map(|text| kept(text).ok()) {
+                oldest = record.at.or(oldest);
                 if let (Some(request_id), Some(at)) = (record.request_id, record.at) {
                     canaries.seen(&request_id, at);
                 }
             }
             after = read.next;
-            if after.is_none() {
+            // The newest come first: what is left is older than all that are still out.
+            let over = canaries.look_from().is_none_or(|left| oldest.is_some_and(|oldest| oldest < left));
+            if after.is_none() || over {
                 return;
             }
         }

@@ -24,20 +24,21 @@ pub(super) async fn policy(
     account: &AccountClients,
     iam: &Client,
     arn: &str,
-    theirs: &BTreeSet<String>,
+    (theirs, event_ids): (&BTreeSet<String>, &BTreeSet<String>),
 ) -> Result<Observation, CloudError> {
     let Some((mut policy, made_at)) = of_policy(iam, arn).await? else { return Ok(Observation::OwnerMissing) };
     if theirs.contains(&policy.default) {
-        policy.previous = previous(account, arn, theirs, made_at).await?;
+        policy.previous = previous(account, arn, (theirs, event_ids), made_at).await?;
     }
     Ok(Observation::Policy(policy))
 }
 
-/// The history does not know policies by all their names: it is asked for the calls.
+/// The history does not know policies by all their names: it is asked for the calls. What the attacker has chosen by these
+/// events does not count.
 async fn previous(
     account: &AccountClients,
     arn: &str,
-    theirs: &BTreeSet<String>,
+    (theirs, event_ids): (&BTreeSet<String>, &BTreeSet<String>),
     made_at: Option<DateTime<Utc>>,
 ) -> Result<Option<String>, CloudError> {
     let trail = account.trail(HOME_REGION)?;
@@ -57,14 +58,18 @@ async fn previous(
         return Ok(None);
     };
     let made = versions.into_iter().filter(|(.., is_default)| *is_default).map(|(at, id, _)| (at, id));
-    let chosen = set
-        .events
-        .iter()
-        .filter(of_policy)
-        .filter_map(|event| Some((at(event), event["requestParameters"]["versionId"].as_str()?.to_owned())));
+    let by_others = |event: &&Value| event["eventID"].as_str().is_some_and(|id| !event_ids.contains(id));
+    let chosen = set.events.iter().filter(of_policy).filter(by_others);
+    let chosen = chosen.filter_map(|event| {
+        let version = event["requestParameters"]["versionId"].as_str()?;
+        Some((at(event), version.to_owned()))
+    });
+    // Where one of the two goes back less far, it can have had a later one.
+    let known_from = [&created, &set].into_iter().filter(|looked| looked.cut).filter_map(|looked| looked.events.last());
+    let known_from = known_from.map(at).max();
     let before = made.chain(chosen).filter(|(at, _)| *at < first_at);
-    if let Some((_, version)) = before.max() {
-        return Ok(Some(version));
+    if let Some((at, version)) = before.max() {
+        return Ok(Some(version).filter(|_| known_from.is_none_or(|from| from < at)));
     }
     // Where the history goes back to the making of it, its first version was in force all the time.
     let first_at = first_at.parse::<DateTime<Utc>>().ok();

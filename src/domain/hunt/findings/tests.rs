@@ -139,3 +139,25 @@ fn a_call_whose_parameters_were_too_long_leaves_a_gap() {
     let (found, short) = hunted(&analysed(&denied), &denied);
     assert!(!short && found.not_known.is_empty());
 }
+
+#[test]
+fn the_newest_session_of_each_role_is_known_by_the_call_that_handed_it_out() {
+    let takes = |n: usize, role: &str| {
+        let response = json!({
+            "credentials": {"accessKeyId": format!("ASIA{n:016}")},
+            "assumedRoleUser": {"assumedRoleId": format!("AROA{role}:s"), "arn": format!("arn:aws:sts::111122223333:assumed-role/{role}/s")},
+        });
+        let request = json!({"roleArn": format!("arn:aws:iam::111122223333:role/{role}"), "roleSessionName": "s"});
+        record(n, ("sts", "AssumeRole"), json!({"requestParameters": request, "responseElements": response}))
+    };
+    let (id, mut used) = record(90, ("s3", "DeleteBucket"), json!({"errorCode": "AccessDenied"}));
+    used = used.replace(KEY, "ASIAELSEWHERE0000001").replace("IAMUser", "AssumedRole").replace("AIDACI", "AROAweb:s");
+    used = used.replace("iam::111122223333:user/ci", "sts::111122223333:assumed-role/web/s");
+    let records: BTreeMap<String, String> = [takes(10, "app"), takes(70, "app"), takes(20, "ops"), (id, used)].into();
+    let words = vec!["arn:aws:sts::111122223333:assumed-role/web/s=attacker".parse().unwrap()];
+    let question = Question { credentials: vec![KEY.into()], words, ..Question::default() }.with_words();
+    let (found, _) = hunted(&analyse(&question, &records), &records);
+    let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+    let expected = [("111122223333/app".to_owned(), at(70)), ("111122223333/ops".to_owned(), at(20))];
+    assert_eq!(found.taken_at, expected.into(), "a call of the session's own says nothing about when it was taken");
+}

@@ -148,9 +148,11 @@ fn by_bucket(trail: &str, selected: &Selected) -> NotRecorded {
 
 /// What a service does with a role that it takes for the owner too.
 fn served(grant: &Grant, event: &Event) -> Option<NotRecorded> {
-    let Grant::Compute { role: Some(role), hold: hold @ (Hold::Taken | Hold::Work), .. } = grant else { return None };
+    let Grant::Compute { role: Some(role), hold: hold @ (Hold::Taken | Hold::Work { .. }), .. } = grant else {
+        return None;
+    };
     let counts = match hold {
-        Hold::Work => "those count that were taken soon after it, before anybody else's like it",
+        Hold::Work { .. } => "those count that were taken after it and before anybody else's like it",
         _ => "only what they do from the attacker's addresses counts",
     };
     Some(not_recorded(

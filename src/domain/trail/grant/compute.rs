@@ -104,7 +104,8 @@ pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, respo
     let account = if role.starts_with("arn:") { account_of(&role) } else { account };
     let sessions = vec![Token::taken_by(account, role_name(&role), service)];
     let label = format!("{source} {name} with role {}", role_name(&role));
-    out.push(Grant::Compute { sessions, name: None, label, hold: Hold::Work, role: Some(role) });
+    let hold = Hold::Work { at_once: name == "StartBuild" };
+    out.push(Grant::Compute { sessions, name: None, label, hold, role: Some(role) });
 }
 
 /// The role that a call names for what it starts.
@@ -121,7 +122,15 @@ fn function(name: &str, account: &str, request: &Value, response: &Value, out: &
     let function = bare_name(&function);
     let hold = match name {
         "UpdateFunctionCode" if member(request, "dryRun").is_some_and(|dry| dry == true) => return,
-        "UpdateFunctionCode" => Hold::Set(vec![part("code", member(response, "codeSha256"))]),
+        "UpdateFunctionCode" => {
+            let mut parts = vec![part("code", member(response, "codeSha256"))];
+            if member(request, "publish").is_some_and(|publish| publish == true) {
+                // It is what it is whatever becomes of the function, and an alias may lead to it: nobody sets it anew.
+                let version = first(response, "version").unwrap_or_default();
+                parts.push(part(&format!("version {version}"), None));
+            }
+            Hold::Set(parts)
+        }
         "UpdateFunctionConfiguration" => {
             let members = request.as_object().into_iter().flatten();
             let set = members.filter(|(member, _)| !member.eq_ignore_ascii_case("functionName"));

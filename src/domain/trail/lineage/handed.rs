@@ -36,6 +36,7 @@ impl Walk<'_, '_> {
                 // It can be for somebody else that the service has it: what is done with it is looked at for itself.
                 let (as_key, as_session) = match by {
                     Kind::Taken => (Kind::Entered, Kind::Entered),
+                    Kind::Work { .. } => (Kind::Code { until: None }, Kind::Session { began_at: event.at }),
                     _ => (Kind::Key, Kind::Session { began_at: event.at }),
                 };
                 let key = Way { from: credential, at: None, ..way(as_key, Name::clone(&how)) };
@@ -112,7 +113,7 @@ impl Walk<'_, '_> {
                     Hold::Made => Kind::Owned,
                     Hold::WayIn => Kind::Machine,
                     Hold::Taken => Kind::Taken,
-                    Hold::Work => Kind::Work { by: at },
+                    Hold::Work { at_once } => Kind::Work { by: at, at_once: *at_once },
                 };
                 let how = how(format!("session of {label}"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));

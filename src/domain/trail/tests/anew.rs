@@ -51,6 +51,9 @@ fn a_function_is_the_attackers_until_its_code_is_put_back_and_a_session_from_bef
     assert_eq!(ids(&other), ["changes", "evil", "own", "old"], "its code is still the attacker's");
     let dry = analyze(&story(owner(630, "back", CODE, configured(json!({"dryRun": true})))));
     assert_eq!(ids(&dry), ["changes", "evil", "own", "old"], "nothing was put back");
+    let mut published = story(owner(630, "back", CODE, function("good")));
+    merge(&mut published[0], json!({"requestParameters": {"publish": true}, "responseElements": {"version": "7"}}));
+    assert_eq!(ids(&analyze(&published)), ["changes", "evil", "own", "old"], "an alias may lead to the version");
     let again = by_user(640, "again", STOLEN, "deploy", CODE, function("worse"));
     let mut twice = story(owner(630, "back", CODE, function("good")));
     twice.insert(3, again);
@@ -111,7 +114,42 @@ fn work_with_a_role_that_others_use_too_is_the_attackers_where_they_asked_last()
     assert_eq!(ids(&analysis), ["theirs", "builds-2"], "{:#?}", analysis.credentials);
     assert!(analysis.taken_roles.iter().any(|role| role.ends_with("role/build")), "it can be asked about");
     let said: Vec<&str> = analysis.not_recorded.iter().map(|gap| gap.why.as_ref()).collect();
-    assert!(said.iter().any(|why| why.contains("taken soon after it")), "{said:?}");
+    assert!(said.iter().any(|why| why.contains("taken after it and before")), "{said:?}");
+}
+
+#[test]
+fn what_goes_on_with_a_role_is_the_attackers_until_somebody_else_asks() {
+    let asks = |minute, id: &str, key: &str| {
+        let more = json!({"requestParameters": {"notebookInstanceName": "n", "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/lab")}});
+        by_user(
+            minute,
+            id,
+            key,
+            if key == STOLEN { "deploy" } else { "ana" },
+            ("sagemaker", "CreateNotebookInstance"),
+            more,
+        )
+    };
+    let takes = |minute: u32, n: u32| {
+        let key = format!("ASIALAB0000000000{n:03}");
+        let mut takes =
+            by_user(minute, &format!("takes-{n}"), "", "", ("sts", "AssumeRole"), assume("lab", "SageMaker", &key));
+        takes["userIdentity"] = json!({"type": "AWSService", "invokedBy": "sagemaker.amazonaws.com"});
+        takes["sourceIPAddress"] = json!("sagemaker.amazonaws.com");
+        let more = json!({"sourceIPAddress": "192.0.2.200"});
+        vec![takes, by_role(minute + 1, &format!("uses-{n}"), &key, ("lab", "SageMaker"), ("s3", "DeleteBucket"), more)]
+    };
+    let records = [
+        vec![asks(600, "theirs", STOLEN)],
+        takes(700, 1),
+        vec![asks(800, "owners", "AKIAOWNER00000000001")],
+        takes(810, 2),
+    ];
+    assert_eq!(ids(&analyze(&records.concat())), ["theirs", "uses-1"]);
+    // However often they ask.
+    let mut often: Vec<Value> = (0..100).map(|n| asks(600 + n, &format!("theirs-{n}"), STOLEN)).collect();
+    often.extend(takes(720, 1));
+    assert!(ids(&analyze(&often)).contains(&"uses-1"));
 }
 
 #[test]
