@@ -1,4 +1,4 @@
-//! Use cases: load, decide, append; run what is owed. Holds no state of its own: every replica can do
+//! Use cases: load, decide, append; run what is owed. Holds no state that anything is decided by: every replica can do
 //! every step, and the log decides who was first.
 
 use std::collections::BTreeMap;

@@ -29,12 +29,12 @@ pub mod slack;
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a body that is too large that are still listened to.
 const DISCARDED_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
-/// Bodies read at once of those who say that they are Slack: its signature is over the body.
+/// Long bodies read at once of those who say that they are Slack: its signature is over the body.
 const LONG_AT_ONCE: usize = 16;
 /// Bodies of Slack that are not longer than this have places of their own, as many as take up as much.
 const USUAL_BYTES_MAX: usize = 64 * 1024;
 const USUAL_AT_ONCE: usize = LONG_AT_ONCE * (BODY_BYTES_MAX / USUAL_BYTES_MAX);
-/// The same of alerts, whose key is known before: nobody without one can keep them out.
+/// Bodies of alerts read at once. Their key is known before: nobody without one can keep them out.
 pub const ALERT_BODIES_AT_ONCE: usize = 16;
 /// Longest time for a caller to send its body, and to wait until it may.
 const BODY_TIME_MAX: Duration = Duration::from_secs(2);
