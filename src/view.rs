@@ -5,7 +5,6 @@ use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::evolve::fold;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
-use crate::domain::recusal::recused;
 use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
@@ -74,12 +73,11 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
         of(ANNOUNCEMENT.into(), announcement::message(&incident, playbook)),
         of("evidence".into(), evidence::message(&incident, policy)),
     ];
-    let recused = recused(&incident, policy);
-    cards.extend(burst::message(&incident, playbook, policy, &recused).map(|message| of("burst".into(), message)));
+    cards.extend(burst::message(&incident, playbook, policy).map(|message| of("burst".into(), message)));
     let eradication = eradication::message(&incident, playbook);
     cards.extend(eradication.map(|message| of("eradication".into(), message)));
     for step in crate::domain::incident::steps::steps(&incident, playbook) {
-        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, policy, &recused)));
+        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, policy)));
     }
     cards.extend(hunt::message(&incident, policy).map(|message| of("hunt".into(), message)));
     cards.extend(inventory::message(&incident).map(|message| of("inventory".into(), message)));

@@ -13,7 +13,7 @@ use crate::domain::incident::together::{digest, members, open_steps};
 use crate::domain::incident::whole::{STEPS_MAX, Whole, shown};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{ActionClass, Policy};
-use crate::domain::recusal::Recused;
+use crate::domain::recusal::{Recused, recused_from};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -40,16 +40,16 @@ fn newest(incident: &Incident) -> Option<Vec<&Request>> {
 }
 
 /// The card; absent where there never was more than one thing to ask for.
-pub fn message(incident: &Incident, playbook: &Playbook, policy: &Policy, recused: &Recused) -> Option<Message> {
+pub fn message(incident: &Incident, playbook: &Playbook, policy: &Policy) -> Option<Message> {
     let asked = newest(incident);
     let open = open_steps(incident, playbook);
     let class = open.first().map_or(ActionClass::Contain, |(_, action)| action.class());
     let left: Vec<String> = open.into_iter().map(|(step, _)| step.title).collect();
     let waits = |members: &[&Request]| members.iter().any(|r| r.state.is_open());
     match asked {
-        Some(members) if waits(&members) || left.len() < 2 => Some(of_request(incident, &members, policy, recused)),
+        Some(members) if waits(&members) || left.len() < 2 => Some(of_request(incident, &members, policy)),
         _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left, title(class))),
-        Some(members) => Some(of_request(incident, &members, policy, recused)),
+        Some(members) => Some(of_request(incident, &members, policy)),
         None => None,
     }
 }
@@ -73,7 +73,7 @@ fn offered(incident: &Incident, left: &[String], title: &str) -> Message {
     Message { text: summary(&format!("{} · {title}: {} steps, not asked for yet", incident.id, left.len())), blocks }
 }
 
-fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recused: &Recused) -> Message {
+fn of_request(incident: &Incident, members: &[&Request], policy: &Policy) -> Message {
     let [first, ..] = members else { return Message { text: String::new(), blocks: Vec::new() } };
     let digest = digest(incident, first);
     let title = title(first.plan.action.class());
@@ -97,13 +97,15 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy, recuse
         }
         let until = pending.iter().map(|r| r.plan.approve_by).min().unwrap_or(first.plan.approve_by);
         let before: BTreeSet<String> = pending.iter().map(|r| denied_before(incident, r)).collect();
-        let left: BTreeSet<String> = pending.iter().map(|r| too_few(policy, recused, r)).collect();
+        // Who may not decide on one of them cannot decide on the whole.
+        let recused: Recused = pending.iter().flat_map(|r| recused_from(incident, r, policy)).collect();
+        let left: BTreeSet<String> = pending.iter().map(|r| too_few(policy, &recused, r)).collect();
         blocks.push(section(&format!(
             "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}{}",
             before.into_iter().collect::<String>(),
             mention(&first.requested_by),
             time(until),
-            recused_in_words(recused),
+            recused_in_words(&recused),
             left.into_iter().collect::<String>()
         )));
     }

@@ -18,7 +18,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
 use crate::domain::incident::whole::{Whole, fits, shown, texts, undo_line};
 use crate::domain::policy::{ActionClass, PersonId, Policy};
-use crate::domain::recusal::{Recused, Why};
+use crate::domain::recusal::{Recused, Why, recused_from};
 use crate::domain::refusal::{mention, whom_to_ask};
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -27,7 +27,7 @@ use crate::ports::Message;
 const WHY_CHARS_MAX: usize = 1_000;
 
 /// The whole message.
-pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recused) -> Message {
+pub fn message(incident: &Incident, step: &Step, policy: &Policy) -> Message {
     let request = incident.requests_for(&step.id).next();
     let by_people = is_for_people(incident, step) && said(incident, step) != Said::Nothing;
     let (mark, state) = match (&step.offer, request) {
@@ -61,7 +61,9 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy, recused: &Recu
                 title(action.class())
             )));
         }
-        (Offer::Action(_), Some(request)) => blocks.extend(request_blocks(incident, request, policy, recused)),
+        (Offer::Action(_), Some(request)) => {
+            blocks.extend(request_blocks(incident, request, policy, &recused_from(incident, request, policy)));
+        }
     }
     if let Some(row) = buttons(incident, step, policy, request) {
         blocks.push(row);
