@@ -2,7 +2,6 @@
 //! something about.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,20 +10,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::domain::action::Action;
-use crate::domain::approval::{CallAnswer, Warrant};
-use crate::domain::blast_radius::BlastRadius;
-use crate::domain::credential::Subject;
-use crate::domain::id::{AccountId, ChannelId, GroupId, IncidentId, RequestId, UserId};
-use crate::domain::identification::Identification;
-use crate::domain::observation::{Observation, Probe};
+use crate::domain::id::{ChannelId, GroupId, IncidentId, UserId};
 use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
 
+pub use cloud::{Cloud, CloudError, Session, TOO_LATE, Term};
 pub use inventory::{Look, Stocktaking};
 pub use logs::{LogArchive, Progress, RowsPage};
 pub use trail::{EventHistory, Of, Page, PageRead, SEARCH_LEASE, Searched, Trail, TrailStore};
 
+mod cloud;
 mod inventory;
 mod logs;
 mod trail;
@@ -369,115 +364,6 @@ pub trait Directory: Send + Sync {
 
     /// The members of a user group, at most a minute old.
     async fn members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError>;
-}
-
-/// AWS did not answer a question.
-#[derive(Debug, Error)]
-pub enum CloudError {
-    /// AWS said no: the bot may not, or the question is wrong. Trying again does not help.
-    #[error("{operation}: {code}: {message}")]
-    Refused {
-        /// The API that was called.
-        operation: String,
-        /// AWS's error code.
-        code: String,
-        /// AWS's message.
-        message: String,
-    },
-    /// Not reached, throttled, or an error of AWS's own. Trying again can help.
-    #[error("{operation}: {message}")]
-    Unavailable {
-        /// The API that was called.
-        operation: String,
-        /// What happened.
-        message: String,
-    },
-    /// The account is not in the configuration.
-    #[error("account {0} is not in irp.toml: add an [[account]] for it")]
-    UnknownAccount(String),
-}
-
-impl CloudError {
-    /// Whether trying again can help.
-    pub const fn can_retry(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-    }
-}
-
-/// AWS. There is one method that changes anything, and it takes a [`Warrant`].
-#[async_trait]
-pub trait Cloud: EventHistory + Stocktaking + LogArchive {
-    /// The ARN of the bot itself: it is never contained.
-    async fn caller(&self) -> Result<String, CloudError>;
-
-    /// Finds out whose credential it is. Parts that cannot be read are named in
-    /// [`Identification::not_known`]; an error means that nothing could be said at all.
-    async fn identify(&self, subject: &Subject, now: DateTime<Utc>) -> Result<Identification, CloudError>;
-
-    /// Reads what a credential was used for in recent days and which roles it has taken: minutes behind the
-    /// calls themselves, and slower than [`Self::identify`]. Gaps are named in [`BlastRadius::not_known`].
-    async fn blast_radius(
-        &self,
-        subject: &Subject,
-        found: &Identification,
-        now: DateTime<Utc>,
-    ) -> Result<BlastRadius, CloudError>;
-
-    /// Whether there is a role that AWS confines to such a change: asked before people are asked for anything.
-    fn has_role_for(&self, _account: &AccountId, _action: &Action) -> Result<(), CloudError> {
-        Ok(())
-    }
-
-    /// Reads one target.
-    async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError>;
-
-    /// Puts into safety what AWS does not keep of what a change deletes, before its first call. An error says that it
-    /// could not be, and that nothing may be deleted.
-    async fn keep(
-        &self,
-        _account: &AccountId,
-        _request: RequestId,
-        _action: &Action,
-        _now: DateTime<Utc>,
-    ) -> Result<(), CloudError> {
-        Ok(())
-    }
-
-    /// Makes the calls of a warrant in order. One that may have been done is never made again; one that AWS has turned
-    /// away only because there were too many is, within the time for the calls. Directly before each of them is sent it is
-    /// looked whether the term is over: whatever had to be waited for until then can have taken long.
-    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer;
-}
-
-/// Why a call was not sent at the end of its [`Term`].
-pub const TOO_LATE: &str = "it would have gone out so late that another process could have taken over";
-
-/// How long calls may still be sent. After that another process may have taken over, and reads back whether they were.
-pub struct Term<'a> {
-    clock: &'a dyn Clock,
-    until: Mutex<DateTime<Utc>>,
-}
-
-impl<'a> Term<'a> {
-    /// Until then, by this clock.
-    pub const fn new(clock: &'a dyn Clock, until: DateTime<Utc>) -> Self {
-        Self { clock, until: Mutex::new(until) }
-    }
-
-    /// Until when, as far as is known by now.
-    pub fn until(&self) -> DateTime<Utc> {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It has become longer.
-    pub fn extend(&self, until: DateTime<Utc>) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
-    }
-
-    /// Whether nothing may be sent any more.
-    pub fn is_over(&self) -> bool {
-        self.clock.now() > self.until()
-    }
 }
 
 /// An evidence pack, ready to be stored.

@@ -19,13 +19,13 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::athena::Athena;
 use crate::config::management::Management;
 use crate::domain::action::{Action, Powers};
-use crate::domain::approval::{CallAnswer, Warrant};
+use crate::domain::approval::Warrant;
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::Subject;
 use crate::domain::id::{AccountId, RequestId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
-use crate::ports::{Cloud, CloudError, Term, Vault};
+use crate::ports::{Cloud, CloudError, Session, Vault};
 
 mod apply;
 mod athena;
@@ -257,11 +257,9 @@ impl Cloud for AwsCloud {
         Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
     }
 
-    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer {
-        match self.account(warrant.account()) {
-            Ok(account) => apply::apply(&self.base, account, self.endpoint_url.as_deref(), warrant, term).await,
-            Err(error) => CallAnswer::Refused { code: "UnknownAccount".into(), message: error.to_string() },
-        }
+    async fn session(&self, warrant: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
+        let account = self.account(warrant.account())?;
+        Ok(Box::new(apply::session(&self.base, account, self.endpoint_url.as_deref(), warrant).await?))
     }
 }
 

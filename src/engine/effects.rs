@@ -21,7 +21,7 @@ use crate::domain::incident::watch::{keys_probe, watched};
 use crate::domain::observation::Observation;
 use crate::domain::policy::{Actor, Policy};
 use crate::domain::recusal::recused_from;
-use crate::ports::{AppendError, CloudError, TOO_LATE, Term};
+use crate::ports::{AppendError, CloudError, Session, TOO_LATE, Term};
 
 /// More effects than this in one go would mean that two undo each other.
 const EFFECTS_MAX: u32 = 1_000;
@@ -33,6 +33,14 @@ const AWAY_MAX: TimeDelta = TimeDelta::minutes(5);
 /// after a wait.
 const RENEWED_BEFORE_END: Duration = Duration::from_secs(5);
 const RENEWED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A request whose calls are this process's to make.
+struct Claimed<'a> {
+    /// The incident with that on record.
+    after: Incident,
+    warrant: Warrant,
+    session: Box<dyn Session + 'a>,
+}
 
 impl Engine {
     /// Runs all that is due for an incident, until nothing is: all that changes or decides something.
@@ -183,20 +191,15 @@ impl Engine {
             Ok(now) => now,
             // Waits for its clock: within the time to execute it is tried again, after that it lapses.
             Err(error) if error.can_retry() => return Err(error.into()),
-            Err(error) => {
-                let lapsed = Event::RequestLapsed { request: id, why: format!("{not_done}: {error}") };
-                return match self.append(incident.id, Some(incident), vec![lapsed]).await {
-                    Ok(_) | Err(AppendError::Conflict) => Ok(()),
-                    Err(AppendError::Store(error)) => Err(error.into()),
-                };
-            }
+            Err(error) => return self.lapse(incident, id, format!("{not_done}: {error}")).await,
         };
         let people = (&requester, &*approvers);
-        let Some((after, warrant)) = self.claim(incident, id, &policy, people, &now).await? else { return Ok(()) };
+        let Some(Claimed { after, warrant, session }) = self.claim(incident, id, &policy, people, &now).await? else {
+            return Ok(());
+        };
         let Some(RequestState::Executing(execution)) = after.requests.get(&id).map(|r| &r.state) else {
             return Ok(());
         };
-        let Some(warrant) = warrant else { return Ok(()) };
         let time_max = call_time_max(&execution.sent);
         let latest = self.now() + time_max;
         let term = Term::new(&*self.ports.clock, execution.calls_until().min(latest));
@@ -204,7 +207,7 @@ impl Engine {
             // So late that another could take it for dead while the call is still out.
             CallAnswer::NotSent { message: TOO_LATE.into() }
         } else {
-            let call = self.ports.cloud.apply(&warrant, &term);
+            let call = session.apply(&warrant, &term);
             let over = self.ports.clock.wait(time_max.to_std().unwrap_or_default());
             match select(call, select(pin!(self.hold(id, &term, latest)), over)).await {
                 Either::Left((answer, _)) => answer,
@@ -240,7 +243,7 @@ impl Engine {
 
     /// Writes down that the call goes out, or why it does not, unless another process was faster. Others write too: what
     /// people and AWS have just said goes for as long as the request is as it was, so that a crowd that presses buttons does
-    /// not hold the call up.
+    /// not hold the call up. Nothing is written down as sent before AWS has given the session for it.
     async fn claim(
         &self,
         mut incident: Incident,
@@ -248,8 +251,9 @@ impl Engine {
         policy: &Policy,
         (requester, approvers): (&Actor, &[Actor]),
         now: &Observation,
-    ) -> Result<Option<(Incident, Option<Warrant>)>, EngineError> {
+    ) -> Result<Option<Claimed<'_>>, EngineError> {
         let Some(request) = incident.requests.get(&id).cloned() else { return Ok(None) };
+        let mut session = None;
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             if self.rules().version != policy.version {
                 // They were read anew while AWS was asked, and end what was asked for under the others.
@@ -261,10 +265,28 @@ impl Engine {
             let (now, replica) = (now.clone(), self.replica.to_string());
             let report = Report::ReadyToExecute { warranted, now, request: id, replica };
             let events = decide::take_report(&incident, report, self.context(policy));
-            match self.append(incident.id, Some(incident), events).await {
-                Ok(after) => return Ok(Some((after, issued.ok()))),
-                Err(AppendError::Conflict) => {}
-                Err(AppendError::Store(error)) => return Err(error.into()),
+            let starts = events.iter().any(|event| matches!(event, Event::ExecutionStarted { .. }));
+            let warrant = issued.ok().filter(|_| starts);
+            if let (Some(warrant), None) = (&warrant, &session) {
+                match self.ports.cloud.session(warrant).await {
+                    // It took its time: all is judged again.
+                    Ok(given) => session = Some(given),
+                    // Waits for its clock, as for AWS's other answers.
+                    Err(error) if error.can_retry() => return Err(error.into()),
+                    Err(error) => {
+                        let why = format!("AWS gave no session for this change: {error}");
+                        return self.lapse(incident, id, why).await.map(|()| None);
+                    }
+                }
+            } else {
+                match self.append(incident.id, Some(incident), events).await {
+                    Ok(after) => {
+                        let claimed = warrant.zip(session);
+                        return Ok(claimed.map(|(warrant, session)| Claimed { after, warrant, session }));
+                    }
+                    Err(AppendError::Conflict) => {}
+                    Err(AppendError::Store(error)) => return Err(error.into()),
+                }
             }
             match self.load(id.incident()).await? {
                 Some(later) if later.requests.get(&id) == Some(&request) => incident = later,
@@ -272,6 +294,15 @@ impl Engine {
             }
         }
         Err(EngineError::Contended)
+    }
+
+    /// Ends an approved request of which nothing was sent. Whoever has written meanwhile has looked at it too.
+    async fn lapse(&self, incident: Incident, request: RequestId, why: String) -> Result<(), EngineError> {
+        let lapsed = vec![Event::RequestLapsed { request, why }];
+        match self.append(incident.id, Some(incident), lapsed).await {
+            Ok(_) | Err(AppendError::Conflict) => Ok(()),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
     }
 
     /// Reads AWS until it shows the change, or the waits are used up; once, where it has been waited for before.

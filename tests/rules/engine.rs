@@ -27,7 +27,7 @@ use irp::domain::stored::Record;
 use irp::engine::{Engine, EngineError, Ports, Taken};
 use irp::ports::{
     ChatError, Clock, Cloud, CloudError, Directory, EventHistory, IncidentLog as _, LogArchive, Look, Page, PageRead,
-    Searched, Stocktaking, Term,
+    Searched, Session, Stocktaking, Term,
 };
 
 use super::search::{ACCOUNT, ORGANISATION, STOLEN, alert, start};
@@ -234,12 +234,24 @@ impl Cloud for World {
         self.standing.lock().unwrap().extend(gone);
         Ok(())
     }
+    async fn session(&self, _: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
+        self.ask("session")?;
+        Ok(Box::new(Given(self)))
+    }
+}
+
+/// What AWS gives for a warrant.
+struct Given<'a>(&'a World);
+
+#[async_trait]
+impl Session for Given<'_> {
     async fn apply(&self, warrant: &Warrant, _: &Term<'_>) -> CallAnswer {
-        self.asked.lock().unwrap().push("call".into());
-        self.approvers.lock().unwrap().push(warrant.approver().clone());
-        *self.called.lock().unwrap() = true;
-        let takes = *self.call_takes.lock().unwrap();
-        self.wait(takes).await;
+        let world = self.0;
+        world.asked.lock().unwrap().push("call".into());
+        world.approvers.lock().unwrap().push(warrant.approver().clone());
+        *world.called.lock().unwrap() = true;
+        let takes = *world.call_takes.lock().unwrap();
+        world.wait(takes).await;
         CallAnswer::Accepted
     }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use irp::adapters::memory::MemoryStore;
 use irp::config::Organisation;
 use irp::domain::alert::{Alert, AlertSource, Severity};
-use irp::domain::approval::{CallAnswer, Warrant};
+use irp::domain::approval::Warrant;
 use irp::domain::blast_radius::BlastRadius;
 use irp::domain::credential::{PrincipalKind, Subject};
 use irp::domain::hunt::pivot::Pivot;
@@ -23,7 +23,7 @@ use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
 use irp::ports::{
     ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Look, Of, Page, PageRead, Searched,
-    Stocktaking, Term,
+    Session, Stocktaking,
 };
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ impl Cloud for History {
         }
         Ok(Observation::OwnerMissing)
     }
-    async fn apply(&self, _: &Warrant, _: &Term<'_>) -> CallAnswer {
+    async fn session(&self, _: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
         unreachable!("nothing is approved here")
     }
 }

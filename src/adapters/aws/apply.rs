@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -24,7 +25,7 @@ use super::{AccountClients, CHANGE_TIME_MAX, CONNECT_TIME_MAX};
 use crate::domain::action::{ApiCall, advice};
 use crate::domain::approval::{CallAnswer, Warrant};
 use crate::domain::incident::execution::call_time_max;
-use crate::ports::{CloudError, TOO_LATE, Term};
+use crate::ports::{CloudError, Session, TOO_LATE, Term};
 
 mod anywhere;
 mod ec2;
@@ -49,29 +50,63 @@ const LAST_TRY_BEFORE_END: Duration = Duration::from_secs(2);
 /// For a function's code on its way to AWS.
 const UPLOAD_TIME_MAX: Duration = Duration::from_mins(1);
 
-pub(super) async fn apply(
+/// Has STS give the session for a warrant.
+pub(super) async fn session<'a>(
     base: &SdkConfig,
-    account: &AccountClients,
-    endpoint: Option<&str>,
+    account: &'a AccountClients,
+    endpoint: Option<&'a str>,
     warrant: &Warrant,
-    term: &Term<'_>,
-) -> CallAnswer {
+) -> Result<ConfinedSession<'a>, CloudError> {
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(CHANGE_TIME_MAX).build();
+    let one_attempt = base
+        .to_builder()
+        .region(aws_config::Region::new(warrant.region().to_owned()))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    let role = account.role_for(warrant.powers())?;
+    let policy = session_policy(warrant.calls(), warrant.targets());
+    let answer = aws_sdk_sts::Client::new(base)
+        .assume_role()
+        .role_arn(role)
+        .role_session_name(warrant.request().to_string())
+        .source_identity(warrant.approver().as_str())
+        .duration_seconds(SESSION_S)
+        .policy(policy)
+        .send()
+        .await
+        .map_err(|e| fault(&format!("sts:AssumeRole {role}"), &e))?;
+    let Some(given) = answer.credentials else {
+        return Err(CloudError::Unavailable {
+            operation: "sts:AssumeRole".into(),
+            message: "no credentials came".into(),
+        });
+    };
+    let credentials = Credentials::from_keys(given.access_key_id, given.secret_access_key, Some(given.session_token));
+    let config = one_attempt.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
+    Ok(ConfinedSession { config, account, endpoint })
+}
+
+/// See [`Session`].
+pub(super) struct ConfinedSession<'a> {
+    config: SdkConfig,
+    account: &'a AccountClients,
+    endpoint: Option<&'a str>,
+}
+
+#[async_trait]
+impl Session for ConfinedSession<'_> {
+    async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer {
+        Box::pin(apply(self, warrant, term)).await
+    }
+}
+
+async fn apply(session: &ConfinedSession<'_>, warrant: &Warrant, term: &Term<'_>) -> CallAnswer {
     let time = call_time_max(warrant.calls()).to_std().unwrap_or_default();
     let last_try_at = Instant::now() + time.saturating_sub(LAST_TRY_BEFORE_END);
-    // A session changes nothing: it is asked for again whatever the reason was, if that can help.
-    let asked = (|| Box::pin(session(base, account, warrant))).retry(waits());
-    let config = match asked.when(|error| error.can_retry() && Instant::now() < last_try_at).await {
-        Ok(config) => config,
-        // No call has gone out: whatever the reason, nothing was changed.
-        Err(error) => {
-            return CallAnswer::Refused {
-                code: "NoSession".into(),
-                message: format!("the session for this change could not be had: {error}"),
-            };
-        }
-    };
+    let ConfinedSession { config, account, endpoint } = session;
     let (region, owner) = (warrant.region(), warrant.owner());
-    let clients = Clients { config, account, endpoint, region, owner, term, made: OnceLock::new() };
+    let clients = Clients { config, account, endpoint: *endpoint, region, owner, term, made: OnceLock::new() };
     for (done, call) in warrant.calls().iter().enumerate() {
         // For the first it has just been looked.
         let answer = clients.make_until(call, done > 0, last_try_at).await;
@@ -111,7 +146,7 @@ fn waits() -> ExponentialBuilder {
 
 /// One session's clients, for each service that the catalogue changes: made for the calls that need them.
 struct Clients<'a> {
-    config: SdkConfig,
+    config: &'a SdkConfig,
     /// For what a call takes from AWS itself.
     account: &'a AccountClients,
     endpoint: Option<&'a str>,
@@ -167,23 +202,23 @@ impl Clients<'_> {
             return too_late();
         }
         match call.service() {
-            "iam" => iam::make(&aws_sdk_iam::Client::new(&self.config), call).await,
-            "ec2" => ec2::make(&aws_sdk_ec2::Client::new(&self.config), call).await,
-            "autoscaling" => scaling::make(&aws_sdk_autoscaling::Client::new(&self.config), call).await,
-            "events" => events::make(&aws_sdk_eventbridge::Client::new(&self.config), call).await,
-            "rolesanywhere" => anywhere::make(&aws_sdk_rolesanywhere::Client::new(&self.config), call).await,
+            "iam" => iam::make(&aws_sdk_iam::Client::new(self.config), call).await,
+            "ec2" => ec2::make(&aws_sdk_ec2::Client::new(self.config), call).await,
+            "autoscaling" => scaling::make(&aws_sdk_autoscaling::Client::new(self.config), call).await,
+            "events" => events::make(&aws_sdk_eventbridge::Client::new(self.config), call).await,
+            "rolesanywhere" => anywhere::make(&aws_sdk_rolesanywhere::Client::new(self.config), call).await,
             "lambda" if matches!(call, ApiCall::UpdateFunctionCode { .. }) => self.put_code_back(call).await,
-            "lambda" => lambda::make(&aws_sdk_lambda::Client::new(&self.config), call).await,
-            "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(&self.config), call).await,
+            "lambda" => lambda::make(&aws_sdk_lambda::Client::new(self.config), call).await,
+            "cloudtrail" => watching::trail(&aws_sdk_cloudtrail::Client::new(self.config), call).await,
             "sso" => {
                 let reader = self.account.identity_center().ok();
-                identity_center::make(&aws_sdk_ssoadmin::Client::new(&self.config), call, reader).await
+                identity_center::make(&aws_sdk_ssoadmin::Client::new(self.config), call, reader).await
             }
-            "identitystore" => identity_center::store(&aws_sdk_identitystore::Client::new(&self.config), call).await,
+            "identitystore" => identity_center::store(&aws_sdk_identitystore::Client::new(self.config), call).await,
             "organizations" => {
-                organizations::make(&aws_sdk_organizations::Client::new(&self.config), call, &self.made).await
+                organizations::make(&aws_sdk_organizations::Client::new(self.config), call, &self.made).await
             }
-            "guardduty" => watching::detector(&aws_sdk_guardduty::Client::new(&self.config), call).await,
+            "guardduty" => watching::detector(&aws_sdk_guardduty::Client::new(self.config), call).await,
             _ => unknown(call),
         }
     }
@@ -199,7 +234,7 @@ impl Clients<'_> {
             Ok(zip) => {
                 let timeouts =
                     TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(UPLOAD_TIME_MAX);
-                let config = aws_sdk_lambda::config::Builder::from(&self.config).timeout_config(timeouts.build());
+                let config = aws_sdk_lambda::config::Builder::from(self.config).timeout_config(timeouts.build());
                 let lambda = aws_sdk_lambda::Client::from_conf(config.build());
                 let request = lambda.update_function_code().function_name(function_name).revision_id(revision_id);
                 sent(call, request.zip_file(zip.into()).send()).await
@@ -245,36 +280,6 @@ where
         }
         said => CallAnswer::Unclear { message: said.to_string() },
     }
-}
-
-async fn session(base: &SdkConfig, account: &AccountClients, warrant: &Warrant) -> Result<SdkConfig, CloudError> {
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIME_MAX).operation_timeout(CHANGE_TIME_MAX).build();
-    let one_attempt = base
-        .to_builder()
-        .region(aws_config::Region::new(warrant.region().to_owned()))
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts);
-    let role = account.role_for(warrant.powers())?;
-    let policy = session_policy(warrant.calls(), warrant.targets());
-    let answer = aws_sdk_sts::Client::new(base)
-        .assume_role()
-        .role_arn(role)
-        .role_session_name(warrant.request().to_string())
-        .source_identity(warrant.approver().as_str())
-        .duration_seconds(SESSION_S)
-        .policy(policy)
-        .send()
-        .await
-        .map_err(|e| fault(&format!("sts:AssumeRole {role}"), &e))?;
-    let Some(given) = answer.credentials else {
-        return Err(CloudError::Unavailable {
-            operation: "sts:AssumeRole".into(),
-            message: "no credentials came".into(),
-        });
-    };
-    let credentials = Credentials::from_keys(given.access_key_id, given.secret_access_key, Some(given.session_token));
-    Ok(one_attempt.credentials_provider(SharedCredentialsProvider::new(credentials)).build())
 }
 
 /// What a permission to put tags must be for, or it could be used on what is there already.

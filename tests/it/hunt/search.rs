@@ -11,7 +11,7 @@ use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
 use irp::adapters::memory::MemoryStore;
 use irp::config::Organisation;
 use irp::domain::alert::{Alert, AlertSource, Severity};
-use irp::domain::approval::{CallAnswer, Warrant};
+use irp::domain::approval::Warrant;
 use irp::domain::blast_radius::BlastRadius;
 use irp::domain::credential::{PrincipalKind, Subject};
 use irp::domain::hunt::Hunted;
@@ -29,7 +29,7 @@ use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
 use irp::ports::{
     ChatError, Clock, Cloud, CloudError, Directory, EventHistory, IncidentLog, LogArchive, Look, Of, Page, PageRead,
-    Searched, Stocktaking, Term, TrailStore,
+    Searched, Session, Stocktaking, TrailStore,
 };
 use irp_sandbox::clock::Clock as SandboxClock;
 use serde_json::json;
@@ -232,7 +232,7 @@ impl Cloud for Scripted {
     async fn observe(&self, _: &AccountId, _: &Probe) -> Result<Observation, CloudError> {
         Ok(Observation::OwnerMissing)
     }
-    async fn apply(&self, _: &Warrant, _: &Term<'_>) -> CallAnswer {
+    async fn session(&self, _: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
         unreachable!("nothing is approved here")
     }
 }

@@ -100,6 +100,35 @@ async fn an_approved_call_lapses_on_a_definite_no() {
 }
 
 #[tokio::test]
+async fn no_approval_is_used_up_by_an_sts_that_is_away_and_a_definite_no_ends_it() {
+    let bot = Bot::approved().await;
+    bot.world.tell(|what, times| away(what, times).filter(|_| what == "session"));
+    assert!(matches!(bot.engine.advance(bot.id).await, Err(EngineError::Cloud(_))));
+    assert!(matches!(bot.state(1).await, RequestState::Approved { .. }));
+    assert_eq!(bot.world.asked(), ["key", "session"]);
+    bot.world.recover();
+    bot.engine.advance(bot.id).await.unwrap();
+    assert!(matches!(bot.state(1).await, RequestState::Verified { .. }));
+
+    let bot = Bot::approved().await;
+    bot.world.tell(|what, times| denies(what, times).filter(|_| what == "session"));
+    bot.engine.advance(bot.id).await.unwrap();
+    let RequestState::Lapsed { why, .. } = bot.state(1).await else { panic!("{:?}", bot.state(1).await) };
+    assert!(why.contains("gave no session") && why.contains("AccessDenied"), "{why}");
+    assert_eq!(bot.world.asked(), ["key", "session"], "nothing was called");
+}
+
+#[tokio::test]
+async fn for_what_is_done_already_no_session_is_asked_for() {
+    let bot = Bot::approved().await;
+    *bot.world.called.lock().unwrap() = true;
+    bot.engine.advance(bot.id).await.unwrap();
+    let RequestState::Verified { sent, .. } = bot.state(1).await else { panic!("{:?}", bot.state(1).await) };
+    assert!(sent.is_empty());
+    assert_eq!(bot.world.asked(), ["key"]);
+}
+
+#[tokio::test]
 async fn whoever_leaves_while_something_is_put_into_safety_does_not_count() {
     let bot = Bot::approved().await;
     *bot.world.leaves.lock().unwrap() = Some(user(APPROVES));
@@ -123,7 +152,7 @@ async fn a_crowd_that_presses_buttons_does_not_hold_a_call_up() {
     *bot.world.meanwhile.lock().unwrap() =
         vec![(APPROVES, PersonCommand::TakeLead), (APPROVES_TOO, PersonCommand::TakeLead)];
     bot.engine.advance(bot.id).await.unwrap();
-    assert_eq!(bot.world.asked(), ["key", "call", "key"], "what AWS has just said goes on");
+    assert_eq!(bot.world.asked(), ["key", "session", "call", "key"], "what AWS has just said goes on");
     assert_eq!(bot.incident().await.lead, Some(user(APPROVES_TOO)));
 }
 
@@ -134,7 +163,11 @@ async fn a_yes_taken_back_just_before_the_call_is_not_what_it_goes_out_by() {
     *bot.world.meanwhile.lock().unwrap() = vec![(APPROVES, taken_back), (APPROVES_TOO, yes)];
     bot.engine.advance(bot.id).await.unwrap();
     assert_eq!(*bot.world.approvers.lock().unwrap(), [user(APPROVES_TOO)]);
-    assert_eq!(bot.world.asked(), ["key", "key", "call", "key"], "people and AWS are looked at anew");
+    assert_eq!(
+        bot.world.asked(),
+        ["key", "session", "key", "session", "call", "key"],
+        "people and AWS are looked at anew"
+    );
 }
 
 #[tokio::test]
@@ -143,7 +176,7 @@ async fn a_change_that_shows_late_is_verified_by_the_reading_that_shows_it() {
     *bot.world.shows_after.lock().unwrap() = 1;
     bot.engine.advance(bot.id).await.unwrap();
     assert!(matches!(bot.state(1).await, RequestState::Verified { .. }), "{:?}", bot.state(1).await);
-    assert_eq!(bot.world.asked(), ["key", "call", "key", "key"]);
+    assert_eq!(bot.world.asked(), ["key", "session", "call", "key", "key"]);
 
     let bot = Bot::approved().await;
     *bot.world.shows_after.lock().unwrap() = 2;
@@ -154,21 +187,21 @@ async fn a_change_that_shows_late_is_verified_by_the_reading_that_shows_it() {
 #[tokio::test]
 async fn an_aws_that_is_away_after_the_call_is_read_again_and_is_not_known_after_the_last_time() {
     let bot = Bot::approved().await;
-    bot.world.tell(|what, times| away(what, times).filter(|_| times == 2));
+    bot.world.tell(|what, times| away(what, times).filter(|_| times == 3));
     bot.engine.advance(bot.id).await.unwrap();
     assert!(matches!(bot.state(1).await, RequestState::Verified { .. }), "{:?}", bot.state(1).await);
-    assert_eq!(bot.world.asked(), ["key", "call", "key", "key"]);
+    assert_eq!(bot.world.asked(), ["key", "session", "call", "key", "key"]);
 
     for (trouble, readings) in [
-        ((|what, times| away(what, times).filter(|_| times > 1)) as Trouble, 2),
+        ((|what, times| away(what, times).filter(|_| times > 2)) as Trouble, 2),
         // Asking again would not help.
-        (|what, times| denies(what, times).filter(|_| times > 1), 1),
+        (|what, times| denies(what, times).filter(|_| times > 2), 1),
     ] {
         let bot = Bot::approved().await;
         bot.world.tell(trouble);
         bot.engine.advance(bot.id).await.unwrap();
         assert!(matches!(bot.state(1).await, RequestState::Unknown { .. }), "{:?}", bot.state(1).await);
-        assert_eq!(bot.world.asked()[2..], vec!["key"; readings]);
+        assert_eq!(bot.world.asked()[3..], vec!["key"; readings]);
     }
 }
 

@@ -285,7 +285,9 @@ impl Case {
     fn event(&mut self, scene: &Scene<'_>) -> Result<(), String> {
         match &scene.record.event {
             // Whoever is only away is asked again.
-            Event::RequestLapsed { why, .. } if why.starts_with("AWS could not be read") => {
+            Event::RequestLapsed { why, .. }
+                if ["AWS could not be read", "AWS gave no session"].iter().any(|of| why.starts_with(of)) =>
+            {
                 must(scene.heard.denied, "given up because AWS was away")?;
                 self.moved(scene)?;
             }

@@ -2,6 +2,7 @@
 //! whoever waits for the answer, and others change it too.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,7 +15,8 @@ use irp::domain::identification::{Identification, KnownKey};
 use irp::domain::inventory::Stock;
 use irp::domain::observation::{KeyStatus, Observation, Probe};
 use irp::ports::{
-    Clock, Cloud, CloudError, EventHistory, LogArchive, Look, Page, PageRead, Searched, Stocktaking, TOO_LATE, Term,
+    Clock, Cloud, CloudError, EventHistory, LogArchive, Look, Page, PageRead, Searched, Session, Stocktaking, TOO_LATE,
+    Term,
 };
 
 use super::people::KIM_ADDRESS;
@@ -353,14 +355,33 @@ impl Cloud for Port {
         Ok(seen)
     }
 
+    async fn session(&self, _: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
+        self.ask("AssumeRole").await?;
+        Ok(Box::new(Given(self)))
+    }
+}
+
+/// What AWS gives for a warrant.
+struct Given<'a>(&'a Port);
+
+impl Deref for Given<'_> {
+    type Target = Port;
+
+    fn deref(&self) -> &Port {
+        self.0
+    }
+}
+
+#[async_trait]
+impl Session for Given<'_> {
     async fn apply(&self, warrant: &Warrant, term: &Term<'_>) -> CallAnswer {
-        // The session for it can be long in coming.
-        let session_ms = {
+        // What has to be looked at or fetched before the call can be long in coming.
+        let before_ms = {
             let state = &mut *self.sim.state();
             let slow = state.chance.happens(state.odds.aws_slow);
-            state.chance.between(20, if slow { 15 * SECOND_MS } else { 300 })
+            state.chance.between(0, if slow { 15 * SECOND_MS } else { 300 })
         };
-        self.pass(session_ms).await;
+        self.pass(before_ms).await;
         if term.is_over() {
             self.sim.state().audit.note("calls too late to be sent");
             return CallAnswer::NotSent { message: TOO_LATE.into() };
