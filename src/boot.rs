@@ -17,9 +17,9 @@ use crate::config::{Organisation, Settings};
 use crate::domain::id::ChannelId;
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::Policy;
-use crate::engine::{Engine, Ports};
+use crate::engine::{Engine, EngineError, Ports};
 use crate::http::{ALERT_BODIES_AT_ONCE, App, SlackBodies, alert_key_hash, connections, router};
-use crate::ports::{ChatError, Clock, Cloud, Directory, Store};
+use crate::ports::{ChatError, Clock, Cloud, Directory, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::workers::{HUNTING_AT_ONCE, INFORM_AT_ONCE, REACHING_AT_ONCE, Workers, socket};
 
@@ -206,6 +206,33 @@ struct Known {
     people: bool,
 }
 
+/// Ends what was asked for under other rules in all open incidents, and says in them which are in force now. Whether that
+/// was done everywhere: until it is nothing can be decided there, and it is tried again.
+async fn end_outdated(workers: &Workers) -> bool {
+    let ids = match workers.store.open_incidents(usize::MAX).await {
+        Ok(ids) => ids,
+        Err(error) => {
+            tracing::warn!(%error, "outdated requests could not be looked for; it is tried again");
+            return false;
+        }
+    };
+    let mut all = true;
+    for id in ids {
+        match workers.engine.cancel_outdated(id).await {
+            Ok(()) => {}
+            // Trying again does not help.
+            Err(EngineError::Store(StoreError::Unreadable(error))) => {
+                tracing::warn!(incident.id = %id, %error, "an incident cannot be read, and its outdated requests not be ended");
+            }
+            Err(error) => {
+                tracing::warn!(incident.id = %id, %error, "outdated requests could not be ended; it is tried again");
+                all = false;
+            }
+        }
+    }
+    all
+}
+
 /// Ends what was asked under rules that are no longer in force: at the start, and whenever they change. As
 /// long as AWS has not said who the bot is, it is asked again: the bot must never contain itself. Slack too, as long as it
 /// has not said who is in the groups: rules that were read anew wait for that, and are never forgotten for it.
@@ -218,18 +245,8 @@ async fn follow_rules(
     Known { mut own, people: mut checked }: Known,
 ) {
     let mut waiting = None;
-    loop {
-        match workers.store.open_incidents(usize::MAX).await {
-            Ok(ids) => {
-                for id in ids {
-                    if let Err(error) = workers.engine.cancel_outdated(id).await {
-                        // Nothing is lost by it: such a request cannot be approved or run any more.
-                        tracing::warn!(incident.id = %id, %error, "outdated requests could not be ended yet");
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "outdated requests could not be looked for"),
-        }
+    'rules: loop {
+        let unfinished = !end_outdated(&workers).await;
         let read_anew = loop {
             tokio::select! {
                 read = reloads.recv() => {
@@ -237,6 +254,7 @@ async fn follow_rules(
                     break read;
                 }
                 () = workers.shutdown.cancelled() => break None,
+                () = tokio::time::sleep(ASKED_AGAIN_EVERY), if unfinished => continue 'rules,
                 () = tokio::time::sleep(ASKED_AGAIN_EVERY), if waiting.is_some() => break waiting.take(),
                 () = tokio::time::sleep(ASKED_AGAIN_EVERY), if own.is_none() || !checked => {
                     if own.is_none() {

@@ -410,12 +410,16 @@ impl Engine {
     /// Writes a refused attempt down, and hands the refusal on: also in an incident that is closed, whose log takes
     /// nothing else any more. The refusal stands whether or not the record could be written.
     async fn audit(&self, incident: &Incident, actor: &Actor, attempt: Attempt<'_>, refusal: Refusal) -> EngineError {
-        let mut current = Some(incident.clone());
+        let (mut current, mut attempts) = (Some(incident.clone()), 0..CONFLICT_ATTEMPTS_MAX);
         let policy = self.rules();
         let lost = |error: &StoreError| {
             tracing::warn!(incident.id = %incident.id, %error, "a refused attempt could not be recorded");
         };
         while let Some(incident) = current.take() {
+            if attempts.next().is_none() {
+                tracing::warn!(incident.id = %incident.id, "a refused attempt could not be recorded: others write all the time");
+                break;
+            }
             let Some(event) = decide::refused(&incident, actor, attempt, &refusal, self.context(&policy)) else {
                 break;
             };

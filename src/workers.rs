@@ -1,10 +1,12 @@
-//! The loops that work off what was kept: each a `step` that a test can call, and a `run` that repeats it.
+//! The loops that work off what was kept. Each piece of work goes on beside the others, and fails alone.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -183,6 +185,11 @@ impl Workers {
         spawn("due", |w, s, _| Box::pin(effects::wake(w, s)));
     }
 
+    /// One piece of work beside others. A panic in it is a fault of this program, and ends nobody else's; `None` then.
+    async fn guarded<T>(&self, worker: &'static str, work: impl Future<Output = T>) -> Option<T> {
+        guarded(&self.metrics, worker, work).await
+    }
+
     /// Notes that the store did not do its part, and gives it time.
     async fn store_failed(&self, worker: &'static str, error: &crate::ports::StoreError) {
         tracing::error!(worker, %error, "the store failed; trying again");
@@ -191,4 +198,30 @@ impl Workers {
     }
 }
 
+async fn guarded<T>(metrics: &Metrics, worker: &'static str, work: impl Future<Output = T>) -> Option<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    if done.is_err() {
+        tracing::error!(worker, "this work has panicked: a fault of irp's own, please report it with the line above");
+        metrics.failed(worker);
+    }
+    done.ok()
+}
+
 type Loop = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_own_work_and_is_counted() {
+        let metrics = Metrics::default();
+        let works = guarded(&metrics, "effects", async {
+            tokio::task::yield_now().await;
+            1
+        });
+        let broken = guarded(&metrics, "effects", async { [0, 1].iter().for_each(|n| assert_eq!(*n, 0, "told to")) });
+        assert_eq!(tokio::join!(broken, works), (None, Some(1)));
+        assert!(metrics.encode().contains("irp_failures_total{kind=\"effects\"} 1"), "{}", metrics.encode());
+    }
+}

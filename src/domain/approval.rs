@@ -11,7 +11,7 @@ use super::refusal::{Refusal, moment};
 
 pub use glass::{Debt, Glass, check_break_glass, check_settle};
 pub use plan::{Asked, Digest, Plan};
-pub use request::{Request, shared_digest};
+pub use request::{Request, Shown, shared_digest};
 pub use warrant::{NoWarrant, Warrant};
 
 mod canonical;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::approval::{Request, check_responder};
 use super::id::UserId;
 use super::incident::state::Incident;
+use super::observation::Observation;
 use super::policy::{Actor, PersonId, Policy};
 use super::refusal::Refusal;
 
@@ -48,8 +49,12 @@ pub fn recused(incident: &Incident, policy: &Policy) -> Recused {
 /// Who is recused from one request: also whoever the credential is that it is about. The attacker can have come to it by
 /// their hand, or have made a key in their name: so they are recused from that alone.
 pub fn recused_from(incident: &Incident, request: &Request, policy: &Policy) -> Recused {
-    let mut recused = recused(incident, policy);
-    for person in request.plan.before.owner_arn().into_iter().flat_map(|arn| whose(arn, policy)) {
+    recused_by(&request.plan.before, recused(incident, policy), policy)
+}
+
+/// Those, and whoever the credential is that AWS shows here.
+pub fn recused_by(shown: &Observation, mut recused: Recused, policy: &Policy) -> Recused {
+    for person in shown.owner_arn().into_iter().flat_map(|arn| whose(arn, policy)) {
         recused.entry(person).or_insert(Why::Owner);
     }
     recused

@@ -141,6 +141,10 @@ pub enum Refusal {
     NotEradicated(Vec<String>),
     #[error("The rules in irp.toml have changed since {0} was asked for. Ask again from the step's card.")]
     RulesChanged(RequestId),
+    #[error(
+        "The process that answers you has other rules (irp.toml) than this incident is handled under. Nothing was changed: try again in a minute. If it goes on, have every process of the bot read the same irp.toml anew (SIGHUP)."
+    )]
+    OtherRules,
     #[error("{0} is protected: {1}")]
     Protected(String, String),
     #[error("{0} is still being carried out. Close the incident when its result is in.")]

@@ -153,7 +153,7 @@ impl Engine {
     async fn execute(&self, incident: Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
         let plan = &request.plan;
-        if plan.policy_version != self.rules().version {
+        if plan.policy_version != self.rules().version || !decide::has_these_rules(&incident, &self.rules()) {
             return Err(EngineError::OtherRules);
         }
         // What is put into the vault stays there for good: not once for each time that Slack does not answer.
@@ -255,8 +255,8 @@ impl Engine {
         let Some(request) = incident.requests.get(&id).cloned() else { return Ok(None) };
         let mut session = None;
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
-            if self.rules().version != policy.version {
-                // They were read anew while AWS was asked, and end what was asked for under the others.
+            if self.rules().version != policy.version || !decide::has_these_rules(&incident, policy) {
+                // They were read anew while AWS was asked, here or elsewhere, and end what was asked for under the others.
                 return Err(EngineError::OtherRules);
             }
             let recused = recused_from(&incident, &request, policy);

@@ -183,7 +183,13 @@ impl<'a> Search<'a> {
         };
         let stolen_at = incident.compromise.as_ref().map(|set| set.at);
         let seen_at = stolen_at.or_else(|| incident.first_seen_at()).unwrap_or(incident.opened_at);
-        let trail = engine.ports.store.trail(incident.id).await?;
+        let trail = match engine.ports.store.trail(incident.id).await {
+            // The log can be read, and people have to know why the search stands still.
+            Err(StoreError::Unreadable(why)) => {
+                return Ok(Err(format!("what was read of the trail before cannot be read any more: {why}")));
+            }
+            read => read?,
+        };
         let left = match trail.marks.get(LEFT) {
             Some(Mark::Left(left)) => *left,
             _ => Left::default(),

@@ -2,13 +2,18 @@
 //! taken in camelCase (on the wire) and PascalCase (CLI and SDKs) alike. Follows the GuardDuty user
 //! guide's “GuardDuty finding format” and the EventBridge event structure.
 
-use chrono::{DateTime, Utc};
+use std::ops::Range;
+
+use chrono::{DateTime, Datelike as _, Utc};
 use serde_json::Value;
 use thiserror::Error;
 
 use super::bounded;
 use crate::domain::alert::{Alert, AlertSource, Severity};
 use crate::domain::credential::{PrincipalKind, Subject};
+
+/// Years that AWS can name.
+const POSSIBLE_YEARS: Range<i32> = 2006..2200;
 
 /// What a body is.
 #[derive(Debug, PartialEq)]
@@ -38,10 +43,10 @@ pub fn parse(body: &[u8]) -> Result<Taken, NotAnEvent> {
         for one in findings {
             alerts.extend(finding(one, None)?);
         }
-        return Ok(Taken::Alerts(alerts));
+        return Ok(about_credentials(alerts, "a list of findings"));
     }
     if body.get("detail-type").is_none() && get(&body, "service").is_some() {
-        return finding(&body, None).map(Taken::Alerts);
+        return Ok(about_credentials(finding(&body, None)?, "a finding"));
     }
     let source = body.get("source").and_then(Value::as_str).ok_or(NotAnEvent::Missing("source"))?;
     let detail_type = body.get("detail-type").and_then(Value::as_str).ok_or(NotAnEvent::Missing("detail-type"))?;
@@ -50,12 +55,17 @@ pub fn parse(body: &[u8]) -> Result<Taken, NotAnEvent> {
         return Ok(Taken::NotForUs(bounded(&format!("{source} “{detail_type}”"))));
     }
     let id = body.get("id").and_then(Value::as_str).map(bounded).ok_or(NotAnEvent::Missing("id"))?;
-    let alerts = finding(detail, Some(&id))?;
+    let what = format!("GuardDuty finding {}", text(detail, "type").unwrap_or_default());
+    Ok(about_credentials(finding(detail, Some(&id))?, &what))
+}
+
+/// What names no credential is nothing to this bot, in whatever form it comes.
+fn about_credentials(alerts: Vec<Alert>, what: &str) -> Taken {
     if alerts.is_empty() {
-        let kind = text(detail, "type").unwrap_or_default();
-        return Ok(Taken::NotForUs(format!("GuardDuty finding {kind}, which names no credential")));
+        Taken::NotForUs(format!("{what}, which names no credential"))
+    } else {
+        Taken::Alerts(alerts)
     }
-    Ok(Taken::Alerts(alerts))
 }
 
 /// The alerts in one finding: one for each credential that it names.
@@ -222,14 +232,16 @@ fn is_true(value: &Value) -> bool {
     value.as_bool() == Some(true) || value.as_str() == Some("true")
 }
 
-/// RFC 3339, or seconds since 1970 as the CLI prints them.
+/// RFC 3339, or seconds since 1970 as the CLI prints them. No time at all where AWS can not have seen anything: what is
+/// reckoned from a time must have room for it.
 fn instant(value: &Value) -> Option<DateTime<Utc>> {
-    match value {
+    let at = match value {
         Value::String(text) => text.parse().ok(),
         #[allow(clippy::cast_possible_truncation, reason = "saturates, and such a time is refused by from_timestamp")]
         Value::Number(number) => DateTime::from_timestamp_millis((number.as_f64()? * 1000.0) as i64),
         _ => None,
-    }
+    };
+    at.filter(|at| POSSIBLE_YEARS.contains(&at.year()))
 }
 
 fn signal_edge(service: &Value, which: &str) -> Option<DateTime<Utc>> {
@@ -243,6 +255,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_time_that_cannot_be_is_none() {
+        for at in [
+            json!("-262143-01-01T00:00:00Z"),
+            json!("+262142-12-31T23:59:59Z"),
+            json!(-8_334_601_228_800_i64),
+            json!(1e18),
+        ] {
+            assert_eq!(instant(&at), None, "{at}");
+        }
+        assert_eq!(instant(&json!(1_767_225_600)), instant(&json!("2026-01-01T00:00:00Z")));
+        assert!(instant(&json!("2026-01-01T00:00:00Z")).is_some());
+    }
 
     fn event(detail: &Value) -> Vec<u8> {
         json!({"version": "0", "id": "e-1", "detail-type": "GuardDuty Finding", "source": "aws.guardduty",

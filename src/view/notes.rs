@@ -127,7 +127,7 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         Event::RulesChanged { policy_version } => {
             format!("The rules in irp.toml have changed (version {}).", code(policy_version))
         }
-        Event::RequestDenied { request, by, reason } => {
+        Event::RequestDenied { request, by, reason, .. } => {
             format!(":no_entry: {} denied {}. {}", mention(by), all(request), escape(reason))
         }
         Event::RequestWithdrawn { request, by } => format!("{} withdrew {}.", mention(by), all(request)),

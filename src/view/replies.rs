@@ -17,6 +17,9 @@ pub const NOT_KNOWN_KEPT: &str = ":warning: The bot's store does not answer, so 
 /// Said when a log is damaged, or not as it was written.
 pub const LEFT_ALONE: &str = ":rotating_light: The bot's store holds a record of this that cannot be read, or that somebody has changed. The bot leaves it alone: *nothing was decided and nothing runs*. Contain by hand, and have whoever runs the bot look at once: its log names the record.";
 
+/// When an act has met a fault of this program.
+pub const BROKEN: &str = ":warning: This met a fault of the bot itself, and may not have been done. Look at the card before you try again, and tell those who run the bot: its log has the place.";
+
 /// How many incidents a list shows.
 pub const LISTED_MAX: usize = 20;
 

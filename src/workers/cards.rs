@@ -49,7 +49,7 @@ pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: Ta
             Ok(items) => {
                 for item in items {
                     let workers = workers.clone();
-                    tasks.spawn(async move { Box::pin(workers.cards_item(item)).await });
+                    tasks.spawn(async move { workers.guarded("cards", Box::pin(workers.cards_item(item))).await });
                 }
             }
             Err(error) => workers.store_failed("cards", &error).await,
@@ -91,14 +91,6 @@ enum Next {
 }
 
 impl Workers {
-    /// Takes one batch and brings each incident's cards in line. Returns how many items there were.
-    pub async fn cards_step(&self) -> Result<usize, StoreError> {
-        let items = self.store.take_work(Work::Cards, BATCH_MAX).await?;
-        let taken = items.len();
-        futures_util::future::join_all(items.into_iter().map(|item| self.cards_item(item))).await;
-        Ok(taken)
-    }
-
     async fn cards_item(&self, item: WorkItem) {
         let id = item.incident;
         let holder = &hex::encode(rand::random::<[u8; 8]>());

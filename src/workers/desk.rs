@@ -44,14 +44,6 @@ pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: Ta
 }
 
 impl Workers {
-    /// Takes one batch of acts and handles each. Returns how many there were.
-    pub async fn desk_step(&self) -> Result<usize, StoreError> {
-        let batch = self.store.take(Lane::Slack, BATCH_MAX).await?;
-        let taken = batch.len();
-        futures_util::future::join_all(batch.into_iter().map(|delivery| self.handle(delivery))).await;
-        Ok(taken)
-    }
-
     async fn handle(&self, delivery: Delivery) {
         let hold = || async {
             let _ = self.store.hold(Lane::Slack, &delivery.token).await;
@@ -62,7 +54,9 @@ impl Workers {
     async fn work_off(&self, delivery: &Delivery) {
         match serde_json::from_str::<Inbound>(&delivery.body) {
             Ok(inbound) => {
-                let answer = self.answer(&inbound).await;
+                // Carrying it out again would end in the same way: the person is told instead.
+                let broken = || Some(replies::said(replies::BROKEN));
+                let answer = self.guarded("desk", self.answer(&inbound)).await.unwrap_or_else(broken);
                 if let Some(message) = answer
                     && let Err(error) = self.chat.tell(&inbound.reply, &message).await
                 {

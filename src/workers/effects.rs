@@ -36,35 +36,38 @@ pub(super) async fn wake(workers: Workers, shutdown: CancellationToken) {
 }
 
 impl Workers {
-    /// Takes one batch of work and runs it to the end. Returns how many items there were.
-    pub async fn effects_step(&self) -> Result<usize, StoreError> {
-        let items = self.store.take_work(Work::Effects, BATCH_MAX).await?;
-        let taken = items.len();
-        futures_util::future::join_all(items.into_iter().map(|item| self.effects_item(item))).await;
-        Ok(taken)
-    }
-
     async fn effects_item(&self, item: WorkItem) {
         let id = item.incident;
         let hold = || async {
             // A hold that fails is noticed by whoever takes over.
             let _ = self.store.hold_work(Work::Effects, &item.token).await;
         };
-        let all = Task::ALL.map(|task| self.effects_of(id, task));
+        let all = Task::ALL.map(|task| self.guarded("effects", self.effects_of(id, task)));
         let work = futures_util::future::join_all(all);
-        let outcome: Result<(), EngineError> = holding(hold, work).await.into_iter().collect();
-        if let Err(EngineError::Store(StoreError::Unreadable(error))) = &outcome {
-            // Trying again does not help, and the clock brings it here again.
-            tracing::error!(incident.id = %id, %error, "an incident cannot be read and is left alone");
-            self.metrics.failed("effects");
-            // The room is told by whoever brings its messages in line.
-            if let Err(error) = self.store.put_work(Work::Cards, id).await {
-                tracing::warn!(incident.id = %id, %error, "what cannot be read could not be handed on; the clock does it again");
+        let (mut again, mut unreadable) = (false, false);
+        for (task, outcome) in Task::ALL.into_iter().zip(holding(hold, work).await) {
+            match outcome {
+                Some(Ok(())) => {}
+                // Trying again does not help, and the clock brings it here again.
+                Some(Err(EngineError::Store(StoreError::Unreadable(error)))) => {
+                    tracing::error!(incident.id = %id, ?task, %error, "an incident cannot be read and is left alone");
+                    self.metrics.failed("effects");
+                    unreadable = true;
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(incident.id = %id, ?task, %error, "what is owed could not be done; it is tried again");
+                    self.metrics.failed("effects");
+                    again = true;
+                }
+                None => again = true,
             }
-        } else if let Err(error) = outcome {
+        }
+        if unreadable && let Err(error) = self.store.put_work(Work::Cards, id).await {
+            // The room is told by whoever brings its messages in line.
+            tracing::warn!(incident.id = %id, %error, "what cannot be read could not be handed on; the clock does it again");
+        }
+        if again {
             // The item stays taken and comes back after the takeover time.
-            tracing::warn!(incident.id = %id, %error, "what is owed could not be done; it is tried again");
-            self.metrics.failed("effects");
             return;
         }
         if let Err(error) = self.store.work_done(Work::Effects, &item.token).await {

@@ -33,7 +33,7 @@ fn every_variable_is_in_the_example_and_nothing_else_is() {
 fn every_variable_is_in_the_readme() {
     let readme = read("README.md");
     for (name, _) in VARIABLES {
-        assert!(readme.contains(name), "README.md lacks {name}");
+        assert!(readme.contains(&format!("`{name}`")), "README.md lacks {name}");
     }
 }
 

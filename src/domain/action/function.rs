@@ -48,9 +48,8 @@ impl Change for DeleteFunction {
 
     fn effect(&self) -> String {
         "What calls it and who may is taken off first, then the function goes with all its versions. The plan has its \
-         configuration, its policy and the SHA-256 of its code. Where IRP_VAULT is set, the code goes there first, and \
-         nothing is called if that fails. Without a vault the code is lost: fetch it before approving, at the address \
-         that aws lambda get-function gives."
+         configuration, its policy and the SHA-256 of its code. The code itself is put into the vault first (IRP_VAULT; \
+         where that is not set, the bot's working directory), and nothing is called if that fails."
             .to_owned()
     }
 

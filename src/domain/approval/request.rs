@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{Approval, Digest, Glass, Plan, RequestState};
 use crate::domain::id::{RequestId, UserId};
@@ -45,6 +46,15 @@ pub struct Request {
     pub lost: Option<(DateTime<Utc>, String)>,
     /// It could not be read when AWS was last asked whether it holds: since when, and why.
     pub unread: Option<(DateTime<Utc>, String)>,
+}
+
+/// What somebody decided on, as it stood on the card.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Of all that was asked for together: a receipt names its first characters.
+    pub digest: Digest,
+    /// The rules that it was decided by.
+    pub policy_version: String,
 }
 
 impl Request {

@@ -1,6 +1,6 @@
 //! What the event history is asked: it takes one attribute for each question, in each Region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use super::super::trail::analysis::Analysis;
@@ -66,13 +66,13 @@ pub type Asked = (Pivot, Option<String>);
 
 /// Attributes to ask about, each once, the ones that matter most first.
 #[derive(Default)]
-struct Asking(Vec<Asked>);
+struct Asking(Vec<Asked>, HashSet<Asked>);
 
 impl Asking {
     fn add(&mut self, pivot: Pivot, region: Option<&str>) {
-        let known = self.0.iter().any(|(p, r)| *p == pivot && (r.is_none() || r.as_deref() == region));
-        if !known {
-            self.0.push((pivot, region.map(str::to_owned)));
+        let asked = (pivot.clone(), region.map(str::to_owned));
+        if !self.1.contains(&(pivot, None)) && self.1.insert(asked.clone()) {
+            self.0.push(asked);
         }
     }
 

@@ -17,7 +17,8 @@ use super::{
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
-    Debt, Request, RequestState, check_break_glass, check_decide, check_request, check_responder, check_settle,
+    Debt, Digest, Request, RequestState, Shown, check_break_glass, check_decide, check_request, check_responder,
+    check_settle,
 };
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::playbook::Playbook;
@@ -86,6 +87,7 @@ pub fn decide(
         PersonCommand::Approve { request, digest_shown, clicked_at } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             freeze::check(incident)?;
+            check_rules(incident, cx.policy)?;
             let shared = together::digest(incident, found);
             let fellows = together::members(incident, found);
             // The pressed one stands for all: what one of them would refuse, the press is refused.
@@ -101,6 +103,7 @@ pub fn decide(
                 let reached = found.approvals.len() + 1 >= usize::from(rules.quorum);
                 events.push(Event::ApprovalGiven {
                     request: found.id,
+                    shown: decided_on(&shared, cx),
                     by: actor.user.clone(),
                     person: actor.person.clone(),
                     execute_by: reached.then(|| cx.now + rules.execute_within),
@@ -120,8 +123,12 @@ pub fn decide(
             })?;
             let reason = needed(&reason)?;
             let pending = together::members(incident, found).into_iter().filter(|r| r.state == RequestState::Pending);
-            let denied =
-                |r: &Request| Event::RequestDenied { request: r.id, by: actor.user.clone(), reason: reason.clone() };
+            let denied = |r: &Request| Event::RequestDenied {
+                request: r.id,
+                by: actor.user.clone(),
+                shown: decided_on(&shared, cx),
+                reason: reason.clone(),
+            };
             Ok(pending.map(denied).collect())
         }
         PersonCommand::Withdraw { request } => {
@@ -161,6 +168,7 @@ pub fn decide(
         }
         PersonCommand::BreakGlass { request, digest_shown, target, reason } => {
             let alone = may_break_glass(incident, actor, request, &digest_shown, cx)?;
+            let shown = incident.requests.get(&request).and_then(|r| decided_on(&together::digest(incident, r), cx));
             let reason = needed(&reason)?;
             let named = alone.iter().find(|r| r.id == request).or(alone.first()).map_or("", |r| r.target());
             if target.trim() != named {
@@ -168,6 +176,7 @@ pub fn decide(
             }
             let broken = |found: &Request| Event::GlassBroken {
                 request: found.id,
+                shown: shown.clone(),
                 by: actor.user.clone(),
                 person: actor.person.clone(),
                 reason: reason.clone(),
@@ -239,12 +248,29 @@ pub fn decide(
     }
 }
 
+/// What goes on record with a decision: whoever reads the log later sees on what it was made.
+fn decided_on(shared: &Digest, cx: Context<'_>) -> Option<Shown> {
+    Some(Shown { digest: shared.clone(), policy_version: cx.policy.version.clone() })
+}
+
+/// Checks that this process has the rules that the incident is handled under: one that has not read the newest yet would
+/// let people decide who have lost the right to.
+fn check_rules(incident: &Incident, policy: &Policy) -> Result<(), Refusal> {
+    if has_these_rules(incident, policy) { Ok(()) } else { Err(Refusal::OtherRules) }
+}
+
+/// Whether nothing else is on record than the rules that this process has.
+pub fn has_these_rules(incident: &Incident, policy: &Policy) -> bool {
+    incident.policy_version.as_ref().is_none_or(|version| *version == policy.version)
+}
+
 /// Checks a wish before AWS is asked about it, and says what the action would be.
 pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Context<'_>) -> Result<Action, Refusal> {
     if !incident.is_open() {
         return Err(Refusal::Closed(incident.id));
     }
     check_responder(cx.policy, actor)?;
+    check_rules(incident, cx.policy)?;
     if incident.sample {
         return Err(Refusal::Sample);
     }
@@ -278,6 +304,7 @@ pub fn may_break_glass<'a>(
     }
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
     freeze::check(incident)?;
+    check_rules(incident, cx.policy)?;
     let shared = together::digest(incident, found);
     let fellows = together::members(incident, found).into_iter();
     let alone = |r: &&Request| r.state == RequestState::Pending && !r.plan.action.destroys();
@@ -306,10 +333,9 @@ fn not_started<'a>(incident: &'a Incident, request: &Request) -> Result<Vec<&'a 
 /// Those of a request and its fellows that one person alone has run, and that this one may judge.
 fn settled(incident: &Incident, actor: &Actor, request: RequestId, cx: Context<'_>) -> Result<Vec<RequestId>, Refusal> {
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-    let recused = recused(incident, cx.policy);
-    check_settle(cx.policy, &recused, found, actor)?;
-    let fellows = together::members(incident, found).into_iter();
-    Ok(fellows.filter(|r| check_settle(cx.policy, &recused, r, actor).is_ok()).map(|r| r.id).collect())
+    let check = |r: &Request| check_settle(cx.policy, &recused_from(incident, r, cx.policy), r, actor);
+    check(found)?;
+    Ok(together::members(incident, found).into_iter().filter(|r| check(r).is_ok()).map(|r| r.id).collect())
 }
 
 /// Whoever is named can decide no more, and that is for good: it must not end all deciding, nor leave it to whoever names

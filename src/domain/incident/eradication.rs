@@ -371,23 +371,21 @@ fn opposite(operation: &str) -> Option<&'static str> {
         "PutRolePolicy" => "DeleteRolePolicy",
         "PutGroupPolicy" => "DeleteGroupPolicy",
         "CreatePolicyVersion" => "DeletePolicyVersion",
-        "CreateLaunchTemplateVersion" => "DeleteLaunchTemplateVersions",
         "AddUserToGroup" => "RemoveUserFromGroup",
         "EnableMFADevice" => "DeactivateMFADevice",
         "DeactivateMFADevice" => "EnableMFADevice",
-        "DetachUserPolicy" => "AttachUserPolicy",
-        "DetachRolePolicy" => "AttachRolePolicy",
-        "DetachGroupPolicy" => "AttachGroupPolicy",
         "DeleteUserPolicy" => "PutUserPolicy",
         "DeleteRolePolicy" => "PutRolePolicy",
         "DeleteGroupPolicy" => "PutGroupPolicy",
         "RemoveUserFromGroup" => "AddUserToGroup",
-        _ => return None,
+        // Put over the owner's, and taken off: theirs is gone.
+        boundary if boundary.ends_with("PermissionsBoundary") => return None,
+        other => return estate::opposite(other),
     })
 }
 
 /// Whether a later deed takes this one back.
-fn takes_back(deed: &Deed, later: &Deed) -> bool {
+pub(super) fn takes_back(deed: &Deed, later: &Deed) -> bool {
     let Some(opposite) = opposite(&deed.operation) else { return false };
     // The same again by the attacker is undone once; an inline policy that others have put anew is theirs.
     let again = deed.operation == later.operation && (later.by_attacker || deed.operation.starts_with("Put"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::eradication::takes_back;
 use super::scene::Scene;
 use super::state::Incident;
 use crate::domain::action::{
@@ -129,11 +130,16 @@ const OPPOSITES: [(&str, &str); 11] = [
     ("StopLogging", "StartLogging"),
 ];
 
+/// The call that takes one back, of those here.
+pub(super) fn opposite(operation: &str) -> Option<&'static str> {
+    OPPOSITES.iter().find(|(of, _)| *of == operation).map(|(_, opposite)| *opposite)
+}
+
 /// Whether a deed of the attacker's harms nobody any more: somebody else has seen to it since.
 pub(super) fn is_answered(trace: &Trace, at: usize) -> bool {
     let deed = &trace.deeds[at];
     let operation = deed.operation.as_str();
-    let opposite = OPPOSITES.iter().find(|(of, _)| *of == operation).map(|(_, opposite)| *opposite);
+    let opposite = opposite(operation);
     trace.deeds[at + 1..].iter().filter(|later| !later.by_attacker).any(|later| {
         (SET_ANEW.contains(&operation) && later.operation == operation)
             || (opposite == Some(&later.operation) && later.is_about(deed))
@@ -163,7 +169,10 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
         "RemovePermission" => !was_theirs(trace, at, "AddPermission"),
         "RemoveTargets" => !was_theirs(trace, at, "PutTargets"),
         "DeleteLaunchTemplateVersions" => !was_theirs(trace, at, "CreateLaunchTemplateVersion"),
-        _ => !is_answered(trace, at),
+        _ => {
+            let taken_back = |later: &Deed| later.by_attacker && takes_back(deed, later);
+            !is_answered(trace, at) && !trace.deeds[at + 1..].iter().any(taken_back)
+        }
     })
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::action::ApiCall;
 use crate::domain::alert::{Alert, Severity};
-use crate::domain::approval::{CallAnswer, Digest, Plan};
+use crate::domain::approval::{CallAnswer, Digest, Plan, Shown};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::athena::LogQuestion;
@@ -282,6 +282,8 @@ pub enum Event {
     GlassBroken {
         /// What.
         request: RequestId,
+        /// What the card said that they decided on; older logs do not say it.
+        shown: Option<Shown>,
         /// The account.
         by: UserId,
         /// The human.
@@ -386,6 +388,8 @@ pub enum Event {
         by: UserId,
         /// The human.
         person: PersonId,
+        /// What the card said that they decided on; older logs do not say it.
+        shown: Option<Shown>,
         /// With this yes the quorum is reached: the call must start by then.
         execute_by: Option<DateTime<Utc>>,
     },
@@ -395,6 +399,8 @@ pub enum Event {
         request: RequestId,
         /// Who.
         by: UserId,
+        /// What the card said that they decided on; older logs do not say it.
+        shown: Option<Shown>,
         /// Why.
         reason: String,
     },

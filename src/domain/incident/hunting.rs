@@ -31,7 +31,9 @@ pub const SEEN_LATE: TimeDelta = TimeDelta::hours(1);
 pub fn since(incident: &Incident) -> Option<DateTime<Utc>> {
     let stolen_at = incident.compromise.as_ref().map(|set| set.at);
     let opened_at = incident.subject.access_key.is_none().then_some(incident.opened_at);
-    stolen_at.or_else(|| incident.first_seen_at().or(opened_at).map(|seen_at| seen_at - SEEN_LATE))
+    stolen_at.or_else(|| {
+        incident.first_seen_at().or(opened_at).map(|seen_at| seen_at.checked_sub_signed(SEEN_LATE).unwrap_or(seen_at))
+    })
 }
 
 /// Who is taken for stolen when no key is known: the user, in the console and with any key, root likewise, the session that

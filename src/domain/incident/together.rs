@@ -11,12 +11,12 @@ use super::identity;
 use super::state::Incident;
 use super::steps::{Offer, Step, contained, is_undo, missing};
 use crate::domain::action::Action;
-use crate::domain::approval::{Asked, Digest, Plan, Request, RequestState, shared_digest};
+use crate::domain::approval::{Asked, Digest, Plan, Request, RequestState, check_request, shared_digest};
 use crate::domain::id::{RequestId, StepId};
 use crate::domain::observation::Observation;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{ActionClass, Actor};
-use crate::domain::recusal::recused;
+use crate::domain::recusal::{recused, recused_by};
 use crate::domain::refusal::Refusal;
 
 /// Most removals that are asked for with one press: what follows is asked for after them.
@@ -92,9 +92,7 @@ pub(super) fn ask(
     let account = incident
         .account()
         .ok_or_else(|| Refusal::NotApplicable("The account of this credential is not known yet.".into()))?;
-    let recused = recused(incident, cx.policy);
-    let people = cx.policy.approvers_besides(&actor.person);
-    let people: Vec<_> = people.into_iter().filter(|person| !recused.contains_key(person)).collect();
+    let mut recused = recused(incident, cx.policy);
     let (mut plans, mut first_no) = (Vec::new(), None);
     let removes = parts.iter().any(|(_, action, _)| action.class() == ActionClass::Eradicate);
     let removals = if removes { removals(incident) } else { Vec::new() };
@@ -109,12 +107,22 @@ pub(super) fn ask(
             nonce: &nonce,
             now: cx.now,
         };
-        let planned = identity::check(&removals, &action, &before);
-        match planned.and_then(|()| Plan::make(action, before, &asked, cx.policy)) {
-            Ok(plan) => plans.push(plan),
+        // One press decides on all of them: whoever is recused from one is from all. What would leave nobody is left out, to
+        // be asked for alone.
+        let without = recused_by(&before, recused.clone(), cx.policy);
+        let planned = identity::check(&removals, &action, &before)
+            .and_then(|()| check_request(cx.policy, &without, actor, &action))
+            .and_then(|()| Plan::make(action, before, &asked, cx.policy));
+        match planned {
+            Ok(plan) => {
+                plans.push(plan);
+                recused = without;
+            }
             Err(no) => drop(first_no.get_or_insert(no)),
         }
     }
+    let people = cx.policy.approvers_besides(&actor.person);
+    let people: Vec<_> = people.into_iter().filter(|person| !recused.contains_key(person)).collect();
     let first = incident.next_request();
     let burst = (plans.len() > 1).then_some(first);
     let mut ended = BTreeSet::new();

@@ -129,8 +129,18 @@ impl Search<'_> {
 
     /// Whether instances that something of the attacker's had started have ended.
     pub(super) async fn read_started(&self, found: &mut Hunted) {
-        let started = started::instances(self.incident).into_keys().take(STARTED_READ_MAX);
-        let read = started.map(|(region, instance_id)| async move {
+        // What has been terminated never runs again under its id.
+        let known = self.incident.hunted.iter().flat_map(|(before, _)| before.ended.iter().cloned());
+        found.ended.extend(known);
+        let mut running: Vec<_> = started::left(self.incident).into_keys().collect();
+        let more = running.len().saturating_sub(STARTED_READ_MAX);
+        if more > 0 {
+            found
+                .not_known
+                .push(format!("whether {more} more instance(s) that the attacker's things have started have ended"));
+        }
+        running.truncate(STARTED_READ_MAX);
+        let read = running.into_iter().map(|(region, instance_id)| async move {
             let probe = Probe::Instance { region: region.to_owned(), instance_id: instance_id.clone() };
             (instance_id, self.engine.ports.cloud.observe(&self.account, &probe).await)
         });

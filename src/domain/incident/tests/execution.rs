@@ -190,7 +190,7 @@ fn nothing_but_a_reading_moves_what_is_not_known() {
     let (by, reason) = ("U2".parse().unwrap(), "no".to_owned());
     case.apply(vec![
         Event::ExecutionFailed { request: id, why: "no".into() },
-        Event::RequestDenied { request: id, by, reason },
+        Event::RequestDenied { request: id, by, shown: None, reason },
         Event::RequestCancelled { request: id, why: "no".into() },
     ]);
     assert_eq!(case.state_of(id), before);

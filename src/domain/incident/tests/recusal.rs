@@ -3,6 +3,7 @@
 use super::case::{Case, identified, policy, request, user};
 use crate::domain::identification::Identification;
 use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::decide::decide;
 use crate::domain::incident::event::Event;
 use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::policy::{PersonId, Policy};
@@ -81,4 +82,70 @@ fn whose_credential_a_step_is_about_does_not_decide_on_it_and_on_everything_else
     let policy = &case.policy;
     let kept_from = |n: u32| recused_from(&case.incident, &case.incident.requests[&request(n)], policy);
     assert!(kept_from(1).contains_key(&PersonId(user("U2"))) && !kept_from(2).contains_key(&PersonId(user("U2"))));
+}
+
+#[test]
+fn whose_credential_a_step_is_about_is_not_counted_when_it_is_asked_for_and_does_not_judge_it_afterwards() {
+    let mut case = Case::new();
+    case.policy.belongings = [("arn:aws:iam::111122223333:user/ci".to_owned(), PersonId(user("U2")))].into();
+    case.policy.approvers.users = [user("U2")].into();
+    // As where it was reached later: the incident itself is about another's.
+    case.incident.owner_signs.clear();
+    let refused = case.ask("U1", &["deactivate"]);
+    assert!(matches!(refused, Err(Refusal::NobodyToApprove { eligible: 0, .. })), "{refused:?}");
+    case.policy.approvers.users = [user("U2"), user("U3")].into();
+    case.ask("U1", &["deactivate"]).unwrap();
+    assert_eq!(case.incident.requests[&request(1)].asked, [PersonId(user("U3"))]);
+
+    case.policy.break_glass = [user("U1")].into();
+    let alone = super::glass::glass(&case, 1, super::case::KEY);
+    case.act("U1", alone).unwrap();
+    case.run();
+    let ratify = || PersonCommand::Ratify { request: request(1) };
+    assert_eq!(case.act("U2", ratify()), Err(Refusal::Recused(Why::Owner)));
+    case.act("U3", ratify()).unwrap();
+}
+
+#[test]
+fn whoever_is_recused_from_one_of_several_is_not_counted_for_any_of_them() {
+    let mut case = Case::new();
+    case.policy.belongings = [("arn:aws:iam::111122223333:user/ci".to_owned(), PersonId(user("U2")))].into();
+    case.policy.approvers.users = [user("U2"), user("U3")].into();
+    case.incident.owner_signs.clear();
+    case.ask("U1", &["revoke-assumed"]).unwrap();
+    case.minutes(1);
+    case.ask_all("U1").unwrap();
+    let asked: Vec<usize> = case.incident.requests.values().map(|r| r.asked.len()).collect();
+    assert_eq!(asked, [2, 1, 1, 1], "the role alone, and with the user's key and sessions");
+}
+
+#[test]
+fn a_process_with_other_rules_than_are_on_record_lets_nobody_decide() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    // Another process has read newer rules, and ended what was asked for; this one asks under the old again.
+    case.apply(vec![Event::RulesChanged { policy_version: "v2".into() }]);
+    assert_eq!(case.approve("U2", 1), Err(Refusal::OtherRules));
+    assert_eq!(case.ask("U1", &["revoke-user"]), Err(Refusal::OtherRules));
+    case.policy.break_glass = [user("U1")].into();
+    let alone = super::glass::glass(&case, 1, super::case::KEY);
+    assert_eq!(case.act("U1", alone), Err(Refusal::OtherRules));
+    // To stop something takes no rights.
+    case.act("U1", PersonCommand::Withdraw { request: request(1) }).unwrap();
+    case.policy.version = "v2".into();
+    case.ask("U1", &["deactivate"]).unwrap();
+}
+
+#[test]
+fn a_decision_says_on_what_it_was_made() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    let press = PersonCommand::Approve { request: request(1), digest_shown: case.shown(1), clicked_at: case.now };
+    let actor = case.actor("U2");
+    let events = decide(&case.incident, &actor, press, case.cx()).unwrap();
+    assert_eq!(events.len(), 3);
+    for event in events {
+        let Event::ApprovalGiven { shown: Some(shown), .. } = event else { panic!("{event:?}") };
+        assert_eq!((shown.digest.short(), &*shown.policy_version), (&*case.shown(1), "v1"), "as on the card");
+    }
 }

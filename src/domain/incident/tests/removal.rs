@@ -276,6 +276,12 @@ fn what_records_is_off_when_the_attacker_was_the_last_to_switch_it_and_has_switc
     assert_eq!(removals(&[off]), 1);
     assert_eq!(removals(&[on, off]), 1);
     assert_eq!(removals(&[off, on]), 0, "they have switched it on again");
+    let by_hand = |kind: &str, deeds: &[(&str, &str, bool)]| left(vec![of(kind, changed("-", "all", deeds))]).1;
+    assert_eq!(by_hand("CloudTrail::Trail", &[off, on]), 0, "and nothing is left of it for people");
+    assert_eq!(by_hand("Events::Rule", &[("DisableRule", "", true), ("EnableRule", "", true)]), 0);
+    assert_eq!(by_hand("Events::Rule", &[("DisableRule", "", true)]), 1);
+    let over = [("PutRolePermissionsBoundary", "", true), ("DeleteRolePermissionsBoundary", "", true)];
+    assert_eq!(by_hand("IAM::Role", &over), 1, "what the owner had there is gone");
     assert_eq!(removals(&[off, ("StopLogging", "", false)]), 0, "others have it off");
 }
 
