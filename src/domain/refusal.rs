@@ -29,7 +29,7 @@ pub enum Refusal {
         "You have approved {0}: take your approval back on its card first, then deny it. The request is untouched."
     )]
     TakeBackFirst(RequestId),
-    #[error("You cannot decide in this incident: {}. Somebody else has to. The request is untouched.", .0.label())]
+    #[error("You cannot decide in this incident: {}. Somebody else has to. The request is untouched.", .0.to_themselves())]
     Recused(Why),
     #[error(
         "Slack could not say who is in the groups of irp.toml just now, so the answer is no. Nothing was changed; try again in a moment."

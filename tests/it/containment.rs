@@ -52,7 +52,7 @@ async fn everything_is_asked_for_and_approved_as_one() {
     // The protocol is the same as for one.
     let approve = value(&w, ALL, "irp.approve");
     assert!(w.click(ANA, ALL, "irp.approve").await.contains("You asked for this yourself"));
-    assert!(w.click(KIM, ALL, "irp.approve").await.contains("the credential is theirs"));
+    assert!(w.click(KIM, ALL, "irp.approve").await.contains("the credential is yours"));
     assert!(w.click(DANA, ALL, "irp.approve").await.contains("not on the list of approvers"));
     let other = approve.replace(approve.split(' ').nth(1).unwrap(), "0123456789ab");
     assert!(w.forged_click(BEN, "irp.approve", &other).await.contains("another version"));
@@ -226,7 +226,7 @@ async fn one_person_alone_can_contain_where_the_rules_let_them() {
     assert!(closed.contains("One person alone has let INC-1.1 run"), "{closed}");
     w.until("somebody can speak", |w| w.offers(KEY, "irp.ratify")).await;
     assert!(w.click(ANA, KEY, "irp.ratify").await.contains("You asked for this yourself"));
-    assert!(w.click(KIM, KEY, "irp.ratify").await.contains("the credential is theirs"));
+    assert!(w.click(KIM, KEY, "irp.ratify").await.contains("the credential is yours"));
     assert!(w.click(CHRIS, KEY, "irp.ratify").await.contains("it was right to run it"));
     w.until("the card says so", |w| blocks(w, KEY).contains("Ratified by")).await;
     assert!(w.command(BEN, "/irp close INC-1 resolved the key is off").await.contains("Closed"));
