@@ -179,7 +179,10 @@ fn left_over(steps: &[String]) -> String {
 const fn standing_sentence(standing: Standing) -> &'static str {
     match standing {
         Standing::Member => "You are a member.",
-        Standing::Guest => "Guests can follow along but cannot request, approve or change anything here.",
+        Standing::Guest => {
+            "Guests see what is posted in the channels that they are in, and no more: they cannot list, request, approve or \
+             change anything here. Ask a full member of this workspace."
+        }
         Standing::Bot => "Bots cannot request or approve anything here.",
         Standing::External => "People from other organisations cannot request, approve or change anything here.",
         Standing::Deactivated => "This Slack account is deactivated, so it cannot do that.",

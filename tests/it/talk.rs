@@ -193,7 +193,10 @@ async fn commands_answer_whatever_is_typed() {
     assert!(w.command(DANA, "/irp status").await.contains("Deactivate access key"));
     assert!(w.command(DANA, "/irp status 7").await.contains("INC-7 does not exist"));
     w.slack.set_user_flag(KIM, UserFlag::Restricted, true);
-    assert!(w.command(KIM, "/irp list").await.contains("Guests"), "guests see what is posted, and no more");
+    assert!(
+        w.command(KIM, "/irp list").await.contains("Guests see what is posted in the channels"),
+        "guests see what is posted, and no more"
+    );
     w.end().await;
 }
 
