@@ -241,7 +241,8 @@ impl Workers {
             }
             Click::Deny { request, digest } => {
                 self.engine.may_work(id, user, click.attempt()).await?;
-                return Ok(self.show(inbound, &forms::deny(&format!("{request} {digest}"))).await);
+                let incident = self.engine.load(id).await?;
+                return Ok(self.show(inbound, &forms::deny(incident.as_ref(), *request, digest)).await);
             }
             Click::Withdraw { request } => {
                 let after = self.engine.act(id, user, PersonCommand::Withdraw { request: *request }).await?;

@@ -96,6 +96,8 @@ async fn a_no_ends_all_of_it_and_the_next_to_decide_sees_it() {
     let w = asked().await;
     let deny = value(&w, ALL, "irp.deny");
     let modal = w.form(BEN, ALL, "irp.deny").await;
+    let shown = modal.to_string();
+    assert!(shown.contains("*Deactivate access key") && shown.contains("and 2 more that go with it"), "{shown}");
     let reason = json!({"reason": {"reason": "deploys run until six"}});
     w.slack.submit_view(BEN, modal["id"].as_str().unwrap(), &reason).await.unwrap();
     w.until_card(ALL, "3 steps, not asked for yet").await;

@@ -129,6 +129,8 @@ async fn a_denial_needs_a_reason_and_ends_the_request() {
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
     let modal = w.form(CHRIS, KEY, "irp.deny").await;
+    let shown = modal.to_string();
+    assert!(shown.contains("*Deactivate access key") && !shown.contains("more that go with it"), "{shown}");
     let id = modal["id"].as_str().unwrap();
     assert!(w.slack.submit_view(CHRIS, id, &json!({})).await.is_err(), "an empty reason is not taken");
     let before = w.told(CHRIS).len();
