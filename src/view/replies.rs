@@ -4,10 +4,11 @@ use super::announcement::{next_step, phase, severity, who};
 use super::blocks::{code, escape, section, summary};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::credential::AccessKeyId;
-use crate::domain::id::{IncidentId, RequestId};
+use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::members;
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
 use crate::intake::submission::SECRET_TYPED;
 use crate::ports::Message;
 
@@ -34,6 +35,28 @@ pub fn stopped(after: &Incident, request: RequestId, is: fn(&RequestState) -> bo
     let verb = if stopped.len() == 1 { "is" } else { "are" };
     let rest = if others.is_empty() { String::new() } else { format!(" Not so {}: see the card.", names(&others)) };
     said(&format!("{} {verb} {what}.{rest}", names(&stopped)))
+}
+
+/// A yes is on record: to how many steps, and what comes next.
+pub fn approved(after: &Incident, request: RequestId, by: &UserId, policy: &Policy) -> Message {
+    let found = after.requests.get(&request);
+    let members = found.map(|found| members(after, found)).unwrap_or_default();
+    let theirs = |member: &&&Request| member.approvals.iter().any(|approval| approval.user == *by);
+    let (what, they) = match members.iter().filter(theirs).count() {
+        0 | 1 => (request.to_string(), ("It runs", "its card shows")),
+        steps => (
+            format!("{request} and {} more that go with it ({steps} steps)", steps - 1),
+            ("They run", "their cards show"),
+        ),
+    };
+    let then = match found.filter(|found| found.state == RequestState::Pending) {
+        None => format!("{} now; {} the result.", they.0, they.1),
+        Some(found) => {
+            let quorum = usize::from(policy.rules(found.plan.action.class()).quorum);
+            format!("It waits for {} more.", quorum.saturating_sub(found.approvals.len()))
+        }
+    };
+    said(&format!("Your approval of {what} is recorded. {then}"))
 }
 
 /// One incident.
@@ -100,7 +123,6 @@ mod tests {
     use crate::domain::alert::{Alert, AlertSource, Severity};
     use crate::domain::approval::{Asked, Execution, Plan};
     use crate::domain::credential::Subject;
-    use crate::domain::id::UserId;
     use crate::domain::incident::decide::open;
     use crate::domain::incident::evolve::fold;
     use crate::domain::observation::{KeyStatus, Observation};

@@ -229,15 +229,7 @@ impl Workers {
             Click::Approve { request, digest } => {
                 let command = PersonCommand::Approve { request: *request, digest_shown: digest.clone(), clicked_at };
                 let after = self.engine.act(id, user, command).await?;
-                let waiting = after.requests.get(request).filter(|r| r.state == RequestState::Pending);
-                let then = waiting.map_or_else(
-                    || "It runs now; its card shows the result.".to_owned(),
-                    |request| {
-                        let quorum = self.engine.rules().rules(request.plan.action.class()).quorum;
-                        format!("It waits for {} more.", usize::from(quorum).saturating_sub(request.approvals.len()))
-                    },
-                );
-                replies::said(&format!("Your approval of {request} is recorded. {then}"))
+                replies::approved(&after, *request, user, &self.engine.rules())
             }
             Click::Deny { request, digest } => {
                 self.engine.may_work(id, user, click.attempt()).await?;

@@ -58,7 +58,8 @@ async fn everything_is_asked_for_and_approved_as_one() {
     assert!(w.forged_click(BEN, "irp.approve", &other).await.contains("another version"));
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
 
-    w.click(BEN, ALL, "irp.approve").await;
+    let answer = w.click(BEN, ALL, "irp.approve").await;
+    assert!(answer.contains("(3 steps) is recorded. They run now"), "{answer}");
     w.until_card(ALL, "3 of 3 in force").await;
     let changes: Vec<String> = w.account.calls().into_iter().map(|c| c.operation).collect();
     let changes: Vec<&str> =
