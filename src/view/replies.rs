@@ -37,6 +37,15 @@ pub fn stopped(after: &Incident, request: RequestId, is: fn(&RequestState) -> bo
     said(&format!("{} {verb} {what}.{rest}", names(&stopped)))
 }
 
+/// Whoever asks first leads, where nobody did: they are told, with the answer to what they have `asked`.
+pub fn leads(after: &Incident, by: &UserId, asked: usize) -> String {
+    if after.lead.as_ref() == Some(by) && after.requests.len() == asked {
+        format!(" You lead {} until somebody else takes over the lead.", after.id)
+    } else {
+        String::new()
+    }
+}
+
 /// A yes is on record: to how many steps, and what comes next.
 pub fn approved(after: &Incident, request: RequestId, by: &UserId, policy: &Policy) -> Message {
     let found = after.requests.get(&request);
@@ -187,6 +196,16 @@ mod tests {
             incident.requests.insert(id, Request { burst, state, ..request });
         }
         incident
+    }
+
+    #[test]
+    fn whoever_asks_first_is_told_that_they_lead() {
+        let mut incident = together([RequestState::Pending, RequestState::Pending, RequestState::Pending]);
+        let (ana, ben): (UserId, UserId) = ("U1".parse().unwrap(), "U2".parse().unwrap());
+        incident.lead = Some(ana.clone());
+        assert!(leads(&incident, &ana, 3).contains("You lead INC-1"));
+        assert_eq!(leads(&incident, &ana, 1), "", "it was not the first that was asked for");
+        assert_eq!(leads(&incident, &ben, 3), "", "somebody else leads");
     }
 
     #[test]

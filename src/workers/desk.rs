@@ -205,9 +205,10 @@ impl Workers {
                         left_out.concat()
                     )
                 };
+                let leads = replies::leads(&after, user, asked);
                 replies::said(&format!(
                     "{asked} step(s) are asked for in your name, as one thing to decide on. Somebody else has to approve \
-                     them.{left_out}"
+                     them.{leads}{left_out}"
                 ))
             }
             Click::BreakGlass { request, digest } => {
@@ -354,7 +355,10 @@ impl Workers {
     async fn request(&self, inbound: &Inbound, id: IncidentId, step: &StepId) -> Result<Message, EngineError> {
         let incident = self.engine.request(id, &inbound.reply.user, step, &press(inbound)).await?;
         let request = incident.requests_for(step).next().map(|r| r.id.to_string()).unwrap_or_default();
-        Ok(replies::said(&format!("{request} is recorded in your name. Somebody else has to approve it on its card.")))
+        let leads = replies::leads(&incident, &inbound.reply.user, 1);
+        Ok(replies::said(&format!(
+            "{request} is recorded in your name. Somebody else has to approve it on its card.{leads}"
+        )))
     }
 
     async fn submit(

@@ -23,6 +23,7 @@ async fn two_people_disable_a_stolen_key() {
 
     let answer = w.click(ANA, KEY, "irp.request").await;
     assert!(answer.contains("INC-1.1 is recorded in your name"), "{answer}");
+    assert!(answer.contains("You lead INC-1"), "{answer}");
     w.until_card(KEY, "waiting for approval").await;
     let card = w.card(CHRIS, KEY).unwrap()["blocks"].to_string();
     for shown in ["iam:UpdateAccessKey", "UserName = deploy-bot", "Status = Inactive", key.as_str()] {
