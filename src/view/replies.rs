@@ -1,5 +1,7 @@
 //! What one person is told: answers to commands and clicks.
 
+use chrono::{DateTime, Utc};
+
 use super::announcement::{next_step, phase, severity, who};
 use super::blocks::{code, escape, section, summary};
 use crate::domain::approval::{Request, RequestState};
@@ -9,6 +11,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::members;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
+use crate::domain::refusal::mention;
 use crate::intake::submission::SECRET_TYPED;
 use crate::ports::Message;
 
@@ -20,6 +23,10 @@ pub const LEFT_ALONE: &str = ":rotating_light: The bot's store holds a record of
 
 /// How many incidents a list shows.
 pub const LISTED_MAX: usize = 20;
+/// How many of them one section shows.
+const LINES_MAX: usize = 5;
+
+const NONE_OPEN: &str = "No incident is open.";
 
 /// Plain words.
 pub fn said(mrkdwn: &str) -> Message {
@@ -73,18 +80,55 @@ pub fn status(incident: &Incident, playbook: &Playbook) -> Message {
     said(&format!("{}\n:arrow_right: {}", line(incident, playbook), next_step(incident, playbook)))
 }
 
-/// The open incidents, newest first, and those whose logs cannot be read. `more` says that there are others.
-pub fn list(incidents: &[Incident], damaged: &[IncidentId], playbook: &Playbook, more: bool) -> Message {
-    if incidents.is_empty() && damaged.is_empty() {
-        return said("No incident is open.");
+/// Asks which incident is meant, where several are open.
+pub fn which(list: Message) -> Message {
+    if list.text == NONE_OPEN {
+        return list;
     }
-    let mut lines: Vec<String> = incidents.iter().map(|incident| format!("• {}", line(incident, playbook))).collect();
+    let which = "Which one? Type `/irp status INC-n`.";
+    let blocks = [section(which)].into_iter().chain(list.blocks).collect();
+    Message { text: summary(&format!("{which}\n{}", list.text)), blocks }
+}
+
+/// The open incidents, newest first, and those whose logs cannot be read. `more` says that there are others.
+pub fn list(
+    incidents: &[Incident],
+    damaged: &[IncidentId],
+    playbook: &Playbook,
+    now: DateTime<Utc>,
+    more: bool,
+) -> Message {
+    if incidents.is_empty() && damaged.is_empty() {
+        return said(NONE_OPEN);
+    }
+    let of_one = |incident: &Incident| format!("• {} · {}", line(incident, playbook), at_work(incident, now));
+    let mut lines: Vec<String> = incidents.iter().map(of_one).collect();
     lines
         .extend(damaged.iter().map(|id| format!("• *{id}* :rotating_light: its log cannot be read: it is left alone")));
     if more {
         lines.push(format!("There are more; these are the newest {LISTED_MAX}."));
     }
-    said(&lines.join("\n"))
+    // One section does not hold them all.
+    let blocks = lines.chunks(LINES_MAX).map(|lines| section(&lines.join("\n"))).collect();
+    Message { text: summary(&lines.join("\n")), blocks }
+}
+
+/// For how long it has been open, who leads, and what waits for somebody.
+fn at_work(incident: &Incident, now: DateTime<Utc>) -> String {
+    let minutes = (now - incident.opened_at).num_minutes().max(0);
+    let age = match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    };
+    let lead = incident.lead.as_ref().map_or_else(|| "no lead".to_owned(), |by| format!("led by {}", mention(by)));
+    let waiting = incident.requests.values().filter(|request| request.state == RequestState::Pending).count();
+    let waiting = match waiting {
+        0 => String::new(),
+        1 => " · *1 request waits for an approver*".to_owned(),
+        more => format!(" · *{more} requests wait for an approver*"),
+    };
+    format!("open for {age} · {lead}{waiting}")
 }
 
 fn line(incident: &Incident, playbook: &Playbook) -> String {
@@ -124,7 +168,7 @@ pub fn secret_typed(key: Option<&AccessKeyId>) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
+    use chrono::TimeDelta;
 
     use super::*;
     use crate::config::Organisation;
@@ -135,6 +179,7 @@ mod tests {
     use crate::domain::incident::decide::open;
     use crate::domain::incident::evolve::fold;
     use crate::domain::observation::{KeyStatus, Observation};
+    use crate::domain::playbook::BUILT_IN;
     use crate::domain::stored::Record;
 
     type Is = fn(&RequestState) -> bool;
@@ -196,6 +241,26 @@ mod tests {
             incident.requests.insert(id, Request { burst, state, ..request });
         }
         incident
+    }
+
+    #[test]
+    fn a_list_says_how_long_each_is_open_who_leads_and_what_waits() {
+        let playbook = Playbook::parse(BUILT_IN).unwrap();
+        let listed = |incident: Incident, minutes| {
+            let later = now() + TimeDelta::minutes(minutes);
+            list(&[incident], &[], &playbook, later, false)
+        };
+        let mut incident = together([RequestState::Pending, RequestState::Pending, RequestState::Withdrawn]);
+        let text = listed(incident.clone(), 119).text;
+        assert!(text.ends_with("open for 119 min · no lead · *2 requests wait for an approver*"), "{text}");
+        incident.lead = "U1".parse().ok();
+        incident.requests.clear();
+        let text = listed(incident.clone(), 121).text;
+        assert!(text.ends_with("open for 2 h · led by <@U1>"), "{text}");
+        let asked = which(listed(incident, 2_880));
+        assert!(asked.text.starts_with("Which one?") && asked.text.contains("open for 2 days"), "{}", asked.text);
+        let none = list(&[], &[], &playbook, now(), false);
+        assert_eq!(which(none.clone()), none, "nothing to choose from");
     }
 
     #[test]

@@ -432,6 +432,7 @@ impl Workers {
         };
         match incident {
             Some(incident) => Ok(replies::status(&incident, self.engine.playbook())),
+            None if matches!(command, Slash::Status { .. }) => self.list().await.map(replies::which),
             None => self.list().await,
         }
     }
@@ -468,7 +469,7 @@ impl Workers {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(replies::list(&incidents, &damaged, self.engine.playbook(), more))
+        Ok(replies::list(&incidents, &damaged, self.engine.playbook(), self.engine.now(), more))
     }
 
     async fn only_open(&self) -> Result<Option<Incident>, EngineError> {

@@ -195,6 +195,10 @@ async fn commands_answer_whatever_is_typed() {
     w.until("the steps are there", |w| w.card(ANA, KEY).is_some()).await;
     assert!(w.command(DANA, "/irp status").await.contains("Deactivate access key"));
     assert!(w.command(DANA, "/irp status 7").await.contains("INC-7 does not exist"));
+    w.command(ANA, "/irp open AKIAIOSFODNN7EXAMPLE").await;
+    let answer = w.command(DANA, "/irp status").await;
+    assert!(answer.starts_with("Which one?") && answer.contains("*INC-1*") && answer.contains("*INC-2*"), "{answer}");
+    assert!(answer.contains("no lead"), "{answer}");
     w.slack.set_user_flag(KIM, UserFlag::Restricted, true);
     assert!(
         w.command(KIM, "/irp list").await.contains("Guests see what is posted in the channels"),
