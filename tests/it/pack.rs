@@ -133,7 +133,7 @@ async fn a_pack_holds_everything_and_every_change_to_it_is_found() {
     let again = export("INC-1").await.unwrap();
     assert!(!again.status.success(), "a pack is never written over");
     let report = fs::read_to_string(out.join("report.md")).unwrap();
-    for part in ["aws iam update-access-key --user-name deploy-bot", "approved by U0APPROVE1", "ExecutionStarted"] {
+    for part in ["aws iam update-access-key --user-name deploy-bot", "approved by U0APPROVE1", "Calls to AWS began"] {
         assert!(report.contains(part), "{part}: {report}");
     }
     is_found_out(&out);
