@@ -57,8 +57,11 @@ async fn sessions_are_revoked_and_the_revocation_is_undone() {
 
     w.click(ANA, SESSIONS, "irp.undo").await;
     w.until_card("Undo INC-1.1", "waiting for approval").await;
+    let undo = |w: &World| w.card(BEN, "Undo INC-1.1").unwrap()["blocks"].to_string();
+    assert!(undo(&w).contains("Sessions from before the cut-off work again"), "{}", undo(&w));
     w.click(BEN, "Undo INC-1.1", "irp.approve").await;
     w.until_card("Undo INC-1.1", "carried out and verified").await;
+    assert!(!undo(&w).contains("large_green_circle"), "what lets somebody in again is not green: {}", undo(&w));
     assert_eq!(w.account.user_inline_policy("deploy-bot", "AWSRevokeOlderSessions"), None);
     w.until_card(SESSIONS, "undone by INC-1.2").await;
     let card = w.card(ANA, SESSIONS).unwrap()["blocks"].to_string();
