@@ -70,7 +70,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         directory: slack.clone(),
         clock: Arc::clone(&clock),
     };
-    let playbook = playbook(&settings)?;
+    let playbook = playbook(&settings.organisation)?;
     let policy = settings.organisation.policy(own_identity.as_deref());
     let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
     check_room(&slack, &settings.slack.war_room).await?;
@@ -295,15 +295,15 @@ async fn follow_rules(
 }
 
 /// The playbook that the organisation names, or the one compiled in.
-pub fn playbook(settings: &Settings) -> anyhow::Result<Playbook> {
-    let playbook = match &settings.organisation.playbook {
+pub fn playbook(organisation: &Organisation) -> anyhow::Result<Playbook> {
+    let playbook = match &organisation.playbook {
         None => Playbook::parse(BUILT_IN).context("the playbook that is compiled in"),
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
             Playbook::parse(&text).with_context(|| path.display().to_string())
         }
     };
-    let organization = settings.organisation.organization.as_ref();
+    let organization = organisation.organization.as_ref();
     Ok(Playbook {
         reaches_organization: organization.is_some(),
         identity_center_region: organization.and_then(|of| of.identity_center_region.clone()),

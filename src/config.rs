@@ -83,6 +83,22 @@ pub struct Settings {
     pub organisation: Organisation,
 }
 
+/// What it takes to read what the bot has stored, and to put it elsewhere: no more, so that whoever exports an incident needs
+/// no token of Slack's.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// `redis://…` or `rediss://…`.
+    pub redis_url: SecretString,
+    /// See [`Settings`].
+    pub seal_keys: Vec<SecretString>,
+    /// Instead of AWS's own addresses.
+    pub aws_endpoint_url: Option<String>,
+    /// Where packs go; the working directory when absent.
+    pub vault: Option<vault::Place>,
+    /// The rules.
+    pub organisation: Organisation,
+}
+
 /// Every variable that is read, with what it is for. `.env.example` and the README list the same.
 pub const VARIABLES: [(&str, &str); 16] = [
     ("SLACK_BOT_TOKEN", "the bot's token, xoxb-…"),
@@ -117,27 +133,13 @@ const SEAL_KEY_CHARS_MIN: usize = 32;
 impl Settings {
     /// Reads everything, the organisation's file included.
     pub fn read(env: &impl Lookup) -> Result<Self, Faults> {
-        let path = env.get("IRP_CONFIG").unwrap_or_else(|| "irp.toml".into());
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            Faults(vec![format!(
-                "{path}: cannot be read: {e}. Copy irp.example.toml and fill it in, or set IRP_CONFIG."
-            )])
-        });
-        let organisation = text.and_then(|text| Organisation::parse(&text, &path));
-        Self::with(env, organisation)
+        Self::with(env, organisation_of(env))
     }
 
     /// Reads the environment, with the organisation given.
     pub fn with(env: &impl Lookup, organisation: Result<Organisation, Faults>) -> Result<Self, Faults> {
         let mut faults = Vec::new();
-        let needed = |name: &str, faults: &mut Vec<String>| {
-            env.get(name).unwrap_or_else(|| {
-                let what = VARIABLES.iter().find(|(n, _)| *n == name).map_or("", |(_, what)| what);
-                faults.push(format!("{name} is not set: it is {what}."));
-                String::new()
-            })
-        };
-        let bot_token = needed("SLACK_BOT_TOKEN", &mut faults);
+        let bot_token = needed(env, "SLACK_BOT_TOKEN", &mut faults);
         if !bot_token.is_empty() && !bot_token.starts_with("xoxb-") {
             faults.push("SLACK_BOT_TOKEN does not start with xoxb-: that is not a bot token.".into());
         }
@@ -149,7 +151,7 @@ impl Settings {
         if signing_secret.is_none() && app_token.is_none() {
             faults.push("Neither SLACK_SIGNING_SECRET (HTTP) nor SLACK_APP_TOKEN (Socket Mode) is set: Slack could not reach the bot.".into());
         }
-        let war_room_text = needed("IRP_WAR_ROOM", &mut faults);
+        let war_room_text = needed(env, "IRP_WAR_ROOM", &mut faults);
         let war_room = war_room_text.parse::<ChannelId>();
         match &war_room {
             Err(why) if !war_room_text.is_empty() => faults.push(format!("IRP_WAR_ROOM: {why}.")),
@@ -158,11 +160,7 @@ impl Settings {
             }
             _ => {}
         }
-        let list = |name: &str| -> Vec<String> {
-            let values = env.get(name).unwrap_or_default();
-            values.split(',').map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect()
-        };
-        let alert_keys = list("IRP_ALERT_KEYS");
+        let alert_keys = list(env, "IRP_ALERT_KEYS");
         for (i, key) in alert_keys.iter().enumerate() {
             if !key.is_ascii() {
                 faults.push(format!("IRP_ALERT_KEYS: key {} has characters that no HTTP header carries.", i + 1));
@@ -173,21 +171,6 @@ impl Settings {
                 ));
             }
         }
-        let seal_keys = list("IRP_SEAL_KEYS");
-        for (i, _) in seal_keys.iter().enumerate().filter(|(_, key)| key.chars().count() < SEAL_KEY_CHARS_MIN) {
-            faults.push(format!(
-                "IRP_SEAL_KEYS: key {} has fewer than {SEAL_KEY_CHARS_MIN} characters. `openssl rand -hex 32` makes a good one.",
-                i + 1
-            ));
-        }
-        let redis_url = needed("REDIS_URL", &mut faults);
-        if !redis_url.is_empty()
-            && redis_url != "memory"
-            && !redis_url.starts_with("redis://")
-            && !redis_url.starts_with("rediss://")
-        {
-            faults.push("REDIS_URL starts with neither redis:// nor rediss://, and is not memory.".into());
-        }
         let listen_text = env.get("IRP_LISTEN").unwrap_or_else(|| "0.0.0.0:8080".into());
         let listen = listen_text.parse::<SocketAddr>();
         if listen.is_err() {
@@ -196,18 +179,10 @@ impl Settings {
         let api_url = env
             .get("SLACK_API_URL")
             .map_or_else(|| SLACK_API_URL.to_owned(), |url| url.trim_end_matches('/').to_owned());
-        let aws_endpoint_url = env.get("AWS_ENDPOINT_URL");
-        for (name, url) in [("SLACK_API_URL", Some(&api_url)), ("AWS_ENDPOINT_URL", aws_endpoint_url.as_ref())] {
-            let Some(url) = url else { continue };
-            let well_formed =
-                url::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
-            if !well_formed {
-                faults.push(format!("{name}: “{url}” is not an address such as https://example.com."));
-            }
-        }
-        let vault = vault::Place::read(env, &mut faults);
-        match (organisation, war_room, listen) {
-            (Ok(organisation), Ok(war_room), Ok(listen)) if faults.is_empty() => Ok(Self {
+        check_url("SLACK_API_URL", &api_url, &mut faults);
+        let stored = Stored::with(env, organisation).map_err(|more| faults.extend(more.0));
+        match (stored, war_room, listen) {
+            (Ok(stored), Ok(war_room), Ok(listen)) if faults.is_empty() => Ok(Self {
                 slack: Slack {
                     bot_token: bot_token.into(),
                     signing_secret: signing_secret.map(Into::into),
@@ -216,19 +191,88 @@ impl Settings {
                     war_room,
                 },
                 alert_keys: alert_keys.into_iter().map(Into::into).collect(),
-                redis_url: redis_url.into(),
-                seal_keys: seal_keys.into_iter().map(Into::into).collect(),
+                redis_url: stored.redis_url,
+                seal_keys: stored.seal_keys,
                 listen,
                 log: env.get("IRP_LOG").unwrap_or_else(|| "info".into()),
+                aws_endpoint_url: stored.aws_endpoint_url,
+                vault: stored.vault,
+                organisation: stored.organisation,
+            }),
+            _ => Err(Faults(faults)),
+        }
+    }
+}
+
+impl Stored {
+    /// Reads it, the organisation's file included.
+    pub fn read(env: &impl Lookup) -> Result<Self, Faults> {
+        Self::with(env, organisation_of(env))
+    }
+
+    fn with(env: &impl Lookup, organisation: Result<Organisation, Faults>) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let seal_keys = list(env, "IRP_SEAL_KEYS");
+        for (i, _) in seal_keys.iter().enumerate().filter(|(_, key)| key.chars().count() < SEAL_KEY_CHARS_MIN) {
+            faults.push(format!(
+                "IRP_SEAL_KEYS: key {} has fewer than {SEAL_KEY_CHARS_MIN} characters. `openssl rand -hex 32` makes a good one.",
+                i + 1
+            ));
+        }
+        let redis_url = needed(env, "REDIS_URL", &mut faults);
+        if !redis_url.is_empty()
+            && redis_url != "memory"
+            && !redis_url.starts_with("redis://")
+            && !redis_url.starts_with("rediss://")
+        {
+            faults.push("REDIS_URL starts with neither redis:// nor rediss://, and is not memory.".into());
+        }
+        let aws_endpoint_url = env.get("AWS_ENDPOINT_URL");
+        if let Some(url) = &aws_endpoint_url {
+            check_url("AWS_ENDPOINT_URL", url, &mut faults);
+        }
+        let vault = vault::Place::read(env, &mut faults);
+        match organisation {
+            Ok(organisation) if faults.is_empty() => Ok(Self {
+                redis_url: redis_url.into(),
+                seal_keys: seal_keys.into_iter().map(Into::into).collect(),
                 aws_endpoint_url,
                 vault,
                 organisation,
             }),
-            (organisation, _, _) => {
+            organisation => {
                 faults.extend(organisation.err().map(|f| f.0).unwrap_or_default());
                 Err(Faults(faults))
             }
         }
+    }
+}
+
+fn organisation_of(env: &impl Lookup) -> Result<Organisation, Faults> {
+    let path = env.get("IRP_CONFIG").unwrap_or_else(|| "irp.toml".into());
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        Faults(vec![format!("{path}: cannot be read: {e}. Copy irp.example.toml and fill it in, or set IRP_CONFIG.")])
+    })?;
+    Organisation::parse(&text, &path)
+}
+
+fn needed(env: &impl Lookup, name: &str, faults: &mut Vec<String>) -> String {
+    env.get(name).unwrap_or_else(|| {
+        let what = VARIABLES.iter().find(|(n, _)| *n == name).map_or("", |(_, what)| what);
+        faults.push(format!("{name} is not set: it is {what}."));
+        String::new()
+    })
+}
+
+fn list(env: &impl Lookup, name: &str) -> Vec<String> {
+    let values = env.get(name).unwrap_or_default();
+    values.split(',').map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect()
+}
+
+fn check_url(name: &str, url: &str, faults: &mut Vec<String>) {
+    let well_formed = url::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+    if !well_formed {
+        faults.push(format!("{name}: “{url}” is not an address such as https://example.com."));
     }
 }
 
@@ -265,6 +309,15 @@ mod tests {
         let settings = Settings::with(&good(), organisation()).unwrap();
         assert_eq!(settings.alert_keys.len(), 2);
         assert_eq!(settings.listen.port(), 8080);
+    }
+
+    #[test]
+    fn what_is_stored_is_read_without_slack() {
+        let few = Map(BTreeMap::from([("REDIS_URL", "redis://127.0.0.1")]));
+        assert!(Stored::with(&few, organisation()).is_ok());
+        assert!(Settings::with(&few, organisation()).is_err());
+        let faults = Stored::with(&Map(BTreeMap::new()), organisation()).unwrap_err().to_string();
+        assert!(faults.contains("REDIS_URL") && !faults.contains("SLACK"), "{faults}");
     }
 
     #[test]

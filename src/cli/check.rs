@@ -29,14 +29,14 @@ pub async fn check() -> bool {
     if settings.alert_keys.is_empty() {
         report.wrong("alerts", "IRP_ALERT_KEYS is not set: every alert webhook is turned away with 401");
     }
-    match playbook(&settings) {
+    match playbook(&settings.organisation) {
         Ok(playbook) => report.right("playbook", &format!("{} phases", playbook.phases.len())),
         Err(error) => report.wrong("playbook", &format!("{error:#}")),
     }
     slack(&settings, &mut report).await;
     store(&settings, &mut report).await;
     aws(&settings, &mut report).await;
-    let vault = open_vault(&settings).await.inspect().await;
+    let vault = open_vault(settings.vault.as_ref(), settings.aws_endpoint_url.as_deref()).await.inspect().await;
     report.note("vault", vault.map_err(|e| if settings.vault.is_none() { unset_vault(&e) } else { e.to_string() }));
     report.well
 }

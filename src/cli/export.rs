@@ -13,7 +13,7 @@ use crate::adapters::vault::directory::DirectoryVault;
 use crate::adapters::vault::s3::S3Vault;
 use crate::boot::playbook;
 use crate::config::vault::Place;
-use crate::config::{ProcessEnvironment, Settings};
+use crate::config::{ProcessEnvironment, Stored};
 use crate::domain::id::IncidentId;
 use crate::ports::{Clock, IncidentLog, Pack, Vault};
 use crate::view::pack::{MANIFEST, hash, pack, pretty};
@@ -30,10 +30,10 @@ pub struct Options {
 
 /// Reads the log from the store, checks it, and stores the pack.
 pub async fn export(options: Options) -> anyhow::Result<()> {
-    let settings = Settings::read(&ProcessEnvironment)?;
+    let settings = Stored::read(&ProcessEnvironment)?;
     let store = open_store(settings.redis_url.expose_secret(), &settings.seal_keys).await?;
     let records = IncidentLog::load(&*store, options.incident).await?;
-    let playbook = playbook(&settings)?;
+    let playbook = playbook(&settings.organisation)?;
     let policy = settings.organisation.policy(None);
     let (manifest, files) = pack(&records, &playbook, &policy, SystemClock.now())
         .with_context(|| format!("{} does not exist in this store", options.incident))?;
@@ -44,11 +44,11 @@ pub async fn export(options: Options) -> anyhow::Result<()> {
             let name = name.with_context(|| format!("--out: “{}” does not name a new folder", out.display()))?;
             (Arc::new(DirectoryVault::new(out.with_file_name(""))), name.to_owned())
         }
-        (None, None) => (open_vault(&settings).await, name),
+        (None, None) => (open_vault(None, None).await, name),
         // Packs of one incident lie beside each other there.
-        (None, Some(_)) => {
+        (None, Some(place)) => {
             let name = format!("{name}-{}", manifest.exported_at.format("%Y%m%dT%H%M%SZ"));
-            (open_vault(&settings).await, name)
+            (open_vault(Some(place), settings.aws_endpoint_url.as_deref()).await, name)
         }
     };
     let list = pretty(&serde_json::to_value(&manifest)?);
@@ -63,13 +63,12 @@ pub async fn export(options: Options) -> anyhow::Result<()> {
 }
 
 /// The vault that the settings name; the working directory when they name none.
-pub(super) async fn open_vault(settings: &Settings) -> Arc<dyn Vault> {
-    match &settings.vault {
+pub(super) async fn open_vault(place: Option<&Place>, aws_endpoint_url: Option<&str>) -> Arc<dyn Vault> {
+    match place {
         None => Arc::new(DirectoryVault::new("")),
         Some(Place::Folder(root)) => Arc::new(DirectoryVault::new(root)),
         Some(Place::Bucket(bucket)) => {
-            let (url, clock) = (settings.aws_endpoint_url.as_deref(), Arc::new(SystemClock));
-            Arc::new(S3Vault::new(bucket.clone(), url, None, clock).await)
+            Arc::new(S3Vault::new(bucket.clone(), aws_endpoint_url, None, Arc::new(SystemClock)).await)
         }
     }
 }

@@ -204,3 +204,28 @@ async fn listen(port: u16) -> anyhow::Result<(TcpListener, String)> {
 fn random() -> String {
     hex::encode(rand::random::<[u8; 16]>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::UserId;
+
+    #[test]
+    fn the_page_says_who_may_do_what() {
+        let workspace = Workspace::demo(WorkspaceConfig {
+            clock: SandboxClock::new(1),
+            terminal: Terminal::default(),
+            signing_secret: random(),
+            bot_token: random(),
+            app_token: random(),
+            delivery: Delivery::Http { base_url: "http://127.0.0.1".to_owned() },
+        });
+        let rules = Organisation::parse(ORGANISATION, "irp.toml").unwrap().policy(None);
+        for shown in workspace.state("U0RESPOND1")["people"].as_array().unwrap() {
+            let user: UserId = shown["id"].as_str().unwrap().parse().unwrap();
+            let (person, role) = (rules.person(&user), shown["role"].as_str().unwrap());
+            assert_eq!(rules.is_approver(&person), role.contains("approver"), "{shown}");
+            assert_eq!(rules.people(&rules.responders).contains(&person), role.contains("responder"), "{shown}");
+        }
+    }
+}

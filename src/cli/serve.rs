@@ -38,7 +38,7 @@ pub async fn serve() -> anyhow::Result<()> {
     if let Some(why) = unsealed(&settings) {
         tracing::warn!(%why, "what is in the store could be forged");
     }
-    let vault = super::export::open_vault(&settings).await;
+    let vault = super::export::open_vault(settings.vault.as_ref(), settings.aws_endpoint_url.as_deref()).await;
     match tokio::time::timeout(VAULT_TIME_MAX, vault.inspect()).await {
         Ok(Ok(place)) => tracing::info!(vault.place = %place, "what AWS does not keep of what is removed goes there"),
         Ok(Err(error)) => tracing::warn!(%error, "the vault takes nothing: what AWS does not keep cannot be removed"),

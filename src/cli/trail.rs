@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use self::progress::Progress;
 use crate::domain::credential::AccessKeyId;
@@ -47,9 +47,10 @@ pub enum Format {
 
 /// What to look for, and where.
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("whose").required(true).multiple(true).args(["credentials", "principals"])))]
 pub struct Analyze {
-    /// A stolen access key; may be given more than once.
-    #[arg(long = "credential", value_name = "AKIA…", required_unless_present = "principals")]
+    /// A stolen access key; may be given more than once. This or --principal is needed.
+    #[arg(long = "credential", value_name = "AKIA…")]
     pub credentials: Vec<AccessKeyId>,
     /// A user, a role or a session that is taken for stolen though no key is known, such as
     /// `arn:aws:iam::111122223333:user/ana` after a sign-in to the console; may be given more than once. All its calls
@@ -57,7 +58,7 @@ pub struct Analyze {
     #[arg(long = "principal", value_name = "ARN")]
     pub principals: Vec<Named>,
     /// When it was stolen, such as 2026-01-31T12:00:00Z: what it did before is its owner's.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<DateTime<Utc>>,
     /// Who is who, such as 203.0.113.7=owner: an event's id, an access key, an address or an ARN, and attacker,
     /// owner, aws or responder. May be given more than once; the first that fits counts.
@@ -70,6 +71,11 @@ pub struct Analyze {
     /// EventBridge events; packed with gzip or not.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+fn time(typed: &str) -> Result<DateTime<Utc>, String> {
+    let taken = "a time is a date, an hour and a zone, such as 2026-01-31T12:00:00Z or 2026-01-31T14:00:00+02:00";
+    typed.parse().map_err(|_| taken.to_owned())
 }
 
 /// Runs it.

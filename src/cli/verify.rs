@@ -1,5 +1,6 @@
 //! `irp verify`: checks an evidence pack, without a network, a store or settings.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::num::NonZero;
@@ -16,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::approval::Digest;
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::event::Event;
-use crate::domain::stored::{Chain, event};
+use crate::domain::stored::{Chain, Unreadable, event};
 use crate::view::pack::{LOG, MANIFEST, Manifest, hash};
 
 /// Bytes read at once, and of the log handed to a core at once: to the end of the record that they end in.
@@ -52,10 +53,11 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
         (check_log(manifest.incident, &pack.join(LOG)), hashes.join())
     });
     // The log first: which record is broken says more than that the file is not as it was.
-    let chain = chain?;
+    let chain = chain.map_err(|error| explained(error, &pack.join(LOG), &manifest))?;
+    let at_the_end = if chain.records() < manifest.records { "are missing" } else { "were added" };
     ensure!(
         chain.records() == manifest.records,
-        "{LOG}: {} records, and the list says {}: some are missing at the end",
+        "{LOG}: {} records, and the list says {}: some {at_the_end} at the end",
         chain.records(),
         manifest.records
     );
@@ -78,6 +80,34 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
         manifest.files.len()
     );
     Ok(())
+}
+
+/// Says more of a record that does not follow the one before it, where all after it is whole: then its own number, counted from
+/// the end that the list names, tells what is wrong before it.
+fn explained(error: anyhow::Error, log: &Path, manifest: &Manifest) -> anyhow::Error {
+    let Some(&Unreadable::Broken(number)) = error.downcast_ref::<Unreadable>() else { return error };
+    let Some(records) = whole_from(number, log, &manifest.head) else { return error };
+    match records.cmp(&manifest.records) {
+        Ordering::Equal if number == 1 => error,
+        Ordering::Equal => {
+            anyhow!("{LOG}: record {} is not as it was written: record {number} follows another", number - 1)
+        }
+        Ordering::Less => anyhow!("{LOG}: {} record(s) are missing before record {number}", manifest.records - records),
+        Ordering::Greater => {
+            anyhow!("{LOG}: {} record(s) were added before record {number}", records - manifest.records)
+        }
+    }
+}
+
+/// How many records the log has, if from this one on each follows the one before it, to the end that the list names.
+fn whole_from(number: usize, log: &Path, head: &str) -> Option<usize> {
+    let text = |line: std::io::Result<Vec<u8>>| String::from_utf8(line.ok()?).ok();
+    let mut lines = BufReader::with_capacity(CHUNK, File::open(log).ok()?).split(b'\n').skip(number - 1);
+    let mut chain = Chain::from(number, &text(lines.next()?)?);
+    for line in lines {
+        chain.follow(&text(line)?).ok()?;
+    }
+    (chain.head() == Some(head)).then_some(chain.records())
 }
 
 fn check_files(pack: &Path, manifest: &Manifest) -> anyhow::Result<()> {

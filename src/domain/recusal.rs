@@ -26,11 +26,19 @@ pub enum Why {
 }
 
 impl Why {
-    /// In a few words.
+    /// In a few words, for others.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Owner => "the credential is theirs",
             Self::Named => "they are named in this incident",
+        }
+    }
+
+    /// In a few words, for themselves.
+    pub const fn to_themselves(self) -> &'static str {
+        match self {
+            Self::Owner => "the credential is yours",
+            Self::Named => "you are named in it",
         }
     }
 }

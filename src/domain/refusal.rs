@@ -29,7 +29,7 @@ pub enum Refusal {
         "You have approved {0}: take your approval back on its card first, then deny it. The request is untouched."
     )]
     TakeBackFirst(RequestId),
-    #[error("You cannot decide in this incident: {}. Somebody else has to. The request is untouched.", .0.label())]
+    #[error("You cannot decide in this incident: {}. Somebody else has to. The request is untouched.", .0.to_themselves())]
     Recused(Why),
     #[error(
         "Slack could not say who is in the groups of irp.toml just now, so the answer is no. Nothing was changed; try again in a moment."
@@ -183,7 +183,10 @@ fn left_over(steps: &[String]) -> String {
 const fn standing_sentence(standing: Standing) -> &'static str {
     match standing {
         Standing::Member => "You are a member.",
-        Standing::Guest => "Guests can follow along but cannot request, approve or change anything here.",
+        Standing::Guest => {
+            "Guests see what is posted in the channels that they are in, and no more: they cannot list, request, approve or \
+             change anything here. Ask a full member of this workspace."
+        }
         Standing::Bot => "Bots cannot request or approve anything here.",
         Standing::External => "People from other organisations cannot request, approve or change anything here.",
         Standing::Deactivated => "This Slack account is deactivated, so it cannot do that.",

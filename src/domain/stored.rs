@@ -39,8 +39,12 @@ pub enum Unreadable {
         /// What is wrong.
         why: String,
     },
-    /// It does not follow the record before it: one of the two is not as it was written.
-    #[error("record {0} does not follow the one before it: the log has been changed")]
+    /// It does not follow the record before it. Which of the two was changed, or that one is missing, cannot be told from
+    /// these two alone.
+    #[error(
+        "record {0} does not follow the one before it: one of the two was changed, or records are missing, added or moved \
+         there"
+    )]
     Broken(usize),
 }
 

@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::blocks::{cut, escape, section};
-use crate::domain::approval::Request;
+use crate::domain::approval::{Request, RequestState};
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::event::Outcome;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Step, contained, missing};
+use crate::domain::incident::together::members;
 use crate::domain::playbook::Playbook;
 use crate::domain::trail::attribution::Who;
 use crate::intake::submission::{field, form};
@@ -60,11 +61,27 @@ pub fn open() -> Value {
     )
 }
 
-/// Asks for the reason of a denial.
-pub fn deny(request_and_digest: &str) -> Value {
-    let (request, digest) = request_and_digest.split_once(' ').unwrap_or((request_and_digest, ""));
+/// Asks for the reason of a denial, and says what is denied, where the incident is known.
+pub fn deny(incident: Option<&Incident>, request: RequestId, digest: &str) -> Value {
     let why = input(field::REASON, "Why", false, &text_input("The next approver sees this", true, 480));
-    modal(form::DENY, &format!("Deny {request}"), "Deny", request_and_digest, &[why.hinted(&of_plan(digest))])
+    let (title, context) = (format!("Deny {request}"), format!("{request} {digest}"));
+    let mut form = modal(form::DENY, &title, "Deny", &context, &[why.hinted(&of_plan(digest))]);
+    let denied = incident.and_then(|incident| decided_on(incident, request));
+    if let (Some(denied), Some(blocks)) = (denied, form["blocks"].as_array_mut()) {
+        blocks.insert(0, section(&denied));
+    }
+    form
+}
+
+/// What one press decides on, in a line.
+fn decided_on(incident: &Incident, request: RequestId) -> Option<String> {
+    let found = incident.requests.get(&request)?;
+    let with_it = |member: &&Request| member.id != request && member.state == RequestState::Pending;
+    let more = match members(incident, found).into_iter().filter(with_it).count() {
+        0 => String::new(),
+        more => format!(" and {more} more that go with it"),
+    };
+    Some(format!("*{}*{more}, in account {}", escape(&found.plan.action.title()), found.plan.account))
 }
 
 /// Which plan a form is about.

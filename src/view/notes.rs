@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::mem::discriminant;
 
 use super::blocks::{code, escape, section, summary, time};
+use super::step::done;
 use super::{Card, To, hunt, inventory};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::Request;
@@ -230,11 +231,11 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         }
         Event::RequestLapsed { request, why } => format!(":warning: {} lapsed: {}.", title(request), escape(why)),
         Event::RequestStale { request, why } => format!(":warning: {} is stale: {}.", title(request), escape(why)),
-        Event::Verified { request, no_op: false } => {
-            format!(":large_green_circle: Done and read back from AWS: {}.", title(request))
-        }
-        Event::Verified { request, no_op: true } => {
-            format!(":large_green_circle: AWS already was as wanted, nothing was sent: {}.", title(request))
+        Event::Verified { request, no_op } => {
+            let done = done(&incident.requests.get(request)?.plan.step);
+            let what =
+                if *no_op { "AWS already was as wanted, nothing was sent" } else { "Done and read back from AWS" };
+            format!("{done} {what}: {}.", title(request))
         }
         Event::ExecutionFailed { request, why } => {
             format!(":red_circle: Failed: {}. {} Its card has the command to run by hand.", title(request), escape(why))

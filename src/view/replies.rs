@@ -1,13 +1,17 @@
 //! What one person is told: answers to commands and clicks.
 
+use chrono::{DateTime, Utc};
+
 use super::announcement::{next_step, phase, severity, who};
 use super::blocks::{code, escape, section, summary};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::credential::AccessKeyId;
-use crate::domain::id::{IncidentId, RequestId};
+use crate::domain::id::{IncidentId, RequestId, UserId};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::members;
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
+use crate::domain::refusal::mention;
 use crate::intake::submission::SECRET_TYPED;
 use crate::ports::Message;
 
@@ -22,6 +26,10 @@ pub const BROKEN: &str = ":warning: This met a fault of the bot itself, and may 
 
 /// How many incidents a list shows.
 pub const LISTED_MAX: usize = 20;
+/// How many of them one section shows.
+const LINES_MAX: usize = 5;
+
+const NONE_OPEN: &str = "No incident is open.";
 
 /// Plain words.
 pub fn said(mrkdwn: &str) -> Message {
@@ -39,23 +47,91 @@ pub fn stopped(after: &Incident, request: RequestId, is: fn(&RequestState) -> bo
     said(&format!("{} {verb} {what}.{rest}", names(&stopped)))
 }
 
+/// Whoever asks first leads, where nobody did: they are told, with the answer to what they have `asked`.
+pub fn leads(after: &Incident, by: &UserId, asked: usize) -> String {
+    if after.lead.as_ref() == Some(by) && after.requests.len() == asked {
+        format!(" You lead {} until somebody else takes over the lead.", after.id)
+    } else {
+        String::new()
+    }
+}
+
+/// A yes is on record: to how many steps, and what comes next.
+pub fn approved(after: &Incident, request: RequestId, by: &UserId, policy: &Policy) -> Message {
+    let found = after.requests.get(&request);
+    let members = found.map(|found| members(after, found)).unwrap_or_default();
+    let theirs = |member: &&&Request| member.approvals.iter().any(|approval| approval.user == *by);
+    let (what, they) = match members.iter().filter(theirs).count() {
+        0 | 1 => (request.to_string(), ("It runs", "its card shows")),
+        steps => (
+            format!("{request} and {} more that go with it ({steps} steps)", steps - 1),
+            ("They run", "their cards show"),
+        ),
+    };
+    let then = match found.filter(|found| found.state == RequestState::Pending) {
+        None => format!("{} now; {} the result.", they.0, they.1),
+        Some(found) => {
+            let quorum = usize::from(policy.rules(found.plan.action.class()).quorum);
+            format!("It waits for {} more.", quorum.saturating_sub(found.approvals.len()))
+        }
+    };
+    said(&format!("Your approval of {what} is recorded. {then}"))
+}
+
 /// One incident.
 pub fn status(incident: &Incident, playbook: &Playbook) -> Message {
     said(&format!("{}\n:arrow_right: {}", line(incident, playbook), next_step(incident, playbook)))
 }
 
-/// The open incidents, newest first, and those whose logs cannot be read. `more` says that there are others.
-pub fn list(incidents: &[Incident], damaged: &[IncidentId], playbook: &Playbook, more: bool) -> Message {
-    if incidents.is_empty() && damaged.is_empty() {
-        return said("No incident is open.");
+/// Asks which incident is meant, where several are open.
+pub fn which(list: Message) -> Message {
+    if list.text == NONE_OPEN {
+        return list;
     }
-    let mut lines: Vec<String> = incidents.iter().map(|incident| format!("• {}", line(incident, playbook))).collect();
+    let which = "Which one? Type `/irp status INC-n`.";
+    let blocks = [section(which)].into_iter().chain(list.blocks).collect();
+    Message { text: summary(&format!("{which}\n{}", list.text)), blocks }
+}
+
+/// The open incidents, newest first, and those whose logs cannot be read. `more` says that there are others.
+pub fn list(
+    incidents: &[Incident],
+    damaged: &[IncidentId],
+    playbook: &Playbook,
+    now: DateTime<Utc>,
+    more: bool,
+) -> Message {
+    if incidents.is_empty() && damaged.is_empty() {
+        return said(NONE_OPEN);
+    }
+    let of_one = |incident: &Incident| format!("• {} · {}", line(incident, playbook), at_work(incident, now));
+    let mut lines: Vec<String> = incidents.iter().map(of_one).collect();
     lines
         .extend(damaged.iter().map(|id| format!("• *{id}* :rotating_light: its log cannot be read: it is left alone")));
     if more {
         lines.push(format!("There are more; these are the newest {LISTED_MAX}."));
     }
-    said(&lines.join("\n"))
+    // One section does not hold them all.
+    let blocks = lines.chunks(LINES_MAX).map(|lines| section(&lines.join("\n"))).collect();
+    Message { text: summary(&lines.join("\n")), blocks }
+}
+
+/// For how long it has been open, who leads, and what waits for somebody.
+fn at_work(incident: &Incident, now: DateTime<Utc>) -> String {
+    let minutes = (now - incident.opened_at).num_minutes().max(0);
+    let age = match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    };
+    let lead = incident.lead.as_ref().map_or_else(|| "no lead".to_owned(), |by| format!("led by {}", mention(by)));
+    let waiting = incident.requests.values().filter(|request| request.state == RequestState::Pending).count();
+    let waiting = match waiting {
+        0 => String::new(),
+        1 => " · *1 request waits for an approver*".to_owned(),
+        more => format!(" · *{more} requests wait for an approver*"),
+    };
+    format!("open for {age} · {lead}{waiting}")
 }
 
 fn line(incident: &Incident, playbook: &Playbook) -> String {
@@ -95,7 +171,7 @@ pub fn secret_typed(key: Option<&AccessKeyId>) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
+    use chrono::TimeDelta;
 
     use super::*;
     use crate::config::Organisation;
@@ -103,10 +179,10 @@ mod tests {
     use crate::domain::alert::{Alert, AlertSource, Severity};
     use crate::domain::approval::{Asked, Execution, Plan};
     use crate::domain::credential::Subject;
-    use crate::domain::id::UserId;
     use crate::domain::incident::decide::open;
     use crate::domain::incident::evolve::fold;
     use crate::domain::observation::{KeyStatus, Observation};
+    use crate::domain::playbook::BUILT_IN;
     use crate::domain::stored::Record;
 
     type Is = fn(&RequestState) -> bool;
@@ -168,6 +244,36 @@ mod tests {
             incident.requests.insert(id, Request { burst, state, ..request });
         }
         incident
+    }
+
+    #[test]
+    fn a_list_says_how_long_each_is_open_who_leads_and_what_waits() {
+        let playbook = Playbook::parse(BUILT_IN).unwrap();
+        let listed = |incident: Incident, minutes| {
+            let later = now() + TimeDelta::minutes(minutes);
+            list(&[incident], &[], &playbook, later, false)
+        };
+        let mut incident = together([RequestState::Pending, RequestState::Pending, RequestState::Withdrawn]);
+        let text = listed(incident.clone(), 119).text;
+        assert!(text.ends_with("open for 119 min · no lead · *2 requests wait for an approver*"), "{text}");
+        incident.lead = "U1".parse().ok();
+        incident.requests.clear();
+        let text = listed(incident.clone(), 121).text;
+        assert!(text.ends_with("open for 2 h · led by <@U1>"), "{text}");
+        let asked = which(listed(incident, 2_880));
+        assert!(asked.text.starts_with("Which one?") && asked.text.contains("open for 2 days"), "{}", asked.text);
+        let none = list(&[], &[], &playbook, now(), false);
+        assert_eq!(which(none.clone()), none, "nothing to choose from");
+    }
+
+    #[test]
+    fn whoever_asks_first_is_told_that_they_lead() {
+        let mut incident = together([RequestState::Pending, RequestState::Pending, RequestState::Pending]);
+        let (ana, ben): (UserId, UserId) = ("U1".parse().unwrap(), "U2".parse().unwrap());
+        incident.lead = Some(ana.clone());
+        assert!(leads(&incident, &ana, 3).contains("You lead INC-1"));
+        assert_eq!(leads(&incident, &ana, 1), "", "it was not the first that was asked for");
+        assert_eq!(leads(&incident, &ben, 3), "", "somebody else leads");
     }
 
     #[test]

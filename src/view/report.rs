@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 use self::shown::shown;
+use self::timeline::in_words;
 use super::announcement::phase;
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
-use crate::domain::incident::event::Event;
 use crate::domain::incident::remains;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undone_by;
@@ -15,6 +15,7 @@ use crate::domain::playbook::Playbook;
 use crate::domain::stored::Record;
 
 mod shown;
+mod timeline;
 
 /// The whole report.
 pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> String {
@@ -130,20 +131,6 @@ fn broken_glass(glass: &Glass) -> String {
         Debt::Contested { by, reason, at } => format!("contested by {by} at {}: {}", moment(*at), text(reason)),
     };
     format!("- run by {} alone at {}: {}; {judged}\n", glass.user, moment(glass.at), text(&glass.reason))
-}
-
-/// The event's name and who and what it is about; the log has the rest.
-fn in_words(event: &Event) -> String {
-    let value = serde_json::to_value(event).unwrap_or_default();
-    let mut words = value["type"].as_str().unwrap_or_default().to_owned();
-    for member in ["request", "title", "done", "by", "attempt", "why", "reason", "refusal", "error", "outcome"] {
-        match &value[member] {
-            serde_json::Value::Null => {}
-            serde_json::Value::String(text) => words.extend([" · ", member, " ", text]),
-            other => words.extend([" · ", member, " ", &other.to_string()]),
-        }
-    }
-    words
 }
 
 /// Text from outside, so that no Markdown or HTML comes of it.

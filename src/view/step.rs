@@ -9,8 +9,9 @@ use super::blocks::{
 use super::burst::{decided_together, title};
 use super::by_hand;
 use super::plan_file::where_to_read;
-use crate::domain::action::{ApiCall, CUT_OFF, Inverse};
+use crate::domain::action::{Action, ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState, too_few_left};
+use crate::domain::id::StepId;
 use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::eradication::is_done;
 use crate::domain::incident::hands::{Said, is_for_people, said};
@@ -38,6 +39,7 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy) -> Message {
             Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
             None if r.lost.is_some() => (":rotating_light:", "no longer in force".to_owned()),
             None if r.unread.is_some() => (":grey_question:", "not known whether it is still in force".to_owned()),
+            None if matches!(r.state, RequestState::Verified { .. }) => (done(&r.plan.step), r.state.in_words()),
             None => (mark(&r.state), r.state.in_words()),
         },
     };
@@ -72,6 +74,11 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy) -> Message {
         blocks.extend(by_hand::blocks(incident, step));
     }
     Message { text: summary(&format!("{} · {}: {state}", incident.id, escape(&step.title))), blocks }
+}
+
+/// Carried out. An undo lets somebody in again: it is never green.
+pub(super) fn done(step: &StepId) -> &'static str {
+    if is_undo(step) { ":leftwards_arrow_with_hook:" } else { ":large_green_circle:" }
 }
 
 pub(super) fn mark(state: &RequestState) -> &'static str {
@@ -193,13 +200,15 @@ fn outcome(incident: &Incident, request: &Request, policy: &Policy, recused: &Re
         }
         RequestState::Verified { at, sent, .. } if sent.is_empty() => {
             format!(
-                ":large_green_circle: *AWS already was as wanted* when it was read at {}. Nothing was sent.{}",
+                "{} *AWS already was as wanted* when it was read at {}. Nothing was sent.{}",
+                done(&request.plan.step),
                 time(*at),
                 held(request)
             )
         }
         RequestState::Verified { at, .. } => {
-            format!(":large_green_circle: *Done, and read back from AWS* at {}.{}", time(*at), held(request))
+            let done = done(&request.plan.step);
+            format!("{done} *Done, and read back from AWS* at {}.{}", time(*at), held(request))
         }
         RequestState::Failed { why, .. } => format!(":red_circle: *Failed.* {}", why_of(why)),
         RequestState::Unknown { why, doubt, .. } => {
@@ -338,7 +347,7 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
             let approve = confirmed(
                 button(name::APPROVE, "Approve", &value, look),
                 &format!("Approve {}?", request.id),
-                &confirmation(request),
+                &confirmation(incident, request),
                 "Approve and run",
             );
             let deny = button(name::DENY, "Deny…", &value, Look::Danger);
@@ -395,10 +404,16 @@ fn settle(incident: &Incident, request: &Request) -> Option<[Value; 2]> {
 }
 
 /// The last thing that an approver reads, in Slack's 300 characters.
-fn confirmation(request: &Request) -> String {
-    let undo = match &request.plan.work.inverse {
-        Inverse::None(_) => "It cannot be undone here.",
-        Inverse::Calls(_) => "It can be undone, with two people again.",
+fn confirmation(incident: &Incident, request: &Request) -> String {
+    let undo = match (&request.plan.action, &request.plan.work.inverse) {
+        (Action::RestoreUserPolicy(_) | Action::RestoreRolePolicy(_), _) => {
+            let known = incident.hunted.as_ref().map_or(0, |(found, _)| found.sessions.len());
+            format!(
+                "Sessions from before the cut-off work again, the attacker's too: {known} are known in this incident."
+            )
+        }
+        (_, Inverse::None(_)) => "It cannot be undone here.".to_owned(),
+        (_, Inverse::Calls(_)) => "It can be undone, with two people again.".to_owned(),
     };
     format!("{}, in account {}. It runs at once. {undo}", request.plan.action.title(), request.plan.account)
 }

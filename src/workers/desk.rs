@@ -199,9 +199,10 @@ impl Workers {
                         left_out.concat()
                     )
                 };
+                let leads = replies::leads(&after, user, asked);
                 replies::said(&format!(
                     "{asked} step(s) are asked for in your name, as one thing to decide on. Somebody else has to approve \
-                     them.{left_out}"
+                     them.{leads}{left_out}"
                 ))
             }
             Click::BreakGlass { request, digest } => {
@@ -223,19 +224,12 @@ impl Workers {
             Click::Approve { request, digest } => {
                 let command = PersonCommand::Approve { request: *request, digest_shown: digest.clone(), clicked_at };
                 let after = self.engine.act(id, user, command).await?;
-                let waiting = after.requests.get(request).filter(|r| r.state == RequestState::Pending);
-                let then = waiting.map_or_else(
-                    || "It runs now; its card shows the result.".to_owned(),
-                    |request| {
-                        let quorum = self.engine.rules().rules(request.plan.action.class()).quorum;
-                        format!("It waits for {} more.", usize::from(quorum).saturating_sub(request.approvals.len()))
-                    },
-                );
-                replies::said(&format!("Your approval of {request} is recorded. {then}"))
+                replies::approved(&after, *request, user, &self.engine.rules())
             }
             Click::Deny { request, digest } => {
                 self.engine.may_work(id, user, click.attempt()).await?;
-                return Ok(self.show(inbound, &forms::deny(&format!("{request} {digest}"))).await);
+                let incident = self.engine.load(id).await?;
+                return Ok(self.show(inbound, &forms::deny(incident.as_ref(), *request, digest)).await);
             }
             Click::Withdraw { request } => {
                 let after = self.engine.act(id, user, PersonCommand::Withdraw { request: *request }).await?;
@@ -355,7 +349,10 @@ impl Workers {
     async fn request(&self, inbound: &Inbound, id: IncidentId, step: &StepId) -> Result<Message, EngineError> {
         let incident = self.engine.request(id, &inbound.reply.user, step, &press(inbound)).await?;
         let request = incident.requests_for(step).next().map(|r| r.id.to_string()).unwrap_or_default();
-        Ok(replies::said(&format!("{request} is recorded in your name. Somebody else has to approve it on its card.")))
+        let leads = replies::leads(&incident, &inbound.reply.user, 1);
+        Ok(replies::said(&format!(
+            "{request} is recorded in your name. Somebody else has to approve it on its card.{leads}"
+        )))
     }
 
     async fn submit(
@@ -429,6 +426,7 @@ impl Workers {
         };
         match incident {
             Some(incident) => Ok(replies::status(&incident, self.engine.playbook())),
+            None if matches!(command, Slash::Status { .. }) => self.list().await.map(replies::which),
             None => self.list().await,
         }
     }
@@ -465,7 +463,7 @@ impl Workers {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(replies::list(&incidents, &damaged, self.engine.playbook(), more))
+        Ok(replies::list(&incidents, &damaged, self.engine.playbook(), self.engine.now(), more))
     }
 
     async fn only_open(&self) -> Result<Option<Incident>, EngineError> {

@@ -42,10 +42,10 @@ async fn the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so() {
             let before = w.told(KIM).len();
             let reason = json!({"reason": {"reason": "leave it"}});
             w.slack.submit_view(KIM, modal["id"].as_str().unwrap(), &reason).await.unwrap();
-            assert!(w.next_told(KIM, before).await.contains("the credential is theirs"));
+            assert!(w.next_told(KIM, before).await.contains("the credential is yours"));
         } else {
             let answer = w.click(KIM, KEY, button).await;
-            assert!(answer.contains("the credential is theirs"), "{answer}");
+            assert!(answer.contains("the credential is yours"), "{answer}");
         }
     }
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
@@ -65,7 +65,7 @@ async fn whoever_is_named_in_the_incident_cannot_decide() {
     w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &values).await.unwrap();
     w.next_told(ANA, before).await;
     let answer = w.click(CHRIS, KEY, "irp.approve").await;
-    assert!(answer.contains("they are named in this incident"), "{answer}");
+    assert!(answer.contains("you are named in it"), "{answer}");
     w.click(BEN, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     w.end().await;
@@ -361,7 +361,7 @@ async fn a_responders_own_stolen_key_is_contained_like_any_other_and_they_have_n
     let w = World::start_with_rules(&belonging_to_ben("arn:aws:iam::111122223333:user/deploy-bot")).await;
     asked(&w).await;
     let answer = w.click(BEN, KEY, "irp.approve").await;
-    assert!(answer.contains("the credential is theirs"), "{answer}");
+    assert!(answer.contains("the credential is yours"), "{answer}");
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;

@@ -52,13 +52,14 @@ async fn everything_is_asked_for_and_approved_as_one() {
     // The protocol is the same as for one.
     let approve = value(&w, ALL, "irp.approve");
     assert!(w.click(ANA, ALL, "irp.approve").await.contains("You asked for this yourself"));
-    assert!(w.click(KIM, ALL, "irp.approve").await.contains("the credential is theirs"));
+    assert!(w.click(KIM, ALL, "irp.approve").await.contains("the credential is yours"));
     assert!(w.click(DANA, ALL, "irp.approve").await.contains("not on the list of approvers"));
     let other = approve.replace(approve.split(' ').nth(1).unwrap(), "0123456789ab");
     assert!(w.forged_click(BEN, "irp.approve", &other).await.contains("another version"));
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
 
-    w.click(BEN, ALL, "irp.approve").await;
+    let answer = w.click(BEN, ALL, "irp.approve").await;
+    assert!(answer.contains("(3 steps) is recorded. They run now"), "{answer}");
     w.until_card(ALL, "3 of 3 in force").await;
     let changes: Vec<String> = w.account.calls().into_iter().map(|c| c.operation).collect();
     let changes: Vec<&str> =
@@ -96,6 +97,8 @@ async fn a_no_ends_all_of_it_and_the_next_to_decide_sees_it() {
     let w = asked().await;
     let deny = value(&w, ALL, "irp.deny");
     let modal = w.form(BEN, ALL, "irp.deny").await;
+    let shown = modal.to_string();
+    assert!(shown.contains("*Deactivate access key") && shown.contains("and 2 more that go with it"), "{shown}");
     let reason = json!({"reason": {"reason": "deploys run until six"}});
     w.slack.submit_view(BEN, modal["id"].as_str().unwrap(), &reason).await.unwrap();
     w.until_card(ALL, "3 steps, not asked for yet").await;
@@ -226,7 +229,7 @@ async fn one_person_alone_can_contain_where_the_rules_let_them() {
     assert!(closed.contains("One person alone has let INC-1.1 run"), "{closed}");
     w.until("somebody can speak", |w| w.offers(KEY, "irp.ratify")).await;
     assert!(w.click(ANA, KEY, "irp.ratify").await.contains("You asked for this yourself"));
-    assert!(w.click(KIM, KEY, "irp.ratify").await.contains("the credential is theirs"));
+    assert!(w.click(KIM, KEY, "irp.ratify").await.contains("the credential is yours"));
     assert!(w.click(CHRIS, KEY, "irp.ratify").await.contains("it was right to run it"));
     w.until("the card says so", |w| blocks(w, KEY).contains("Ratified by")).await;
     assert!(w.command(BEN, "/irp close INC-1 resolved the key is off").await.contains("Closed"));

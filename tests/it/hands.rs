@@ -41,7 +41,7 @@ async fn a_role_of_another_account_is_contained_on_two_peoples_word() {
     assert!(!w.offers("Containment proof", "irp.accept_risk"), "nothing is to be accepted before it is done");
 
     assert!(w.click(DANA, FAR, "irp.say_done").await.contains("Only responders"));
-    assert!(w.click(KIM, FAR, "irp.say_done").await.contains("the credential is theirs"));
+    assert!(w.click(KIM, FAR, "irp.say_done").await.contains("the credential is yours"));
     let modal = w.form(ANA, FAR, "irp.say_done").await;
     let before = w.told(ANA).len();
     let filled = json!({"reason": {"reason": "Lee has revoked them there, ticket *7*"}});

@@ -174,7 +174,7 @@ async fn two_people_can_go_on_without_proof_and_nobody_alone() {
     let (w, _) = contained().await;
     w.until("it can be accepted", |w| w.offers(PROOF, "irp.accept_risk")).await;
     assert!(w.click(DANA, PROOF, "irp.accept_risk").await.contains("Only responders"));
-    assert!(w.click(KIM, PROOF, "irp.accept_risk").await.contains("the credential is theirs"));
+    assert!(w.click(KIM, PROOF, "irp.accept_risk").await.contains("the credential is yours"));
     let accept = async |person: &str| {
         let modal = w.form(person, PROOF, "irp.accept_risk").await;
         let before = w.told(person).len();
@@ -331,7 +331,7 @@ async fn a_responder_says_who_it_was_and_the_search_follows() {
     let (answer, _) = say(ANA, "the build server").await;
     assert!(format!("{answer:?}").contains("an access key id"), "the form says what it takes: {answer:?}");
     let (_, before) = say(KIM, &w.stolen_key()).await;
-    assert!(w.next_told(KIM, before).await.contains("the credential is theirs"));
+    assert!(w.next_told(KIM, before).await.contains("the credential is yours"));
     let (_, before) = say(BEN, &w.stolen_key()).await;
     assert!(w.next_told(BEN, before).await.contains("searched anew"));
     w.until("it is in the thread", |w| w.notes().iter().any(|note| note.contains("our own drill"))).await;

@@ -136,7 +136,7 @@ async fn what_no_event_explains_is_shown_and_a_person_answers_for_it() {
     assert!(blocks(&w, "Eradication").contains("no event explains"));
 
     assert!(w.click(DANA, CARD, "irp.look_at").await.contains("Only responders"));
-    assert!(w.click(KIM, CARD, "irp.look_at").await.contains("the credential is theirs"));
+    assert!(w.click(KIM, CARD, "irp.look_at").await.contains("the credential is yours"));
     assert!(w.forged_click(BEN, "irp.look_at", "INC-1 0123456789ab").await.contains("has changed"));
     let before = w.account.calls().len();
     assert!(w.click(ANA, CARD, "irp.look_at").await.contains("Nothing was changed in AWS"));

@@ -23,6 +23,7 @@ async fn two_people_disable_a_stolen_key() {
 
     let answer = w.click(ANA, KEY, "irp.request").await;
     assert!(answer.contains("INC-1.1 is recorded in your name"), "{answer}");
+    assert!(answer.contains("You lead INC-1"), "{answer}");
     w.until_card(KEY, "waiting for approval").await;
     let card = w.card(CHRIS, KEY).unwrap()["blocks"].to_string();
     for shown in ["iam:UpdateAccessKey", "UserName = deploy-bot", "Status = Inactive", key.as_str()] {
@@ -56,8 +57,11 @@ async fn sessions_are_revoked_and_the_revocation_is_undone() {
 
     w.click(ANA, SESSIONS, "irp.undo").await;
     w.until_card("Undo INC-1.1", "waiting for approval").await;
+    let undo = |w: &World| w.card(BEN, "Undo INC-1.1").unwrap()["blocks"].to_string();
+    assert!(undo(&w).contains("Sessions from before the cut-off work again"), "{}", undo(&w));
     w.click(BEN, "Undo INC-1.1", "irp.approve").await;
     w.until_card("Undo INC-1.1", "carried out and verified").await;
+    assert!(!undo(&w).contains("large_green_circle"), "what lets somebody in again is not green: {}", undo(&w));
     assert_eq!(w.account.user_inline_policy("deploy-bot", "AWSRevokeOlderSessions"), None);
     w.until_card(SESSIONS, "undone by INC-1.2").await;
     let card = w.card(ANA, SESSIONS).unwrap()["blocks"].to_string();
@@ -129,6 +133,8 @@ async fn a_denial_needs_a_reason_and_ends_the_request() {
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
     let modal = w.form(CHRIS, KEY, "irp.deny").await;
+    let shown = modal.to_string();
+    assert!(shown.contains("*Deactivate access key") && !shown.contains("more that go with it"), "{shown}");
     let id = modal["id"].as_str().unwrap();
     assert!(w.slack.submit_view(CHRIS, id, &json!({})).await.is_err(), "an empty reason is not taken");
     let before = w.told(CHRIS).len();
@@ -192,8 +198,15 @@ async fn commands_answer_whatever_is_typed() {
     w.until("the steps are there", |w| w.card(ANA, KEY).is_some()).await;
     assert!(w.command(DANA, "/irp status").await.contains("Deactivate access key"));
     assert!(w.command(DANA, "/irp status 7").await.contains("INC-7 does not exist"));
+    w.command(ANA, "/irp open AKIAIOSFODNN7EXAMPLE").await;
+    let answer = w.command(DANA, "/irp status").await;
+    assert!(answer.starts_with("Which one?") && answer.contains("*INC-1*") && answer.contains("*INC-2*"), "{answer}");
+    assert!(answer.contains("no lead"), "{answer}");
     w.slack.set_user_flag(KIM, UserFlag::Restricted, true);
-    assert!(w.command(KIM, "/irp list").await.contains("Guests"), "guests see what is posted, and no more");
+    assert!(
+        w.command(KIM, "/irp list").await.contains("Guests see what is posted in the channels"),
+        "guests see what is posted, and no more"
+    );
     w.end().await;
 }
 

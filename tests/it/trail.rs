@@ -217,6 +217,10 @@ fn a_responder_overrules_and_wrong_words_are_refused() {
     assert_eq!(answer["others"][0]["why"], "a responder says so");
     let (success, _, err) = analyze("json", &[&path], &["--attribute", "id-1=nobody"]);
     assert!(!success && err.contains("is not like 203.0.113.7=owner"), "{err}");
+    let (success, _, err) = analyze("json", &[&path], &["--since", "yesterday"]);
+    assert!(!success && err.contains("such as 2026-01-31T12:00:00Z"), "{err}");
+    let (success, _, err) = analyze_of(&[], "json", &[&path], &[]);
+    assert!(!success && err.contains("--credential") && err.contains("--principal"), "{err}");
     let (success, _, err) = analyze("json", &[&dir.path().join("nowhere")], &[]);
     assert!(!success && err.contains("there are no files in"), "{err}");
 }

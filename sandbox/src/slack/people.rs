@@ -115,11 +115,11 @@ impl Person {
 pub(super) fn demo() -> Vec<Person> {
     vec![
         Person::new("U0RESPOND1", "ana", "Ana Ruiz", "responder"),
-        Person::new("U0RESPOND2", "ben", "Ben Okafor", "responder"),
+        Person::new("U0RESPOND2", "ben", "Ben Okafor", "responder and approver"),
         Person::new("U0APPROVE1", "chris", "Chris Lind", "approver"),
         Person::new("U0STAKEHO1", "dana", "Dana Weiss", "stakeholder"),
         Person::new("U0GUEST001", "gil", "Gil Moreau", "guest"),
-        Person::new("U0KEYOWNR1", "kim", "Kim Park", "key owner"),
+        Person::new("U0KEYOWNR1", "kim", "Kim Park", "approver, and owner of the key"),
         Person::new(BOT_USER, "irp", "irp", "app"),
     ]
 }

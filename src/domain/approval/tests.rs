@@ -378,6 +378,6 @@ fn who_asks_does_not_count_among_those_who_could_approve() {
 
 #[test]
 fn the_recused_are_told_why() {
-    assert!(Refusal::Recused(Why::Owner).to_string().contains("the credential is theirs"));
-    assert!(Refusal::Recused(Why::Named).to_string().contains("they are named in this incident"));
+    assert!(Refusal::Recused(Why::Owner).to_string().contains("the credential is yours"));
+    assert!(Refusal::Recused(Why::Named).to_string().contains("you are named in it"));
 }
