@@ -9,8 +9,12 @@ use super::resource::at;
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session};
 
 mod compute;
+mod console;
 mod starter;
 pub(super) mod trust;
+mod which;
+
+pub use which::may_grant;
 
 /// Callers taken from one trust policy: more than the longest that IAM takes can name.
 const CALLERS_MAX: usize = 1_000;
@@ -135,12 +139,21 @@ pub enum Grant {
         /// Its ARN.
         arn: String,
     },
-    /// A role that a session was switched to in the console.
+    /// A session that begins with the call: of the console, of a role that it was switched to, or of the CLI.
     Session {
         /// Its ARN.
         arn: String,
         /// `AROA…:name`
         principal: Option<String>,
+    },
+    /// What lets whoever has it sign in as the caller, once and soon, from wherever they are.
+    SignIn {
+        /// The caller's ARN.
+        arn: String,
+        /// `AROA…:name`
+        principal: String,
+        /// The call by which they do.
+        by: &'static str,
     },
 }
 
@@ -183,72 +196,8 @@ impl Grant {
                 tokens.extend(principal.as_deref().map(Token::principal));
                 tokens
             }
+            Self::SignIn { principal, by, .. } => vec![Token::sign_in(principal, by)],
         }
-    }
-}
-
-/// Whether a call can hand something out at all: only then are its parameters read.
-pub fn may_grant(source: &str, name: &str) -> bool {
-    match source {
-        "sts" => !name.starts_with("Get") || matches!(name, "GetSessionToken" | "GetFederationToken"),
-        "iam" => matches!(
-            name,
-            "CreateAccessKey"
-                | "CreateServiceSpecificCredential"
-                | "ResetServiceSpecificCredential"
-                | "UpdateAccessKey"
-                | "CreateUser"
-                | "CreateLoginProfile"
-                | "UpdateLoginProfile"
-                | "CreateRole"
-                | "UpdateAssumeRolePolicy"
-                | "CreateSAMLProvider"
-                | "UpdateSAMLProvider"
-                | "CreateOpenIDConnectProvider"
-                | "AddClientIDToOpenIDConnectProvider"
-                | "UpdateOpenIDConnectProviderThumbprint"
-        ),
-        "rolesanywhere" => {
-            matches!(name, "CreateSession" | "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor")
-        }
-        "signin" => name == "SwitchRole",
-        "sso" => matches!(name, "GetRoleCredentials" | "CreateAccountAssignment"),
-        "identitystore" | "sso-directory" => matches!(name, "CreateUser" | "CreateGroupMembership" | "UpdatePassword"),
-        "cognito-identity" => name == "GetCredentialsForIdentity",
-        "ec2" => matches!(
-            name,
-            "RunInstances"
-                | "RunScheduledInstances"
-                | "CreateFleet"
-                | "RequestSpotFleet"
-                | "RequestSpotInstances"
-                | "ModifyInstanceAttribute"
-                | "ModifyInstanceMetadataOptions"
-                | "AssociateIamInstanceProfile"
-                | "ReplaceIamInstanceProfileAssociation"
-        ),
-        "ec2-instance-connect" | "ssm" => {
-            matches!(
-                name,
-                "SendSSHPublicKey"
-                    | "SendSerialConsoleSSHPublicKey"
-                    | "SendCommand"
-                    | "CreateAssociation"
-                    | "StartSession"
-                    | "StartAutomationExecution"
-            )
-        }
-        "autoscaling" => name == "CreateAutoScalingGroup",
-        "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand" | "RegisterTaskDefinition"),
-        "scheduler" => matches!(name, "CreateSchedule" | "UpdateSchedule"),
-        "states" => matches!(name, "CreateStateMachine" | "UpdateStateMachine"),
-        "events" => name == "PutTargets",
-        "lambda" => matches!(name, "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration"),
-        "codebuild" => matches!(name, "CreateProject" | "UpdateProject" | "StartBuild"),
-        "glue" => matches!(name, "CreateJob" | "CreateDevEndpoint" | "UpdateJob"),
-        "sagemaker" => matches!(name, "CreateNotebookInstance" | "CreateTrainingJob" | "CreateProcessingJob"),
-        "cloudformation" => matches!(name, "CreateStack" | "UpdateStack" | "CreateChangeSet"),
-        _ => false,
     }
 }
 
@@ -309,12 +258,10 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let arn = arn.or_else(|| first(request, "trustAnchorId").map(named));
             out.extend(arn.map(|arn| Grant::Provider { arn }));
         }
-        ("signin", "SwitchRole") => {
-            let principal = record.user_identity.principal_id.as_deref().map(str::to_owned);
-            let arn = record.user_identity.arn.as_deref().filter(|arn| role_session(arn).is_some());
-            out.extend(arn.map(|arn| Grant::Session { arn: arn.to_owned(), principal }));
+        ("signin", _) => console::signed_in(record, request, response, &mut out),
+        ("sts" | "cognito-identity" | "rolesanywhere", _) | ("sso", "GetRoleCredentials") => {
+            minted(request, response, &mut out);
         }
-        ("sts" | "cognito-identity" | "rolesanywhere", _) | ("sso", "GetRoleCredentials") => minted(response, &mut out),
         ("identitystore" | "sso-directory" | "sso", _) => directory(record, request, response, &mut out),
         _ => {
             compute::granted(record, &account, request, response, &mut out);
@@ -354,7 +301,7 @@ pub fn user_arn(account: &str, name: &str) -> String {
 }
 
 /// Temporary keys in a response, wherever they stand in it.
-fn minted(response: &Value, out: &mut Vec<Grant>) {
+fn minted(_request: &Value, response: &Value, out: &mut Vec<Grant>) {
     let first = |paths: &[&str]| paths.iter().find_map(|path| at(response, path).into_iter().next());
     let principal = first(&["assumedRoleUser.assumedRoleId", "federatedUser.federatedUserId"]);
     let holder = first(&["assumedRoleUser.arn", "federatedUser.arn"]);
@@ -382,8 +329,8 @@ fn keys(value: &Value, depth: usize, into: &mut Vec<String>) {
 }
 
 /// By what else than its caller a call can be reached: the role that it asks for, the provider that vouches for it,
-/// the machine that AWS makes the session for, the console session that it was switched from, the group or request that it
-/// starts instances for.
+/// the machine that AWS makes the session for, the console session that it was switched from, the token that it was signed in
+/// with, the group or request that it starts instances for.
 pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
     let mut tokens = Vec::new();
     let first = |path: &str| at(request, path).into_iter().next();
@@ -418,6 +365,10 @@ pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
             for arn in &at(&more, "SwitchFrom") {
                 of_arn(arn, &mut tokens);
             }
+        }
+        ("signin", name) => {
+            let principal = record.user_identity.principal_id.as_deref().filter(|id| !id.is_empty());
+            tokens.extend(principal.map(|principal| Token::sign_in(principal, name)));
         }
         _ => {}
     }

@@ -74,6 +74,11 @@ impl Walk<'_, '_> {
                         .map(|t| (t, way(Kind::Session { began_at: event.at }, Name::clone(&how)))),
                 );
             }
+            Grant::SignIn { arn, .. } => {
+                let how = how(format!("sign-in as {arn}"));
+                let kind = Kind::SignIn { since: event.at };
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
+            }
             Grant::User { name, .. } => {
                 let how = how(format!("user {name}, made by the attacker"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
