@@ -12,6 +12,7 @@ use super::record::Record;
 
 mod anew;
 mod console;
+mod directory;
 mod edges;
 mod evasion;
 mod habits;
