@@ -175,6 +175,9 @@ impl Scout {
             self.coverage.count(region, account, data_source, at);
             selected::note(record, &mut self.coverage.selections);
         }
+        if record.is_insight() {
+            return None;
+        }
         let granting = may_grant(record.source(), record.name());
         let changing = !record.is_data_event() && changes(record);
         self.buffer.clear();

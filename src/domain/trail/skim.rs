@@ -41,6 +41,7 @@ pub struct Skim<'b> {
 /// Looks at an object that begins with the first byte. `None` when it is cut off or in any way unusual.
 pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
     let mut skim = Skim::default();
+    let mut network = false;
     skim.bytes = members(bytes, 0, |key, at| {
         let found = |into: &mut &'b [u8]| {
             let (found, end) = plain(bytes, at)?;
@@ -62,6 +63,7 @@ pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
             b"eventCategory" => {
                 let (category, end) = plain(bytes, at)?;
                 skim.data |= category == b"Data";
+                network = category == b"NetworkActivity";
                 end
             }
             b"managementEvent" | b"readOnly" => {
@@ -80,6 +82,7 @@ pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
             _ => value(bytes, at)?,
         })
     })?;
+    skim.data &= !network;
     (!skim.name.is_empty()).then_some(skim)
 }
 

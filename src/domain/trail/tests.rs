@@ -16,6 +16,7 @@ mod directory;
 mod edges;
 mod evasion;
 mod habits;
+mod kinds;
 mod limits;
 mod making;
 mod named;

@@ -55,7 +55,7 @@ pub(super) fn missing(
     for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
         let id = &event.id;
         let entry = match (event.source.as_ref(), event.name.as_ref()) {
-            ("cloudtrail", "StopLogging" | "DeleteTrail" | "PutEventSelectors" | "UpdateTrail") => {
+            ("cloudtrail", "StopLogging" | "DeleteTrail" | "PutEventSelectors" | "UpdateTrail") if event.changes => {
                 Some(gap(at, events))
             }
             ("secretsmanager", "BatchGetSecretValue") if event.touches.is_empty() => Some(not_recorded(
