@@ -83,12 +83,12 @@ pub enum Grant {
         /// `AIDA…`
         id: Option<String>,
     },
-    /// The password of a user.
+    /// The password of a user, or of root.
     Password {
         /// The user's account.
         account: String,
-        /// The user's name.
-        name: String,
+        /// The user's name; absent for root.
+        name: Option<String>,
     },
     /// A role of its own: all its sessions.
     Role {
@@ -180,7 +180,8 @@ impl Grant {
                 tokens.extend(id.as_deref().map(Token::principal));
                 tokens
             }
-            Self::Password { account, name } => vec![Token::user(account, name)],
+            Self::Password { account, name: Some(name) } => vec![Token::user(account, name)],
+            Self::Password { account, name: None } => vec![Token::principal(account)],
             Self::Role { account, name, id, .. } => {
                 let mut tokens = vec![Token::role(account, name)];
                 tokens.extend(id.as_deref().map(Token::principal));
@@ -235,7 +236,12 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             out.extend(user().map(|name| Grant::User { account, name, id }));
         }
         ("iam", "CreateLoginProfile" | "UpdateLoginProfile") => {
-            out.extend(user().map(|name| Grant::Password { account, name }));
+            // Where root names nobody it is its own, whatever alias the account has as its name.
+            let is_root = record.user_identity.kind.as_deref() == Some("Root");
+            let name = if is_root { first(request, "userName") } else { user() };
+            if is_root || name.is_some() {
+                out.push(Grant::Password { account, name });
+            }
         }
         ("iam", "CreateRole") => {
             let (id, arn) = (first(response, "role.roleId"), first(response, "role.arn"));
@@ -300,11 +306,21 @@ pub fn user_arn(account: &str, name: &str) -> String {
     format!("arn:aws:iam::{account}:user/{name}")
 }
 
-/// Temporary keys in a response, wherever they stand in it.
-fn minted(_request: &Value, response: &Value, out: &mut Vec<Grant>) {
+/// The root user of an account.
+pub fn root_arn(account: &str) -> String {
+    format!("arn:aws:iam::{account}:root")
+}
+
+/// Temporary keys in a response, wherever they stand in it. Whose root's they are, only the request says.
+fn minted(request: &Value, response: &Value, out: &mut Vec<Grant>) {
     let first = |paths: &[&str]| paths.iter().find_map(|path| at(response, path).into_iter().next());
-    let principal = first(&["assumedRoleUser.assumedRoleId", "federatedUser.federatedUserId"]);
-    let holder = first(&["assumedRoleUser.arn", "federatedUser.arn"]);
+    let in_arn = |target: &String| match account_of(target) {
+        "" => target.clone(),
+        account => account.to_owned(),
+    };
+    let root = at(request, "targetPrincipal").first().map(in_arn);
+    let holder = first(&["assumedRoleUser.arn", "federatedUser.arn"]).or_else(|| root.as_deref().map(root_arn));
+    let principal = first(&["assumedRoleUser.assumedRoleId", "federatedUser.federatedUserId"]).or(root);
     let mut ids = Vec::new();
     keys(response, DEPTH_MAX, &mut ids);
     for id in ids {

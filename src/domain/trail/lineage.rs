@@ -441,8 +441,8 @@ impl Walk<'_, '_> {
                 later && until.zip(began_at).is_none_or(|(until, began_at)| began_at < until)
             }
             Kind::Password { by } => {
-                let by_password =
-                    temporary && event.caller.kind.as_ref() == "IAMUser" && !self.handed_out.contains(key);
+                let has_one = matches!(event.caller.kind.as_ref(), "IAMUser" | "Root");
+                let by_password = temporary && has_one && !self.handed_out.contains(key);
                 later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
             }
             Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
