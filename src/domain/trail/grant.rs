@@ -290,8 +290,9 @@ fn directory(record: &Record<'_>, request: &Value, response: &Value, out: &mut V
                 out.push(Grant::DirectoryUser { id, name });
             }
         }
-        "CreateGroupMembership" => {
-            out.extend(first(request, &["memberId.userId"]).map(|id| Grant::Assignment { id }));
+        "CreateGroupMembership" | "AddMemberToGroup" => {
+            let member = first(request, &["memberId.userId", "member.memberId"]);
+            out.extend(member.map(|id| Grant::Assignment { id }));
         }
         "UpdatePassword" => out.extend(first(request, &["userId"]).map(|id| Grant::Assignment { id })),
         _ if first(request, &["principalType"]).is_some_and(|kind| kind == "USER") => {

@@ -29,7 +29,9 @@ pub fn may_grant(source: &str, name: &str) -> bool {
             "AuthorizeOAuth2Access" | "ConsoleLogin" | "CreateOAuth2Token" | "GetSigninToken" | "SwitchRole"
         ),
         "sso" => matches!(name, "GetRoleCredentials" | "CreateAccountAssignment"),
-        "identitystore" | "sso-directory" => matches!(name, "CreateUser" | "CreateGroupMembership" | "UpdatePassword"),
+        "identitystore" | "sso-directory" => {
+            matches!(name, "AddMemberToGroup" | "CreateGroupMembership" | "CreateUser" | "UpdatePassword")
+        }
         "cognito-identity" => name == "GetCredentialsForIdentity",
         "ec2" => matches!(
             name,

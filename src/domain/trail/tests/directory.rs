@@ -30,3 +30,27 @@ fn what_a_user_with_a_hidden_name_only_reads_is_not_passed_over() {
     records.reverse();
     assert_eq!(listed(&analyze(&records)), ["makes", "theirs"]);
 }
+
+#[test]
+fn whoever_is_put_into_a_group_in_the_console_counts_where_the_attacker_uses_it() {
+    let group =
+        json!({"requestParameters": {"identityStoreId": "d-1", "groupId": "g-1", "member": {"memberId": USER}}});
+    let from = |id: &str, key: &str, address: &str| {
+        let mut record = reads(id, key, USER);
+        record["sourceIPAddress"] = json!(address);
+        record
+    };
+    let analysis = analyze(&[
+        by_user(720, "adds", STOLEN, "ci", ("sso-directory", "AddMemberToGroup"), group),
+        from("thief", "ASIATHEIRS0000000001", THIEF),
+        from("owner", "ASIAOTHERS0000000001", OFFICE),
+    ]);
+    assert_eq!(listed(&analysis), ["adds", "thief"]);
+    let one = |kind: &str, id: &str, state| (kind.to_owned(), id.to_owned(), state);
+    let left = [
+        one("AWS::IdentityStore::Group", "g-1", State::Modified),
+        one("AWS::SecretsManager::Secret", "prod/db", State::Present),
+    ];
+    assert_eq!(states(&analysis), left);
+    assert_eq!(analysis.actions[0].attack_v19, "T1136.003,T1098.003");
+}
