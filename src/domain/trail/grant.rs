@@ -320,8 +320,14 @@ fn minted(request: &Value, response: &Value, out: &mut Vec<Grant>) {
         account => account.to_owned(),
     };
     let root = at(request, "targetPrincipal").first().map(in_arn);
-    let holder = first(&["assumedRoleUser.arn", "federatedUser.arn"]).or_else(|| root.as_deref().map(root_arn));
-    let principal = first(&["assumedRoleUser.assumedRoleId", "federatedUser.federatedUserId"]).or(root);
+    let holder = first(&["assumedRoleUser.arn", "federatedUser.arn", "credentialSet[].assumedRoleUser.arn"]);
+    let holder = holder.or_else(|| root.as_deref().map(root_arn));
+    let principal = first(&[
+        "assumedRoleUser.assumedRoleId",
+        "federatedUser.federatedUserId",
+        "credentialSet[].assumedRoleUser.assumedRoleId",
+    ]);
+    let principal = principal.or(root);
     let mut ids = Vec::new();
     keys(response, DEPTH_MAX, &mut ids);
     for id in ids {

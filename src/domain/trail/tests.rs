@@ -24,6 +24,7 @@ mod places;
 mod root;
 mod started;
 mod through_aws;
+mod ways;
 
 const ACCOUNT: &str = "111122223333";
 const STOLEN: &str = "AKIASTOLEN0000000001";
