@@ -51,11 +51,17 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 "SendSSHPublicKey"
                     | "SendSerialConsoleSSHPublicKey"
                     | "SendCommand"
+                    | "CreateActivation"
                     | "CreateAssociation"
                     | "StartSession"
                     | "StartAutomationExecution"
             )
         }
+        "apprunner" => name == "CreateService",
+        "batch" => name == "RegisterJobDefinition",
+        "codepipeline" => name == "CreatePipeline",
+        "eks" => name == "CreatePodIdentityAssociation",
+        "elasticmapreduce" => name == "RunJobFlow",
         "autoscaling" => name == "CreateAutoScalingGroup",
         "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand" | "RegisterTaskDefinition"),
         "scheduler" => matches!(name, "CreateSchedule" | "UpdateSchedule"),
@@ -63,7 +69,7 @@ pub fn may_grant(source: &str, name: &str) -> bool {
         "events" => name == "PutTargets",
         "lambda" => matches!(name, "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration"),
         "codebuild" => matches!(name, "CreateProject" | "UpdateProject" | "StartBuild"),
-        "glue" => matches!(name, "CreateJob" | "CreateDevEndpoint" | "UpdateJob"),
+        "glue" => matches!(name, "CreateJob" | "CreateDevEndpoint" | "CreateSession" | "UpdateJob"),
         "sagemaker" => matches!(name, "CreateNotebookInstance" | "CreateTrainingJob" | "CreateProcessingJob"),
         "cloudformation" => matches!(name, "CreateStack" | "UpdateStack" | "CreateChangeSet"),
         _ => false,

@@ -47,3 +47,55 @@ fn whoever_a_trust_anchor_vouches_for_has_the_session_of_the_role_that_it_gives(
     let held = analysis.credentials.last().unwrap();
     assert_eq!(held.principal.as_deref(), Some(session.as_str()));
 }
+
+/// A service takes a role, and its session acts from where the thief is and from elsewhere.
+fn taken(service: &str, role: &str) -> Vec<Value> {
+    let mut takes = by_user(730, "takes", "", "", ("sts", "AssumeRole"), assume(role, "9f2c", SESSION));
+    takes["userIdentity"] = json!({"type": "AWSService", "invokedBy": format!("{service}.amazonaws.com")});
+    takes["sourceIPAddress"] = json!(format!("{service}.amazonaws.com"));
+    let mut own = acts((role, "9f2c"), AWAY);
+    own["eventID"] = json!("own");
+    vec![takes, acts((role, "9f2c"), THIEF), own]
+}
+
+#[test]
+fn the_role_that_each_service_takes_for_the_attackers_code_is_known() {
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/app");
+    for (call, request, service) in [
+        (("batch", "RegisterJobDefinition"), json!({"containerProperties": {"jobRoleArn": role}}), "ecs-tasks"),
+        (("ssm", "CreateActivation"), json!({"iamRole": "service-role/app"}), "ssm"),
+        (("eks", "CreatePodIdentityAssociation"), json!({"name": "c", "roleArn": role}), "pods.eks"),
+        (
+            ("apprunner", "CreateService"),
+            json!({"instanceConfiguration": {"instanceRoleArn": role}}),
+            "tasks.apprunner",
+        ),
+        (("elasticmapreduce", "RunJobFlow"), json!({"serviceRole": "emr", "jobFlowRole": "app"}), "ec2"),
+        (("codepipeline", "CreatePipeline"), json!({"pipeline": {"name": "p", "roleArn": role}}), "codepipeline"),
+    ] {
+        let analysis = leads(call, json!({"requestParameters": request}), taken(service, "app"));
+        assert_eq!(listed(&analysis), ["noon", "acts"], "{call:?}");
+        let said = format!("app {} has taken for the attacker", call.0);
+        assert!(analysis.not_recorded.iter().any(|gap| gap.what.ends_with(&said)), "{call:?}");
+    }
+    // Work that is asked for: what comes of it is theirs, wherever it calls from.
+    for call in ["CreateSession", "CreateDevEndpoint"] {
+        let name = if call == "CreateSession" { "role" } else { "roleArn" };
+        let more = json!({"requestParameters": {name: role}});
+        assert_eq!(listed(&leads(("glue", call), more, taken("glue", "app"))), ["noon", "acts", "own"], "{call}");
+    }
+}
+
+#[test]
+fn what_names_no_role_is_said() {
+    for (call, what) in [
+        (("batch", "SubmitJob"), "the attacker's Batch jobs"),
+        (("ssm", "CreateActivation"), "the attacker's activation"),
+        (("elasticmapreduce", "RunJobFlow"), "the attacker's EMR clusters"),
+        (("sagemaker", "CreatePresignedNotebookInstanceUrl"), "the attacker works in SageMaker"),
+        (("sagemaker", "CreatePresignedDomainUrl"), "the attacker works in SageMaker"),
+    ] {
+        let analysis = leads(call, json!({}), Vec::new());
+        assert!(analysis.not_recorded.iter().any(|gap| gap.what.contains(what)), "{call:?}");
+    }
+}
