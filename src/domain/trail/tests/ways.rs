@@ -99,3 +99,59 @@ fn what_names_no_role_is_said() {
         assert!(analysis.not_recorded.iter().any(|gap| gap.what.contains(what)), "{call:?}");
     }
 }
+
+#[test]
+fn each_way_to_another_credential_leads_on() {
+    let keyed = json!({"responseElements": {"identityId": "us-east-1:x", "credentials": {"accessKeyId": SESSION}}});
+    let who = format!("arn:aws:sts::{ACCOUNT}:federated-user/sys");
+    let federated = json!({"responseElements": {"credentials": {"accessKeyId": SESSION}, "federatedUser":
+        {"federatedUserId": format!("{ACCOUNT}:sys"), "arn": who}}});
+    let mut as_federated = acts(("", ""), AWAY);
+    as_federated["userIdentity"] = json!({"type": "FederatedUser", "principalId": format!("{ACCOUNT}:sys"),
+        "accessKeyId": SESSION, "accountId": ACCOUNT, "arn": who});
+    let machine = || json!({"requestParameters": {"instanceId": MACHINE, "sSHPublicKey": "x"}});
+    let started = json!({"responseElements": {"instanceIdSet": {"item": [MACHINE]}}});
+    let guest = acts(("guests", "CognitoIdentityCredentials"), AWAY);
+    let (here, away) = (acts(("web", MACHINE), THIEF), acts(("web", MACHINE), AWAY));
+    for (call, more, then, by) in [
+        (("cognito-identity", "GetCredentialsForIdentity"), keyed, guest, "key of user ci"),
+        (
+            ("sts", "GetFederationToken"),
+            federated,
+            as_federated,
+            "session of arn:aws:sts::111122223333:federated-user/sys",
+        ),
+        (
+            ("ec2-instance-connect", "SendSSHPublicKey"),
+            machine(),
+            here.clone(),
+            "session of instance i-0123456789abcdef3",
+        ),
+        (("ec2-instance-connect", "SendSerialConsoleSSHPublicKey"), machine(), here, "session of instance i-"),
+        (("ec2", "RunScheduledInstances"), started, away.clone(), "session of instance i-0123456789abcdef3"),
+    ] {
+        let analysis = leads(call, more, vec![then]);
+        assert_eq!(listed(&analysis), ["noon", "acts"], "{call:?}");
+        let how = how(&analysis);
+        assert!(how.starts_with(&format!("{}: {by}", call.1)), "{how}");
+    }
+    // Who has a way in is not the machine: what that does from its own place stays its own.
+    let entered = leads(("ec2-instance-connect", "SendSSHPublicKey"), machine(), vec![away]);
+    assert_eq!(listed(&entered), ["noon"]);
+}
+
+#[test]
+fn a_role_that_the_console_is_switched_to_is_followed_wherever_it_goes() {
+    let role = ("Admin", "ci");
+    let switched = |from: &str| {
+        let more = json!({"additionalEventData": {"SwitchFrom": from}});
+        let switch = by_role(730, "switch", "", role, ("signin", "SwitchRole"), more);
+        let mut session = acts(role, AWAY);
+        session["userIdentity"]["sessionContext"] = json!({"attributes": {"creationDate": "2026-01-31T12:10:00Z"}});
+        leads(("sts", "GetCallerIdentity"), json!({"readOnly": true}), vec![switch, session])
+    };
+    let theirs = switched(&format!("arn:aws:iam::{ACCOUNT}:user/ci"));
+    assert_eq!(listed(&theirs), ["noon", "switch", "acts"]);
+    assert_eq!(how(&theirs), format!("SwitchRole: session arn:aws:sts::{ACCOUNT}:assumed-role/Admin/ci"));
+    assert_eq!(listed(&switched(&format!("arn:aws:iam::{ACCOUNT}:user/ana"))), ["noon"], "somebody else's");
+}
