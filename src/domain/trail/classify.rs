@@ -183,9 +183,10 @@ pub fn by_name(source: &str, name: &str, read_only: Option<bool>) -> Meaning {
     Meaning { category, attack_v18: "", attack_v19: "", named: false }
 }
 
-/// Whether a call changes something: AWS's own word, else the verb's.
+/// Whether a call changes something: AWS's own word, else the verb's. That it went through a VPC endpoint changes nothing.
 pub fn changes(record: &Record<'_>) -> bool {
-    record.read_only.map_or_else(|| !begins(record.name(), &READING), |read_only| !read_only)
+    let by_verb = || !begins(record.name(), &READING);
+    !record.is_network_activity() && record.read_only.map_or_else(by_verb, |read_only| !read_only)
 }
 
 /// How a call went.

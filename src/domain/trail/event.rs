@@ -139,7 +139,7 @@ impl Traits {
         callers(record, &mut traits.callers);
         let granting = may_grant(record.source(), record.name());
         let changing = changes(record);
-        if !(granting || changing || data) {
+        if record.is_network_activity() || !(granting || changing || data) {
             return traits;
         }
         let request = record.request();

@@ -260,7 +260,9 @@ const WATCHING: [&str; 16] = [
 
 /// Whether a call has switched off, or tried to, what would show the attacker.
 pub fn tampers(event: &Event) -> bool {
+    // One that worked, and changes nothing, only says by which way another went.
     event.meaning.category == Category::DefenseEvasion
+        && (event.changes || event.outcome != Outcome::Succeeded)
         && WATCHING.contains(&event.source.as_ref())
         && !event.meaning.attack_v18.contains("T1562.007")
 }

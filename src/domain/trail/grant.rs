@@ -9,8 +9,12 @@ use super::resource::at;
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session};
 
 mod compute;
+mod console;
 mod starter;
 pub(super) mod trust;
+mod which;
+
+pub use which::may_grant;
 
 /// Callers taken from one trust policy: more than the longest that IAM takes can name.
 const CALLERS_MAX: usize = 1_000;
@@ -79,12 +83,12 @@ pub enum Grant {
         /// `AIDA…`
         id: Option<String>,
     },
-    /// The password of a user.
+    /// The password of a user, or of root.
     Password {
         /// The user's account.
         account: String,
-        /// The user's name.
-        name: String,
+        /// The user's name; absent for root.
+        name: Option<String>,
     },
     /// A role of its own: all its sessions.
     Role {
@@ -135,12 +139,21 @@ pub enum Grant {
         /// Its ARN.
         arn: String,
     },
-    /// A role that a session was switched to in the console.
+    /// A session that begins with the call: of the console, of a role that it was switched to, or of the CLI.
     Session {
         /// Its ARN.
         arn: String,
         /// `AROA…:name`
         principal: Option<String>,
+    },
+    /// What lets whoever has it sign in as the caller, once and soon, from wherever they are.
+    SignIn {
+        /// The caller's ARN.
+        arn: String,
+        /// `AROA…:name`
+        principal: String,
+        /// The call by which they do.
+        by: &'static str,
     },
 }
 
@@ -167,7 +180,8 @@ impl Grant {
                 tokens.extend(id.as_deref().map(Token::principal));
                 tokens
             }
-            Self::Password { account, name } => vec![Token::user(account, name)],
+            Self::Password { account, name: Some(name) } => vec![Token::user(account, name)],
+            Self::Password { account, name: None } => vec![Token::principal(account)],
             Self::Role { account, name, id, .. } => {
                 let mut tokens = vec![Token::role(account, name)];
                 tokens.extend(id.as_deref().map(Token::principal));
@@ -183,72 +197,8 @@ impl Grant {
                 tokens.extend(principal.as_deref().map(Token::principal));
                 tokens
             }
+            Self::SignIn { principal, by, .. } => vec![Token::sign_in(principal, by)],
         }
-    }
-}
-
-/// Whether a call can hand something out at all: only then are its parameters read.
-pub fn may_grant(source: &str, name: &str) -> bool {
-    match source {
-        "sts" => !name.starts_with("Get") || matches!(name, "GetSessionToken" | "GetFederationToken"),
-        "iam" => matches!(
-            name,
-            "CreateAccessKey"
-                | "CreateServiceSpecificCredential"
-                | "ResetServiceSpecificCredential"
-                | "UpdateAccessKey"
-                | "CreateUser"
-                | "CreateLoginProfile"
-                | "UpdateLoginProfile"
-                | "CreateRole"
-                | "UpdateAssumeRolePolicy"
-                | "CreateSAMLProvider"
-                | "UpdateSAMLProvider"
-                | "CreateOpenIDConnectProvider"
-                | "AddClientIDToOpenIDConnectProvider"
-                | "UpdateOpenIDConnectProviderThumbprint"
-        ),
-        "rolesanywhere" => {
-            matches!(name, "CreateSession" | "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor")
-        }
-        "signin" => name == "SwitchRole",
-        "sso" => matches!(name, "GetRoleCredentials" | "CreateAccountAssignment"),
-        "identitystore" | "sso-directory" => matches!(name, "CreateUser" | "CreateGroupMembership" | "UpdatePassword"),
-        "cognito-identity" => name == "GetCredentialsForIdentity",
-        "ec2" => matches!(
-            name,
-            "RunInstances"
-                | "RunScheduledInstances"
-                | "CreateFleet"
-                | "RequestSpotFleet"
-                | "RequestSpotInstances"
-                | "ModifyInstanceAttribute"
-                | "ModifyInstanceMetadataOptions"
-                | "AssociateIamInstanceProfile"
-                | "ReplaceIamInstanceProfileAssociation"
-        ),
-        "ec2-instance-connect" | "ssm" => {
-            matches!(
-                name,
-                "SendSSHPublicKey"
-                    | "SendSerialConsoleSSHPublicKey"
-                    | "SendCommand"
-                    | "CreateAssociation"
-                    | "StartSession"
-                    | "StartAutomationExecution"
-            )
-        }
-        "autoscaling" => name == "CreateAutoScalingGroup",
-        "ecs" => matches!(name, "RunTask" | "StartTask" | "ExecuteCommand" | "RegisterTaskDefinition"),
-        "scheduler" => matches!(name, "CreateSchedule" | "UpdateSchedule"),
-        "states" => matches!(name, "CreateStateMachine" | "UpdateStateMachine"),
-        "events" => name == "PutTargets",
-        "lambda" => matches!(name, "CreateFunction" | "UpdateFunctionCode" | "UpdateFunctionConfiguration"),
-        "codebuild" => matches!(name, "CreateProject" | "UpdateProject" | "StartBuild"),
-        "glue" => matches!(name, "CreateJob" | "CreateDevEndpoint" | "UpdateJob"),
-        "sagemaker" => matches!(name, "CreateNotebookInstance" | "CreateTrainingJob" | "CreateProcessingJob"),
-        "cloudformation" => matches!(name, "CreateStack" | "UpdateStack" | "CreateChangeSet"),
-        _ => false,
     }
 }
 
@@ -286,7 +236,12 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             out.extend(user().map(|name| Grant::User { account, name, id }));
         }
         ("iam", "CreateLoginProfile" | "UpdateLoginProfile") => {
-            out.extend(user().map(|name| Grant::Password { account, name }));
+            // Where root names nobody it is its own, whatever alias the account has as its name.
+            let is_root = record.user_identity.kind.as_deref() == Some("Root");
+            let name = if is_root { first(request, "userName") } else { user() };
+            if is_root || name.is_some() {
+                out.push(Grant::Password { account, name });
+            }
         }
         ("iam", "CreateRole") => {
             let (id, arn) = (first(response, "role.roleId"), first(response, "role.arn"));
@@ -309,12 +264,10 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let arn = arn.or_else(|| first(request, "trustAnchorId").map(named));
             out.extend(arn.map(|arn| Grant::Provider { arn }));
         }
-        ("signin", "SwitchRole") => {
-            let principal = record.user_identity.principal_id.as_deref().map(str::to_owned);
-            let arn = record.user_identity.arn.as_deref().filter(|arn| role_session(arn).is_some());
-            out.extend(arn.map(|arn| Grant::Session { arn: arn.to_owned(), principal }));
+        ("signin", _) => console::signed_in(record, request, response, &mut out),
+        ("sts" | "cognito-identity" | "rolesanywhere", _) | ("sso", "GetRoleCredentials") => {
+            minted(request, response, &mut out);
         }
-        ("sts" | "cognito-identity" | "rolesanywhere", _) | ("sso", "GetRoleCredentials") => minted(response, &mut out),
         ("identitystore" | "sso-directory" | "sso", _) => directory(record, request, response, &mut out),
         _ => {
             compute::granted(record, &account, request, response, &mut out);
@@ -337,8 +290,9 @@ fn directory(record: &Record<'_>, request: &Value, response: &Value, out: &mut V
                 out.push(Grant::DirectoryUser { id, name });
             }
         }
-        "CreateGroupMembership" => {
-            out.extend(first(request, &["memberId.userId"]).map(|id| Grant::Assignment { id }));
+        "CreateGroupMembership" | "AddMemberToGroup" => {
+            let member = first(request, &["memberId.userId", "member.memberId"]);
+            out.extend(member.map(|id| Grant::Assignment { id }));
         }
         "UpdatePassword" => out.extend(first(request, &["userId"]).map(|id| Grant::Assignment { id })),
         _ if first(request, &["principalType"]).is_some_and(|kind| kind == "USER") => {
@@ -353,11 +307,27 @@ pub fn user_arn(account: &str, name: &str) -> String {
     format!("arn:aws:iam::{account}:user/{name}")
 }
 
-/// Temporary keys in a response, wherever they stand in it.
-fn minted(response: &Value, out: &mut Vec<Grant>) {
+/// The root user of an account.
+pub fn root_arn(account: &str) -> String {
+    format!("arn:aws:iam::{account}:root")
+}
+
+/// Temporary keys in a response, wherever they stand in it. Whose root's they are, only the request says.
+fn minted(request: &Value, response: &Value, out: &mut Vec<Grant>) {
     let first = |paths: &[&str]| paths.iter().find_map(|path| at(response, path).into_iter().next());
-    let principal = first(&["assumedRoleUser.assumedRoleId", "federatedUser.federatedUserId"]);
-    let holder = first(&["assumedRoleUser.arn", "federatedUser.arn"]);
+    let in_arn = |target: &String| match account_of(target) {
+        "" => target.clone(),
+        account => account.to_owned(),
+    };
+    let root = at(request, "targetPrincipal").first().map(in_arn);
+    let holder = first(&["assumedRoleUser.arn", "federatedUser.arn", "credentialSet[].assumedRoleUser.arn"]);
+    let holder = holder.or_else(|| root.as_deref().map(root_arn));
+    let principal = first(&[
+        "assumedRoleUser.assumedRoleId",
+        "federatedUser.federatedUserId",
+        "credentialSet[].assumedRoleUser.assumedRoleId",
+    ]);
+    let principal = principal.or(root);
     let mut ids = Vec::new();
     keys(response, DEPTH_MAX, &mut ids);
     for id in ids {
@@ -382,8 +352,8 @@ fn keys(value: &Value, depth: usize, into: &mut Vec<String>) {
 }
 
 /// By what else than its caller a call can be reached: the role that it asks for, the provider that vouches for it,
-/// the machine that AWS makes the session for, the console session that it was switched from, the group or request that it
-/// starts instances for.
+/// the machine that AWS makes the session for, the console session that it was switched from, the token that it was signed in
+/// with, the group or request that it starts instances for.
 pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
     let mut tokens = Vec::new();
     let first = |path: &str| at(request, path).into_iter().next();
@@ -418,6 +388,10 @@ pub fn opened_by(record: &Record<'_>, request: &Value) -> Vec<Token> {
             for arn in &at(&more, "SwitchFrom") {
                 of_arn(arn, &mut tokens);
             }
+        }
+        ("signin", name) => {
+            let principal = record.user_identity.principal_id.as_deref().filter(|id| !id.is_empty());
+            tokens.extend(principal.map(|principal| Token::sign_in(principal, name)));
         }
         _ => {}
     }

@@ -33,6 +33,9 @@ const ON_BEHALF_ALONE: TimeDelta = TimeDelta::hours(24);
 /// So soon after it was asked, a service takes the role for a piece of work.
 const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
 
+/// For so long a sign-in token is good.
+const SIGN_IN: TimeDelta = TimeDelta::minutes(15);
+
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
 /// known anyway.
 const WAYS_MAX: usize = 64;
@@ -246,7 +249,11 @@ impl Walk<'_, '_> {
         let most = match way.kind {
             Kind::Trust { .. } => TRUSTS_MAX,
             // One for each call that has made or set it, and the last one counts.
-            Kind::Code { .. } | Kind::Password { .. } | Kind::Started { .. } | Kind::Work { .. } => MAKERS_MAX,
+            Kind::Code { .. }
+            | Kind::Password { .. }
+            | Kind::SignIn { .. }
+            | Kind::Started { .. }
+            | Kind::Work { .. } => MAKERS_MAX,
             _ => WAYS_MAX,
         };
         let full = ways.len() >= most;
@@ -434,8 +441,8 @@ impl Walk<'_, '_> {
                 later && until.zip(began_at).is_none_or(|(until, began_at)| began_at < until)
             }
             Kind::Password { by } => {
-                let by_password =
-                    temporary && event.caller.kind.as_ref() == "IAMUser" && !self.handed_out.contains(key);
+                let has_one = matches!(event.caller.kind.as_ref(), "IAMUser" | "Root");
+                let by_password = temporary && has_one && !self.handed_out.contains(key);
                 later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
             }
             Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
@@ -449,6 +456,11 @@ impl Walk<'_, '_> {
                 let same =
                     began_at.zip(event.caller.session_began_at).is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
                 same || (later && from_attacker())
+            }
+            // Its owner signs in too, from where they have always been.
+            Kind::SignIn { since } => {
+                let soon = since.zip(event.at).is_none_or(|(since, at)| at - since <= SIGN_IN);
+                later && soon && !self.owner_addresses.contains(&event.address)
             }
             Kind::Trust { callers, before } => {
                 later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())

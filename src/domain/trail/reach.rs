@@ -135,16 +135,19 @@ impl Scout {
             return false;
         }
         self.caller.clear();
-        for part in skim.caller.into_iter().chain([skim.shared_id]) {
+        for part in skim.caller.into_iter().chain([skim.shared_id, skim.on_behalf_of]) {
             self.caller.extend_from_slice(part);
             // None of them has a quote in it.
             self.caller.push(b'"');
         }
         if !self.strangers.contains(&*self.caller) {
-            let texts = [key, principal, arn, skim.shared_id].map(str::from_utf8);
-            let [Ok(key), Ok(principal), Ok(arn), Ok(shared_id)] = texts else { return false };
+            let texts = [key, principal, arn, skim.shared_id, skim.on_behalf_of].map(str::from_utf8);
+            let [Ok(key), Ok(principal), Ok(arn), Ok(shared_id), Ok(behind)] = texts else { return false };
             self.buffer.clear();
             caller_tokens(key, principal, arn, shared_id, &mut self.buffer);
+            if !behind.is_empty() {
+                self.buffer.push(Token::directory_id(behind));
+            }
             if self.buffer.iter().any(|token| self.known.contains(token)) {
                 return false;
             }
@@ -171,6 +174,9 @@ impl Scout {
                 .map(|text| text.as_deref().unwrap_or("").as_bytes());
             self.coverage.count(region, account, data_source, at);
             selected::note(record, &mut self.coverage.selections);
+        }
+        if record.is_insight() {
+            return None;
         }
         let granting = may_grant(record.source(), record.name());
         let changing = !record.is_data_event() && changes(record);

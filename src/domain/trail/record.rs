@@ -206,7 +206,7 @@ impl Record<'_> {
     /// what is in the text `CloudTrailEvent`.
     pub fn read<T>(element: &Record<'_>, then: impl FnOnce(&Record<'_>) -> T) -> Result<T, Unreadable> {
         let wrong = |e: serde_json::Error| Unreadable::NotJson(e.to_string());
-        let named = |record: &Record<'_>| record.event_name.as_deref().is_some_and(|n| !n.is_empty());
+        let named = |record: &Record<'_>| !record.name().is_empty() || record.is_insight();
         if named(element) {
             return Ok(then(element));
         }
@@ -263,7 +263,18 @@ impl Record<'_> {
 
     /// Whether it is a data event, which only some trails record.
     pub fn is_data_event(&self) -> bool {
-        self.event_category.as_deref() == Some("Data") || self.management_event == Some(false)
+        let data = self.event_category.as_deref() == Some("Data") || self.management_event == Some(false);
+        data && !self.is_network_activity()
+    }
+
+    /// Whether it says that a call went through a VPC endpoint. What the call did stands in a record of its own.
+    pub fn is_network_activity(&self) -> bool {
+        self.event_category.as_deref() == Some("NetworkActivity")
+    }
+
+    /// Whether it tells of unusually many calls: none of them is in it, nor has it a name.
+    pub fn is_insight(&self) -> bool {
+        self.event_category.as_deref() == Some("Insight")
     }
 
     /// What was asked for; null when there is nothing.

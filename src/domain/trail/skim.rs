@@ -34,11 +34,14 @@ pub struct Skim<'b> {
     pub read_only: Option<bool>,
     /// Of `userIdentity`: `accessKeyId`, `principalId`, `arn`, `userName`.
     pub caller: [&'b [u8]; 4],
+    /// `userIdentity.onBehalfOf.userId`: the user of IAM Identity Center behind it.
+    pub on_behalf_of: &'b [u8],
 }
 
 /// Looks at an object that begins with the first byte. `None` when it is cut off or in any way unusual.
 pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
     let mut skim = Skim::default();
+    let mut network = false;
     skim.bytes = members(bytes, 0, |key, at| {
         let found = |into: &mut &'b [u8]| {
             let (found, end) = plain(bytes, at)?;
@@ -60,6 +63,7 @@ pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
             b"eventCategory" => {
                 let (category, end) = plain(bytes, at)?;
                 skim.data |= category == b"Data";
+                network = category == b"NetworkActivity";
                 end
             }
             b"managementEvent" | b"readOnly" => {
@@ -72,26 +76,39 @@ pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
                 }
                 end
             }
-            b"userIdentity" => identity(bytes, at, &mut skim.caller)?,
+            b"userIdentity" => identity(bytes, at, &mut skim.caller, &mut skim.on_behalf_of)?,
             // What else a record can come wrapped in.
             b"detail" | b"CloudTrailEvent" => return None,
             _ => value(bytes, at)?,
         })
     })?;
+    skim.data &= !network;
     (!skim.name.is_empty()).then_some(skim)
 }
 
-fn identity<'b>(bytes: &'b [u8], at: usize, caller: &mut [&'b [u8]; 4]) -> Option<usize> {
+fn identity<'b>(bytes: &'b [u8], at: usize, caller: &mut [&'b [u8]; 4], on_behalf_of: &mut &'b [u8]) -> Option<usize> {
     members(bytes, at, |key, at| {
         let place = match key {
             b"accessKeyId" => 0,
             b"principalId" => 1,
             b"arn" => 2,
             b"userName" => 3,
+            b"onBehalfOf" if bytes.get(at) == Some(&b'{') => return user_behind(bytes, at, on_behalf_of),
             _ => return value(bytes, at),
         };
         let (found, end) = plain(bytes, at)?;
         caller[place] = found;
+        Some(end)
+    })
+}
+
+fn user_behind<'b>(bytes: &'b [u8], at: usize, user: &mut &'b [u8]) -> Option<usize> {
+    members(bytes, at, |key, at| {
+        if key != b"userId" {
+            return value(bytes, at);
+        }
+        let (found, end) = plain(bytes, at)?;
+        *user = found;
         Some(end)
     })
 }

@@ -68,6 +68,11 @@ impl Token {
         Self::of("provider", &[arn])
     }
 
+    /// The call by which whoever was let sign in as a principal does so.
+    pub fn sign_in(principal: &str, call: &str) -> Self {
+        Self::of("sign-in", &[principal, call])
+    }
+
     /// Where the attacker calls from.
     pub fn address(address: &str) -> Self {
         Self::of("address", &[address])

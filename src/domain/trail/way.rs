@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Work { by: usize, at_once: bool },
     /// A session by its name.
     Session { began_at: Option<DateTime<Utc>> },
+    /// What lets whoever has it sign in as somebody, and since when.
+    SignIn { since: Option<DateTime<Utc>> },
     /// An identity provider of the attacker's.
     Provider,
     /// The attacker's address.
@@ -72,7 +74,7 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
         Kind::Owned | Kind::Code { .. } => 3,
         Kind::Provider => 4,
         Kind::Trust { .. } => 5,
-        Kind::Session { .. } => 6,
+        Kind::Session { .. } | Kind::SignIn { .. } => 6,
         Kind::Machine | Kind::Entered | Kind::Taken | Kind::Work { .. } => 7,
         Kind::Owner => 8,
         Kind::Shared => 9,

@@ -55,7 +55,7 @@ pub(super) fn missing(
     for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
         let id = &event.id;
         let entry = match (event.source.as_ref(), event.name.as_ref()) {
-            ("cloudtrail", "StopLogging" | "DeleteTrail" | "PutEventSelectors" | "UpdateTrail") => {
+            ("cloudtrail", "StopLogging" | "DeleteTrail" | "PutEventSelectors" | "UpdateTrail") if event.changes => {
                 Some(gap(at, events))
             }
             ("secretsmanager", "BatchGetSecretValue") if event.touches.is_empty() => Some(not_recorded(
@@ -79,6 +79,37 @@ pub(super) fn missing(
                      sessions of its task role"
                 ),
             )),
+            ("batch", "SubmitJob") if seen.insert("jobs") => Some(not_recorded(
+                "with which role the attacker's Batch jobs ran",
+                format!(
+                    "the call names none (event {id}): unless the attacker registered their definition, look at the \
+                     sessions of its job role"
+                ),
+            )),
+            ("ssm", "CreateActivation") if seen.insert("activations") => Some(not_recorded(
+                "which machines have registered with the attacker's activation",
+                format!(
+                    "the call names none (event {id}): sessions of its role that are called mi-… and began since are \
+                     theirs, or the owner's"
+                ),
+            )),
+            ("elasticmapreduce", "RunJobFlow") if seen.insert("clusters") => Some(not_recorded(
+                "which instances the attacker's EMR clusters have",
+                format!(
+                    "the call names none (event {id}): look at the sessions called i-… of the role in its instance profile"
+                ),
+            )),
+            ("sagemaker", "CreatePresignedNotebookInstanceUrl" | "CreatePresignedDomainUrl")
+                if seen.insert("notebooks") =>
+            {
+                Some(not_recorded(
+                    "with which role the attacker works in SageMaker",
+                    format!(
+                        "the call names none (event {id}): look at the sessions called SageMaker of the execution role of \
+                         the notebook, or of the user profile"
+                    ),
+                ))
+            }
             ("states", "UpdateStateMachine") if event.grants.is_empty() => {
                 let machine = event.touches.first().map_or("a state machine", |touch| touch.id.as_str());
                 Some(not_recorded(

@@ -11,8 +11,15 @@ use crate::domain::trail::token::{Token, account_of, bare_name, is_machine};
 
 /// The roles that a call tells a service to take, and which service that is. What the sessions are called changes each time;
 /// the call by which the service takes the role is in the log.
-fn taken(source: &str, name: &str, request: &Value) -> Vec<Grant> {
+fn taken(source: &str, name: &str, account: &str, request: &Value) -> Vec<Grant> {
     let (service, place) = match (source, name) {
+        ("apprunner", _) => ("tasks.apprunner", "instanceConfiguration.instanceRoleArn"),
+        ("batch", _) => ("ecs-tasks", "containerProperties.jobRoleArn"),
+        ("codepipeline", _) => ("codepipeline", "pipeline.roleArn"),
+        ("eks", _) => ("pods.eks", "roleArn"),
+        // An instance profile, which mostly is called as its role is.
+        ("elasticmapreduce", _) => ("ec2", "jobFlowRole"),
+        ("ssm", "CreateActivation") => ("ssm", "iamRole"),
         ("ecs", "RegisterTaskDefinition") => ("ecs-tasks", "taskRoleArn"),
         ("ecs", "RunTask" | "StartTask") => ("ecs-tasks", "overrides.taskRoleArn"),
         ("ssm", "StartAutomationExecution") => ("ssm", "parameters.AutomationAssumeRole[]"),
@@ -21,19 +28,24 @@ fn taken(source: &str, name: &str, request: &Value) -> Vec<Grant> {
         ("events", _) => ("events", "targets[].roleArn"),
         _ => return Vec::new(),
     };
+    // These have it by its name, the others have something else where there is no ARN.
+    let is_named = matches!(name, "CreateActivation" | "RunJobFlow");
     let take = |role: String| {
-        let sessions = vec![Token::taken_by(account_of(&role), bare_name(&role), service)];
-        let label = format!("role {}, taken by {service} for {source} {name}", bare_name(&role));
+        let is_arn = role.starts_with("arn:");
+        let role = if is_arn { role } else { role_name(&role).to_owned() };
+        let account = if is_arn { account_of(&role) } else { account };
+        let sessions = vec![Token::taken_by(account, role_name(&role), service)];
+        let label = format!("role {}, taken by {service} for {source} {name}", role_name(&role));
         // Others let the same service take the same role: each call of its sessions is looked at for itself.
         Grant::Compute { sessions, name: None, label, hold: Hold::Taken, role: Some(role) }
     };
-    at(request, place).into_iter().filter(|role| role.contains(":role/")).map(take).collect()
+    at(request, place).into_iter().filter(|role| is_named || role.contains(":role/")).map(take).collect()
 }
 
 /// What a call that worked has started or put its code into, and the roles that services take for it.
 pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, response: &Value, out: &mut Vec<Grant>) {
     let (source, name) = (record.source(), record.name());
-    out.extend(taken(source, name, request));
+    out.extend(taken(source, name, account, request));
     let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
     let mut machine = |id: &str, what: &str, made: bool| {
         let hold = if made { Hold::Made } else { Hold::WayIn };

@@ -1,7 +1,7 @@
 //! What follows from what a call of the attacker's has handed out.
 
 use super::Walk;
-use crate::domain::trail::grant::{Grant, Hold, user_arn};
+use crate::domain::trail::grant::{Grant, Hold, root_arn, user_arn};
 use crate::domain::trail::name::Name;
 use crate::domain::trail::token::{Token, bare_name};
 use crate::domain::trail::way::{Kind, Way};
@@ -74,13 +74,21 @@ impl Walk<'_, '_> {
                         .map(|t| (t, way(Kind::Session { began_at: event.at }, Name::clone(&how)))),
                 );
             }
+            Grant::SignIn { arn, .. } => {
+                let how = how(format!("sign-in as {arn}"));
+                let kind = Kind::SignIn { since: event.at };
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
+            }
             Grant::User { name, .. } => {
                 let how = how(format!("user {name}, made by the attacker"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
             }
             Grant::Password { account, name } => {
-                let arn = user_arn(account, name);
-                let how = how(format!("password of user {name}"));
+                let (arn, whose) = match name {
+                    Some(name) => (user_arn(account, name), format!("user {name}")),
+                    None => (root_arn(account), "root".to_owned()),
+                };
+                let how = how(format!("password of {whose}"));
                 let password = self.credential(&format!("password of {arn}"), false, Some(&arn));
                 self.edges.push((from, password, at, Name::clone(&how)));
                 let sessions = Way { from: password, ..way(Kind::Password { by: at }, how) };
