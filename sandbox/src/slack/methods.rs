@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::block_kit::{Surface, check_blocks, check_view, fill_ids, too_long};
 use super::files;
+use super::mentions::notified;
 use super::people::{APP, BOT_ID, BOT_USER, TEAM};
 use super::state::{Message, Sharing, State};
 use super::views;
@@ -71,7 +72,7 @@ pub(super) fn call(
             let channel = state.channel(text(args, "channel")).ok_or_else(|| ApiError::new("channel_not_found"))?;
             Ok(json!({"channel": {
                 "id": channel.id, "name": channel.name, "is_channel": channel.with.is_none(), "is_im": channel.with.is_some(),
-                "is_member": channel.members.contains(BOT_USER), "is_archived": false,
+                "is_member": channel.members.contains(BOT_USER), "is_archived": channel.archived,
                 "is_shared": matches!(channel.shared, Some(Sharing::Organisation | Sharing::External)),
                 "is_org_shared": channel.shared == Some(Sharing::Organisation),
                 "is_ext_shared": channel.shared == Some(Sharing::External),
@@ -158,6 +159,9 @@ fn post_message(state: &mut State, args: &Value, clock: &Clock) -> Result<Value,
         return Err(ApiError::new("thread_not_found"));
     }
     let (body, blocks) = content(args, POST_TEXT_MAX)?;
+    for person in notified(state, found, &body, &blocks) {
+        state.notifications.entry(person).or_default().push(body.clone());
+    }
     let ts = state.next_ts(clock);
     let message = Message {
         ts: ts.clone(),
