@@ -9,6 +9,7 @@ use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
 pub mod announcement;
+pub mod asks;
 pub mod blast_radius;
 pub mod blocks;
 pub mod burst;

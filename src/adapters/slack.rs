@@ -26,6 +26,7 @@ use people::Home;
 mod files;
 mod pace;
 mod people;
+mod room;
 pub mod scopes;
 pub mod signature;
 pub mod socket;
@@ -53,6 +54,7 @@ pub struct SlackChat {
     posts: Mutex<HashMap<String, Arc<Pace>>>,
     standings: Mutex<HashMap<UserId, (Instant, Standing)>>,
     groups: Mutex<HashMap<GroupId, (Instant, BTreeSet<UserId>)>>,
+    rooms: Mutex<HashMap<ChannelId, (Instant, BTreeSet<UserId>)>>,
     edits: Pace,
 }
 
@@ -101,6 +103,7 @@ impl SlackChat {
             posts: Mutex::default(),
             standings: Mutex::default(),
             groups: Mutex::default(),
+            rooms: Mutex::default(),
             edits: Pace::of_edits(),
         })
     }
@@ -346,6 +349,17 @@ impl Chat for SlackChat {
         }
         // Not in the channel, or no channel at all: a direct message always arrives.
         self.post_json("chat.postMessage", &body(to.user.as_str(), message)).await.map(|_| ())
+    }
+
+    async fn present(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError> {
+        self.members_of(channel).await
+    }
+
+    async fn link(&self, channel: &ChannelId, ts: &str) -> Result<String, ChatError> {
+        let params = [("channel", channel.as_str()), ("message_ts", ts)];
+        let answer = self.get("chat.getPermalink", &params).await?;
+        let link = answer["permalink"].as_str().map(str::to_owned);
+        link.ok_or_else(|| ChatError::Unavailable("an answer without the message's address".into()))
     }
 
     async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError> {
