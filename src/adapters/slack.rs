@@ -30,6 +30,7 @@ mod room;
 pub mod scopes;
 pub mod signature;
 pub mod socket;
+pub mod watch;
 
 /// Where Slack's answer addresses lie.
 const SLACK_HOOKS_HOST: &str = "hooks.slack.com";
@@ -78,6 +79,8 @@ pub struct Room {
     pub is_member: bool,
     /// Whether people of another organisation are in it, or are invited. Other workspaces of the same are none.
     pub shared: bool,
+    /// Whether nothing can be posted there any more.
+    pub archived: bool,
 }
 
 impl Room {
@@ -88,6 +91,17 @@ impl Room {
              everything about an incident. Take another channel, or end the sharing (channel details, Integrations)",
             self.name
         )
+    }
+
+    /// Why it is no war room, if it is none.
+    pub fn fault(&self) -> Option<String> {
+        let archived = || {
+            format!(
+                "IRP_WAR_ROOM: #{} is archived: nothing can be said there. Bring it back, or take another channel",
+                self.name
+            )
+        };
+        if self.shared { Some(self.why_not_shared()) } else { self.archived.then(archived) }
     }
 }
 
@@ -123,6 +137,7 @@ impl SlackChat {
             name: answer["channel"]["name"].as_str().unwrap_or_default().to_owned(),
             is_member: is("is_member"),
             shared: is("is_ext_shared") || is("is_pending_ext_shared"),
+            archived: is("is_archived"),
         })
     }
 

@@ -103,12 +103,14 @@ async fn slack(settings: &Settings, report: &mut Report) {
         Err(error) => report.wrong("slack scopes", &error.to_string()),
     }
     match slack.channel(&settings.slack.war_room).await {
-        Ok(room) if room.shared => report.wrong("slack channel", &room.why_not_shared()),
-        Ok(room) if room.is_member => report.right("slack channel", &format!("#{}, the bot is a member", room.name)),
-        Ok(room) => {
-            let why = format!("the bot is not a member of #{}: type /invite @irp there", room.name);
-            report.wrong("slack channel", &why);
-        }
+        Ok(room) => match room.fault() {
+            Some(why) => report.wrong("slack channel", &why),
+            None if room.is_member => report.right("slack channel", &format!("#{}, the bot is a member", room.name)),
+            None => {
+                let why = format!("the bot is not a member of #{}: type /invite @irp there", room.name);
+                report.wrong("slack channel", &why);
+            }
+        },
         Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
     }
     let mut policy = settings.organisation.policy(None);

@@ -92,6 +92,9 @@ async fn who_is_not_in_the_war_room_is_named() {
     };
     assert!(warned(KIM, "the bot sends them a direct message instead. Invite them there"), "{said}");
     assert!(warned(ANA, "does not notify them of anything there") && !warned(BEN, ""), "{said}");
+    w.slack.set_archived(ROOM, true);
+    let (well, said) = check(&w, &redis, "").await;
+    assert!(!well && said.contains("WRONG slack channel: IRP_WAR_ROOM: #war-room is archived"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
