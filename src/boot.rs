@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::signature::Verifier;
+use crate::adapters::slack::watch::RoomWatch;
 use crate::config::{Organisation, Settings};
-use crate::domain::id::ChannelId;
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::Policy;
 use crate::engine::{Engine, EngineError, Ports};
@@ -39,6 +39,9 @@ const READ_BACK_WAITS: [Duration; 6] = [
 
 /// How often AWS is asked who the bot is and Slack who is in the groups, until they say.
 const ASKED_AGAIN_EVERY: Duration = Duration::from_secs(15);
+
+/// How often Slack is asked whether the war room is still one.
+const ROOM_ASKED_EVERY: Duration = Duration::from_mins(5);
 
 /// What is given from outside, so that the sandbox and the tests can give their own.
 pub struct Parts {
@@ -73,7 +76,8 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     let playbook = playbook(&settings.organisation)?;
     let policy = settings.organisation.policy(own_identity.as_deref());
     let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
-    check_room(&slack, &settings.slack.war_room).await?;
+    let room = Arc::new(RoomWatch::new(Arc::clone(&slack), settings.slack.war_room.clone()));
+    check_room(&room).await?;
     let checked = check_people(&settings.organisation, &*engine.policy().await, &*slack).await?;
     let workers = Workers {
         engine,
@@ -99,11 +103,13 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         slack_bodies: Arc::new(SlackBodies::default()),
         alert_bodies: Arc::new(Semaphore::new(ALERT_BODIES_AT_ONCE)),
         tasks: tracker.clone(),
-        metrics,
+        metrics: Arc::clone(&metrics),
+        room: Arc::clone(&room),
     };
 
     let (_work, threads) = WorkRuntime::start()?;
     workers.start(&tracker, &threads);
+    tracker.spawn_on(watch_room(room, metrics, shutdown.clone()), &threads);
     let known = Known { own: own_identity, people: checked };
     tracker.spawn_on(follow_rules(workers, cloud, slack.clone(), settings.organisation, reloads, known), &threads);
     if let Some(token) = settings.slack.app_token.clone() {
@@ -148,13 +154,29 @@ impl Drop for WorkRuntime {
 }
 
 /// Refuses a war room that people of another organisation are in, or are invited to: they would read all of it.
-async fn check_room(slack: &SlackChat, room: &ChannelId) -> anyhow::Result<()> {
-    match slack.channel(room).await {
+async fn check_room(room: &RoomWatch) -> anyhow::Result<()> {
+    match room.step().await {
         Ok(found) if found.shared => anyhow::bail!("{}", found.why_not_shared()),
         Ok(_) => Ok(()),
         Err(error) => {
-            tracing::warn!(%error, slack.channel = %room, "Slack does not say whether the war room is shared");
+            tracing::warn!(%error, "Slack does not say whether the war room is shared");
             Ok(())
+        }
+    }
+}
+
+/// Goes on asking. A bot that runs is not stopped by it: whoever can share the room could then stop the response.
+async fn watch_room(room: Arc<RoomWatch>, metrics: Arc<Metrics>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(ROOM_ASKED_EVERY) => {}
+        }
+        if let Err(error) = room.step().await {
+            tracing::warn!(%error, "Slack does not say whether the war room is shared or archived");
+        }
+        if room.fault().is_some() {
+            metrics.failed("room");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::id::ChannelId;
 pub mod athena;
 pub mod management;
 pub mod organisation;
+mod page;
 pub mod vault;
 
 pub use organisation::{Account, Organisation};

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::adapters::slack::signature::Verifier;
+use crate::adapters::slack::watch::RoomWatch;
 use crate::ports::{Chat, Clock, Store};
 use crate::telemetry::Metrics;
 
@@ -62,6 +63,8 @@ pub struct App {
     pub tasks: TaskTracker,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Whether the war room is still one.
+    pub room: Arc<RoomWatch>,
 }
 
 /// The hash that [`App::alert_keys`] holds. Hashes are compared, so that neither content nor length of a
@@ -87,9 +90,10 @@ pub fn router(app: App) -> Router {
     routes.with_state(app)
 }
 
+/// What is wrong with the war room is said, but is no reason to be sent nothing: alerts and people's clicks can still be kept.
 async fn ready(State(app): State<App>) -> Response {
     match app.store.ping().await {
-        Ok(()) => "ready\n".into_response(),
+        Ok(()) => app.room.fault().map_or("ready\n".to_owned(), |why| format!("ready, but {why}\n")).into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
     }
 }

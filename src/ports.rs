@@ -337,6 +337,12 @@ pub trait Chat: Send + Sync {
     /// Says something to one person.
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError>;
 
+    /// Who is in a channel, at most a minute old: nobody else is notified of a mention there.
+    async fn present(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError>;
+
+    /// The address of a message, for people.
+    async fn link(&self, channel: &ChannelId, ts: &str) -> Result<String, ChatError>;
+
     /// Opens a modal. The trigger is good for three seconds, once.
     async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError>;
 }

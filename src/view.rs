@@ -9,10 +9,12 @@ use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
 pub mod announcement;
+pub mod asks;
 pub mod blast_radius;
 pub mod blocks;
 pub mod burst;
 mod by_hand;
+mod calls;
 pub mod eradication;
 pub mod evidence;
 pub mod forms;
@@ -70,7 +72,7 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     let Some(incident) = fold(records) else { return Vec::new() };
     let of = |slot: String, message: Message| Card { slot, to: To::WarRoom, message };
     let mut cards = vec![
-        of(ANNOUNCEMENT.into(), announcement::message(&incident, playbook)),
+        of(ANNOUNCEMENT.into(), announcement::message(&incident, playbook, policy)),
         of("evidence".into(), evidence::message(&incident, policy)),
     ];
     cards.extend(burst::message(&incident, playbook, policy).map(|message| of("burst".into(), message)));
@@ -83,7 +85,7 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     cards.extend(inventory::message(&incident).map(|message| of("inventory".into(), message)));
     cards.extend(logs::message(&incident, policy).map(|message| of("logs".into(), message)));
     cards.extend(proof::message(&incident, playbook).map(|message| of("proof".into(), message)));
-    cards.extend(notes::notes(&incident, records));
+    cards.extend(notes::notes(&incident, records, policy));
     cards.extend(receipts::receipts(&incident, policy));
     cards
 }

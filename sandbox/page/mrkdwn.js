@@ -48,6 +48,7 @@ function special(inside, context) {
     const [, seconds, format] = body.split("^");
     return dated(seconds, format, context);
   }
+  if (body.startsWith("!subteam^")) return el("span", { class: "mention" }, label ?? `@${body.slice(9)}`);
   if (body.startsWith("!")) return el("span", { class: "mention" }, `@${body.slice(1)}`);
   return safeLink(decoded(body), decoded(label ?? body));
 }

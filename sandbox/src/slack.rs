@@ -18,6 +18,7 @@ mod client_api;
 mod delivery;
 mod files;
 mod limits;
+mod mentions;
 mod methods;
 mod people;
 mod response_url;
@@ -204,6 +205,13 @@ impl Workspace {
         state.people.push(Person::member(user, name));
         for channel in state.channels.iter_mut().filter(|channel| channel.with.is_none()) {
             channel.members.insert(user.to_owned());
+        }
+    }
+
+    /// Takes somebody out of a channel. Nothing happens when there is no such channel.
+    pub fn leave(&self, user: &str, channel: &str) {
+        if let Some(channel) = self.lock().channel_mut(channel) {
+            channel.members.remove(user);
         }
     }
 

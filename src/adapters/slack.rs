@@ -26,9 +26,11 @@ use people::Home;
 mod files;
 mod pace;
 mod people;
+mod room;
 pub mod scopes;
 pub mod signature;
 pub mod socket;
+pub mod watch;
 
 /// Where Slack's answer addresses lie.
 const SLACK_HOOKS_HOST: &str = "hooks.slack.com";
@@ -53,6 +55,7 @@ pub struct SlackChat {
     posts: Mutex<HashMap<String, Arc<Pace>>>,
     standings: Mutex<HashMap<UserId, (Instant, Standing)>>,
     groups: Mutex<HashMap<GroupId, (Instant, BTreeSet<UserId>)>>,
+    rooms: Mutex<HashMap<ChannelId, (Instant, BTreeSet<UserId>)>>,
     edits: Pace,
 }
 
@@ -76,6 +79,8 @@ pub struct Room {
     pub is_member: bool,
     /// Whether people of another organisation are in it, or are invited. Other workspaces of the same are none.
     pub shared: bool,
+    /// Whether nothing can be posted there any more.
+    pub archived: bool,
 }
 
 impl Room {
@@ -86,6 +91,17 @@ impl Room {
              everything about an incident. Take another channel, or end the sharing (channel details, Integrations)",
             self.name
         )
+    }
+
+    /// Why it is no war room, if it is none.
+    pub fn fault(&self) -> Option<String> {
+        let archived = || {
+            format!(
+                "IRP_WAR_ROOM: #{} is archived: nothing can be said there. Bring it back, or take another channel",
+                self.name
+            )
+        };
+        if self.shared { Some(self.why_not_shared()) } else { self.archived.then(archived) }
     }
 }
 
@@ -101,6 +117,7 @@ impl SlackChat {
             posts: Mutex::default(),
             standings: Mutex::default(),
             groups: Mutex::default(),
+            rooms: Mutex::default(),
             edits: Pace::of_edits(),
         })
     }
@@ -120,6 +137,7 @@ impl SlackChat {
             name: answer["channel"]["name"].as_str().unwrap_or_default().to_owned(),
             is_member: is("is_member"),
             shared: is("is_ext_shared") || is("is_pending_ext_shared"),
+            archived: is("is_archived"),
         })
     }
 
@@ -346,6 +364,17 @@ impl Chat for SlackChat {
         }
         // Not in the channel, or no channel at all: a direct message always arrives.
         self.post_json("chat.postMessage", &body(to.user.as_str(), message)).await.map(|_| ())
+    }
+
+    async fn present(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError> {
+        self.members_of(channel).await
+    }
+
+    async fn link(&self, channel: &ChannelId, ts: &str) -> Result<String, ChatError> {
+        let params = [("channel", channel.as_str()), ("message_ts", ts)];
+        let answer = self.get("chat.getPermalink", &params).await?;
+        let link = answer["permalink"].as_str().map(str::to_owned);
+        link.ok_or_else(|| ChatError::Unavailable("an answer without the message's address".into()))
     }
 
     async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError> {

@@ -1,5 +1,7 @@
 //! `irp check`: tries everything that `irp serve` will need, and changes nothing.
 
+use std::collections::BTreeSet;
+
 use secrecy::ExposeSecret;
 
 use super::export::open_vault;
@@ -9,9 +11,9 @@ use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::scopes::missing;
 use crate::boot::playbook;
 use crate::config::{ProcessEnvironment, Settings};
-use crate::domain::id::GroupId;
-use crate::domain::policy::Standing;
-use crate::ports::{Cloud, Directory, VaultError};
+use crate::domain::id::{GroupId, UserId};
+use crate::domain::policy::{Called, Policy, Standing};
+use crate::ports::{Chat, Cloud, Directory, VaultError};
 
 /// Prints a line for each thing tried. `true` when all is well.
 pub async fn check() -> bool {
@@ -64,6 +66,12 @@ impl Report {
         println!("WRONG {what}: {why}");
     }
 
+    /// Works, but not for everybody.
+    #[allow(clippy::unused_self, reason = "reads like its counterparts")]
+    fn warn(&self, what: &str, why: &str) {
+        println!("warn  {what}: {why}");
+    }
+
     fn note(&mut self, what: &str, outcome: Result<String, String>) {
         match outcome {
             Ok(how) => self.right(what, &how),
@@ -95,12 +103,14 @@ async fn slack(settings: &Settings, report: &mut Report) {
         Err(error) => report.wrong("slack scopes", &error.to_string()),
     }
     match slack.channel(&settings.slack.war_room).await {
-        Ok(room) if room.shared => report.wrong("slack channel", &room.why_not_shared()),
-        Ok(room) if room.is_member => report.right("slack channel", &format!("#{}, the bot is a member", room.name)),
-        Ok(room) => {
-            let why = format!("the bot is not a member of #{}: type /invite @irp there", room.name);
-            report.wrong("slack channel", &why);
-        }
+        Ok(room) => match room.fault() {
+            Some(why) => report.wrong("slack channel", &why),
+            None if room.is_member => report.right("slack channel", &format!("#{}, the bot is a member", room.name)),
+            None => {
+                let why = format!("the bot is not a member of #{}: type /invite @irp there", room.name);
+                report.wrong("slack channel", &why);
+            }
+        },
         Err(error) => report.wrong("slack channel", &format!("IRP_WAR_ROOM {}: {error}", settings.slack.war_room)),
     }
     let mut policy = settings.organisation.policy(None);
@@ -128,6 +138,7 @@ async fn slack(settings: &Settings, report: &mut Report) {
             Err(error) => report.wrong("slack person", &format!("{user} in irp.toml: {error}")),
         }
     }
+    absent(&slack, settings, &policy, report).await;
     if let Some(token) = &settings.slack.app_token {
         match slack.open_socket(token).await {
             Ok(socket) => {
@@ -136,6 +147,39 @@ async fn slack(settings: &Settings, report: &mut Report) {
             }
             Err(error) => report.wrong("slack socket", &error.to_string()),
         }
+    }
+}
+
+/// Names those of the file who are not in the war room: Slack notifies nobody else of what mentions them there, and a bot's
+/// message is not followed by the question whether to invite them.
+async fn absent(slack: &SlackChat, settings: &Settings, policy: &Policy, report: &Report) {
+    let present = match slack.present(&settings.slack.war_room).await {
+        Ok(present) => present,
+        Err(error) => return report.warn("slack channel", &format!("who is in it is not known: {error}")),
+    };
+    let approvers = policy.accounts(&policy.approvers);
+    let mut others = policy.accounts(&policy.responders);
+    for called in &policy.page {
+        match called {
+            Called::User(user) => drop(others.insert(user.clone())),
+            Called::Group(group) => match slack.members(group).await {
+                Ok(members) => others.extend(members),
+                Err(error) => {
+                    let why = format!("who of {group} in people.page is in the war room is not known: {error}");
+                    report.warn("slack group", &why);
+                }
+            },
+        }
+    }
+    let in_room: BTreeSet<_> = present.iter().map(|user| policy.person(user)).collect();
+    let is_absent = |user: &&UserId| !in_room.contains(&policy.person(user));
+    for user in approvers.union(&others).filter(is_absent) {
+        let why = if approvers.contains(user) {
+            "Slack does not notify them of a request there; the bot sends them a direct message instead"
+        } else {
+            "Slack does not notify them of anything there"
+        };
+        report.warn("slack channel", &format!("{user} in irp.toml is not in the war room: {why}. Invite them there"));
     }
 }
 

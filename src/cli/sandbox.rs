@@ -28,6 +28,7 @@ const ORGANISATION: &str = r#"
 responders = ["U0RESPOND1", "U0RESPOND2"]
 approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]
 escalation = ["U0APPROVE1"]
+page = ["S0ONCALL01"]
 
 # Kim approves, but not where her own credential is stolen.
 [[person]]
@@ -58,6 +59,8 @@ region_column = "region"
 output_location = "s3://athena-results-111122223333/irp/"
 logs_location = "s3://trail-logs-111122223333/AWSLogs/111122223333/CloudTrail/"
 "#;
+/// Who is on call in the demonstration workspace.
+const ON_CALL: (&str, &[&str]) = ("S0ONCALL01", &["U0RESPOND1", "U0APPROVE1"]);
 /// The channel of the demonstration workspace.
 const WAR_ROOM: &str = "C0WARROOM1";
 /// The bot's own user in the demonstration account.
@@ -114,6 +117,7 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
         delivery: Delivery::Http { base_url: bot_url.clone() },
     });
     workspace.set_own_url(page_url.clone());
+    workspace.set_group(ON_CALL.0, Some(ON_CALL.1));
     let pages = workspace.router().merge(irp_sandbox::page::router());
 
     let settings = settings(&workspace, &page_url, &signing_secret, &alert_key, &aws_url)?;

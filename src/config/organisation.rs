@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Faults;
 use super::athena::Athena;
 use super::management::Management;
+use super::page;
 use crate::domain::approval::Digest;
 use crate::domain::id::{AccountId, GroupId, UserId};
 use crate::domain::policy::{ActionClass, List, PersonId, Policy, Rules};
@@ -49,6 +50,9 @@ struct People {
     approver_groups: BTreeSet<GroupId>,
     #[serde(default)]
     escalation: BTreeSet<UserId>,
+    /// Not written into the version of the rules: who is called decides nothing, and changing it cancels no request.
+    #[serde(default, skip_serializing)]
+    page: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -153,6 +157,7 @@ impl Organisation {
         if self.people.responder_groups.is_empty() && self.people.approver_groups.is_empty() {
             faults.extend(self.shortages(&self.policy(None)).into_iter().map(|why| format!("{path}: {why}")));
         }
+        faults.extend(page::faults(&self.people.page).into_iter().map(|why| format!("{path}: {why}")));
         for (name, _, class) in self.approval.classes() {
             if class.quorum == 0 {
                 faults.push(format!(
@@ -307,6 +312,7 @@ impl Organisation {
             rules: rules.collect(),
             break_glass: self.break_glass.people.clone(),
             escalation: self.people.escalation.clone(),
+            page: page::called(&self.people.page),
             logs: self.accounts.iter().filter(|a| a.athena.is_some()).map(|a| a.id.clone()).collect(),
             version: self.version(),
         }
@@ -383,6 +389,8 @@ mod tests {
                 "contain_role_arn",
             ),
             (format!("{PEOPLE}typo = 1\n"), "typo"),
+            (format!("{PEOPLE}page = [\"U1A\", \"@oncall\"]\n"), "people.page: “@oncall” is neither a Slack user id"),
+            (format!("{PEOPLE}page = [\"C0WARROOM1\"]\n"), "“C0WARROOM1” is neither"),
             (format!("{PEOPLE}[break_glass]\npeople = [\"U2A\", \"U9A\"]\n"), "break_glass.people: U9A is no"),
             (format!("{PEOPLE}[protected]\narns = [\"arn:aws:iam::111122223333:role/*\"]\n"), "protected.arns"),
             (

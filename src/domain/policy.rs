@@ -1,11 +1,12 @@
 //! Who may do what: the organisation's rules as they stand at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::id::{AccountId, GroupId, UserId};
+use super::id::{AccountId, GroupId, NotAnId, UserId};
 use super::recusal::plain;
 use super::trail::token::{account_of, role_session};
 
@@ -81,6 +82,23 @@ pub struct List {
     pub groups: BTreeSet<GroupId>,
 }
 
+/// Whom a message can call by a mention.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub enum Called {
+    /// An account.
+    User(UserId),
+    /// Whoever is in a user group.
+    Group(GroupId),
+}
+
+impl FromStr for Called {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        if text.starts_with('S') { text.parse().map(Self::Group) } else { text.parse().map(Self::User) }
+    }
+}
+
 /// The rules. Built from configuration, which refuses what cannot work.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Policy {
@@ -105,9 +123,11 @@ pub struct Policy {
     pub break_glass: BTreeSet<UserId>,
     /// Whom to ask when nobody can approve.
     pub escalation: BTreeSet<UserId>,
+    /// Whom a new incident calls, and an alarm while nobody leads. Nothing is decided by it.
+    pub page: BTreeSet<Called>,
     /// Accounts whose logs can be searched with Athena.
     pub logs: BTreeSet<AccountId>,
-    /// Hash of all of this but the members: bound into each request.
+    /// Hash of all of this but the members and who is called: bound into each request.
     pub version: String,
 }
 

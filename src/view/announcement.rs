@@ -2,7 +2,7 @@
 
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
 use super::burst::title;
-use super::{eradication, hunt, notes, proof};
+use super::{calls, eradication, hunt, notes, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
@@ -13,6 +13,7 @@ use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
 use crate::domain::incident::together::{open_steps, together};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -193,8 +194,8 @@ pub fn who(incident: &Incident) -> String {
     }
 }
 
-/// The whole message.
-pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
+/// The whole message. It is posted once and edited from then on: whom it calls hears of the incident as it is opened.
+pub fn message(incident: &Incident, playbook: &Playbook, policy: &Policy) -> Message {
     let headline = subject(incident);
     let sample = if incident.sample { "SAMPLE · " } else { "" };
     let next = next_step(incident, playbook);
@@ -217,6 +218,10 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
         ]),
         section(&format!(":arrow_right: *Next:* {next}")),
     ];
+    let called = calls::on_call(policy).collect::<Vec<_>>().join(" ");
+    if !called.is_empty() {
+        blocks.push(section(&format!(":bell: {called}")));
+    }
     if incident.is_open() {
         let id = incident.id.to_string();
         let lead = if incident.lead.is_none() { "Take the lead" } else { "Take over the lead" };
@@ -244,11 +249,13 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Message {
         hunt::brief(incident).map(|brief| format!(" · {brief}")).unwrap_or_default()
     )));
     let text = summary(&format!(
-        "{} {sample}{} severity, {phase}: stolen AWS credential: {}, {}. Next: {next}",
+        "{} {sample}{} severity, {phase}: stolen AWS credential: {}, {}. {}Next: {next}",
         incident.id,
         incident.severity.label(),
         escape(&headline),
         who(incident),
+        // Before what can be long: what does not fit is cut off at the end.
+        if called.is_empty() { called } else { called + " " },
     ));
     Message { text, blocks }
 }

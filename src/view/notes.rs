@@ -1,11 +1,10 @@
 //! Short posts in the thread for what has changed: an edited card notifies nobody.
 
-use std::collections::BTreeSet;
 use std::mem::discriminant;
 
 use super::blocks::{code, escape, section, summary, time};
 use super::step::done;
-use super::{Card, To, hunt, inventory};
+use super::{Card, To, calls, hunt, inventory};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::Request;
 use crate::domain::credential::AccessKeyId;
@@ -17,7 +16,7 @@ use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::digest;
 use crate::domain::incident::verdict::Verdict;
 use crate::domain::inventory::Inventory;
-use crate::domain::policy::PersonId;
+use crate::domain::policy::{PersonId, Policy};
 use crate::domain::refusal::{Refusal, mention};
 use crate::domain::stored::Record;
 use crate::domain::trail::token::role_session;
@@ -28,7 +27,7 @@ const ASKED_MAX: usize = 20;
 
 /// One note for each record that people should hear of. Its slot is the record's place in the log, so
 /// that it is posted once.
-pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
+pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Card> {
     let mut hunted: Option<&Hunted> = None;
     let mut taken: Option<&Inventory> = None;
     records
@@ -38,7 +37,7 @@ pub fn notes(incident: &Incident, records: &[Record]) -> Vec<Card> {
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
                 Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
-                event => with_it(incident, records, i).and_then(|more| note(incident, event, more)),
+                event => with_it(incident, records, i).and_then(|more| note(incident, event, more, policy)),
             };
             let text = summary(&said?);
             let message = Message { blocks: vec![section(&text)], text };
@@ -82,7 +81,7 @@ fn burst(incident: &Incident, event: &Event) -> Option<RequestId> {
     incident.requests.get(request)?.burst
 }
 
-fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
+fn note(incident: &Incident, event: &Event, more: usize, policy: &Policy) -> Option<String> {
     let title = |request: &RequestId| {
         let title = incident.requests.get(request).map(|r| r.plan.action.title()).unwrap_or_default();
         format!("{request}: {}", escape(&title))
@@ -123,8 +122,8 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         Event::GlassContested { request, by, reason } => {
             format!(":rotating_light: {} contested {}. {}", mention(by), all(request), escape(reason))
         }
-        Event::ContainmentChecked { lost, new_keys, .. } => return alarm(incident, lost, new_keys),
-        Event::ContainmentUnread { unread, keys } => cannot_be_read(incident, unread, keys.as_deref()),
+        Event::ContainmentChecked { lost, new_keys, .. } => return alarm(incident, lost, new_keys, policy),
+        Event::ContainmentUnread { unread, keys } => cannot_be_read(incident, unread, keys.as_deref(), policy),
         Event::RulesChanged { policy_version } => {
             format!("The rules in irp.toml have changed (version {}).", code(policy_version))
         }
@@ -147,7 +146,7 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
         ),
         Event::RequestCancelled { request, why } => format!("Cancelled: {} ({why}).", all(request)),
         Event::VerdictReached { judged } => match &judged.verdict {
-            Verdict::Failed { call } => got_through(incident, call),
+            Verdict::Failed { call } => got_through(incident, call, policy),
             Verdict::Unclear { call } => format!(
                 ":warning: *A call of the attacker's after the containment was not denied:* {} at {} failed with {} (event \
                  {}). It may have been let through, and there is no proof before that is settled.",
@@ -293,11 +292,11 @@ fn note(incident: &Incident, event: &Event, more: usize) -> Option<String> {
     })
 }
 
-/// Who leads, and those who have asked for or approved what is in place.
-fn called(incident: &Incident) -> String {
+/// Who leads, or is on call while nobody does, and those who have asked for or approved what is in place.
+fn called(incident: &Incident, policy: &Policy) -> String {
     let requests = incident.requests.values();
-    let people = requests.flat_map(|r| r.approvals.iter().map(|approval| &approval.user).chain([&r.requested_by]));
-    let people: BTreeSet<String> = incident.lead.iter().chain(people).map(mention).collect();
+    let mut people = calls::first_called(incident, policy);
+    people.extend(requests.flat_map(behind));
     people.into_iter().collect::<Vec<_>>().join(" ")
 }
 
@@ -309,14 +308,14 @@ pub(super) fn runs_on(incident: &Incident, call: &Call) -> Option<String> {
 }
 
 /// The attacker is still in: everybody who is at work is called.
-fn got_through(incident: &Incident, call: &Call) -> String {
+fn got_through(incident: &Incident, call: &Call, policy: &Policy) -> String {
     let key = call.access_key_id.as_deref().map(|key| format!(" with {}", code(key))).unwrap_or_default();
     let first = runs_on(incident, call).map(|first| format!(" It runs on by itself: first *{first}*."));
     let first = first.unwrap_or_default();
     format!(
         ":rotating_light: *Containment has failed: the attacker got through after it.* {}\n{} by {}{key} worked at {} \
          (event {}). Contain again before anything else: its step can be asked for again.{first}",
-        called(incident),
+        called(incident, policy),
         code(&call.what),
         code(&call.principal),
         time(call.at),
@@ -325,8 +324,8 @@ fn got_through(incident: &Incident, call: &Call) -> String {
 }
 
 /// What is no longer known to hold: those who put it in place are called.
-fn cannot_be_read(incident: &Incident, unread: &[Lost], keys: Option<&str>) -> String {
-    let mut call: BTreeSet<String> = incident.lead.iter().map(mention).collect();
+fn cannot_be_read(incident: &Incident, unread: &[Lost], keys: Option<&str>, policy: &Policy) -> String {
+    let mut call = calls::first_called(incident, policy);
     let mut lines = Vec::new();
     for Lost { request, why } in unread {
         let Some(found) = incident.requests.get(request) else { continue };
@@ -350,11 +349,11 @@ fn behind(request: &Request) -> impl Iterator<Item = String> {
 }
 
 /// What somebody has taken away since, or made: those who put it in place are called.
-fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId]) -> Option<String> {
+fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId], policy: &Policy) -> Option<String> {
     if lost.is_empty() && new_keys.is_empty() {
         return None;
     }
-    let mut call: BTreeSet<String> = incident.lead.iter().map(mention).collect();
+    let mut call = calls::first_called(incident, policy);
     let mut lines = Vec::new();
     for Lost { request, why } in lost {
         let Some(found) = incident.requests.get(request) else { continue };

@@ -41,6 +41,7 @@ const WAITS: [Duration; 6] = [
     Duration::from_mins(1),
 ];
 
+mod absent;
 mod plans;
 
 pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
@@ -183,7 +184,10 @@ impl Workers {
                 (Next::Nothing, None) if no_room => {
                     return Err(Unfinished::Chat(ChatError::Refused("of the war room".to_owned())));
                 }
-                (Next::Nothing, None) => return Ok(look.records.len() as u64),
+                (Next::Nothing, None) => {
+                    Box::pin(self.tell_absent(id, &look)).await?;
+                    return Ok(look.records.len() as u64);
+                }
             };
             let (slot, to) = (card.slot.clone(), self.address(&card.to).to_owned());
             let urgency = urgency(&look.records);

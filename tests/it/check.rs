@@ -6,7 +6,7 @@ use irp_sandbox::slack::Sharing;
 
 use crate::program::command;
 use crate::redis_server::RedisServer;
-use crate::world::{ROOM, World};
+use crate::world::{ANA, BEN, KIM, ROOM, World};
 
 async fn check(w: &World, redis: &RedisServer, unset: &str) -> (bool, String) {
     check_with(w, redis, unset, "").await
@@ -75,6 +75,26 @@ async fn it_tries_everything_and_says_what_is_wrong() {
     assert!(!well && said.contains("SLACK_BOT_TOKEN is not set"), "{said}");
     let (_, said) = check(&w, &redis, "IRP_SEAL_KEYS").await;
     assert!(said.contains("WRONG store: IRP_SEAL_KEYS is not set: whoever can write to Redis can approve"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_in_the_war_room_is_named() {
+    let redis = RedisServer::start();
+    let w = World::without_bot(false).await;
+    for user in [ANA, KIM] {
+        w.slack.leave(user, ROOM);
+    }
+    let (well, said) = check(&w, &redis, "").await;
+    assert!(well, "it works all the same: {said}");
+    let warned = |user: &str, why: &str| {
+        let says = |line: &str| line.starts_with("warn  slack channel") && line.contains(user) && line.contains(why);
+        said.lines().any(says)
+    };
+    assert!(warned(KIM, "the bot sends them a direct message instead. Invite them there"), "{said}");
+    assert!(warned(ANA, "does not notify them of anything there") && !warned(BEN, ""), "{said}");
+    w.slack.set_archived(ROOM, true);
+    let (well, said) = check(&w, &redis, "").await;
+    assert!(!well && said.contains("WRONG slack channel: IRP_WAR_ROOM: #war-room is archived"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

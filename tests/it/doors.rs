@@ -1,11 +1,15 @@
 //! What comes to the doors and should not get in.
 
+use std::sync::Arc;
+
+use irp::adapters::slack::SlackChat;
+use irp::adapters::slack::watch::RoomWatch;
 use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
 use irp_sandbox::slack::Sharing;
 
-use crate::world::{ALERT_KEY, ANA, ORGANISATION, ROOM, World, send};
+use crate::world::{ALERT_KEY, ANA, BOT_TOKEN, ORGANISATION, ROOM, World, get, send};
 
 const KEY: &str = "· Deactivate access key";
 
@@ -85,6 +89,38 @@ async fn a_war_room_that_others_read_is_none() {
         let error = w.with_bot(false, None, ORGANISATION).await.ended().await;
         assert!(error.contains("#war-room is shared with another organisation"), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_the_war_room_while_the_bot_runs_is_noticed() {
+    let w = World::without_bot(false).await;
+    let slack = SlackChat::new(&BOT_TOKEN.into(), &format!("{}/api", w.slack_url)).unwrap();
+    let watch = RoomWatch::new(Arc::new(slack), ROOM.parse().unwrap());
+    watch.step().await.unwrap();
+    assert_eq!(watch.fault(), None);
+    for sharing in [Sharing::External, Sharing::Invited] {
+        w.slack.share(ROOM, Some(sharing));
+        watch.step().await.unwrap();
+        let fault = watch.fault().unwrap();
+        assert!(fault.contains("#war-room is shared with another organisation"), "{fault}");
+    }
+    w.slack.set_down(true);
+    assert!(watch.step().await.is_err() && watch.fault().is_some(), "what Slack said last stands");
+    w.slack.set_down(false);
+    w.slack.share(ROOM, Some(Sharing::Organisation));
+    watch.step().await.unwrap();
+    assert_eq!(watch.fault(), None, "a workspace of the same organisation is nobody else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_archived_war_room_the_bot_is_ready_and_says_what_is_wrong() {
+    let w = World::without_bot(false).await;
+    w.slack.set_archived(ROOM, true);
+    let w = w.with_bot(false, None, ORGANISATION).await;
+    let (status, said) = get(&format!("{}/readyz", w.bot_url)).await;
+    assert_eq!(status, 200, "it still keeps alerts: {said}");
+    assert!(said.starts_with("ready, but IRP_WAR_ROOM: #war-room is archived"), "{said}");
+    w.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 
 mod approvals;
 mod browser;
+mod calls;
 mod cases;
 mod check;
 mod containment;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::block_kit::{Surface, check_blocks, check_view, fill_ids, too_long};
 use super::files;
+use super::mentions::notified;
 use super::people::{APP, BOT_ID, BOT_USER, TEAM};
 use super::state::{Message, Sharing, State};
 use super::views;
@@ -71,7 +72,7 @@ pub(super) fn call(
             let channel = state.channel(text(args, "channel")).ok_or_else(|| ApiError::new("channel_not_found"))?;
             Ok(json!({"channel": {
                 "id": channel.id, "name": channel.name, "is_channel": channel.with.is_none(), "is_im": channel.with.is_some(),
-                "is_member": channel.members.contains(BOT_USER), "is_archived": false,
+                "is_member": channel.members.contains(BOT_USER), "is_archived": channel.archived,
                 "is_shared": matches!(channel.shared, Some(Sharing::Organisation | Sharing::External)),
                 "is_org_shared": channel.shared == Some(Sharing::Organisation),
                 "is_ext_shared": channel.shared == Some(Sharing::External),
@@ -80,7 +81,10 @@ pub(super) fn call(
         }
         "conversations.members" => {
             let channel = state.channel(text(args, "channel")).ok_or_else(|| ApiError::new("channel_not_found"))?;
-            Ok(json!({"members": channel.members, "response_metadata": {"next_cursor": ""}}))
+            let (from, limit) = (page_start(args)?, page_size(args));
+            let members: Vec<&String> = channel.members.iter().skip(from).take(limit).collect();
+            let next = next_cursor(from + members.len(), channel.members.len());
+            Ok(json!({"members": members, "response_metadata": {"next_cursor": next}}))
         }
         "conversations.history" | "conversations.replies" => history(state, method, args),
         "conversations.open" => {
@@ -158,6 +162,9 @@ fn post_message(state: &mut State, args: &Value, clock: &Clock) -> Result<Value,
         return Err(ApiError::new("thread_not_found"));
     }
     let (body, blocks) = content(args, POST_TEXT_MAX)?;
+    for person in notified(state, found, &body, &blocks) {
+        state.notifications.entry(person).or_default().push(body.clone());
+    }
     let ts = state.next_ts(clock);
     let message = Message {
         ts: ts.clone(),
@@ -261,8 +268,7 @@ fn history(state: &State, method: &str, args: &Value) -> Result<Value, ApiError>
         return Err(ApiError::new("not_in_channel"));
     }
     let flag = |name: &str| args[name] == true || args[name] == "true";
-    let number = |name: &str| args[name].as_str().and_then(|t| t.parse().ok()).or_else(|| args[name].as_u64());
-    let limit = number("limit").and_then(|n| usize::try_from(n).ok()).unwrap_or(PAGE_DEFAULT).clamp(1, 999);
+    let limit = page_size(args);
     let public = channel.messages.iter().filter(|m| m.only_for.is_none());
     let metadata = flag("include_all_metadata");
     let after = |ts: &str| {
@@ -280,16 +286,30 @@ fn history(state: &State, method: &str, args: &Value) -> Result<Value, ApiError>
         let roots = public.filter(|m| m.thread_ts.as_ref().is_none_or(|t| *t == m.ts) && after(&m.ts));
         roots.rev().collect()
     };
-    let from: usize = match text(args, "cursor") {
-        "" => 0,
-        cursor => {
-            cursor.strip_prefix("page:").and_then(|n| n.parse().ok()).ok_or_else(|| ApiError::new("invalid_cursor"))?
-        }
-    };
+    let from = page_start(args)?;
     let messages: Vec<Value> = all.iter().skip(from).take(limit).map(|m| m.api(metadata)).collect();
     let has_more = from + messages.len() < all.len();
-    let next_cursor = if has_more { format!("page:{}", from + messages.len()) } else { String::new() };
+    let next_cursor = next_cursor(from + messages.len(), all.len());
     Ok(json!({"messages": messages, "has_more": has_more, "response_metadata": {"next_cursor": next_cursor}}))
+}
+
+fn page_size(args: &Value) -> usize {
+    let limit = args["limit"].as_str().and_then(|t| t.parse().ok()).or_else(|| args["limit"].as_u64());
+    limit.and_then(|n| usize::try_from(n).ok()).unwrap_or(PAGE_DEFAULT).clamp(1, 999)
+}
+
+fn page_start(args: &Value) -> Result<usize, ApiError> {
+    match text(args, "cursor") {
+        "" => Ok(0),
+        cursor => {
+            cursor.strip_prefix("page:").and_then(|n| n.parse().ok()).ok_or_else(|| ApiError::new("invalid_cursor"))
+        }
+    }
+}
+
+/// Empty on the last page.
+fn next_cursor(shown: usize, of: usize) -> String {
+    if shown < of { format!("page:{shown}") } else { String::new() }
 }
 
 fn open_view(state: &mut State, method: &str, args: &Value) -> Result<Value, ApiError> {

@@ -44,6 +44,8 @@ pub(super) struct State {
     /// Files and the tickets that their bytes are sent with, oldest first.
     pub(super) files: Vec<Stored>,
     pub(super) toasts: BTreeMap<String, Vec<Value>>,
+    /// What each person was notified of.
+    pub(super) notifications: BTreeMap<String, Vec<String>>,
     pub(super) journal: Vec<ApiCall>,
     pub(super) deliveries: Vec<DeliveryRecord>,
     pub(super) faults: HashMap<String, VecDeque<Fault>>,
@@ -133,6 +135,7 @@ impl State {
             tickets: HashMap::new(),
             files: Vec::new(),
             toasts: BTreeMap::new(),
+            notifications: BTreeMap::new(),
             journal: Vec::new(),
             deliveries: Vec::new(),
             faults: HashMap::new(),

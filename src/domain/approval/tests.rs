@@ -34,6 +34,7 @@ fn policy() -> Policy {
         rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
         break_glass: [].into(),
         escalation: [].into(),
+        page: [].into(),
         logs: [].into(),
         version: "v1".into(),
     }

@@ -113,6 +113,7 @@ impl Roster {
             rules: self.quorum.iter().map(|(class, quorum)| (*class, rules(*quorum))).collect(),
             break_glass: self.glass.clone(),
             escalation: BTreeSet::new(),
+            page: BTreeSet::new(),
             logs: BTreeSet::new(),
             version: format!("v{version}"),
         }

@@ -71,6 +71,7 @@ pub(super) fn policy() -> Policy {
         rules: ActionClass::ALL.into_iter().map(|class| (class, rules)).collect(),
         break_glass: [].into(),
         escalation: [].into(),
+        page: [].into(),
         logs: ["111122223333".parse().unwrap()].into(),
         version: "v1".into(),
     }

@@ -1,0 +1,50 @@
+//! Who is in a channel, from `conversations.members`: Slack notifies nobody else of a mention there.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::SlackChat;
+use crate::domain::id::{ChannelId, UserId};
+use crate::ports::ChatError;
+
+/// How old the word about who is in a channel may be.
+const FRESH_FOR: Duration = Duration::from_secs(45);
+/// Members on a page, as Slack advises, and pages: a war room with more is none.
+const PAGE_MEMBERS: &str = "200";
+const PAGES_MAX: u32 = 25;
+
+impl SlackChat {
+    /// The members of a channel, as Slack said within the last minute.
+    pub(super) async fn members_of(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError> {
+        let known = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).get(channel).cloned();
+        if let Some((_, members)) = known.filter(|(read_at, _)| read_at.elapsed() < FRESH_FOR) {
+            return Ok(members);
+        }
+        let members = self.read_members_of(channel).await?;
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.insert(channel.clone(), (Instant::now(), members.clone()));
+        Ok(members)
+    }
+
+    async fn read_members_of(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError> {
+        let (mut members, mut cursor) = (BTreeSet::new(), String::new());
+        for _ in 0..PAGES_MAX {
+            let mut params = vec![("channel", channel.as_str()), ("limit", PAGE_MEMBERS)];
+            if !cursor.is_empty() {
+                params.push(("cursor", &cursor));
+            }
+            let answer = self.get("conversations.members", &params).await?;
+            let page = answer["members"].as_array();
+            let page = page.ok_or_else(|| ChatError::Unavailable("a channel without a list of members".into()))?;
+            members.extend(page.iter().filter_map(|member| member.as_str()?.parse::<UserId>().ok()));
+            match answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str) {
+                Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
+                _ => return Ok(members),
+            }
+        }
+        Err(ChatError::Unavailable("the members of the channel are too many".into()))
+    }
+}

@@ -1,0 +1,85 @@
+//! Who hears of something by a mention, and who would not.
+
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, ROOM, World};
+
+const KEY: &str = "· Deactivate access key";
+const SESSIONS: &str = "· Revoke all sessions minted";
+const ANNOUNCEMENT: &str = "stolen AWS credential";
+const ON_CALL: &str = "S0ONCALL01";
+/// Not in the war room.
+const GUEST: &str = "U0GUEST001";
+
+/// How many notifications with this in it somebody has had.
+fn heard(w: &World, person: &str, of: &str) -> usize {
+    w.slack.notifications(person).iter().filter(|text| text.contains(of)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_incident_calls_who_is_on_call_and_its_edits_nobody() {
+    let w = World::without_bot(false).await;
+    w.slack.set_group(ON_CALL, Some(&[DANA, GUEST]));
+    let page = format!("[people]\npage = [\"{ON_CALL}\", \"{KIM}\"]");
+    let w = w.with_bot(false, None, &ORGANISATION.replace("[people]", &page)).await;
+    w.incident().await;
+    let announcement = w.card(ANA, ANNOUNCEMENT).unwrap();
+    let (text, blocks) = (announcement["text"].as_str().unwrap(), announcement["blocks"].to_string());
+    for called in ["<!subteam^S0ONCALL01>", "<@U0KEYOWNR1>"] {
+        assert!(text.contains(called) && blocks.contains(called), "{called}: {announcement:#}");
+    }
+    w.carry_out(KEY, ANA, BEN).await;
+    w.carry_out(SESSIONS, ANA, BEN).await;
+    for (person, times) in [(DANA, 1), (KIM, 1), (CHRIS, 0), (GUEST, 0)] {
+        assert_eq!(heard(&w, person, ANNOUNCEMENT), times, "an edit notifies nobody: {person}");
+    }
+    w.end().await;
+}
+
+/// A member of the workspace who may decide, and has left the war room.
+async fn with_chris_away() -> World {
+    let w = World::start().await;
+    w.slack.leave(CHRIS, ROOM);
+    w.incident().await;
+    w
+}
+
+/// What somebody was asked in direct messages.
+fn asks(w: &World, person: &str) -> Vec<String> {
+    w.told(person).into_iter().filter(|text| text.contains("You can decide on it")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_who_is_not_in_the_war_room_is_asked_in_a_direct_message_once() {
+    let w = with_chris_away().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until("Chris is asked", |w| !asks(w, CHRIS).is_empty()).await;
+    let ask = asks(&w, CHRIS).remove(0);
+    let card = w.card(ANA, KEY).unwrap();
+    let link = format!("/archives/{ROOM}/p{}", card["ts"].as_str().unwrap().replace('.', ""));
+    assert!(ask.contains(&link) && ask.contains(&format!("<@{ANA}> asks for")), "{ask}");
+    assert!(ask.contains("invite you"), "{ask}");
+
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until("and of the other request", |w| asks(w, CHRIS).len() == 2).await;
+    w.click(BEN, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(asks(&w, CHRIS).len(), 2, "each once");
+    for present in [ANA, BEN, KIM] {
+        assert!(asks(&w, present).is_empty(), "{present} has the mention");
+    }
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_slack_does_not_say_who_is_in_the_room_nobody_is_asked_besides() {
+    let w = World::start().await;
+    w.slack.set_scope("channels:read", false);
+    w.slack.leave(CHRIS, ROOM);
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until("the mention is there", |w| heard(w, BEN, "Who can decide") == 1).await;
+    w.until_card(KEY, "waiting for approval").await;
+    w.click(BEN, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert!(asks(&w, CHRIS).is_empty() && heard(&w, CHRIS, "Who can decide") == 0);
+    w.end().await;
+}
