@@ -69,9 +69,9 @@ pub fn header(text: &str) -> Value {
     json!({"type": "header", "text": {"type": "plain_text", "text": cut(text, HEADER_CHARS_MAX), "emoji": true}})
 }
 
-/// A paragraph.
+/// A paragraph. Slack would fold a long one behind *Show more*: who decides must not have to open it.
 pub fn section(mrkdwn: &str) -> Value {
-    json!({"type": "section", "text": mrkdwn_object(mrkdwn, SECTION_CHARS_MAX)})
+    json!({"type": "section", "text": mrkdwn_object(mrkdwn, SECTION_CHARS_MAX), "expand": true})
 }
 
 /// Up to ten label-and-value pairs in two columns.
