@@ -139,6 +139,29 @@ impl SlackChat {
         within(session.http_session_api.http_post_uri::<Value, Value>(url.clone(), answer, None)).await.map(|_| ())
     }
 
+    /// Says something to one person at Slack's address for answers to their act. What arrives without an answer
+    /// may be said twice: better than not at all.
+    async fn respond(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
+        let url = to.response_url.as_deref().and_then(|url| self.response_url(url));
+        let url = url.ok_or_else(|| ChatError::Refused("no address for an answer".into()))?;
+        let answer = in_thread(
+            json!({
+                "response_type": "ephemeral", "replace_original": false,
+                "text": message.text, "blocks": message.blocks,
+            }),
+            to.thread_ts.as_deref(),
+        );
+        once_more(TELL_WAIT_MAX, || self.answer(&url, &answer)).await
+    }
+
+    /// Says something to one person where others are, so that only they see it.
+    async fn whisper(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
+        let channel = to.channel.as_ref().ok_or_else(|| ChatError::Refused("no channel".into()))?;
+        let mut body = in_thread(body(channel.as_str(), message), to.thread_ts.as_deref());
+        body["user"] = json!(to.user);
+        self.post_json("chat.postEphemeral", &body).await.map(|_| ())
+    }
+
     fn response_url(&self, url: &str) -> Option<url::Url> {
         self.at_slack(url, |host| host == SLACK_HOOKS_HOST)
     }
@@ -172,6 +195,20 @@ async fn within<T>(call: impl Future<Output = Result<T, SlackClientError>>) -> R
     match tokio::time::timeout(CALL_TIME_MAX, call).await {
         Ok(answer) => answer.map_err(error),
         Err(_) => Err(ChatError::Unavailable(format!("no answer within {} s", CALL_TIME_MAX.as_secs()))),
+    }
+}
+
+/// Asks once more when Slack only asks to wait, and not for long: somebody waits for what comes of it.
+async fn once_more<T, F>(wait_max: Duration, ask: impl Fn() -> F) -> Result<T, ChatError>
+where
+    F: Future<Output = Result<T, ChatError>>,
+{
+    match ask().await {
+        Err(ChatError::RateLimited(wait)) if wait <= wait_max => {
+            tokio::time::sleep(wait).await;
+            ask().await
+        }
+        answer => answer,
     }
 }
 
@@ -317,35 +354,22 @@ impl Chat for SlackChat {
     }
 
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
-        if let Some(url) = to.response_url.as_deref().and_then(|u| self.response_url(u)) {
-            let answer = in_thread(
-                json!({
-                    "response_type": "ephemeral", "replace_original": false,
-                    "text": message.text, "blocks": message.blocks,
-                }),
-                to.thread_ts.as_deref(),
-            );
-            match self.answer(&url, &answer).await {
-                Ok(()) => return Ok(()),
-                Err(ChatError::RateLimited(wait)) if wait <= TELL_WAIT_MAX => {
-                    tokio::time::sleep(wait).await;
-                    if self.answer(&url, &answer).await.is_ok() {
-                        return Ok(());
-                    }
-                }
-                // It may have arrived: said twice is better than not at all.
-                Err(_) => {}
-            }
-        }
-        if let Some(channel) = &to.channel {
-            let mut body = in_thread(body(channel.as_str(), message), to.thread_ts.as_deref());
-            body["user"] = json!(to.user);
-            if self.post_json("chat.postEphemeral", &body).await.is_ok() {
-                return Ok(());
-            }
-        }
+        // Into a thread only the method is documented to lead; elsewhere the address has no limit for the workspace.
+        let in_thread = to.thread_ts.is_some();
+        let first = if in_thread { self.whisper(to, message).await } else { self.respond(to, message).await };
+        let Err(first) = first else { return Ok(()) };
+        let second = if in_thread { self.respond(to, message).await } else { self.whisper(to, message).await };
+        let Err(second) = second else { return Ok(()) };
         // Not in the channel, or no channel at all: a direct message always arrives.
-        self.post_json("chat.postMessage", &body(to.user.as_str(), message)).await.map(|_| ())
+        let direct = body(to.user.as_str(), message);
+        let direct = once_more(TELL_WAIT_MAX, || self.post_json("chat.postMessage", &direct)).await;
+        let Err(third) = direct else { return Ok(()) };
+        // A way that may be open later counts for more than one that never is.
+        let refused = |error: &ChatError| matches!(error, ChatError::Refused(_));
+        if !refused(&third) {
+            return Err(third);
+        }
+        Err([second, first].into_iter().find(|error| !refused(error)).unwrap_or(third))
     }
 
     async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError> {

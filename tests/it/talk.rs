@@ -4,7 +4,7 @@ use irp::domain::incident::event::Event;
 use irp_sandbox::aws::KeyStatus;
 use irp_sandbox::slack::Fault as SlackFault;
 use irp_sandbox::slack::UserFlag;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
@@ -317,5 +317,27 @@ async fn many_clicks_at_once_make_one_call_and_each_gets_an_answer() {
     .await;
     w.until_card(KEY, "carried out and verified").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_stands_where_the_button_is() {
+    let w = World::start().await;
+    w.incident().await;
+    let announcement = w.card(ANA, "stolen AWS credential").unwrap();
+    let thread = announcement["ts"].clone();
+    let place_of = |says: &str| {
+        let says = |m: &Value| m["ephemeral"] == true && m["text"].as_str().unwrap().contains(says);
+        w.messages(ANA).into_iter().find(says).unwrap()["thread_ts"].clone()
+    };
+    w.click(ANA, "stolen AWS credential", "irp.lead").await;
+    assert!(place_of("You lead INC-1 now").is_null(), "the announcement is read in the channel");
+    w.click(ANA, KEY, "irp.request").await;
+    assert_eq!(place_of("is recorded in your name"), thread);
+    w.until_card(KEY, "waiting for approval").await;
+    // What the thread does not take comes by the other way.
+    w.slack.fail_next("chat.postEphemeral", SlackFault::Error("channel_not_found".into()));
+    let answer = w.click(ANA, KEY, "irp.approve").await;
+    assert!(answer.contains("You asked for this yourself"), "{answer}");
     w.end().await;
 }

@@ -286,7 +286,7 @@ fn history(state: &State, method: &str, args: &Value) -> Result<Value, ApiError>
             cursor.strip_prefix("page:").and_then(|n| n.parse().ok()).ok_or_else(|| ApiError::new("invalid_cursor"))?
         }
     };
-    let messages: Vec<Value> = all.iter().skip(from).take(limit).map(|m| m.api(metadata)).collect();
+    let messages: Vec<Value> = all.iter().skip(from).take(limit).map(|m| channel.api(m, metadata)).collect();
     let has_more = from + messages.len() < all.len();
     let next_cursor = if has_more { format!("page:{}", from + messages.len()) } else { String::new() };
     Ok(json!({"messages": messages, "has_more": has_more, "response_metadata": {"next_cursor": next_cursor}}))

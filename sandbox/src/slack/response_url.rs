@@ -66,7 +66,8 @@ pub(super) async fn serve(
             found.messages.push(message);
         }
     } else {
-        say_to(&mut state, &channel, &user, thread_ts, text, blocks, &clock);
+        // Only an answer that all see follows the thread: this one stands in the channel.
+        say_to(&mut state, &channel, &user, None, text, blocks, &clock);
     }
     drop(state);
     workspace.touch();

@@ -217,6 +217,17 @@ impl Channel {
         self.messages.iter().find(|m| m.ts == ts)
     }
 
+    /// A message as the Web API and clicks give it: the first of a thread carries its own name, and how many follow.
+    pub(super) fn api(&self, message: &Message, with_metadata: bool) -> Value {
+        let mut shown = message.api(with_metadata);
+        let replies = self.replies(&message.ts);
+        if replies > 0 {
+            shown["thread_ts"] = json!(message.ts);
+            shown["reply_count"] = json!(replies);
+        }
+        shown
+    }
+
     fn replies(&self, ts: &str) -> usize {
         self.messages
             .iter()
