@@ -169,6 +169,13 @@ impl Workspace {
         }
     }
 
+    /// An administrator deletes a message. `false` when there is none.
+    pub fn delete_message(&self, channel: &str, ts: &str) -> bool {
+        let deleted = self.lock().channel_mut(channel).is_some_and(|channel| channel.delete(ts));
+        self.touch();
+        deleted
+    }
+
     /// Turns the rate limits off, for a test of something else.
     pub fn set_rate_limits(&self, on: bool) {
         self.lock().limits.set_on(on);

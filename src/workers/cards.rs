@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{BATCH_MAX, Workers, holding};
 use crate::domain::approval::Digest;
-use crate::domain::id::{ChannelId, IncidentId};
+use crate::domain::id::IncidentId;
 use crate::domain::incident::evolve::fold;
 use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
@@ -29,6 +29,8 @@ const POSTING_MAX: TimeDelta = TimeDelta::seconds(14);
 /// about 50 edits a minute, and what changes in between is shown with the next one.
 const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);
 const SUMMARY_EDIT_EVERY: TimeDelta = TimeDelta::seconds(2);
+/// Where a workspace lets nobody edit, what only sums up is posted anew no more often than this: it changes with everything.
+const ANEW_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// What waits is looked at again after so long: the log may have grown meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Waits after a look that could not bring everything in line; the last is kept.
@@ -207,7 +209,7 @@ impl Workers {
             let thread = look.posted.get(ANNOUNCEMENT).and_then(|p| p.ts.as_deref());
             let thread = thread.filter(|_| card.to == To::WarRoom);
             let changed = match &posted {
-                Some(Posted { ts: Some(ts), channel, .. }) => self.edit(id, &card, channel, ts).await,
+                Some(stands @ Posted { ts: Some(ts), .. }) => self.edit(id, &card, stands, ts).await,
                 Some(begun) => self.resume(id, &card, begun, thread).await,
                 None => self.post(id, &card, thread).await,
             };
@@ -322,9 +324,10 @@ impl Workers {
         }
     }
 
-    async fn edit(&self, id: IncidentId, card: &Card, channel: &ChannelId, ts: &str) -> Result<(), Unfinished> {
+    async fn edit(&self, id: IncidentId, card: &Card, stands: &Posted, ts: &str) -> Result<(), Unfinished> {
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        match self.chat.update(channel, ts, &key, &card.message).await {
+        let mut at = None;
+        match self.chat.update(&stands.channel, ts, &key, &card.message).await {
             Ok(()) => {}
             Err(ChatError::Refused(code)) if code.starts_with("message_not_found") => {
                 // Somebody deleted it: it is posted anew.
@@ -334,10 +337,18 @@ impl Workers {
                 if code.starts_with("edit_window_closed") || code.starts_with("cant_update") =>
             {
                 tracing::warn!(incident.id = %id, card.slot = %card.slot, slack.error = %code, "a card can no longer be edited");
+                self.metrics.failed("cards");
+                let window = code.starts_with("edit_window_closed");
+                if !window || is_decided_on(&card.slot) || self.wall.now() - stands.at >= ANEW_EVERY {
+                    // Posted anew, and no more before it is to say something else: its old buttons only lead to a no.
+                    return Ok(self.store.drop_card(id, &card.slot).await?);
+                }
+                at = Some(stands.at);
             }
             Err(error) => return Err(Unfinished::Chat(error)),
         }
-        let done = Posted { channel: channel.clone(), ts: Some(ts.to_owned()), hash: hash(card), at: self.wall.now() };
+        let at = at.unwrap_or_else(|| self.wall.now());
+        let done = Posted { ts: Some(ts.to_owned()), hash: hash(card), at, channel: stands.channel.clone() };
         Ok(self.store.put_card(id, &card.slot, &done).await?)
     }
 }
@@ -347,7 +358,11 @@ fn hash(card: &Card) -> String {
 }
 
 fn edit_every(slot: &str) -> TimeDelta {
-    if slot.starts_with("step:") || slot == "burst" { STEP_EDIT_EVERY } else { SUMMARY_EDIT_EVERY }
+    if is_decided_on(slot) { STEP_EDIT_EVERY } else { SUMMARY_EDIT_EVERY }
+}
+
+fn is_decided_on(slot: &str) -> bool {
+    slot.starts_with("step:") || slot == "burst"
 }
 
 /// An incident that people are at goes before those that only come in.

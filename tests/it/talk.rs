@@ -6,7 +6,7 @@ use irp_sandbox::slack::Fault as SlackFault;
 use irp_sandbox::slack::UserFlag;
 use serde_json::{Value, json};
 
-use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ROOM, World};
 
 const KEY: &str = "Deactivate access key";
 const SSO_ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
@@ -339,5 +339,45 @@ async fn an_answer_stands_where_the_button_is() {
     w.slack.fail_next("chat.postEphemeral", SlackFault::Error("channel_not_found".into()));
     let answer = w.click(ANA, KEY, "irp.approve").await;
     assert!(answer.contains("You asked for this yourself"), "{answer}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_cannot_be_edited_is_posted_anew_and_each_content_once() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    w.incident().await;
+    for _ in 0..1_000 {
+        w.slack.fail_next("chat.update", SlackFault::Error("edit_window_closed".into()));
+    }
+    w.click(ANA, KEY, "irp.request").await;
+    let newest = |w: &World| {
+        let is_it = |m: &Value| m["text"].as_str().unwrap().starts_with("INC-1 · Deactivate access key");
+        w.messages(ANA).into_iter().rfind(is_it).unwrap()["blocks"].to_string()
+    };
+    w.until("it is there anew, with its buttons", |w| newest(w).contains("\"irp.approve\"")).await;
+    let posts: Vec<String> = w
+        .slack
+        .journal()
+        .into_iter()
+        .filter(|call| call.method == "chat.postMessage" && call.outcome.is_ok())
+        .map(|call| format!("{} {} {}", call.args["metadata"], call.args["text"], call.args["blocks"]))
+        .collect();
+    let contents: std::collections::BTreeSet<&String> = posts.iter().collect();
+    assert_eq!(contents.len(), posts.len(), "no content is posted twice: {posts:#?}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_that_somebody_deletes_comes_again() {
+    let w = World::start().await;
+    w.incident().await;
+    let deleted = w.card(ANA, "stolen AWS credential").unwrap()["ts"].as_str().unwrap().to_owned();
+    assert!(w.slack.delete_message(ROOM, &deleted));
+    // Its replies are there still, so Slack keeps a tombstone, and nobody can edit that.
+    assert!(w.messages(ANA).iter().any(|m| m["ts"] == deleted.as_str() && m["user"] == "USLACKBOT"));
+    w.click(ANA, KEY, "irp.request").await;
+    let again = |m: &Value| m["thread_ts"].is_null() && m["text"].as_str().unwrap().contains("stolen AWS credential");
+    w.until("there is another", |w| w.messages(ANA).iter().filter(|m| again(m)).count() == 1).await;
     w.end().await;
 }

@@ -247,11 +247,11 @@ fn update(state: &mut State, args: &Value) -> Result<Value, ApiError> {
 fn delete(state: &mut State, args: &Value) -> Result<Value, ApiError> {
     let (channel, ts) = (text(args, "channel"), text(args, "ts"));
     let found = state.channel_mut(channel).ok_or_else(|| ApiError::new("channel_not_found"))?;
-    let at = found.messages.iter().position(|m| m.ts == ts).ok_or_else(|| ApiError::new("message_not_found"))?;
-    if found.messages[at].user != BOT_USER {
+    let message = found.message(ts).ok_or_else(|| ApiError::new("message_not_found"))?;
+    if message.user != BOT_USER {
         return Err(ApiError::new("cant_delete_message"));
     }
-    found.messages.remove(at);
+    found.delete(ts);
     Ok(json!({"channel": channel, "ts": ts}))
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn serve(
     if let Some(ts) = replaced {
         if let Some(found) = state.channel_mut(&channel) {
             if body["delete_original"] == true {
-                found.messages.retain(|m| m.ts != ts);
+                found.delete(&ts);
             } else if let Some(message) = found.messages.iter_mut().find(|m| m.ts == ts) {
                 (message.text, message.blocks, message.edited) = (text, blocks, true);
             }

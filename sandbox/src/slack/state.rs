@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::delivery::DeliveryRecord;
 use super::files::Stored;
 use super::limits::Limits;
-use super::people::{self, BOT_USER, GENERAL, Person, TEAM, WAR_ROOM};
+use super::people::{self, BOT_USER, GENERAL, Person, SLACKBOT, TEAM, WAR_ROOM};
 use super::web_api::{ApiCall, Fault};
 use crate::clock::Clock;
 use crate::terminal::Terminal;
@@ -228,6 +228,21 @@ impl Channel {
         shown
     }
 
+    /// Deletes a message. Of one that has a thread a tombstone stays, which is Slack's own. `false` when there is none.
+    pub(super) fn delete(&mut self, ts: &str) -> bool {
+        let has_thread = self.replies(ts) > 0;
+        let Some(at) = self.messages.iter().position(|m| m.ts == ts) else { return false };
+        if has_thread {
+            let message = &mut self.messages[at];
+            SLACKBOT.clone_into(&mut message.user);
+            "This message was deleted.".clone_into(&mut message.text);
+            (message.blocks, message.files, message.metadata) = (Vec::new(), Vec::new(), Value::Null);
+        } else {
+            self.messages.remove(at);
+        }
+        true
+    }
+
     fn replies(&self, ts: &str) -> usize {
         self.messages
             .iter()
@@ -263,6 +278,10 @@ impl Message {
         }
         if let Some(thread) = &self.thread_ts {
             message["thread_ts"] = json!(thread);
+        }
+        if self.user == SLACKBOT {
+            message["subtype"] = json!("tombstone");
+            message["hidden"] = json!(true);
         }
         if self.user == BOT_USER {
             message["bot_id"] = json!(people::BOT_ID);
