@@ -224,13 +224,7 @@ fn error(error: SlackClientError) -> ChatError {
                 .and_then(|body| serde_json::from_str::<Value>(&body).ok())
                 .and_then(|body| body.pointer("/response_metadata/messages").map(ToString::to_string))
                 .unwrap_or_default();
-            match api.code.as_str() {
-                "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
-                    ChatError::Unavailable(api.code)
-                }
-                "ratelimited" | "rate_limited" => ChatError::RateLimited(RETRY_AFTER_DEFAULT),
-                _ => ChatError::Refused(format!("{} {detail}", api.code).trim_end().to_owned()),
-            }
+            business(&api.code, &detail)
         }
         SlackClientError::HttpError(http) if http.status_code.as_u16() == 429 => {
             ChatError::RateLimited(RETRY_AFTER_DEFAULT)
@@ -239,6 +233,23 @@ fn error(error: SlackClientError) -> ChatError {
         SlackClientError::ProtocolError(_) => ChatError::Unavailable("an answer that is not JSON".into()),
         SlackClientError::HttpProtocolError(_) => ChatError::Unavailable("no connection".into()),
         _ => ChatError::Unavailable("the connection failed".into()),
+    }
+}
+
+/// What one of Slack's error codes means: which of them pass by themselves.
+fn business(code: &str, detail: &str) -> ChatError {
+    match code {
+        "internal_error"
+        | "fatal_error"
+        | "service_unavailable"
+        | "request_timeout"
+        | "update_failed"
+        | "external_channel_migrating"
+        | "team_added_to_org"
+        | "accesslimited"
+        | "message_limit_exceeded" => ChatError::Unavailable(code.to_owned()),
+        "ratelimited" | "rate_limited" => ChatError::RateLimited(RETRY_AFTER_DEFAULT),
+        _ => ChatError::Refused(format!("{code} {detail}").trim_end().to_owned()),
     }
 }
 
@@ -380,6 +391,17 @@ impl Chat for SlackChat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again_and_a_no_is_not() {
+        for code in ["update_failed", "external_channel_migrating", "team_added_to_org", "accesslimited", "fatal_error"]
+        {
+            assert!(matches!(business(code, ""), ChatError::Unavailable(_)), "{code}");
+        }
+        assert!(matches!(business("message_limit_exceeded", ""), ChatError::Unavailable(_)));
+        assert!(matches!(business("ratelimited", ""), ChatError::RateLimited(_)));
+        assert!(matches!(business("is_archived", ""), ChatError::Refused(code) if code == "is_archived"));
+    }
 
     #[test]
     fn answers_go_to_slack_only() {
