@@ -18,7 +18,8 @@ use crate::domain::id::IncidentId;
 use crate::domain::incident::evolve::fold;
 use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
-use crate::ports::{CARDS_LEASE, CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
+use crate::ports::{CARDS_LEASE, CardKey, ChatError, Message, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
+use crate::view::short::short;
 use crate::view::{ANNOUNCEMENT, Card, To, cards, damaged};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for. Longer
@@ -301,12 +302,29 @@ impl Workers {
         }
     }
 
+    /// Posts a card, or at once in short when Slack finds it too long: its buttons must not be missing.
     async fn post(&self, id: IncidentId, card: &Card, thread: Option<&str>) -> Result<(), Unfinished> {
+        match self.post_as(id, card, &card.message, thread).await {
+            Err(Unfinished::Chat(ChatError::Refused(code))) if is_too_long(&code) => {
+                self.shortens(id, card, &code);
+                self.post_as(id, card, &short(&card.message), thread).await
+            }
+            posted => posted,
+        }
+    }
+
+    async fn post_as(
+        &self,
+        id: IncidentId,
+        card: &Card,
+        message: &Message,
+        thread: Option<&str>,
+    ) -> Result<(), Unfinished> {
         // To a person: Slack says only afterwards which channel that is.
         let begun = Posted { channel: self.war_room.clone(), ts: None, hash: hash(card), at: self.wall.now() };
         self.store.put_card(id, &card.slot, &begun).await?;
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        match self.chat.post(self.address(&card.to), thread, &key, &card.message).await {
+        match self.chat.post(self.address(&card.to), thread, &key, message).await {
             Ok(place) => {
                 let done = Posted { channel: place.channel, ts: Some(place.ts), at: self.wall.now(), ..begun };
                 Ok(self.store.put_card(id, &card.slot, &done).await?)
@@ -324,10 +342,22 @@ impl Workers {
         }
     }
 
+    fn shortens(&self, id: IncidentId, card: &Card, code: &str) {
+        tracing::warn!(incident.id = %id, card.slot = %card.slot, slack.error = %code, "Slack finds a card too long; it is shown in short");
+        self.metrics.failed("cards");
+    }
+
     async fn edit(&self, id: IncidentId, card: &Card, stands: &Posted, ts: &str) -> Result<(), Unfinished> {
         let key = CardKey { incident: id, slot: card.slot.clone() };
         let mut at = None;
-        match self.chat.update(&stands.channel, ts, &key, &card.message).await {
+        let mut updated = self.chat.update(&stands.channel, ts, &key, &card.message).await;
+        if let Err(ChatError::Refused(code)) = &updated
+            && is_too_long(code)
+        {
+            self.shortens(id, card, code);
+            updated = self.chat.update(&stands.channel, ts, &key, &short(&card.message)).await;
+        }
+        match updated {
             Ok(()) => {}
             Err(ChatError::Refused(code)) if code.starts_with("message_not_found") => {
                 // Somebody deleted it: it is posted anew.
@@ -355,6 +385,11 @@ impl Workers {
 
 fn hash(card: &Card) -> String {
     Digest::of(&(&card.message.text, &card.message.blocks)).short().to_owned()
+}
+
+/// Whether a message that is shorter may be taken.
+fn is_too_long(code: &str) -> bool {
+    ["msg_blocks_too_long", "msg_too_long", "invalid_blocks"].iter().any(|known| code.starts_with(known))
 }
 
 fn edit_every(slot: &str) -> TimeDelta {
