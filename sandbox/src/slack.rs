@@ -152,7 +152,8 @@ impl Workspace {
         self.lock().files.iter().filter_map(files::Stored::shown).collect()
     }
 
-    /// Makes the next call of a method go wrong, or the next `upload` of a file's bytes. Several are queued.
+    /// Makes the next call of a method go wrong, the next `upload` of a file's bytes, or (with a status) the next use of a
+    /// `response_url`. Several are queued.
     pub fn fail_next(&self, method: &str, fault: Fault) {
         self.lock().faults.entry(method.to_owned()).or_default().push_back(fault);
     }

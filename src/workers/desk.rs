@@ -63,11 +63,8 @@ impl Workers {
         match serde_json::from_str::<Inbound>(&delivery.body) {
             Ok(inbound) => {
                 let answer = self.answer(&inbound).await;
-                if let Some(message) = answer
-                    && let Err(error) = self.chat.tell(&inbound.reply, &message).await
-                {
-                    tracing::warn!(slack.user = %inbound.reply.user, %error, "the person could not be told");
-                    self.metrics.failed("desk");
+                if let Some(message) = answer {
+                    self.tell(&inbound.reply, &message).await;
                 }
             }
             Err(error) => tracing::error!(%error, "a kept Slack delivery cannot be read and is dropped"),

@@ -12,7 +12,7 @@ use super::block_kit::{Surface, check_blocks, fill_ids};
 use super::methods::say_to;
 use super::people::BOT_USER;
 use super::state::Message;
-use super::web_api::ApiCall;
+use super::web_api::{ApiCall, Fault};
 
 const USES_MAX: u32 = 5;
 const LIFE: TimeDelta = TimeDelta::minutes(30);
@@ -25,6 +25,10 @@ pub(super) async fn serve(
     let refused = |error: &str| (StatusCode::NOT_FOUND, Json(json!({"ok": false, "error": error}))).into_response();
     let clock = workspace.0.config.clock.clone();
     let mut state = workspace.lock();
+    let fault = state.faults.get_mut("response_url").and_then(std::collections::VecDeque::pop_front);
+    if let Some(Fault::Status(code)) = fault {
+        return StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+    }
     let Some(answers) = state.answers.get_mut(&id) else { return refused("no_such_url") };
     if clock.now() - answers.made_at > LIFE {
         return refused("expired_url");
