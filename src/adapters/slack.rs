@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -20,9 +20,11 @@ use crate::config::SLACK_API_URL;
 use crate::domain::id::{ChannelId, GroupId, UserId};
 use crate::domain::policy::Standing;
 use crate::ports::{CardKey, Chat, ChatError, Message, Place, ReplyTo, TextFile, Turn, Urgency};
+use asked::Asked;
 use pace::Pace;
-use people::Home;
+use people::{Home, MEMBERS_FRESH_FOR, STANDING_FRESH_FOR};
 
+mod asked;
 mod files;
 mod pace;
 mod people;
@@ -51,8 +53,8 @@ pub struct SlackChat {
     api_url: String,
     home: tokio::sync::OnceCell<Home>,
     posts: Mutex<HashMap<String, Arc<Pace>>>,
-    standings: Mutex<HashMap<UserId, (Instant, Standing)>>,
-    groups: Mutex<HashMap<GroupId, (Instant, BTreeSet<UserId>)>>,
+    standings: Asked<UserId, Standing>,
+    groups: Asked<GroupId, BTreeSet<UserId>>,
     edits: Pace,
 }
 
@@ -99,8 +101,8 @@ impl SlackChat {
             api_url: api_url.to_owned(),
             home: tokio::sync::OnceCell::new(),
             posts: Mutex::default(),
-            standings: Mutex::default(),
-            groups: Mutex::default(),
+            standings: Asked::new(STANDING_FRESH_FOR),
+            groups: Asked::new(MEMBERS_FRESH_FOR),
             edits: Pace::of_edits(),
         })
     }
