@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use super::Workers;
 use crate::ports::{ChatError, Message, ReplyTo};
 
-/// First wait before somebody is told again; each is twice as long as the last.
+/// First and longest wait before somebody is told again; each is twice as long as the last.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+const WAIT_MAX: Duration = Duration::from_secs(6);
 /// No attempt begins later than this. What is told after that helps nobody: the card says it too.
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
 
@@ -30,7 +31,7 @@ impl Workers {
                 // Once more, and then it ends.
                 () = self.shutdown.cancelled() => {}
             }
-            wait *= 2;
+            wait = WAIT_MAX.min(wait * 2);
         }
     }
 }
