@@ -170,6 +170,16 @@ impl Workspace {
         }
     }
 
+    /// Keeps a message from being updated (`update_failed`), or ends that.
+    pub fn set_stuck(&self, ts: &str, stuck: bool) {
+        let mut state = self.lock();
+        if stuck {
+            state.stuck.insert(ts.to_owned());
+        } else {
+            state.stuck.remove(ts);
+        }
+    }
+
     /// An administrator deletes a message. `false` when there is none.
     pub fn delete_message(&self, channel: &str, ts: &str) -> bool {
         let deleted = self.lock().channel_mut(channel).is_some_and(|channel| channel.delete(ts));

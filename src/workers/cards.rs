@@ -171,6 +171,8 @@ impl Workers {
     /// it is tried again later; what goes to people themselves does not wait for that.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
         let (mut refused, mut version): (Vec<Slot>, usize) = (Vec::new(), 0);
+        // One message that Slack cannot change just now holds up none of the others; when a second fails, Slack is away.
+        let mut failing: Option<(Slot, ChatError)> = None;
         loop {
             let look = self.look(id).await?;
             if look.records.len() != version {
@@ -185,7 +187,13 @@ impl Workers {
                 }
                 later => later.map(|upload| upload.wait),
             };
-            let (card, posted) = match (self.next(&look, &refused), upload_in) {
+            let next = self.next(&look, &refused, failing.as_ref());
+            if !matches!(next, Next::Change(..))
+                && let Some((_, error)) = failing.take()
+            {
+                return Err(Unfinished::Chat(error));
+            }
+            let (card, posted) = match (next, upload_in) {
                 (Next::Change(card, posted), _) => (card, posted),
                 (Next::In(wait), _) | (Next::Nothing, Some(wait)) => {
                     tokio::time::sleep(wait.min(LOOK_EVERY)).await;
@@ -203,7 +211,7 @@ impl Workers {
             self.chat.turn(if stands { Turn::Edit } else { Turn::Post(&to) }, urgency).await;
             // Much can have happened while it waited.
             let look = self.look(id).await?;
-            let Next::Change(card, posted) = self.next(&look, &refused) else { continue };
+            let Next::Change(card, posted) = self.next(&look, &refused, failing.as_ref()) else { continue };
             if card.slot != slot {
                 continue;
             }
@@ -222,6 +230,10 @@ impl Workers {
                     refused.push(slot);
                 }
                 Err(Unfinished::Chat(ChatError::RateLimited(wait))) => tokio::time::sleep(wait).await,
+                Err(Unfinished::Chat(error @ ChatError::Unavailable(_))) if failing.is_none() => {
+                    tracing::warn!(incident.id = %id, card.slot = %slot, %error, "a card is left for later");
+                    failing = Some((slot, error));
+                }
                 Err(other) => return Err(other),
             }
         }
@@ -249,13 +261,16 @@ impl Workers {
 
     /// The first message that is not as it should be. The announcement comes first, so that nothing is
     /// posted into a thread that has no beginning.
-    fn next(&self, look: &Look, refused: &[Slot]) -> Next {
+    fn next(&self, look: &Look, refused: &[Slot], failing: Option<&(Slot, ChatError)>) -> Next {
         let now = self.wall.now();
+        let fails = |slot: &str| failing.is_some_and(|(failing, _)| failing == slot);
+        let stands = look.posted.get(ANNOUNCEMENT).is_some_and(|posted| posted.ts.is_some());
         let mut soonest = None;
         for card in cards(&look.records, self.engine.playbook(), &look.policy) {
             let posted = look.posted.get(&card.slot);
             match posted {
-                _ if refused.contains(&card.slot) => {}
+                _ if refused.contains(&card.slot) || fails(&card.slot) => {}
+                _ if card.to == To::WarRoom && !stands && fails(ANNOUNCEMENT) => {}
                 _ if card.to == To::WarRoom && refused.iter().any(|slot| slot == ANNOUNCEMENT) => {}
                 Some(Posted { ts: Some(_), hash: shown, .. }) if *shown == hash(&card) => {}
                 Some(Posted { ts: Some(_), at, .. }) => match (*at + edit_every(&card.slot) - now).to_std() {

@@ -397,3 +397,20 @@ async fn a_card_that_slack_finds_too_long_is_shown_in_short_at_once() {
     w.until("an edit is shown in short too", |w| in_short(w, "chat.update").is_some()).await;
     // Not ended as others are: there a message that Slack refuses is a mistake of the bot's.
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_slack_cannot_update_just_now_holds_up_none_of_the_others() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    w.incident().await;
+    let announcement = w.card(ANA, "stolen AWS credential").unwrap()["ts"].as_str().unwrap().to_owned();
+    w.slack.set_stuck(&announcement, true);
+    // From then on its next edit would be the first of all.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let fails = w.slack.journal().into_iter().any(|call| call.outcome == Err("update_failed".to_owned()));
+    assert!(fails, "the announcement was tried");
+    w.slack.set_stuck(&announcement, false);
+    w.end().await;
+}

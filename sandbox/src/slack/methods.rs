@@ -230,6 +230,9 @@ fn update(state: &mut State, args: &Value) -> Result<Value, ApiError> {
     if found.archived {
         return Err(ApiError::new("is_inactive"));
     }
+    if state.stuck.contains(&ts) {
+        return Err(ApiError::new("update_failed"));
+    }
     if text(args, "text").len() > UPDATE_TEXT_MAX {
         return Err(ApiError::new("msg_too_long"));
     }

@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) journal: Vec<ApiCall>,
     pub(super) deliveries: Vec<DeliveryRecord>,
     pub(super) faults: HashMap<String, VecDeque<Fault>>,
+    /// Messages that cannot be updated just now.
+    pub(super) stuck: BTreeSet<String>,
     pub(super) scopes: BTreeSet<String>,
     pub(super) down: bool,
     pub(super) limits: Limits,
@@ -137,6 +139,7 @@ impl State {
             deliveries: Vec::new(),
             faults: HashMap::new(),
             groups: BTreeMap::new(),
+            stuck: BTreeSet::new(),
             scopes: SCOPES.iter().map(|s| (*s).to_owned()).collect(),
             down: false,
             limits: Limits::default(),
