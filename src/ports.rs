@@ -262,7 +262,7 @@ pub struct ReplyTo {
 }
 
 /// Slack did not do it.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum ChatError {
     /// Too fast. Not done.
     #[error("Slack asks to wait {} s", .0.as_secs())]

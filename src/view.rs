@@ -28,6 +28,7 @@ pub mod proof;
 pub mod receipts;
 pub mod replies;
 pub mod report;
+pub mod short;
 pub mod step;
 pub mod trail;
 

@@ -26,6 +26,7 @@ pub mod effects;
 mod forms;
 pub mod searching;
 pub mod socket;
+mod telling;
 
 /// Entries taken at once.
 const BATCH_MAX: usize = 64;

@@ -153,7 +153,8 @@ impl Workspace {
         self.lock().files.iter().filter_map(files::Stored::shown).collect()
     }
 
-    /// Makes the next call of a method go wrong, or the next `upload` of a file's bytes. Several are queued.
+    /// Makes the next call of a method go wrong, the next `upload` of a file's bytes, or (with a status) the next use of a
+    /// `response_url`. Several are queued.
     pub fn fail_next(&self, method: &str, fault: Fault) {
         self.lock().faults.entry(method.to_owned()).or_default().push_back(fault);
     }
@@ -168,6 +169,23 @@ impl Workspace {
         if let Some(channel) = self.lock().channel_mut(channel) {
             channel.archived = archived;
         }
+    }
+
+    /// Keeps a message from being updated (`update_failed`), or ends that.
+    pub fn set_stuck(&self, ts: &str, stuck: bool) {
+        let mut state = self.lock();
+        if stuck {
+            state.stuck.insert(ts.to_owned());
+        } else {
+            state.stuck.remove(ts);
+        }
+    }
+
+    /// An administrator deletes a message. `false` when there is none.
+    pub fn delete_message(&self, channel: &str, ts: &str) -> bool {
+        let deleted = self.lock().channel_mut(channel).is_some_and(|channel| channel.delete(ts));
+        self.touch();
+        deleted
     }
 
     /// Turns the rate limits off, for a test of something else.

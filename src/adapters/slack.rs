@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -20,9 +20,11 @@ use crate::config::SLACK_API_URL;
 use crate::domain::id::{ChannelId, GroupId, UserId};
 use crate::domain::policy::Standing;
 use crate::ports::{CardKey, Chat, ChatError, Message, Place, ReplyTo, TextFile, Turn, Urgency};
+use asked::Asked;
 use pace::Pace;
-use people::Home;
+use people::{Home, MEMBERS_FRESH_FOR, STANDING_FRESH_FOR};
 
+mod asked;
 mod files;
 mod pace;
 mod people;
@@ -53,9 +55,9 @@ pub struct SlackChat {
     api_url: String,
     home: tokio::sync::OnceCell<Home>,
     posts: Mutex<HashMap<String, Arc<Pace>>>,
-    standings: Mutex<HashMap<UserId, (Instant, Standing)>>,
-    groups: Mutex<HashMap<GroupId, (Instant, BTreeSet<UserId>)>>,
-    rooms: Mutex<HashMap<ChannelId, (Instant, BTreeSet<UserId>)>>,
+    standings: Asked<UserId, Standing>,
+    groups: Asked<GroupId, BTreeSet<UserId>>,
+    rooms: Asked<ChannelId, BTreeSet<UserId>>,
     edits: Pace,
 }
 
@@ -115,9 +117,9 @@ impl SlackChat {
             api_url: api_url.to_owned(),
             home: tokio::sync::OnceCell::new(),
             posts: Mutex::default(),
-            standings: Mutex::default(),
-            groups: Mutex::default(),
-            rooms: Mutex::default(),
+            standings: Asked::new(STANDING_FRESH_FOR),
+            groups: Asked::new(MEMBERS_FRESH_FOR),
+            rooms: Asked::new(MEMBERS_FRESH_FOR),
             edits: Pace::of_edits(),
         })
     }
@@ -157,6 +159,29 @@ impl SlackChat {
         within(session.http_session_api.http_post_uri::<Value, Value>(url.clone(), answer, None)).await.map(|_| ())
     }
 
+    /// Says something to one person at Slack's address for answers to their act. What arrives without an answer
+    /// may be said twice: better than not at all.
+    async fn respond(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
+        let url = to.response_url.as_deref().and_then(|url| self.response_url(url));
+        let url = url.ok_or_else(|| ChatError::Refused("no address for an answer".into()))?;
+        let answer = in_thread(
+            json!({
+                "response_type": "ephemeral", "replace_original": false,
+                "text": message.text, "blocks": message.blocks,
+            }),
+            to.thread_ts.as_deref(),
+        );
+        once_more(TELL_WAIT_MAX, || self.answer(&url, &answer)).await
+    }
+
+    /// Says something to one person where others are, so that only they see it.
+    async fn whisper(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
+        let channel = to.channel.as_ref().ok_or_else(|| ChatError::Refused("no channel".into()))?;
+        let mut body = in_thread(body(channel.as_str(), message), to.thread_ts.as_deref());
+        body["user"] = json!(to.user);
+        self.post_json("chat.postEphemeral", &body).await.map(|_| ())
+    }
+
     fn response_url(&self, url: &str) -> Option<url::Url> {
         self.at_slack(url, |host| host == SLACK_HOOKS_HOST)
     }
@@ -193,6 +218,20 @@ async fn within<T>(call: impl Future<Output = Result<T, SlackClientError>>) -> R
     }
 }
 
+/// Asks once more when Slack only asks to wait, and not for long: somebody waits for what comes of it.
+async fn once_more<T, F>(wait_max: Duration, ask: impl Fn() -> F) -> Result<T, ChatError>
+where
+    F: Future<Output = Result<T, ChatError>>,
+{
+    match ask().await {
+        Err(ChatError::RateLimited(wait)) if wait <= wait_max => {
+            tokio::time::sleep(wait).await;
+            ask().await
+        }
+        answer => answer,
+    }
+}
+
 /// Says what happened without the payload: slack-morphism's own texts carry whole bodies.
 fn error(error: SlackClientError) -> ChatError {
     match error {
@@ -205,13 +244,7 @@ fn error(error: SlackClientError) -> ChatError {
                 .and_then(|body| serde_json::from_str::<Value>(&body).ok())
                 .and_then(|body| body.pointer("/response_metadata/messages").map(ToString::to_string))
                 .unwrap_or_default();
-            match api.code.as_str() {
-                "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
-                    ChatError::Unavailable(api.code)
-                }
-                "ratelimited" | "rate_limited" => ChatError::RateLimited(RETRY_AFTER_DEFAULT),
-                _ => ChatError::Refused(format!("{} {detail}", api.code).trim_end().to_owned()),
-            }
+            business(&api.code, &detail)
         }
         SlackClientError::HttpError(http) if http.status_code.as_u16() == 429 => {
             ChatError::RateLimited(RETRY_AFTER_DEFAULT)
@@ -220,6 +253,23 @@ fn error(error: SlackClientError) -> ChatError {
         SlackClientError::ProtocolError(_) => ChatError::Unavailable("an answer that is not JSON".into()),
         SlackClientError::HttpProtocolError(_) => ChatError::Unavailable("no connection".into()),
         _ => ChatError::Unavailable("the connection failed".into()),
+    }
+}
+
+/// What one of Slack's error codes means: which of them pass by themselves.
+fn business(code: &str, detail: &str) -> ChatError {
+    match code {
+        "internal_error"
+        | "fatal_error"
+        | "service_unavailable"
+        | "request_timeout"
+        | "update_failed"
+        | "external_channel_migrating"
+        | "team_added_to_org"
+        | "accesslimited"
+        | "message_limit_exceeded" => ChatError::Unavailable(code.to_owned()),
+        "ratelimited" | "rate_limited" => ChatError::RateLimited(RETRY_AFTER_DEFAULT),
+        _ => ChatError::Refused(format!("{code} {detail}").trim_end().to_owned()),
     }
 }
 
@@ -335,35 +385,22 @@ impl Chat for SlackChat {
     }
 
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
-        if let Some(url) = to.response_url.as_deref().and_then(|u| self.response_url(u)) {
-            let answer = in_thread(
-                json!({
-                    "response_type": "ephemeral", "replace_original": false,
-                    "text": message.text, "blocks": message.blocks,
-                }),
-                to.thread_ts.as_deref(),
-            );
-            match self.answer(&url, &answer).await {
-                Ok(()) => return Ok(()),
-                Err(ChatError::RateLimited(wait)) if wait <= TELL_WAIT_MAX => {
-                    tokio::time::sleep(wait).await;
-                    if self.answer(&url, &answer).await.is_ok() {
-                        return Ok(());
-                    }
-                }
-                // It may have arrived: said twice is better than not at all.
-                Err(_) => {}
-            }
-        }
-        if let Some(channel) = &to.channel {
-            let mut body = in_thread(body(channel.as_str(), message), to.thread_ts.as_deref());
-            body["user"] = json!(to.user);
-            if self.post_json("chat.postEphemeral", &body).await.is_ok() {
-                return Ok(());
-            }
-        }
+        // Into a thread only the method is documented to lead; elsewhere the address has no limit for the workspace.
+        let in_thread = to.thread_ts.is_some();
+        let first = if in_thread { self.whisper(to, message).await } else { self.respond(to, message).await };
+        let Err(first) = first else { return Ok(()) };
+        let second = if in_thread { self.respond(to, message).await } else { self.whisper(to, message).await };
+        let Err(second) = second else { return Ok(()) };
         // Not in the channel, or no channel at all: a direct message always arrives.
-        self.post_json("chat.postMessage", &body(to.user.as_str(), message)).await.map(|_| ())
+        let direct = body(to.user.as_str(), message);
+        let direct = once_more(TELL_WAIT_MAX, || self.post_json("chat.postMessage", &direct)).await;
+        let Err(third) = direct else { return Ok(()) };
+        // A way that may be open later counts for more than one that never is.
+        let refused = |error: &ChatError| matches!(error, ChatError::Refused(_));
+        if !refused(&third) {
+            return Err(third);
+        }
+        Err([second, first].into_iter().find(|error| !refused(error)).unwrap_or(third))
     }
 
     async fn present(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError> {
@@ -385,6 +422,17 @@ impl Chat for SlackChat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again_and_a_no_is_not() {
+        for code in ["update_failed", "external_channel_migrating", "team_added_to_org", "accesslimited", "fatal_error"]
+        {
+            assert!(matches!(business(code, ""), ChatError::Unavailable(_)), "{code}");
+        }
+        assert!(matches!(business("message_limit_exceeded", ""), ChatError::Unavailable(_)));
+        assert!(matches!(business("ratelimited", ""), ChatError::RateLimited(_)));
+        assert!(matches!(business("is_archived", ""), ChatError::Refused(code) if code == "is_archived"));
+    }
 
     #[test]
     fn answers_go_to_slack_only() {

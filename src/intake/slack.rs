@@ -358,7 +358,10 @@ fn block_actions(payload: &Value) -> Result<Received, Malformed> {
         channel: text(payload, "/channel/id")
             .or_else(|| text(payload, "/container/channel_id"))
             .and_then(|c| c.parse().ok()),
-        thread_ts: text(payload, "/message/thread_ts").map(bounded),
+        // The first message of a thread carries its own name: whoever pressed there looks at the channel.
+        thread_ts: text(payload, "/message/thread_ts")
+            .filter(|thread| text(payload, "/message/ts") != Some(*thread))
+            .map(bounded),
     };
     Ok(Received::Keep { dedup_key, inbound: Box::new(Inbound { reply, trigger_id, act, received_at_ms: 0 }) })
 }
@@ -458,6 +461,16 @@ mod tests {
             Act::Click(Click::Approve { request: "INC-4.2".parse().unwrap(), digest: "0123456789ab".into() })
         );
         assert_eq!(inbound.reply.thread_ts.as_deref(), Some("1.0"));
+    }
+
+    #[test]
+    fn a_click_on_the_first_message_of_a_thread_is_answered_in_the_channel() {
+        let payload = json!({
+            "type": "block_actions", "user": {"id": "U1"}, "channel": {"id": "C0WAR"},
+            "message": {"ts": "1.0", "thread_ts": "1.0"}, "actions": [{"action_id": button::LEAD, "value": "INC-4"}],
+        });
+        let Ok(Received::Keep { inbound, .. }) = interaction_payload(&payload) else { panic!() };
+        assert_eq!(inbound.reply.thread_ts, None);
     }
 
     #[test]

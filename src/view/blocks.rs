@@ -10,8 +10,8 @@ const SECTION_CHARS_MAX: usize = 3_000;
 const FIELD_CHARS_MAX: usize = 2_000;
 /// Longest header.
 const HEADER_CHARS_MAX: usize = 150;
-/// Longest text that a message may be updated to.
-const TEXT_CHARS_MAX: usize = 4_000;
+/// Longest text, in bytes, below what a message may be updated to: Slack's 4,000 are none of characters.
+const TEXT_BYTES_MAX: usize = 3_800;
 /// What stands where something was cut.
 const CUT: &str = "… (cut)";
 
@@ -50,7 +50,19 @@ pub fn cut(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return text.to_owned();
     }
-    let mut kept: String = text.chars().take(chars_max - CUT.chars().count()).collect();
+    cut_off(text.chars().take(chars_max - CUT.chars().count()).collect())
+}
+
+/// The summary that notifications and screen readers use.
+pub fn summary(text: &str) -> String {
+    if text.len() <= TEXT_BYTES_MAX {
+        return text.to_owned();
+    }
+    cut_off(text[..text.floor_char_boundary(TEXT_BYTES_MAX - CUT.len())].to_owned())
+}
+
+/// The beginning of a longer text, without the entity that ends in what is left out.
+fn cut_off(mut kept: String) -> String {
     if let Some(start) = kept.rfind(['&', '<'])
         && !kept[start..].contains([';', '>'])
     {
@@ -59,19 +71,14 @@ pub fn cut(text: &str, chars_max: usize) -> String {
     kept + CUT
 }
 
-/// The summary that notifications and screen readers use.
-pub fn summary(text: &str) -> String {
-    cut(text, TEXT_CHARS_MAX)
-}
-
 /// A headline. Plain text: nothing in it has a meaning.
 pub fn header(text: &str) -> Value {
     json!({"type": "header", "text": {"type": "plain_text", "text": cut(text, HEADER_CHARS_MAX), "emoji": true}})
 }
 
-/// A paragraph.
+/// A paragraph. Slack would fold a long one behind *Show more*: who decides must not have to open it.
 pub fn section(mrkdwn: &str) -> Value {
-    json!({"type": "section", "text": mrkdwn_object(mrkdwn, SECTION_CHARS_MAX)})
+    json!({"type": "section", "text": mrkdwn_object(mrkdwn, SECTION_CHARS_MAX), "expand": true})
 }
 
 /// Up to ten label-and-value pairs in two columns.
@@ -151,6 +158,16 @@ mod tests {
     fn nothing_from_outside_can_mention_or_link() {
         let text = escape("<!channel> <@U1> <https://evil|click> *b* `c`");
         assert!(!text.contains(['<', '>', '*', '`']), "{text}");
+    }
+
+    #[test]
+    fn a_summary_is_cut_by_bytes() {
+        for text in ["é".repeat(1_900), "日本".repeat(2_000), "&amp;".repeat(1_000), "x".repeat(3_801)] {
+            let summary = summary(&text);
+            assert!(summary.len() <= TEXT_BYTES_MAX && summary.chars().count() > 1_000, "{}", summary.len());
+            assert_eq!(summary.ends_with(CUT), text.len() > TEXT_BYTES_MAX);
+            assert!(!summary.trim_end_matches(CUT).ends_with(['&', 'p']), "no entity is split");
+        }
     }
 
     proptest! {

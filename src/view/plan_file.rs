@@ -12,6 +12,14 @@ use crate::domain::policy::ActionClass;
 use crate::domain::refusal::moment;
 use crate::ports::TextFile;
 
+/// How the link to a plan's file ends.
+const LINK_ENDS: &str = "|the whole plan>";
+
+/// Whether a block says where the plan can be read.
+pub(super) fn leads_to_file(block: &Value) -> bool {
+    block.pointer("/text/text").and_then(Value::as_str).is_some_and(|text| text.contains(LINK_ENDS))
+}
+
 /// The whole plan of a request and its fellows, every parameter uncut, under the digest that binds them.
 pub fn file(incident: &Incident, request: &Request) -> TextFile {
     let members = members(incident, request);
@@ -67,7 +75,7 @@ pub(super) fn where_to_read(incident: &Incident, request: &Request) -> Value {
     let waits = request.state == RequestState::Pending;
     section(&match shown(incident, request) {
         Whole::InFile(address) => format!(
-            ":page_facing_up: *All of it is in a file in this thread: <{address}|the whole plan>*, too long for a card. It has \
+            ":page_facing_up: *All of it is in a file in this thread: <{address}{LINK_ENDS}*, too long for a card. It has \
              the digest {} at its top.",
             code(digest(incident, request).short())
         ),

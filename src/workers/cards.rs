@@ -14,11 +14,12 @@ use tokio_util::task::TaskTracker;
 
 use super::{BATCH_MAX, Workers, holding};
 use crate::domain::approval::Digest;
-use crate::domain::id::{ChannelId, IncidentId};
+use crate::domain::id::IncidentId;
 use crate::domain::incident::evolve::fold;
 use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
-use crate::ports::{CARDS_LEASE, CardKey, ChatError, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
+use crate::ports::{CARDS_LEASE, CardKey, ChatError, Message, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
+use crate::view::short::short;
 use crate::view::{ANNOUNCEMENT, Card, To, cards, damaged};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for. Longer
@@ -29,6 +30,8 @@ const POSTING_MAX: TimeDelta = TimeDelta::seconds(14);
 /// about 50 edits a minute, and what changes in between is shown with the next one.
 const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);
 const SUMMARY_EDIT_EVERY: TimeDelta = TimeDelta::seconds(2);
+/// Where a workspace lets nobody edit, what only sums up is posted anew no more often than this: it changes with everything.
+const ANEW_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// What waits is looked at again after so long: the log may have grown meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Waits after a look that could not bring everything in line; the last is kept.
@@ -161,6 +164,8 @@ impl Workers {
     /// it is tried again later; what goes to people themselves does not wait for that.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
         let (mut refused, mut version): (Vec<Slot>, usize) = (Vec::new(), 0);
+        // One message that Slack cannot change just now holds up none of the others; when a second fails, Slack is away.
+        let mut failing: Option<(Slot, ChatError)> = None;
         loop {
             let look = self.look(id).await?;
             if look.records.len() != version {
@@ -175,7 +180,13 @@ impl Workers {
                 }
                 later => later.map(|upload| upload.wait),
             };
-            let (card, posted) = match (self.next(&look, &refused), upload_in) {
+            let next = self.next(&look, &refused, failing.as_ref());
+            if !matches!(next, Next::Change(..))
+                && let Some((_, error)) = failing.take()
+            {
+                return Err(Unfinished::Chat(error));
+            }
+            let (card, posted) = match (next, upload_in) {
                 (Next::Change(card, posted), _) => (card, posted),
                 (Next::In(wait), _) | (Next::Nothing, Some(wait)) => {
                     tokio::time::sleep(wait.min(LOOK_EVERY)).await;
@@ -196,14 +207,14 @@ impl Workers {
             self.chat.turn(if stands { Turn::Edit } else { Turn::Post(&to) }, urgency).await;
             // Much can have happened while it waited.
             let look = self.look(id).await?;
-            let Next::Change(card, posted) = self.next(&look, &refused) else { continue };
+            let Next::Change(card, posted) = self.next(&look, &refused, failing.as_ref()) else { continue };
             if card.slot != slot {
                 continue;
             }
             let thread = look.posted.get(ANNOUNCEMENT).and_then(|p| p.ts.as_deref());
             let thread = thread.filter(|_| card.to == To::WarRoom);
             let changed = match &posted {
-                Some(Posted { ts: Some(ts), channel, .. }) => self.edit(id, &card, channel, ts).await,
+                Some(stands @ Posted { ts: Some(ts), .. }) => self.edit(id, &card, stands, ts).await,
                 Some(begun) => self.resume(id, &card, begun, thread).await,
                 None => self.post(id, &card, thread).await,
             };
@@ -215,6 +226,10 @@ impl Workers {
                     refused.push(slot);
                 }
                 Err(Unfinished::Chat(ChatError::RateLimited(wait))) => tokio::time::sleep(wait).await,
+                Err(Unfinished::Chat(error @ ChatError::Unavailable(_))) if failing.is_none() => {
+                    tracing::warn!(incident.id = %id, card.slot = %slot, %error, "a card is left for later");
+                    failing = Some((slot, error));
+                }
                 Err(other) => return Err(other),
             }
         }
@@ -242,13 +257,16 @@ impl Workers {
 
     /// The first message that is not as it should be. The announcement comes first, so that nothing is
     /// posted into a thread that has no beginning.
-    fn next(&self, look: &Look, refused: &[Slot]) -> Next {
+    fn next(&self, look: &Look, refused: &[Slot], failing: Option<&(Slot, ChatError)>) -> Next {
         let now = self.wall.now();
+        let fails = |slot: &str| failing.is_some_and(|(failing, _)| failing == slot);
+        let stands = look.posted.get(ANNOUNCEMENT).is_some_and(|posted| posted.ts.is_some());
         let mut soonest = None;
         for card in cards(&look.records, self.engine.playbook(), &look.policy) {
             let posted = look.posted.get(&card.slot);
             match posted {
-                _ if refused.contains(&card.slot) => {}
+                _ if refused.contains(&card.slot) || fails(&card.slot) => {}
+                _ if card.to == To::WarRoom && !stands && fails(ANNOUNCEMENT) => {}
                 _ if card.to == To::WarRoom && refused.iter().any(|slot| slot == ANNOUNCEMENT) => {}
                 Some(Posted { ts: Some(_), hash: shown, .. }) if *shown == hash(&card) => {}
                 Some(Posted { ts: Some(_), at, .. }) => match (*at + edit_every(&card.slot) - now).to_std() {
@@ -295,12 +313,29 @@ impl Workers {
         }
     }
 
+    /// Posts a card, or at once in short when Slack finds it too long: its buttons must not be missing.
     async fn post(&self, id: IncidentId, card: &Card, thread: Option<&str>) -> Result<(), Unfinished> {
+        match self.post_as(id, card, &card.message, thread).await {
+            Err(Unfinished::Chat(ChatError::Refused(code))) if is_too_long(&code) => {
+                self.shortens(id, card, &code);
+                self.post_as(id, card, &short(&card.message), thread).await
+            }
+            posted => posted,
+        }
+    }
+
+    async fn post_as(
+        &self,
+        id: IncidentId,
+        card: &Card,
+        message: &Message,
+        thread: Option<&str>,
+    ) -> Result<(), Unfinished> {
         // To a person: Slack says only afterwards which channel that is.
         let begun = Posted { channel: self.war_room.clone(), ts: None, hash: hash(card), at: self.wall.now() };
         self.store.put_card(id, &card.slot, &begun).await?;
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        match self.chat.post(self.address(&card.to), thread, &key, &card.message).await {
+        match self.chat.post(self.address(&card.to), thread, &key, message).await {
             Ok(place) => {
                 let done = Posted { channel: place.channel, ts: Some(place.ts), at: self.wall.now(), ..begun };
                 Ok(self.store.put_card(id, &card.slot, &done).await?)
@@ -318,9 +353,22 @@ impl Workers {
         }
     }
 
-    async fn edit(&self, id: IncidentId, card: &Card, channel: &ChannelId, ts: &str) -> Result<(), Unfinished> {
+    fn shortens(&self, id: IncidentId, card: &Card, code: &str) {
+        tracing::warn!(incident.id = %id, card.slot = %card.slot, slack.error = %code, "Slack finds a card too long; it is shown in short");
+        self.metrics.failed("cards");
+    }
+
+    async fn edit(&self, id: IncidentId, card: &Card, stands: &Posted, ts: &str) -> Result<(), Unfinished> {
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        match self.chat.update(channel, ts, &key, &card.message).await {
+        let mut at = None;
+        let mut updated = self.chat.update(&stands.channel, ts, &key, &card.message).await;
+        if let Err(ChatError::Refused(code)) = &updated
+            && is_too_long(code)
+        {
+            self.shortens(id, card, code);
+            updated = self.chat.update(&stands.channel, ts, &key, &short(&card.message)).await;
+        }
+        match updated {
             Ok(()) => {}
             Err(ChatError::Refused(code)) if code.starts_with("message_not_found") => {
                 // Somebody deleted it: it is posted anew.
@@ -330,10 +378,18 @@ impl Workers {
                 if code.starts_with("edit_window_closed") || code.starts_with("cant_update") =>
             {
                 tracing::warn!(incident.id = %id, card.slot = %card.slot, slack.error = %code, "a card can no longer be edited");
+                self.metrics.failed("cards");
+                let window = code.starts_with("edit_window_closed");
+                if !window || is_decided_on(&card.slot) || self.wall.now() - stands.at >= ANEW_EVERY {
+                    // Posted anew, and no more before it is to say something else: its old buttons only lead to a no.
+                    return Ok(self.store.drop_card(id, &card.slot).await?);
+                }
+                at = Some(stands.at);
             }
             Err(error) => return Err(Unfinished::Chat(error)),
         }
-        let done = Posted { channel: channel.clone(), ts: Some(ts.to_owned()), hash: hash(card), at: self.wall.now() };
+        let at = at.unwrap_or_else(|| self.wall.now());
+        let done = Posted { ts: Some(ts.to_owned()), hash: hash(card), at, channel: stands.channel.clone() };
         Ok(self.store.put_card(id, &card.slot, &done).await?)
     }
 }
@@ -342,8 +398,17 @@ fn hash(card: &Card) -> String {
     Digest::of(&(&card.message.text, &card.message.blocks)).short().to_owned()
 }
 
+/// Whether a message that is shorter may be taken.
+fn is_too_long(code: &str) -> bool {
+    ["msg_blocks_too_long", "msg_too_long", "invalid_blocks"].iter().any(|known| code.starts_with(known))
+}
+
 fn edit_every(slot: &str) -> TimeDelta {
-    if slot.starts_with("step:") || slot == "burst" { STEP_EDIT_EVERY } else { SUMMARY_EDIT_EVERY }
+    if is_decided_on(slot) { STEP_EDIT_EVERY } else { SUMMARY_EDIT_EVERY }
+}
+
+fn is_decided_on(slot: &str) -> bool {
+    slot.starts_with("step:") || slot == "burst"
 }
 
 /// An incident that people are at goes before those that only come in.

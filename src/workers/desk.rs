@@ -57,11 +57,8 @@ impl Workers {
                 // Carrying it out again would end in the same way: the person is told instead.
                 let broken = || Some(replies::said(replies::BROKEN));
                 let answer = self.guarded("desk", self.answer(&inbound)).await.unwrap_or_else(broken);
-                if let Some(message) = answer
-                    && let Err(error) = self.chat.tell(&inbound.reply, &message).await
-                {
-                    tracing::warn!(slack.user = %inbound.reply.user, %error, "the person could not be told");
-                    self.metrics.failed("desk");
+                if let Some(message) = answer {
+                    self.tell(&inbound.reply, &message).await;
                 }
             }
             Err(error) => tracing::error!(%error, "a kept Slack delivery cannot be read and is dropped"),

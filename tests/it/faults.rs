@@ -246,3 +246,23 @@ async fn a_post_whose_answer_got_lost_is_found_again_and_not_doubled() {
     assert_eq!(announcements, 1, "{:#?}", w.texts());
     w.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_acts_while_slack_is_away_for_a_moment_is_told_afterwards_and_once() {
+    let w = World::start().await;
+    w.incident().await;
+    let before = w.told(ANA).len();
+    // All three ways; a receipt is posted at the same time.
+    for (way, times) in [("chat.postEphemeral", 2), ("response_url", 2), ("chat.postMessage", 4)] {
+        for _ in 0..times {
+            w.slack.fail_next(way, SlackFault::Status(503));
+        }
+    }
+    w.press(ANA, KEY, "irp.request").await;
+    w.until("it is told", |w| w.told(ANA).len() > before).await;
+    let told = w.told(ANA).into_iter().filter(|told| told.contains("INC-1.1 is recorded in your name"));
+    assert_eq!(told.count(), 1, "{:#?}", w.told(ANA));
+    let log = w.store.load(IncidentId::new(1)).await.unwrap();
+    assert!(!log.iter().any(|record| matches!(record.event, Event::AttemptRefused { .. })), "asked for once: {log:#?}");
+    w.end().await;
+}

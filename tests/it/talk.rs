@@ -4,9 +4,9 @@ use irp::domain::incident::event::Event;
 use irp_sandbox::aws::KeyStatus;
 use irp_sandbox::slack::Fault as SlackFault;
 use irp_sandbox::slack::UserFlag;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
+use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ROOM, World};
 
 const KEY: &str = "Deactivate access key";
 const SSO_ROLE: &str = "AWSReservedSSO_AdministratorAccess_0123456789abcdef";
@@ -330,5 +330,100 @@ async fn many_clicks_at_once_make_one_call_and_each_gets_an_answer() {
     .await;
     w.until_card(KEY, "carried out and verified").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_stands_where_the_button_is() {
+    let w = World::start().await;
+    w.incident().await;
+    let announcement = w.card(ANA, "stolen AWS credential").unwrap();
+    let thread = announcement["ts"].clone();
+    let place_of = |says: &str| {
+        let says = |m: &Value| m["ephemeral"] == true && m["text"].as_str().unwrap().contains(says);
+        w.messages(ANA).into_iter().find(says).unwrap()["thread_ts"].clone()
+    };
+    w.click(ANA, "stolen AWS credential", "irp.lead").await;
+    assert!(place_of("You lead INC-1 now").is_null(), "the announcement is read in the channel");
+    w.click(ANA, KEY, "irp.request").await;
+    assert_eq!(place_of("is recorded in your name"), thread);
+    w.until_card(KEY, "waiting for approval").await;
+    // What the thread does not take comes by the other way.
+    w.slack.fail_next("chat.postEphemeral", SlackFault::Error("channel_not_found".into()));
+    let answer = w.click(ANA, KEY, "irp.approve").await;
+    assert!(answer.contains("You asked for this yourself"), "{answer}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_cannot_be_edited_is_posted_anew_and_each_content_once() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    w.incident().await;
+    for _ in 0..1_000 {
+        w.slack.fail_next("chat.update", SlackFault::Error("edit_window_closed".into()));
+    }
+    w.click(ANA, KEY, "irp.request").await;
+    let newest = |w: &World| {
+        let is_it = |m: &Value| m["text"].as_str().unwrap().starts_with("INC-1 · Deactivate access key");
+        w.messages(ANA).into_iter().rfind(is_it).unwrap()["blocks"].to_string()
+    };
+    w.until("it is there anew, with its buttons", |w| newest(w).contains("\"irp.approve\"")).await;
+    let posts: Vec<String> = w
+        .slack
+        .journal()
+        .into_iter()
+        .filter(|call| call.method == "chat.postMessage" && call.outcome.is_ok())
+        .map(|call| format!("{} {} {}", call.args["metadata"], call.args["text"], call.args["blocks"]))
+        .collect();
+    let contents: std::collections::BTreeSet<&String> = posts.iter().collect();
+    assert_eq!(contents.len(), posts.len(), "no content is posted twice: {posts:#?}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_that_somebody_deletes_comes_again() {
+    let w = World::start().await;
+    w.incident().await;
+    let deleted = w.card(ANA, "stolen AWS credential").unwrap()["ts"].as_str().unwrap().to_owned();
+    assert!(w.slack.delete_message(ROOM, &deleted));
+    // Its replies are there still, so Slack keeps a tombstone, and nobody can edit that.
+    assert!(w.messages(ANA).iter().any(|m| m["ts"] == deleted.as_str() && m["user"] == "USLACKBOT"));
+    w.click(ANA, KEY, "irp.request").await;
+    let again = |m: &Value| m["thread_ts"].is_null() && m["text"].as_str().unwrap().contains("stolen AWS credential");
+    w.until("there is another", |w| w.messages(ANA).iter().filter(|m| again(m)).count() == 1).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_slack_finds_too_long_is_shown_in_short_at_once() {
+    let w = World::start().await;
+    w.slack.fail_next("chat.postMessage", SlackFault::Error("msg_blocks_too_long".into()));
+    w.incident().await;
+    let in_short = |w: &World, method: &str| {
+        let taken = w.slack.journal().into_iter().filter(|call| call.method == method && call.outcome.is_ok());
+        taken.map(|call| call.args["blocks"].to_string()).find(|blocks| blocks.contains("Too long for Slack"))
+    };
+    assert!(in_short(&w, "chat.postMessage").unwrap().contains("irp.close"), "the announcement with its buttons");
+    w.slack.fail_next("chat.update", SlackFault::Error("invalid_blocks".into()));
+    w.click(ANA, KEY, "irp.request").await;
+    w.until("an edit is shown in short too", |w| in_short(w, "chat.update").is_some()).await;
+    // Not ended as others are: there a message that Slack refuses is a mistake of the bot's.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_slack_cannot_update_just_now_holds_up_none_of_the_others() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    w.incident().await;
+    let announcement = w.card(ANA, "stolen AWS credential").unwrap()["ts"].as_str().unwrap().to_owned();
+    w.slack.set_stuck(&announcement, true);
+    // From then on its next edit would be the first of all.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let fails = w.slack.journal().into_iter().any(|call| call.outcome == Err("update_failed".to_owned()));
+    assert!(fails, "the announcement was tried");
+    w.slack.set_stuck(&announcement, false);
     w.end().await;
 }

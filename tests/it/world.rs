@@ -435,6 +435,10 @@ impl World {
             let refused =
                 call.outcome.as_ref().err().filter(|code| wrong.contains(&code.as_str()) || code.starts_with("msg_"));
             assert_eq!(refused, None, "{call:?}");
+            let blocks = call.args["blocks"].as_array().map_or(&[][..], Vec::as_slice);
+            let folds = |b: &Value| b["type"] == "section" && b["text"].is_object() && b["expand"] != true;
+            let folded = blocks.iter().any(|b| b["type"] == "actions") && blocks.iter().any(folds);
+            assert!(!folded, "nothing beside a button hides behind “Show more”: {call:?}");
         }
         self.nothing_is_owed().await;
         for id in self.store.open_incidents(100).await.unwrap() {

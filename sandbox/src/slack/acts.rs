@@ -64,6 +64,7 @@ impl Workspace {
             let who = state.person(person).ok_or("no such person")?.name;
             let place = state.channel(channel).filter(|c| c.members.contains(person)).ok_or("channel_not_found")?;
             let message = place.message(ts).ok_or("message_not_found")?.clone();
+            let shown = place.api(&message, true);
             let place = place.name.clone();
             let element = element(&message.blocks, block_id, action_id).ok_or("no such button")?;
             let mut action = json!({
@@ -83,8 +84,8 @@ impl Workspace {
                 "user": {"id": person, "username": who, "name": who, "team_id": TEAM},
                 "channel": {"id": channel, "name": place},
                 "container": {"type": "message", "message_ts": ts, "channel_id": channel,
-                    "is_ephemeral": message.only_for.is_some(), "thread_ts": message.thread_ts},
-                "message": message.api(true), "state": {"values": {}}, "actions": [action],
+                    "is_ephemeral": message.only_for.is_some(), "thread_ts": shown["thread_ts"]},
+                "message": shown, "state": {"values": {}}, "actions": [action],
             })
         };
         let answer = self.deliver("interactions", &payload).await;

@@ -67,6 +67,7 @@ fn per_minute(method: &str) -> Option<u32> {
         | "conversations.history"
         | "conversations.replies"
         | "conversations.open" => 50,
+        "usergroups.users.list" => 20,
         "chat.postEphemeral"
         | "users.info"
         | "files.getUploadURLExternal"
@@ -94,5 +95,12 @@ mod tests {
         assert_eq!(limits.refuse("chat.postMessage", Some("C2")), None);
         limits.set_on(false);
         assert_eq!(limits.refuse("chat.postMessage", Some("C1")), None);
+    }
+
+    #[test]
+    fn groups_are_read_twenty_times_a_minute() {
+        let mut limits = Limits::default();
+        assert!((0..20).all(|_| limits.refuse("usergroups.users.list", None).is_none()));
+        assert_eq!(limits.refuse("usergroups.users.list", None), Some(3));
     }
 }

@@ -13,7 +13,7 @@ use super::views;
 use super::web_api::ApiError;
 use crate::clock::Clock;
 
-/// Characters of `text` in a new message, and in an update.
+/// Characters of `text` in a new message; and in an update, where each byte counts.
 const POST_TEXT_MAX: usize = 40_000;
 const UPDATE_TEXT_MAX: usize = 4_000;
 /// How long a trigger opens a modal.
@@ -237,6 +237,12 @@ fn update(state: &mut State, args: &Value) -> Result<Value, ApiError> {
     if found.archived {
         return Err(ApiError::new("is_inactive"));
     }
+    if state.stuck.contains(&ts) {
+        return Err(ApiError::new("update_failed"));
+    }
+    if text(args, "text").len() > UPDATE_TEXT_MAX {
+        return Err(ApiError::new("msg_too_long"));
+    }
     let (body, blocks) = content(args, UPDATE_TEXT_MAX)?;
     let metadata = args["metadata"].clone();
     let found = state.channel_mut(&channel).and_then(|c| c.messages.iter_mut().find(|m| m.ts == ts));
@@ -254,11 +260,11 @@ fn update(state: &mut State, args: &Value) -> Result<Value, ApiError> {
 fn delete(state: &mut State, args: &Value) -> Result<Value, ApiError> {
     let (channel, ts) = (text(args, "channel"), text(args, "ts"));
     let found = state.channel_mut(channel).ok_or_else(|| ApiError::new("channel_not_found"))?;
-    let at = found.messages.iter().position(|m| m.ts == ts).ok_or_else(|| ApiError::new("message_not_found"))?;
-    if found.messages[at].user != BOT_USER {
+    let message = found.message(ts).ok_or_else(|| ApiError::new("message_not_found"))?;
+    if message.user != BOT_USER {
         return Err(ApiError::new("cant_delete_message"));
     }
-    found.messages.remove(at);
+    found.delete(ts);
     Ok(json!({"channel": channel, "ts": ts}))
 }
 
@@ -287,7 +293,7 @@ fn history(state: &State, method: &str, args: &Value) -> Result<Value, ApiError>
         roots.rev().collect()
     };
     let from = page_start(args)?;
-    let messages: Vec<Value> = all.iter().skip(from).take(limit).map(|m| m.api(metadata)).collect();
+    let messages: Vec<Value> = all.iter().skip(from).take(limit).map(|m| channel.api(m, metadata)).collect();
     let has_more = from + messages.len() < all.len();
     let next_cursor = next_cursor(from + messages.len(), all.len());
     Ok(json!({"messages": messages, "has_more": has_more, "response_metadata": {"next_cursor": next_cursor}}))
@@ -337,4 +343,47 @@ fn open_view(state: &mut State, method: &str, args: &Value) -> Result<Value, Api
     }
     stack.push(view.clone());
     Ok(json!({"view": view, "app_id": APP}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::people::WAR_ROOM;
+    use super::*;
+
+    fn called(state: &mut State, method: &str, args: &Value) -> Result<Value, String> {
+        call(state, method, args, &Clock::new(1), "").map_err(|error| error.code)
+    }
+
+    fn posted(state: &mut State, thread_ts: Option<&str>) -> String {
+        let mut args = json!({"channel": WAR_ROOM, "text": "said"});
+        if let Some(ts) = thread_ts {
+            args["thread_ts"] = json!(ts);
+        }
+        called(state, "chat.postMessage", &args).unwrap()["ts"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_text_of_an_update_is_counted_in_bytes() {
+        let mut state = State::demo();
+        let ts = posted(&mut state, None);
+        let mut update = |text: String| {
+            called(&mut state, "chat.update", &json!({"channel": WAR_ROOM, "ts": ts, "text": text})).map(drop)
+        };
+        assert_eq!(update("é".repeat(2_000)), Ok(()));
+        assert_eq!(update("é".repeat(2_001)), Err("msg_too_long".to_owned()));
+    }
+
+    #[test]
+    fn of_a_deleted_message_with_a_thread_a_tombstone_stays_that_nobody_edits() {
+        let mut state = State::demo();
+        let root = posted(&mut state, None);
+        let reply = posted(&mut state, Some(&root));
+        for ts in [&root, &reply] {
+            called(&mut state, "chat.delete", &json!({"channel": WAR_ROOM, "ts": ts})).unwrap();
+        }
+        let mut update =
+            |ts: &str| called(&mut state, "chat.update", &json!({"channel": WAR_ROOM, "ts": ts, "text": "again"}));
+        assert_eq!(update(&root), Err("cant_update_message".to_owned()));
+        assert_eq!(update(&reply), Err("message_not_found".to_owned()));
+    }
 }

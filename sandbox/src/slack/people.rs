@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 /// The workspace's id.
 pub(super) const TEAM: &str = "T0SANDBOX1";
 /// The app's user.
+/// In whose name Slack says that a message is gone.
+pub(super) const SLACKBOT: &str = "USLACKBOT";
 pub(super) const BOT_USER: &str = "U0IRPBOT01";
 pub(super) const BOT_ID: &str = "B0IRPBOT01";
 pub(super) const APP: &str = "A0IRPAPP01";

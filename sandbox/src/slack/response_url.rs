@@ -12,7 +12,7 @@ use super::block_kit::{Surface, check_blocks, fill_ids};
 use super::methods::say_to;
 use super::people::BOT_USER;
 use super::state::Message;
-use super::web_api::ApiCall;
+use super::web_api::{ApiCall, Fault};
 
 const USES_MAX: u32 = 5;
 const LIFE: TimeDelta = TimeDelta::minutes(30);
@@ -25,6 +25,10 @@ pub(super) async fn serve(
     let refused = |error: &str| (StatusCode::NOT_FOUND, Json(json!({"ok": false, "error": error}))).into_response();
     let clock = workspace.0.config.clock.clone();
     let mut state = workspace.lock();
+    let fault = state.faults.get_mut("response_url").and_then(std::collections::VecDeque::pop_front);
+    if let Some(Fault::Status(code)) = fault {
+        return StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+    }
     let Some(answers) = state.answers.get_mut(&id) else { return refused("no_such_url") };
     if clock.now() - answers.made_at > LIFE {
         return refused("expired_url");
@@ -52,7 +56,7 @@ pub(super) async fn serve(
     if let Some(ts) = replaced {
         if let Some(found) = state.channel_mut(&channel) {
             if body["delete_original"] == true {
-                found.messages.retain(|m| m.ts != ts);
+                found.delete(&ts);
             } else if let Some(message) = found.messages.iter_mut().find(|m| m.ts == ts) {
                 (message.text, message.blocks, message.edited) = (text, blocks, true);
             }
@@ -66,7 +70,8 @@ pub(super) async fn serve(
             found.messages.push(message);
         }
     } else {
-        say_to(&mut state, &channel, &user, thread_ts, text, blocks, &clock);
+        // Only an answer that all see follows the thread: this one stands in the channel.
+        say_to(&mut state, &channel, &user, None, text, blocks, &clock);
     }
     drop(state);
     workspace.touch();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::delivery::DeliveryRecord;
 use super::files::Stored;
 use super::limits::Limits;
-use super::people::{self, BOT_USER, GENERAL, Person, TEAM, WAR_ROOM};
+use super::people::{self, BOT_USER, GENERAL, Person, SLACKBOT, TEAM, WAR_ROOM};
 use super::web_api::{ApiCall, Fault};
 use crate::clock::Clock;
 use crate::terminal::Terminal;
@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) journal: Vec<ApiCall>,
     pub(super) deliveries: Vec<DeliveryRecord>,
     pub(super) faults: HashMap<String, VecDeque<Fault>>,
+    /// Messages that cannot be updated just now.
+    pub(super) stuck: BTreeSet<String>,
     pub(super) scopes: BTreeSet<String>,
     pub(super) down: bool,
     pub(super) limits: Limits,
@@ -140,6 +142,7 @@ impl State {
             deliveries: Vec::new(),
             faults: HashMap::new(),
             groups: BTreeMap::new(),
+            stuck: BTreeSet::new(),
             scopes: SCOPES.iter().map(|s| (*s).to_owned()).collect(),
             down: false,
             limits: Limits::default(),
@@ -220,6 +223,32 @@ impl Channel {
         self.messages.iter().find(|m| m.ts == ts)
     }
 
+    /// A message as the Web API and clicks give it: the first of a thread carries its own name, and how many follow.
+    pub(super) fn api(&self, message: &Message, with_metadata: bool) -> Value {
+        let mut shown = message.api(with_metadata);
+        let replies = self.replies(&message.ts);
+        if replies > 0 {
+            shown["thread_ts"] = json!(message.ts);
+            shown["reply_count"] = json!(replies);
+        }
+        shown
+    }
+
+    /// Deletes a message. Of one that has a thread a tombstone stays, which is Slack's own. `false` when there is none.
+    pub(super) fn delete(&mut self, ts: &str) -> bool {
+        let has_thread = self.replies(ts) > 0;
+        let Some(at) = self.messages.iter().position(|m| m.ts == ts) else { return false };
+        if has_thread {
+            let message = &mut self.messages[at];
+            SLACKBOT.clone_into(&mut message.user);
+            "This message was deleted.".clone_into(&mut message.text);
+            (message.blocks, message.files, message.metadata) = (Vec::new(), Vec::new(), Value::Null);
+        } else {
+            self.messages.remove(at);
+        }
+        true
+    }
+
     fn replies(&self, ts: &str) -> usize {
         self.messages
             .iter()
@@ -255,6 +284,10 @@ impl Message {
         }
         if let Some(thread) = &self.thread_ts {
             message["thread_ts"] = json!(thread);
+        }
+        if self.user == SLACKBOT {
+            message["subtype"] = json!("tombstone");
+            message["hidden"] = json!(true);
         }
         if self.user == BOT_USER {
             message["bot_id"] = json!(people::BOT_ID);

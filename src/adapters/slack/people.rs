@@ -1,24 +1,23 @@
 //! Who people are, from `users.info`. Follows Slack's “User type” reference.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::SlackChat;
+use super::{SlackChat, once_more};
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::policy::Standing;
 use crate::ports::{ChatError, Directory};
 
 /// How old the word about somebody who clicks may be: Slack takes about a hundred questions a minute, and whoever clicks
 /// without end must not use them up for the others.
-const STANDING_FRESH_FOR: Duration = Duration::from_secs(5);
-/// Words of this age are thrown away once there are so many.
-const STANDINGS_MAX: usize = 1_000;
+pub(super) const STANDING_FRESH_FOR: Duration = Duration::from_secs(5);
 /// How old the members of a group may be.
-const MEMBERS_FRESH_FOR: Duration = Duration::from_secs(45);
+pub(super) const MEMBERS_FRESH_FOR: Duration = Duration::from_secs(45);
+/// Longest wait for Slack when it asks to wait before it says who somebody is: a no would turn approvers away.
+const ASK_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Whose people are members: the workspace that the bot's token belongs to, and its organisation.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -30,39 +29,25 @@ pub(super) struct Home {
 #[async_trait]
 impl Directory for SlackChat {
     async fn standing(&self, user: &UserId) -> Result<Standing, ChatError> {
-        let known = self.standings.lock().unwrap_or_else(PoisonError::into_inner).get(user).copied();
-        match known.filter(|(read_at, _)| read_at.elapsed() < STANDING_FRESH_FOR) {
-            Some((_, standing)) => Ok(standing),
-            None => self.standing_now(user).await,
-        }
+        self.standings.get(user, || self.read_standing(user)).await
     }
 
     async fn standing_now(&self, user: &UserId) -> Result<Standing, ChatError> {
         let standing = self.read_standing(user).await?;
-        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
-        if standings.len() >= STANDINGS_MAX {
-            standings.retain(|_, (read_at, _)| read_at.elapsed() < STANDING_FRESH_FOR);
-        }
-        standings.insert(user.clone(), (Instant::now(), standing));
+        self.standings.put(user, standing);
         Ok(standing)
     }
 
     async fn members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
-        let known = self.groups.lock().unwrap_or_else(PoisonError::into_inner).get(group).cloned();
-        if let Some((_, members)) = known.filter(|(read_at, _)| read_at.elapsed() < MEMBERS_FRESH_FOR) {
-            return Ok(members);
-        }
-        let members = self.read_members(group).await?;
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.insert(group.clone(), (Instant::now(), members.clone()));
-        Ok(members)
+        self.groups.get(group, || self.read_members(group)).await
     }
 }
 
 impl SlackChat {
     async fn read_standing(&self, user: &UserId) -> Result<Standing, ChatError> {
         let home = self.home().await?;
-        match self.get("users.info", &[("user", user.as_str())]).await {
+        let params = [("user", user.as_str())];
+        match once_more(ASK_WAIT_MAX, || self.get("users.info", &params)).await {
             Ok(answer) => Ok(standing(&answer["user"], home)),
             Err(ChatError::Refused(code)) if code.starts_with("user_not") => Ok(Standing::Unknown),
             Err(error) => Err(error),
@@ -70,7 +55,8 @@ impl SlackChat {
     }
 
     async fn read_members(&self, group: &GroupId) -> Result<BTreeSet<UserId>, ChatError> {
-        let answer = self.get("usergroups.users.list", &[("usergroup", group.as_str())]).await?;
+        let params = [("usergroup", group.as_str())];
+        let answer = once_more(ASK_WAIT_MAX, || self.get("usergroups.users.list", &params)).await?;
         let users =
             answer["users"].as_array().ok_or_else(|| ChatError::Unavailable("a group without a list".into()))?;
         Ok(users.iter().filter_map(|u| u.as_str()?.parse().ok()).collect())

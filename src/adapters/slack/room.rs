@@ -19,14 +19,7 @@ const PAGES_MAX: u32 = 25;
 impl SlackChat {
     /// The members of a channel, as Slack said within the last minute.
     pub(super) async fn members_of(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError> {
-        let known = self.rooms.lock().unwrap_or_else(PoisonError::into_inner).get(channel).cloned();
-        if let Some((_, members)) = known.filter(|(read_at, _)| read_at.elapsed() < FRESH_FOR) {
-            return Ok(members);
-        }
-        let members = self.read_members_of(channel).await?;
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.insert(channel.clone(), (Instant::now(), members.clone()));
-        Ok(members)
+        self.rooms.get(channel, || self.read_members_of(channel)).await
     }
 
     async fn read_members_of(&self, channel: &ChannelId) -> Result<BTreeSet<UserId>, ChatError> {

@@ -46,4 +46,7 @@ fn what_slack_refuses_is_refused_with_its_place() {
 fn a_message_may_hold_so_much_text_and_no_more() {
     assert!(!too_long(&[section(&"x".repeat(2_900))]));
     assert!(too_long(&vec![section(&"x".repeat(2_900)); 5]));
+    // As JSON a quotation mark takes two, and each block something for itself.
+    assert!(!too_long(&vec![section(&"x".repeat(2_900)); 3]) && too_long(&vec![section(&"\"".repeat(2_900)); 3]));
+    assert!(!too_long(&vec![section("x"); 50]) && too_long(&vec![section(&"x".repeat(150)); 50]));
 }
