@@ -2,7 +2,8 @@
 //! these calls on just these targets, named after the request, with the approver as source identity: AWS
 //! enforces the approval too, and its trail shows who approved. Follows `AssumeRole` in the STS API
 //! reference. What happens after an unclear answer is decided by reading back, never by a second attempt; only a call that
-//! AWS has turned away as one too many, and so has certainly not done, is made again.
+//! AWS has turned away as one too many, or because it is still at something else, and so has certainly not done, is made
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -42,6 +43,15 @@ mod watching;
 pub(super) const SESSION_S: i32 = 900;
 /// The code of an answer to a call that AWS has certainly not taken, and might take later.
 const NOT_TAKEN: &str = "NotTaken";
+/// The same in the services' own words: they are still at something else, and soon are not.
+const STILL_AT_IT: [(&str, &str); 4] = [
+    ("iam", "ConcurrentModification"),
+    ("iam", "EntityTemporarilyUnmodifiable"),
+    ("lambda", "ResourceConflictException"),
+    ("lambda", "ResourceInUseException"),
+];
+/// IAM's word for something that cannot go because of what is in it: also for a while after that has been taken out.
+const IN_THE_WAY: &str = "DeleteConflict";
 /// Waits before such a call is made again, longer and longer, each cut at random so that not all come back at once.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_millis(900);
@@ -140,6 +150,11 @@ async fn apply(session: &ConfinedSession<'_>, warrant: &Warrant, term: &Term<'_>
     CallAnswer::Accepted
 }
 
+/// Whether a refusal passes by itself. What is in the way of the first call of a plan was not taken out by this plan.
+fn passes(call: &ApiCall, code: &str, after_others: bool) -> bool {
+    STILL_AT_IT.contains(&(call.service(), code)) || (call.service() == "iam" && code == IN_THE_WAY && after_others)
+}
+
 fn waits() -> ExponentialBuilder {
     ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_delay(WAIT_MAX).with_jitter().without_max_times()
 }
@@ -169,14 +184,24 @@ impl Clients<'_> {
                 None => Box::pin(self.make(call)).await,
             };
             match answer {
-                CallAnswer::Refused { code, message } if code == NOT_TAKEN => {
+                CallAnswer::Refused { code, message } if code == NOT_TAKEN || passes(call, &code, looks_first) => {
                     Err(CallAnswer::Refused { code, message })
                 }
                 answer => Ok(answer),
             }
         };
-        match tries.retry(waits()).when(|_| Instant::now() < last_try_at).await {
-            Ok(answer) | Err(answer) => answer,
+        let mut said = None;
+        let keep = |refused: &CallAnswer, _: Duration| {
+            if !matches!(refused, CallAnswer::Refused { code, .. } if code == NOT_TAKEN) {
+                said = Some(refused.clone());
+            }
+        };
+        let made = tries.retry(waits()).when(|_| Instant::now() < last_try_at).notify(keep).await;
+        let (Ok(answer) | Err(answer)) = made;
+        match (answer, said) {
+            // What AWS has said of it says more than that there was no time to try again.
+            (CallAnswer::NotSent { .. }, Some(said)) => said,
+            (answer, _) => answer,
         }
     }
 
@@ -340,6 +365,25 @@ fn policy_for(calls: &[ApiCall], targets: &[String], by_policy: bool) -> String 
 mod tests {
     use super::*;
     use crate::domain::action::NEW_POLICY;
+
+    #[test]
+    fn only_what_passes_by_itself_is_tried_again() {
+        let user = ApiCall::DeleteUser { user_name: "m".into() };
+        let function = ApiCall::DeleteFunction { function_name: "f".into() };
+        for (call, code, first, later) in [
+            (&user, "DeleteConflict", false, true),
+            (&user, "ConcurrentModification", true, true),
+            (&user, "EntityTemporarilyUnmodifiable", true, true),
+            (&user, "LimitExceeded", false, false),
+            (&user, "NoSuchEntity", false, false),
+            (&user, "ResourceConflictException", false, false),
+            (&function, "ResourceConflictException", true, true),
+            (&function, "ResourceInUseException", true, true),
+            (&function, "DeleteConflict", false, false),
+        ] {
+            assert_eq!((passes(call, code, false), passes(call, code, true)), (first, later), "{code}");
+        }
+    }
 
     #[test]
     fn a_session_may_do_each_call_on_its_own_target_only() {

@@ -362,14 +362,19 @@ impl ApiCall {
 /// What to do about an error of AWS's, where its own message does not say.
 pub fn advice(code: &str) -> Option<&'static str> {
     Some(match code {
-        "DeleteConflict" => "Something was put there after AWS was read: ask again, so that the plan has it too.",
+        "DeleteConflict" => {
+            "Something was put there after AWS was read, or IAM has not heard yet that it is gone: ask again, so that the \
+             plan has what there is."
+        }
         "EntityTemporarilyUnmodifiable" => {
             "It was made or changed a moment ago and AWS is still at it: ask again in a minute."
         }
         "NoSuchEntity" => "Somebody has removed it meanwhile: ask again, so that the plan is over what is left.",
-        "ResourceInUse" | "ScalingActivityInProgress" => {
-            "AWS is still at it, or something uses it: ask again in a minute."
-        }
+        "ConcurrentModification"
+        | "ResourceConflictException"
+        | "ResourceInUse"
+        | "ResourceInUseException"
+        | "ScalingActivityInProgress" => "AWS is still at it, or something uses it: ask again in a minute.",
         "fleetNotInDeletableState" | "fleetRequestNotInCancellableState" => {
             "AWS is still changing it: ask again in a minute."
         }
