@@ -166,6 +166,25 @@ fn the_bots_policies_have_room_for_as_many_accounts_as_their_template_says() {
     }
 }
 
+#[test]
+fn identity_centers_own_key_is_used_through_it_alone_and_only_where_there_is_one() {
+    let template = text("organization.cloudformation.yaml");
+    for (role, actions) in [
+        ("irp-org-reader", json!("kms:Decrypt")),
+        ("irp-org-contain", json!(["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"])),
+    ] {
+        let lines = Lines::below(&template, &format!("RoleName: {role}\n"), "PolicyDocument:", "999988887777");
+        let whole = Lines { holds: true, ..lines }.value();
+        let key =
+            whole["Statement"].as_array().unwrap().iter().find(|statement| statement["Sid"] == "IdentityCenterKey");
+        let key = key.unwrap_or_else(|| panic!("{role}: {whole}"));
+        assert_eq!((&key["Action"], &key["Resource"]), (&actions, &json!("!Ref IdentityCenterKeyArn")));
+        let through = json!(["identitystore.*.amazonaws.com", "sso.*.amazonaws.com"]);
+        assert_eq!(key["Condition"]["StringLike"]["kms:ViaService"], through);
+        assert!(!policy("organization.cloudformation.yaml", role, "999988887777").contains("kms:"), "{role}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn irp_check_finds_nothing_wrong_with_the_roles_that_are_shipped() {
     let redis = RedisServer::start();
