@@ -158,6 +158,8 @@ pub enum Fault {
     AccessDenied,
     /// Fails with a 500; nothing is done.
     InternalError,
+    /// Refused with this code, as by a service that is still at something else or has not heard of it yet; nothing is done.
+    Conflict(&'static str),
     /// Does the work, then never answers.
     HangAfter,
     /// Never answers and does nothing.

@@ -307,6 +307,7 @@ async fn an_instance_whose_role_was_stolen_gives_it_to_no_forged_request_any_mor
     // Somebody turns it back, and is noticed.
     let owner = aws_sdk_ec2::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
     let optional = owner.modify_instance_metadata_options().instance_id(&instance);
+    let optional = optional.http_endpoint(aws_sdk_ec2::types::InstanceMetadataEndpointState::Enabled);
     optional.http_tokens(aws_sdk_ec2::types::HttpTokensState::Optional).send().await.unwrap();
     w.clock.advance(TimeDelta::seconds(20));
     w.until("it is noticed", |w| w.notes().iter().any(|note| note.contains("without a token again"))).await;

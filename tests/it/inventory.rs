@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
 use irp::domain::id::AccountId;
 use irp::domain::inventory::Stock;
-use irp::ports::{EventHistory, Look, Searched, Stocktaking};
+use irp::domain::observation::{Observation, Probe};
+use irp::ports::{Cloud, EventHistory, Look, Searched, Stocktaking};
 use irp_sandbox::aws::{Account, Fault};
 
 use crate::scaling::FAR;
@@ -343,6 +344,19 @@ async fn a_region_that_throttles_for_ever_or_never_answers_is_a_gap_in_words_and
         assert!(stock.gaps.iter().all(|gap| gap.why.contains(says)), "{fault:?}: {:?}", stock.gaps);
         assert!(has(&stock, "AWS::EC2::KeyPair", "debug"), "{fault:?}: the rest goes on");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_lambda_has_no_urls_a_function_is_read_like_any_other() {
+    let w = World::without_bot(false).await;
+    w.hands().makes_a_function().await;
+    w.account.take_function_urls_from(HOME);
+    let stock = stock(&w, &[], &[]).await;
+    assert!(has(&stock, "AWS::Lambda::Function", "sync") && stock.gaps.is_empty(), "{:?}", stock.gaps);
+    let probe = Probe::Function { region: HOME.into(), function_name: "sync".into() };
+    let seen = cloud(&w, None).await.observe(&account(), &probe).await.unwrap();
+    let Observation::Function(function) = &seen else { panic!("{seen:?}") };
+    assert!(function.url.is_none() && !function.sources.is_empty(), "{function:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

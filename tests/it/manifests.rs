@@ -18,6 +18,10 @@ const BOT: &str = "arn:aws:iam::111122223333:user/irp-bot";
 struct Lines {
     left: VecDeque<(usize, String)>,
     account: &'static str,
+    /// How many accounts are given as parameters.
+    accounts: usize,
+    /// Whether the conditions hold.
+    holds: bool,
 }
 
 impl Lines {
@@ -30,7 +34,8 @@ impl Lines {
         let mut lines = lines.skip_while(|line| line.trim() != name);
         let outside = indent(lines.next().unwrap_or_else(|| panic!("no {name} after {after}")));
         let inside = lines.take_while(|line| indent(line) > outside);
-        Self { left: inside.map(|line| (indent(line), line.trim().to_owned())).collect(), account }
+        let left = inside.map(|line| (indent(line), line.trim().to_owned())).collect();
+        Self { left, account, accounts: 0, holds: false }
     }
 
     fn next_at(&self, indent: usize) -> Option<&str> {
@@ -63,16 +68,37 @@ impl Lines {
 
     fn plain(&mut self, text: &str) -> Value {
         let unquoted = |text: &str| text.trim().trim_matches('"').to_owned();
-        if text == "!If" {
+        match text {
             // Of a condition that does not hold, the third.
-            return self.value()[2].clone();
+            "!If" => return self.value()[if self.holds { 1 } else { 2 }].clone(),
+            "!Split" => {
+                let of = self.value();
+                return of[1].as_str().unwrap().split(of[0].as_str().unwrap()).map(|part| json!(part)).collect();
+            }
+            "!Sub" => {
+                let of = self.value();
+                let mut text = of[0].as_str().unwrap().to_owned();
+                for (name, value) in of[1].as_object().unwrap() {
+                    text = text.replace(&format!("${{{name}}}"), value.as_str().unwrap());
+                }
+                return json!(text);
+            }
+            _ => {}
         }
         match text.split_once(' ') {
             Some(("!Ref", "AWS::NoValue")) => Value::Null,
             Some(("!Ref", "BotPrincipalArn")) => json!(BOT),
-            Some(("!Sub", text)) => {
-                json!(unquoted(text).replace("${AWS::Partition}", "aws").replace("${AWS::AccountId}", self.account))
+            Some(("!Join", of)) => {
+                let (between, all) = of.trim_matches(['[', ']']).rsplit_once(", ").unwrap();
+                assert_eq!(all, "!Ref AccountIds");
+                json!(vec![self.account; self.accounts].join(unquoted(between).as_str()))
             }
+            Some(("!Sub", text)) => json!(
+                unquoted(text)
+                    .replace("${AWS::Partition}", "aws")
+                    .replace("${AWS::AccountId}", self.account)
+                    .replace("${ManagementAccountId}", "999988887777")
+            ),
             _ => match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
                 Some(all) => all.split(',').map(|one| json!(unquoted(one))).collect(),
                 None => json!(unquoted(text)),
@@ -88,10 +114,13 @@ fn key(line: &str) -> Option<(&str, &str)> {
     found.filter(|_| !is_text)
 }
 
+fn text(template: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/aws").join(template)).unwrap()
+}
+
 /// The policy of a role in a template, as IAM has it once it is deployed in this account.
 fn policy(template: &str, role: &str, account: &'static str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/aws").join(template);
-    let text = fs::read_to_string(path).unwrap();
+    let text = text(template);
     let mut policy = Lines::below(&text, &format!("RoleName: {role}\n"), "PolicyDocument:", account).value();
     policy["Statement"].as_array_mut().unwrap().retain(|statement| !statement.is_null());
     policy.to_string()
@@ -107,6 +136,52 @@ fn deployed(w: &World) {
     for (role, name) in [("irp-org-reader", "read"), ("irp-org-contain", "contain")] {
         let document = policy("organization.cloudformation.yaml", role, "999988887777");
         w.account.put_management_policy_directly(role, name, &document);
+    }
+}
+
+#[test]
+fn the_bots_policies_have_room_for_as_many_accounts_as_their_template_says() {
+    /// Characters that IAM takes in a managed policy.
+    const CHARS_MAX: usize = 6_144;
+    let template = text("bot.cloudformation.yaml");
+    let policies = |accounts: usize| {
+        ["irp-bot", "irp-bot-contain", "irp-bot-eradicate"].map(|name| {
+            let after = format!("ManagedPolicyName: {name}\n");
+            let lines = Lines::below(&template, &after, "PolicyDocument:", "111122223333");
+            Lines { accounts, holds: true, ..lines }.value()
+        })
+    };
+    let longest = |accounts: usize| policies(accounts).iter().map(|policy| policy.to_string().len()).max().unwrap();
+    for (policy, role) in policies(100).iter().zip(["irp-reader", "irp-contain", "irp-eradicate"]) {
+        let resources = policy["Statement"][0]["Resource"].as_array().unwrap();
+        assert_eq!(resources.len(), 100, "{policy}");
+        assert!(resources.iter().all(|arn| *arn == format!("arn:aws:iam::111122223333:role/{role}")), "{policy}");
+        let statements = policy["Statement"].as_array().unwrap();
+        assert!(statements.iter().all(|statement| statement["Effect"] == "Allow"), "{policy}");
+    }
+    assert!(longest(100) <= CHARS_MAX && template.contains("127 at most"));
+    assert!(longest(127) <= CHARS_MAX && longest(128) > CHARS_MAX, "{} and {}", longest(127), longest(128));
+    for policy in ["BotPolicy", "BotContainPolicy", "BotEradicatePolicy"] {
+        assert!(template.contains(&format!("        - !Ref {policy}\n")), "{policy} is the bot's");
+    }
+}
+
+#[test]
+fn identity_centers_own_key_is_used_through_it_alone_and_only_where_there_is_one() {
+    let template = text("organization.cloudformation.yaml");
+    for (role, actions) in [
+        ("irp-org-reader", json!("kms:Decrypt")),
+        ("irp-org-contain", json!(["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"])),
+    ] {
+        let lines = Lines::below(&template, &format!("RoleName: {role}\n"), "PolicyDocument:", "999988887777");
+        let whole = Lines { holds: true, ..lines }.value();
+        let key =
+            whole["Statement"].as_array().unwrap().iter().find(|statement| statement["Sid"] == "IdentityCenterKey");
+        let key = key.unwrap_or_else(|| panic!("{role}: {whole}"));
+        assert_eq!((&key["Action"], &key["Resource"]), (&actions, &json!("!Ref IdentityCenterKeyArn")));
+        let through = json!(["identitystore.*.amazonaws.com", "sso.*.amazonaws.com"]);
+        assert_eq!(key["Condition"]["StringLike"]["kms:ViaService"], through);
+        assert!(!policy("organization.cloudformation.yaml", role, "999988887777").contains("kms:"), "{role}");
     }
 }
 

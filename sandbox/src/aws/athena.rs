@@ -1,5 +1,5 @@
-//! Athena, over one table: the files that the trail has put into its bucket, as AWS's documentation lays such a table
-//! out, partitioned by Region and day. Queries take their time by the sandbox's clock. What of SQL is known here is in
+//! Athena, over the files that the trail has put into its bucket: a table as AWS's documentation lays such a table out,
+//! partitioned by Region and day, and one as it did before there were categories of events. Queries take their time by the sandbox's clock. What of SQL is known here is in
 //! [`sql`]; everything else is refused as Athena refuses what it cannot parse.
 
 mod sql;
@@ -24,6 +24,9 @@ const QUERY_TIME: TimeDelta = TimeDelta::seconds(2);
 const WORKGROUP: &str = "primary";
 const DATABASE: &str = "security";
 const TABLE: &str = "cloudtrail_logs";
+const OLD_TABLE: &str = "cloudtrail_logs_2019";
+/// What the old one is without.
+const CATEGORY: &str = "eventcategory";
 /// Letters of a statement.
 const QUERY_CHARS_MAX: usize = 262_144;
 /// Letters of a token.
@@ -167,11 +170,17 @@ fn run(call: &Call<'_>, query: &Query, output: &(String, String)) -> Result<Foun
         call.permit(action, arn)
             .map_err(|_| format!("Insufficient permissions to execute the query. {action} on {arn}"))
     };
-    if query.from != (DATABASE.to_owned(), TABLE.to_owned()) {
-        let (database, table) = &query.from;
+    let context = call.input["QueryExecutionContext"]["Database"].as_str();
+    allowed("glue:GetDatabase", &named(&format!("database/{}", context.unwrap_or("default"))))?;
+    if let Some(unknown) = context.filter(|name| ![DATABASE, "default"].contains(name)) {
+        return Err(format!("SCHEMA_NOT_FOUND: line 1:1: Schema '{unknown}' does not exist"));
+    }
+    let (database, table) = &query.from;
+    if database != DATABASE || ![TABLE, OLD_TABLE].contains(&table.as_str()) {
         return Err(format!("TABLE_NOT_FOUND: line 1:1: Table 'awsdatacatalog.{database}.{table}' does not exist"));
     }
-    allowed("glue:GetTable", &named(&format!("table/{DATABASE}/{TABLE}")))?;
+    allowed("glue:GetTable", &named(&format!("table/{DATABASE}/{table}")))?;
+    query.check(if table == OLD_TABLE { CATEGORY } else { "" })?;
     let Some(trail) = call.world.deliveries.first() else { return Ok(Found::default()) };
     let prefix = delivery::prefix(account);
     allowed("s3:ListBucket", &format!("arn:aws:s3:::{}", trail.bucket))?;

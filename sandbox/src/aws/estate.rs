@@ -233,6 +233,11 @@ impl Account {
         found.is_some_and(same)
     }
 
+    /// Makes a Region one of those in which Lambda has no URLs.
+    pub fn take_function_urls_from(&self, region: &str) {
+        self.world().lambda.without_urls.insert(region.to_owned());
+    }
+
     /// Whether a function can be called at an address of its own.
     pub fn has_function_url(&self, region: &str, function: &str) -> bool {
         let world = self.world();

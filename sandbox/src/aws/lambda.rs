@@ -8,7 +8,7 @@ mod functions;
 mod mappings;
 mod route;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -34,6 +34,8 @@ const CODE_ADDRESS_LASTS: TimeDelta = TimeDelta::minutes(10);
 pub(super) struct Lambda {
     pub(super) functions: BTreeMap<(String, String), Function>,
     pub(super) mappings: BTreeMap<(String, String), Mapping>,
+    /// Regions in which no function can have a URL.
+    pub(super) without_urls: BTreeSet<String>,
     /// Code that can be fetched at an address that nobody can guess, and until when.
     addresses: BTreeMap<String, (DateTime<Utc>, Bytes)>,
 }

@@ -116,6 +116,7 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
         (None, _) => Err(unknown(&request)),
         (Some(_), Some(Fault::Throttle)) => Err(ApiError::throttled()),
         (Some(_), Some(Fault::InternalError)) => Err(ApiError::internal()),
+        (Some(_), Some(Fault::Conflict(code))) => Err(ApiError::conflict(code, "Something else is in the way.")),
         (Some(_), Some(Fault::AccessDenied)) => {
             let action = format!("{}:{}", request.service.name(), request.operation);
             let resource = Resource { arn: "*".to_owned(), label: String::new() };

@@ -2,9 +2,9 @@
 //! these calls on just these targets, named after the request, with the approver as source identity: AWS
 //! enforces the approval too, and its trail shows who approved. Follows `AssumeRole` in the STS API
 //! reference. What happens after an unclear answer is decided by reading back, never by a second attempt; only a call that
-//! AWS has turned away as one too many, and so has certainly not done, is made again.
+//! AWS has turned away as one too many, or because it is still at something else, and so has certainly not done, is made
+//! again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use backon::{ExponentialBuilder, Retryable};
-use serde_json::json;
 
 use super::fault::{fault, nothing_done, says_missing};
 use super::observe::unique_id;
@@ -34,6 +33,7 @@ mod iam;
 mod identity_center;
 mod lambda;
 mod organizations;
+mod powers;
 mod scaling;
 mod several;
 mod watching;
@@ -42,6 +42,15 @@ mod watching;
 pub(super) const SESSION_S: i32 = 900;
 /// The code of an answer to a call that AWS has certainly not taken, and might take later.
 const NOT_TAKEN: &str = "NotTaken";
+/// The same in the services' own words: they are still at something else, and soon are not.
+const STILL_AT_IT: [(&str, &str); 4] = [
+    ("iam", "ConcurrentModification"),
+    ("iam", "EntityTemporarilyUnmodifiable"),
+    ("lambda", "ResourceConflictException"),
+    ("lambda", "ResourceInUseException"),
+];
+/// IAM's word for something that cannot go because of what is in it: also for a while after that has been taken out.
+const IN_THE_WAY: &str = "DeleteConflict";
 /// Waits before such a call is made again, longer and longer, each cut at random so that not all come back at once.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_millis(900);
@@ -65,7 +74,7 @@ pub(super) async fn session<'a>(
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
     let role = account.role_for(warrant.powers())?;
-    let policy = session_policy(warrant.calls(), warrant.targets());
+    let policy = powers::session_policy(warrant.calls(), warrant.targets());
     let answer = aws_sdk_sts::Client::new(base)
         .assume_role()
         .role_arn(role)
@@ -140,6 +149,11 @@ async fn apply(session: &ConfinedSession<'_>, warrant: &Warrant, term: &Term<'_>
     CallAnswer::Accepted
 }
 
+/// Whether a refusal passes by itself. What is in the way of the first call of a plan was not taken out by this plan.
+fn passes(call: &ApiCall, code: &str, after_others: bool) -> bool {
+    STILL_AT_IT.contains(&(call.service(), code)) || (call.service() == "iam" && code == IN_THE_WAY && after_others)
+}
+
 fn waits() -> ExponentialBuilder {
     ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_delay(WAIT_MAX).with_jitter().without_max_times()
 }
@@ -169,14 +183,24 @@ impl Clients<'_> {
                 None => Box::pin(self.make(call)).await,
             };
             match answer {
-                CallAnswer::Refused { code, message } if code == NOT_TAKEN => {
+                CallAnswer::Refused { code, message } if code == NOT_TAKEN || passes(call, &code, looks_first) => {
                     Err(CallAnswer::Refused { code, message })
                 }
                 answer => Ok(answer),
             }
         };
-        match tries.retry(waits()).when(|_| Instant::now() < last_try_at).await {
-            Ok(answer) | Err(answer) => answer,
+        let mut said = None;
+        let keep = |refused: &CallAnswer, _: Duration| {
+            if !matches!(refused, CallAnswer::Refused { code, .. } if code == NOT_TAKEN) {
+                said = Some(refused.clone());
+            }
+        };
+        let made = tries.retry(waits()).when(|_| Instant::now() < last_try_at).notify(keep).await;
+        let (Ok(answer) | Err(answer)) = made;
+        match (answer, said) {
+            // What AWS has said of it says more than that there was no time to try again.
+            (CallAnswer::NotSent { .. }, Some(said)) => said,
+            (answer, _) => answer,
         }
     }
 
@@ -282,161 +306,26 @@ where
     }
 }
 
-/// What a permission to put tags must be for, or it could be used on what is there already.
-const TAGGED_BY: (&str, &str) = ("StringEquals", "ec2:CreateAction");
-/// The policy that a permission to attach or detach one must be for.
-const POLICY: (&str, &str) = ("ArnEquals", "iam:PolicyARN");
-/// The longest policy that STS takes for a session, in characters.
-const POLICY_CHARS_MAX: usize = 2_048;
-
-/// What a permission is for alone: a condition's operator and key, and its values.
-type Bound = Option<((&'static str, &'static str), BTreeSet<String>)>;
-
-/// Allows just these calls, each on just its target, and with no other policy than its own as long as there is room to say so.
-fn session_policy(calls: &[ApiCall], targets: &[String]) -> String {
-    let bound = policy_for(calls, targets, true);
-    if bound.len() <= POLICY_CHARS_MAX { bound } else { policy_for(calls, targets, false) }
-}
-
-fn policy_for(calls: &[ApiCall], targets: &[String], by_policy: bool) -> String {
-    /// A resource, and the operator and key of a condition.
-    type On<'a> = (String, Option<(&'a str, &'a str)>);
-    /// What is allowed there, and for what values alone.
-    type Allowed<'a> = (BTreeSet<&'a str>, BTreeSet<String>);
-    let mut allowed: BTreeMap<On<'_>, Allowed<'_>> = BTreeMap::new();
-    for call in calls {
-        let policy = call.policy_bound().filter(|_| by_policy);
-        // A call on something that was not approved is left out: AWS then refuses it.
-        for target in call.resources_in(targets) {
-            let (actions, values) = allowed.entry((target, policy.map(|_| POLICY))).or_default();
-            actions.insert(call.iam_action());
-            values.extend(policy.cloned());
-        }
-        let Some(to_be_made) = call.makes_in(targets) else { continue };
-        for action in call.also() {
-            let within = (*action == "ec2:CreateTags").then_some(TAGGED_BY);
-            let (actions, values) = allowed.entry((to_be_made.to_owned(), within)).or_default();
-            actions.insert(action);
-            values.extend(within.map(|_| call.operation().to_owned()));
-        }
-    }
-    // Targets with the same calls share a statement: there is not much room.
-    let mut statements: BTreeMap<(BTreeSet<&str>, Bound), Vec<String>> = BTreeMap::new();
-    for ((target, key), (actions, values)) in allowed {
-        statements.entry((actions, key.map(|key| (key, values)))).or_default().push(target);
-    }
-    let statement = |((actions, bound), targets): ((BTreeSet<&str>, Bound), Vec<String>)| {
-        let mut statement = json!({"Effect": "Allow", "Action": actions, "Resource": targets});
-        if let Some(((operator, key), values)) = bound {
-            statement["Condition"] = json!({operator: {key: values}});
-        }
-        statement
-    };
-    let statements: Vec<_> = statements.into_iter().map(statement).collect();
-    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::action::NEW_POLICY;
 
     #[test]
-    fn a_session_may_do_each_call_on_its_own_target_only() {
-        let targets = ["user/m", "group/g", "group/h"].map(|name| format!("arn:aws:iam::111122223333:{name}"));
-        let remove = |group: &str| ApiCall::RemoveUserFromGroup { group_name: group.into(), user_name: "m".into() };
-        let calls = [remove("g"), remove("h"), ApiCall::DeleteUser { user_name: "m".into() }, remove("other")];
-        let policy: serde_json::Value = serde_json::from_str(&session_policy(&calls, &targets)).unwrap();
-        let allowed = |action: &str, on: &[&String]| json!({"Effect": "Allow", "Action": [action], "Resource": on});
-        assert_eq!(
-            policy["Statement"],
-            json!([
-                allowed("iam:DeleteUser", &[&targets[0]]),
-                allowed("iam:RemoveUserFromGroup", &[&targets[1], &targets[2]]),
-            ])
-        );
-    }
-
-    #[test]
-    fn what_is_detached_from_somebody_is_that_policy_and_no_other() {
-        let holders = ["user/m", "role/r"].map(|name| format!("arn:aws:iam::111122223333:{name}"));
-        let policy = |n: usize| format!("arn:aws:iam::111122223333:policy/{}{n:02}", "p".repeat(90));
-        let detach = |n: usize| ApiCall::DetachUserPolicy { policy_arn: policy(n), user_name: "m".into() };
-        let of_role = ApiCall::DetachRolePolicy { policy_arn: policy(1), role_name: "r".into() };
-        let document = |calls: &[ApiCall]| -> serde_json::Value {
-            let text = session_policy(calls, &holders);
-            assert!(text.len() <= POLICY_CHARS_MAX, "{}", text.len());
-            serde_json::from_str(&text).unwrap()
-        };
-        let only = |policies: &[usize]| json!({"ArnEquals": {"iam:PolicyARN": policies.iter().map(|n| policy(*n)).collect::<Vec<_>>()}});
-        assert_eq!(
-            document(&[detach(2), detach(1), of_role])["Statement"],
-            json!([
-                {"Effect": "Allow", "Action": ["iam:DetachRolePolicy"], "Resource": [holders[1]], "Condition": only(&[1])},
-                {"Effect": "Allow", "Action": ["iam:DetachUserPolicy"], "Resource": [holders[0]], "Condition": only(&[1, 2])},
-            ])
-        );
-        // More than there is room for: then on that user alone.
-        let many: Vec<ApiCall> = (0..20).map(detach).collect();
-        assert!(document(&many)["Statement"][0]["Condition"].is_null());
-    }
-
-    #[test]
-    fn a_policy_that_has_no_name_yet_is_attached_to_the_one_account_only() {
-        let organization = "arn:aws:organizations::999988887777";
-        let account = format!("{organization}:account/o-1/111122223333");
-        let policies = format!("{organization}:policy/o-1/service_control_policy/*");
-        let targets = ["arn:aws:iam::111122223333:user/m".to_owned(), account.clone(), policies.clone()];
-        let text = || "t".to_owned();
-        let create =
-            ApiCall::CreatePolicy { content: text(), description: text(), name: text(), r#type: text(), tags: text() };
-        let attach = |target: &str| ApiCall::AttachPolicy { policy_id: NEW_POLICY.into(), target_id: target.into() };
-        let policy: serde_json::Value =
-            serde_json::from_str(&session_policy(&[create, attach("111122223333")], &targets)).unwrap();
-        let allowed = |actions: &[&str], on: &[&str]| json!({"Effect": "Allow", "Action": actions, "Resource": on});
-        assert_eq!(
-            policy["Statement"],
-            json!([
-                allowed(&["organizations:AttachPolicy"], &[&account]),
-                allowed(&["organizations:AttachPolicy", "organizations:TagResource"], &[&policies]),
-                allowed(&["organizations:CreatePolicy"], &["*"]),
-            ])
-        );
-        let elsewhere = session_policy(&[attach("444455556666")], &targets);
-        assert!(!elsewhere.contains("account/"), "{elsewhere}");
-    }
-
-    #[test]
-    fn a_name_of_the_attackers_choosing_stands_for_itself_alone() {
-        let targets = ["*", "a?$b"].map(|name| format!("arn:aws:ec2:us-west-2:111122223333:key-pair/{name}"));
-        let delete = |name: &str| ApiCall::DeleteKeyPair { key_name: name.into() };
-        let policy: serde_json::Value =
-            serde_json::from_str(&session_policy(&[delete("*"), delete("a?$b")], &targets)).unwrap();
-        let named = ["${*}", "a${?}${$}b"].map(|name| format!("arn:aws:ec2:us-west-2:111122223333:key-pair/{name}"));
-        assert_eq!(policy["Statement"][0]["Resource"], json!(named));
-    }
-
-    #[test]
-    fn tags_are_put_only_on_what_the_session_itself_makes() {
-        let arn = |rest: &str| format!("arn:aws:{rest}");
-        // A group whose name ends like the ARN of what is to be made.
-        let group = arn("autoscaling:us-west-2:111122223333:autoScalingGroup:u:autoScalingGroupName/x/*");
-        let volume = arn("ec2:us-west-2:111122223333:volume/vol-1");
-        let snapshots = arn("ec2:us-west-2::snapshot/*");
-        let text = || "t".to_owned();
-        let call =
-            ApiCall::CreateSnapshot { volume_id: "vol-1".into(), description: text(), tag_specifications: text() };
-        let policy: serde_json::Value =
-            serde_json::from_str(&session_policy(&[call], &[group, volume.clone(), snapshots.clone()])).unwrap();
-        assert_eq!(
-            policy["Statement"],
-            json!([
-                {"Effect": "Allow", "Action": ["ec2:CreateSnapshot"], "Resource": [volume, snapshots]},
-                {
-                    "Effect": "Allow", "Action": ["ec2:CreateTags"], "Resource": [snapshots],
-                    "Condition": {"StringEquals": {"ec2:CreateAction": ["CreateSnapshot"]}},
-                },
-            ])
-        );
+    fn only_what_passes_by_itself_is_tried_again() {
+        let user = ApiCall::DeleteUser { user_name: "m".into() };
+        let function = ApiCall::DeleteFunction { function_name: "f".into() };
+        for (call, code, first, later) in [
+            (&user, "DeleteConflict", false, true),
+            (&user, "ConcurrentModification", true, true),
+            (&user, "EntityTemporarilyUnmodifiable", true, true),
+            (&user, "LimitExceeded", false, false),
+            (&user, "NoSuchEntity", false, false),
+            (&user, "ResourceConflictException", false, false),
+            (&function, "ResourceConflictException", true, true),
+            (&function, "ResourceInUseException", true, true),
+            (&function, "DeleteConflict", false, false),
+        ] {
+            assert_eq!((passes(call, code, false), passes(call, code, true)), (first, later), "{code}");
+        }
     }
 }

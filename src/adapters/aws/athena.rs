@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use super::fault::fault;
 use super::{AwsCloud, CONNECT_TIME_MAX};
 use crate::config::athena::{Athena, bucket_and_prefix};
-use crate::domain::hunt::athena::{LogQuestion, Table, record, sql};
+use crate::domain::hunt::athena::{LogQuestion, Table, lacks_category, lacks_column, record, sql, without_category};
 use crate::domain::id::AccountId;
 use crate::domain::incident::logs::Estimate;
 use crate::ports::{CloudError, LogArchive, Progress, RowsPage};
@@ -26,6 +26,9 @@ const OPERATION_TIME_MAX: Duration = Duration::from_secs(40);
 const PAGE_ROWS: i32 = 1_000;
 /// Pages of a thousand files that are looked at in one Region: some three years of a busy one.
 const LISTED_PAGES_MAX: u32 = 300;
+/// What to do about a table that is not CloudTrail's as AWS documents it.
+const COLUMNS_NEEDED: &str =
+    ". The table needs the columns that AWS's documentation has for CloudTrail, and those that [account.athena] names";
 /// Letters of a day in a file's path.
 const DAY: &str = "%Y/%m/%d/";
 
@@ -87,6 +90,42 @@ impl Logs {
             operation: operation.into(),
             message: "AWS's answer has no execution".into(),
         })
+    }
+
+    /// Has Athena run a statement, or finds the query that it was started as with this token.
+    async fn started(&self, sql: String, token: &str) -> Result<String, CloudError> {
+        let operation = "athena:StartQueryExecution";
+        // Without a database Athena asks for the permission on the one that is called default.
+        let context = QueryExecutionContext::builder()
+            .database(self.table.database.as_str())
+            .set_catalog(self.settings.catalog.clone())
+            .build();
+        let results = ResultConfiguration::builder().output_location(&self.settings.output_location).build();
+        let asked = self
+            .athena
+            .start_query_execution()
+            .query_string(sql)
+            .client_request_token(token)
+            .query_execution_context(context)
+            .result_configuration(results)
+            .set_work_group(self.settings.workgroup.clone())
+            .send()
+            .await;
+        let answer = asked.map_err(|e| fault(operation, &e))?;
+        answer.query_execution_id.ok_or_else(|| CloudError::Unavailable {
+            operation: operation.into(),
+            message: "AWS's answer has no execution".into(),
+        })
+    }
+
+    /// The query that the one of this name has come to. Where the table turns out to have no column of the category, that is
+    /// the same one without it: the first has read nothing, and by its name AWS knows the second again, whoever asks.
+    async fn stands(&self, id: &str) -> Result<QueryExecution, CloudError> {
+        let found = self.execution(id).await?;
+        let lacks = reason(&found).is_some_and(lacks_category);
+        let Some(less) = found.query().filter(|_| lacks).and_then(without_category) else { return Ok(found) };
+        let next = Box::pin(self.started(less, id)).await?;
+        self.execution(&next).await
     }
 
     /// The bytes of a Region's files from day to day, and whether there are more.
@@ -169,6 +208,11 @@ impl AwsCloud {
     }
 }
 
+/// Why a query stands as it does, in Athena's words.
+fn reason(found: &QueryExecution) -> Option<&str> {
+    found.status()?.state_change_reason()
+}
+
 fn refused(code: &str, message: impl Display) -> CloudError {
     CloudError::Refused { operation: "athena".into(), code: code.into(), message: message.to_string() }
 }
@@ -180,39 +224,23 @@ impl LogArchive for AwsCloud {
     }
 
     async fn start(&self, account: &AccountId, question: &LogQuestion, token: &str) -> Result<String, CloudError> {
-        let (logs, operation) = (self.logs(account)?, "athena:StartQueryExecution");
+        let logs = self.logs(account)?;
         let sql = sql(&logs.table, question)
             .ok_or_else(|| refused("NothingToAsk", "no key, no name and no address is known that can be asked for"))?;
-        let context = QueryExecutionContext::builder().set_catalog(logs.settings.catalog.clone()).build();
-        let results = ResultConfiguration::builder().output_location(&logs.settings.output_location).build();
-        let asked = logs
-            .athena
-            .start_query_execution()
-            .query_string(sql)
-            .client_request_token(token)
-            .query_execution_context(context)
-            .result_configuration(results)
-            .set_work_group(logs.settings.workgroup.clone())
-            .send()
-            .await;
-        let answer = asked.map_err(|e| fault(operation, &e))?;
-        answer.query_execution_id.ok_or_else(|| CloudError::Unavailable {
-            operation: operation.into(),
-            message: "AWS's answer has no execution".into(),
-        })
+        Box::pin(logs.started(sql, token)).await
     }
 
     async fn progress(&self, account: &AccountId, execution: &str) -> Result<Progress, CloudError> {
-        let found = self.logs(account)?.execution(execution).await?;
+        let found = Box::pin(self.logs(account)?.stands(execution)).await?;
         let scanned =
             found.statistics().and_then(aws_sdk_athena::types::QueryExecutionStatistics::data_scanned_in_bytes);
         let bytes = scanned.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
-        let status = found.status();
-        let reason = status.and_then(|status| status.state_change_reason()).map(str::to_owned);
-        Ok(match status.and_then(|status| status.state()) {
+        let reason = reason(&found).map(str::to_owned);
+        Ok(match found.status().and_then(|status| status.state()) {
             Some(QueryExecutionState::Succeeded) => Progress::Succeeded { bytes },
             Some(QueryExecutionState::Failed) => {
-                let why = format!("Athena: {}", reason.unwrap_or_else(|| "the query failed".into()));
+                let advice = if reason.as_deref().is_some_and(lacks_column) { COLUMNS_NEEDED } else { "" };
+                let why = format!("Athena: {}{advice}", reason.unwrap_or_else(|| "the query failed".into()));
                 Progress::Failed { why, billed: None }
             }
             Some(QueryExecutionState::Cancelled) => {
@@ -225,7 +253,10 @@ impl LogArchive for AwsCloud {
     }
 
     async fn rows(&self, account: &AccountId, execution: &str, after: Option<&str>) -> Result<RowsPage, CloudError> {
-        let asked = self.logs(account)?.athena.get_query_results().query_execution_id(execution).max_results(PAGE_ROWS);
+        let logs = self.logs(account)?;
+        let found = Box::pin(logs.stands(execution)).await?;
+        let execution = found.query_execution_id().unwrap_or(execution);
+        let asked = logs.athena.get_query_results().query_execution_id(execution).max_results(PAGE_ROWS);
         let answer = asked.set_next_token(after.map(str::to_owned)).send().await;
         let answer = answer.map_err(|e| fault("athena:GetQueryResults", &e))?;
         let rows = answer.result_set.and_then(|set| set.rows).unwrap_or_default();
@@ -241,7 +272,10 @@ impl LogArchive for AwsCloud {
     }
 
     async fn stop(&self, account: &AccountId, execution: &str) -> Result<(), CloudError> {
-        let asked = self.logs(account)?.athena.stop_query_execution().query_execution_id(execution).send().await;
+        let logs = self.logs(account)?;
+        let found = Box::pin(logs.stands(execution)).await.ok();
+        let execution = found.as_ref().and_then(|found| found.query_execution_id()).unwrap_or(execution);
+        let asked = logs.athena.stop_query_execution().query_execution_id(execution).send().await;
         asked.map(|_| ()).map_err(|e| fault("athena:StopQueryExecution", &e))
     }
 }

@@ -98,6 +98,17 @@ pub(super) fn is_missing(error: &CloudError) -> bool {
     matches!(error, CloudError::Refused { code, .. } if says_missing(code))
 }
 
+/// What Lambda says about an operation that it does not have in a Region.
+const NO_SUCH_OPERATION: &str = "Unable to determine service/operation name to be authorized";
+
+/// Whether a Region has no addresses of functions at all, and so none of this function: what Lambda says of that looks like
+/// a permission that is missing.
+pub(super) fn has_no_function_urls(error: &CloudError) -> bool {
+    matches!(error, CloudError::Refused { operation, code, message }
+        if matches!(operation.as_str(), "lambda:GetFunctionUrlConfig" | "lambda:ListFunctionUrlConfigs")
+            && code == "AccessDeniedException" && message == NO_SUCH_OPERATION)
+}
+
 /// The call was not signed: it has not gone out.
 fn no_credentials(operation: &str, cause: &CredentialsError) -> CloudError {
     if let Some(refused) = in_chain::<SdkError<AssumeRoleError, HttpResponse>>(cause) {
@@ -143,6 +154,20 @@ mod tests {
         let error = ListUsersError::generic(ErrorMetadata::builder().code(code).message("no").build());
         let raw = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
         fault("iam:ListUsers", &SdkError::service_error(error, raw))
+    }
+
+    #[test]
+    fn a_region_without_function_urls_is_no_missing_permission() {
+        let said = |operation: &str, message: &str| CloudError::Refused {
+            operation: operation.into(),
+            code: "AccessDeniedException".into(),
+            message: message.into(),
+        };
+        for operation in ["lambda:GetFunctionUrlConfig", "lambda:ListFunctionUrlConfigs"] {
+            assert!(has_no_function_urls(&said(operation, NO_SUCH_OPERATION)));
+            assert!(!has_no_function_urls(&said(operation, "User: x is not authorized to perform it")));
+        }
+        assert!(!has_no_function_urls(&said("lambda:GetPolicy", NO_SUCH_OPERATION)));
     }
 
     #[test]

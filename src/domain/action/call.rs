@@ -25,7 +25,7 @@ macro_rules! spelt {
 /// order. A parameter `user_name` is AWS's `UserName` and the command line's `--user-name`.
 macro_rules! calls {
     ($($service:ident $resource:literal($named:ident) $operation:ident $(= $spelt:literal)? {
-        $($parameter:ident: $kind:ty),+
+        $($(#[$attribute:meta])* $parameter:ident: $kind:ty),+
     })+) => {
         /// One AWS API call with all its parameters.
         #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ macro_rules! calls {
         #[allow(missing_docs, reason = "the fields are the API's own parameters")]
         pub enum ApiCall {
             $(#[doc = concat!("`", stringify!($service), ":", spelt!($operation $($spelt)?), "`")]
-            $operation { $($parameter: $kind),+ },)+
+            $operation { $($(#[$attribute])* $parameter: $kind),+ },)+
         }
 
         impl ApiCall {
@@ -62,7 +62,8 @@ macro_rules! calls {
             fn parts(&self) -> Vec<(&'static str, String)> {
                 match self {
                     $(Self::$operation { $($parameter),+ } => {
-                        vec![$((stringify!($parameter).trim_start_matches("r#"), Parameter::text($parameter))),+]
+                        let all = [$((stringify!($parameter).trim_start_matches("r#"), Parameter::text($parameter))),+];
+                        all.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
                     })+
                 }
             }
@@ -124,7 +125,11 @@ calls! {
     events "rule"(name) DeleteRule { name: String }
     ec2 "volume"(volume_id) CreateSnapshot { volume_id: String, description: String, tag_specifications: String }
     ec2 "instance"(instance_id) ModifyInstanceAttribute { instance_id: String, attribute: String, value: String }
-    ec2 "instance"(instance_id) ModifyInstanceMetadataOptions { instance_id: String, http_tokens: String }
+    ec2 "instance"(instance_id) ModifyInstanceMetadataOptions {
+        // EC2 takes no word about tokens without the second. Plans from before do not have it, and their digests stay.
+        instance_id: String, http_tokens: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")] http_endpoint: Option<String>
+    }
     ec2 "instance"(instance_ids) TerminateInstances { instance_ids: String }
     ec2 "key-pair"(key_name) DeleteKeyPair { key_name: String }
     ec2 "security-group"(group_id) RevokeSecurityGroupIngress { group_id: String, security_group_rule_ids: String }
@@ -194,26 +199,32 @@ calls! {
     organizations "policy"(policy_id) DeleteControlPolicy = "DeletePolicy" { policy_id: String }
 }
 
-/// A parameter's value as people read it and a command line takes it.
+/// A parameter's value as people read it and a command line takes it; none when it is not sent.
 trait Parameter {
-    fn text(&self) -> String;
+    fn text(&self) -> Option<String>;
 }
 
 impl Parameter for String {
-    fn text(&self) -> String {
+    fn text(&self) -> Option<String> {
+        Some(self.clone())
+    }
+}
+
+impl Parameter for Option<String> {
+    fn text(&self) -> Option<String> {
         self.clone()
     }
 }
 
 impl Parameter for AccessKeyId {
-    fn text(&self) -> String {
-        self.to_string()
+    fn text(&self) -> Option<String> {
+        Some(self.to_string())
     }
 }
 
 impl Parameter for KeyStatus {
-    fn text(&self) -> String {
-        self.as_str().to_owned()
+    fn text(&self) -> Option<String> {
+        Some(self.as_str().to_owned())
     }
 }
 
@@ -351,14 +362,19 @@ impl ApiCall {
 /// What to do about an error of AWS's, where its own message does not say.
 pub fn advice(code: &str) -> Option<&'static str> {
     Some(match code {
-        "DeleteConflict" => "Something was put there after AWS was read: ask again, so that the plan has it too.",
+        "DeleteConflict" => {
+            "Something was put there after AWS was read, or IAM has not heard yet that it is gone: ask again, so that the \
+             plan has what there is."
+        }
         "EntityTemporarilyUnmodifiable" => {
             "It was made or changed a moment ago and AWS is still at it: ask again in a minute."
         }
         "NoSuchEntity" => "Somebody has removed it meanwhile: ask again, so that the plan is over what is left.",
-        "ResourceInUse" | "ScalingActivityInProgress" => {
-            "AWS is still at it, or something uses it: ask again in a minute."
-        }
+        "ConcurrentModification"
+        | "ResourceConflictException"
+        | "ResourceInUse"
+        | "ResourceInUseException"
+        | "ScalingActivityInProgress" => "AWS is still at it, or something uses it: ask again in a minute.",
         "fleetNotInDeletableState" | "fleetRequestNotInCancellableState" => {
             "AWS is still changing it: ask again in a minute."
         }

@@ -1,8 +1,12 @@
-//! What two policy documents say differently. IAM writes a list of one as the one, and orders lists as it likes: neither is
-//! a difference.
+//! What two policy documents say differently. IAM writes a list of one as the one, orders lists as it likes, and keeps an
+//! account that is named by its number as the ARN of its root, while the trail shows it as it was sent: none of it is a
+//! difference.
 
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
+
+/// The members of a statement that say whom it is about.
+const WHOM: [&str; 2] = ["Principal", "NotPrincipal"];
 
 /// Lines shown around each difference.
 const LINES_AROUND: usize = 3;
@@ -72,9 +76,35 @@ fn normal(value: Value) -> Value {
             items.sort_by_cached_key(Value::to_string);
             if items.len() == 1 { items.swap_remove(0) } else { Value::Array(items) }
         }
-        Value::Object(members) => members.into_iter().map(|(name, member)| (name, normal(member))).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| {
+                let member = if WHOM.contains(&name.as_str()) { with_arns(member) } else { member };
+                (name, normal(member))
+            })
+            .collect(),
         other => other,
     }
+}
+
+fn with_arns(mut whom: Value) -> Value {
+    let whole = |name: &mut Value| {
+        if let Some(text) = name.as_str() {
+            *name = Value::String(whole_principal(text));
+        }
+    };
+    match whom.get_mut("AWS") {
+        Some(Value::Array(names)) => names.iter_mut().for_each(whole),
+        Some(name) => whole(name),
+        None => {}
+    }
+    whom
+}
+
+/// A principal as IAM keeps it: of an account, the ARN of its root.
+pub(super) fn whole_principal(name: &str) -> String {
+    let is_account = name.len() == 12 && name.bytes().all(|b| b.is_ascii_digit());
+    if is_account { format!("arn:aws:iam::{name}:root") } else { name.to_owned() }
 }
 
 #[cfg(test)]
@@ -107,6 +137,26 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_the_same_by_its_number_and_by_the_arn_of_its_root() {
+        let statement =
+            |who: &str| format!(r#"{{"Statement":[{{"Effect":"Allow",{who},"Action":"sts:AssumeRole"}}]}}"#);
+        for (sent, kept) in [
+            (r#""Principal":{"AWS":"999988887777"}"#, r#""Principal":{"AWS":"arn:aws:iam::999988887777:root"}"#),
+            (
+                r#""NotPrincipal":{"AWS":["999988887777","arn:aws:iam::111122223333:user/ci"]}"#,
+                r#""NotPrincipal":{"AWS":["arn:aws:iam::111122223333:user/ci","arn:aws:iam::999988887777:root"]}"#,
+            ),
+        ] {
+            assert!(say_the_same(&statement(sent), &statement(kept)), "{sent}");
+            assert!(!say_the_same(&statement(sent), &statement(&kept.replace("999988887777", "444455556666"))));
+        }
+        let condition = |account: &str| {
+            statement(&format!(r#""Condition":{{"StringEquals":{{"aws:SourceAccount":"{account}"}}}}"#))
+        };
+        assert!(!say_the_same(&condition("999988887777"), &condition("arn:aws:iam::999988887777:root")));
+    }
+
+    #[test]
     fn what_comes_into_a_list_leaves_the_rest_of_it_alone() {
         let statement = |who: &str| format!(r#"{{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{who}}}"#);
         let (before, theirs) =
@@ -115,7 +165,8 @@ mod tests {
         let shown = difference(&old, &format!(r#"{{"Statement":[{before}]}}"#)).unwrap();
         assert!(!shown.lines().any(|line| line.starts_with('+')), "{shown}");
         assert!(
-            shown.contains(r#"-         "AWS": "444455556666""#) && !shown.contains(r#"-         "Service""#),
+            shown.contains(r#"-         "AWS": "arn:aws:iam::444455556666:root""#)
+                && !shown.contains(r#"-         "Service""#),
             "{shown}"
         );
         let one = |who: &str| format!(r#"{{"Statement":[{}]}}"#, statement(who));
@@ -124,7 +175,11 @@ mod tests {
         let changed: Vec<&str> = shown.lines().filter(|line| !line.starts_with(' ')).collect();
         assert_eq!(
             changed,
-            [r#"-         "111122223333""#, r#"+         "111122223333","#, r#"+         "444455556666""#],
+            [
+                r#"-         "arn:aws:iam::111122223333:root""#,
+                r#"+         "arn:aws:iam::111122223333:root","#,
+                r#"+         "arn:aws:iam::444455556666:root""#
+            ],
             "{shown}"
         );
     }

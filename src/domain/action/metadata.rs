@@ -15,6 +15,8 @@ use crate::domain::policy::ActionClass;
 /// AWS's word for an instance that asks for a token, and for one that does without.
 pub const REQUIRED: &str = "required";
 const OPTIONAL: &str = "optional";
+/// AWS's word for a metadata service that answers.
+const ENABLED: &str = "enabled";
 
 /// Has the metadata service of an instance give out nothing without a token.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -38,9 +40,10 @@ impl RequireImdsV2 {
         }
     }
 
+    /// EC2 wants to be told that the service is on, or says no. It is never switched on by this: both ways it is looked first.
     fn call(&self, tokens: &str) -> ApiCall {
         let (instance_id, http_tokens) = (self.instance_id.clone(), tokens.to_owned());
-        ApiCall::ModifyInstanceMetadataOptions { instance_id, http_tokens }
+        ApiCall::ModifyInstanceMetadataOptions { instance_id, http_tokens, http_endpoint: Some(ENABLED.to_owned()) }
     }
 }
 
@@ -84,7 +87,7 @@ impl Change for RequireImdsV2 {
         if metadata.tokens == REQUIRED {
             return Err(format!("Instance {} requires a token already.", self.instance_id));
         }
-        if metadata.endpoint == "disabled" {
+        if metadata.endpoint != ENABLED {
             return Err(format!(
                 "The metadata service of instance {} is switched off: it gives its role to nobody.",
                 self.instance_id
@@ -108,7 +111,8 @@ impl Change for RequireImdsV2 {
     }
 
     fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
-        self.observed(now).is_some_and(|(_, metadata)| metadata.tokens == REQUIRED && metadata.applied)
+        let holds = |is: &Metadata| is.tokens == REQUIRED && is.applied && is.endpoint == ENABLED;
+        self.observed(now).is_some_and(|(_, metadata)| holds(metadata))
     }
 
     fn left(&self, now: &Observation) -> Vec<String> {
@@ -152,7 +156,8 @@ mod tests {
         let work = action().work_out(&before).unwrap();
         assert_eq!(
             work.calls[0].cli("us-west-2"),
-            "aws ec2 modify-instance-metadata-options --instance-id i-1 --http-tokens required --region us-west-2"
+            "aws ec2 modify-instance-metadata-options --instance-id i-1 --http-tokens required --http-endpoint enabled \
+             --region us-west-2"
         );
         assert!(work.calls[0].resource_in(&before.arns()).is_some());
         assert!(!action().holds(&before, &work.calls, &instance(REQUIRED, false, "a")), "AWS is still at it");
@@ -162,7 +167,35 @@ mod tests {
         let undo = action().undo(&before, &work.calls, "INC-1.1".parse().unwrap()).unwrap();
         let back = undo.work_out(&after).unwrap();
         assert!(back.calls[0].cli("us-west-2").contains("--http-tokens optional"));
+        assert!(back.calls[0].cli("us-west-2").contains("--http-endpoint enabled"));
         assert!(undo.holds(&after, &back.calls, &before) && !undo.holds(&after, &back.calls, &after));
+    }
+
+    #[test]
+    fn a_service_that_is_switched_off_is_never_switched_on() {
+        let with = |seen: Observation, endpoint: &str| match seen {
+            Observation::Instance(mut instance) => {
+                instance.metadata = instance.metadata.map(|is| Metadata { endpoint: endpoint.into(), ..is });
+                Observation::Instance(instance)
+            }
+            other => other,
+        };
+        let (before, after) = (instance(OPTIONAL, true, "a"), instance(REQUIRED, true, "a"));
+        for endpoint in ["disabled", ""] {
+            assert!(action().work_out(&with(before.clone(), endpoint)).unwrap_err().contains("switched off"));
+        }
+        let sent = action().work_out(&before).unwrap().calls;
+        let undo = action().undo(&before, &sent, "INC-1.1".parse().unwrap()).unwrap();
+        assert!(undo.work_out(&with(after.clone(), "disabled")).is_err());
+        assert!(matches!(undo.freshness(&after, &with(after.clone(), "disabled")), Freshness::Changed(_)));
+    }
+
+    #[test]
+    fn a_call_that_was_stored_without_the_endpoint_stays_as_it_was() {
+        let stored = r#"{"operation":"ModifyInstanceMetadataOptions","instance_id":"i-1","http_tokens":"required"}"#;
+        let call: ApiCall = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&call).unwrap(), stored);
+        assert!(call.cli("us-west-2").ends_with("--http-tokens required --region us-west-2"));
     }
 
     #[test]

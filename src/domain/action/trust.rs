@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change::{Change, Freshness, fresh_if, something_else};
-use super::document::say_the_same;
+use super::document::{say_the_same, whole_principal};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe, Trust};
 use crate::domain::policy::ActionClass;
@@ -151,8 +151,8 @@ impl Change for RestoreTrustPolicy {
     fn takes_access_from(&self, before: &Observation) -> Vec<String> {
         let Observation::Trust(now) = before else { return Vec::new() };
         let Ok(wanted) = self.wanted(now) else { return Vec::new() };
-        let stays = principals(&wanted);
-        principals(&now.document).into_iter().filter(|principal| !stays.contains(principal)).collect()
+        let stays: BTreeSet<String> = principals(&wanted).iter().map(|name| whole_principal(name)).collect();
+        principals(&now.document).into_iter().filter(|name| !stays.contains(&whole_principal(name))).collect()
     }
 
     fn still_holds(&self, sent: &[ApiCall], now: &Observation) -> Result<(), String> {
@@ -247,6 +247,26 @@ mod tests {
         assert_eq!(restore().freshness(&before, &now), Freshness::AlreadyDone);
         assert!(restore().work_out(&now).unwrap_err().contains("already"));
         assert!(restore().still_holds(&work.calls, &before).is_err());
+    }
+
+    #[test]
+    fn an_account_that_the_trail_has_by_its_number_is_the_one_that_iam_keeps_as_an_arn() {
+        let (number, arn) = ("999999999999", "arn:aws:iam::999999999999:root");
+        let old = OLD.replace("arn:aws:iam::111122223333:user/ci", "444455556666");
+        let Observation::Trust(mut trust) =
+            trusting(&json!({"AWS": [arn, "arn:aws:iam::444455556666:root"]}), Some(&old))
+        else {
+            panic!()
+        };
+        trust.put =
+            Some(OLD.replace(r#""arn:aws:iam::111122223333:user/ci""#, &format!(r#""{number}","444455556666""#)));
+        let before = Observation::Trust(trust);
+        let work = restore().work_out(&before).expect("it is still what the attacker has put");
+        assert_eq!(put(&work), ["444455556666".to_owned()].into());
+        assert_eq!(restore().takes_access_from(&before), [arn]);
+        let now = trusting(&json!({"AWS": "arn:aws:iam::444455556666:root"}), Some(&old));
+        assert!(restore().holds(&before, &work.calls, &now) && restore().still_holds(&work.calls, &now).is_ok());
+        assert!(restore().work_out(&now).unwrap_err().contains("already"));
     }
 
     #[test]

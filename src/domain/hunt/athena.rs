@@ -62,7 +62,61 @@ const COLUMNS: [&str; 30] = [
     "eventType",
 ];
 /// The same, of columns that are no parts of the call.
-const ABOUT: [&str; 3] = ["recipientAccountId", "sharedEventID", "eventCategory"];
+const ABOUT: [&str; 3] = ["recipientAccountId", "sharedEventID", CATEGORY];
+/// The last column, which tables as the documentation once had them, and those that the console made, are without.
+const CATEGORY: &str = "eventCategory";
+/// Calls that are data events, of the services that most trails record them of: where nothing else says so. One that is not
+/// among them counts as a management event, and so for no less than it is.
+const DATA: [(&str, &[&str]); 3] = [
+    (
+        "dynamodb.amazonaws.com",
+        &[
+            "BatchExecuteStatement",
+            "BatchGetItem",
+            "BatchWriteItem",
+            "DeleteItem",
+            "ExecuteStatement",
+            "ExecuteTransaction",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "Scan",
+            "TransactGetItems",
+            "TransactWriteItems",
+            "UpdateItem",
+        ],
+    ),
+    ("lambda.amazonaws.com", &["Invoke"]),
+    (
+        "s3.amazonaws.com",
+        &[
+            "AbortMultipartUpload",
+            "CompleteMultipartUpload",
+            "CopyObject",
+            "CreateMultipartUpload",
+            "DeleteObject",
+            "DeleteObjectTagging",
+            "DeleteObjects",
+            "GetObject",
+            "GetObjectAcl",
+            "GetObjectAttributes",
+            "GetObjectTagging",
+            "HeadBucket",
+            "HeadObject",
+            "ListMultipartUploads",
+            "ListObjectVersions",
+            "ListObjects",
+            "ListParts",
+            "PutObject",
+            "PutObjectAcl",
+            "PutObjectTagging",
+            "RestoreObject",
+            "SelectObjectContent",
+            "UploadPart",
+            "UploadPartCopy",
+        ],
+    ),
+];
 /// Columns that hold JSON as text.
 const JSON: [&str; 3] = ["requestParameters", "responseElements", "additionalEventData"];
 
@@ -85,6 +139,13 @@ impl FromStr for Identifier {
         } else {
             Err(NotAnIdentifier(text.chars().take(64).collect()))
         }
+    }
+}
+
+impl Identifier {
+    /// As it is called outside of SQL.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -213,9 +274,29 @@ pub fn sql(table: &Table, question: &LogQuestion) -> Option<String> {
     ))
 }
 
-/// A row of the answer as the record that it was; `None` when it has another number of columns.
+/// The same statement for a table that turns out to have no column of the category; `None` when that is not asked for. No
+/// literal has a space in it, so that the place is the right one.
+pub fn without_category(sql: &str) -> Option<String> {
+    let column = format!(", {} FROM ", CATEGORY.to_ascii_lowercase());
+    sql.split_once(&column).map(|(columns, rest)| format!("{columns} FROM {rest}"))
+}
+
+/// Whether Athena's sentence says that the table has no column of the category.
+pub fn lacks_category(why: &str) -> bool {
+    lacks_column(why) && why.to_ascii_lowercase().contains(&CATEGORY.to_ascii_lowercase())
+}
+
+/// Whether it says so of any column.
+pub fn lacks_column(why: &str) -> bool {
+    why.contains("COLUMN_NOT_FOUND")
+}
+
+/// A row of the answer, with or without the category, as the record that it was; `None` when it has another number of
+/// columns.
 pub fn record(row: &[Option<String>]) -> Option<String> {
-    if row.len() != COLUMNS.len() + ABOUT.len() {
+    let all = COLUMNS.len() + ABOUT.len();
+    let has_category = row.len() == all;
+    if !has_category && row.len() + 1 != all {
         return None;
     }
     let mut record = Map::new();
@@ -230,7 +311,13 @@ pub fn record(row: &[Option<String>]) -> Option<String> {
         };
         put(&mut record, path, value);
     }
-    if record.get("eventCategory").is_some_and(|category| category == "Data") {
+    let said = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+    let is_data = if has_category {
+        said(CATEGORY) == "Data"
+    } else {
+        DATA.iter().any(|(source, names)| said("eventSource") == *source && names.contains(&said("eventName")))
+    };
+    if is_data {
         record.insert("managementEvent".to_owned(), Value::Bool(false));
     }
     Some(Value::Object(record).to_string())

@@ -210,3 +210,25 @@ async fn whatever_goes_wrong_with_a_removal_the_card_says_how_it_stands_and_it_c
         .await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_iam_has_not_heard_of_yet_is_tried_again_and_what_it_says_at_last_is_told() {
+    let tried = async |times: usize, says: &str| {
+        let w = World::start().await;
+        let iam = Removal::Role.is_ready(&w).await;
+        let (card, call) = Removal::Role.card_and_call();
+        (0..times).for_each(|_| w.account.fail_next(call, Fault::Conflict("DeleteConflict")));
+        w.click(ANA, card, "irp.request").await;
+        w.until_card(card, "waiting for approval").await;
+        w.click(CHRIS, card, "irp.approve").await;
+        w.until_within(LIMIT, says, |w| w.says(card, says)).await;
+        let is_gone = Removal::Role.is_gone(&w, &iam).await;
+        let (calls, text) = (w.account.count(call), w.card(ANA, card).unwrap()["blocks"].to_string());
+        w.end().await;
+        (calls, is_gone, text)
+    };
+    let (some, endless) = tokio::join!(tried(3, "carried out and verified"), tried(1_000, "it failed"));
+    assert_eq!((some.0, some.1), (4, true), "{}", some.2);
+    assert!((5..50).contains(&endless.0) && !endless.1, "longer and longer waits: {} calls", endless.0);
+    assert!(endless.2.contains("DeleteConflict") && !endless.2.contains("NotTaken"), "{}", endless.2);
+}

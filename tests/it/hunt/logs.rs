@@ -118,6 +118,27 @@ async fn data_that_only_the_logs_show_is_found_at_a_cost_that_was_known() {
     w.end().await;
 }
 
+/// With no more of the catalog than the template allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_from_before_there_were_categories_is_searched_without_them() {
+    let w = World::start_with_rules(&rules().replace("\"cloudtrail_logs\"", "\"cloudtrail_logs_2019\"")).await;
+    let narrow = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":["athena:*","s3:*"],"Resource":"*"},
+        {"Effect":"Allow","Action":["glue:GetDatabase","glue:GetPartitions","glue:GetTable"],"Resource":[
+            "arn:aws:glue:*:111122223333:catalog","arn:aws:glue:*:111122223333:database/security",
+            "arn:aws:glue:*:111122223333:table/security/cloudtrail_logs_2019"]}]}"#;
+    w.account.put_role_policy_directly("irp-reader", "logs", Some(narrow));
+    attacker_copies(&w).await;
+    w.incident().await;
+    w.until_card(LOGS, "logs: not searched").await;
+    sized(&w).await;
+    w.click(ANA, LOGS, "irp.logs_run").await;
+    w.until_within(Duration::from_mins(1), "they are searched", |w| w.says(LOGS, "logs: searched")).await;
+    w.until("the hunt shows it", |w| blocks(w, HUNT).contains("2 call(s): customers.csv, orders-2026.csv")).await;
+    assert_eq!(w.account.queries(), 2, "the first asked for a column too many, and read nothing");
+    w.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_whose_bucket_is_in_another_region_are_sized_too() {
     let w = World::start_with_rules(&rules()).await;

@@ -292,7 +292,7 @@ impl Query {
 
     /// Goes through the files whose partition can have what is asked for. The error is why the query fails.
     pub(super) fn run<'a>(&self, files: impl Iterator<Item = Files<'a>>) -> Result<Answer, String> {
-        self.check()?;
+        self.check("")?;
         let (mut found, mut bytes): (Vec<Row>, u64) = (Vec::new(), 0);
         for file in files {
             let partition = |path: &str| match path {
@@ -323,11 +323,13 @@ impl Query {
         Ok((columns, rows, bytes))
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether a table that is without one of the columns has all that is asked for.
+    pub(super) fn check(&self, lacking: &str) -> Result<(), String> {
         let mut paths: Vec<&str> = self.select.iter().map(|(path, _)| path.as_str()).collect();
         paths.extend(self.order.iter().map(|(path, _)| path.as_str()));
         self.all_of.iter().for_each(|condition| condition.paths(&mut paths));
-        match paths.into_iter().find(|path| !COLUMNS.contains(path) && !IDENTITY.contains(path)) {
+        let is_unknown = |path: &&str| *path == lacking || (!COLUMNS.contains(path) && !IDENTITY.contains(path));
+        match paths.into_iter().find(is_unknown) {
             Some(path) => Err(format!("COLUMN_NOT_FOUND: line 1:8: Column '{path}' cannot be resolved")),
             None => Ok(()),
         }

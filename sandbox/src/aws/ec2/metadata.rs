@@ -28,6 +28,11 @@ pub(super) fn modify(call: &mut Call<'_>) -> Result<Node, ApiError> {
         Some(other) => return Err(bad_value(format!("Invalid value '{other}' for HttpTokens."))),
         None => return Err(ApiError::bad_request("MissingParameter", "No metadata option is given.")),
     };
+    if call.params.get("HttpEndpoint") != Some("enabled") {
+        let sentence = "The HttpEndpoint is not set to 'enabled' in this request. To specify a value for HttpTokens, set \
+                        HttpEndpoint to 'enabled'.";
+        return Err(ApiError::bad_request("InvalidParameterCombination", sentence));
+    }
     let now = call.now;
     let instance = known(call.here()?, &id)?;
     if matches!(instance.state(now).1, "shutting-down" | "terminated") {

@@ -1,5 +1,6 @@
 //! Trust policies. IAM keeps the users and roles that one names by their unique ids: a principal
-//! that is deleted and created again is not trusted any more, and the id shows where it stood.
+//! that is deleted and created again is not trusted any more, and the id shows where it stood. An account that is named by
+//! its number is kept as the ARN of its root.
 
 use serde_json::Value;
 
@@ -64,8 +65,8 @@ pub(in crate::aws) fn decision(
     }
 }
 
-/// The unique id behind an ARN of this account. Accounts, sessions and what is an id already stay as
-/// they are; `None` for a principal that does not exist.
+/// The unique id behind an ARN of this account, the ARN behind an account's number. Sessions and what is an id already
+/// stay as they are; `None` for a principal that does not exist.
 fn id_of(world: &World, value: &str) -> Option<String> {
     let account = world.account;
     let users = world.iam.users.values().map(|user| (world.user_arn(user), &user.id));
@@ -73,14 +74,16 @@ fn id_of(world: &World, value: &str) -> Option<String> {
     if let Some((_, id)) = users.chain(roles).find(|(arn, _)| arn == value) {
         return Some(id.clone());
     }
+    if value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(format!("arn:aws:iam::{value}:root"));
+    }
     let own_user_or_role = value.starts_with(&format!("arn:aws:iam::{account}:"));
     let stays = value == "*"
         || value == format!("arn:aws:iam::{account}:root")
         || (value.starts_with("arn:aws:iam::") && !own_user_or_role)
         || value.starts_with(&format!("arn:aws:sts::{account}:assumed-role/"))
         || value.starts_with("AIDA")
-        || value.starts_with("AROA")
-        || (value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit()));
+        || value.starts_with("AROA");
     stays.then(|| value.to_owned())
 }
 

@@ -29,7 +29,17 @@ fn shown(call: &Call<'_>, name: &str, url: &Url) -> Value {
     })
 }
 
+/// In a Region without URLs Lambda does not know the operation, whoever asks.
+fn are_there_urls(call: &Call<'_>) -> Result<(), ApiError> {
+    if call.world.lambda.without_urls.contains(call.region) {
+        let sentence = "Unable to determine service/operation name to be authorized";
+        return Err(ApiError::forbidden("AccessDenied", sentence));
+    }
+    Ok(())
+}
+
 pub(super) fn create_url(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    are_there_urls(call)?;
     let name = permitted(call, "CreateFunctionUrlConfig")?;
     let auth = call.required("AuthType")?;
     if auth != "NONE" && auth != "AWS_IAM" {
@@ -53,12 +63,14 @@ fn no_url() -> ApiError {
 }
 
 pub(super) fn get_url(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    are_there_urls(call)?;
     let name = permitted(call, "GetFunctionUrlConfig")?;
     let url = known(call, &name)?.url.clone().ok_or_else(no_url)?;
     Ok(shown(call, &name, &url))
 }
 
 pub(super) fn list_urls(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    are_there_urls(call)?;
     let name = permitted(call, "ListFunctionUrlConfigs")?;
     let url = known(call, &name)?.url.clone();
     let urls: Vec<Value> = url.iter().map(|url| shown(call, &name, url)).collect();
@@ -66,6 +78,7 @@ pub(super) fn list_urls(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 pub(super) fn delete_url(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    are_there_urls(call)?;
     let name = permitted(call, "DeleteFunctionUrlConfig")?;
     known(call, &name)?.url.take().ok_or_else(no_url)?;
     Ok(nothing())

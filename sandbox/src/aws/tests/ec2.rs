@@ -69,7 +69,7 @@ async fn an_instance_comes_up_and_ends_with_the_clock() {
 
 #[tokio::test]
 async fn a_metadata_service_that_asks_for_a_token_gives_nothing_to_a_forged_request() {
-    use aws_sdk_ec2::types::HttpTokensState;
+    use aws_sdk_ec2::types::{HttpTokensState, InstanceMetadataEndpointState};
     let cloud = Cloud::start().await;
     let ec2 = client(&cloud, "us-east-1");
     let id = cloud.account.instances("us-east-1").remove(0);
@@ -82,7 +82,9 @@ async fn a_metadata_service_that_asks_for_a_token_gives_nothing_to_a_forged_requ
     assert!(cloud.account.forged_request_credentials("us-east-1", &id).is_some());
     let modify = ec2.modify_instance_metadata_options().instance_id(&id);
     assert_eq!(code(modify.clone().send().await), "MissingParameter");
-    modify.http_tokens(HttpTokensState::Required).send().await.unwrap();
+    let modify = modify.http_tokens(HttpTokensState::Required);
+    assert_eq!(code(modify.clone().send().await), "InvalidParameterCombination", "without the endpoint");
+    modify.http_endpoint(InstanceMetadataEndpointState::Enabled).send().await.unwrap();
     assert_eq!(state().await, ("required".to_owned(), "pending".to_owned()));
     cloud.clock.advance(TimeDelta::seconds(4));
     assert_eq!(state().await.1, "applied");

@@ -21,6 +21,7 @@ async fn each_fault_does_what_it_says() {
         (Fault::Throttle, "Throttling"),
         (Fault::AccessDenied, "AccessDenied"),
         (Fault::InternalError, "InternalFailure"),
+        (Fault::Conflict("ConcurrentModification"), "ConcurrentModification"),
     ] {
         cloud.account.fail_next("UpdateAccessKey", fault);
         assert_eq!(code(disable().await), expected);
@@ -50,7 +51,7 @@ async fn each_fault_does_what_it_says() {
 
     reset();
     disable().await.unwrap();
-    assert_eq!(cloud.account.count("UpdateAccessKey"), 8);
+    assert_eq!(cloud.account.count("UpdateAccessKey"), 9);
 
     let pairs =
         |region| aws_sdk_ec2::Client::new(&cloud.config(cloud.session("irp-reader/t"), region)).describe_key_pairs();

@@ -146,6 +146,9 @@ async fn a_trust_policy_remembers_whom_it_meant() {
     let nobody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::111122223333:user/nobody"}}]}"#;
     let update = iam.update_assume_role_policy().role_name("app-deploy").policy_document(nobody).send().await;
     assert_eq!(code(update), "MalformedPolicyDocument");
+    let account = nobody.replace("arn:aws:iam::111122223333:user/nobody", "999988887777");
+    iam.update_assume_role_policy().role_name("app-deploy").policy_document(account).send().await.unwrap();
+    assert!(trust().await.contains("arn%3Aaws%3Aiam%3A%3A999988887777%3Aroot"), "{}", trust().await);
 }
 
 #[tokio::test]

@@ -139,6 +139,19 @@ async fn who_may_call_it_and_what_calls_it_can_be_taken_away() {
 }
 
 #[tokio::test]
+async fn a_region_without_urls_does_not_know_the_operations() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    made(&cloud, &lambda).await;
+    cloud.account.take_function_urls_from(REGION);
+    let (error, message) = refusal(lambda.get_function_url_config().function_name("f").send().await);
+    assert_eq!(error, "AccessDeniedException");
+    assert_eq!(message, "Unable to determine service/operation name to be authorized");
+    assert_eq!(code(lambda.list_function_url_configs().function_name("f").send().await), "AccessDeniedException");
+    assert_eq!(code(lambda.get_policy().function_name("f").send().await), "ResourceNotFoundException");
+}
+
+#[tokio::test]
 async fn the_trail_has_the_dated_names_and_no_code() {
     let cloud = Cloud::start().await;
     let lambda = client(&cloud);

@@ -2,9 +2,9 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState, InstanceAttributeName, IpPermission,
-    IpRange, Ipv6Range, LaunchPermission, LaunchPermissionModifications, PermissionGroup, PrefixListId, ResourceType,
-    Tag, TagSpecification, UserIdGroupPair,
+    CreateVolumePermission, CreateVolumePermissionModifications, HttpTokensState, InstanceAttributeName,
+    InstanceMetadataEndpointState, IpPermission, IpRange, Ipv6Range, LaunchPermission, LaunchPermissionModifications,
+    PermissionGroup, PrefixListId, ResourceType, Tag, TagSpecification, UserIdGroupPair,
 };
 use serde_json::Value;
 
@@ -24,8 +24,9 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
             let request = ec2.modify_instance_attribute().instance_id(instance_id).attribute(attribute).value(value);
             sent(call, request.send()).await
         }
-        ApiCall::ModifyInstanceMetadataOptions { instance_id, http_tokens } => {
-            let request = ec2.modify_instance_metadata_options().instance_id(instance_id);
+        ApiCall::ModifyInstanceMetadataOptions { instance_id, http_tokens, http_endpoint } => {
+            let endpoint = http_endpoint.as_deref().map(InstanceMetadataEndpointState::from);
+            let request = ec2.modify_instance_metadata_options().instance_id(instance_id).set_http_endpoint(endpoint);
             sent(call, request.http_tokens(HttpTokensState::from(http_tokens.as_str())).send()).await
         }
         ApiCall::TerminateInstances { instance_ids } => {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::super::fault::{fault, is_missing};
+use super::super::fault::{fault, has_no_function_urls, is_missing};
 use super::super::instant;
 use super::super::regional::Regional;
 use super::{AT_ONCE, PAGES_MAX, cut_short, federation, paged, scaling};
@@ -177,7 +177,7 @@ async fn access(
     let aliases = async { paged!("lambda:ListAliases", clients.lambda.list_aliases().function_name(name), aliases) };
     let own = policy(clients, name, None);
     let ((urls, _, failed), (aliases, _, no_aliases), own) = tokio::join!(urls, aliases, own);
-    if let Some(error) = failed.filter(|error| !is_missing(error)) {
+    if let Some(error) = failed.filter(|error| !is_missing(error) && !has_no_function_urls(error)) {
         stock.gap(region, &[URL], format!("addresses of function {name}: {error}"));
     }
     for url in urls {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::super::AccountClients;
-use super::super::fault::{fault, is_missing};
+use super::super::fault::{fault, has_no_function_urls, is_missing};
 use super::super::regional::Regional;
 use crate::domain::observation::{
     ChangedFunction, EventSource, Function, Instance, KeyPair, Metadata, Observation, Opened, PublishedCode, Rule,
@@ -141,7 +141,14 @@ pub(in crate::adapters::aws) async fn function(
     let own = arn(account, "lambda", region, &format!("function:{name}"));
     let (policy, url, sources, versions, rules) = tokio::try_join!(
         async { asked!("lambda:GetPolicy", lambda.get_policy().function_name(name).send()) },
-        async { asked!("lambda:GetFunctionUrlConfig", lambda.get_function_url_config().function_name(name).send()) },
+        async {
+            let asked =
+                asked!("lambda:GetFunctionUrlConfig", lambda.get_function_url_config().function_name(name).send());
+            match asked {
+                Err(error) if has_no_function_urls(&error) => Ok(None),
+                asked => asked,
+            }
+        },
         async {
             asked!(
                 "lambda:ListEventSourceMappings",

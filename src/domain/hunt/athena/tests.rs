@@ -80,10 +80,39 @@ fn a_row_becomes_the_record_that_it_was() {
     let mut expected = whole.clone();
     expected["managementEvent"] = json!(false);
     assert_eq!(back, expected);
-    assert_eq!(record(&row[1..]), None);
+    assert_eq!(record(&row[2..]), None);
     let mut odd = row.clone();
     odd[23] = Some("{not json".into());
     assert!(record(&odd).unwrap().contains("{not json"));
+}
+
+#[test]
+fn a_table_without_the_category_is_asked_for_the_rest_and_data_events_are_told_by_their_names() {
+    let why = "COLUMN_NOT_FOUND: line 1:1140: Column 'eventcategory' cannot be resolved or requester is not authorized";
+    assert!(lacks_category(why) && lacks_column(why));
+    let other = why.replace("eventcategory", "sharedeventid");
+    assert!(!lacks_category(&other) && lacks_column(&other));
+    assert!(!lacks_column("HIVE_CURSOR_ERROR: eventcategory"));
+    let whole = sql(&table(), &question(&["AKIAIOSFODNN7EXAMPLE"], &[], &[])).unwrap();
+    let less = without_category(&whole).unwrap();
+    assert!(less.contains("sharedeventid FROM \"security\"") && !less.contains("eventcategory"), "{less}");
+    assert_eq!(less.split_once(" WHERE ").unwrap().1, whole.split_once(" WHERE ").unwrap().1);
+    assert_eq!(without_category(&less), None);
+
+    let named = |source: &str, name: &str| -> Value {
+        let value = |path: &&str| match *path {
+            "eventSource" => Some(source.to_owned()),
+            "eventName" => Some(name.to_owned()),
+            _ => None,
+        };
+        let row: Vec<Option<String>> = COLUMNS.iter().chain(&ABOUT[..2]).map(value).collect();
+        serde_json::from_str(&record(&row).unwrap()).unwrap()
+    };
+    assert_eq!(named("s3.amazonaws.com", "GetObject")["managementEvent"], false);
+    assert_eq!(named("lambda.amazonaws.com", "Invoke")["managementEvent"], false);
+    for (source, name) in [("s3.amazonaws.com", "PutBucketPolicy"), ("iam.amazonaws.com", "GetObject")] {
+        assert!(named(source, name)["managementEvent"].is_null(), "{source} {name}");
+    }
 }
 
 #[test]
