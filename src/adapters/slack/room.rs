@@ -1,8 +1,6 @@
 //! Who is in a channel, from `conversations.members`: Slack notifies nobody else of a mention there.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -10,8 +8,6 @@ use super::SlackChat;
 use crate::domain::id::{ChannelId, UserId};
 use crate::ports::ChatError;
 
-/// How old the word about who is in a channel may be.
-const FRESH_FOR: Duration = Duration::from_secs(45);
 /// Members on a page, as Slack advises, and pages: a war room with more is none.
 const PAGE_MEMBERS: &str = "200";
 const PAGES_MAX: u32 = 25;

@@ -99,7 +99,7 @@ mod tests {
     fn a_line_is_in_words_and_names_who_and_what() {
         let by = || "U1".parse().unwrap();
         let request = "INC-1.1".parse().unwrap();
-        let denied = Event::RequestDenied { request, by: by(), reason: "not now".into() };
+        let denied = Event::RequestDenied { request, by: by(), shown: None, reason: "not now".into() };
         assert_eq!(in_words(&denied), "Denied · request INC-1.1 · by U1 · reason not now");
         let refused = Event::AttemptRefused {
             by: by(),
