@@ -13,6 +13,7 @@ pub mod blast_radius;
 pub mod blocks;
 pub mod burst;
 mod by_hand;
+mod early;
 pub mod eradication;
 pub mod evidence;
 pub mod forms;
@@ -64,6 +65,9 @@ pub fn damaged(id: IncidentId, error: &str) -> Card {
     );
     Card { slot: "damaged".into(), to: To::WarRoom, message: replies::said(&text) }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// All messages of an incident, the announcement first, in the order in which new ones are posted.
 pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Card> {

@@ -2,6 +2,7 @@
 
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
 use super::burst::title;
+use super::early::too_early;
 use super::{eradication, hunt, notes, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
@@ -38,10 +39,11 @@ pub fn phase(incident: &Incident, playbook: &Playbook) -> &'static str {
     } else if incident.principal_kind() == PrincipalKind::Unknown {
         "Evidence"
     } else if contained(incident, playbook) {
-        match gate(incident, playbook) {
-            Gate::Verified => "Contained and verified",
-            Gate::Accepted => "Contained, risk accepted",
-            Gate::Shut => "Contained",
+        match (gate(incident, playbook), standing(incident, playbook)) {
+            (Gate::Verified, _) => "Contained and verified",
+            (Gate::Accepted, _) => "Contained, risk accepted",
+            (Gate::Shut, Some(Verdict::Failed { .. })) => "Containment",
+            (Gate::Shut, _) => "Contained as far as known, not proven",
         }
     } else {
         "Containment"
@@ -158,9 +160,14 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     };
     match (gate(incident, playbook), standing(incident, playbook)) {
         (Gate::Shut, Some(Verdict::Failed { .. })) => proof::in_words(incident, playbook),
-        (Gate::Shut, _) => {
-            format!("{held} Wait for its proof: see *{}* in the thread. Meanwhile {left}.", proof::TITLE)
-        }
+        (Gate::Shut, _) => match too_early(incident) {
+            Some(why) => format!(
+                "Every containment step that is known so far is in force. *Too early to say that there are no more:* {why}. Wait \
+                 for that, and for the proof: see *{}* in the thread. Meanwhile {left}.",
+                proof::TITLE
+            ),
+            None => format!("{held} Wait for its proof: see *{}* in the thread. Meanwhile {left}.", proof::TITLE),
+        },
         (Gate::Verified | Gate::Accepted, _) => match lacking(incident, playbook).first() {
             None => format!("{held} Nothing is left of the attacker, and nothing new is found: `/irp close` it."),
             Some(lack) => format!("{held} Now {left}, before `/irp close`. Eradication is not done: {}.", escape(lack)),
