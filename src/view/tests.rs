@@ -3,10 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::{announcement, hunt};
-use crate::domain::hunt::{Hunted, Swept, Watched};
+use super::{again, announcement, burst, hunt, step};
+use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::incident::event::Event;
-use crate::domain::incident::tests::case::Case;
+use crate::domain::incident::steps::{missing, steps};
+use crate::domain::incident::tests::case::{Case, KEY, OTHER_KEY, identified, request};
+use crate::domain::incident::verdict::{Judged, Verdict};
+use crate::domain::observation::KeyStatus;
+use crate::domain::trail::footprint::State;
 use crate::ports::Message;
 
 fn text(message: &Message) -> String {
@@ -62,4 +66,144 @@ fn of_what_the_trail_does_not_show_nothing_is_said_before_it_has_come_so_far() {
     assert!(!early(&case), "{}", next(&case));
     assert!(hunted(&case).contains("nothing that the attacker") && next(&case).contains("Wait for its proof"));
     assert!(hunt::brief(&case.incident).unwrap().ends_with("0 touched"));
+}
+
+const MACHINES: [&str; 2] = ["i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2"];
+
+/// A machine that the attacker has started.
+fn machine(id: &str) -> Trace {
+    Trace {
+        resource_type: "AWS::EC2::Instance".into(),
+        id: id.into(),
+        account: "111122223333".parse().ok(),
+        region: "us-east-1".into(),
+        state: State::Present,
+        made_by_attacker: true,
+        evidence: vec!["e".into()],
+        deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
+    }
+}
+
+/// A key of a user that the attacker has made.
+fn backdoor() -> Reached {
+    Reached {
+        access_key_id: Some("AKIAI44QH8DHBBACKDOR".into()),
+        principal: Some("arn:aws:iam::111122223333:user/backdoor".into()),
+        how: Some("CreateAccessKey".into()),
+        event_id: Some("e".into()),
+        last_worked_at: None,
+    }
+}
+
+/// A session of the role has worked from a machine after all was contained.
+fn gets_through(case: &mut Case) {
+    let call = Call {
+        at: case.now + TimeDelta::minutes(5),
+        event_id: "e-9".into(),
+        what: "iam:ListUsers".into(),
+        access_key_id: Some("ASIAIOSFODNN7EXAMPLE".into()),
+        principal: format!("arn:aws:sts::111122223333:assumed-role/app/{}", MACHINES[0]),
+        region: "us-east-1".into(),
+        worked: true,
+        error: None,
+    };
+    let since = case.incident.watch.unwrap().since;
+    case.apply(vec![Event::VerdictReached { judged: Box::new(Judged { verdict: Verdict::Failed { call }, since }) }]);
+}
+
+fn found(case: &mut Case, machines: &[&str], credentials: Vec<Reached>) {
+    let footprint = machines.iter().map(|id| machine(id)).collect();
+    let found = Hunted { footprint, credentials, ..Hunted::default() };
+    case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
+}
+
+/// The cards of all at once: their slots, and what they show.
+fn together(case: &Case) -> Vec<(&'static str, String)> {
+    let owed = missing(&case.incident, &case.playbook);
+    let cards = burst::messages(&case.incident, &case.playbook, &owed, &case.policy);
+    cards.into_iter().map(|(slot, message)| (slot, format!("{} {}", message.text, text(&message)))).collect()
+}
+
+/// What the one of them shows that there is.
+fn only(case: &Case) -> String {
+    let mut cards = together(case);
+    assert_eq!(cards.len(), 1, "{cards:?}");
+    cards.remove(0).1
+}
+
+fn card(case: &Case, begins: &str) -> Message {
+    let all = steps(&case.incident, &case.playbook);
+    let step = all.iter().find(|step| step.id.as_str().starts_with(begins)).unwrap();
+    let again = again::why(&missing(&case.incident, &case.playbook), &step.id);
+    step::message(&case.incident, step, again, &case.policy)
+}
+
+#[test]
+fn what_was_revoked_too_early_does_not_look_done_anywhere() {
+    let mut case = Case::new();
+    for (number, begins) in [(1, "revoke-assumed"), (2, "revoke-user")] {
+        case.ask("U1", &[begins]).unwrap();
+        case.approve("U2", number).unwrap();
+        case.run();
+        case.minutes(1);
+    }
+    assert!(text(&card(&case, "revoke-user")).contains("large_green_circle"));
+    let off = identified(&[(KEY, KeyStatus::Inactive), (OTHER_KEY, KeyStatus::Active)]);
+    case.apply(vec![Event::Identified { found: off }]);
+    let says = next(&case);
+    assert!(says.contains("request all 2 with one press") && says.contains("(again: revoked too early)"), "{says}");
+    assert!(says.contains("was not off yet"), "{says}");
+    let all = only(&case);
+    assert_eq!(all.matches(":warning: again: revoked too early").count(), 2, "{all}");
+    let own = card(&case, "revoke-user");
+    assert!(own.text.contains("owed again") && own.blocks[0].to_string().contains(":warning:"), "{own:?}");
+    assert!(text(&own).contains("was not off yet"), "{own:?}");
+}
+
+#[test]
+fn what_runs_for_the_attacker_comes_first_however_much_is_owed() {
+    let mut case = Case::new();
+    contain(&mut case);
+    found(&mut case, &MACHINES, Vec::new());
+    let cards = together(&case);
+    let [("burst", contained), ("burst:remove", remove)] = &cards[..] else { panic!("two cards: {cards:?}") };
+    assert!(contained.contains(r#"":large_green_circle: Contain everything at once""#), "{contained}");
+    assert!(remove.contains("2 steps, not asked for yet"), "{remove}");
+
+    gets_through(&mut case);
+    let cards = together(&case);
+    let [(_, contained), (_, remove)] = &cards[..] else { panic!("two cards: {cards:?}") };
+    assert!(contained.contains("the attacker got through after it"), "{contained}");
+    assert!(contained.contains(r#"":warning: Contain everything at once""#), "{contained}");
+    assert!(remove.contains("containment comes first") && !remove.contains("irp.request_all"), "{remove}");
+    assert!(text(&card(&case, "revoke-assumed")).contains("comes first, it takes the role by itself"));
+
+    found(&mut case, &MACHINES, vec![backdoor()]);
+    let says = next(&case);
+    assert!(says.contains(&format!("instance {}", MACHINES[0])) && says.contains("comes first"), "{says}");
+    assert!(says.contains("request all 3") && says.contains("(again: the attacker got through after it)"), "{says}");
+}
+
+#[test]
+fn every_step_is_in_the_list_and_what_is_only_in_the_file_is_counted() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    let all = only(&case);
+    assert!(all.contains("All 3 steps that wait run at once, in this order. Each can be undone"), "{all}");
+    assert!(!all.contains("only in the file"), "{all}");
+    assert!(text(&card(&case, "deactivate")).contains("What stops working with it"), "its own card has more");
+
+    let mut case = Case::new();
+    case.user_policy = Some(format!(r#"{{"Sid":"{}"}}"#, "x".repeat(6_000)));
+    case.ask_all("U1").unwrap();
+    let all = only(&case);
+    for number in 1..4 {
+        let listed = all.split(&format!("*{}* ", request(number))).nth(1).unwrap();
+        assert!(listed.split("\\n").next().unwrap().contains("can be undone"), "{number}: {all}");
+    }
+    assert!(all.contains("*1 of 3 steps' calls are only in the file.*"), "{all}");
+    assert!(all.contains("iam:UpdateAccessKey") && !all.contains("iam:PutUserPolicy\\n"), "{all}");
 }

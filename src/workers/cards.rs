@@ -347,7 +347,7 @@ fn hash(card: &Card) -> String {
 }
 
 fn edit_every(slot: &str) -> TimeDelta {
-    if slot.starts_with("step:") || slot == "burst" { STEP_EDIT_EVERY } else { SUMMARY_EDIT_EVERY }
+    if slot.starts_with("step:") || slot.starts_with("burst") { STEP_EDIT_EVERY } else { SUMMARY_EDIT_EVERY }
 }
 
 /// An incident that people are at goes before those that only come in.
