@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::{again, announcement, burst, hunt, step};
+use super::{again, announcement, burst, hunt, proof, step};
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::{missing, steps};
@@ -206,4 +206,28 @@ fn every_step_is_in_the_list_and_what_is_only_in_the_file_is_counted() {
     }
     assert!(all.contains("*1 of 3 steps' calls are only in the file.*"), "{all}");
     assert!(all.contains("iam:UpdateAccessKey") && !all.contains("iam:PutUserPolicy\\n"), "{all}");
+}
+
+#[test]
+fn where_the_attacker_got_through_no_bar_is_full_and_without_a_verdict_there_is_none() {
+    let mut case = Case::new();
+    contain(&mut case);
+    let covered_until = Some(case.now + TimeDelta::minutes(30));
+    let of = |region: &str| Watched { region: region.into(), covered_until, unread: None };
+    let swept = Swept { regions: vec![of("us-east-1"), of("eu-west-1")], ..Swept::default() };
+    case.apply(vec![Event::TrailSwept { swept: Box::new(swept) }]);
+    let shown = |case: &Case| text(&proof::message(&case.incident, &case.playbook).unwrap());
+    assert_eq!(shown(&case).matches("30 of 30 min").count(), 2, "{}", shown(&case));
+    gets_through(&mut case);
+    let failed = shown(&case);
+    assert!(failed.contains("`us-east-1` :rotating_light: the attacker got through here"), "{failed}");
+    assert_eq!(failed.matches("30 of 30 min").count(), 1, "{failed}");
+
+    let mut case = Case::new();
+    contain(&mut case);
+    sweep(&mut case, covered_until);
+    found(&mut case, &[], vec![backdoor()]);
+    let open = shown(&case);
+    assert!(open.contains("No verdict") && open.contains("no proof of anything"), "{open}");
+    assert!(!open.contains('▓') && !open.contains("of 30 min"), "{open}");
 }
