@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{again, announcement, burst, hunt, proof, step};
+use crate::domain::blast_radius::{BlastRadius, Usage};
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::{missing, steps};
@@ -230,4 +231,34 @@ fn where_the_attacker_got_through_no_bar_is_full_and_without_a_verdict_there_is_
     let open = shown(&case);
     assert!(open.contains("No verdict") && open.contains("no proof of anything"), "{open}");
     assert!(!open.contains('▓') && !open.contains("of 30 min"), "{open}");
+}
+
+#[test]
+fn what_stops_working_is_not_known_before_the_trail_can_show_it() {
+    let mut case = Case::new();
+    let says = |case: &Case| text(&card(case, "deactivate"));
+    assert!(says(&case).contains("not known yet: no event has been read"), "{}", says(&case));
+    assert!(says(&case).contains("up to 15 minutes late"));
+    case.minutes(16);
+    let read = |case: &mut Case, usage: Usage| {
+        case.apply(vec![Event::BlastRadiusRead { found: BlastRadius { usage, ..BlastRadius::default() } }]);
+    };
+    let of_14_days = || Usage { days_read: 14, ..Usage::default() };
+    read(&mut case, of_14_days());
+    assert!(says(&case).contains("no call is recorded"), "{}", says(&case));
+
+    // IAM shows a use that the event history does not have.
+    let used_at = case.now - TimeDelta::minutes(30);
+    let mut found = identified(&[(KEY, KeyStatus::Active)]);
+    found.keys[0].last_used_at = Some(used_at);
+    case.apply(vec![Event::Identified { found }]);
+    let shows = |case: &Case| says(case).contains(&format!("IAM shows a use at <!date^{}^", used_at.timestamp()));
+    assert!(shows(&case) && says(&case).contains("not known yet"), "{}", says(&case));
+    let mut usage = of_14_days();
+    usage.count(used_at - TimeDelta::minutes(1), "s3.amazonaws.com", "198.51.100.7", "s");
+    read(&mut case, usage.clone());
+    assert!(shows(&case) && says(&case).contains("there may be more"), "{}", says(&case));
+    usage.count(used_at, "s3.amazonaws.com", "198.51.100.7", "s");
+    read(&mut case, usage);
+    assert!(!says(&case).contains("IAM shows") && says(&case).contains("2 call(s)"), "{}", says(&case));
 }
