@@ -213,7 +213,7 @@ fn of_request(
     let pending: Vec<&&Request> = members.iter().filter(|r| r.state == RequestState::Pending).collect();
     let lines: Vec<String> = members.iter().map(|request| line(incident, request, owed)).collect();
     let more = match class {
-        ActionClass::Eradicate => !left(incident, playbook).is_empty() || waiting(incident, playbook) > 0,
+        ActionClass::Eradicate => !left(incident, playbook).is_empty() || !waiting(incident, playbook).is_empty(),
         ActionClass::Contain | ActionClass::Loosen => !owed.is_empty(),
     };
     let mut blocks = vec![header(&format!("{} {title}", overall(members, more)))];

@@ -56,7 +56,7 @@ pub fn message(incident: &Incident, step: &Step, again: Option<Missing>, policy:
             blocks.extend(by_hand::blocks(incident, step));
         }
         (Offer::Action(action), None) => {
-            blocks.push(section(&format!("{}\n{}", escape(&step.why), escape(&action.effect()))));
+            blocks.push(section(&format!("{}\n{}", escape(why_this(step)), escape(&action.effect()))));
             blocks.extend(warnings(incident, action));
         }
         (Offer::Action(action), Some(request)) if decided_together(incident, request) => {
@@ -78,6 +78,11 @@ pub fn message(incident: &Incident, step: &Step, again: Option<Missing>, policy:
         blocks.extend(by_hand::blocks(incident, step));
     }
     Message { text: summary(&format!("{} · {}: {state}", incident.id, escape(&step.title))), blocks }
+}
+
+/// Why this very thing is done. In which order all of them go stands once, on the card of their phase.
+fn why_this(step: &Step) -> &str {
+    step.why.find("Events that show").map_or(step.why.as_str(), |at| &step.why[at..])
 }
 
 pub(super) fn mark(state: &RequestState) -> &'static str {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::{again, announcement, burst, hunt, proof, step};
+use super::{again, announcement, burst, eradication, hunt, proof, step};
 use crate::domain::blast_radius::{BlastRadius, Usage};
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::incident::event::Event;
@@ -261,4 +261,19 @@ fn what_stops_working_is_not_known_before_the_trail_can_show_it() {
     usage.count(used_at, "s3.amazonaws.com", "198.51.100.7", "s");
     read(&mut case, usage);
     assert!(!says(&case).contains("IAM shows") && says(&case).contains("2 call(s)"), "{}", says(&case));
+}
+
+#[test]
+fn what_waits_for_the_proof_is_counted_and_named_and_the_order_stands_once() {
+    let mut case = Case::new();
+    contain(&mut case);
+    let group = |n: usize| Trace { resource_type: "AWS::IAM::Group".into(), ..machine(&format!("cabal-{n}")) };
+    let footprint = (0..14).map(group).chain([machine(MACHINES[0])]).collect();
+    case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, ..Hunted::default() }) }]);
+    let shown = text(&eradication::message(&case.incident, &case.playbook).unwrap());
+    assert!(shown.contains("*0 of 15 done, 14 wait until containment is verified:*"), "{shown}");
+    assert!(shown.contains("cabal-0") && shown.contains("and 2 more"), "{shown}");
+    assert_eq!(shown.matches("Credentials first").count(), 1, "{shown}");
+    let own = text(&card(&case, "remove.instance"));
+    assert!(own.contains("Events that show") && !own.contains("Credentials first"), "{own}");
 }
