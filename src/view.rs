@@ -68,9 +68,6 @@ pub fn damaged(id: IncidentId, error: &str) -> Card {
     Card { slot: "damaged".into(), to: To::WarRoom, message: replies::said(&text) }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// All messages of an incident, the announcement first, in the order in which new ones are posted.
 pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Card> {
     let Some(incident) = fold(records) else { return Vec::new() };
@@ -96,3 +93,6 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     cards.extend(receipts::receipts(&incident, policy));
     cards
 }
+
+#[cfg(test)]
+mod tests;

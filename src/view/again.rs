@@ -1,6 +1,8 @@
 //! Why a step that was carried out once is owed again: it must not look as if it were done.
 
+use super::blocks::escape;
 use super::notes;
+use crate::domain::approval::{Request, RequestState};
 use crate::domain::id::StepId;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Missing, Step};
@@ -39,5 +41,9 @@ pub(super) fn in_full(incident: &Incident, why: Missing) -> String {
 /// What has to go before anything is revoked again: else it takes its role anew.
 pub(super) fn comes_first(incident: &Incident) -> Option<String> {
     let first = incident.breach.as_ref().and_then(|call| notes::runs_on(incident, call))?;
-    Some(format!("*{first}* comes first, it takes the role by itself"))
+    // The trail shows only later that it is gone.
+    let is_it = |request: &&Request| escape(&request.plan.action.title()) == first;
+    let mut asked = incident.requests.values().filter(is_it);
+    let gone = asked.any(|request| matches!(request.state, RequestState::Verified { .. }));
+    (!gone).then(|| format!("*{first}* comes first, it takes the role by itself"))
 }

@@ -20,12 +20,13 @@ pub(super) fn too_early(incident: &Incident) -> Option<String> {
     };
     let regions = incident.swept.iter().flat_map(|(swept, _)| &swept.regions);
     let read: Vec<&Watched> = regions.filter(|region| region.unread.is_none()).collect();
-    if !read.is_empty() && read.into_iter().all(known) {
+    if !read.is_empty() && read.iter().copied().all(known) {
         return None;
     }
     let hunted = incident.hunted.as_ref().and_then(|(found, _)| found.newest_at);
     let newest = incident.hunting.as_ref().and_then(|so_far| so_far.newest_at).max(hunted);
     Some(match newest {
+        _ if incident.swept.is_some() && read.is_empty() => "no Region's trail could be read".to_owned(),
         Some(at) => format!("the trail has only been delivered up to {}, and is up to 15 minutes late", time(at)),
         None => "the trail has not delivered anything of it yet, and is up to 15 minutes late".to_owned(),
     })

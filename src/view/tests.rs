@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{again, announcement, burst, eradication, hunt, proof, step};
+use crate::domain::action::{Action, TerminateInstance};
 use crate::domain::blast_radius::{BlastRadius, Usage};
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::incident::event::Event;
@@ -67,6 +68,10 @@ fn of_what_the_trail_does_not_show_nothing_is_said_before_it_has_come_so_far() {
     assert!(!early(&case), "{}", next(&case));
     assert!(hunted(&case).contains("nothing that the attacker") && next(&case).contains("Wait for its proof"));
     assert!(hunt::brief(&case.incident).unwrap().ends_with("0 touched"));
+    let unread = Watched { region: "us-east-1".into(), covered_until: None, unread: Some("AccessDenied".into()) };
+    let swept = Swept { regions: vec![unread], ..Swept::default() };
+    case.apply(vec![Event::TrailSwept { swept: Box::new(swept) }]);
+    assert!(early(&case) && next(&case).contains("no Region's trail could be read"), "{}", next(&case));
 }
 
 const MACHINES: [&str; 2] = ["i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2"];
@@ -186,6 +191,12 @@ fn what_runs_for_the_attacker_comes_first_however_much_is_owed() {
     let says = next(&case);
     assert!(says.contains(&format!("instance {}", MACHINES[0])) && says.contains("comes first"), "{says}");
     assert!(says.contains("request all 3") && says.contains("(again: the attacker got through after it)"), "{says}");
+    let mut ended = case.incident.requests[&request(1)].clone();
+    let (region, instance_id) = ("us-east-1".to_owned(), MACHINES[0].to_owned());
+    ended.plan.action =
+        Action::TerminateInstance(TerminateInstance { region, instance_id, incident: case.incident.id });
+    case.incident.requests.insert(request(9), ended);
+    assert!(!next(&case).contains("comes first"), "it is gone: {}", next(&case));
 }
 
 #[test]
