@@ -3,11 +3,13 @@
 
 use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::evolve::fold;
+use crate::domain::incident::steps::{missing, steps};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
+mod again;
 pub mod announcement;
 pub mod asks;
 pub mod blast_radius;
@@ -15,6 +17,7 @@ pub mod blocks;
 pub mod burst;
 mod by_hand;
 mod calls;
+mod early;
 pub mod eradication;
 pub mod evidence;
 pub mod forms;
@@ -76,11 +79,14 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
         of(ANNOUNCEMENT.into(), announcement::message(&incident, playbook, policy)),
         of("evidence".into(), evidence::message(&incident, policy)),
     ];
-    cards.extend(burst::message(&incident, playbook, policy).map(|message| of("burst".into(), message)));
+    let owed = missing(&incident, playbook);
+    let together = burst::messages(&incident, playbook, &owed, policy);
+    cards.extend(together.into_iter().map(|(slot, message)| of(slot.into(), message)));
     let eradication = eradication::message(&incident, playbook);
     cards.extend(eradication.map(|message| of("eradication".into(), message)));
-    for step in crate::domain::incident::steps::steps(&incident, playbook) {
-        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, policy)));
+    for step in steps(&incident, playbook) {
+        let again = again::why(&owed, &step.id);
+        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, again, policy)));
     }
     cards.extend(hunt::message(&incident, policy).map(|message| of("hunt".into(), message)));
     cards.extend(inventory::message(&incident).map(|message| of("inventory".into(), message)));
@@ -90,3 +96,6 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     cards.extend(receipts::receipts(&incident, policy));
     cards
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,4 +35,4 @@ pub mod watch;
 pub mod whole;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

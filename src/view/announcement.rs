@@ -2,14 +2,15 @@
 
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
 use super::burst::title;
-use super::{calls, eradication, hunt, notes, proof};
+use super::early::too_early;
+use super::{again, calls, eradication, hunt, notes, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::incident::hands::{Said, said};
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::{Incident, Search};
-use crate::domain::incident::steps::{Missing, Offer, contained, missing, steps};
+use crate::domain::incident::steps::{Missing, Offer, Step, contained, missing, steps};
 use crate::domain::incident::together::{open_steps, together};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::playbook::Playbook;
@@ -39,10 +40,11 @@ pub fn phase(incident: &Incident, playbook: &Playbook) -> &'static str {
     } else if incident.principal_kind() == PrincipalKind::Unknown {
         "Evidence"
     } else if contained(incident, playbook) {
-        match gate(incident, playbook) {
-            Gate::Verified => "Contained and verified",
-            Gate::Accepted => "Contained, risk accepted",
-            Gate::Shut => "Contained",
+        match (gate(incident, playbook), standing(incident, playbook)) {
+            (Gate::Verified, _) => "Contained and verified",
+            (Gate::Accepted, _) => "Contained, risk accepted",
+            (Gate::Shut, Some(Verdict::Failed { .. })) => "Containment",
+            (Gate::Shut, _) => "Contained as far as known, not proven",
         }
     } else {
         "Containment"
@@ -105,11 +107,28 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     }
     let left = open_steps(incident, playbook);
     if left.len() > 1 {
-        let titles: Vec<String> = left.iter().take(TITLES_MAX).map(|(step, _)| escape(&step.title)).collect();
+        let owed = missing(incident, playbook);
+        let title_of = |step: &Step| match again::briefly(incident, &owed, &step.id) {
+            Some(why) => format!("{} ({why})", escape(&step.title)),
+            None => escape(&step.title),
+        };
+        let titles: Vec<String> = left.iter().take(TITLES_MAX).map(|(step, _)| title_of(step)).collect();
+        let any = |wanted: Missing| left.iter().any(|(step, _)| again::why(&owed, &step.id) == Some(wanted));
+        let first = again::comes_first(incident).map(|first| format!("{first}; then ")).unwrap_or_default();
+        let through = if any(Missing::GotThrough) {
+            format!(":rotating_light: the attacker got through: {first}")
+        } else {
+            String::new()
+        };
+        let early = if any(Missing::RevokedTooEarly) {
+            format!(" Revoked too early: {}", again::TOO_EARLY)
+        } else {
+            String::new()
+        };
         let more =
             if left.len() > TITLES_MAX { format!("; and {} more", left.len() - TITLES_MAX) } else { String::new() };
         return format!(
-            "request all {} with one press, on *{}* in the thread, or one by one: {}{more}.",
+            "{through}request all {} with one press, on *{}* in the thread, or one by one: {}{more}.{early}",
             left.len(),
             title(left[0].1.class()),
             titles.join("; ")
@@ -125,14 +144,11 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
                 ),
                 _ => format!("By hand: {} Then press *Done by hand…* on its card.", escape(instead)),
             },
-            (Missing::RevokedTooEarly, _) => format!(
-                "request again: {}. A key, or another session that can take this role, was not off yet when they were \
-                 revoked, so there are or can be newer ones.",
-                escape(&step.title)
-            ),
+            (Missing::RevokedTooEarly, _) => {
+                format!("request again: {}. {}", escape(&step.title), again::TOO_EARLY)
+            }
             (Missing::GotThrough, _) => {
-                let runs_on = incident.breach.as_ref().and_then(|call| notes::runs_on(incident, call));
-                let first = runs_on.map(|first| format!("*{first}* comes first, it takes the role by itself; then "));
+                let first = again::comes_first(incident).map(|first| format!("{first}; then "));
                 let (first, again) = (first.unwrap_or_default(), escape(&step.title));
                 format!(":rotating_light: the attacker got through after it: {first}request again: {again}.")
             }
@@ -159,9 +175,14 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     };
     match (gate(incident, playbook), standing(incident, playbook)) {
         (Gate::Shut, Some(Verdict::Failed { .. })) => proof::in_words(incident, playbook),
-        (Gate::Shut, _) => {
-            format!("{held} Wait for its proof: see *{}* in the thread. Meanwhile {left}.", proof::TITLE)
-        }
+        (Gate::Shut, _) => match too_early(incident) {
+            Some(why) => format!(
+                "Every containment step that is known so far is in force. *Too early to say that there are no more:* {why}. Wait \
+                 for that, and for the proof: see *{}* in the thread. Meanwhile {left}.",
+                proof::TITLE
+            ),
+            None => format!("{held} Wait for its proof: see *{}* in the thread. Meanwhile {left}.", proof::TITLE),
+        },
         (Gate::Verified | Gate::Accepted, _) => match lacking(incident, playbook).first() {
             None => format!("{held} Nothing is left of the attacker, and nothing new is found: `/irp close` it."),
             Some(lack) => format!("{held} Now {left}, before `/irp close`. Eradication is not done: {}.", escape(lack)),

@@ -1,6 +1,6 @@
 //! What a credential was used for, and what breaks when it is contained.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::blocks::{code, context, cut, escape, section, time};
@@ -14,12 +14,14 @@ const SHOWN_MAX: usize = 6;
 /// How many of a list one line has, and how long it gets.
 const BRIEF_MAX: usize = 3;
 const BRIEF_CHARS_MAX: usize = 400;
+/// CloudTrail is up to so late.
+const TRAIL_LATE: TimeDelta = TimeDelta::minutes(15);
 /// Longest reason why something could not be read.
 const ERROR_CHARS_MAX: usize = 300;
 
 /// For the evidence card.
 pub fn blocks(incident: &Incident, reach: &BlastRadius, read_at: DateTime<Utc>) -> Vec<Value> {
-    let mut blocks = vec![section(&used_for(reach))];
+    let mut blocks = vec![section(&used_for(incident, reach))];
     for role in &reach.roles {
         let sessions = list(role.sessions.iter().map(|session| code(session)));
         blocks.push(section(&format!(
@@ -61,12 +63,13 @@ pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
         Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id })
             if Some(access_key_id) == incident.subject.access_key.as_ref() =>
         {
-            let mut warnings = vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(reach)))];
+            let mut warnings =
+                vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(incident, reach)))];
             warnings.extend(rotate_first(incident, reach, user_name));
             warnings
         }
         Action::DenyByScp(DenyByScp { principal: Holder::User(name), .. }) if is_own(incident, name) => {
-            vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(reach)))]
+            vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(incident, reach)))]
         }
         _ => Vec::new(),
     }
@@ -91,6 +94,12 @@ pub fn breaks(incident: &Incident, action: &Action) -> Option<String> {
         Action::DeactivateAccessKey(DeactivateAccessKey { access_key_id, .. })
             if Some(access_key_id) == incident.subject.access_key.as_ref() =>
         {
+            if let (0, Some(why)) = (reach.usage.events, not_settled(incident, reach)) {
+                return Some(cut(
+                    &format!(":warning: What stops working with it is not known yet: {why}."),
+                    BRIEF_CHARS_MAX,
+                ));
+            }
             format!("used from {} for {}", names(&reach.usage.addresses), names(&reach.usage.services))
         }
         _ => return None,
@@ -118,16 +127,45 @@ fn rotate_first(incident: &Incident, reach: &BlastRadius, user_name: &str) -> Op
     )))
 }
 
-fn used_for(reach: &BlastRadius) -> String {
-    let usage = &reach.usage;
-    if usage.events == 0 {
-        return format!("*Used in the last {} days:* no call is recorded.", usage.days_read);
+/// Why what was read of the credential's use need not be all: it was read before CloudTrail had to have what was done before
+/// the incident was opened, or IAM shows a later use.
+fn not_settled(incident: &Incident, reach: &BlastRadius) -> Option<String> {
+    let tallies = reach.usage.services.iter().chain(&reach.usage.addresses);
+    let newest = tallies.map(|tally| tally.last_at).max();
+    let newest_in_words = || match newest {
+        Some(at) => format!("the newest event read is of {}", time(at)),
+        None => "no event has been read".to_owned(),
+    };
+    let (_, read_at) = incident.blast_radius.as_ref()?;
+    if *read_at < incident.opened_at + TRAIL_LATE {
+        return Some(format!("{}, and CloudTrail is up to 15 minutes late", newest_in_words()));
     }
+    let key = incident.subject.access_key.as_ref();
+    let known = incident.identification()?.keys.iter().find(|known| Some(&known.id) == key);
+    let used_at = known.and_then(|known| known.last_used_at)?;
+    let is_read = used_at > *read_at - TimeDelta::days(i64::from(reach.usage.days_read));
+    (is_read && newest.is_none_or(|newest| newest < used_at)).then(|| {
+        format!(
+            "{}, and IAM shows a use at {}: CloudTrail is late, or that was a read or write of data",
+            newest_in_words(),
+            time(used_at)
+        )
+    })
+}
+
+fn used_for(incident: &Incident, reach: &BlastRadius) -> String {
+    let usage = &reach.usage;
+    let not_settled = not_settled(incident, reach);
+    if usage.events == 0 {
+        let says = not_settled.map_or_else(|| "no call is recorded".to_owned(), |why| format!("not known yet: {why}"));
+        return format!("*Used in the last {} days:* {says}.", usage.days_read);
+    }
+    let more = not_settled.map(|why| format!("\n• there may be more: {why}")).unwrap_or_default();
     let tallies =
         |tallies: &[Tally]| list(tallies.iter().map(|tally| format!("{} {}×", code(&tally.name), tally.count)));
     let cut = if usage.cut { " (there is more: the list is cut)" } else { "" };
     format!(
-        "*Used in the last {} days:* {} call(s){cut}\n• services: {}\n• from: {}\n• sessions: {}",
+        "*Used in the last {} days:* {} call(s){cut}\n• services: {}\n• from: {}\n• sessions: {}{more}",
         usage.days_read,
         usage.events,
         tallies(&usage.services),

@@ -1,14 +1,19 @@
-//! The card of all containment in one go: one thing to read, one thing to decide on.
+//! The cards of all containment, and of all removal, in one go: one thing to read, one thing to decide on.
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
+use super::again;
 use super::blast_radius::breaks;
-use super::blocks::{Look, actions, button, code, confirmed, context, escape, header, section, summary, time};
+use super::blocks::{Look, actions, button, code, confirmed, context, cut, escape, header, section, summary, time};
 use super::plan_file::where_to_read;
 use super::step::{break_glass, denied_before, mark, plan_blocks, recused_in_words, too_few, what};
+use crate::domain::action::{Action, Inverse};
 use crate::domain::approval::{Request, RequestState};
+use crate::domain::incident::eradication::{left, removals, waiting};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::is_undo;
+use crate::domain::incident::steps::{Missing, Step, contained, is_undo};
 use crate::domain::incident::together::{digest, members, open_steps};
 use crate::domain::incident::whole::{STEPS_MAX, Whole, shown};
 use crate::domain::playbook::Playbook;
@@ -18,6 +23,14 @@ use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
+/// Longest line of a step, all lines together, and those of one section.
+const LINE_CHARS_MAX: usize = 300;
+const LIST_CHARS_MAX: usize = 6_000;
+const PART_CHARS_MAX: usize = 2_900;
+/// So far a card is filled with details that are in a file too: Slack takes about 13,200 characters in a message, and who
+/// decides, and the buttons, come after them.
+const DETAIL_CHARS_MAX: usize = 9_500;
+
 /// Its headline, by what is asked for.
 pub const fn title(class: ActionClass) -> &'static str {
     match class {
@@ -26,45 +39,88 @@ pub const fn title(class: ActionClass) -> &'static str {
     }
 }
 
+/// The headline of the card on which a request is decided together with others.
+pub fn title_for(incident: &Incident, request: &Request) -> &'static str {
+    title(kind(incident, request))
+}
+
+/// What somebody asked for who asked for this: containment or removal, by the first of it.
+fn kind(incident: &Incident, request: &Request) -> ActionClass {
+    let first = request.burst.and_then(|first| incident.requests.get(&first)).unwrap_or(request);
+    kind_of(&first.plan.action)
+}
+
+fn kind_of(action: &Action) -> ActionClass {
+    if action.class() == ActionClass::Eradicate { ActionClass::Eradicate } else { ActionClass::Contain }
+}
+
 /// Whether people decide about a request on this card and not on its own: as long as it has not been started.
 pub fn decided_together(incident: &Incident, request: &Request) -> bool {
     request.burst.is_some()
         && matches!(request.state, RequestState::Pending | RequestState::Approved { .. })
-        && newest(incident).is_some_and(|members| members.iter().any(|member| member.id == request.id))
+        && newest(incident, kind(incident, request))
+            .is_some_and(|members| members.iter().any(|member| member.id == request.id))
 }
 
-/// Those that were last asked for together.
-fn newest(incident: &Incident) -> Option<Vec<&Request>> {
-    let last = incident.requests.values().rev().find(|request| request.burst.is_some())?;
+/// Those of a kind that were last asked for together.
+fn newest(incident: &Incident, class: ActionClass) -> Option<Vec<&Request>> {
+    let asked = |request: &&Request| request.burst.is_some() && kind(incident, request) == class;
+    let last = incident.requests.values().rev().find(asked)?;
     Some(members(incident, last))
 }
 
-/// The card; absent where there never was more than one thing to ask for.
-pub fn message(incident: &Incident, playbook: &Playbook, policy: &Policy) -> Option<Message> {
-    let asked = newest(incident);
+/// The cards, each with its slot: containment and removal have one each, so that no button comes to stand where one that did
+/// something else has stood. `owed` is the containment that is missing.
+pub fn messages(
+    incident: &Incident,
+    playbook: &Playbook,
+    owed: &[(Step, Missing)],
+    policy: &Policy,
+) -> Vec<(&'static str, Message)> {
     let open = open_steps(incident, playbook);
-    let class = open.first().map_or(ActionClass::Contain, |(_, action)| action.class());
-    let left: Vec<String> = open.into_iter().map(|(step, _)| step.title).collect();
-    let waits = |members: &[&Request]| members.iter().any(|r| r.state.is_open());
-    match asked {
-        Some(members) if waits(&members) || left.len() < 2 => Some(of_request(incident, &members, policy)),
-        _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left, title(class))),
-        Some(members) => Some(of_request(incident, &members, policy)),
-        None => None,
-    }
+    let cards = [("burst", ActionClass::Contain), ("burst:remove", ActionClass::Eradicate)].map(|(slot, class)| {
+        let is_now = open.first().is_some_and(|(_, action)| kind_of(action) == class);
+        let left: Vec<&Step> = open.iter().filter(|_| is_now).map(|(step, _)| step).collect();
+        let asked = newest(incident, class);
+        let waits = asked.iter().flatten().any(|request| request.state.is_open());
+        let done = |members: &[&Request]| of_request(incident, playbook, members, owed, policy);
+        let message = match asked {
+            Some(members) if waits || left.len() < 2 => Some(done(&members)),
+            _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left, owed, title(class))),
+            Some(members) => Some(done(&members)),
+            None => (class == ActionClass::Eradicate && was_offered(incident, playbook)).then(|| not_now(incident)),
+        };
+        message.map(|message| (slot, message))
+    });
+    cards.into_iter().flatten().collect()
 }
 
-fn offered(incident: &Incident, left: &[String], title: &str) -> Message {
-    let lines: Vec<String> =
-        left.iter().enumerate().map(|(i, title)| format!("{}. {}", i + 1, escape(title))).collect();
+/// Whether removal may have been offered, and containment comes first again.
+fn was_offered(incident: &Incident, playbook: &Playbook) -> bool {
+    incident.verdict.is_some() && !contained(incident, playbook) && removals(incident).len() > 1
+}
+
+fn not_now(incident: &Incident) -> Message {
+    let title = title(ActionClass::Eradicate);
+    let text = summary(&format!("{} · {title}: not now, containment comes first", incident.id));
+    let says = "Not now: containment comes first. What need not wait for that can be asked for on its own card.";
+    Message { text, blocks: vec![header(&format!(":white_circle: {title}")), section(says)] }
+}
+
+fn offered(incident: &Incident, left: &[&Step], owed: &[(Step, Missing)], title: &str) -> Message {
+    let line = |(i, step): (usize, &&Step)| {
+        let again = again::briefly(incident, owed, &step.id).map(|why| format!(" · :warning: {why}"));
+        format!("{}. {}{}", i + 1, escape(&step.title), again.unwrap_or_default())
+    };
+    let lines: Vec<String> = left.iter().enumerate().map(line).collect();
     let mut blocks = vec![
         header(&format!(":white_circle: {title}")),
-        section(&format!(
-            "Asks for all of these as one plan with one digest. Approved once, they run in this order; each is read back, and \
-             one that fails holds up none of the others.\n{}",
-            lines.join("\n")
-        )),
+        section(
+            "Asks for all of these as one plan with one digest. Approved once, they run in this order; each is read back, and one \
+             that fails holds up none of the others.",
+        ),
     ];
+    blocks.extend(listed(&lines));
     if incident.is_open() {
         let ask =
             button(name::REQUEST_ALL, &format!("Request all {}", left.len()), &incident.id.to_string(), Look::Primary);
@@ -73,25 +129,98 @@ fn offered(incident: &Incident, left: &[String], title: &str) -> Message {
     Message { text: summary(&format!("{} · {title}: {} steps, not asked for yet", incident.id, left.len())), blocks }
 }
 
-fn of_request(incident: &Incident, members: &[&Request], policy: &Policy) -> Message {
+/// Every line, in as many sections as that takes.
+fn listed(lines: &[String]) -> Vec<Value> {
+    let line_chars_max = (LIST_CHARS_MAX / lines.len().max(1)).min(LINE_CHARS_MAX);
+    let mut parts: Vec<String> = Vec::new();
+    for line in lines.iter().map(|line| cut(line, line_chars_max)) {
+        match parts.last_mut() {
+            Some(part) if part.chars().count() + line.chars().count() < PART_CHARS_MAX => {
+                part.push('\n');
+                part.push_str(&line);
+            }
+            _ => parts.push(line),
+        }
+    }
+    parts.iter().map(|part| section(part)).collect()
+}
+
+/// A step in a line: what, to whom, how it stands, and while that is decided whether it can be undone.
+fn line(incident: &Incident, request: &Request, owed: &[(Step, Missing)]) -> String {
+    let action = &request.plan.action;
+    let title = action.title();
+    let target = if title.contains(action.target()) { String::new() } else { format!(" ({})", code(action.target())) };
+    let again = again::briefly(incident, owed, &request.plan.step).filter(|_| is_verified(request));
+    let mark = if again.is_some() { ":warning:" } else { mark(&request.state) };
+    let again = again.map(|why| format!(", {why}")).unwrap_or_default();
+    let undo = match (&request.state, is_final(request)) {
+        (RequestState::Pending, true) => " · *cannot be undone*",
+        (RequestState::Pending, false) => " · can be undone",
+        _ => "",
+    };
+    format!("{mark} *{}* {}{target}: {}{again}{undo}", request.id, escape(&title), request.state.in_words())
+}
+
+/// Whether nothing here takes it back.
+const fn is_final(request: &Request) -> bool {
+    matches!(request.plan.work.inverse, Inverse::None(_))
+}
+
+fn size(blocks: &[Value]) -> usize {
+    blocks.iter().map(|block| block.to_string().chars().count()).sum()
+}
+
+/// What is decided on: all of it where that fits on the card, else as much as there is room for.
+fn details(incident: &Incident, members: &[&Request], whole: Whole<'_>, taken: usize) -> Vec<Value> {
+    let (mut blocks, mut only_in_file) = (Vec::new(), 0);
+    let mut room = DETAIL_CHARS_MAX.saturating_sub(taken);
+    for (at, request) in members.iter().enumerate() {
+        let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
+        let mut about = vec![section(&format!("*{}* {}{broken}", request.id, what(request)))];
+        let calls: Vec<Value> = plan_blocks(&request.plan, &request.plan.work.calls).collect();
+        let (about_chars, calls_chars) = (size(&about), size(&calls));
+        let fits = |chars: usize| whole == Whole::OnCard || (at < STEPS_MAX && chars <= room);
+        let with_calls = fits(about_chars + calls_chars);
+        if !fits(about_chars) {
+            about.clear();
+        }
+        room = room.saturating_sub(size(&about));
+        blocks.append(&mut about);
+        if with_calls {
+            room = room.saturating_sub(calls_chars);
+            blocks.extend(calls);
+        } else {
+            only_in_file += 1;
+        }
+    }
+    if only_in_file > 0 {
+        blocks.push(section(&format!("*{only_in_file} of {} steps' calls are only in the file.*", members.len())));
+    }
+    blocks
+}
+
+fn of_request(
+    incident: &Incident,
+    playbook: &Playbook,
+    members: &[&Request],
+    owed: &[(Step, Missing)],
+    policy: &Policy,
+) -> Message {
     let [first, ..] = members else { return Message { text: String::new(), blocks: Vec::new() } };
     let digest = digest(incident, first);
-    let title = title(first.plan.action.class());
+    let class = kind(incident, first);
+    let title = title(class);
     let pending: Vec<&&Request> = members.iter().filter(|r| r.state == RequestState::Pending).collect();
-    let lines: Vec<String> = members
-        .iter()
-        .map(|r| format!("{} *{}* {}: {}", mark(&r.state), r.id, escape(&r.plan.action.title()), r.state.in_words()))
-        .collect();
-    let mut blocks = vec![header(&format!("{} {title}", overall(members))), section(&lines.join("\n"))];
+    let lines: Vec<String> = members.iter().map(|request| line(incident, request, owed)).collect();
+    let more = match class {
+        ActionClass::Eradicate => !left(incident, playbook).is_empty() || !waiting(incident, playbook).is_empty(),
+        ActionClass::Contain | ActionClass::Loosen => !owed.is_empty(),
+    };
+    let mut blocks = vec![header(&format!("{} {title}", overall(members, more)))];
+    blocks.extend(listed(&lines));
     let whole = shown(incident, first);
     if !pending.is_empty() {
-        for request in members.iter().take(STEPS_MAX) {
-            let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
-            blocks.push(section(&format!("*{}* {}{broken}", request.id, what(request))));
-            if whole == Whole::OnCard {
-                blocks.extend(plan_blocks(&request.plan, &request.plan.work.calls));
-            }
-        }
+        blocks.extend(details(incident, members, whole, size(&blocks)));
         if whole != Whole::OnCard {
             blocks.push(where_to_read(incident, first));
         }
@@ -116,7 +245,15 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy) -> Mes
         let waits = |r: &&&Request| matches!(r.state, RequestState::Approved { .. });
         let pressed: &Request = pending.first().copied().or(members.iter().find(waits)).copied().unwrap_or(first);
         let alone = pending.iter().any(|r| !r.plan.action.destroys());
-        blocks.push(buttons(incident, pressed, digest.short(), decides, alone.then_some(policy)));
+        let finals = pending.iter().filter(|r| is_final(r)).count();
+        blocks.push(buttons(
+            incident,
+            pressed,
+            digest.short(),
+            decides,
+            (finals, pending.len()),
+            alone.then_some(policy),
+        ));
     }
     blocks.push(context(&format!(
         "{} · asked for by {} {} · digest {}",
@@ -126,24 +263,31 @@ fn of_request(incident: &Incident, members: &[&Request], policy: &Policy) -> Mes
         code(digest.short()),
     )));
     let state = match pending.len() {
-        0 => format!("{} of {} in force", members.iter().filter(|r| is_done(r)).count(), members.len()),
+        0 => {
+            let more = if more { ", and more is owed" } else { "" };
+            format!("{} of {} in force{more}", members.iter().filter(|r| is_done(r)).count(), members.len())
+        }
         _ => "waiting for approval".to_owned(),
     };
     Message { text: summary(&format!("{} · {title}: {state}", incident.id)), blocks }
 }
 
-fn is_done(request: &Request) -> bool {
-    matches!(request.state, RequestState::Verified { .. }) && request.lost.is_none()
+const fn is_verified(request: &Request) -> bool {
+    matches!(request.state, RequestState::Verified { .. })
 }
 
-/// The worst of them.
-fn overall(members: &[&Request]) -> &'static str {
+const fn is_done(request: &Request) -> bool {
+    is_verified(request) && request.lost.is_none()
+}
+
+/// The worst of them; never done while there is `more` of the same to do.
+fn overall(members: &[&Request], more: bool) -> &'static str {
     let any = |wanted: fn(&Request) -> bool| members.iter().any(|r| wanted(r));
     if any(|r| r.state == RequestState::Pending) {
         ":hourglass_flowing_sand:"
     } else if any(|r| r.state.is_open()) {
         ":arrow_right:"
-    } else if members.iter().all(|r| is_done(r)) {
+    } else if !more && members.iter().all(|r| is_done(r)) {
         ":large_green_circle:"
     } else if any(|r| matches!(r.state, RequestState::Failed { .. })) {
         ":red_circle:"
@@ -159,16 +303,21 @@ fn buttons(
     first: &Request,
     digest: &str,
     decides: Option<Whole>,
+    (finals, pending): (usize, usize),
     alone: Option<&Policy>,
-) -> serde_json::Value {
+) -> Value {
     let (value, id) = (format!("{} {digest}", first.id), first.id.to_string());
     let mut elements = Vec::new();
     if let Some(whole) = decides.filter(|_| incident.freeze.is_none()) {
         let whole = !matches!(whole, Whole::NotYet(_));
+        let undo = match finals {
+            0 => "Each can be undone, with two people again.".to_owned(),
+            finals => format!("{finals} of them cannot be undone here: the list says which."),
+        };
         let approve = confirmed(
             button(name::APPROVE, "Approve all", &value, Look::Primary),
             "Approve all of it?",
-            "Every step listed runs at once, in this order. What can be undone says so above.",
+            &format!("All {pending} steps that wait run at once, in this order. {undo}"),
             "Approve and run",
         );
         elements.extend(whole.then_some(approve));

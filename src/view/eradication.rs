@@ -4,21 +4,22 @@ use super::blocks::{context, cut, escape, header, section, summary, time};
 use super::step::mark;
 use crate::domain::action::Action;
 use crate::domain::incident::doors::opened_doors;
-use crate::domain::incident::eradication::{left, removals, waiting};
+use crate::domain::incident::eradication::{Removal, left, removals, waiting};
 use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::inventory::to_look_at;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::remains::{self, by_hand};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{Offer, Step, contained, is_undo, steps};
-use crate::domain::incident::verdict::{Gate, gate};
-use crate::domain::playbook::Playbook;
+use crate::domain::incident::steps::{Offer, Step, contained, in_force, is_undo, steps};
+use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT};
 use crate::domain::policy::ActionClass;
 use crate::ports::Message;
 
 /// How many of a list are shown.
 const SHOWN_MAX: usize = 12;
 const LINE_CHARS_MAX: usize = 200;
+/// Longest name where only names are listed.
+const NAME_CHARS_MAX: usize = 120;
 
 /// Whether the search has found anything of the attacker's to remove.
 pub fn is_shown(incident: &Incident) -> bool {
@@ -34,10 +35,11 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     if incident.sample || !(is_shown(incident) || any_asked(incident)) {
         return None;
     }
-    let (left, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident).len());
-    let (all, waiting) = (removals(incident).len(), waiting(incident, playbook));
+    let (undone, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident).len());
+    let (all, waits) = (removals(incident).len(), waiting(incident, playbook));
+    let waiting = waits.len();
     let contained = contained(incident, playbook);
-    let left = left.len();
+    let left = undone.len();
     let lacking = lacking(incident, playbook);
     let open = lacking.is_empty();
     let (emoji, state) = match (contained, left, hands.len(), unexplained) {
@@ -66,18 +68,19 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
              was put on users and roles that are not theirs be taken off."
         )));
     }
-    if contained && waiting > 0 && gate(incident, playbook) == Gate::Shut {
-        blocks.push(section(&format!(
-            "*{waiting} thing(s) wait until containment is verified.* To delete them now would tell the attacker while they can \
-             still be in, and take away what shows how they came. What runs for them, what lets them in anew and what was put \
-             on others need not wait. Who cannot wait goes on without proof: two people, one of them an approver, with the \
-             button on *{}*.",
-            super::proof::TITLE
-        )));
+    let of_phase = of_this_phase(incident, playbook);
+    if contained && !(of_phase.is_empty() && waits.is_empty()) {
+        let is_settled = |step: &&Step| is_settled(incident, &undone, step);
+        let done = of_phase.iter().filter(is_settled).count();
+        let is_shown = |removal: &Removal| of_phase.iter().any(|step| is_offered(step, &removal.action));
+        let total = of_phase.len() + removals(incident).iter().filter(|removal| !is_shown(removal)).count();
+        let wait = if waits.is_empty() { "*".to_owned() } else { waiting_in_words(&waits) };
+        blocks.push(section(&format!("*{done} of {total} done{wait}")));
     }
-    let lines = lines_of_steps(incident, playbook);
+    let lines: Vec<String> = of_phase.iter().map(|step| line(incident, step)).collect();
     if !lines.is_empty() {
         blocks.push(section(&list(&lines)));
+        blocks.extend(order(incident, playbook).map(|why| context(&escape(why))));
     }
     let more = removals(incident).len().saturating_sub(lines.len());
     if contained && more > waiting {
@@ -122,21 +125,54 @@ fn is_of_this_phase(action: &Action) -> bool {
     action.class() == ActionClass::Eradicate || matches!(action, Action::StartLogging(_) | Action::EnableDetector(_))
 }
 
-/// Each removal and how it stands.
-fn lines_of_steps(incident: &Incident, playbook: &Playbook) -> Vec<String> {
+/// The steps of this phase that have come to their turn, and those that were ever asked for.
+fn of_this_phase(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
     let removal = |offer: &Offer| matches!(offer, Offer::Action(action) if is_of_this_phase(action));
-    let steps = steps(incident, playbook).into_iter().filter(|step| removal(&step.offer) && !is_undo(&step.id));
-    let line = |step: Step| match incident.requests_for(&step.id).next() {
-        _ if is_for_people(incident, &step) && said(incident, &step) != Said::Nothing => {
-            let (mark, state) = super::by_hand::state(said(incident, &step));
+    steps(incident, playbook).into_iter().filter(|step| removal(&step.offer) && !is_undo(&step.id)).collect()
+}
+
+fn is_offered(step: &Step, action: &Action) -> bool {
+    matches!(&step.offer, Offer::Action(offered) if offered == action)
+}
+
+/// Whether nothing is left to do of it.
+fn is_settled(incident: &Incident, undone: &[(Step, Action)], step: &Step) -> bool {
+    let removes = matches!(&step.offer, Offer::Action(action) if action.class() == ActionClass::Eradicate);
+    let holds = || in_force(incident, &step.id).is_some() || matches!(said(incident, step), Said::ByTwo(_));
+    !undone.iter().any(|(left, _)| left.id == step.id) && (removes || holds())
+}
+
+/// What waits, by name, and what for: the end of a sentence in bold, and more.
+fn waiting_in_words(waits: &[Removal]) -> String {
+    let name = |removal: &Removal| cut(&format!("• {}", escape(&removal.action.title())), NAME_CHARS_MAX);
+    format!(
+        ", {} wait until containment is verified:*\n{}\nTo delete them now would tell the attacker while they can still be in, \
+         and take away what shows how they came. What runs for them, what lets them in anew and what was put on others need \
+         not wait. Who cannot wait goes on without proof: two people, one of them an approver, with the button on *{}*.",
+        waits.len(),
+        list(&waits.iter().map(name).collect::<Vec<_>>()),
+        super::proof::TITLE
+    )
+}
+
+/// In which order it goes, as the playbook has it.
+fn order<'a>(incident: &Incident, playbook: &'a Playbook) -> Option<&'a str> {
+    let mut actions = playbook.actions_for(incident.principal_kind());
+    actions.find(|step| step.action.as_deref() == Some(REMOVE_FOOTPRINT)).map(|step| step.why.as_str())
+}
+
+/// A removal and how it stands.
+fn line(incident: &Incident, step: &Step) -> String {
+    match incident.requests_for(&step.id).next() {
+        _ if is_for_people(incident, step) && said(incident, step) != Said::Nothing => {
+            let (mark, state) = super::by_hand::state(said(incident, step));
             format!("{mark} {}: {state}", escape(&step.title))
         }
         Some(request) => {
             format!("{} *{}* {}: {}", mark(&request.state), request.id, escape(&step.title), request.state.in_words())
         }
         None => format!(":white_circle: {}", escape(&step.title)),
-    };
-    steps.map(line).collect()
+    }
 }
 
 fn any_asked(incident: &Incident) -> bool {

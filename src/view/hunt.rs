@@ -1,6 +1,7 @@
 //! The card of the search through the trail: what the attacker reached, and what of theirs is left.
 
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
+use super::early::too_early;
 use crate::domain::hunt::{Hunted, Proved, Reached, SoFar, Trace};
 use crate::domain::incident::overruling::Overruled;
 use crate::domain::incident::state::Incident;
@@ -28,7 +29,12 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
         return Some(Message { text: summary(&text), blocks });
     };
     let reached: Vec<&Reached> = found.credentials.iter().filter(|reached| reached.how.is_some()).collect();
+    let early = too_early(incident);
+    blocks.extend(
+        early.iter().map(|why| section(&format!(":warning: *Too early to say what is missing below:* {why}."))),
+    );
     blocks.push(section(&match reached.len() {
+        0 if early.is_some() => "*Reached:* no other credential so far.".to_owned(),
         0 => "*Reached:* no other credential, as far as the trail shows.".to_owned(),
         count => format!("*Reached:* {count} other credential(s)\n{}", list(credentials(&reached).into_iter())),
     }));
@@ -42,6 +48,7 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     // What lets somebody back in comes first.
     traces.sort_by_key(|trace| (trace.state == State::Deleted, !trace.made_by_attacker));
     blocks.push(section(&match counts(found) {
+        None if early.is_some() => "*Left behind:* nothing so far.".to_owned(),
         None => "*Left behind:* nothing that the attacker made, changed or deleted.".to_owned(),
         Some(counts) => format!("*Left behind:* {counts}\n{}", list(traces.into_iter().map(trace))),
     }));
@@ -78,7 +85,8 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
         blocks.push(actions("hunt", &[say]));
     }
     let left = counts(found).unwrap_or_else(|| "nothing left behind".into());
-    let text = format!("{} hunt: {} other credential(s) reached, {left}", incident.id, reached.len());
+    let so_far = if early.is_some() { "; too early to say that this is all" } else { "" };
+    let text = format!("{} hunt: {} other credential(s) reached, {left}{so_far}", incident.id, reached.len());
     Some(Message { text: summary(&text), blocks })
 }
 
@@ -119,7 +127,8 @@ fn plainly(so_far: &SoFar) -> String {
 pub fn brief(incident: &Incident) -> Option<String> {
     let (found, _) = incident.hunted.as_ref().filter(|_| incident.swept.is_some())?;
     let reached = found.credentials.iter().filter(|reached| reached.how.is_some()).count();
-    Some(format!("hunt: {reached} reached, {} touched", found.footprint.len()))
+    let so_far = if too_early(incident).is_some() { " so far, too early to say more" } else { "" };
+    Some(format!("hunt: {reached} reached, {} touched{so_far}", found.footprint.len()))
 }
 
 /// What a note says of credentials that were not known before; `None` when there are none.

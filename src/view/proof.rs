@@ -33,9 +33,17 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         (_, None) => (":white_circle:", "no verdict yet"),
     };
     let mut blocks = vec![header(&format!("{mark} {TITLE}")), section(&says)];
-    let bars: Vec<String> = swept.regions.iter().take(REGIONS_MAX).map(|region| bar(incident, region)).collect();
-    if !bars.is_empty() {
-        blocks.push(section(&format!("*Quiet that the trail shows, by Region*\n{}", bars.join("\n"))));
+    let verdict = standing(incident, playbook);
+    let is_judged = verdict.is_some() || contained(incident, playbook);
+    let line = |region: &Watched| if is_judged { bar(incident, verdict, region) } else { known(region) };
+    let lines: Vec<String> = swept.regions.iter().take(REGIONS_MAX).map(line).collect();
+    if !lines.is_empty() {
+        let title = if is_judged {
+            "*Quiet that the trail shows, by Region*"
+        } else {
+            "*How far the trail is known, by Region:* no proof of anything before containment is complete"
+        };
+        blocks.push(section(&format!("{title}\n{}", lines.join("\n"))));
     }
     if let Some(call) = swept.last_denied.as_ref().filter(|call| call.at > since) {
         blocks.push(section(&format!("*Last attempt, denied:* {}", attempt(call))));
@@ -108,18 +116,43 @@ fn unwatched(incident: &Incident) -> String {
     )
 }
 
-/// How much of the quiet is covered, drawn.
-fn bar(incident: &Incident, region: &Watched) -> String {
-    let covered = incident.watch.map_or(0, |watch| minutes_covered(watch.since, region));
+/// How much of the quiet is covered, drawn; none is where the attacker got through.
+fn bar(incident: &Incident, verdict: Option<&Verdict>, region: &Watched) -> String {
+    let failed = match verdict {
+        Some(Verdict::Failed { call }) => Some(call),
+        _ => None,
+    };
+    // The first of them is the verdict's, the last is kept beside it.
+    let calls = failed.into_iter().chain(incident.breach.as_deref().filter(|_| failed.is_some()));
+    let through = calls.filter(|call| call.region == region.region).map(|call| call.at).max();
     let needed = QUIET.num_minutes();
+    if let Some(at) = through {
+        let drawn: String = (0..CELLS).map(|_| '░').collect();
+        return format!(
+            "{drawn} {} :rotating_light: the attacker got through here, {}",
+            code(&region.region),
+            time(at)
+        );
+    }
+    let covered = incident.watch.map_or(0, |watch| minutes_covered(watch.since, region));
     let full = covered * CELLS / needed;
     let drawn: String = (0..CELLS).map(|cell| if cell < full { '▓' } else { '░' }).collect();
-    let why = match (&region.unread, region.covered_until) {
+    format!("{drawn} {} {covered} of {needed} min{}", code(&region.region), not_covered(region))
+}
+
+/// Why a Region is not covered; empty where it is.
+fn not_covered(region: &Watched) -> String {
+    match (&region.unread, region.covered_until) {
         (Some(why), _) => format!(" :warning: not covered: {}", cut(&escape(why), WHY_CHARS_MAX)),
         (None, None) => " not covered yet: the trail does not show a call of the bot's own".to_owned(),
         (None, Some(_)) => String::new(),
-    };
-    format!("{drawn} {} {covered} of {needed} min{why}", code(&region.region))
+    }
+}
+
+/// How far the trail of a Region is known, where nothing is judged.
+fn known(region: &Watched) -> String {
+    let until = region.covered_until.map(|at| format!(" up to {}", time(at))).unwrap_or_default();
+    format!("{}{until}{}", code(&region.region), not_covered(region))
 }
 
 fn attempt(call: &Call) -> String {

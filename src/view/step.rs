@@ -6,9 +6,9 @@ use super::blast_radius::warnings;
 use super::blocks::{
     Look, actions, button, code, confirmed, context, cut, escape, header, preformatted, section, summary, time,
 };
-use super::burst::{decided_together, title};
-use super::by_hand;
+use super::burst::{decided_together, title_for};
 use super::plan_file::where_to_read;
+use super::{again, by_hand};
 use crate::domain::action::{Action, ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState, too_few_left};
 use crate::domain::id::StepId;
@@ -16,7 +16,7 @@ use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::eradication::is_done;
 use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{Offer, Step, in_force, is_undo, undo_of, undone_by};
+use crate::domain::incident::steps::{Missing, Offer, Step, in_force, is_undo, undo_of, undone_by};
 use crate::domain::incident::whole::{Whole, fits, shown, texts, undo_line};
 use crate::domain::policy::{ActionClass, PersonId, Policy};
 use crate::domain::recusal::{Recused, Why, recused_from};
@@ -27,9 +27,10 @@ use crate::ports::Message;
 /// Longest explanation of an outcome.
 const WHY_CHARS_MAX: usize = 1_000;
 
-/// The whole message.
-pub fn message(incident: &Incident, step: &Step, policy: &Policy) -> Message {
+/// The whole message. A step that is owed `again` does not look done.
+pub fn message(incident: &Incident, step: &Step, again: Option<Missing>, policy: &Policy) -> Message {
     let request = incident.requests_for(&step.id).next();
+    let again = again.filter(|_| request.is_some_and(|r| matches!(r.state, RequestState::Verified { .. })));
     let by_people = is_for_people(incident, step) && said(incident, step) != Said::Nothing;
     let (mark, state) = match (&step.offer, request) {
         (Offer::Refused { .. }, _) => by_hand::state(said(incident, step)),
@@ -39,11 +40,15 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy) -> Message {
             Some(undo) => (":leftwards_arrow_with_hook:", format!("undone by {}", undo.id)),
             None if r.lost.is_some() => (":rotating_light:", "no longer in force".to_owned()),
             None if r.unread.is_some() => (":grey_question:", "not known whether it is still in force".to_owned()),
+            None if again.is_some() => (":warning:", format!("{}, and owed again", r.state.in_words())),
             None if matches!(r.state, RequestState::Verified { .. }) => (done(&r.plan.step), r.state.in_words()),
             None => (mark(&r.state), r.state.in_words()),
         },
     };
     let mut blocks = vec![header(&format!("{mark} {}", step.title))];
+    blocks.extend(again.map(|why| {
+        section(&format!(":warning: *Owed again: what was done does not count.* {}", again::in_full(incident, why)))
+    }));
     match (&step.offer, request) {
         (Offer::Refused { why, instead, commands }, _) => {
             blocks.push(section(&format!("{}\n*Instead:* {}", escape(why), escape(instead))));
@@ -53,21 +58,22 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy) -> Message {
             blocks.extend(by_hand::blocks(incident, step));
         }
         (Offer::Action(action), None) => {
-            blocks.push(section(&format!("{}\n{}", escape(&step.why), escape(&action.effect()))));
+            blocks.push(section(&format!("{}\n{}", escape(why_this(step)), escape(&action.effect()))));
             blocks.extend(warnings(incident, action));
         }
         (Offer::Action(action), Some(request)) if decided_together(incident, request) => {
             blocks.push(section(&format!(
                 "*{}* is asked for together with others. Decide on *{}*, in this thread.",
                 request.id,
-                title(action.class())
+                title_for(incident, request)
             )));
+            blocks.extend(warnings(incident, action));
         }
         (Offer::Action(_), Some(request)) => {
             blocks.extend(request_blocks(incident, request, policy, &recused_from(incident, request, policy)));
         }
     }
-    if let Some(row) = buttons(incident, step, policy, request) {
+    if let Some(row) = buttons(incident, step, policy, request, again) {
         blocks.push(row);
     }
     if matches!(step.offer, Offer::Action(_)) && is_for_people(incident, step) {
@@ -79,6 +85,11 @@ pub fn message(incident: &Incident, step: &Step, policy: &Policy) -> Message {
 /// Carried out. An undo lets somebody in again: it is never green.
 pub(super) fn done(step: &StepId) -> &'static str {
     if is_undo(step) { ":leftwards_arrow_with_hook:" } else { ":large_green_circle:" }
+}
+
+/// Why this very thing is done. In which order all of them go stands once, on the card of their phase.
+fn why_this(step: &Step) -> &str {
+    step.why.find("Events that show").map_or(step.why.as_str(), |at| &step.why[at..])
 }
 
 pub(super) fn mark(state: &RequestState) -> &'static str {
@@ -322,7 +333,13 @@ pub(super) fn denied_before(incident: &Incident, request: &Request) -> String {
     denials.take(2).collect()
 }
 
-fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&Request>) -> Option<Value> {
+fn buttons(
+    incident: &Incident,
+    step: &Step,
+    policy: &Policy,
+    request: Option<&Request>,
+    owed: Option<Missing>,
+) -> Option<Value> {
     let Offer::Action(action) = &step.offer else { return None };
     if !incident.is_open() || incident.sample {
         return None;
@@ -363,7 +380,8 @@ fn buttons(incident: &Incident, step: &Step, policy: &Policy, request: Option<&R
         RequestState::Executing(_) => None,
         RequestState::Verified { .. } if in_force(incident, &step.id).is_some() && !shows_again(incident, step) => {
             let words = if action.class() == ActionClass::Contain { "Revoke again" } else { "Ask again" };
-            let again = action.is_repeatable().then(|| ask(words, Look::Plain));
+            let look = if owed.is_some() { Look::Primary } else { Look::Plain };
+            let again = action.is_repeatable().then(|| ask(words, look));
             let undo =
                 !is_undo && matches!(request.plan.work.inverse, Inverse::Calls(_)) && !undo_is_open(incident, step);
             let undo = undo.then(|| button(name::UNDO, "Ask to undo", &of_step, Look::Plain));

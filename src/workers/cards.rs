@@ -408,7 +408,7 @@ fn edit_every(slot: &str) -> TimeDelta {
 }
 
 fn is_decided_on(slot: &str) -> bool {
-    slot.starts_with("step:") || slot == "burst"
+    slot.starts_with("step:") || slot.starts_with("burst")
 }
 
 /// An incident that people are at goes before those that only come in.

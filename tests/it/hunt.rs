@@ -98,7 +98,7 @@ async fn what_the_attacker_made_is_found_contained_and_proven_to_be() {
 
     pass(&w, 1).await;
     w.until_card(PROOF, "quiet, not settled yet").await;
-    assert!(w.command(ANA, "/irp status").await.contains("· Contained ·"));
+    assert!(w.command(ANA, "/irp status").await.contains("· Contained as far as known, not proven ·"));
     pass(&w, 31).await;
     let bars = blocks(&w, PROOF);
     assert!(bars.contains("us-east-1") && bars.contains("of 30 min"), "{bars}");
@@ -144,7 +144,7 @@ async fn whoever_gets_through_fails_it_and_leads_back_to_containment() {
     assert!(status.contains("Containment") && status.contains("got through after it"), "{status}");
     w.carry_out("· Revoke all older sessions of role app-deploy", ANA, BEN).await;
     let status = w.command(ANA, "/irp status").await;
-    assert!(status.contains("· Contained ·"), "{status}");
+    assert!(status.contains("· Contained as far as known, not proven ·"), "{status}");
     w.until("it is judged anew", |w| !w.says(PROOF, "failed")).await;
     assert!(iam.list_roles().send().await.is_err(), "the session is dead");
     w.end().await;
@@ -184,7 +184,7 @@ async fn two_people_can_go_on_without_proof_and_nobody_alone() {
     };
     assert!(accept(ANA).await.contains("takes a second person"));
     w.until("the card says so", |w| blocks(w, PROOF).contains("accepted by one")).await;
-    assert!(w.command(ANA, "/irp status").await.contains("· Contained ·"));
+    assert!(w.command(ANA, "/irp status").await.contains("· Contained as far as known, not proven ·"));
     assert!(w.click(ANA, PROOF, "irp.accept_risk").await.contains("accepted it already"));
     assert!(w.forged_click(CHRIS, "irp.accept_risk", "INC-1 12345").await.contains("has changed"));
     assert!(accept(CHRIS).await.contains("in your name and that of another"));
@@ -199,7 +199,7 @@ async fn two_people_can_go_on_without_proof_and_nobody_alone() {
 
     // Another containment is another risk.
     w.carry_out("· Revoke all older sessions of role app-deploy", ANA, BEN).await;
-    assert!(w.command(ANA, "/irp status").await.contains("· Contained ·"));
+    assert!(w.command(ANA, "/irp status").await.contains("· Contained as far as known, not proven ·"));
     w.end().await;
 }
 

@@ -89,7 +89,7 @@ async fn sessions_can_be_revoked_again_and_must_be_when_the_key_was_still_active
     w.carry_out(SESSIONS, ANA, BEN).await;
     assert_eq!(w.account.count("PutUserPolicy"), 2);
     let status = w.command(ANA, "/irp status").await;
-    assert!(status.contains("· Contained ·"), "{status}");
+    assert!(status.contains("· Contained as far as known, not proven ·"), "{status}");
     w.until("the evidence is read again", |w| {
         w.card(ANA, "evidence").is_some_and(|m| m["blocks"].to_string().contains("*Inactive*"))
     })

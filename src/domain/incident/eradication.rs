@@ -130,10 +130,10 @@ pub(super) fn is_theirs(trace: &Trace) -> bool {
     trace.made_by_attacker && trace.state == State::Present
 }
 
-/// How many removals wait for the proof of containment, or for two people who accept that there is none.
-pub fn waiting(incident: &Incident, playbook: &Playbook) -> usize {
+/// The removals that wait for the proof of containment, or for two people who accept that there is none.
+pub fn waiting(incident: &Incident, playbook: &Playbook) -> Vec<Removal> {
     let turn = (contained(incident, playbook), gate(incident, playbook) != Gate::Shut);
-    removals(incident).iter().filter(|removal| !removal.may_go(incident, turn)).count()
+    removals(incident).into_iter().filter(|removal| !removal.may_go(incident, turn)).collect()
 }
 
 /// Everything to remove or put back, in order.

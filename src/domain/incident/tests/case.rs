@@ -28,36 +28,36 @@ use crate::domain::recusal::recused;
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::Record;
 
-pub(super) const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
-pub(super) const OTHER_KEY: &str = "AKIAI44QH8DHBEXAMPLE";
+pub(crate) const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(crate) const OTHER_KEY: &str = "AKIAI44QH8DHBEXAMPLE";
 
-pub(super) struct Case {
-    pub(super) incident: Incident,
-    pub(super) policy: Policy,
-    pub(super) playbook: Playbook,
-    pub(super) now: DateTime<Utc>,
+pub(crate) struct Case {
+    pub(crate) incident: Incident,
+    pub(crate) policy: Policy,
+    pub(crate) playbook: Playbook,
+    pub(crate) now: DateTime<Utc>,
     /// AWS: the key, and the two policies.
-    pub(super) key: KeyStatus,
-    pub(super) user_policy: Option<String>,
-    pub(super) role_policy: Option<String>,
+    pub(crate) key: KeyStatus,
+    pub(crate) user_policy: Option<String>,
+    pub(crate) role_policy: Option<String>,
     /// The password, group or instance that a change is about, as it is and as the call leaves it.
-    pub(super) estate: [Observation; 2],
+    pub(crate) estate: [Observation; 2],
     /// Whether the attacker's rule is in the security group or their account in the trust policy, and the trail stands still.
-    pub(super) door_open: bool,
-    pub(super) trail_off: bool,
+    pub(crate) door_open: bool,
+    pub(crate) trail_off: bool,
     /// A trust policy that lets in a vendor.
-    pub(super) trust: String,
+    pub(crate) trust: String,
 }
 
-pub(super) fn user(id: &str) -> UserId {
+pub(crate) fn user(id: &str) -> UserId {
     id.parse().unwrap()
 }
 
-pub(super) fn start() -> DateTime<Utc> {
+pub(crate) fn start() -> DateTime<Utc> {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-pub(super) fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let rules = Rules { quorum: 1, approve_within: TimeDelta::minutes(15), execute_within: TimeDelta::minutes(5) };
     let list = |ids: &[&str]| List { users: ids.iter().map(|id| user(id)).collect(), groups: [].into() };
     Policy {
@@ -77,11 +77,11 @@ pub(super) fn policy() -> Policy {
     }
 }
 
-pub(super) fn known(key: &str, status: KeyStatus) -> KnownKey {
+pub(crate) fn known(key: &str, status: KeyStatus) -> KnownKey {
     KnownKey { id: key.parse().unwrap(), status, created_at: None, last_used_at: None, last_used_for: None }
 }
 
-pub(super) fn identified(keys: &[(&str, KeyStatus)]) -> Identification {
+pub(crate) fn identified(keys: &[(&str, KeyStatus)]) -> Identification {
     Identification {
         kind: PrincipalKind::IamUser,
         name: Some("ci".into()),
@@ -108,7 +108,7 @@ fn ssh() -> Rule {
     Rule { id: "sgr-1".into(), protocol, from_port: 22, to_port: 22, source }
 }
 
-pub(super) fn role(name: &str, account: &str) -> AssumedRole {
+pub(crate) fn role(name: &str, account: &str) -> AssumedRole {
     AssumedRole {
         arn: format!("arn:aws:iam::{account}:role/{name}"),
         name: name.into(),
@@ -120,7 +120,7 @@ pub(super) fn role(name: &str, account: &str) -> AssumedRole {
 }
 
 /// A finding about the key.
-pub(super) fn alert(delivery: &str) -> Alert {
+pub(crate) fn alert(delivery: &str) -> Alert {
     Alert {
         source: AlertSource::GuardDuty,
         delivery_id: delivery.into(),
@@ -141,7 +141,7 @@ pub(super) fn alert(delivery: &str) -> Alert {
 }
 
 impl Case {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let opened = Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &policy()));
         let mut case = Self {
             incident: fold([&opened]).unwrap(),
@@ -163,33 +163,33 @@ impl Case {
         case
     }
 
-    pub(super) fn reached(&mut self, roles: Vec<AssumedRole>) {
+    pub(crate) fn reached(&mut self, roles: Vec<AssumedRole>) {
         self.apply(vec![Event::BlastRadiusRead { found: BlastRadius { roles, ..BlastRadius::default() } }]);
     }
 
-    pub(super) fn apply(&mut self, events: Vec<Event>) {
+    pub(crate) fn apply(&mut self, events: Vec<Event>) {
         for event in events {
             let record = Record::seal(Some(&self.incident.head), self.now, event);
             evolve(&mut self.incident, &record);
         }
     }
 
-    pub(super) fn cx(&self) -> Context<'_> {
+    pub(crate) fn cx(&self) -> Context<'_> {
         Context { now: self.now, policy: &self.policy, playbook: &self.playbook }
     }
 
-    pub(super) fn actor(&self, id: &str) -> Actor {
+    pub(crate) fn actor(&self, id: &str) -> Actor {
         Actor { user: user(id), person: self.policy.person(&user(id)), standing: Standing::Member }
     }
 
-    pub(super) fn act(&mut self, id: &str, command: PersonCommand) -> Result<(), Refusal> {
+    pub(crate) fn act(&mut self, id: &str, command: PersonCommand) -> Result<(), Refusal> {
         let events = decide(&self.incident, &self.actor(id), command, self.cx())?;
         assert!(!events.is_empty(), "a yes leads to something");
         self.apply(events);
         Ok(())
     }
 
-    pub(super) fn observed(&self, action: &Action) -> Observation {
+    pub(crate) fn observed(&self, action: &Action) -> Observation {
         let policy = |arn: &str, id: &str, document: &Option<String>| Observation::InlinePolicy {
             owner_id: id.into(),
             owner_arn: format!("arn:aws:iam::111122223333:{arn}"),
@@ -267,7 +267,7 @@ impl Case {
         }
     }
 
-    pub(super) fn ask(&mut self, id: &str, wanted: &[&str]) -> Result<(), Refusal> {
+    pub(crate) fn ask(&mut self, id: &str, wanted: &[&str]) -> Result<(), Refusal> {
         let all = steps(&self.incident, &self.playbook);
         let parts = wanted.iter().map(|begins| {
             let step = all.iter().find(|s| s.id.as_str().starts_with(begins)).unwrap_or_else(|| panic!("{begins}"));
@@ -278,32 +278,32 @@ impl Case {
         self.act(id, PersonCommand::Request { parts, nonce: format!("press {};", self.incident.requests.len()) })
     }
 
-    pub(super) fn ask_all(&mut self, id: &str) -> Result<(), Refusal> {
+    pub(crate) fn ask_all(&mut self, id: &str) -> Result<(), Refusal> {
         self.ask(id, &["deactivate", "revoke-user", "revoke-assumed"])
     }
 
-    pub(super) fn shown(&self, number: u32) -> String {
+    pub(crate) fn shown(&self, number: u32) -> String {
         digest(&self.incident, &self.incident.requests[&request(number)]).short().to_owned()
     }
 
-    pub(super) fn approve(&mut self, id: &str, number: u32) -> Result<(), Refusal> {
+    pub(crate) fn approve(&mut self, id: &str, number: u32) -> Result<(), Refusal> {
         let command =
             PersonCommand::Approve { request: request(number), digest_shown: self.shown(number), clicked_at: self.now };
         self.act(id, command)
     }
 
     /// Presses on the newest card.
-    pub(super) fn unfreeze(&mut self, id: &str) -> Result<(), Refusal> {
+    pub(crate) fn unfreeze(&mut self, id: &str) -> Result<(), Refusal> {
         let shown = self.incident.freeze.as_ref().map_or(0, |freeze| freeze.number);
         self.act(id, PersonCommand::Unfreeze { shown })
     }
 
-    pub(super) fn state(&self, number: u32) -> &RequestState {
+    pub(crate) fn state(&self, number: u32) -> &RequestState {
         &self.incident.requests[&request(number)].state
     }
 
     /// Runs everything that is owed and changes something, as a replica would; AWS does as it is told.
-    pub(super) fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         for _ in 0..100 {
             let due = owed(&self.incident).into_iter().find(|o| o.due_at <= self.now && !o.effect.informs());
             let Some(due) = due else { return };
@@ -336,7 +336,7 @@ impl Case {
         panic!("it never ends");
     }
 
-    pub(super) fn make_call(&mut self, id: RequestId) {
+    pub(crate) fn make_call(&mut self, id: RequestId) {
         let RequestState::Executing(execution) = self.state_of(id) else { panic!("not started") };
         let document = execution.sent[0].document().map(str::to_owned);
         match &self.incident.requests[&id].plan.action {
@@ -358,21 +358,21 @@ impl Case {
         }
     }
 
-    pub(super) fn state_of(&self, id: RequestId) -> RequestState {
+    pub(crate) fn state_of(&self, id: RequestId) -> RequestState {
         self.incident.requests[&id].state.clone()
     }
 
-    pub(super) fn look(&mut self) -> Vec<Event> {
+    pub(crate) fn look(&mut self) -> Vec<Event> {
         let looked = watch::watched(&self.incident);
         let looked = looked.map(|r| (r.id, Ok(self.observed(&r.plan.action)))).collect();
         take_report(&self.incident, Report::Checked { looked, keys: None }, self.cx())
     }
 
-    pub(super) fn minutes(&mut self, minutes: i64) {
+    pub(crate) fn minutes(&mut self, minutes: i64) {
         self.now += TimeDelta::minutes(minutes);
     }
 }
 
-pub(super) fn request(number: u32) -> RequestId {
+pub(crate) fn request(number: u32) -> RequestId {
     RequestId::new(IncidentId::new(1), number)
 }

@@ -121,7 +121,7 @@ fn removal_waits_for_the_proof_of_containment_but_what_tightens_does_not() {
     assert_eq!(open_steps(&case.incident, &case.playbook).len(), 3);
     contain(&mut case);
     assert_eq!(shown(&case), std::slice::from_ref(&detach), "in force is not proven");
-    assert_eq!(waiting(&case.incident, &case.playbook), 1);
+    assert_eq!(waiting(&case.incident, &case.playbook).len(), 1);
     let judged = |verdict| Judged { verdict, since: case.incident.watch.unwrap().since };
     let [provisional, verified] = [Verdict::Provisional, Verdict::Verified].map(|verdict| Box::new(judged(verdict)));
     case.apply(vec![Event::VerdictReached { judged: provisional }]);
@@ -131,7 +131,7 @@ fn removal_waits_for_the_proof_of_containment_but_what_tightens_does_not() {
     assert_eq!(shown(&accepted).len(), 2, "or two people go on without");
     case.apply(vec![Event::VerdictReached { judged: verified }]);
     assert_eq!(shown(&case), [detach, "remove.group.cabal".to_owned()]);
-    assert_eq!(waiting(&case.incident, &case.playbook), 0);
+    assert_eq!(waiting(&case.incident, &case.playbook).len(), 0);
     let together = open_steps(&case.incident, &case.playbook);
     assert_eq!(together.iter().map(|(_, action)| action.kind()).collect::<Vec<_>>(), ["detach-policy", "delete-group"]);
     assert!(together.iter().all(|(step, _)| step.why.contains("Events that show")));
@@ -275,7 +275,7 @@ fn what_the_attacker_has_made_and_given_to_others_is_taken_from_those_at_once() 
     );
     let expected = [("unshare-image", "ami-1".to_owned()), ("unshare-snapshot", "snap-1".to_owned())];
     assert_eq!(kinds(&case), expected);
-    assert_eq!(waiting(&case.incident, &case.playbook), 0, "somebody else copies it meanwhile");
+    assert_eq!(waiting(&case.incident, &case.playbook).len(), 0, "somebody else copies it meanwhile");
     let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
     assert_eq!(hands, ["snap-1", "ami-1", "snap-2"], "to delete them is another step");
 }
