@@ -24,11 +24,9 @@ use machines::Places;
 
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
-/// For so long after a call of the attacker's a service is working for them.
-const ON_BEHALF: TimeDelta = TimeDelta::hours(1);
-/// For so long where the call has begun something, and the owner has begun nothing since: a stack, a job or an export takes
-/// hours, and what it does is done in the name of whoever has asked for it.
-const ON_BEHALF_ALONE: TimeDelta = TimeDelta::hours(24);
+/// For so long a service is at work for whoever was the last to begin something: a stack, a job or an export takes hours,
+/// and what it does is done in the name of whoever has asked for it.
+const ON_BEHALF: TimeDelta = TimeDelta::hours(24);
 
 /// So soon after it was asked, a service takes the role for a piece of work.
 const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
@@ -91,7 +89,7 @@ struct Walk<'e, 'q> {
     /// For each key and service that has acted in its name: the calls to that service that change or begin something, in
     /// order of time.
     asked: HashMap<Token, Vec<usize>>,
-    /// All calls to it that are known to be the attacker's.
+    /// Those of them that are known to be the attacker's.
     asked_by_attacker: HashMap<Token, Vec<usize>>,
     /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password:
     /// in order of time.
@@ -144,7 +142,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         }
     }
     let mut asked: HashMap<Token, Vec<usize>> = HashMap::new();
-    for (at, event) in events.iter().enumerate().filter(|(_, event)| event.changes && is_own_call(event)) {
+    for (at, event) in events.iter().enumerate().filter(|(_, event)| asks_for_work(event)) {
         let token = Token::on_behalf(&event.caller.key, &event.source);
         if by_token.contains_key(&token) {
             asked.entry(token).or_default().push(at);
@@ -337,7 +335,7 @@ impl Walk<'_, '_> {
                 here.at = None;
                 opened.push((token, here));
             }
-            if is_own_call(event) {
+            if asks_for_work(event) {
                 let token = Token::on_behalf(&event.caller.key, &event.source);
                 if self.by_token.contains_key(&token) {
                     let calls = self.asked_by_attacker.entry(token).or_default();
@@ -391,24 +389,16 @@ impl Walk<'_, '_> {
         })
     }
 
-    /// The attacker's call that a service carries out by an event: their last before it, or what they have begun and
-    /// nobody else has begun anything after.
+    /// The attacker's call that a service carries out by an event: the last by which anybody has begun anything before it.
+    /// Where that was the owner's, nothing proves that the service still works for the attacker.
     fn asked_for(&self, at: usize) -> Option<Name> {
         let token = service_token(&self.events[at])?;
-        let last = |calls: &HashMap<Token, Vec<usize>>| {
-            let calls = calls.get(&token)?;
-            calls[..calls.partition_point(|call| *call < at)].last().copied()
-        };
-        let within = |asked: &usize, most: TimeDelta| {
-            let since = self.events[at].at.zip(self.events[*asked].at).map(|(at, asked)| at - asked);
-            since.is_none_or(|since| since <= most)
-        };
-        let theirs =
-            |asked: &usize| self.asked_by_attacker.get(&token).is_some_and(|calls| calls.binary_search(asked).is_ok());
-        let just_asked = last(&self.asked_by_attacker).filter(|asked| within(asked, ON_BEHALF));
-        let begun = || last(&self.asked).filter(|asked| theirs(asked) && within(asked, ON_BEHALF_ALONE));
-        let asked = just_asked.or_else(begun)?;
-        Some(format!("carried out for {}", self.events[asked].name).into())
+        let calls = self.asked.get(&token)?;
+        let asked = *calls[..calls.partition_point(|call| *call < at)].last()?;
+        let since = self.events[at].at.zip(self.events[asked].at).map(|(at, asked)| at - asked);
+        let theirs = self.asked_by_attacker.get(&token)?.binary_search(&asked).is_ok();
+        let soon = since.is_none_or(|since| since <= ON_BEHALF);
+        (theirs && soon).then(|| format!("carried out for {}", self.events[asked].name).into())
     }
 
     /// The strongest way by which an event is reached.
@@ -460,9 +450,12 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Whether it is a call that a service may carry out in its caller's name from then on.
-fn is_own_call(event: &Event) -> bool {
-    event.outcome == Outcome::Succeeded && !event.caller.key.is_empty() && event.caller.invoked_by.is_empty()
+/// Whether it is a call that a service may carry out in its caller's name from then on. Who only looks asks for nothing.
+fn asks_for_work(event: &Event) -> bool {
+    event.changes
+        && event.outcome == Outcome::Succeeded
+        && !event.caller.key.is_empty()
+        && event.caller.invoked_by.is_empty()
 }
 
 /// Whether nobody but the attacker acts in this way.
