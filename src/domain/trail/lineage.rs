@@ -13,23 +13,19 @@ use super::event::Event;
 use super::grant::{Grant, Hold};
 use super::named::known;
 use super::token::{Token, is_key, machine_of, role_session};
-use super::way::{Kind, Way, lets_in, service_token, strength};
+use super::way::{Kind, Way, service_token};
 
 mod anew;
 mod handed;
+mod holds;
 mod machines;
 mod outcome;
 
 use machines::Places;
 
-/// A session that began this close to the call that minted one of its name is that session.
-const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
 /// For so long a service is at work for whoever was the last to begin something: a stack, a job or an export takes hours,
 /// and what it does is done in the name of whoever has asked for it.
 const ON_BEHALF: TimeDelta = TimeDelta::hours(24);
-
-/// So soon after it was asked, a service takes the role for a piece of work.
-const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
 
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
 /// known anyway.
@@ -94,6 +90,8 @@ struct Walk<'e, 'q> {
     /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password:
     /// in order of time.
     makers: HashMap<Token, Vec<usize>>,
+    /// The events that have made users and roles, by their names and in order of time: another can be called the same later.
+    made: HashMap<Token, Vec<usize>>,
     /// Keys that a call in the logs has handed out.
     handed_out: HashSet<Name>,
     /// The events that have made a role or changed whom it trusts, in order of time.
@@ -101,6 +99,8 @@ struct Walk<'e, 'q> {
     /// Those before which the logs do not show whom it trusted.
     trust_unknown: BTreeSet<usize>,
     ways: HashMap<Token, Vec<Way>>,
+    /// Keys of sessions that somebody has taken who nothing says is the attacker: where they call from tells nothing.
+    looked: HashSet<Token>,
     /// When a machine that the attacker has come into first called, from each address.
     places: HashMap<Token, Places>,
     credentials: Vec<Credential>,
@@ -122,8 +122,14 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
     let mut by_token: HashMap<Token, Vec<usize>> = HashMap::new();
     let mut makers: HashMap<Token, Vec<usize>> = HashMap::new();
     let mut trusts: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut made: HashMap<Token, Vec<usize>> = HashMap::new();
     for (at, event) in events.iter().enumerate() {
         for grant in &event.grants {
+            match grant {
+                Grant::User { account, name, .. } => made.entry(Token::user(account, name)).or_default().push(at),
+                Grant::Role { account, name, .. } => made.entry(Token::role(account, name)).or_default().push(at),
+                _ => {}
+            }
             match grant {
                 Grant::Starter { token, .. } => makers.entry(*token).or_default().push(at),
                 Grant::Compute { hold: Hold::Made | Hold::Set(_) | Hold::Work { .. }, .. } | Grant::Password { .. } => {
@@ -156,10 +162,12 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         asked,
         asked_by_attacker: HashMap::new(),
         makers,
+        made,
         handed_out: anew::handed_out(events),
         trusts,
         trust_unknown: BTreeSet::new(),
         ways: HashMap::new(),
+        looked: HashSet::new(),
         places: HashMap::new(),
         credentials: Vec::new(),
         by_id: HashMap::new(),
@@ -244,13 +252,16 @@ impl Walk<'_, '_> {
         let most = match way.kind {
             Kind::Trust { .. } => TRUSTS_MAX,
             // One for each call that has made or set it, and the last one counts.
-            Kind::Code { .. } | Kind::Password { .. } | Kind::Started { .. } | Kind::Work { .. } => MAKERS_MAX,
+            Kind::Code { .. } | Kind::Made | Kind::Password { .. } | Kind::Started { .. } | Kind::Work { .. } => {
+                MAKERS_MAX
+            }
             _ => WAYS_MAX,
         };
         let full = ways.len() >= most;
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
             (Kind::Trust { .. }, Kind::Trust { .. })
+            | (Kind::Made, Kind::Made)
             | (Kind::Service, Kind::Service)
             | (Kind::Machine, Kind::Machine) => other.event == way.event,
             (a, b) => a == b,
@@ -262,7 +273,8 @@ impl Walk<'_, '_> {
             None => ways.push(way),
         }
         for at in self.by_token.get(&token).map(Vec::as_slice).unwrap_or_default() {
-            if self.verdicts[*at].as_ref().is_none_or(|v| v.who == Who::Aws) && !self.queued[*at] {
+            let is_open = |verdict: &Verdict| matches!(verdict.who, Who::Aws | Who::Other);
+            if self.verdicts[*at].as_ref().is_none_or(is_open) && !self.queued[*at] {
                 self.queued[*at] = true;
                 self.queue.push_back(*at);
             }
@@ -275,10 +287,13 @@ impl Walk<'_, '_> {
         let Some(way) = self.way_to(event).or_else(|| self.said.get(&at).cloned()) else { return };
         let stolen = matches!(way.kind, Kind::Owner | Kind::Named) || (way.kind == Kind::Key && way.event.is_none());
         let started = matches!(way.kind, Kind::Started { .. });
+        let looks = self.only_takes(event, &way);
         let verdict = if let Some(word) = self.judge.word(event) {
             word
         } else if started {
             Verdict { who: Who::Aws, why: Name::clone(&way.how) }
+        } else if looks {
+            Verdict { who: Who::Other, why: Name::clone(&way.how) }
         } else if theirs_alone(&way) && Judge::is_internal_only(event) {
             Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) }
         } else if let Some(aws) = self.judge.aws(event) {
@@ -293,13 +308,15 @@ impl Walk<'_, '_> {
             Verdict { who: Who::Attacker, why: Name::clone(&way.how) }
         };
         let who = verdict.who;
-        let first = self.verdicts[at].replace(verdict).is_none();
+        let before = self.verdicts[at].replace(verdict).map(|verdict| verdict.who);
         let by_aws = started || event.caller.kind.as_ref() == "AWSService";
-        let hands_over = who.is_attacker() || (by_aws && who == Who::Aws);
-        if !hands_over || (!first && self.used[at].is_some()) {
+        let hands_over = who.is_attacker() || (by_aws && who == Who::Aws) || who == Who::Other;
+        // What was taken is followed from the first, and whoever took it only once they are known.
+        let is_new = before.is_none() || (before == Some(Who::Other) && who != Who::Other);
+        if !hands_over || (!is_new && self.used[at].is_some()) {
             return;
         }
-        let from = self.holder(event, &way, at);
+        let from = if who == Who::Other { way.from } else { self.holder(event, &way, at) };
         self.used[at] = Some(from);
         self.spread(at, from, (who, &way.kind));
     }
@@ -328,8 +345,9 @@ impl Walk<'_, '_> {
         let mut opened: Vec<(Token, Way)> = Vec::new();
         if who == Who::Attacker {
             // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
-            let tells =
-                !matches!(by, Kind::Machine | Kind::Code { .. }) && !self.owner_addresses.contains(&event.address);
+            let tells = !matches!(by, Kind::Machine | Kind::Code { .. })
+                && !self.owner_addresses.contains(&event.address)
+                && !self.looked.contains(&Token::key(&event.caller.key));
             if let Some(token) = address_token(event).filter(|_| tells) {
                 let mut here = way(Kind::Address, "from the attacker's address".into());
                 here.at = None;
@@ -344,10 +362,11 @@ impl Walk<'_, '_> {
                 opened.push((token, way(Kind::Service, format!("carried out for {}", event.name).into())));
             }
         }
-        if let Some(shared) = &event.shared_id {
+        let is_theirs = who != Who::Other;
+        if let Some(shared) = event.shared_id.as_ref().filter(|_| is_theirs) {
             opened.push((Token::shared(shared), way(Kind::Shared, "the same call in another account's log".into())));
         }
-        let by_owner = !matches!(by, Kind::Started { .. });
+        let by_owner = is_theirs && !matches!(by, Kind::Started { .. });
         if by_owner && from < self.seeds && !event.caller.key.is_empty() {
             // Whoever has the key may have its owner's other sessions too.
             let kind = event.caller.session_began_at.map_or(Kind::Owner, |at| Kind::Session { began_at: Some(at) });
@@ -368,6 +387,9 @@ impl Walk<'_, '_> {
             }
         }
         for grant in &event.grants {
+            if let (false, Grant::Key { id, .. }) = (is_theirs, grant) {
+                self.looked.insert(Token::key(id));
+            }
             self.grant((at, by), from, grant, &mut opened);
         }
         for (token, way) in opened {
@@ -399,54 +421,6 @@ impl Walk<'_, '_> {
         let theirs = self.asked_by_attacker.get(&token)?.binary_search(&asked).is_ok();
         let soon = since.is_none_or(|since| since <= ON_BEHALF);
         (theirs && soon).then(|| format!("carried out for {}", self.events[asked].name).into())
-    }
-
-    /// The strongest way by which an event is reached.
-    fn way_to(&self, event: &Event) -> Option<Way> {
-        let tokens = event.callers.iter().chain(&event.opened_by);
-        let ways = tokens.flat_map(|token| self.ways.get(token).into_iter().flatten().map(move |way| (*token, way)));
-        let ways = ways.filter(|(token, way)| self.holds(*token, way, event));
-        ways.map(|(_, way)| way).min_by_key(|way| strength(&way.kind)).cloned()
-    }
-
-    fn holds(&self, token: Token, way: &Way, event: &Event) -> bool {
-        let later = way.at.zip(event.at).is_none_or(|(from, at)| at >= from);
-        let from_attacker =
-            || address_token(event).is_some_and(|token| self.ways.get(&token).is_some_and(|ways| !ways.is_empty()));
-        let key = event.caller.key.as_ref();
-        let temporary = !key.starts_with("AKIA");
-        match &way.kind {
-            Kind::Key | Kind::Named | Kind::Shared => true,
-            Kind::Made | Kind::Owned | Kind::Provider => later,
-            // A session that began with it can be in the attacker's hands for as long as it lives.
-            Kind::Code { until } => {
-                let began_at = event.caller.session_began_at.or(event.at);
-                later && until.zip(began_at).is_none_or(|(until, began_at)| began_at < until)
-            }
-            Kind::Password { by } => {
-                let by_password =
-                    temporary && event.caller.kind.as_ref() == "IAMUser" && !self.handed_out.contains(key);
-                later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
-            }
-            Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
-            Kind::Work { by, at_once } => {
-                let soon = !at_once || way.at.zip(event.at).is_none_or(|(asked, at)| at - asked <= WORK_STARTS);
-                later && soon && event.caller.kind.as_ref() == "AWSService" && self.is_last(token, *by, event.at)
-            }
-            Kind::Owner | Kind::Entered => later && from_attacker(),
-            Kind::Machine => later && (from_attacker() || self.is_elsewhere(event, token, way.at)),
-            Kind::Session { began_at } => {
-                let same =
-                    began_at.zip(event.caller.session_began_at).is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
-                same || (later && from_attacker())
-            }
-            Kind::Trust { callers, before } => {
-                later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())
-            }
-            // Another may have made one of the same name since.
-            Kind::Started { token, by } => later && self.is_last(*token, *by, event.at),
-            Kind::Address | Kind::Service => false,
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::NotRecorded;
-use crate::domain::trail::attribution::Question;
+use crate::domain::trail::attribution::{Question, Who};
 use crate::domain::trail::classify::Outcome;
 use crate::domain::trail::coverage::Coverage;
 use crate::domain::trail::event::Event;
@@ -51,6 +51,7 @@ pub(super) fn missing(
     }
     let theirs = |at: usize| lineage.verdicts[at].who.is_attacker() && events[at].outcome == Outcome::Succeeded;
     missing.extend(lineage.trust_unknown.iter().filter(|at| theirs(**at)).filter_map(|at| trusted(&events[*at])));
+    missing.extend(takers(events, lineage));
     let mut seen = std::collections::BTreeSet::new();
     for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
         let id = &event.id;
@@ -144,6 +145,26 @@ fn by_bucket(trail: &str, selected: &Selected) -> NotRecorded {
         }
     };
     not_recorded(what, format!("that is what it was told to record (event {event_id})"))
+}
+
+/// Keys with which somebody has taken a role that the attacker made, and to which nothing else leads: each once.
+fn takers(events: &[Event], lineage: &Lineage) -> Vec<NotRecorded> {
+    let mut seen = std::collections::BTreeSet::new();
+    let took = |(at, _): &(usize, &Event)| lineage.verdicts[*at].who == Who::Other && lineage.used[*at].is_some();
+    let taken = events.iter().enumerate().filter(took).map(|(_, event)| event);
+    taken
+        .filter(|event| seen.insert(&event.caller.key))
+        .map(|event| {
+            not_recorded(
+                format!("whether the attacker has {} too, which has taken a role that they made", event.caller.key),
+                format!(
+                    "nothing else leads there (event {}): what the session does counts as the attacker's, and what else is \
+                     done with the key does not. Ask whose it is",
+                    event.id
+                ),
+            )
+        })
+        .collect()
 }
 
 /// What a service does with a role that it takes for the owner too.
