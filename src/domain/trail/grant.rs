@@ -9,8 +9,11 @@ use super::resource::at;
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session};
 
 mod compute;
+mod provider;
 mod starter;
 pub(super) mod trust;
+
+pub use provider::Vouch;
 
 /// Callers taken from one trust policy: more than the longest that IAM takes can name.
 const CALLERS_MAX: usize = 1_000;
@@ -134,6 +137,8 @@ pub enum Grant {
     Provider {
         /// Its ARN.
         arn: String,
+        /// What has become of it.
+        vouch: Vouch,
     },
     /// A role that a session was switched to in the console.
     Session {
@@ -176,7 +181,8 @@ impl Grant {
             Self::Trust { account, name, .. } => vec![Token::role(account, name)],
             Self::Compute { sessions, .. } => sessions.clone(),
             Self::Starter { token, .. } => vec![*token],
-            Self::Provider { arn } => vec![Token::provider(arn)],
+            Self::Provider { arn, vouch } if vouch.lets_in() => vec![Token::provider(arn)],
+            Self::Provider { .. } => Vec::new(),
             Self::Session { arn, principal } => {
                 let mut tokens = Vec::new();
                 of_arn(arn, &mut tokens);
@@ -207,6 +213,9 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "CreateOpenIDConnectProvider"
                 | "AddClientIDToOpenIDConnectProvider"
                 | "UpdateOpenIDConnectProviderThumbprint"
+                | "RemoveClientIDFromOpenIDConnectProvider"
+                | "DeleteSAMLProvider"
+                | "DeleteOpenIDConnectProvider"
         ),
         "rolesanywhere" => {
             matches!(name, "CreateSession" | "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor")
@@ -297,17 +306,13 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let callers = first(request, "policyDocument").map(|text| trust::callers(&text)).unwrap_or_default();
             out.extend(first(request, "roleName").map(|name| Grant::Trust { account, name, callers }));
         }
-        ("iam", name) => {
-            let key = if name.contains("SAML") { "sAMLProviderArn" } else { "openIDConnectProviderArn" };
-            let arn = first(response, key).or_else(|| first(request, key));
-            out.extend(arn.map(|arn| Grant::Provider { arn }));
-        }
+        ("iam", _) => provider::changed(record, request, response, &mut out),
         ("rolesanywhere", "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor") => {
             let region = record.aws_region.as_deref().unwrap_or("");
             let named = |id: String| format!("arn:aws:rolesanywhere:{region}:{own}:trust-anchor/{id}");
             let arn = first(response, "trustAnchor.trustAnchorArn");
             let arn = arn.or_else(|| first(request, "trustAnchorId").map(named));
-            out.extend(arn.map(|arn| Grant::Provider { arn }));
+            out.extend(arn.map(|arn| Grant::Provider { arn, vouch: Vouch::Made }));
         }
         ("signin", "SwitchRole") => {
             let principal = record.user_identity.principal_id.as_deref().map(str::to_owned);
@@ -488,9 +493,9 @@ mod tests {
             of(&json)
         };
         let arn = "arn:aws:rolesanywhere:eu-west-1:1:trust-anchor/a-1".to_owned();
-        assert_eq!(anchor(""), [Grant::Provider { arn }]);
+        assert_eq!(anchor(""), [Grant::Provider { arn, vouch: Vouch::Made }]);
         let says = r#","responseElements":{"trustAnchor":{"trustAnchorArn":"arn:x"}}"#;
-        assert_eq!(anchor(says), [Grant::Provider { arn: "arn:x".to_owned() }]);
+        assert_eq!(anchor(says), [Grant::Provider { arn: "arn:x".to_owned(), vouch: Vouch::Made }]);
         let password = r#"{"eventSource":"sso-directory.amazonaws.com","eventName":"UpdatePassword",
             "requestParameters":{"userId":"u-9","passwordMode":"OTP"}}"#;
         assert_eq!(of(password), [Grant::Assignment { id: "u-9".to_owned() }]);

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use super::attribution::{Judge, Question, Verdict, Who, address_token};
 use super::classify::Outcome;
 use super::event::Event;
-use super::grant::{Grant, Hold};
+use super::grant::{Grant, Hold, Vouch};
 use super::named::known;
 use super::token::{Token, is_key, machine_of, role_session};
 use super::way::{Kind, Way, service_token};
@@ -21,6 +21,7 @@ mod holds;
 mod machines;
 mod outcome;
 
+use holds::subject_token;
 use machines::Places;
 
 /// For so long a service is at work for whoever was the last to begin something: a stack, a job or an export takes hours,
@@ -90,8 +91,13 @@ struct Walk<'e, 'q> {
     /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password:
     /// in order of time.
     makers: HashMap<Token, Vec<usize>>,
-    /// The events that have made users and roles, by their names and in order of time: another can be called the same later.
+    /// The events that have made users, roles and providers, by their names and in order of time: another can be called the
+    /// same later.
     made: HashMap<Token, Vec<usize>>,
+    /// The events that have changed whom a provider vouches for, in order of time.
+    vouched: HashMap<Token, Vec<usize>>,
+    /// For each of those for whom a provider has vouched, the first event by which they came in.
+    came_in: HashMap<Token, usize>,
     /// Keys that a call in the logs has handed out.
     handed_out: HashSet<Name>,
     /// The events that have made a role or changed whom it trusts, in order of time.
@@ -123,11 +129,19 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
     let mut makers: HashMap<Token, Vec<usize>> = HashMap::new();
     let mut trusts: HashMap<Token, Vec<usize>> = HashMap::new();
     let mut made: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut vouched: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut came_in: HashMap<Token, usize> = HashMap::new();
     for (at, event) in events.iter().enumerate() {
         for grant in &event.grants {
             match grant {
                 Grant::User { account, name, .. } => made.entry(Token::user(account, name)).or_default().push(at),
                 Grant::Role { account, name, .. } => made.entry(Token::role(account, name)).or_default().push(at),
+                Grant::Provider { arn, vouch } if event.source.as_ref() == "iam" => {
+                    vouched.entry(Token::provider(arn)).or_default().push(at);
+                    if *vouch == Vouch::Made {
+                        made.entry(Token::provider(arn)).or_default().push(at);
+                    }
+                }
                 _ => {}
             }
             match grant {
@@ -140,6 +154,9 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
                 }
                 _ => {}
             }
+        }
+        if let Some(subject) = event.outsider.as_deref().and_then(subject_token) {
+            came_in.entry(subject).or_insert(at);
         }
         let address = address_token(event);
         let service = service_token(event);
@@ -163,6 +180,8 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         asked_by_attacker: HashMap::new(),
         makers,
         made,
+        vouched,
+        came_in,
         handed_out: anew::handed_out(events),
         trusts,
         trust_unknown: BTreeSet::new(),
@@ -252,9 +271,13 @@ impl Walk<'_, '_> {
         let most = match way.kind {
             Kind::Trust { .. } => TRUSTS_MAX,
             // One for each call that has made or set it, and the last one counts.
-            Kind::Code { .. } | Kind::Made | Kind::Password { .. } | Kind::Started { .. } | Kind::Work { .. } => {
-                MAKERS_MAX
-            }
+            Kind::Code { .. }
+            | Kind::Made
+            | Kind::Password { .. }
+            | Kind::Provider
+            | Kind::Started { .. }
+            | Kind::Vouched { .. }
+            | Kind::Work { .. } => MAKERS_MAX,
             _ => WAYS_MAX,
         };
         let full = ways.len() >= most;
@@ -262,6 +285,8 @@ impl Walk<'_, '_> {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
             (Kind::Trust { .. }, Kind::Trust { .. })
             | (Kind::Made, Kind::Made)
+            | (Kind::Provider, Kind::Provider)
+            | (Kind::Vouched { .. }, Kind::Vouched { .. })
             | (Kind::Service, Kind::Service)
             | (Kind::Machine, Kind::Machine) => other.event == way.event,
             (a, b) => a == b,

@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Session { began_at: Option<DateTime<Utc>> },
     /// An identity provider of the attacker's.
     Provider,
+    /// An identity provider of somebody else's that the attacker has changed, and when nothing of that was left.
+    Vouched { until: Option<DateTime<Utc>> },
     /// The attacker's address.
     Address,
     /// The same call in another account's log.
@@ -70,7 +72,7 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
         Kind::Made | Kind::Named => 1,
         Kind::Password { .. } => 2,
         Kind::Owned | Kind::Code { .. } => 3,
-        Kind::Provider => 4,
+        Kind::Provider | Kind::Vouched { .. } => 4,
         Kind::Trust { .. } => 5,
         Kind::Session { .. } => 6,
         Kind::Machine | Kind::Entered | Kind::Taken | Kind::Work { .. } => 7,

@@ -1,7 +1,7 @@
 //! What follows from what a call of the attacker's has handed out.
 
 use super::Walk;
-use crate::domain::trail::grant::{Grant, Hold, user_arn};
+use crate::domain::trail::grant::{Grant, Hold, Vouch, user_arn};
 use crate::domain::trail::name::Name;
 use crate::domain::trail::token::{Token, bare_name};
 use crate::domain::trail::way::{Kind, Way};
@@ -122,9 +122,14 @@ impl Walk<'_, '_> {
                 let kind = Kind::Started { token: *token, by: at };
                 opened.push((*token, way(kind, how(format!("{label} starts it, which the attacker made")))));
             }
-            Grant::Provider { arn } => {
+            Grant::Provider { arn, vouch } => {
+                let kind = match vouch {
+                    Vouch::Made => Kind::Provider,
+                    Vouch::Client(_) | Vouch::Set => Kind::Vouched { until: self.vouched_until(arn, at) },
+                    Vouch::NotClient(_) | Vouch::Gone => return,
+                };
                 let how = how(format!("whoever {arn} vouches for"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Provider, Name::clone(&how)))));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
         }
     }

@@ -1,9 +1,10 @@
 //! By which of the ways that are open an event is reached.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Walk;
 use crate::domain::trail::attribution::address_token;
+use crate::domain::trail::entrance::Outsider;
 use crate::domain::trail::event::Event;
 use crate::domain::trail::token::Token;
 use crate::domain::trail::way::{Kind, Way, lets_in, strength};
@@ -29,8 +30,12 @@ impl Walk<'_, '_> {
         let temporary = !key.starts_with("AKIA");
         match &way.kind {
             Kind::Key | Kind::Named | Kind::Shared => true,
-            Kind::Made => later && self.is_the_one(token, way, event),
-            Kind::Owned | Kind::Provider => later,
+            Kind::Made | Kind::Provider => later && self.is_the_one(token, way, event),
+            Kind::Owned => later,
+            Kind::Vouched { until } => {
+                let in_time = until.zip(event.at).is_none_or(|(until, at)| at < until);
+                later && in_time && !self.has_come_before(event, way.at)
+            }
             // A session that began with it can be in the attacker's hands for as long as it lives.
             Kind::Code { until } => {
                 let began_at = event.caller.session_began_at.or(event.at);
@@ -67,6 +72,15 @@ impl Walk<'_, '_> {
         address_token(event).is_some_and(|token| self.ways.get(&token).is_some_and(|ways| !ways.is_empty()))
     }
 
+    /// Whether a provider vouches for somebody for whom it had vouched before a time, and not as the attacker.
+    fn has_come_before(&self, event: &Event, time: Option<DateTime<Utc>>) -> bool {
+        let subject = event.outsider.as_deref().and_then(subject_token);
+        let Some(first) = subject.and_then(|subject| self.came_in.get(&subject)) else { return false };
+        let theirs = self.verdicts[*first].as_ref().is_some_and(|verdict| verdict.who.is_attacker());
+        let earlier = time.zip(self.events[*first].at).is_some_and(|(time, at)| at < time);
+        earlier && !theirs
+    }
+
     /// Whether somebody takes a role that the attacker has made, of whom nothing else says that they are the attacker: a
     /// responder looks at what the role can do. The session is the role's all the same.
     pub(super) fn only_takes(&self, event: &Event, way: &Way) -> bool {
@@ -78,4 +92,9 @@ impl Walk<'_, '_> {
         let takes = way.kind == Kind::Made && event.source.as_ref() == "sts";
         own && takes && !self.is_from_attacker(event) && !event.callers.iter().any(is_callers)
     }
+}
+
+/// Whom a provider vouches for, where that is known.
+pub(super) fn subject_token(outsider: &Outsider) -> Option<Token> {
+    Some(Token::subject(outsider.provider()?, outsider.subject()?))
 }
