@@ -18,8 +18,8 @@ impl Walk<'_, '_> {
         makers[..makers.partition_point(|maker| self.events[*maker].at <= at)].last() == Some(&by)
     }
 
-    /// Whether an event is about the very user, role or provider that the attacker has made. Another can be called the same by then:
-    /// it has been made since, or a unique id tells.
+    /// Whether an event is about the very user, role or provider that the attacker has made. Another can be called the
+    /// same by then: it has been made since, or a unique id tells.
     pub(super) fn is_the_one(&self, token: Token, way: &Way, event: &Event) -> bool {
         let (Some(by), Some(makers)) = (way.event, self.made.get(&token)) else { return true };
         let last = makers[..makers.partition_point(|maker| self.events[*maker].at <= event.at)].last();
