@@ -30,6 +30,10 @@ pub enum Hold {
     Set(Vec<(String, u64)>),
     /// It has a way in. What the machine does by itself stays its own.
     WayIn,
+    /// It has given an instance this profile, where the record names it.
+    Profile(Option<String>),
+    /// It has taken the profile from an instance. Nothing follows from that but that it is gone.
+    NoProfile,
     /// A service takes the role for it, and may do so for others at any time.
     Taken,
     /// A service takes the role for work that it is asked for. For one piece it does so soon, and else whenever it goes on with
@@ -179,6 +183,7 @@ impl Grant {
                 tokens
             }
             Self::Trust { account, name, .. } => vec![Token::role(account, name)],
+            Self::Compute { hold: Hold::NoProfile, .. } => Vec::new(),
             Self::Compute { sessions, .. } => sessions.clone(),
             Self::Starter { token, .. } => vec![*token],
             Self::Provider { arn, vouch } if vouch.lets_in() => vec![Token::provider(arn)],
@@ -235,6 +240,7 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "ModifyInstanceMetadataOptions"
                 | "AssociateIamInstanceProfile"
                 | "ReplaceIamInstanceProfileAssociation"
+                | "DisassociateIamInstanceProfile"
         ),
         "ec2-instance-connect" | "ssm" => {
             matches!(

@@ -88,8 +88,8 @@ struct Walk<'e, 'q> {
     asked: HashMap<Token, Vec<usize>>,
     /// Those of them that are known to be the attacker's.
     asked_by_attacker: HashMap<Token, Vec<usize>>,
-    /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password:
-    /// in order of time.
+    /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password or
+    /// an instance's profile: in order of time.
     makers: HashMap<Token, Vec<usize>>,
     /// The events that have made users, roles and providers, by their names and in order of time: another can be called the
     /// same later.
@@ -146,8 +146,17 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
             }
             match grant {
                 Grant::Starter { token, .. } => makers.entry(*token).or_default().push(at),
-                Grant::Compute { hold: Hold::Made | Hold::Set(_) | Hold::Work { .. }, .. } | Grant::Password { .. } => {
-                    grant.tokens().into_iter().for_each(|token| makers.entry(token).or_default().push(at));
+                Grant::Compute {
+                    hold: Hold::Made | Hold::Set(_) | Hold::Work { .. } | Hold::Profile(_) | Hold::NoProfile,
+                    sessions,
+                    ..
+                } => {
+                    for token in sessions {
+                        makers.entry(*token).or_default().push(at);
+                    }
+                }
+                Grant::Password { account, name } => {
+                    makers.entry(Token::user(account, name)).or_default().push(at);
                 }
                 Grant::Trust { account, name, .. } | Grant::Role { account, name, .. } => {
                     trusts.entry(Token::role(account, name)).or_default().push(at);
@@ -274,6 +283,7 @@ impl Walk<'_, '_> {
             Kind::Code { .. }
             | Kind::Made
             | Kind::Password { .. }
+            | Kind::Profile { .. }
             | Kind::Provider
             | Kind::Started { .. }
             | Kind::Vouched { .. }
@@ -370,7 +380,7 @@ impl Walk<'_, '_> {
         let mut opened: Vec<(Token, Way)> = Vec::new();
         if who == Who::Attacker {
             // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
-            let tells = !matches!(by, Kind::Machine | Kind::Code { .. })
+            let tells = !matches!(by, Kind::Machine | Kind::Code { .. } | Kind::Profile { .. })
                 && !self.owner_addresses.contains(&event.address)
                 && !self.looked.contains(&Token::key(&event.caller.key));
             if let Some(token) = address_token(event).filter(|_| tells) {

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Code { until: Option<DateTime<Utc>> },
     /// A machine that the attacker has a way into, or whose credentials were stolen.
     Machine,
+    /// An instance to which the attacker has given a profile: the event that has, and the profile's name.
+    Profile { by: usize, name: Option<String> },
     /// A credential that somebody else has too.
     Entered,
     /// A role that a service takes for the attacker, and may take for others.
@@ -71,7 +73,7 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
         Kind::Key => 0,
         Kind::Made | Kind::Named => 1,
         Kind::Password { .. } => 2,
-        Kind::Owned | Kind::Code { .. } => 3,
+        Kind::Owned | Kind::Code { .. } | Kind::Profile { .. } => 3,
         Kind::Provider | Kind::Vouched { .. } => 4,
         Kind::Trust { .. } => 5,
         Kind::Session { .. } => 6,

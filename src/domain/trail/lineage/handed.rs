@@ -36,7 +36,9 @@ impl Walk<'_, '_> {
                 // It can be for somebody else that the service has it: what is done with it is looked at for itself.
                 let (as_key, as_session) = match by {
                     Kind::Taken => (Kind::Entered, Kind::Entered),
-                    Kind::Work { .. } => (Kind::Code { until: None }, Kind::Session { began_at: event.at }),
+                    Kind::Profile { .. } | Kind::Work { .. } => {
+                        (Kind::Code { until: None }, Kind::Session { began_at: event.at })
+                    }
                     _ => (Kind::Key, Kind::Session { began_at: event.at }),
                 };
                 let key = Way { from: credential, at: None, ..way(as_key, Name::clone(&how)) };
@@ -112,6 +114,8 @@ impl Walk<'_, '_> {
                     Hold::Made if is_function => code(),
                     Hold::Made => Kind::Owned,
                     Hold::WayIn => Kind::Machine,
+                    Hold::Profile(name) => Kind::Profile { by: at, name: name.clone() },
+                    Hold::NoProfile => return,
                     Hold::Taken => Kind::Taken,
                     Hold::Work { at_once } => Kind::Work { by: at, at_once: *at_once },
                 };

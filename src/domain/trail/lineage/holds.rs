@@ -52,6 +52,7 @@ impl Walk<'_, '_> {
                 later && soon && event.caller.kind.as_ref() == "AWSService" && self.is_last(token, *by, event.at)
             }
             Kind::Owner | Kind::Entered => later && from_attacker(),
+            Kind::Profile { by, name } => later && self.is_given(event, token, *by, name.as_deref()),
             Kind::Machine => later && (from_attacker() || self.is_elsewhere(event, token, way.at)),
             Kind::Session { began_at } => {
                 let same =
