@@ -10,11 +10,14 @@ use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_sessio
 
 mod compute;
 mod console;
+mod provider;
 mod starter;
 pub(super) mod trust;
 mod which;
 
 pub use which::may_grant;
+
+pub use provider::Vouch;
 
 /// Callers taken from one trust policy: more than the longest that IAM takes can name.
 const CALLERS_MAX: usize = 1_000;
@@ -31,6 +34,10 @@ pub enum Hold {
     Set(Vec<(String, u64)>),
     /// It has a way in. What the machine does by itself stays its own.
     WayIn,
+    /// It has given an instance this profile, where the record names it.
+    Profile(Option<String>),
+    /// It has taken the profile from an instance. Nothing follows from that but that it is gone.
+    NoProfile,
     /// A service takes the role for it, and may do so for others at any time.
     Taken,
     /// A service takes the role for work that it is asked for. For one piece it does so soon, and else whenever it goes on with
@@ -138,6 +145,8 @@ pub enum Grant {
     Provider {
         /// Its ARN.
         arn: String,
+        /// What has become of it.
+        vouch: Vouch,
     },
     /// A session that begins with the call: of the console, of a role that it was switched to, or of the CLI.
     Session {
@@ -188,9 +197,11 @@ impl Grant {
                 tokens
             }
             Self::Trust { account, name, .. } => vec![Token::role(account, name)],
+            Self::Compute { hold: Hold::NoProfile, .. } => Vec::new(),
             Self::Compute { sessions, .. } => sessions.clone(),
             Self::Starter { token, .. } => vec![*token],
-            Self::Provider { arn } => vec![Token::provider(arn)],
+            Self::Provider { arn, vouch } if vouch.lets_in() => vec![Token::provider(arn)],
+            Self::Provider { .. } => Vec::new(),
             Self::Session { arn, principal } => {
                 let mut tokens = Vec::new();
                 of_arn(arn, &mut tokens);
@@ -252,17 +263,13 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let callers = first(request, "policyDocument").map(|text| trust::callers(&text)).unwrap_or_default();
             out.extend(first(request, "roleName").map(|name| Grant::Trust { account, name, callers }));
         }
-        ("iam", name) => {
-            let key = if name.contains("SAML") { "sAMLProviderArn" } else { "openIDConnectProviderArn" };
-            let arn = first(response, key).or_else(|| first(request, key));
-            out.extend(arn.map(|arn| Grant::Provider { arn }));
-        }
+        ("iam", _) => provider::changed(record, request, response, &mut out),
         ("rolesanywhere", "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor") => {
             let region = record.aws_region.as_deref().unwrap_or("");
             let named = |id: String| format!("arn:aws:rolesanywhere:{region}:{own}:trust-anchor/{id}");
             let arn = first(response, "trustAnchor.trustAnchorArn");
             let arn = arn.or_else(|| first(request, "trustAnchorId").map(named));
-            out.extend(arn.map(|arn| Grant::Provider { arn }));
+            out.extend(arn.map(|arn| Grant::Provider { arn, vouch: Vouch::Made }));
         }
         ("signin", _) => console::signed_in(record, request, response, &mut out),
         ("sts" | "cognito-identity" | "rolesanywhere", _) | ("sso", "GetRoleCredentials") => {
@@ -462,9 +469,9 @@ mod tests {
             of(&json)
         };
         let arn = "arn:aws:rolesanywhere:eu-west-1:1:trust-anchor/a-1".to_owned();
-        assert_eq!(anchor(""), [Grant::Provider { arn }]);
+        assert_eq!(anchor(""), [Grant::Provider { arn, vouch: Vouch::Made }]);
         let says = r#","responseElements":{"trustAnchor":{"trustAnchorArn":"arn:x"}}"#;
-        assert_eq!(anchor(says), [Grant::Provider { arn: "arn:x".to_owned() }]);
+        assert_eq!(anchor(says), [Grant::Provider { arn: "arn:x".to_owned(), vouch: Vouch::Made }]);
         let password = r#"{"eventSource":"sso-directory.amazonaws.com","eventName":"UpdatePassword",
             "requestParameters":{"userId":"u-9","passwordMode":"OTP"}}"#;
         assert_eq!(of(password), [Grant::Assignment { id: "u-9".to_owned() }]);

@@ -10,31 +10,23 @@ use chrono::TimeDelta;
 use super::attribution::{Judge, Question, Verdict, Who, address_token};
 use super::classify::Outcome;
 use super::event::Event;
-use super::grant::{Grant, Hold};
+use super::grant::{Grant, Hold, Vouch};
 use super::named::known;
 use super::token::{Token, is_key, machine_of, role_session};
-use super::way::{Kind, Way, lets_in, service_token, strength};
+use super::way::{Kind, Way, service_token};
 
 mod anew;
 mod handed;
+mod holds;
 mod machines;
 mod outcome;
 
+use holds::subject_token;
 use machines::Places;
 
-/// A session that began this close to the call that minted one of its name is that session.
-const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
-/// For so long after a call of the attacker's a service is working for them.
-const ON_BEHALF: TimeDelta = TimeDelta::hours(1);
-/// For so long where the call has begun something, and the owner has begun nothing since: a stack, a job or an export takes
-/// hours, and what it does is done in the name of whoever has asked for it.
-const ON_BEHALF_ALONE: TimeDelta = TimeDelta::hours(24);
-
-/// So soon after it was asked, a service takes the role for a piece of work.
-const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
-
-/// For so long a sign-in token is good.
-const SIGN_IN: TimeDelta = TimeDelta::minutes(15);
+/// For so long a service is at work for whoever was the last to begin something: a stack, a job or an export takes hours,
+/// and what it does is done in the name of whoever has asked for it.
+const ON_BEHALF: TimeDelta = TimeDelta::hours(24);
 
 /// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
 /// known anyway.
@@ -94,11 +86,18 @@ struct Walk<'e, 'q> {
     /// For each key and service that has acted in its name: the calls to that service that change or begin something, in
     /// order of time.
     asked: HashMap<Token, Vec<usize>>,
-    /// All calls to it that are known to be the attacker's.
+    /// Those of them that are known to be the attacker's.
     asked_by_attacker: HashMap<Token, Vec<usize>>,
-    /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password:
-    /// in order of time.
+    /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password or
+    /// an instance's profile: in order of time.
     makers: HashMap<Token, Vec<usize>>,
+    /// The events that have made users, roles and providers, by their names and in order of time: another can be called the
+    /// same later.
+    made: HashMap<Token, Vec<usize>>,
+    /// The events that have changed whom a provider vouches for, in order of time.
+    vouched: HashMap<Token, Vec<usize>>,
+    /// For each of those for whom a provider has vouched, the first event by which they came in.
+    came_in: HashMap<Token, usize>,
     /// Keys that a call in the logs has handed out.
     handed_out: HashSet<Name>,
     /// The events that have made a role or changed whom it trusts, in order of time.
@@ -106,6 +105,8 @@ struct Walk<'e, 'q> {
     /// Those before which the logs do not show whom it trusted.
     trust_unknown: BTreeSet<usize>,
     ways: HashMap<Token, Vec<Way>>,
+    /// Keys of sessions that somebody has taken who nothing says is the attacker: where they call from tells nothing.
+    looked: HashSet<Token>,
     /// When a machine that the attacker has come into first called, from each address.
     places: HashMap<Token, Places>,
     credentials: Vec<Credential>,
@@ -127,18 +128,44 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
     let mut by_token: HashMap<Token, Vec<usize>> = HashMap::new();
     let mut makers: HashMap<Token, Vec<usize>> = HashMap::new();
     let mut trusts: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut made: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut vouched: HashMap<Token, Vec<usize>> = HashMap::new();
+    let mut came_in: HashMap<Token, usize> = HashMap::new();
     for (at, event) in events.iter().enumerate() {
         for grant in &event.grants {
             match grant {
+                Grant::User { account, name, .. } => made.entry(Token::user(account, name)).or_default().push(at),
+                Grant::Role { account, name, .. } => made.entry(Token::role(account, name)).or_default().push(at),
+                Grant::Provider { arn, vouch } if event.source.as_ref() == "iam" => {
+                    vouched.entry(Token::provider(arn)).or_default().push(at);
+                    if *vouch == Vouch::Made {
+                        made.entry(Token::provider(arn)).or_default().push(at);
+                    }
+                }
+                _ => {}
+            }
+            match grant {
                 Grant::Starter { token, .. } => makers.entry(*token).or_default().push(at),
-                Grant::Compute { hold: Hold::Made | Hold::Set(_) | Hold::Work { .. }, .. } | Grant::Password { .. } => {
-                    grant.tokens().into_iter().for_each(|token| makers.entry(token).or_default().push(at));
+                Grant::Compute {
+                    hold: Hold::Made | Hold::Set(_) | Hold::Work { .. } | Hold::Profile(_) | Hold::NoProfile,
+                    sessions,
+                    ..
+                } => {
+                    for token in sessions {
+                        makers.entry(*token).or_default().push(at);
+                    }
+                }
+                Grant::Password { account, name } => {
+                    makers.entry(Token::user(account, name)).or_default().push(at);
                 }
                 Grant::Trust { account, name, .. } | Grant::Role { account, name, .. } => {
                     trusts.entry(Token::role(account, name)).or_default().push(at);
                 }
                 _ => {}
             }
+        }
+        if let Some(subject) = event.outsider.as_deref().and_then(subject_token) {
+            came_in.entry(subject).or_insert(at);
         }
         let address = address_token(event);
         let service = service_token(event);
@@ -147,7 +174,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         }
     }
     let mut asked: HashMap<Token, Vec<usize>> = HashMap::new();
-    for (at, event) in events.iter().enumerate().filter(|(_, event)| event.changes && is_own_call(event)) {
+    for (at, event) in events.iter().enumerate().filter(|(_, event)| asks_for_work(event)) {
         let token = Token::on_behalf(&event.caller.key, &event.source);
         if by_token.contains_key(&token) {
             asked.entry(token).or_default().push(at);
@@ -161,10 +188,14 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         asked,
         asked_by_attacker: HashMap::new(),
         makers,
+        made,
+        vouched,
+        came_in,
         handed_out: anew::handed_out(events),
         trusts,
         trust_unknown: BTreeSet::new(),
         ways: HashMap::new(),
+        looked: HashSet::new(),
         places: HashMap::new(),
         credentials: Vec::new(),
         by_id: HashMap::new(),
@@ -250,9 +281,13 @@ impl Walk<'_, '_> {
             Kind::Trust { .. } => TRUSTS_MAX,
             // One for each call that has made or set it, and the last one counts.
             Kind::Code { .. }
+            | Kind::Made
             | Kind::Password { .. }
+            | Kind::Profile { .. }
+            | Kind::Provider
             | Kind::SignIn { .. }
             | Kind::Started { .. }
+            | Kind::Vouched { .. }
             | Kind::Work { .. } => MAKERS_MAX,
             _ => WAYS_MAX,
         };
@@ -260,6 +295,9 @@ impl Walk<'_, '_> {
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
             (Kind::Trust { .. }, Kind::Trust { .. })
+            | (Kind::Made, Kind::Made)
+            | (Kind::Provider, Kind::Provider)
+            | (Kind::Vouched { .. }, Kind::Vouched { .. })
             | (Kind::Service, Kind::Service)
             | (Kind::Machine, Kind::Machine) => other.event == way.event,
             (a, b) => a == b,
@@ -271,7 +309,8 @@ impl Walk<'_, '_> {
             None => ways.push(way),
         }
         for at in self.by_token.get(&token).map(Vec::as_slice).unwrap_or_default() {
-            if self.verdicts[*at].as_ref().is_none_or(|v| v.who == Who::Aws) && !self.queued[*at] {
+            let is_open = |verdict: &Verdict| matches!(verdict.who, Who::Aws | Who::Other);
+            if self.verdicts[*at].as_ref().is_none_or(is_open) && !self.queued[*at] {
                 self.queued[*at] = true;
                 self.queue.push_back(*at);
             }
@@ -284,10 +323,13 @@ impl Walk<'_, '_> {
         let Some(way) = self.way_to(event).or_else(|| self.said.get(&at).cloned()) else { return };
         let stolen = matches!(way.kind, Kind::Owner | Kind::Named) || (way.kind == Kind::Key && way.event.is_none());
         let started = matches!(way.kind, Kind::Started { .. });
+        let looks = self.only_takes(event, &way);
         let verdict = if let Some(word) = self.judge.word(event) {
             word
         } else if started {
             Verdict { who: Who::Aws, why: Name::clone(&way.how) }
+        } else if looks {
+            Verdict { who: Who::Other, why: Name::clone(&way.how) }
         } else if theirs_alone(&way) && Judge::is_internal_only(event) {
             Verdict { who: Who::AttackerThroughAws, why: Name::clone(&way.how) }
         } else if let Some(aws) = self.judge.aws(event) {
@@ -302,13 +344,15 @@ impl Walk<'_, '_> {
             Verdict { who: Who::Attacker, why: Name::clone(&way.how) }
         };
         let who = verdict.who;
-        let first = self.verdicts[at].replace(verdict).is_none();
+        let before = self.verdicts[at].replace(verdict).map(|verdict| verdict.who);
         let by_aws = started || event.caller.kind.as_ref() == "AWSService";
-        let hands_over = who.is_attacker() || (by_aws && who == Who::Aws);
-        if !hands_over || (!first && self.used[at].is_some()) {
+        let hands_over = who.is_attacker() || (by_aws && who == Who::Aws) || who == Who::Other;
+        // What was taken is followed from the first, and whoever took it only once they are known.
+        let is_new = before.is_none() || (before == Some(Who::Other) && who != Who::Other);
+        if !hands_over || (!is_new && self.used[at].is_some()) {
             return;
         }
-        let from = self.holder(event, &way, at);
+        let from = if who == Who::Other { way.from } else { self.holder(event, &way, at) };
         self.used[at] = Some(from);
         self.spread(at, from, (who, &way.kind));
     }
@@ -337,14 +381,15 @@ impl Walk<'_, '_> {
         let mut opened: Vec<(Token, Way)> = Vec::new();
         if who == Who::Attacker {
             // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
-            let tells =
-                !matches!(by, Kind::Machine | Kind::Code { .. }) && !self.owner_addresses.contains(&event.address);
+            let tells = !matches!(by, Kind::Machine | Kind::Code { .. } | Kind::Profile { .. })
+                && !self.owner_addresses.contains(&event.address)
+                && !self.looked.contains(&Token::key(&event.caller.key));
             if let Some(token) = address_token(event).filter(|_| tells) {
                 let mut here = way(Kind::Address, "from the attacker's address".into());
                 here.at = None;
                 opened.push((token, here));
             }
-            if is_own_call(event) {
+            if asks_for_work(event) {
                 let token = Token::on_behalf(&event.caller.key, &event.source);
                 if self.by_token.contains_key(&token) {
                     let calls = self.asked_by_attacker.entry(token).or_default();
@@ -353,10 +398,11 @@ impl Walk<'_, '_> {
                 opened.push((token, way(Kind::Service, format!("carried out for {}", event.name).into())));
             }
         }
-        if let Some(shared) = &event.shared_id {
+        let is_theirs = who != Who::Other;
+        if let Some(shared) = event.shared_id.as_ref().filter(|_| is_theirs) {
             opened.push((Token::shared(shared), way(Kind::Shared, "the same call in another account's log".into())));
         }
-        let by_owner = !matches!(by, Kind::Started { .. });
+        let by_owner = is_theirs && !matches!(by, Kind::Started { .. });
         if by_owner && from < self.seeds && !event.caller.key.is_empty() {
             // Whoever has the key may have its owner's other sessions too.
             let kind = event.caller.session_began_at.map_or(Kind::Owner, |at| Kind::Session { began_at: Some(at) });
@@ -377,6 +423,9 @@ impl Walk<'_, '_> {
             }
         }
         for grant in &event.grants {
+            if let (false, Grant::Key { id, .. }) = (is_theirs, grant) {
+                self.looked.insert(Token::key(id));
+            }
             self.grant((at, by), from, grant, &mut opened);
         }
         for (token, way) in opened {
@@ -398,83 +447,25 @@ impl Walk<'_, '_> {
         })
     }
 
-    /// The attacker's call that a service carries out by an event: their last before it, or what they have begun and
-    /// nobody else has begun anything after.
+    /// The attacker's call that a service carries out by an event: the last by which anybody has begun anything before it.
+    /// Where that was the owner's, nothing proves that the service still works for the attacker.
     fn asked_for(&self, at: usize) -> Option<Name> {
         let token = service_token(&self.events[at])?;
-        let last = |calls: &HashMap<Token, Vec<usize>>| {
-            let calls = calls.get(&token)?;
-            calls[..calls.partition_point(|call| *call < at)].last().copied()
-        };
-        let within = |asked: &usize, most: TimeDelta| {
-            let since = self.events[at].at.zip(self.events[*asked].at).map(|(at, asked)| at - asked);
-            since.is_none_or(|since| since <= most)
-        };
-        let theirs =
-            |asked: &usize| self.asked_by_attacker.get(&token).is_some_and(|calls| calls.binary_search(asked).is_ok());
-        let just_asked = last(&self.asked_by_attacker).filter(|asked| within(asked, ON_BEHALF));
-        let begun = || last(&self.asked).filter(|asked| theirs(asked) && within(asked, ON_BEHALF_ALONE));
-        let asked = just_asked.or_else(begun)?;
-        Some(format!("carried out for {}", self.events[asked].name).into())
-    }
-
-    /// The strongest way by which an event is reached.
-    fn way_to(&self, event: &Event) -> Option<Way> {
-        let tokens = event.callers.iter().chain(&event.opened_by);
-        let ways = tokens.flat_map(|token| self.ways.get(token).into_iter().flatten().map(move |way| (*token, way)));
-        let ways = ways.filter(|(token, way)| self.holds(*token, way, event));
-        ways.map(|(_, way)| way).min_by_key(|way| strength(&way.kind)).cloned()
-    }
-
-    fn holds(&self, token: Token, way: &Way, event: &Event) -> bool {
-        let later = way.at.zip(event.at).is_none_or(|(from, at)| at >= from);
-        let from_attacker =
-            || address_token(event).is_some_and(|token| self.ways.get(&token).is_some_and(|ways| !ways.is_empty()));
-        let key = event.caller.key.as_ref();
-        let temporary = !key.starts_with("AKIA");
-        match &way.kind {
-            Kind::Key | Kind::Named | Kind::Shared => true,
-            Kind::Made | Kind::Owned | Kind::Provider => later,
-            // A session that began with it can be in the attacker's hands for as long as it lives.
-            Kind::Code { until } => {
-                let began_at = event.caller.session_began_at.or(event.at);
-                later && until.zip(began_at).is_none_or(|(until, began_at)| began_at < until)
-            }
-            Kind::Password { by } => {
-                let has_one = matches!(event.caller.kind.as_ref(), "IAMUser" | "Root");
-                let by_password = temporary && has_one && !self.handed_out.contains(key);
-                later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
-            }
-            Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
-            Kind::Work { by, at_once } => {
-                let soon = !at_once || way.at.zip(event.at).is_none_or(|(asked, at)| at - asked <= WORK_STARTS);
-                later && soon && event.caller.kind.as_ref() == "AWSService" && self.is_last(token, *by, event.at)
-            }
-            Kind::Owner | Kind::Entered => later && from_attacker(),
-            Kind::Machine => later && (from_attacker() || self.is_elsewhere(event, token, way.at)),
-            Kind::Session { began_at } => {
-                let same =
-                    began_at.zip(event.caller.session_began_at).is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
-                same || (later && from_attacker())
-            }
-            // Its owner signs in too, from where they have always been.
-            Kind::SignIn { since } => {
-                let soon = since.zip(event.at).is_none_or(|(since, at)| at - since <= SIGN_IN);
-                later && soon && !self.owner_addresses.contains(&event.address)
-            }
-            Kind::Trust { callers, before } => {
-                later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())
-            }
-            // Another may have made one of the same name since.
-            Kind::Started { token, by } => later && self.is_last(*token, *by, event.at),
-            Kind::Address | Kind::Service => false,
-        }
+        let calls = self.asked.get(&token)?;
+        let asked = *calls[..calls.partition_point(|call| *call < at)].last()?;
+        let since = self.events[at].at.zip(self.events[asked].at).map(|(at, asked)| at - asked);
+        let theirs = self.asked_by_attacker.get(&token)?.binary_search(&asked).is_ok();
+        let soon = since.is_none_or(|since| since <= ON_BEHALF);
+        (theirs && soon).then(|| format!("carried out for {}", self.events[asked].name).into())
     }
 }
 
-/// Whether it is a call that a service may carry out in its caller's name from then on.
-fn is_own_call(event: &Event) -> bool {
-    event.outcome == Outcome::Succeeded && !event.caller.key.is_empty() && event.caller.invoked_by.is_empty()
+/// Whether it is a call that a service may carry out in its caller's name from then on. Who only looks asks for nothing.
+fn asks_for_work(event: &Event) -> bool {
+    event.changes
+        && event.outcome == Outcome::Succeeded
+        && !event.caller.key.is_empty()
+        && event.caller.invoked_by.is_empty()
 }
 
 /// Whether nobody but the attacker acts in this way.

@@ -73,6 +73,11 @@ impl Token {
         Self::of("sign-in", &[principal, call])
     }
 
+    /// Somebody for whom a provider vouches.
+    pub fn subject(provider: &str, subject: &str) -> Self {
+        Self::of("subject", &[provider, subject])
+    }
+
     /// Where the attacker calls from.
     pub fn address(address: &str) -> Self {
         Self::of("address", &[address])

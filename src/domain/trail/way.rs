@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Code { until: Option<DateTime<Utc>> },
     /// A machine that the attacker has a way into, or whose credentials were stolen.
     Machine,
+    /// An instance to which the attacker has given a profile: the event that has, and the profile's name.
+    Profile { by: usize, name: Option<String> },
     /// A credential that somebody else has too.
     Entered,
     /// A role that a service takes for the attacker, and may take for others.
@@ -41,6 +43,8 @@ pub(super) enum Kind {
     SignIn { since: Option<DateTime<Utc>> },
     /// An identity provider of the attacker's.
     Provider,
+    /// An identity provider of somebody else's that the attacker has changed, and when nothing of that was left.
+    Vouched { until: Option<DateTime<Utc>> },
     /// The attacker's address.
     Address,
     /// The same call in another account's log.
@@ -71,8 +75,8 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
         Kind::Key => 0,
         Kind::Made | Kind::Named => 1,
         Kind::Password { .. } => 2,
-        Kind::Owned | Kind::Code { .. } => 3,
-        Kind::Provider => 4,
+        Kind::Owned | Kind::Code { .. } | Kind::Profile { .. } => 3,
+        Kind::Provider | Kind::Vouched { .. } => 4,
         Kind::Trust { .. } => 5,
         Kind::Session { .. } | Kind::SignIn { .. } => 6,
         Kind::Machine | Kind::Entered | Kind::Taken | Kind::Work { .. } => 7,

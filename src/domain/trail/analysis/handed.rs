@@ -51,7 +51,9 @@ impl Handed {
             }
             Grant::DirectoryUser { name, .. } if by_attacker => self.directory_users.extend(name.clone()),
             Grant::Role { arn, .. } if by_attacker => self.made_roles.extend(arn.clone()),
-            Grant::Provider { arn } if by_attacker => _ = self.providers.insert(arn.clone()),
+            Grant::Provider { arn, vouch } if by_attacker && vouch.lets_in() => {
+                self.providers.insert(arn.clone());
+            }
             Grant::Starter { .. } if by_attacker => _ = self.starting_in.insert(event.region.to_string()),
             _ => {}
         }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::NotRecorded;
-use crate::domain::trail::attribution::Question;
+use crate::domain::trail::attribution::{Question, Who};
 use crate::domain::trail::classify::Outcome;
 use crate::domain::trail::coverage::Coverage;
 use crate::domain::trail::event::Event;
-use crate::domain::trail::grant::{Grant, Hold};
+use crate::domain::trail::grant::{Grant, Hold, Vouch};
 use crate::domain::trail::lineage::Lineage;
 use crate::domain::trail::record::moment;
 use crate::domain::trail::resource::{Effect, Touch};
@@ -51,6 +51,8 @@ pub(super) fn missing(
     }
     let theirs = |at: usize| lineage.verdicts[at].who.is_attacker() && events[at].outcome == Outcome::Succeeded;
     missing.extend(lineage.trust_unknown.iter().filter(|at| theirs(**at)).filter_map(|at| trusted(&events[*at])));
+    missing.extend(takers(events, lineage));
+    missing.extend(vouched(events.iter().enumerate().filter(|(at, _)| theirs(*at)).map(|(_, event)| event)));
     let mut seen = std::collections::BTreeSet::new();
     for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
         let id = &event.id;
@@ -175,6 +177,53 @@ fn by_bucket(trail: &str, selected: &Selected) -> NotRecorded {
         }
     };
     not_recorded(what, format!("that is what it was told to record (event {event_id})"))
+}
+
+/// Keys with which somebody has taken a role that the attacker made, and to which nothing else leads: each once.
+fn takers(events: &[Event], lineage: &Lineage) -> Vec<NotRecorded> {
+    let mut seen = std::collections::BTreeSet::new();
+    let took = |(at, _): &(usize, &Event)| lineage.verdicts[*at].who == Who::Other && lineage.used[*at].is_some();
+    let taken = events.iter().enumerate().filter(took).map(|(_, event)| event);
+    taken
+        .filter(|event| seen.insert(&event.caller.key))
+        .map(|event| {
+            not_recorded(
+                format!("whether the attacker has {} too, which has taken a role that they made", event.caller.key),
+                format!(
+                    "nothing else leads there (event {}): what the session does counts as the attacker's, and what else is \
+                     done with the key does not. Ask whose it is",
+                    event.id
+                ),
+            )
+        })
+        .collect()
+}
+
+/// Providers of somebody else's that the attacker has changed: whoever came in by one before is taken for its owner's, and
+/// the attacker can have given themselves out for them. `theirs` are the attacker's calls that worked.
+fn vouched<'e>(theirs: impl Iterator<Item = &'e Event>) -> Vec<NotRecorded> {
+    let grants = theirs.flat_map(|event| event.grants.iter().map(move |grant| (event, grant)));
+    let of = |(event, grant): (&'e Event, &'e Grant)| match grant {
+        Grant::Provider { arn, vouch } if vouch.lets_in() => Some((event, arn, vouch)),
+        _ => None,
+    };
+    let (made, changed): (Vec<_>, Vec<_>) = grants.filter_map(of).partition(|(.., vouch)| **vouch == Vouch::Made);
+    let own = |arn: &String| made.iter().any(|(_, made, _)| *made == arn);
+    let mut seen = std::collections::BTreeSet::new();
+    changed
+        .into_iter()
+        .filter(|(_, arn, _)| !own(arn) && seen.insert(*arn))
+        .map(|(event, arn, _)| {
+            not_recorded(
+                format!("whether the attacker has come in by {arn} as somebody for whom it had vouched before"),
+                format!(
+                    "they changed it (event {}): who comes in by it for the first time since counts as the attacker, until \
+                     that is taken back, and nobody else does. Look at all who came in by it",
+                    event.id
+                ),
+            )
+        })
+        .collect()
 }
 
 /// What a service does with a role that it takes for the owner too.

@@ -84,6 +84,10 @@ pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, respo
             return;
         }
         ("ec2", "RequestSpotFleet" | "RequestSpotInstances") => return,
+        (
+            "ec2",
+            "AssociateIamInstanceProfile" | "ReplaceIamInstanceProfileAssociation" | "DisassociateIamInstanceProfile",
+        ) => return profiled(name, request, response, out),
         ("ec2" | "ec2-instance-connect" | "ssm", _) => {
             let mut ids = [at(request, "instanceIds[]"), at(request, "instanceId"), at(request, "target")].concat();
             ids.extend(targeted(request));
@@ -125,6 +129,32 @@ fn role(request: &Value, response: &Value) -> Option<String> {
     let first = |tree: &Value, path: &str| at(tree, path).into_iter().next();
     let paths = ["role", "serviceRole", "roleArn", "project.serviceRole", "build.serviceRole"];
     paths.iter().find_map(|path| first(request, path).or_else(|| first(response, path)))
+}
+
+/// Instances that were given a profile, or had theirs taken away. Whoever gives them one has a way in too.
+fn profiled(name: &str, request: &Value, response: &Value, out: &mut Vec<Grant>) {
+    let asked = member(request, &format!("{name}Request")).unwrap_or(request);
+    let answered = member(response, &format!("{name}Response")).unwrap_or(response);
+    let mut ids = at(asked, "instanceId");
+    instances(answered, DEPTH_MAX, &mut ids);
+    ids.retain(|id| is_machine(id));
+    ids.sort();
+    ids.dedup();
+    let names = [
+        at(asked, "iamInstanceProfile.name"),
+        at(asked, "iamInstanceProfile.arn"),
+        at(answered, "iamInstanceProfileAssociation.iamInstanceProfile.arn"),
+    ];
+    let profile = names.concat().first().map(|profile| role_name(profile).to_owned());
+    let holds = match name {
+        "DisassociateIamInstanceProfile" => vec![Hold::NoProfile],
+        _ => vec![Hold::WayIn, Hold::Profile(profile)],
+    };
+    for (id, hold) in ids.iter().flat_map(|id| holds.iter().map(move |hold| (id, hold))) {
+        let name = (*hold != Hold::NoProfile).then(|| id.clone());
+        let (sessions, label) = (vec![Token::machine(id)], format!("instance {id}"));
+        out.push(Grant::Compute { sessions, name, label, hold: hold.clone(), role: None });
+    }
 }
 
 /// A function that the caller has made, or of which it has set something.

@@ -20,6 +20,9 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "CreateOpenIDConnectProvider"
                 | "AddClientIDToOpenIDConnectProvider"
                 | "UpdateOpenIDConnectProviderThumbprint"
+                | "RemoveClientIDFromOpenIDConnectProvider"
+                | "DeleteSAMLProvider"
+                | "DeleteOpenIDConnectProvider"
         ),
         "rolesanywhere" => {
             matches!(name, "CreateSession" | "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor")
@@ -44,6 +47,7 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "ModifyInstanceMetadataOptions"
                 | "AssociateIamInstanceProfile"
                 | "ReplaceIamInstanceProfileAssociation"
+                | "DisassociateIamInstanceProfile"
         ),
         "ec2-instance-connect" | "ssm" => {
             matches!(

@@ -6,15 +6,40 @@ use chrono::{DateTime, Utc};
 
 use super::Walk;
 use crate::domain::trail::event::Event;
-use crate::domain::trail::grant::{Grant, Hold};
+use crate::domain::trail::grant::{Grant, Hold, Vouch};
 use crate::domain::trail::name::Name;
 use crate::domain::trail::token::Token;
+use crate::domain::trail::way::Way;
 
 impl Walk<'_, '_> {
     /// Whether nobody else has made or set it since an event, until a time.
     pub(super) fn is_last(&self, token: Token, by: usize, at: Option<DateTime<Utc>>) -> bool {
         let makers = self.makers.get(&token).map(Vec::as_slice).unwrap_or_default();
         makers[..makers.partition_point(|maker| self.events[*maker].at <= at)].last() == Some(&by)
+    }
+
+    /// Whether an event is about the very user, role or provider that the attacker has made. Another can be called the
+    /// same by then: it has been made since, or a unique id tells.
+    pub(super) fn is_the_one(&self, token: Token, way: &Way, event: &Event) -> bool {
+        let (Some(by), Some(makers)) = (way.event, self.made.get(&token)) else { return true };
+        let last = makers[..makers.partition_point(|maker| self.events[*maker].at <= event.at)].last();
+        let is_last = event.at.is_none() || last == Some(&by);
+        is_last && !self.events[by].grants.iter().any(|made| is_another(made, event))
+    }
+
+    /// When nothing was left of what an event has made of a provider: somebody had taken it back, or had set that anew.
+    pub(super) fn vouched_until(&self, arn: &str, by: usize) -> Option<DateTime<Utc>> {
+        let changes = self.vouched.get(&Token::provider(arn)).map(Vec::as_slice).unwrap_or_default();
+        let vouch = |at: usize| {
+            self.events[at].grants.iter().find_map(|grant| match grant {
+                Grant::Provider { arn: of, vouch } if of == arn => Some(vouch),
+                _ => None,
+            })
+        };
+        let theirs: &Vouch = vouch(by)?;
+        let since = &changes[changes.partition_point(|change| *change <= by)..];
+        let end = since.iter().find(|change| vouch(**change).is_some_and(|later| theirs.ends_with(later)))?;
+        self.events[*end].at
     }
 
     /// When nothing was left of what an event has made of a function: somebody had made it anew, or had set all of that to
@@ -57,4 +82,20 @@ pub(super) fn handed_out(events: &[Event]) -> HashSet<Name> {
         _ => None,
     };
     granted.filter_map(key).collect()
+}
+
+/// Whether an event shows another unique id than that of the user or role that was made.
+fn is_another(made: &Grant, event: &Event) -> bool {
+    let (id, shown) = match made {
+        Grant::User { id: Some(id), .. } => (id, Some(&*event.caller.principal_id).filter(|id| id.starts_with("AIDA"))),
+        Grant::Role { id: Some(id), .. } => (id, event.grants.iter().find_map(role_taken)),
+        _ => return false,
+    };
+    shown.is_some_and(|shown| shown != id.as_str())
+}
+
+/// The unique id of the role whose session was handed out.
+fn role_taken(grant: &Grant) -> Option<&str> {
+    let Grant::Key { principal: Some(principal), .. } = grant else { return None };
+    principal.split(':').next().filter(|id| id.starts_with("AROA"))
 }

@@ -1,7 +1,7 @@
 //! What follows from what a call of the attacker's has handed out.
 
 use super::Walk;
-use crate::domain::trail::grant::{Grant, Hold, root_arn, user_arn};
+use crate::domain::trail::grant::{Grant, Hold, Vouch, root_arn, user_arn};
 use crate::domain::trail::name::Name;
 use crate::domain::trail::token::{Token, bare_name};
 use crate::domain::trail::way::{Kind, Way};
@@ -36,7 +36,9 @@ impl Walk<'_, '_> {
                 // It can be for somebody else that the service has it: what is done with it is looked at for itself.
                 let (as_key, as_session) = match by {
                     Kind::Taken => (Kind::Entered, Kind::Entered),
-                    Kind::Work { .. } => (Kind::Code { until: None }, Kind::Session { began_at: event.at }),
+                    Kind::Profile { .. } | Kind::Work { .. } => {
+                        (Kind::Code { until: None }, Kind::Session { began_at: event.at })
+                    }
                     _ => (Kind::Key, Kind::Session { began_at: event.at }),
                 };
                 let key = Way { from: credential, at: None, ..way(as_key, Name::clone(&how)) };
@@ -120,6 +122,8 @@ impl Walk<'_, '_> {
                     Hold::Made if is_function => code(),
                     Hold::Made => Kind::Owned,
                     Hold::WayIn => Kind::Machine,
+                    Hold::Profile(name) => Kind::Profile { by: at, name: name.clone() },
+                    Hold::NoProfile => return,
                     Hold::Taken => Kind::Taken,
                     Hold::Work { at_once } => Kind::Work { by: at, at_once: *at_once },
                 };
@@ -130,9 +134,14 @@ impl Walk<'_, '_> {
                 let kind = Kind::Started { token: *token, by: at };
                 opened.push((*token, way(kind, how(format!("{label} starts it, which the attacker made")))));
             }
-            Grant::Provider { arn } => {
+            Grant::Provider { arn, vouch } => {
+                let kind = match vouch {
+                    Vouch::Made => Kind::Provider,
+                    Vouch::Client(_) | Vouch::Set => Kind::Vouched { until: self.vouched_until(arn, at) },
+                    Vouch::NotClient(_) | Vouch::Gone => return,
+                };
                 let how = how(format!("whoever {arn} vouches for"));
-                opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Provider, Name::clone(&how)))));
+                opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
         }
     }

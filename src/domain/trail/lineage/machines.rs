@@ -7,8 +7,13 @@ use chrono::{DateTime, Utc};
 
 use super::Walk;
 use crate::domain::trail::event::Event;
+use crate::domain::trail::grant::Grant;
 use crate::domain::trail::record::{address_of, is_private};
-use crate::domain::trail::token::Token;
+use crate::domain::trail::token::{Token, role_session};
+
+/// With these roles an instance calls whatever its profile is: for EC2 itself, and for Systems Manager where an account lets
+/// it manage all instances. No role of anybody's has a colon in its name.
+const WITHOUT_A_PROFILE: [&str; 2] = ["aws:", "AWSSystemsManagerDefaultEC2InstanceManagementRole"];
 
 /// When a machine first called from each address, and through each VPC endpoint. A machine calls each service through
 /// another endpoint, and one that is a node of a cluster from another private address for each of its pods.
@@ -53,6 +58,30 @@ impl Walk<'_, '_> {
             && (!is_private(here) || new_endpoint())
             && places.addresses.iter().any(|(other, first)| *first < before && alike(other))
     }
+
+    /// Whether an instance's session is there only for the profile that an event has given it: it began while nobody had
+    /// given it another, and the instance had never been seen with its role before. Mostly a profile is called like its role.
+    pub(super) fn is_given(&self, event: &Event, machine: Token, by: usize, profile: Option<&str>) -> bool {
+        let Some((account, role, session)) = session_of(event) else { return false };
+        let began_at = event.caller.session_began_at.or(event.at);
+        let since = self.events[by].at.zip(began_at).is_none_or(|(given_at, began_at)| began_at >= given_at);
+        let first = self.by_token.get(&Token::session(account, role, session)).and_then(|calls| calls.first().copied());
+        // What the attacker had given it earlier was never its own.
+        let is_own = first.is_some_and(|first| first < by && self.used[first].is_none());
+        let can_be = profile == Some(role) || !WITHOUT_A_PROFILE.iter().any(|other| role.starts_with(other));
+        since && can_be && !is_own && self.is_last(machine, by, began_at)
+    }
+}
+
+/// The account, role and name of the session that has called, or that AWS has made by a call.
+fn session_of(event: &Event) -> Option<(&str, &str, &str)> {
+    let made = || {
+        event.grants.iter().find_map(|grant| match grant {
+            Grant::Key { holder: Some(holder), .. } => role_session(holder),
+            _ => None,
+        })
+    };
+    role_session(&event.caller.arn).or_else(made)
 }
 
 fn ip(event: &Event) -> Option<IpAddr> {

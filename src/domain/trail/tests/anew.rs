@@ -253,3 +253,100 @@ fn a_policy_that_is_only_called_like_aws_own_is_no_quarantine() {
     let analysis = analyze(&[attach("AWS's", "aws"), attach("theirs", ACCOUNT)]);
     assert_eq!(ids(&analysis), ["theirs"]);
 }
+
+fn named(kind: &str, name: &str, id: &str) -> Value {
+    json!({"requestParameters": {format!("{kind}Name"): name},
+        "responseElements": {kind: {format!("{kind}Name"): name, format!("{kind}Id"): id}}})
+}
+
+fn gone(kind: &str, name: &str) -> Value {
+    json!({"requestParameters": {format!("{kind}Name"): name}})
+}
+
+#[test]
+fn a_user_who_is_only_called_like_the_attackers_is_another() {
+    let made = by_user(600, "made", STOLEN, "deploy", ("iam", "CreateUser"), named("user", "svc", "AIDAOLD"));
+    let acts = |minute, id: &str, unique: &str| {
+        let more = json!({"sourceIPAddress": "192.0.2.50", "userIdentity": {"principalId": unique}});
+        by_user(minute, id, &format!("AKIA{unique}"), "svc", ("s3", "CreateBucket"), more)
+    };
+    let (old, new) = (acts(610, "old", "AIDAOLD"), acts(720, "new", "AIDANEW"));
+    assert_eq!(ids(&analyze(&[made.clone(), old.clone(), new.clone()])), ["made", "old"], "the unique id tells");
+    let anew = [
+        owner(630, "deleted", ("iam", "DeleteUser"), gone("user", "svc")),
+        owner(660, "anew", ("iam", "CreateUser"), named("user", "svc", "AIDANEW")),
+    ];
+    let then = |acts: Value| [&[made.clone(), old.clone()][..], &anew[..], &[acts][..]].concat();
+    assert_eq!(ids(&analyze(&then(new.clone()))), ["made", "old"]);
+    // Where a record has no unique id, it is whoever was made last.
+    let nameless = by_user(
+        720,
+        "nameless",
+        "",
+        "svc",
+        ("signin", "ConsoleLogin"),
+        json!({"sourceIPAddress": "192.0.2.50",
+        "userIdentity": {"principalId": null, "accessKeyId": null}}),
+    );
+    assert_eq!(ids(&analyze(&then(nameless.clone()))), ["made", "old"]);
+    assert_eq!(ids(&analyze(&[made.clone(), nameless.clone()])), ["made", "nameless"]);
+    let mut again = then(nameless);
+    again.insert(4, by_user(670, "again", STOLEN, "deploy", ("iam", "CreateUser"), named("user", "svc", "AIDATHIRD")));
+    assert_eq!(ids(&analyze(&again)), ["made", "old", "again", "nameless"], "what the attacker makes later is theirs");
+}
+
+#[test]
+fn a_role_that_is_only_called_like_the_attackers_is_another() {
+    let made = by_user(600, "made", STOLEN, "deploy", ("iam", "CreateRole"), named("role", "ops", "AROAEVIL"));
+    let anew = [
+        owner(630, "deleted", ("iam", "DeleteRole"), gone("role", "ops")),
+        owner(640, "anew", ("iam", "CreateRole"), named("role", "ops", "AROAGOOD")),
+    ];
+    let session = |role: &str| {
+        let mut takes = by_user(650, "takes", "", "", ("sts", "AssumeRole"), assume("ops", "job", "ASIAOPS"));
+        takes["userIdentity"] = json!({"type": "AWSAccount", "accountId": "999988887777", "principalId": "AIDAFAR"});
+        takes["responseElements"]["assumedRoleUser"]["assumedRoleId"] = json!(format!("{role}:job"));
+        takes["sourceIPAddress"] = json!("192.0.2.50");
+        let more = json!({"sourceIPAddress": "192.0.2.50", "userIdentity": {"principalId": format!("{role}:job")}});
+        vec![takes, by_role(651, "acts", "ASIAOPS", ("ops", "job"), ("s3", "CreateBucket"), more)]
+    };
+    let after = |more: &[Value], role| {
+        let analysis = analyze(&[&[made.clone()][..], more, &session(role)[..]].concat());
+        ids(&analysis).len()
+    };
+    assert_eq!(after(&[], "AROAEVIL"), 3);
+    assert_eq!(after(&[], "AROAGOOD"), 1, "the unique id tells");
+    assert_eq!(after(&anew, "AROAGOOD"), 1);
+    // A call that was turned away shows no unique id: then it is the role that was made last.
+    let mut denied = session("AROAGOOD").remove(0);
+    merge(&mut denied, json!({"errorCode": "AccessDenied", "responseElements": null}));
+    let turned_away =
+        |more: &[Value]| ids(&analyze(&[&[made.clone()][..], more, &[denied.clone()][..]].concat())).len();
+    assert_eq!((turned_away(&[]), turned_away(&anew)), (2, 1));
+}
+
+#[test]
+fn whoever_looks_at_a_role_of_the_attackers_does_not_become_the_attacker() {
+    const ADMIN: &str = "AKIAOWNER00000000001";
+    let made = by_user(600, "made", STOLEN, "deploy", ("iam", "CreateRole"), named("role", "ops", "AROAops"));
+    let takes = owner(610, "takes", ("sts", "AssumeRole"), assume("ops", "look", "ASIALOOK"));
+    let home = json!({"sourceIPAddress": OFFICE});
+    let looks = by_role(611, "looks", "ASIALOOK", ("ops", "look"), ("s3", "CreateBucket"), home);
+    let works = owner(612, "works", ("s3", "CreateBucket"), json!({}));
+    let records = [made, takes, looks, works];
+    let analysis = analyze(&records);
+    assert_eq!(ids(&analysis), ["made", "looks"], "the session is the role's");
+    let keys = |analysis: &Analysis| -> Vec<String> {
+        analysis.credentials.iter().filter_map(|held| held.access_key_id.as_deref().map(str::to_owned)).collect()
+    };
+    assert_eq!(keys(&analysis), [STOLEN, "ASIALOOK"]);
+    let took = analysis.others.iter().find(|other| &*other.event_id == "takes").expect("it is shown");
+    assert_eq!((took.who, &*took.why), (Who::Other, "CreateRole: role ops, made by the attacker"));
+    assert!(analysis.not_recorded.iter().any(|gap| gap.what.contains(ADMIN)), "{:?}", analysis.not_recorded);
+    // From where the attacker is, it is the attacker.
+    let mut theirs = records;
+    theirs[1]["sourceIPAddress"] = json!(THIEF);
+    let analysis = analyze(&theirs);
+    assert_eq!(ids(&analysis), ["made", "takes", "looks"]);
+    assert!(keys(&analysis).contains(&ADMIN.to_owned()));
+}

@@ -80,6 +80,102 @@ fn whoever_a_provider_vouches_for_after_its_thumbprint_was_changed_is_the_attack
     assert_eq!(keys(&analysis), [STOLEN, SESSION]);
 }
 
+/// The owner's provider.
+fn provider() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:oidc-provider/ci.example.com")
+}
+
+/// Somebody comes in by it.
+fn comes_in(minute: u32, key: &str, subject: &str) -> Value {
+    let mut takes =
+        by_user(minute, &format!("in-{key}"), "", "", ("sts", "AssumeRoleWithWebIdentity"), assume("deploy", key, key));
+    takes["userIdentity"] = json!({"type": "WebIdentityUser", "principalId": format!("{}:aud:{subject}", provider()),
+        "identityProvider": provider(), "userName": subject});
+    takes["responseElements"]["subjectFromWebIdentityToken"] = json!(subject);
+    takes["sourceIPAddress"] = json!("192.0.2.60");
+    takes
+}
+
+fn of_provider(more: Value) -> Value {
+    let mut request = json!({"openIDConnectProviderArn": provider()});
+    merge(&mut request, more);
+    json!({ "requestParameters": request })
+}
+
+/// Somebody else, from the office.
+fn defender(minute: u32, id: &str, call: &str, more: Value) -> Value {
+    let mut record = by_user(minute, id, "AKIADEFENDER00000001", "kim", ("iam", call), more);
+    record["sourceIPAddress"] = json!(OFFICE);
+    record
+}
+
+const ADDS: &str = "AddClientIDToOpenIDConnectProvider";
+const REMOVES: &str = "RemoveClientIDFromOpenIDConnectProvider";
+const SETS: &str = "UpdateOpenIDConnectProviderThumbprint";
+
+#[test]
+fn what_the_attacker_has_made_of_a_provider_ends_when_it_is_taken_back() {
+    let (evil, print) = (|| json!({"clientID": "evil"}), || json!({"thumbprintList": ["ab"]}));
+    for (does, theirs, undoes, back, ends) in [
+        (ADDS, evil(), REMOVES, evil(), true),
+        (ADDS, evil(), REMOVES, json!({"clientID": "other"}), false),
+        (ADDS, evil(), SETS, print(), false),
+        (ADDS, evil(), "DeleteOpenIDConnectProvider", json!({}), true),
+        (SETS, print(), SETS, print(), true),
+        (SETS, print(), REMOVES, evil(), false),
+    ] {
+        let changes = of_provider(theirs);
+        let mut then = vec![
+            comes_in(730, "ASIAFIRST", "repo:evil/1"),
+            defender(740, "back", undoes, of_provider(back)),
+            comes_in(750, "ASIASECOND", "repo:evil/2"),
+        ];
+        let analysis = after(("iam", does), changes.clone(), then.clone());
+        let both = [STOLEN, "ASIAFIRST", "ASIASECOND"];
+        assert_eq!(keys(&analysis), both[..if ends { 2 } else { 3 }], "{does}, {undoes}");
+        then.push(by_user(745, "again", STOLEN, "ci", ("iam", does), changes.clone()));
+        assert_eq!(keys(&after(("iam", does), changes, then)), both, "{does}, {undoes}: what comes later is theirs");
+    }
+}
+
+#[test]
+fn a_saml_provider_is_its_owners_again_with_metadata_that_somebody_else_has_set() {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:saml-provider/desk");
+    let comes_in = |minute, key: &str| {
+        let mut takes =
+            by_user(minute, &format!("in-{key}"), "", "", ("sts", "AssumeRoleWithSAML"), assume("deploy", key, key));
+        takes["userIdentity"] = json!({"type": "SAMLUser", "principalId": "x:ana", "identityProvider": "x"});
+        merge(&mut takes, json!({"requestParameters": {"principalArn": arn}, "responseElements": {"subject": key}}));
+        takes
+    };
+    let sets = json!({"requestParameters": {"sAMLProviderArn": arn}, "responseElements": {"sAMLProviderArn": arn}});
+    let back = defender(740, "back", "UpdateSAMLProvider", sets.clone());
+    let then = vec![comes_in(730, "ASIAFIRST"), back, comes_in(750, "ASIASECOND")];
+    assert_eq!(keys(&after(("iam", "UpdateSAMLProvider"), sets, then)), [STOLEN, "ASIAFIRST"]);
+}
+
+#[test]
+fn whoever_had_come_in_by_a_provider_before_the_attacker_changed_it_is_not_the_attacker_by_that() {
+    let then = vec![
+        comes_in(700, "ASIABEFORE", "repo:acme/app"),
+        comes_in(730, "ASIAOWNERS", "repo:acme/app"),
+        comes_in(731, "ASIATHEIRS", "repo:evil/x"),
+        comes_in(741, "ASIAAGAIN", "repo:evil/x"),
+    ];
+    let says = |analysis: &Analysis| analysis.not_recorded.iter().any(|gap| gap.what.contains("had vouched before"));
+    let add = || of_provider(json!({"clientID": "evil"}));
+    let again = by_user(740, "again", STOLEN, "ci", ("iam", SETS), of_provider(json!({})));
+    let removed = defender(735, "back", REMOVES, add());
+    let analysis = after(("iam", ADDS), add(), [then.clone(), vec![removed.clone(), again]].concat());
+    assert_eq!(keys(&analysis), [STOLEN, "ASIATHEIRS", "ASIAAGAIN"], "who came in for the attacker is no owner");
+    assert!(says(&analysis), "{:?}", analysis.not_recorded);
+    // What the attacker has made is theirs, whatever was there before and whoever changes it.
+    let made = json!({"responseElements": {"openIDConnectProviderArn": provider()}});
+    let analysis = after(("iam", "CreateOpenIDConnectProvider"), made, [then, vec![removed]].concat());
+    assert_eq!(keys(&analysis), [STOLEN, "ASIAOWNERS", "ASIATHEIRS", "ASIAAGAIN"]);
+    assert!(!says(&analysis));
+}
+
 #[test]
 fn a_role_that_a_service_takes_for_the_attacker_is_reached_and_what_it_does_for_others_is_theirs() {
     for (call, service, more) in [

@@ -154,3 +154,87 @@ fn what_aws_does_in_the_name_of_what_is_the_attackers_alone_is_theirs() {
     let who = |id: &str| analysis.actions.iter().find(|action| &*action.event_id == id).map(|action| action.who);
     assert_eq!((who("theirs"), who("shared")), (Some(Who::AttackerThroughAws), None));
 }
+
+/// Somebody gives the instance a profile, or takes its own away.
+fn gives(minute: u32, id: &str, key: &str, call: &str, profile: &str) -> Value {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:instance-profile/{profile}");
+    let association = json!({"instanceId": MACHINE, "associationId": "iip-1", "iamInstanceProfile": {"arn": arn}});
+    let asked = match call {
+        "AssociateIamInstanceProfile" => json!({"IamInstanceProfile": {"Name": profile}, "InstanceId": MACHINE}),
+        _ => json!({"IamInstanceProfile": {"Name": profile}, "AssociationId": "iip-1"}),
+    };
+    let more = json!({"requestParameters": {format!("{call}Request"): asked},
+        "responseElements": {format!("{call}Response"): {"iamInstanceProfileAssociation": association}}});
+    let mut record = by_user(minute, id, key, if key == STOLEN { "deploy" } else { "ops" }, ("ec2", call), more);
+    record["sourceIPAddress"] = json!(if key == STOLEN { THIEF } else { OFFICE });
+    record
+}
+
+/// The instance calls with a role.
+fn with_role(minute: u32, id: &str, role: &str, more: Value) -> Value {
+    let mut record = by_role(minute, id, &format!("ASIA{id}"), (role, MACHINE), ("s3", "CreateBucket"), more);
+    record["sourceIPAddress"] = json!(OWN);
+    record
+}
+
+const ASSOCIATES: &str = "AssociateIamInstanceProfile";
+const REPLACES: &str = "ReplaceIamInstanceProfileAssociation";
+const TAKES_AWAY: &str = "DisassociateIamInstanceProfile";
+const OPS: &str = "AKIAOPS0000000000001";
+
+#[test]
+fn what_an_instance_does_with_a_role_that_only_the_attacker_gave_it_is_the_attackers() {
+    for (call, back) in [(ASSOCIATES, TAKES_AWAY), (ASSOCIATES, REPLACES), (REPLACES, REPLACES), (REPLACES, ASSOCIATES)]
+    {
+        let other = json!({"sourceIPAddress": OWN});
+        let other = by_role(613, "other", "ASIAX", ("admin", "i-0123456789abcdef2"), ("s3", "CreateBucket"), other);
+        let mut records = vec![
+            with_role(500, "before", "web", json!({})),
+            gives(600, "gives", STOLEN, call, "admin"),
+            with_role(610, "theirs", "admin", json!({})),
+            with_role(611, "own", "web", json!({})),
+            other,
+            gives(620, "back", OPS, back, "web"),
+            with_role(630, "later", "admin", json!({})),
+            with_role(631, "as before", "web", json!({})),
+        ];
+        let analysis = analyze(&records);
+        assert_eq!(theirs(&analysis), ["gives", "theirs"], "{call}, {back}");
+        assert_eq!(analysis.acting, [MACHINE], "{call}: it can be asked about");
+        records.extend([gives(640, "anew", STOLEN, REPLACES, "admin"), with_role(650, "again", "admin", json!({}))]);
+        assert_eq!(theirs(&analyze(&records)), ["gives", "theirs", "anew", "again"], "{call}, {back}");
+    }
+}
+
+#[test]
+fn what_an_instance_does_with_a_role_that_it_had_or_has_by_itself_is_its_own() {
+    let since = |began: &str| {
+        let began = format!("2026-01-31T{began}:00Z");
+        json!({"userIdentity": {"sessionContext": {"attributes": {"creationDate": began}}}})
+    };
+    let after = |profile: &str, acts: Value| {
+        let records =
+            [with_role(500, "before", "web", json!({})), gives(600, "gives", STOLEN, REPLACES, profile), acts];
+        theirs(&analyze(&records)).len() == 2
+    };
+    assert!(after("admin", with_role(610, "acts", "admin", since("10:01"))));
+    assert!(!after("admin", with_role(610, "acts", "admin", since("09:59"))), "the session was there before");
+    assert!(!after("web", with_role(610, "acts", "web", json!({}))), "so was the role");
+    assert!(after("p", with_role(610, "acts", "admin", json!({}))), "a profile need not be called like its role");
+    for role in ["aws:ec2-infrastructure", "AWSSystemsManagerDefaultEC2InstanceManagementRole"] {
+        assert!(!after("admin", with_role(610, "acts", role, json!({}))), "{role}");
+    }
+}
+
+#[test]
+fn the_session_that_aws_makes_for_a_profile_of_the_attackers_is_followed() {
+    let mut takes = by_role(609, "takes", "", ("", ""), ("sts", "AssumeRole"), assume("admin", MACHINE, "ASIAGIVEN"));
+    takes["userIdentity"] = json!({"type": "AWSService", "invokedBy": "ec2.amazonaws.com"});
+    takes["sourceIPAddress"] = json!("ec2.amazonaws.com");
+    let mut acts = with_role(610, "acts", "admin", json!({}));
+    acts["userIdentity"]["accessKeyId"] = json!("ASIAGIVEN");
+    let analysis = analyze(&[gives(600, "gives", STOLEN, ASSOCIATES, "admin"), takes, acts]);
+    assert_eq!(theirs(&analysis), ["gives", "acts"]);
+    let by = reached(&analysis);
+    assert!(by.iter().any(|(key, _, event)| key == "ASIAGIVEN" && event == "takes"), "{by:?}");
+}

@@ -44,10 +44,10 @@ fn what_a_service_carries_out_is_the_attackers_until_its_owner_calls_the_service
             through(900, "owners", STOLEN, SERVICE),
         ]],
     );
-    for id in ["soon", "late", "either"] {
+    for id in ["soon", "late"] {
         assert_eq!(by(&analysis, id), Some(Who::AttackerThroughAws), "{id}");
     }
-    for id in ["other", "owners"] {
+    for id in ["other", "either", "owners"] {
         assert_eq!(by(&analysis, id), None, "{id}: the key's owner uses services too");
     }
 }
@@ -77,6 +77,27 @@ fn who_only_looks_has_begun_nothing() {
         through(700, "works", STOLEN, SERVICE),
     ]);
     assert_eq!(by(&polled, "works"), Some(Who::AttackerThroughAws), "the attacker's stack");
+}
+
+#[test]
+fn a_service_that_the_attacker_has_only_looked_at_works_for_its_owner() {
+    let call = |minute: u32, id: &str, name: &str, address: &str| {
+        let more = json!({"sourceIPAddress": address, "readOnly": name.starts_with("Describe")});
+        by_user(minute, id, STOLEN, "deploy", ("cloudformation", name), more)
+    };
+    let mut habit = call(0, "habit", "UpdateStack", OFFICE);
+    habit["eventTime"] = json!("2026-01-25T00:00:00Z");
+    let question = Question { since: "2026-01-31T09:00:00Z".parse().ok(), ..question() };
+    let of = |records: Vec<Value>| by(&analyze_files(&question, &[records]), "works");
+    let looks = call(600, "looks", "DescribeStacks", THIEF);
+    let (updates, works) = (call(620, "updates", "UpdateStack", OFFICE), through(621, "works", STOLEN, SERVICE));
+    assert_eq!(of(vec![habit.clone(), looks.clone(), works.clone()]), None, "nobody has asked for anything");
+    assert_eq!(of(vec![habit.clone(), looks.clone(), updates.clone(), works.clone()]), None, "the owner has asked");
+    let late = call(620, "looks again", "DescribeStacks", THIEF);
+    assert_eq!(of(vec![habit.clone(), call(610, "updates", "UpdateStack", OFFICE), late, works.clone()]), None);
+    let theirs = call(615, "theirs", "UpdateStack", THIEF);
+    assert_eq!(of(vec![habit.clone(), theirs.clone(), updates, works.clone()]), None, "the owner was the last to ask");
+    assert_eq!(of(vec![habit, looks, theirs, works]), Some(Who::AttackerThroughAws));
 }
 
 #[test]

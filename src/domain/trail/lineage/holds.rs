@@ -1,0 +1,108 @@
+//! By which of the ways that are open an event is reached.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Walk;
+use crate::domain::trail::attribution::address_token;
+use crate::domain::trail::entrance::Outsider;
+use crate::domain::trail::event::Event;
+use crate::domain::trail::token::Token;
+use crate::domain::trail::way::{Kind, Way, lets_in, strength};
+
+/// A session that began this close to the call that minted one of its name is that session.
+const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
+/// For so long a sign-in token is good.
+const SIGN_IN: TimeDelta = TimeDelta::minutes(15);
+/// So soon after it was asked, a service takes the role for a piece of work.
+const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
+
+impl Walk<'_, '_> {
+    /// The strongest way by which an event is reached.
+    pub(super) fn way_to(&self, event: &Event) -> Option<Way> {
+        let tokens = event.callers.iter().chain(&event.opened_by);
+        let ways = tokens.flat_map(|token| self.ways.get(token).into_iter().flatten().map(move |way| (*token, way)));
+        let ways = ways.filter(|(token, way)| self.holds(*token, way, event));
+        ways.map(|(_, way)| way).min_by_key(|way| strength(&way.kind)).cloned()
+    }
+
+    fn holds(&self, token: Token, way: &Way, event: &Event) -> bool {
+        let later = way.at.zip(event.at).is_none_or(|(from, at)| at >= from);
+        let from_attacker = || self.is_from_attacker(event);
+        let key = event.caller.key.as_ref();
+        let temporary = !key.starts_with("AKIA");
+        match &way.kind {
+            Kind::Key | Kind::Named | Kind::Shared => true,
+            Kind::Made | Kind::Provider => later && self.is_the_one(token, way, event),
+            Kind::Owned => later,
+            Kind::Vouched { until } => {
+                let in_time = until.zip(event.at).is_none_or(|(until, at)| at < until);
+                later && in_time && !self.has_come_before(event, way.at)
+            }
+            // A session that began with it can be in the attacker's hands for as long as it lives.
+            Kind::Code { until } => {
+                let began_at = event.caller.session_began_at.or(event.at);
+                later && until.zip(began_at).is_none_or(|(until, began_at)| began_at < until)
+            }
+            Kind::Password { by } => {
+                let has_one = matches!(event.caller.kind.as_ref(), "IAMUser" | "Root");
+                let by_password = temporary && has_one && !self.handed_out.contains(key);
+                later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
+            }
+            Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
+            Kind::Work { by, at_once } => {
+                let soon = !at_once || way.at.zip(event.at).is_none_or(|(asked, at)| at - asked <= WORK_STARTS);
+                later && soon && event.caller.kind.as_ref() == "AWSService" && self.is_last(token, *by, event.at)
+            }
+            Kind::Owner | Kind::Entered => later && from_attacker(),
+            Kind::Profile { by, name } => later && self.is_given(event, token, *by, name.as_deref()),
+            Kind::Machine => later && (from_attacker() || self.is_elsewhere(event, token, way.at)),
+            Kind::Session { began_at } => {
+                let same =
+                    began_at.zip(event.caller.session_began_at).is_some_and(|(a, b)| (a - b).abs() <= SAME_SESSION);
+                same || (later && from_attacker())
+            }
+            // Its owner signs in too, from where they have always been.
+            Kind::SignIn { since } => {
+                let soon = since.zip(event.at).is_none_or(|(since, at)| at - since <= SIGN_IN);
+                later && soon && !self.owner_addresses.contains(&event.address)
+            }
+            Kind::Trust { callers, before } => {
+                later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())
+            }
+            // Another may have made one of the same name since.
+            Kind::Started { token, by } => later && self.is_last(*token, *by, event.at),
+            Kind::Address | Kind::Service => false,
+        }
+    }
+
+    /// Whether an event comes from an address of the attacker's.
+    fn is_from_attacker(&self, event: &Event) -> bool {
+        address_token(event).is_some_and(|token| self.ways.get(&token).is_some_and(|ways| !ways.is_empty()))
+    }
+
+    /// Whether a provider vouches for somebody for whom it had vouched before a time, and not as the attacker.
+    fn has_come_before(&self, event: &Event, time: Option<DateTime<Utc>>) -> bool {
+        let subject = event.outsider.as_deref().and_then(subject_token);
+        let Some(first) = subject.and_then(|subject| self.came_in.get(&subject)) else { return false };
+        let theirs = self.verdicts[*first].as_ref().is_some_and(|verdict| verdict.who.is_attacker());
+        let earlier = time.zip(self.events[*first].at).is_some_and(|(time, at)| at < time);
+        earlier && !theirs
+    }
+
+    /// Whether somebody takes a role that the attacker has made, of whom nothing else says that they are the attacker: a
+    /// responder looks at what the role can do. The session is the role's all the same.
+    pub(super) fn only_takes(&self, event: &Event, way: &Way) -> bool {
+        let is_callers = |token: &Token| {
+            let mut ways = self.ways.get(token).into_iter().flatten();
+            ways.any(|way| self.holds(*token, way, event))
+        };
+        let own = !event.caller.key.is_empty() && event.caller.account == event.account;
+        let takes = way.kind == Kind::Made && event.source.as_ref() == "sts";
+        own && takes && !self.is_from_attacker(event) && !event.callers.iter().any(is_callers)
+    }
+}
+
+/// Whom a provider vouches for, where that is known.
+pub(super) fn subject_token(outsider: &Outsider) -> Option<Token> {
+    Some(Token::subject(outsider.provider()?, outsider.subject()?))
+}
