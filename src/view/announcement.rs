@@ -3,7 +3,7 @@
 use super::blocks::{Look, actions, button, code, context, escape, fields, header, section, summary, time};
 use super::burst::title;
 use super::early::too_early;
-use super::{again, calls, eradication, hunt, notes, proof};
+use super::{again, calls, eradication, hunt, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;

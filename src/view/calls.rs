@@ -25,7 +25,6 @@ pub(super) fn first_called(incident: &Incident, policy: &Policy) -> BTreeSet<Str
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::Organisation;
     use crate::domain::alert::{Alert, AlertSource, Severity};
     use crate::domain::credential::Subject;

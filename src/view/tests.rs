@@ -204,7 +204,7 @@ fn every_step_is_in_the_list_and_what_is_only_in_the_file_is_counted() {
     let mut case = Case::new();
     case.ask_all("U1").unwrap();
     let all = only(&case);
-    assert!(all.contains("All 3 steps that wait run at once, in this order. Each can be undone"), "{all}");
+    assert!(all.contains("All 3 steps that wait run at once, in this order. 1 of them cannot be undone here"), "{all}");
     assert!(!all.contains("only in the file"), "{all}");
     assert!(text(&card(&case, "deactivate")).contains("What stops working with it"), "its own card has more");
 

@@ -155,8 +155,10 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
                         makers.entry(*token).or_default().push(at);
                     }
                 }
-                Grant::Password { account, name } => {
-                    makers.entry(Token::user(account, name)).or_default().push(at);
+                Grant::Password { .. } => {
+                    for token in grant.tokens() {
+                        makers.entry(token).or_default().push(at);
+                    }
                 }
                 Grant::Trust { account, name, .. } | Grant::Role { account, name, .. } => {
                     trusts.entry(Token::role(account, name)).or_default().push(at);
