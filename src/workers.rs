@@ -200,7 +200,8 @@ impl Workers {
 }
 
 async fn guarded<T>(metrics: &Metrics, worker: &'static str, work: impl Future<Output = T>) -> Option<T> {
-    let done = AssertUnwindSafe(work).catch_unwind().await;
+    // On the heap: what is done here is large.
+    let done = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
     if done.is_err() {
         tracing::error!(worker, "this work has panicked: a fault of irp's own, please report it with the line above");
         metrics.failed(worker);

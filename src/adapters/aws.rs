@@ -259,7 +259,8 @@ impl Cloud for AwsCloud {
 
     async fn session(&self, warrant: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
         let account = self.account(warrant.account())?;
-        Ok(Box::new(apply::session(&self.base, account, self.endpoint_url.as_deref(), warrant).await?))
+        let session = Box::pin(apply::session(&self.base, account, self.endpoint_url.as_deref(), warrant));
+        Ok(Box::new(session.await?))
     }
 }
 
