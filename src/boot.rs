@@ -325,10 +325,10 @@ pub fn playbook(organisation: &Organisation) -> anyhow::Result<Playbook> {
             Playbook::parse(&text).with_context(|| path.display().to_string())
         }
     };
-    let organization = organisation.organization.as_ref();
+    let reached = organisation.organization.as_ref();
     Ok(Playbook {
-        reaches_organization: organization.is_some(),
-        identity_center_region: organization.and_then(|of| of.identity_center_region.clone()),
+        reaches_organization: reached.is_some(),
+        identity_center_region: reached.and_then(|of| of.identity_center_region.clone()),
         ..playbook?
     })
 }

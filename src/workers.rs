@@ -222,7 +222,7 @@ mod tests {
             tokio::task::yield_now().await;
             1
         });
-        let broken = guarded(&metrics, "effects", async { [0, 1].iter().for_each(|n| assert_eq!(*n, 0, "told to")) });
+        let broken = guarded(&metrics, "effects", async { assert!(metrics.encode().is_empty(), "told to") });
         assert_eq!(tokio::join!(broken, works), (None, Some(1)));
         assert!(metrics.encode().contains("irp_failures_total{kind=\"effects\"} 1"), "{}", metrics.encode());
     }

@@ -29,13 +29,11 @@ pub(super) fn briefly(incident: &Incident, owed: &[(Step, Missing)], step: &Step
 
 /// The same as sentences, for its card.
 pub(super) fn in_full(incident: &Incident, why: Missing) -> String {
-    match why {
-        Missing::RevokedTooEarly => format!("Revoked too early. {TOO_EARLY}"),
-        _ => {
-            let first = comes_first(incident).map(|first| format!(" {first}.")).unwrap_or_default();
-            format!("The attacker got through after it.{first}")
-        }
+    if why == Missing::RevokedTooEarly {
+        return format!("Revoked too early. {TOO_EARLY}");
     }
+    let first = comes_first(incident).map(|first| format!(" {first}.")).unwrap_or_default();
+    format!("The attacker got through after it.{first}")
 }
 
 /// What has to go before anything is revoked again: else it takes its role anew.

@@ -107,13 +107,13 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     }
     let left = open_steps(incident, playbook);
     if left.len() > 1 {
-        let owed = missing(incident, playbook);
-        let title_of = |step: &Step| match again::briefly(incident, &owed, &step.id) {
+        let left_open = missing(incident, playbook);
+        let title_of = |step: &Step| match again::briefly(incident, &left_open, &step.id) {
             Some(why) => format!("{} ({why})", escape(&step.title)),
             None => escape(&step.title),
         };
         let titles: Vec<String> = left.iter().take(TITLES_MAX).map(|(step, _)| title_of(step)).collect();
-        let any = |wanted: Missing| left.iter().any(|(step, _)| again::why(&owed, &step.id) == Some(wanted));
+        let any = |wanted: Missing| left.iter().any(|(step, _)| again::why(&left_open, &step.id) == Some(wanted));
         let first = again::comes_first(incident).map(|first| format!("{first}; then ")).unwrap_or_default();
         let through = if any(Missing::GotThrough) {
             format!(":rotating_light: the attacker got through: {first}")

@@ -64,8 +64,8 @@ mod tests {
         let (held, lost, unread) = (vec![], vec![], vec![]);
         let mut records: Vec<Record> = Vec::new();
         let mut alarm = |event: Event| {
-            let head = records.last().map(|record| record.hash().to_owned());
-            records.push(Record::seal(head.as_deref(), "2026-01-01T00:00:00Z".parse().unwrap(), event));
+            let before = records.last().map(|record| record.hash().to_owned());
+            records.push(Record::seal(before.as_deref(), "2026-01-01T00:00:00Z".parse().unwrap(), event));
             let said = notes(&fold(&records).unwrap(), &records, &policy);
             said.into_iter().map(|note| note.message.text).find(|text| text.contains("Somebody is undoing"))
         };

@@ -68,14 +68,14 @@ pub fn approved(after: &Incident, request: RequestId, by: &UserId, policy: &Poli
             ("They run", "their cards show"),
         ),
     };
-    let then = match found.filter(|found| found.state == RequestState::Pending) {
+    let follows = match found.filter(|found| found.state == RequestState::Pending) {
         None => format!("{} now; {} the result.", they.0, they.1),
         Some(found) => {
             let quorum = usize::from(policy.rules(found.plan.action.class()).quorum);
             format!("It waits for {} more.", quorum.saturating_sub(found.approvals.len()))
         }
     };
-    said(&format!("Your approval of {what} is recorded. {then}"))
+    said(&format!("Your approval of {what} is recorded. {follows}"))
 }
 
 /// One incident.

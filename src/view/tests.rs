@@ -122,7 +122,7 @@ fn gets_through(case: &mut Case) {
 
 fn found(case: &mut Case, machines: &[&str], credentials: Vec<Reached>) {
     let footprint = machines.iter().map(|id| machine(id)).collect();
-    let found = Hunted { footprint, credentials, ..Hunted::default() };
+    let found = Hunted { credentials, footprint, ..Hunted::default() };
     case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
 }
 

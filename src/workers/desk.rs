@@ -56,7 +56,7 @@ impl Workers {
             Ok(inbound) => {
                 // Carrying it out again would end in the same way: the person is told instead.
                 let broken = || Some(replies::said(replies::BROKEN));
-                let answer = self.guarded("desk", self.answer(&inbound)).await.unwrap_or_else(broken);
+                let answer = self.guarded("desk", Box::pin(self.answer(&inbound))).await.unwrap_or_else(broken);
                 if let Some(message) = answer {
                     self.tell(&inbound.reply, &message).await;
                 }

@@ -170,9 +170,9 @@ fn run(call: &Call<'_>, query: &Query, output: &(String, String)) -> Result<Foun
         call.permit(action, arn)
             .map_err(|_| format!("Insufficient permissions to execute the query. {action} on {arn}"))
     };
-    let context = call.input["QueryExecutionContext"]["Database"].as_str();
-    allowed("glue:GetDatabase", &named(&format!("database/{}", context.unwrap_or("default"))))?;
-    if let Some(unknown) = context.filter(|name| ![DATABASE, "default"].contains(name)) {
+    let in_use = call.input["QueryExecutionContext"]["Database"].as_str();
+    allowed("glue:GetDatabase", &named(&format!("database/{}", in_use.unwrap_or("default"))))?;
+    if let Some(unknown) = in_use.filter(|name| ![DATABASE, "default"].contains(name)) {
         return Err(format!("SCHEMA_NOT_FOUND: line 1:1: Schema '{unknown}' does not exist"));
     }
     let (database, table) = &query.from;

@@ -30,11 +30,10 @@ impl RoomWatch {
         let fault = found.fault();
         let mut known = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != fault {
-            match &fault {
-                Some(why) => {
-                    tracing::error!(slack.channel = %self.room, %why, "the war room is no place for incidents")
-                }
-                None => tracing::info!(slack.channel = %self.room, "the war room is in order again"),
+            if let Some(why) = &fault {
+                tracing::error!(slack.channel = %self.room, %why, "the war room is no place for incidents");
+            } else {
+                tracing::info!(slack.channel = %self.room, "the war room is in order again");
             }
             *known = fault;
         }

@@ -103,7 +103,7 @@ pub fn decide(
                 let reached = found.approvals.len() + 1 >= usize::from(rules.quorum);
                 events.push(Event::ApprovalGiven {
                     request: found.id,
-                    shown: decided_on(&shared, cx),
+                    shown: Some(decided_on(&shared, cx)),
                     by: actor.user.clone(),
                     person: actor.person.clone(),
                     execute_by: reached.then(|| cx.now + rules.execute_within),
@@ -126,7 +126,7 @@ pub fn decide(
             let denied = |r: &Request| Event::RequestDenied {
                 request: r.id,
                 by: actor.user.clone(),
-                shown: decided_on(&shared, cx),
+                shown: Some(decided_on(&shared, cx)),
                 reason: reason.clone(),
             };
             Ok(pending.map(denied).collect())
@@ -168,7 +168,7 @@ pub fn decide(
         }
         PersonCommand::BreakGlass { request, digest_shown, target, reason } => {
             let alone = may_break_glass(incident, actor, request, &digest_shown, cx)?;
-            let shown = incident.requests.get(&request).and_then(|r| decided_on(&together::digest(incident, r), cx));
+            let shown = incident.requests.get(&request).map(|r| decided_on(&together::digest(incident, r), cx));
             let reason = needed(&reason)?;
             let named = alone.iter().find(|r| r.id == request).or(alone.first()).map_or("", |r| r.target());
             if target.trim() != named {
@@ -249,8 +249,8 @@ pub fn decide(
 }
 
 /// What goes on record with a decision: whoever reads the log later sees on what it was made.
-fn decided_on(shared: &Digest, cx: Context<'_>) -> Option<Shown> {
-    Some(Shown { digest: shared.clone(), policy_version: cx.policy.version.clone() })
+fn decided_on(shared: &Digest, cx: Context<'_>) -> Shown {
+    Shown { digest: shared.clone(), policy_version: cx.policy.version.clone() }
 }
 
 /// Checks that this process has the rules that the incident is handled under: one that has not read the newest yet would
