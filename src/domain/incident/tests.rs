@@ -25,3 +25,4 @@ mod signs_in;
 mod together;
 mod watch;
 mod whole;
+mod whose;
