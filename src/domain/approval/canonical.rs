@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_json_is_told_what_it_should_have_been() {
+        use serde::de::value::{BytesDeserializer, Error};
+
+        let no = Json::deserialize(BytesDeserializer::<Error>::new(b"{}")).err().map(|error| error.to_string());
+        assert_eq!(no.as_deref(), Some("invalid type: byte array, expected JSON"));
+    }
+
+    #[test]
     fn a_name_that_stands_twice_is_no_plan() {
         assert_eq!(text(r#"{"b":{},"a":1}"#).unwrap(), br#"{"a":1,"b":{}}"#);
         for twice in [r#"{"a":1,"a":2}"#, r#"[{"b":{"x":0,"a":1,"\u0061":2}}]"#, r#"{"é":1,"e":1,"é":1}"#] {

@@ -106,6 +106,7 @@ fn two_different_people_make_a_warrant_for_just_the_calls_that_were_shown() {
     assert_eq!((warrant.requester().as_str(), warrant.approver().as_str()), ("U1", "U3"));
     assert_eq!((warrant.account(), warrant.region()), (&request.plan.account, request.plan.region.as_str()));
     assert_eq!(warrant.request(), request.id);
+    assert_eq!(warrant.owner(), Some(("AIDA1", "arn:aws:iam::111122223333:user/deploy-bot")));
 }
 
 #[test]
@@ -212,6 +213,7 @@ fn the_quorum_counts_people_and_a_class_without_rules_is_never_reached() {
     policy.rules.insert(ActionClass::Contain, Rules { quorum: 0, ..policy.rules(ActionClass::Contain) });
     let nobody = Request { approvals: Vec::new(), ..approved(&policy) };
     assert!(matches!(over(issue(&nobody, &policy, now())), Refusal::Other(_)), "a quorum of none lets nothing run");
+    assert!(matches!(over(issue(&both(&policy), &policy, now())), Refusal::Other(_)), "whoever has said yes");
     policy.rules.clear();
     assert!(matches!(over(issue(&both(&policy), &policy, now())), Refusal::Other(_)));
 }

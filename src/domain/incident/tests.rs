@@ -30,3 +30,4 @@ mod texts;
 mod together;
 mod watch;
 mod whole;
+mod whose;

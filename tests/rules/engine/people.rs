@@ -51,6 +51,31 @@ async fn who_stands_behind_a_crowd_is_looked_at_again_when_it_is_their_turn() {
 }
 
 #[tokio::test]
+async fn whoever_has_waited_a_second_is_not_looked_at_again_and_after_a_minute_nothing_is_decided_any_more() {
+    let tick = TimeDelta::milliseconds(1);
+    let (second, half) = (TimeDelta::seconds(1), TimeDelta::seconds(30));
+    let (gone, late) = (Refusal::NotAMember(Standing::Deactivated), Refusal::HandledTooLate);
+    for (each_look_takes, leaves, expected) in [
+        (second, true, None),
+        (second + tick, true, Some(gone)),
+        // Twice half a minute is no more than one.
+        (half, false, None),
+        (half + tick, false, Some(late)),
+    ] {
+        let bot = Bot::new().await;
+        let asks = user(ASKS);
+        *bot.world.ticks.lock().unwrap() = each_look_takes;
+        *bot.world.leaves_at_question.lock().unwrap() = [None, leaves.then(|| asks.clone())].into();
+        let answer = bot.engine.act(bot.id, &asks, PersonCommand::TakeLead).await;
+        *bot.world.ticks.lock().unwrap() = TimeDelta::zero();
+        match expected {
+            Some(expected) => assert_eq!(no(answer), expected, "{each_look_takes}"),
+            None => assert!(answer.is_ok(), "{each_look_takes}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_digest_on_the_button_is_in_the_record_of_a_refused_press() {
     let bot = Bot::new().await;
     bot.ask(KEY_STEP).await.unwrap();

@@ -3,13 +3,15 @@
 use chrono::TimeDelta;
 
 use super::case::{Case, alert, request, start, user};
+use super::hunt::through;
 use crate::domain::alert::Alert;
 use crate::domain::approval::RequestState;
 use crate::domain::credential::Subject;
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
-use crate::domain::incident::event::{Event, Lost};
+use crate::domain::incident::event::{Event, Lost, Outcome};
 use crate::domain::incident::state::Search;
+use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::observation::KeyStatus;
 
 fn one_done() -> Case {
@@ -128,4 +130,40 @@ fn a_finding_is_shown_as_its_newest_delivery_says_whichever_comes_first() {
     assert_eq!(shown("d4", 5, 4), 5);
     assert_eq!(shown("d5", 5, 6), 6);
     assert_eq!(shown("d6", 8, 1), 1);
+}
+
+#[test]
+fn of_two_deliveries_that_are_as_new_as_each_other_the_later_one_counts() {
+    let finding = |delivery: &str, title: &str| Alert {
+        finding_id: Some("f".into()),
+        last_seen_at: Some(start()),
+        title: title.into(),
+        ..alert(delivery)
+    };
+    let mut case = Case::new();
+    for (delivery, title) in [("d2", "first"), ("d3", "second")] {
+        case.apply(vec![Event::AlertReceived { alert: finding(delivery, title) }]);
+        assert_eq!(case.incident.findings["f"].title, title);
+    }
+}
+
+#[test]
+fn what_got_through_is_forgotten_by_a_verdict_on_what_was_in_place_before_it() {
+    for (after_s, stays) in [(-1, true), (0, true), (1, false)] {
+        let mut case = Case::new();
+        let since = case.now;
+        let call = through(since + TimeDelta::seconds(after_s), "arn:aws:iam::111122223333:user/ci");
+        for verdict in [Verdict::Failed { call }, Verdict::Provisional] {
+            case.apply(vec![Event::VerdictReached { judged: Box::new(Judged { verdict, since }) }]);
+        }
+        assert_eq!(case.incident.breach.is_some(), stays, "{after_s}");
+    }
+}
+
+#[test]
+fn how_an_incident_ends_is_understood_as_people_type_it() {
+    for outcome in Outcome::ALL {
+        assert_eq!(Outcome::parse(&outcome.as_str().to_uppercase()), Some(outcome));
+    }
+    assert_eq!(Outcome::parse("won"), None);
 }

@@ -408,3 +408,40 @@ fn a_limit_has_passed_one_tick_after_its_last_moment() {
     case.now += tick;
     assert!(matches!(&passed(&case)[..], [Event::RequestLapsed { .. }]));
 }
+
+#[test]
+fn of_what_was_asked_for_together_each_expires_after_its_own_last_moment() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    let tick = TimeDelta::milliseconds(1);
+    let last = case.incident.requests[&request(1)].plan.approve_by;
+    case.incident.requests.get_mut(&request(2)).unwrap().plan.approve_by = last + tick;
+    let passed = |case: &Case, number: u32| {
+        let events = take_report(&case.incident, Report::ClockPassed { request: request(number) }, case.cx());
+        let expired = events.into_iter().map(|event| match event {
+            Event::RequestExpired { request } => request,
+            other => panic!("{other:?}"),
+        });
+        expired.collect::<Vec<_>>()
+    };
+    case.now = last + tick;
+    assert_eq!(passed(&case, 1), [1, 3].map(request));
+    assert_eq!(passed(&case, 2), [], "not before that one's own");
+    case.now = last + tick + tick;
+    assert_eq!(passed(&case, 2), [1, 2, 3].map(request));
+}
+
+#[test]
+fn a_limit_is_looked_at_one_tick_after_its_last_moment() {
+    let mut case = Case::new();
+    let tick = TimeDelta::milliseconds(1);
+    let due = |case: &Case| {
+        let of = |o: &Owed| o.effect == Effect::Clock(request(1));
+        owed(&case.incident).into_iter().find(of).map(|o| o.due_at)
+    };
+    case.ask("U1", &["deactivate"]).unwrap();
+    assert_eq!(due(&case), Some(case.incident.requests[&request(1)].plan.approve_by + tick));
+    case.approve("U2", 1).unwrap();
+    let RequestState::Approved { execute_by } = *case.state(1) else { panic!("{:?}", case.state(1)) };
+    assert_eq!(due(&case), Some(execute_by + tick));
+}

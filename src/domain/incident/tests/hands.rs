@@ -2,15 +2,19 @@
 
 use chrono::TimeDelta;
 
-use super::case::{Case, request, role, start};
+use super::case::{Case, identified, request, role, start};
 use super::eradication::{accept, changed, contain, hunted};
 use super::execution::{answered, read_last, started};
+use super::hunt::through;
 use crate::domain::approval::{CallAnswer, RequestState};
+use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Trace};
+use crate::domain::identification::Identification;
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::eradication::left;
 use crate::domain::incident::event::{Event, Lost, Outcome};
 use crate::domain::incident::hands::{Hand, Said, said};
+use crate::domain::incident::state::Identified;
 use crate::domain::incident::steps::{Missing, Step, contained, missing, steps};
 use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::refusal::Refusal;
@@ -271,4 +275,33 @@ fn a_removal_that_the_bot_does_not_carry_out_ends_on_the_word_of_two() {
     case.ask("U1", &[&step]).unwrap();
     assert!(other(case.says("U2", &step)).contains("nothing that people do by hand"));
     assert!(other(case.confirms("U2", &step)).contains("nothing that people do by hand"));
+}
+
+#[test]
+fn a_word_is_outdated_by_a_later_call_through_just_what_it_is_about() {
+    use PrincipalKind::{IamUser, IdentityCenterRole, Root, ServiceLinkedRole};
+    let of_role = |name: &str| format!("arn:aws:sts::111122223333:assumed-role/{name}/s");
+    let (root, linked, center) = ("arn:aws:iam::111122223333:root", "AWSServiceRoleForX", "AWSReservedSSO_X");
+    let abroad = "arn:aws:sts::999988887777:assumed-role/far/s".to_owned();
+    for (kind, name, step, principal, after_s, outdated) in [
+        (Root, None, "root", root.to_owned(), 1, true),
+        (Root, None, "root", of_role("app"), 1, false),
+        (ServiceLinkedRole, Some(linked), "service-linked-role", of_role(linked), 1, true),
+        (ServiceLinkedRole, Some(linked), "service-linked-role", of_role("app"), 1, false),
+        (IdentityCenterRole, Some(center), "identity-center-role", of_role(center), 1, true),
+        (IdentityCenterRole, Some(center), "identity-center-role", root.to_owned(), 1, false),
+        (IamUser, Some("ci"), FAR, abroad.clone(), 1, true),
+        (IamUser, Some("ci"), FAR, abroad, 0, false),
+    ] {
+        let mut case = far();
+        let found = Identification { kind, name: name.map(str::to_owned), ..identified(&[]) };
+        case.incident.identified = Some(Identified { found, at: case.now });
+        case.says("U1", step).unwrap();
+        case.confirms("U2", step).unwrap();
+        let call = through(case.now + TimeDelta::seconds(after_s), &principal);
+        case.incident.breach = Some(Box::new(call));
+        let step = case.step(step);
+        let now = said(&case.incident, &step);
+        assert_eq!(matches!(now, Said::Outdated(_)), outdated, "{kind:?} {principal}: {now:?}");
+    }
 }

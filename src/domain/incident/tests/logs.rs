@@ -8,7 +8,7 @@ use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::hunting;
-use crate::domain::incident::logs::{Bill, Brought, Estimate, LogEnd, LogNews, LogTask, due_at, newest};
+use crate::domain::incident::logs::{Bill, Brought, Estimate, LogEnd, LogNews, LogTask, due_at, newest, read_at};
 use crate::domain::refusal::Refusal;
 
 const BILL: Bill = Bill { bytes: 7, cost_micros: 50 };
@@ -168,4 +168,54 @@ fn what_is_cancelled_is_stopped_whenever_it_was_started() {
     assert_eq!(case.news(1, LogNews::Failed("w".into(), Some(BILL))), 1);
     assert_eq!((case.task(), case.news(1, LogNews::Started("q".into()))), (None, 0));
     case.act("U2", PersonCommand::AskLogs).unwrap();
+}
+
+#[test]
+fn two_hundred_of_a_kind_are_asked_for_and_of_more_it_is_said() {
+    for (count, left_out) in [(200, vec![]), (201, vec!["1 of 201 addresses".to_owned()])] {
+        let addresses: Vec<String> = (0..count).map(|n| format!("203.0.{}.{}", n / 100, n % 100)).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let mut case = Case::new();
+        case.hunted(&[], &addresses);
+        case.act("U1", PersonCommand::AskLogs).unwrap();
+        let asked = &newest(&case.incident).unwrap().question;
+        assert_eq!((asked.addresses.len(), &asked.left_out), (200, &left_out), "{count}");
+    }
+}
+
+#[test]
+fn what_is_to_be_done_is_due_from_when_it_was_asked_for_and_what_it_brought_from_when_it_was_read() {
+    let mut case = Case::new();
+    case.hunted(&[], &[]);
+    case.act("U1", PersonCommand::AskLogs).unwrap();
+    assert_eq!((due_at(&case.incident), read_at(&case.incident)), (Some(case.now), None));
+    let price = |case: &Case| newest(&case.incident).unwrap().cents_per_tb();
+    assert_eq!(price(&case), 0);
+    assert_eq!(case.news(1, estimate()), 1);
+    assert_eq!(price(&case), 500);
+    case.act("U2", PersonCommand::RunLogs { number: 1 }).unwrap();
+    assert_eq!(case.news(1, LogNews::Started("q".into())), 1);
+    case.minutes(3);
+    assert_eq!(case.news(1, LogNews::Done(BROUGHT, BILL)), 1);
+    let read = case.now;
+    assert_eq!(read_at(&case.incident), Some(read));
+    // A search that has ended since has looked at it.
+    for (swept_after_s, due_after_s) in [(-5, 0), (0, 60), (5, 65)] {
+        case.incident.swept.as_mut().unwrap().1 = read + TimeDelta::seconds(swept_after_s);
+        let due = Some(read + TimeDelta::seconds(due_after_s));
+        assert_eq!(hunting::due_at(&case.incident), due, "{swept_after_s}");
+    }
+    // How it has ended stays, whatever comes after it.
+    let end = newest(&case.incident).unwrap().end.clone();
+    case.apply(vec![Event::LogsSearchFailed { number: 1, why: "w".into(), bill: None }]);
+    assert!(matches!(end, Some(LogEnd::Done { .. })) && newest(&case.incident).unwrap().end == end);
+}
+
+#[test]
+fn what_fails_once_it_is_cancelled_has_not_failed() {
+    let mut case = Case::new();
+    case.running();
+    case.act("U1", PersonCommand::CancelLogs { number: 1 }).unwrap();
+    assert_eq!(case.news(1, LogNews::Failed("w".into(), None)), 0);
+    assert_eq!(case.task(), Some(LogTask::Stop(None)), "it may still run");
 }

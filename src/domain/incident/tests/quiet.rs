@@ -252,3 +252,25 @@ fn a_removal_leaves_what_was_proved_or_accepted_of_the_containment() {
     case.quiet();
     assert!(!case.lacks("neither verified"), "the half hour began with the containment");
 }
+
+#[test]
+fn a_search_that_began_with_the_last_change_says_nothing_about_it() {
+    let mut case = removed();
+    let began_at = case.incident.quiet.since;
+    let regions = vec![Watched { region: "us-east-1".into(), covered_until: Some(case.now), unread: None }];
+    let swept = Box::new(Swept { regions, began_at, ..Swept::default() });
+    case.apply(vec![Event::TrailSwept { swept }]);
+    case.looked(Vec::new(), Vec::new());
+    assert!(case.lacks("0 of 2 sweeps"));
+}
+
+#[test]
+fn five_regions_are_named_and_of_more_it_is_said_how_many() {
+    for (count, named) in [(1, "in r1"), (5, "in r1, r2, r3, r4, r5"), (7, "in r1, r2, r3, r4, r5 and 2 more")] {
+        let gap = |n: u32| Gap { region: format!("r{n}"), resource_types: Vec::new(), why: "denied".into() };
+        let mut case = removed();
+        case.looked(Vec::new(), (1..=count).map(gap).collect());
+        let lacking = lacking(&case.incident, &case.playbook);
+        assert!(lacking.iter().any(|lack| lack.ends_with(named)), "{named}: {lacking:?}");
+    }
+}

@@ -37,6 +37,7 @@ fn each_of_several_people_in_one_tag_is_an_owner() {
         "Kim Lee, ana@example.com",
         "Kim Lee / ana@example.com",
         "kim@example.com arn:aws:iam::111122223333:user/staff/ana",
+        "arn:aws:iam::111122223333:user/staff/ana kim@example.com",
         "team web: ana@example.com kim@example.com",
         "team web: kim@example.com/ana@example.com on call",
         "U0123ABCD U0123EFGH",

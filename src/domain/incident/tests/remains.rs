@@ -1,5 +1,7 @@
 //! What the bot has no action for: people see to it, and the gate waits for them.
 
+use std::collections::BTreeMap;
+
 use super::case::Case;
 use super::eradication::{accept, changed, contain, hunted, made, of};
 use crate::domain::hunt::Trace;
@@ -9,7 +11,9 @@ use crate::domain::incident::identity;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::remains::{by_hand, left};
 use crate::domain::incident::steps::{Offer, Step, contained, steps};
-use crate::domain::observation::{GroupTree, Identity, Launch, LaunchConfiguration, Observation};
+use crate::domain::observation::{
+    GroupTree, Identity, IdentityProvider, Launch, LaunchConfiguration, Observation, ScalingGroup,
+};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::footprint::{Made, State};
 
@@ -176,4 +180,147 @@ fn what_somebody_else_has_made_anew_under_the_name_is_not_removed() {
         assert!(identity::check(&removals, &configuration.action, &at(other)).is_err(), "{other}");
     }
     assert_eq!(identity::check(&removals, &configuration.action, &at("no time")), Ok(()));
+}
+
+/// Title, commands, and what people do of the one step for people that this leads to.
+fn only(trace: Trace) -> (String, Vec<String>, String) {
+    let mut case = Case::new();
+    hunted(&mut case, vec![trace]);
+    let found = shown(&case);
+    let [step] = &found[..] else { panic!("{found:?}") };
+    let Offer::Refused { commands, instead, .. } = step.offer.clone() else { panic!("{step:?}") };
+    (step.title.clone(), commands, instead)
+}
+
+#[test]
+fn what_people_are_told_goes_by_what_the_attacker_has_done_to_it() {
+    let call = of("Mystery::Call", changed("-", "DoThings", &[]));
+    let region = "--region us-east-1";
+    for (trace, title, first) in [
+        (of("EKS::Cluster", made("-", "x")), "Remove by hand: AWS::EKS::Cluster x in us-east-1", None),
+        (of("SQS::Queue", made("-", "x")), "Look whose it is: AWS::SQS::Queue x in us-east-1", None),
+        (of("SQS::Queue", changed("-", "x", &[])), "Put back by hand: AWS::SQS::Queue x in us-east-1", None),
+        (
+            call,
+            "See to by hand: what DoThings has done in us-east-1 (Mystery::Call)",
+            Some(format!(
+                "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=DoThings {region}"
+            )),
+        ),
+        // Where no one command removes it, what shows it.
+        (
+            of("RDS::DBInstance", made("-", "x")),
+            "Remove by hand: AWS::RDS::DBInstance x in us-east-1",
+            Some(format!("aws rds describe-db-instances --db-instance-identifier x {region}")),
+        ),
+        (
+            of("DynamoDB::Table", made("-", "x")),
+            "Remove by hand: AWS::DynamoDB::Table x in us-east-1",
+            Some(format!("aws dynamodb delete-table --table-name x {region}")),
+        ),
+        // What is of no Region is asked for without one.
+        (
+            changed("User", "x", &[]),
+            "Put back by hand: AWS::IAM::User x",
+            Some("aws iam get-user --user-name x".to_owned()),
+        ),
+    ] {
+        let (is_titled, commands, _) = only(trace);
+        assert_eq!(is_titled, title);
+        if first.is_some() {
+            assert_eq!(commands.first(), first.as_ref(), "{title}");
+        }
+    }
+}
+
+#[test]
+fn what_was_done_to_it_is_named_up_to_eight_calls() {
+    let done = |count: usize| {
+        let deeds = vec![("TagQueue", "q", true); count];
+        let more = [("SetQueueAttributes", "", true), ("TagQueue", "owner", false)];
+        let deeds: Vec<_> = if count == 0 { deeds } else { [&deeds[1..], &more[..]].concat() };
+        let (_, _, instead) = only(of("SQS::Queue", changed("-", "x", &deeds)));
+        instead.strip_prefix("Compare it with how you keep it as code, and put back what differs.").unwrap().to_owned()
+    };
+    assert_eq!(done(0), "");
+    assert_eq!(done(2), " What was done to it: TagQueue q (event e0), SetQueueAttributes (event e1).");
+    assert!(done(8).ends_with(", SetQueueAttributes (event e7)."), "{}", done(8));
+    assert!(done(9).ends_with(", TagQueue q (event e7) and 1 more."), "{}", done(9));
+}
+
+#[test]
+fn a_device_or_credential_that_may_hang_on_a_user_of_the_attackers_goes_with_that_user() {
+    let device = || made("VirtualMFADevice", "arn:aws:iam::111122223333:mfa/phone");
+    let credential = || made("ServiceSpecificCredential", "ACCA1");
+    let count = |traces: Vec<Trace>| {
+        let mut case = Case::new();
+        hunted(&mut case, traces);
+        by_hand(&case.incident).len()
+    };
+    assert_eq!(count(vec![device(), credential()]), 2);
+    assert_eq!(count(vec![device(), credential(), made("User", "mallory")]), 0);
+    let of_role = vec![device(), credential(), made("Role", "mallory")];
+    assert_eq!(count(of_role), 2, "a role has neither");
+    // What the attacker has made and others have changed since is nobody's to put back.
+    assert_eq!(count(vec![Trace { made_by_attacker: true, ..changed("User", "mallory", &[]) }]), 0);
+}
+
+#[test]
+fn what_watches_comes_first() {
+    let mut case = Case::new();
+    hunted(&mut case, vec![of("DynamoDB::Table", made("-", "t")), deleted("CloudTrail::Trail", "main", true, "e-1")]);
+    let kinds = shown(&case).into_iter().map(|step| step.title.split(' ').next().unwrap().to_owned());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["Make", "Remove"]);
+}
+
+#[test]
+fn what_was_made_a_minute_apart_is_the_same_whatever_it_is() {
+    use crate::domain::incident::eradication::removals;
+    let arn = "arn:aws:iam::111122223333:saml-provider/theirs";
+    let provider = |created_at: &str| {
+        Observation::IdentityProvider(IdentityProvider {
+            arn: arn.into(),
+            created_at: created_at.into(),
+            url: None,
+            clients: Vec::new(),
+            thumbprints: Vec::new(),
+            metadata: None,
+            metadata_sha256: None,
+            tags: BTreeMap::new(),
+        })
+    };
+    let group = |created_at: &str| {
+        Observation::ScalingGroup(ScalingGroup {
+            arn: "arn:aws:autoscaling:us-east-1:111122223333:autoScalingGroup:1:autoScalingGroupName/miners".into(),
+            name: "miners".into(),
+            created_at: created_at.into(),
+            min_size: 0,
+            max_size: 4,
+            desired: 2,
+            launches_from: Vec::new(),
+            places: Vec::new(),
+            behind: Vec::new(),
+            suspended: [].into(),
+            deletion_protection: None,
+            warm_pool: false,
+            warm_pool_leaves: false,
+            warm: BTreeMap::new(),
+            members: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        })
+    };
+    let made_at =
+        |trace: Trace| Trace { made: Some(Made { unique_id: None, at: "2026-01-01T00:00:10Z".parse().ok() }), ..trace };
+    let times = ["2026-01-01T00:01:10Z", "2026-01-01T00:01:11Z", "2025-12-31T23:59:09Z"];
+    for (trace, seen) in [
+        (made("SAMLProvider", arn), times.map(provider)),
+        (of("AutoScaling::AutoScalingGroup", made("-", "miners")), times.map(group)),
+    ] {
+        let mut case = Case::new();
+        hunted(&mut case, vec![made_at(trace)]);
+        let found = removals(&case.incident);
+        let [removal] = &found[..] else { panic!("{found:?}") };
+        let are_theirs = seen.map(|now| identity::check(&found, &removal.action, &now).is_ok());
+        assert_eq!(are_theirs, [true, false, false], "{removal:?}");
+    }
 }

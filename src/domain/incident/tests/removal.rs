@@ -366,3 +366,24 @@ fn what_contains_is_carried_out_before_what_removes_whichever_was_approved_first
     });
     assert_eq!(executes.collect::<Vec<_>>(), [request(contains), request(removes)]);
 }
+
+#[test]
+fn what_is_done_to_one_thing_in_several_ways_is_taken_back_by_a_step_for_each() {
+    let code = [("AddPermission", "open", true), ("UpdateFunctionCode", "", true)];
+    assert_eq!(left(vec![of("Lambda::Function", changed("-", "f", &code))]), (2, 0));
+    // What else a policy is called is told only where two are called alike.
+    let mut case = Case::new();
+    let other = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let attached = [("AttachUserPolicy", ADMIN, true), ("AttachUserPolicy", other, true)];
+    hunted(&mut case, vec![changed("User", "ci", &attached)]);
+    let found = removals_left(&case.incident, &case.playbook);
+    let steps: Vec<&str> = found.iter().map(|(step, _)| step.id.as_str()).collect();
+    let [first, second] =
+        ["AdministratorAccess", "ReadOnlyAccess"].map(|of| format!("remove.user.ci.detach-policy.{of}"));
+    assert_eq!(steps, [first, second]);
+    // What is put on something is for people where the bot knows no way to take it off, unless it was there before.
+    let volume = |deeds: &[(&str, &str, bool)]| left(vec![of("EC2::Instance", changed("-", "i-1", deeds))]);
+    let put = ("AttachVolume", "vol-1", true);
+    assert_eq!(volume(&[put]), (0, 1));
+    assert_eq!(volume(&[("AttachVolume", "vol-1", false), put]), (0, 0));
+}
