@@ -228,17 +228,21 @@ struct Known {
     people: bool,
 }
 
-/// Ends what was asked for under other rules in all open incidents, and says in them which are in force now. Whether that
-/// was done everywhere: until it is nothing can be decided there, and it is tried again.
-async fn end_outdated(workers: &Workers) -> bool {
-    let ids = match workers.store.open_incidents(usize::MAX).await {
-        Ok(ids) => ids,
-        Err(error) => {
-            tracing::warn!(%error, "outdated requests could not be looked for; it is tried again");
-            return false;
-        }
+/// Ends what was asked for under other rules, and says in each incident which are in force now: until then nothing can be
+/// decided there. Gives those in which that is still to be done; nothing where all that are open could not be looked for. Once
+/// it is done it is not done again: another process may have read newer rules since.
+async fn end_outdated(workers: &Workers, left: Option<Vec<IncidentId>>) -> Option<Vec<IncidentId>> {
+    let ids = match left {
+        Some(ids) => ids,
+        None => match workers.store.open_incidents(usize::MAX).await {
+            Ok(ids) => ids,
+            Err(error) => {
+                tracing::warn!(%error, "outdated requests could not be looked for; it is tried again");
+                return None;
+            }
+        },
     };
-    let mut all = true;
+    let mut again = Vec::new();
     for id in ids {
         match workers.engine.cancel_outdated(id).await {
             Ok(()) => {}
@@ -248,11 +252,11 @@ async fn end_outdated(workers: &Workers) -> bool {
             }
             Err(error) => {
                 tracing::warn!(incident.id = %id, %error, "outdated requests could not be ended; it is tried again");
-                all = false;
+                again.push(id);
             }
         }
     }
-    all
+    Some(again)
 }
 
 /// Ends what was asked under rules that are no longer in force: at the start, and whenever they change. As
@@ -266,9 +270,10 @@ async fn follow_rules(
     mut reloads: mpsc::Receiver<Organisation>,
     Known { mut own, people: mut checked }: Known,
 ) {
-    let mut waiting = None;
+    let (mut waiting, mut outdated) = (None, None);
     'rules: loop {
-        let unfinished = !end_outdated(&workers).await;
+        outdated = end_outdated(&workers, outdated).await;
+        let unfinished = outdated.as_ref().is_none_or(|ids| !ids.is_empty());
         let read_anew = loop {
             tokio::select! {
                 read = reloads.recv() => {
@@ -312,6 +317,7 @@ async fn follow_rules(
         }
         tracing::info!(policy.version = %policy.version, "the rules have been read anew");
         workers.engine.put_rules(policy);
+        outdated = None;
         organisation = read_anew;
     }
 }
