@@ -182,6 +182,8 @@ impl Workers {
             if !matches!(next, Next::Change(..))
                 && let Some((_, error)) = failing.take()
             {
+                // Those whom the mention does not reach do not wait for that card.
+                Box::pin(self.tell_absent(id, &look)).await?;
                 return Err(Unfinished::Chat(error));
             }
             let (card, posted) = match (next, upload_in) {
