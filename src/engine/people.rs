@@ -80,6 +80,27 @@ impl Engine {
         Ok(Actor { user: user.clone(), person: self.rules().person(user), standing })
     }
 
+    /// What Slack says of an account, and not a no where it does not answer.
+    pub async fn standing(&self, user: &UserId) -> Result<Standing, ChatError> {
+        self.ports.directory.standing(user).await
+    }
+
+    /// Why these rules do not name everybody, where looking again can help: Slack did not say who is in a group. One that it
+    /// refuses to tell of stays without members.
+    pub async fn unread_groups(&self, policy: &Policy) -> Option<ChatError> {
+        for group in policy.groups() {
+            if policy.members.contains_key(group) {
+                continue;
+            }
+            match self.ports.directory.members(group).await {
+                Ok(_) => return Some(ChatError::Unavailable(format!("who is in {group} was not known a moment ago"))),
+                Err(ChatError::Refused(_)) => {}
+                Err(error) => return Some(error),
+            }
+        }
+        None
+    }
+
     /// Whether somebody may read about incidents: members of the workspace, and nobody else.
     pub async fn may_read(&self, user: &UserId) -> Result<(), Refusal> {
         match self.actor(user).await.standing {

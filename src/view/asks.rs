@@ -9,6 +9,7 @@ use crate::domain::id::{ChannelId, RequestId, UserId};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, members};
 use crate::domain::policy::{PersonId, Policy};
+use crate::domain::recusal::{Recused, recused_from};
 use crate::domain::refusal::mention;
 use crate::ports::{Message, Slot};
 
@@ -21,7 +22,8 @@ pub struct Ask<'a> {
     pub accounts: Vec<UserId>,
 }
 
-/// All who can still decide on something that waits. What was asked for together is one thing.
+/// All who can still decide on something that waits. What was asked for together is one thing, and who is recused from one
+/// of it cannot decide on the whole.
 pub fn asks<'a>(incident: &'a Incident, policy: &Policy) -> Vec<Ask<'a>> {
     let mut waiting: BTreeMap<RequestId, &Request> = BTreeMap::new();
     for request in incident.requests.values().filter(|r| matches!(r.state, RequestState::Pending)) {
@@ -31,7 +33,14 @@ pub fn asks<'a>(incident: &'a Incident, policy: &Policy) -> Vec<Ask<'a>> {
     let of = |person: &PersonId| -> Vec<UserId> {
         approvers.iter().filter(|user| policy.person(user) == *person).cloned().collect()
     };
-    let all = waiting.into_values().flat_map(|request| request.asked.iter().map(move |person| (request, person)));
+    let recused = |request: &Request| -> Recused {
+        let pending = members(incident, request).into_iter().filter(|r| matches!(r.state, RequestState::Pending));
+        pending.flat_map(|r| recused_from(incident, r, policy)).collect()
+    };
+    let all = waiting.into_values().flat_map(|request| {
+        let recused = recused(request);
+        request.asked.iter().filter(move |person| !recused.contains_key(*person)).map(move |person| (request, person))
+    });
     all.filter(|(request, person)| request.approvals.iter().all(|approval| approval.person != **person))
         .map(|(request, person)| Ask { request, person, accounts: of(person) })
         .collect()

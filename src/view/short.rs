@@ -37,7 +37,7 @@ impl Form {
 }
 
 /// The headline, the buttons and the way to the plan's file come first, then calls and commands, then paragraphs. What
-/// cannot be read whole here cannot be approved here either.
+/// can be read whole neither here nor in a file that it leads to cannot be approved here either.
 pub fn short(message: &Message) -> Message {
     let mut form = Form { kept: BTreeMap::new(), room: JSON_CHARS_MAX - NOTE_CHARS_MAX };
     let of = |wanted: fn(&Value) -> bool| message.blocks.iter().enumerate().filter(move |(_, block)| wanted(block));
@@ -53,7 +53,7 @@ pub fn short(message: &Message) -> Message {
         form.keep(at, paragraph(block));
     }
     let mut unread = false;
-    if !whole {
+    if !whole && !form.kept.values().any(leads_to_file) {
         for block in form.kept.values_mut().filter(|block| block["type"] == "actions") {
             unread |= take_yes_away(block);
         }
@@ -134,5 +134,15 @@ mod tests {
         let shown = json(&short(&card(9_000)));
         assert!(!shown.contains("xxx") && shown.contains("cannot be approved here"), "{shown}");
         assert!(!shown.contains(name::APPROVE) && shown.contains(name::DENY));
+    }
+
+    #[test]
+    fn what_can_be_read_in_a_file_can_be_approved() {
+        let mut card = card(9_000);
+        card.blocks.insert(1, section("All of it is in a file: <https://example.com/f|the whole plan>"));
+        let shown = json(&short(&card));
+        assert!(shown.contains("|the whole plan>") && shown.contains("Not all of its calls are here"), "{shown}");
+        assert!(!shown.contains("xxx") && !shown.contains("cannot be approved here"), "{shown}");
+        assert!(shown.contains(name::APPROVE) && shown.contains(name::DENY));
     }
 }

@@ -3,15 +3,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::{again, announcement, burst, eradication, hunt, proof, step};
+use super::{again, announcement, asks, burst, eradication, hunt, proof, step};
 use crate::domain::action::{Action, TerminateInstance};
 use crate::domain::blast_radius::{BlastRadius, Usage};
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::{missing, steps};
-use crate::domain::incident::tests::case::{Case, KEY, OTHER_KEY, identified, request};
+use crate::domain::incident::tests::case::{Case, KEY, OTHER_KEY, identified, request, user};
 use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::observation::KeyStatus;
+use crate::domain::policy::PersonId;
 use crate::domain::trail::footprint::State;
 use crate::ports::Message;
 
@@ -287,4 +288,21 @@ fn what_waits_for_the_proof_is_counted_and_named_and_the_order_stands_once() {
     assert_eq!(shown.matches("Credentials first").count(), 1, "{shown}");
     let own = text(&card(&case, "remove.instance"));
     assert!(own.contains("Events that show") && !own.contains("Credentials first"), "{own}");
+}
+
+#[test]
+fn who_may_not_decide_on_one_of_what_waits_is_not_told_of_it() {
+    let mut case = Case::new();
+    case.ask_all("U1").unwrap();
+    let told = |case: &Case, who: &str| {
+        asks::asks(&case.incident, &case.policy).iter().any(|ask| ask.slot().ends_with(&format!(":{who}")))
+    };
+    assert!(
+        told(&case, "U2") && told(&case, "U3") && !told(&case, "U4"),
+        "{:?}",
+        asks::asks(&case.incident, &case.policy)
+    );
+    // It turns out whose the key is.
+    case.policy.belongings.insert("arn:aws:iam::111122223333:user/ci".to_owned(), PersonId(user("U2")));
+    assert!(!told(&case, "U2") && told(&case, "U3"), "{:?}", asks::asks(&case.incident, &case.policy));
 }

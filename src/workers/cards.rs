@@ -30,8 +30,6 @@ const POSTING_MAX: TimeDelta = TimeDelta::seconds(14);
 /// about 50 edits a minute, and what changes in between is shown with the next one.
 const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);
 const SUMMARY_EDIT_EVERY: TimeDelta = TimeDelta::seconds(2);
-/// Where a workspace lets nobody edit, what only sums up is posted anew no more often than this: it changes with everything.
-const ANEW_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// What waits is looked at again after so long: the log may have grown meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Waits after a look that could not bring everything in line; the last is kept.
@@ -184,6 +182,8 @@ impl Workers {
             if !matches!(next, Next::Change(..))
                 && let Some((_, error)) = failing.take()
             {
+                // Those whom the mention does not reach do not wait for that card.
+                Box::pin(self.tell_absent(id, &look)).await?;
                 return Err(Unfinished::Chat(error));
             }
             let (card, posted) = match (next, upload_in) {
@@ -360,7 +360,6 @@ impl Workers {
 
     async fn edit(&self, id: IncidentId, card: &Card, stands: &Posted, ts: &str) -> Result<(), Unfinished> {
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        let mut at = None;
         let mut updated = self.chat.update(&stands.channel, ts, &key, &card.message).await;
         if let Err(ChatError::Refused(code)) = &updated
             && is_too_long(code)
@@ -379,17 +378,16 @@ impl Workers {
             {
                 tracing::warn!(incident.id = %id, card.slot = %card.slot, slack.error = %code, "a card can no longer be edited");
                 self.metrics.failed("cards");
-                let window = code.starts_with("edit_window_closed");
-                if !window || is_decided_on(&card.slot) || self.wall.now() - stands.at >= ANEW_EVERY {
+                if is_decided_on(&card.slot) {
                     // Posted anew, and no more before it is to say something else: its old buttons only lead to a no.
                     return Ok(self.store.drop_card(id, &card.slot).await?);
                 }
-                at = Some(stands.at);
+                // Another of these would mention and notify people again, or begin another thread: it stays as it is.
             }
             Err(error) => return Err(Unfinished::Chat(error)),
         }
-        let at = at.unwrap_or_else(|| self.wall.now());
-        let done = Posted { ts: Some(ts.to_owned()), hash: hash(card), at, channel: stands.channel.clone() };
+        let (channel, at) = (stands.channel.clone(), self.wall.now());
+        let done = Posted { ts: Some(ts.to_owned()), hash: hash(card), at, channel };
         Ok(self.store.put_card(id, &card.slot, &done).await?)
     }
 }

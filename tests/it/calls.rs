@@ -1,5 +1,9 @@
 //! Who hears of something by a mention, and who would not.
 
+use std::time::Duration;
+
+use irp_sandbox::slack::Fault;
+
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, ROOM, World};
 
 const KEY: &str = "· Deactivate access key";
@@ -81,5 +85,37 @@ async fn while_slack_does_not_say_who_is_in_the_room_nobody_is_asked_besides() {
     w.click(BEN, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     assert!(asks(&w, CHRIS).is_empty() && heard(&w, CHRIS, "Who can decide") == 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_does_not_answer_who_is_in_the_room_is_asked_again() {
+    let w = with_chris_away().await;
+    for _ in 0..2 {
+        w.slack.fail_next("conversations.members", Fault::Status(503));
+    }
+    w.click(ANA, KEY, "irp.request").await;
+    w.until("Chris is asked", |w| !asks(w, CHRIS).is_empty()).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_who_is_not_in_the_war_room_is_asked_also_while_some_card_fails() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    w.slack.leave(CHRIS, ROOM);
+    w.incident().await;
+    let announcement = w.card(ANA, ANNOUNCEMENT).unwrap()["ts"].as_str().unwrap().to_owned();
+    w.slack.set_stuck(&announcement, true);
+    // From then on its next edit would be the first of all.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until("Chris is asked", |w| !asks(w, CHRIS).is_empty()).await;
+    let fails = w.slack.journal().into_iter().any(|call| call.outcome == Err("update_failed".to_owned()));
+    assert!(fails, "the announcement was tried");
+    w.slack.set_stuck(&announcement, false);
+    w.click(BEN, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(asks(&w, CHRIS).len(), 1, "once");
     w.end().await;
 }

@@ -34,6 +34,7 @@ impl SlackChat {
                 _ => return Ok(members),
             }
         }
-        Err(ChatError::Unavailable("the members of the channel are too many".into()))
+        // The next question would end here too.
+        Err(ChatError::Refused("the members of the channel are too many".into()))
     }
 }

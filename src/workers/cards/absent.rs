@@ -3,6 +3,7 @@
 use super::{Look, Unfinished, Workers};
 use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::evolve::fold;
+use crate::domain::policy::{Policy, Standing};
 use crate::ports::{ChatError, Posted, Turn, Urgency};
 use crate::view::asks::{Ask, asks};
 
@@ -12,8 +13,8 @@ fn stands<'a>(look: &'a Look, slot: &str) -> Option<&'a Posted> {
 }
 
 impl Workers {
-    /// Once for each request and person, when all else is in line. While Slack does not say who is in the room nobody is told
-    /// by this: those in it have the mention.
+    /// Once for each request and person, when nothing else can be brought in line. Where Slack refuses to say who is in the
+    /// room nobody is told by this: those in it have the mention. Where it does not answer, it is asked again.
     pub(super) async fn tell_absent(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
         let Some(incident) = fold(&look.records) else { return Ok(()) };
         let mut untold = asks(&incident, &look.policy);
@@ -23,23 +24,32 @@ impl Workers {
         }
         let present = match self.chat.present(&self.war_room).await {
             Ok(present) => present,
-            Err(error) => {
+            Err(ChatError::Refused(error)) => {
                 tracing::warn!(
-                    incident.id = %id, slack.channel = %self.war_room, %error,
+                    incident.id = %id, slack.channel = %self.war_room, slack.error = %error,
                     "Slack does not say who is in the war room: approvers who are not are told nothing"
                 );
                 return Ok(());
             }
+            Err(error) => return Err(Unfinished::Chat(error)),
         };
         untold.retain(|ask| !ask.is_among(&present, &look.policy));
+        // Of whom Slack says nothing just now holds up none of the others.
+        let mut unanswered = None;
         for ask in untold {
-            let Some(user) = self.member_of(&ask).await else { continue };
+            let user = match self.member_of(&ask, &look.policy).await {
+                Ok(Some(user)) => user,
+                Ok(None) => continue,
+                Err(error) => {
+                    unanswered = Some(error);
+                    continue;
+                }
+            };
             let begun = look.posted.get(&ask.slot());
             let place = ask.cards().iter().find_map(|slot| stands(look, slot));
-            let link = match place {
-                Some(Posted { channel, ts: Some(ts), .. }) => self.chat.link(channel, ts).await.ok(),
-                _ => None,
-            };
+            // They are told once: when there is something to decide on. Until the announcement stands, it is tried again.
+            let Some(Posted { channel, ts: Some(ts), .. }) = place else { continue };
+            let link = self.chat.link(channel, ts).await.ok();
             let card = ask.card(&incident, user, &self.war_room, link.as_deref());
             self.chat.turn(Turn::Post(user.as_str()), Urgency::Now).await;
             let told = match begun {
@@ -58,16 +68,26 @@ impl Workers {
                 Err(other) => return Err(other),
             }
         }
-        Ok(())
+        unanswered.map_or(Ok(()), |error| Err(Unfinished::Chat(error)))
     }
 
-    /// The first account of theirs that may read about incidents: a guest learns nothing.
-    async fn member_of<'a>(&self, ask: &'a Ask<'_>) -> Option<&'a UserId> {
+    /// The first account of theirs that may read about incidents: a guest learns nothing. An error where that is not known.
+    async fn member_of<'a>(&self, ask: &'a Ask<'_>, policy: &Policy) -> Result<Option<&'a UserId>, ChatError> {
+        let mut unanswered = None;
         for user in &ask.accounts {
-            if self.engine.may_read(user).await.is_ok() {
-                return Some(user);
+            match self.engine.standing(user).await {
+                Ok(Standing::Member) => return Ok(Some(user)),
+                Ok(_) => {}
+                Err(ChatError::Refused(error)) => {
+                    tracing::warn!(slack.user = %user, slack.error = %error, "Slack refuses to say who an approver is");
+                }
+                Err(error) => unanswered = Some(error),
             }
         }
-        None
+        if unanswered.is_none() {
+            // Another account of theirs may be in a group that was not read.
+            unanswered = self.engine.unread_groups(policy).await;
+        }
+        unanswered.map_or(Ok(None), Err)
     }
 }
