@@ -1,6 +1,6 @@
 //! The roles of `manifests/aws/` in the sandbox's accounts: nothing else is allowed to the bot.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::Path;
 
@@ -183,6 +183,26 @@ fn identity_centers_own_key_is_used_through_it_alone_and_only_where_there_is_one
         assert_eq!(key["Condition"]["StringLike"]["kms:ViaService"], through);
         assert!(!policy("organization.cloudformation.yaml", role, "999988887777").contains("kms:"), "{role}");
     }
+}
+
+#[test]
+fn the_reader_may_call_all_that_a_search_of_the_logs_calls() {
+    let template = text("roles.cloudformation.yaml");
+    let (_, after) = template.split_once("PolicyName: read-logs\n").unwrap();
+    let (granted, _) = after.split_once("\n  ContainRole:\n").unwrap();
+    let is_call = |part: &&str| {
+        part.strip_prefix("athena:")
+            .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_uppercase()) && !name.contains(' '))
+    };
+    let called: BTreeSet<&str> = include_str!("../../src/adapters/aws/athena.rs").split('"').filter(is_call).collect();
+    assert_eq!(called.len(), 5, "{called:?}");
+    for call in called {
+        assert!(granted.contains(&format!(" {call}\n")), "{call}");
+    }
+    // What is on no workgroup is on the data catalog.
+    let (_, columns) = granted.split_once("Action: athena:GetTableMetadata\n").unwrap();
+    let resource = columns.lines().next().unwrap();
+    assert!(resource.ends_with(":athena:*:${AWS::AccountId}:datacatalog/AwsDataCatalog\""), "{resource}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

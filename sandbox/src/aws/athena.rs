@@ -17,16 +17,23 @@ use super::state::World;
 use super::trail::delivery;
 use super::wire::ApiError;
 use super::{Account, ids};
-use sql::{Files, Query};
+use sql::{COLUMNS, Files, PARTITIONS, Query};
 
 /// How long a query takes unless told otherwise; the first quarter of it waits.
 const QUERY_TIME: TimeDelta = TimeDelta::seconds(2);
 const WORKGROUP: &str = "primary";
+const CATALOG: &str = "AwsDataCatalog";
 const DATABASE: &str = "security";
 const TABLE: &str = "cloudtrail_logs";
 const OLD_TABLE: &str = "cloudtrail_logs_2019";
 /// What the old one is without.
 const CATEGORY: &str = "eventcategory";
+/// The type of the column whose fields a query can name, and that of the one that has none here.
+const IDENTITY_TYPE: &str = "struct<type:string,principalid:string,arn:string,accountid:string,invokedby:string,\
+                             accesskeyid:string,username:string,sessioncontext:struct<attributes:struct<\
+                             mfaauthenticated:string,creationdate:string>,sessionissuer:struct<type:string,\
+                             principalid:string,arn:string,accountid:string,username:string>>>";
+const RESOURCES_TYPE: &str = "array<struct<arn:string,accountid:string,type:string>>";
 /// Letters of a statement.
 const QUERY_CHARS_MAX: usize = 262_144;
 /// Letters of a token.
@@ -95,10 +102,11 @@ impl Account {
     }
 }
 
-static OPERATIONS: [Operation; 4] = [
+static OPERATIONS: [Operation; 5] = [
     Operation::write("StartQueryExecution", "StartQueryExecution", StatusCode::OK, start),
     Operation::read("GetQueryExecution", "GetQueryExecution", status),
     Operation::read("GetQueryResults", "GetQueryResults", results),
+    Operation::read("GetTableMetadata", "GetTableMetadata", metadata),
     Operation::write("StopQueryExecution", "StopQueryExecution", StatusCode::OK, stop),
 ];
 
@@ -216,6 +224,38 @@ impl Execution {
             (None, Outcome::CutOff(_)) => ("CANCELLED", Some("Bytes scanned limit was exceeded"), whole),
         }
     }
+}
+
+/// What a table is like, whose catalog and whose place in it the caller may look at.
+fn metadata(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let (region, account) = (call.region, call.world.account);
+    let (catalog, database) = (call.required("CatalogName")?, call.required("DatabaseName")?);
+    let table = call.required("TableName")?;
+    call.permit("athena:GetTableMetadata", &format!("arn:aws:athena:{region}:{account}:datacatalog/{catalog}"))?;
+    if catalog != CATALOG {
+        return Err(invalid(format!("DataCatalog {catalog} was not found")));
+    }
+    for place in ["catalog".to_owned(), format!("database/{database}"), format!("table/{database}/{table}")] {
+        call.permit("glue:GetTable", &format!("arn:aws:glue:{region}:{account}:{place}"))?;
+    }
+    if database != DATABASE || ![TABLE, OLD_TABLE].contains(&table.as_str()) {
+        return Err(ApiError::bad_request("MetadataException", "EntityNotFoundException: Entity Not Found"));
+    }
+    let named = |name: &str| {
+        let kind = if name == "resources" { RESOURCES_TYPE } else { "string" };
+        json!({ "Name": name, "Type": kind })
+    };
+    let has = |name: &str| !PARTITIONS.contains(&name) && (table != OLD_TABLE || name != CATEGORY);
+    let mut columns: Vec<Value> = COLUMNS.into_iter().filter(|name| has(name)).map(named).collect();
+    columns.insert(1, json!({ "Name": "useridentity", "Type": IDENTITY_TYPE }));
+    let partitions: Vec<Value> = PARTITIONS.into_iter().map(named).collect();
+    Ok(json!({ "TableMetadata": {
+        "Name": table,
+        "TableType": "EXTERNAL_TABLE",
+        "Columns": columns,
+        "PartitionKeys": partitions,
+        "Parameters": { "EXTERNAL": "TRUE" },
+    }}))
 }
 
 /// The query that a call names, once the caller may ask about it.

@@ -113,6 +113,8 @@ pub(super) fn demo(clock: Clock) -> World {
     let logs = json!([
         { "Effect": "Allow", "Action": ["athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution", "athena:StopQueryExecution"],
             "Resource": format!("arn:aws:athena:*:{ACCOUNT}:workgroup/primary") },
+        { "Effect": "Allow", "Action": "athena:GetTableMetadata",
+            "Resource": format!("arn:aws:athena:*:{ACCOUNT}:datacatalog/AwsDataCatalog") },
         { "Effect": "Allow", "Action": ["glue:GetDatabase", "glue:GetPartitions", "glue:GetTable"], "Resource": "*" },
         { "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
             "Resource": [format!("arn:aws:s3:::{LOGS}"), format!("arn:aws:s3:::{LOGS}/*")] },

@@ -14,7 +14,9 @@ use futures_util::future::join_all;
 use super::fault::fault;
 use super::{AwsCloud, CONNECT_TIME_MAX};
 use crate::config::athena::{Athena, bucket_and_prefix};
-use crate::domain::hunt::athena::{LogQuestion, Table, lacks_category, lacks_column, record, sql, without_category};
+use crate::domain::hunt::athena::{
+    LogQuestion, Table, has_category, lacks_category, lacks_column, record, sql, without_category,
+};
 use crate::domain::id::AccountId;
 use crate::domain::incident::logs::Estimate;
 use crate::ports::{CloudError, LogArchive, Progress, RowsPage};
@@ -29,6 +31,11 @@ const LISTED_PAGES_MAX: u32 = 300;
 /// What to do about a table that is not CloudTrail's as AWS documents it.
 const COLUMNS_NEEDED: &str =
     ". The table needs the columns that AWS's documentation has for CloudTrail, and those that [account.athena] names";
+/// And about one that is without the column of the category, which nobody could see before it was asked.
+const LOOK_NEEDED: &str = ". A table without eventcategory is searched too where the reader role has \
+                           athena:GetTableMetadata: see manifests/aws/roles.cloudformation.yaml";
+/// What an account's own data catalog is called.
+const CATALOG: &str = "AwsDataCatalog";
 /// Letters of a day in a file's path.
 const DAY: &str = "%Y/%m/%d/";
 
@@ -118,14 +125,36 @@ impl Logs {
         })
     }
 
-    /// The query that the one of this name has come to. Where the table turns out to have no column of the category, that is
-    /// the same one without it: the first has read nothing, and by its name AWS knows the second again, whoever asks.
-    async fn stands(&self, id: &str) -> Result<QueryExecution, CloudError> {
-        let found = self.execution(id).await?;
-        let lacks = reason(&found).is_some_and(lacks_category);
-        let Some(less) = found.query().filter(|_| lacks).and_then(without_category) else { return Ok(found) };
-        let next = Box::pin(self.started(less, id)).await?;
-        self.execution(&next).await
+    /// What the table's columns are called, those that it is partitioned by included.
+    async fn columns(&self) -> Result<Vec<String>, CloudError> {
+        let operation = "athena:GetTableMetadata";
+        let asked = self
+            .athena
+            .get_table_metadata()
+            .catalog_name(self.settings.catalog.as_deref().unwrap_or(CATALOG))
+            .database_name(self.table.database.as_str())
+            .table_name(self.table.name.as_str())
+            .send()
+            .await;
+        let answer = asked.map_err(|e| fault(operation, &e))?;
+        let table = answer.table_metadata.ok_or_else(|| CloudError::Unavailable {
+            operation: operation.into(),
+            message: "AWS's answer has no table".into(),
+        })?;
+        Ok(table.columns().iter().chain(table.partition_keys()).map(|column| column.name().to_owned()).collect())
+    }
+
+    /// The statement as the table can be asked it. That is known before anything runs: one query does, and no other. Where
+    /// AWS does not let the bot look, the table counts as one that has all columns.
+    async fn fitting(&self, whole: String) -> Result<String, CloudError> {
+        match self.columns().await {
+            Ok(columns) if !columns.is_empty() && !has_category(&columns) => {
+                Ok(without_category(&whole).unwrap_or(whole))
+            }
+            Ok(_) | Err(CloudError::Refused { .. }) => Ok(whole),
+            // By the next try it may be known. To ask for something else then under the same token would not do.
+            Err(error) => Err(error),
+        }
     }
 
     /// The bytes of a Region's files from day to day, and whether there are more.
@@ -187,13 +216,15 @@ impl Logs {
         Estimate { bytes: Some(bytes), why, cents_per_tb }
     }
 
-    /// Whether the reader may ask: about a query that there is not.
+    /// Whether the reader may ask: about a query that there is not, and about the table.
     pub(super) async fn check(&self) -> Result<String, String> {
-        match self.execution("00000000-0000-0000-0000-000000000000").await {
-            Ok(_) => Ok("athena:GetQueryExecution is allowed".into()),
-            Err(CloudError::Refused { code, .. }) if code == "InvalidRequestException" => {
-                Ok("athena:GetQueryExecution is allowed".into())
-            }
+        match Box::pin(self.execution("00000000-0000-0000-0000-000000000000")).await {
+            Ok(_) => {}
+            Err(CloudError::Refused { code, .. }) if code == "InvalidRequestException" => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        match Box::pin(self.columns()).await {
+            Ok(_) => Ok("athena:GetQueryExecution and athena:GetTableMetadata are allowed".into()),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -208,11 +239,6 @@ impl AwsCloud {
     }
 }
 
-/// Why a query stands as it does, in Athena's words.
-fn reason(found: &QueryExecution) -> Option<&str> {
-    found.status()?.state_change_reason()
-}
-
 fn refused(code: &str, message: impl Display) -> CloudError {
     CloudError::Refused { operation: "athena".into(), code: code.into(), message: message.to_string() }
 }
@@ -225,22 +251,25 @@ impl LogArchive for AwsCloud {
 
     async fn start(&self, account: &AccountId, question: &LogQuestion, token: &str) -> Result<String, CloudError> {
         let logs = self.logs(account)?;
-        let sql = sql(&logs.table, question)
+        let whole = sql(&logs.table, question)
             .ok_or_else(|| refused("NothingToAsk", "no key, no name and no address is known that can be asked for"))?;
-        Box::pin(logs.started(sql, token)).await
+        let fitting = Box::pin(logs.fitting(whole)).await?;
+        Box::pin(logs.started(fitting, token)).await
     }
 
     async fn progress(&self, account: &AccountId, execution: &str) -> Result<Progress, CloudError> {
-        let found = Box::pin(self.logs(account)?.stands(execution)).await?;
+        let found = Box::pin(self.logs(account)?.execution(execution)).await?;
         let scanned =
             found.statistics().and_then(aws_sdk_athena::types::QueryExecutionStatistics::data_scanned_in_bytes);
         let bytes = scanned.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
-        let reason = reason(&found).map(str::to_owned);
+        let reason = found.status().and_then(|status| status.state_change_reason()).map(str::to_owned);
         Ok(match found.status().and_then(|status| status.state()) {
             Some(QueryExecutionState::Succeeded) => Progress::Succeeded { bytes },
             Some(QueryExecutionState::Failed) => {
-                let advice = if reason.as_deref().is_some_and(lacks_column) { COLUMNS_NEEDED } else { "" };
-                let why = format!("Athena: {}{advice}", reason.unwrap_or_else(|| "the query failed".into()));
+                let says = |is_so: fn(&str) -> bool| reason.as_deref().is_some_and(is_so);
+                let columns = if says(lacks_column) { COLUMNS_NEEDED } else { "" };
+                let look = if says(lacks_category) { LOOK_NEEDED } else { "" };
+                let why = format!("Athena: {}{columns}{look}", reason.as_deref().unwrap_or("the query failed"));
                 Progress::Failed { why, billed: None }
             }
             Some(QueryExecutionState::Cancelled) => {
@@ -254,8 +283,6 @@ impl LogArchive for AwsCloud {
 
     async fn rows(&self, account: &AccountId, execution: &str, after: Option<&str>) -> Result<RowsPage, CloudError> {
         let logs = self.logs(account)?;
-        let found = Box::pin(logs.stands(execution)).await?;
-        let execution = found.query_execution_id().unwrap_or(execution);
         let asked = logs.athena.get_query_results().query_execution_id(execution).max_results(PAGE_ROWS);
         let answer = asked.set_next_token(after.map(str::to_owned)).send().await;
         let answer = answer.map_err(|e| fault("athena:GetQueryResults", &e))?;
@@ -273,8 +300,6 @@ impl LogArchive for AwsCloud {
 
     async fn stop(&self, account: &AccountId, execution: &str) -> Result<(), CloudError> {
         let logs = self.logs(account)?;
-        let found = Box::pin(logs.stands(execution)).await.ok();
-        let execution = found.as_ref().and_then(|found| found.query_execution_id()).unwrap_or(execution);
         let asked = logs.athena.stop_query_execution().query_execution_id(execution).send().await;
         asked.map(|_| ()).map_err(|e| fault("athena:StopQueryExecution", &e))
     }

@@ -274,11 +274,16 @@ pub fn sql(table: &Table, question: &LogQuestion) -> Option<String> {
     ))
 }
 
-/// The same statement for a table that turns out to have no column of the category; `None` when that is not asked for. No
-/// literal has a space in it, so that the place is the right one.
+/// The same statement for a table that has no column of the category; `None` when that is not asked for. No literal has a
+/// space in it, so that the place is the right one.
 pub fn without_category(sql: &str) -> Option<String> {
     let column = format!(", {} FROM ", CATEGORY.to_ascii_lowercase());
     sql.split_once(&column).map(|(columns, rest)| format!("{columns} FROM {rest}"))
+}
+
+/// Whether the column of the category is among a table's.
+pub fn has_category(columns: &[String]) -> bool {
+    columns.iter().any(|name| name.eq_ignore_ascii_case(CATEGORY))
 }
 
 /// Whether Athena's sentence says that the table has no column of the category.

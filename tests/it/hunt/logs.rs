@@ -118,24 +118,44 @@ async fn data_that_only_the_logs_show_is_found_at_a_cost_that_was_known() {
     w.end().await;
 }
 
-/// With no more of the catalog than the template allows.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_from_before_there_were_categories_is_searched_without_them() {
+/// A search runs in a table from before there were categories, with no more of the catalog than the template allows and
+/// with these actions of Athena.
+async fn older_table_searched(athena: &str) -> World {
     let w = World::start_with_rules(&rules().replace("\"cloudtrail_logs\"", "\"cloudtrail_logs_2019\"")).await;
     let narrow = r#"{"Version":"2012-10-17","Statement":[
-        {"Effect":"Allow","Action":["athena:*","s3:*"],"Resource":"*"},
+        {"Effect":"Allow","Action":[ATHENA,"s3:*"],"Resource":"*"},
         {"Effect":"Allow","Action":["glue:GetDatabase","glue:GetPartitions","glue:GetTable"],"Resource":[
             "arn:aws:glue:*:111122223333:catalog","arn:aws:glue:*:111122223333:database/security",
             "arn:aws:glue:*:111122223333:table/security/cloudtrail_logs_2019"]}]}"#;
-    w.account.put_role_policy_directly("irp-reader", "logs", Some(narrow));
+    w.account.put_role_policy_directly("irp-reader", "logs", Some(&narrow.replace("ATHENA", athena)));
     attacker_copies(&w).await;
     w.incident().await;
     w.until_card(LOGS, "logs: not searched").await;
     sized(&w).await;
+    assert_eq!(w.account.count("GetTableMetadata"), 0, "only who starts a query looks");
     w.click(ANA, LOGS, "irp.logs_run").await;
+    w
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_from_before_there_were_categories_is_searched_without_them() {
+    let w = older_table_searched("\"athena:*\"").await;
     w.until_within(Duration::from_mins(1), "they are searched", |w| w.says(LOGS, "logs: searched")).await;
     w.until("the hunt shows it", |w| blocks(w, HUNT).contains("2 call(s): customers.csv, orders-2026.csv")).await;
-    assert_eq!(w.account.queries(), 2, "the first asked for a column too many, and read nothing");
+    assert_eq!((w.account.queries(), w.account.count("StartQueryExecution")), (1, 1), "what was approved, and no more");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_columns_cannot_be_seen_the_card_says_what_is_needed_and_nothing_else_is_started() {
+    let w = older_table_searched(r#""athena:GetQueryExecution","athena:GetQueryResults","athena:StartQueryExecution""#)
+        .await;
+    let says = |w: &World| blocks(w, LOGS).contains("the reader role has athena:GetTableMetadata");
+    w.until_within(Duration::from_mins(1), "it has failed", says).await;
+    let card = blocks(&w, LOGS);
+    assert!(card.contains("COLUMN_NOT_FOUND") && card.contains("AWS's documentation"), "{card}");
+    assert_eq!((w.account.queries(), w.account.count("StartQueryExecution")), (1, 1));
+    assert!(w.offers(LOGS, "irp.logs_ask"), "it can be asked again");
     w.end().await;
 }
 

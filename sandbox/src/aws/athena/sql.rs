@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 /// Columns of the table, the partitions' last, and the fields of its struct.
-const COLUMNS: [&str; 25] = [
+pub(super) const COLUMNS: [&str; 25] = [
     "eventversion",
     "eventtime",
     "eventsource",
@@ -36,6 +36,8 @@ const COLUMNS: [&str; 25] = [
 ];
 const REGION: &str = "region";
 const DAY: &str = "timestamp";
+/// Those that come from a file's place.
+pub(super) const PARTITIONS: [&str; 2] = [REGION, DAY];
 const IDENTITY: [&str; 14] = [
     "useridentity.type",
     "useridentity.principalid",
@@ -365,7 +367,7 @@ impl Condition {
     fn is_of_partition(&self) -> bool {
         let mut paths = Vec::new();
         self.paths(&mut paths);
-        paths.iter().all(|path| [REGION, DAY].contains(path))
+        paths.iter().all(|path| PARTITIONS.contains(path))
     }
 }
 

@@ -93,6 +93,8 @@ fn a_table_without_the_category_is_asked_for_the_rest_and_data_events_are_told_b
     let other = why.replace("eventcategory", "sharedeventid");
     assert!(!lacks_category(&other) && lacks_column(&other));
     assert!(!lacks_column("HIVE_CURSOR_ERROR: eventcategory"));
+    let columns = ["eventversion", "sharedeventid", "timestamp"].map(str::to_owned);
+    assert!(!has_category(&columns) && has_category(&["region".to_owned(), "eventcategory".to_owned()]));
     let whole = sql(&table(), &question(&["AKIAIOSFODNN7EXAMPLE"], &[], &[])).unwrap();
     let less = without_category(&whole).unwrap();
     assert!(less.contains("sharedeventid FROM \"security\"") && !less.contains("eventcategory"), "{less}");
