@@ -35,7 +35,7 @@ impl Workers {
         for ask in untold {
             let Some(user) = self.member_of(&ask).await else { continue };
             let begun = look.posted.get(&ask.slot());
-            let place = ask.cards().iter().find_map(|slot| stands(look, slot));
+            let place = ask.cards(&incident).iter().find_map(|slot| stands(look, slot));
             let link = match place {
                 Some(Posted { channel, ts: Some(ts), .. }) => self.chat.link(channel, ts).await.ok(),
                 _ => None,
