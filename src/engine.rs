@@ -21,10 +21,10 @@ use crate::domain::incident::evolve::{evolve, fold};
 use crate::domain::incident::owed::next_due_at;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::Step;
-use crate::domain::incident::together::{left_out, open_steps};
+use crate::domain::incident::together::{left_out, pressed};
 use crate::domain::incident::{hands, risk};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::{Actor, Policy, Standing};
+use crate::domain::policy::{ActionClass, Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
 use crate::domain::stored::Record;
 use crate::ports::{AppendError, ChatError, Clock, Cloud, CloudError, Directory, Store, StoreError};
@@ -248,13 +248,19 @@ impl Engine {
         step: &StepId,
         press: &str,
     ) -> Result<Incident, EngineError> {
-        Box::pin(self.request_steps(id, by, press, |_| vec![step.clone()])).await
+        Box::pin(self.request_steps(id, by, press, |_| Ok(vec![step.clone()]))).await
     }
 
-    /// A responder asks for all containment that is left, as one thing to decide on.
-    pub async fn request_all(&self, id: IncidentId, by: &UserId, press: &str) -> Result<Incident, EngineError> {
-        let left = |incident: &Incident| open_steps(incident, &self.playbook).into_iter().map(|(step, _)| step.id);
-        Box::pin(self.request_steps(id, by, press, |incident| left(incident).collect())).await
+    /// A responder asks for all containment that is left, or for all removal, as one thing to decide on: which of them, the
+    /// card says that they pressed.
+    pub async fn request_all(
+        &self,
+        id: IncidentId,
+        by: &UserId,
+        class: Option<ActionClass>,
+        press: &str,
+    ) -> Result<Incident, EngineError> {
+        Box::pin(self.request_steps(id, by, press, |incident| pressed(incident, &self.playbook, class))).await
     }
 
     /// What of an incident could not be asked for with the rest.
@@ -267,7 +273,7 @@ impl Engine {
         id: IncidentId,
         by: &UserId,
         press: &str,
-        steps: impl Fn(&Incident) -> Vec<StepId>,
+        steps: impl Fn(&Incident) -> Result<Vec<StepId>, Refusal>,
     ) -> Result<Incident, EngineError> {
         let actor = self.actor(by).await;
         let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
@@ -276,7 +282,10 @@ impl Engine {
         if let Err(no) = check_responder(&policy, &actor) {
             return Err(Box::pin(refused(no)).await);
         }
-        let steps = steps(&incident);
+        let steps = match steps(&incident) {
+            Ok(steps) => steps,
+            Err(no) => return Err(Box::pin(refused(no)).await),
+        };
         let Some(account) = incident.account().filter(|_| !steps.is_empty()) else {
             let why = if steps.is_empty() { "No step is left to ask for." } else { ACCOUNT_NOT_KNOWN };
             return Err(Box::pin(refused(Refusal::NotApplicable(why.into()))).await);

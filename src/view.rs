@@ -5,7 +5,7 @@ use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::evolve::fold;
 use crate::domain::incident::steps::{missing, steps};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{ActionClass, Policy};
 use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
@@ -95,6 +95,26 @@ pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Ca
     cards.extend(notes::notes(&incident, records, policy));
     cards.extend(receipts::receipts(&incident, policy));
     cards
+}
+
+/// What stands of the cards of all at once although nothing of the incident shows any more that it was offered: without its
+/// button.
+pub fn outlived(
+    records: &[Record],
+    playbook: &Playbook,
+    cards: &[Card],
+    is_posted: impl Fn(&str) -> bool,
+) -> Vec<Card> {
+    let mut slots = burst::SLOTS.to_vec();
+    slots.retain(|&(slot, _)| is_posted(slot) && cards.iter().all(|card| card.slot != slot));
+    // Mostly there are none.
+    let Some(incident) = (!slots.is_empty()).then(|| fold(records)).flatten() else { return Vec::new() };
+    let card = |(slot, class): (&str, ActionClass)| Card {
+        slot: slot.to_owned(),
+        to: To::WarRoom,
+        message: burst::not_offered(&incident, playbook, class),
+    };
+    slots.into_iter().map(card).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use super::slash::{self, Slash};
 use super::submission::{self, FieldErrors, Submission};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::incident::command::Attempt;
+use crate::domain::incident::together::named;
+use crate::domain::policy::ActionClass;
 use crate::ports::ReplyTo;
 
 /// Button names: Slack's `action_id`.
@@ -21,7 +23,7 @@ pub mod button {
     pub const REQUEST: &str = "irp.request";
     /// Ask for a step to be undone.
     pub const UNDO: &str = "irp.undo";
-    /// Stake one's name on all containment that is left.
+    /// Stake one's name on all containment that is left, or on all removal.
     pub const REQUEST_ALL: &str = "irp.request_all";
     /// Let it run alone.
     pub const BREAK_GLASS: &str = "irp.break_glass";
@@ -80,7 +82,7 @@ pub mod button {
 pub enum Click {
     Request { incident: IncidentId, step: StepId },
     Undo { incident: IncidentId, step: StepId },
-    RequestAll { incident: IncidentId },
+    RequestAll { incident: IncidentId, class: Option<ActionClass> },
     BreakGlass { request: RequestId, digest: String },
     Ratify { request: RequestId },
     Contest { request: RequestId },
@@ -113,7 +115,7 @@ impl Click {
         match self {
             Self::Request { incident, .. }
             | Self::Undo { incident, .. }
-            | Self::RequestAll { incident }
+            | Self::RequestAll { incident, .. }
             | Self::Unfreeze { incident, .. }
             | Self::AcceptRisk { incident, .. }
             | Self::SayDone { incident, .. }
@@ -179,7 +181,7 @@ impl Click {
         Some(match action_id {
             button::REQUEST => Self::Request { incident: first.parse().ok()?, step: second.parse().ok()? },
             button::UNDO => Self::Undo { incident: first.parse().ok()?, step: second.parse().ok()? },
-            button::REQUEST_ALL => Self::RequestAll { incident: first.parse().ok()? },
+            button::REQUEST_ALL => Self::RequestAll { incident: first.parse().ok()?, class: named(second) },
             button::BREAK_GLASS => Self::BreakGlass { request: first.parse().ok()?, digest: second.to_owned() },
             button::RATIFY => Self::Ratify { request: first.parse().ok()? },
             button::CONTEST => Self::Contest { request: first.parse().ok()? },
@@ -482,6 +484,10 @@ mod tests {
         for value in ["INC-4 step", "INC-4.2 0123456789ab", "INC-4.2"] {
             assert_eq!(incident_named(value), Some(IncidentId::new(4)), "{value}");
         }
+        let all = |value| Click::parse(button::REQUEST_ALL, value);
+        let of = |class| Some(Click::RequestAll { incident: IncidentId::new(4), class });
+        assert_eq!([all("INC-4"), all("INC-4 fly")], [of(None), of(None)]);
+        assert_eq!(all("INC-4 remove"), of(Some(ActionClass::Eradicate)));
     }
 
     #[test]

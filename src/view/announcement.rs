@@ -11,10 +11,10 @@ use crate::domain::incident::hands::{Said, said};
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, Step, contained, missing, steps};
-use crate::domain::incident::together::{open_steps, together};
+use crate::domain::incident::together::{class_now, open_steps, together};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::playbook::Playbook;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{ActionClass, Policy};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -130,7 +130,7 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         return format!(
             "{through}request all {} with one press, on *{}* in the thread, or one by one: {}{more}.{early}",
             left.len(),
-            title(left[0].1.class()),
+            title(class_now(&left).unwrap_or(ActionClass::Contain)),
             titles.join("; ")
         );
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::{code, context, escape, section, summary};
-use super::{ANNOUNCEMENT, Card, To};
+use super::{ANNOUNCEMENT, Card, To, burst};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::id::{ChannelId, RequestId, UserId};
 use crate::domain::incident::state::Incident;
@@ -53,10 +53,8 @@ impl Ask<'_> {
     }
 
     /// The card to decide on, and where to look if there is none.
-    pub fn cards(&self) -> [Slot; 2] {
-        let own =
-            if self.request.burst.is_some() { "burst".to_owned() } else { format!("step:{}", self.request.plan.step) };
-        [own, ANNOUNCEMENT.to_owned()]
+    pub fn cards(&self, incident: &Incident) -> [Slot; 2] {
+        [burst::slot(incident, self.request), ANNOUNCEMENT.to_owned()]
     }
 
     /// Whether any account of theirs is in the room, and so is notified of the mention.

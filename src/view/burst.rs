@@ -13,15 +13,15 @@ use crate::domain::action::{Action, Inverse};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::eradication::{left, removals, waiting};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{Missing, Step, contained, is_undo};
-use crate::domain::incident::together::{digest, members, open_steps};
+use crate::domain::incident::steps::{Missing, Offer, Step, contained, is_undo, steps};
+use crate::domain::incident::together::{class, class_now, class_of, digest, members, open_steps, word};
 use crate::domain::incident::whole::{STEPS_MAX, Whole, shown};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{ActionClass, Policy};
 use crate::domain::recusal::{Recused, recused_from};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
-use crate::ports::Message;
+use crate::ports::{Message, Slot};
 
 /// Longest line of a step, all lines together, and those of one section.
 const LINE_CHARS_MAX: usize = 300;
@@ -41,30 +41,32 @@ pub const fn title(class: ActionClass) -> &'static str {
 
 /// The headline of the card on which a request is decided together with others.
 pub fn title_for(incident: &Incident, request: &Request) -> &'static str {
-    title(kind(incident, request))
+    title(class(incident, request))
 }
 
-/// What somebody asked for who asked for this: containment or removal, by the first of it.
-fn kind(incident: &Incident, request: &Request) -> ActionClass {
-    let first = request.burst.and_then(|first| incident.requests.get(&first)).unwrap_or(request);
-    kind_of(&first.plan.action)
-}
+/// The slots of the two cards, and what is asked for there.
+pub const SLOTS: [(&str, ActionClass); 2] = [("burst", ActionClass::Contain), ("burst:remove", ActionClass::Eradicate)];
 
-fn kind_of(action: &Action) -> ActionClass {
-    if action.class() == ActionClass::Eradicate { ActionClass::Eradicate } else { ActionClass::Contain }
+/// The slot of the card on which a request is decided.
+pub fn slot(incident: &Incident, request: &Request) -> Slot {
+    let together = SLOTS.into_iter().find(|(_, of)| *of == class(incident, request));
+    match together.filter(|_| decided_together(incident, request)) {
+        Some((slot, _)) => slot.to_owned(),
+        None => format!("step:{}", request.plan.step),
+    }
 }
 
 /// Whether people decide about a request on this card and not on its own: as long as it has not been started.
 pub fn decided_together(incident: &Incident, request: &Request) -> bool {
     request.burst.is_some()
         && matches!(request.state, RequestState::Pending | RequestState::Approved { .. })
-        && newest(incident, kind(incident, request))
+        && newest(incident, class(incident, request))
             .is_some_and(|members| members.iter().any(|member| member.id == request.id))
 }
 
 /// Those of a kind that were last asked for together.
-fn newest(incident: &Incident, class: ActionClass) -> Option<Vec<&Request>> {
-    let asked = |request: &&Request| request.burst.is_some() && kind(incident, request) == class;
+fn newest(incident: &Incident, of: ActionClass) -> Option<Vec<&Request>> {
+    let asked = |request: &&Request| request.burst.is_some() && class(incident, request) == of;
     let last = incident.requests.values().rev().find(asked)?;
     Some(members(incident, last))
 }
@@ -78,36 +80,70 @@ pub fn messages(
     policy: &Policy,
 ) -> Vec<(&'static str, Message)> {
     let open = open_steps(incident, playbook);
-    let cards = [("burst", ActionClass::Contain), ("burst:remove", ActionClass::Eradicate)].map(|(slot, class)| {
-        let is_now = open.first().is_some_and(|(_, action)| kind_of(action) == class);
+    let cards = SLOTS.map(|(slot, class)| {
+        let is_now = class_now(&open) == Some(class);
         let left: Vec<&Step> = open.iter().filter(|_| is_now).map(|(step, _)| step).collect();
         let asked = newest(incident, class);
         let waits = asked.iter().flatten().any(|request| request.state.is_open());
         let done = |members: &[&Request]| of_request(incident, playbook, members, owed, policy);
         let message = match asked {
             Some(members) if waits || left.len() < 2 => Some(done(&members)),
-            _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left, owed, title(class))),
+            _ if left.len() >= 2 && !incident.sample => Some(offered(incident, &left, owed, class)),
             Some(members) => Some(done(&members)),
-            None => (class == ActionClass::Eradicate && was_offered(incident, playbook)).then(|| not_now(incident)),
+            None => was_offered(incident, playbook, class).then(|| not_offered(incident, playbook, class)),
         };
         message.map(|message| (slot, message))
     });
     cards.into_iter().flatten().collect()
 }
 
-/// Whether removal may have been offered, and containment comes first again.
-fn was_offered(incident: &Incident, playbook: &Playbook) -> bool {
-    incident.verdict.is_some() && !contained(incident, playbook) && removals(incident).len() > 1
+/// Whether it may have been offered: of what there is and what was asked for, there are two or more. A card that was posted
+/// is brought in line for good, so that none keeps a button that nobody means any more.
+fn was_offered(incident: &Incident, playbook: &Playbook, class: ActionClass) -> bool {
+    let asked = incident.requests.values().filter(|r| !is_undo(&r.plan.step)).map(|r| &r.plan.action);
+    let mut all: Vec<Action> = asked.filter(|action| class_of(action) == class).cloned().collect();
+    let known: Vec<Action> = match class {
+        // Before anything is in force, removal was not its turn.
+        ActionClass::Eradicate if incident.watch.is_none() && incident.verdict.is_none() => Vec::new(),
+        ActionClass::Eradicate => removals(incident).into_iter().map(|removal| removal.action).collect(),
+        ActionClass::Contain | ActionClass::Loosen => {
+            let of = |step: Step| match step.offer {
+                // Nothing waits for a policy of the organization: it is asked for alone.
+                Offer::Action(Action::DenyByScp(_)) | Offer::Refused { .. } => None,
+                Offer::Action(action) => Some(action).filter(|action| !is_undo(&step.id) && class_of(action) == class),
+            };
+            steps(incident, playbook).into_iter().filter_map(of).collect()
+        }
+    };
+    all.extend(known);
+    !incident.sample && all.iter().any(|action| *action != all[0])
 }
 
-fn not_now(incident: &Incident) -> Message {
-    let title = title(ActionClass::Eradicate);
-    let text = summary(&format!("{} · {title}: not now, containment comes first", incident.id));
-    let says = "Not now: containment comes first. What need not wait for that can be asked for on its own card.";
+/// The card while there is nothing to press: how it stands.
+pub fn not_offered(incident: &Incident, playbook: &Playbook, class: ActionClass) -> Message {
+    let is_left = class_now(&open_steps(incident, playbook)) == Some(class);
+    let removes = class == ActionClass::Eradicate;
+    let (state, says) = if !incident.is_open() {
+        ("closed", "The incident is closed.")
+    } else if is_left {
+        ("asked for one by one", "What is left of this is asked for on its own card.")
+    } else if removes && !contained(incident, playbook) {
+        (
+            "not now, containment comes first",
+            "Not now: containment comes first. What need not wait for that can be asked for on its own card.",
+        )
+    } else if removes && !waiting(incident, playbook).is_empty() {
+        ("not now, the rest waits for the proof", "Not now: what is left waits until containment is verified.")
+    } else {
+        ("nothing left", "Nothing of this is left to ask for.")
+    };
+    let title = title(class);
+    let text = summary(&format!("{} · {title}: {state}", incident.id));
     Message { text, blocks: vec![header(&format!(":white_circle: {title}")), section(says)] }
 }
 
-fn offered(incident: &Incident, left: &[&Step], owed: &[(Step, Missing)], title: &str) -> Message {
+fn offered(incident: &Incident, left: &[&Step], owed: &[(Step, Missing)], class: ActionClass) -> Message {
+    let title = title(class);
     let line = |(i, step): (usize, &&Step)| {
         let again = again::briefly(incident, owed, &step.id).map(|why| format!(" · :warning: {why}"));
         format!("{}. {}{}", i + 1, escape(&step.title), again.unwrap_or_default())
@@ -122,8 +158,9 @@ fn offered(incident: &Incident, left: &[&Step], owed: &[(Step, Missing)], title:
     ];
     blocks.extend(listed(&lines));
     if incident.is_open() {
-        let ask =
-            button(name::REQUEST_ALL, &format!("Request all {}", left.len()), &incident.id.to_string(), Look::Primary);
+        // What the card asks for goes with the press: by then it can be the other's turn.
+        let value = format!("{} {}", incident.id, word(class));
+        let ask = button(name::REQUEST_ALL, &format!("Request all {}", left.len()), &value, Look::Primary);
         blocks.push(actions("burst", &[ask]));
     }
     Message { text: summary(&format!("{} · {title}: {} steps, not asked for yet", incident.id, left.len())), blocks }
@@ -208,7 +245,7 @@ fn of_request(
 ) -> Message {
     let [first, ..] = members else { return Message { text: String::new(), blocks: Vec::new() } };
     let digest = digest(incident, first);
-    let class = kind(incident, first);
+    let class = class(incident, first);
     let title = title(class);
     let pending: Vec<&&Request> = members.iter().filter(|r| r.state == RequestState::Pending).collect();
     let lines: Vec<String> = members.iter().map(|request| line(incident, request, owed)).collect();

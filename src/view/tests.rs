@@ -3,16 +3,21 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::{again, announcement, asks, burst, eradication, hunt, proof, step};
+use super::{again, announcement, asks, burst, eradication, hunt, outlived, proof, step};
 use crate::domain::action::{Action, TerminateInstance};
 use crate::domain::blast_radius::{BlastRadius, Usage};
+use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
+use crate::domain::id::IncidentId;
+use crate::domain::incident::decide;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::{missing, steps};
-use crate::domain::incident::tests::case::{Case, KEY, OTHER_KEY, identified, request, user};
+use crate::domain::incident::tests::case::{Case, KEY, OTHER_KEY, alert, identified, request, start, user};
+use crate::domain::incident::together;
 use crate::domain::incident::verdict::{Judged, Verdict};
 use crate::domain::observation::KeyStatus;
-use crate::domain::policy::PersonId;
+use crate::domain::policy::{ActionClass, PersonId};
+use crate::domain::stored::Record;
 use crate::domain::trail::footprint::State;
 use crate::ports::Message;
 
@@ -305,4 +310,78 @@ fn who_may_not_decide_on_one_of_what_waits_is_not_told_of_it() {
     // It turns out whose the key is.
     case.policy.belongings.insert("arn:aws:iam::111122223333:user/ci".to_owned(), PersonId(user("U2")));
     assert!(!told(&case, "U2") && told(&case, "U3"), "{:?}", asks::asks(&case.incident, &case.policy));
+}
+
+/// What a press on a card asks for, from its button.
+fn pressed(case: &Case, card: &str) -> Option<Result<usize, String>> {
+    let owed = missing(&case.incident, &case.playbook);
+    let cards = burst::messages(&case.incident, &case.playbook, &owed, &case.policy);
+    let message = cards.into_iter().find(|(slot, _)| *slot == card)?.1;
+    let mut all = message.blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();
+    let value = all.find(|e| e["action_id"] == "irp.request_all")?["value"].as_str()?.to_owned();
+    Some(press(case, &value))
+}
+
+fn press(case: &Case, value: &str) -> Result<usize, String> {
+    let class = together::named(value.split_once(' ').unwrap().1);
+    let steps = together::pressed(&case.incident, &case.playbook, class).map_err(|no| no.to_string())?;
+    Ok(steps.len())
+}
+
+#[test]
+fn a_card_that_was_offered_stays_and_its_button_asks_for_nothing_else() {
+    let mut case = Case::new();
+    assert_eq!(pressed(&case, "burst"), Some(Ok(3)));
+    for (number, begins) in [(1, "deactivate"), (2, "revoke-user"), (3, "revoke-assumed")] {
+        case.ask("U1", &[begins]).unwrap();
+        case.approve("U2", number).unwrap();
+        case.run();
+    }
+    let cards = together(&case);
+    let [("burst", contained)] = &cards[..] else { panic!("one card: {cards:?}") };
+    assert!(contained.contains("Nothing of this is left to ask for") && pressed(&case, "burst").is_none());
+
+    found(&mut case, &MACHINES, Vec::new());
+    assert_eq!(pressed(&case, "burst:remove"), Some(Ok(2)));
+    assert!(pressed(&case, "burst").is_none(), "{:?}", together(&case));
+    assert!(press(&case, "INC-1 contain").unwrap_err().contains("Removal has a card of its own"));
+    gets_through(&mut case);
+    assert!(press(&case, "INC-1 remove").unwrap_err().contains("containment comes first"));
+    assert!(pressed(&case, "burst:remove").is_none() && together(&case).len() == 2, "{:?}", together(&case));
+
+    // A card that nothing speaks of any more loses its button too, and one that was not posted is not.
+    let log = [Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &case.policy))];
+    let slots = |posted: &str| -> Vec<String> {
+        let cards = outlived(&log, &case.playbook, &[], |slot| slot == posted);
+        cards.into_iter().map(|card| card.slot).collect()
+    };
+    assert_eq!((slots("burst:remove"), slots("step:x")), (vec!["burst:remove".to_owned()], Vec::new()));
+    let says = |class| text(&burst::not_offered(&case.incident, &case.playbook, class));
+    assert!(ActionClass::ALL.into_iter().all(|class| !says(class).contains("irp.")));
+}
+
+#[test]
+fn where_there_is_one_step_or_none_there_is_no_card_of_all() {
+    let mut case = Case::new();
+    case.reached(Vec::new());
+    let mut found = identified(&[]);
+    found.kind = PrincipalKind::Root;
+    case.apply(vec![Event::Identified { found }]);
+    assert!(together(&case).is_empty(), "{:?}", together(&case));
+}
+
+#[test]
+fn who_is_asked_is_led_to_the_card_on_which_it_is_decided() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    let slot = |case: &Case, number| burst::slot(&case.incident, &case.incident.requests[&request(number)]);
+    assert!(slot(&case, 1).starts_with("step:deactivate"), "{}", slot(&case, 1));
+    case.ask_all("U1").unwrap();
+    assert_eq!(slot(&case, 2), "burst");
+    let (region, instance_id) = ("us-east-1".to_owned(), MACHINES[0].to_owned());
+    let end = Action::TerminateInstance(TerminateInstance { region, instance_id, incident: case.incident.id });
+    let mut removal = case.incident.requests[&request(2)].clone();
+    (removal.id, removal.burst, removal.plan.action) = (request(9), Some(request(9)), end);
+    case.incident.requests.insert(request(9), removal);
+    assert_eq!((slot(&case, 9), slot(&case, 2)), ("burst:remove".to_owned(), "burst".to_owned()));
 }

@@ -20,7 +20,7 @@ use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
 use crate::ports::{CARDS_LEASE, CardKey, ChatError, Message, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
 use crate::view::short::short;
-use crate::view::{ANNOUNCEMENT, Card, To, cards, damaged};
+use crate::view::{ANNOUNCEMENT, Card, To, cards, damaged, outlived};
 
 /// After so long, a post that was begun and never finished has an unknown outcome, and is looked for. Longer
 /// than a post (8 s) and the records before and after it (2 s each) can take, and shorter than [`TAKEOVER_AFTER`]:
@@ -262,7 +262,10 @@ impl Workers {
         let fails = |slot: &str| failing.is_some_and(|(failing, _)| failing == slot);
         let stands = look.posted.get(ANNOUNCEMENT).is_some_and(|posted| posted.ts.is_some());
         let mut soonest = None;
-        for card in cards(&look.records, self.engine.playbook(), &look.policy) {
+        let playbook = self.engine.playbook();
+        let mut cards = cards(&look.records, playbook, &look.policy);
+        cards.extend(outlived(&look.records, playbook, &cards, |slot| look.posted.contains_key(slot)));
+        for card in cards {
             let posted = look.posted.get(&card.slot);
             match posted {
                 _ if refused.contains(&card.slot) || fails(&card.slot) => {}

@@ -182,8 +182,8 @@ impl Workers {
         }
         Ok(Some(match click {
             Click::Request { step, .. } => self.request(inbound, id, step).await?,
-            Click::RequestAll { .. } => {
-                let after = self.engine.request_all(id, user, &press(inbound)).await?;
+            Click::RequestAll { class, .. } => {
+                let after = self.engine.request_all(id, user, *class, &press(inbound)).await?;
                 let asked = open_burst(&after).map_or(1, |members| members.len());
                 let left_out: Vec<String> =
                     self.engine.left_out(&after).iter().map(|step| format!("\n• {}", escape(&step.title))).collect();

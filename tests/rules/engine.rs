@@ -21,7 +21,7 @@ use irp::domain::incident::together::digest;
 use irp::domain::inventory::Stock;
 use irp::domain::observation::{KeyStatus, Observation, Probe};
 use irp::domain::playbook::{BUILT_IN, Playbook};
-use irp::domain::policy::{Policy, Standing};
+use irp::domain::policy::{ActionClass, Policy, Standing};
 use irp::domain::refusal::Refusal;
 use irp::domain::stored::Record;
 use irp::engine::{Engine, EngineError, Ports, Taken};
@@ -422,7 +422,7 @@ async fn an_incident_of_any_number_can_be_worked() {
 async fn what_cannot_be_read_is_left_out_and_holds_up_none_of_the_others() {
     let bot = Bot::new().await;
     bot.world.tell(|what, times| away(what, times).filter(|_| what == "policy"));
-    let incident = bot.engine.request_all(bot.id, &user(ASKS), "press;").await.unwrap();
+    let incident = bot.engine.request_all(bot.id, &user(ASKS), Some(ActionClass::Contain), "press;").await.unwrap();
     let asked: Vec<String> = incident.requests.values().map(|request| request.plan.step.to_string()).collect();
     assert_eq!(asked, [KEY_STEP]);
     let left: Vec<String> = bot.engine.left_out(&incident).iter().map(|step| step.id.to_string()).collect();
@@ -435,8 +435,19 @@ async fn where_nothing_can_be_read_or_asked_for_the_reason_is_said_and_on_record
     let bot = Bot::approved().await;
     assert!(matches!(no(bot.ask(KEY_STEP).await), Refusal::UnderWay(_)));
     bot.world.tell(denies);
-    let unread = no(bot.engine.request_all(bot.id, &user(ASKS), "press;").await);
+    let unread = no(bot.engine.request_all(bot.id, &user(ASKS), Some(ActionClass::Contain), "press;").await);
     assert!(matches!(&unread, Refusal::AwsUnread(why) if why.contains("AccessDenied")), "{unread:?}");
     assert_eq!(bot.refused().await, [(user(ASKS), "request".to_owned()), (user(ASKS), "request".to_owned())]);
     assert_eq!(bot.incident().await.requests.len(), 1);
+}
+
+#[tokio::test]
+async fn a_card_asks_for_what_stands_on_it_and_for_nothing_else() {
+    let bot = Bot::new().await;
+    for (class, why) in [(None, "Use the newest card"), (Some(ActionClass::Eradicate), "containment comes first")] {
+        let refused = no(bot.engine.request_all(bot.id, &user(ASKS), class, "press;").await);
+        assert!(matches!(&refused, Refusal::NotApplicable(said) if said.contains(why)), "{refused:?}");
+    }
+    assert_eq!(bot.refused().await, [(user(ASKS), "request".to_owned()), (user(ASKS), "request".to_owned())]);
+    assert!(bot.incident().await.requests.is_empty());
 }

@@ -30,6 +30,52 @@ pub fn together(incident: &Incident, request: &Request) -> Vec<RequestId> {
     }
 }
 
+/// Containment or removal: on which of the two cards an action is asked for with others.
+pub fn class_of(action: &Action) -> ActionClass {
+    if action.class() == ActionClass::Eradicate { ActionClass::Eradicate } else { ActionClass::Contain }
+}
+
+/// The same of all that can be asked for now: no containment removes anything.
+pub fn class_now(open: &[(Step, Action)]) -> Option<ActionClass> {
+    open.iter().map(|(_, action)| class_of(action)).max()
+}
+
+/// What somebody asked for who asked for this: containment or removal, by the first of it.
+pub fn class(incident: &Incident, request: &Request) -> ActionClass {
+    let first = request.burst.and_then(|first| incident.requests.get(&first)).unwrap_or(request);
+    class_of(&first.plan.action)
+}
+
+/// The word for it in a button's value.
+pub const fn word(class: ActionClass) -> &'static str {
+    match class {
+        ActionClass::Eradicate => "remove",
+        ActionClass::Contain | ActionClass::Loosen => "contain",
+    }
+}
+
+/// What a word in a button's value names.
+pub fn named(word: &str) -> Option<ActionClass> {
+    [ActionClass::Contain, ActionClass::Eradicate].into_iter().find(|class| self::word(*class) == word)
+}
+
+/// What a press on one of the two cards asks for: never what stands on the other. A card of an older version does not say
+/// which it is.
+pub fn pressed(incident: &Incident, playbook: &Playbook, class: Option<ActionClass>) -> Result<Vec<StepId>, Refusal> {
+    let open = open_steps(incident, playbook);
+    let why = match (class, class_now(&open)) {
+        (None, _) => "This card is of an older version and does not say what it asks for. Use the newest card.",
+        (Some(ActionClass::Eradicate), Some(ActionClass::Contain)) => {
+            "This card asks for removal, and containment comes first. Use the card of containment."
+        }
+        (Some(ActionClass::Contain), Some(ActionClass::Eradicate)) => {
+            "This card asks for containment, and nothing of that is left to ask for. Removal has a card of its own."
+        }
+        _ => return Ok(open.into_iter().map(|(step, _)| step.id).collect()),
+    };
+    Err(Refusal::NotApplicable(why.into()))
+}
+
 /// The requests themselves.
 pub fn members<'a>(incident: &'a Incident, request: &Request) -> Vec<&'a Request> {
     together(incident, request).iter().filter_map(|id| incident.requests.get(id)).collect()

@@ -46,7 +46,7 @@ impl Workers {
                 }
             };
             let begun = look.posted.get(&ask.slot());
-            let place = ask.cards().iter().find_map(|slot| stands(look, slot));
+            let place = ask.cards(&incident).iter().find_map(|slot| stands(look, slot));
             // They are told once: when there is something to decide on. Until the announcement stands, it is tried again.
             let Some(Posted { channel, ts: Some(ts), .. }) = place else { continue };
             let link = self.chat.link(channel, ts).await.ok();

@@ -8,7 +8,7 @@ use irp::domain::incident::command::{Attempt, PersonCommand};
 use irp::domain::incident::event::Event;
 use irp::domain::incident::state::Incident;
 use irp::domain::incident::together::digest;
-use irp::domain::policy::{List, PersonId, Policy, Standing};
+use irp::domain::policy::{ActionClass, List, PersonId, Policy, Standing};
 use irp::domain::refusal::Refusal;
 use irp::engine::EngineError;
 use irp::ports::IncidentLog as _;
@@ -99,7 +99,7 @@ async fn the_digest_on_the_button_is_in_the_record_of_a_refused_press() {
 #[tokio::test]
 async fn whoever_has_approved_none_of_several_takes_nothing_back_and_the_attempt_is_on_record() {
     let bot = Bot::new().await;
-    bot.engine.request_all(bot.id, &user(ASKS), "press;").await.unwrap();
+    bot.engine.request_all(bot.id, &user(ASKS), Some(ActionClass::Contain), "press;").await.unwrap();
     bot.engine.act(bot.id, &user(APPROVES), bot.yes().await).await.unwrap();
     let approved = bot.incident().await.requests;
     let take_back = PersonCommand::Retract { request: number(2) };
@@ -113,7 +113,7 @@ async fn whoever_has_approved_none_of_several_takes_nothing_back_and_the_attempt
 async fn who_runs_it_alone_is_shown_the_one_that_they_pressed() {
     let alone = |policy| Policy { break_glass: [user(ASKS)].into(), ..policy };
     let bot = Bot::with(Arc::default(), alone).await;
-    bot.engine.request_all(bot.id, &user(ASKS), "press;").await.unwrap();
+    bot.engine.request_all(bot.id, &user(ASKS), Some(ActionClass::Contain), "press;").await.unwrap();
     let incident = bot.incident().await;
     assert_eq!(incident.requests.len(), 2);
     for pressed in [number(1), number(2)] {

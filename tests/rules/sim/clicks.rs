@@ -11,6 +11,7 @@ use irp::domain::incident::state::Incident;
 use irp::domain::incident::steps::{Offer, in_force, is_undo, steps, undo_of};
 use irp::domain::incident::together;
 use irp::domain::playbook::Playbook;
+use irp::domain::policy::ActionClass;
 
 use super::cloud::{ACCOUNT, KEY, SESSION, USER};
 use super::people::{self, ACCOUNTS, GUS, MAL, user};
@@ -158,7 +159,10 @@ fn what(
     let owing = |r: &Request| r.glass.as_ref().is_some_and(|glass| glass.debt == Debt::Open);
     Some(What::Act(match act {
         Act::Request => return request(chance, seen, playbook),
-        Act::RequestAll => return Some(What::RequestAll),
+        Act::RequestAll => {
+            let open = together::open_steps(seen, playbook);
+            return Some(What::RequestAll(together::class_now(&open).unwrap_or(ActionClass::Contain)));
+        }
         Act::Approve => {
             let request = newest(&|r| waits(r) && !asked(r) && !approved(r))?;
             PersonCommand::Approve { request: request.id, digest_shown: digest_shown(request), clicked_at }
@@ -225,7 +229,7 @@ fn request(chance: &mut Chance, seen: &Incident, playbook: &Playbook) -> Option<
 pub(super) fn kind(what: &What) -> &'static str {
     match what {
         What::Request(_) => "request",
-        What::RequestAll => "request all",
+        What::RequestAll(_) => "request all",
         What::Act(command) => command.name(),
     }
 }
@@ -234,7 +238,7 @@ pub(super) fn kind(what: &What) -> &'static str {
 pub(super) fn in_words(what: &What) -> String {
     match what {
         What::Request(step) => format!("request {step}"),
-        What::RequestAll => "request all".into(),
+        What::RequestAll(_) => "request all".into(),
         What::Act(PersonCommand::Approve { request, digest_shown, .. }) => format!("approve {request} {digest_shown}"),
         What::Act(PersonCommand::Deny { request, digest_shown, .. }) => format!("deny {request} {digest_shown}"),
         What::Act(PersonCommand::BreakGlass { request, digest_shown, target, .. }) => {

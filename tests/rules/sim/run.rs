@@ -257,7 +257,7 @@ impl Run {
             let words = clicks::kind(&what);
             let outcome = match what.clone() {
                 What::Request(step) => engine.request(incident, &by, &step, &press).await,
-                What::RequestAll => engine.request_all(incident, &by, &press).await,
+                What::RequestAll(class) => engine.request_all(incident, &by, Some(class), &press).await,
                 What::Act(PersonCommand::BreakGlass { request, digest_shown, .. })
                     if engine.may_break_glass(request, &by, &digest_shown).await.is_err() =>
                 {

@@ -136,8 +136,8 @@ pub(super) struct Click {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Request(irp::domain::id::StepId),
-    /// All containment that is left.
-    RequestAll,
+    /// All containment that is left, or all removal: by the card that they saw.
+    RequestAll(irp::domain::policy::ActionClass),
     Act(PersonCommand),
 }
 
