@@ -148,10 +148,21 @@ fn a_saml_provider_is_its_owners_again_with_metadata_that_somebody_else_has_set(
         merge(&mut takes, json!({"requestParameters": {"principalArn": arn}, "responseElements": {"subject": key}}));
         takes
     };
-    let sets = json!({"requestParameters": {"sAMLProviderArn": arn}, "responseElements": {"sAMLProviderArn": arn}});
-    let back = defender(740, "back", "UpdateSAMLProvider", sets.clone());
-    let then = vec![comes_in(730, "ASIAFIRST"), back, comes_in(750, "ASIASECOND")];
-    assert_eq!(keys(&after(("iam", "UpdateSAMLProvider"), sets, then)), [STOLEN, "ASIAFIRST"]);
+    let other = json!({"requestParameters": {"sAMLProviderArn": arn, "assertionEncryptionMode": "Allowed"},
+        "responseElements": {"sAMLProviderArn": arn}});
+    let mut sets = other.clone();
+    sets["requestParameters"]["sAMLMetadataDocument"] = json!("<EntityDescriptor/>");
+    let then = |back: &Value| {
+        let back = defender(740, "back", "UpdateSAMLProvider", back.clone());
+        vec![comes_in(730, "ASIAFIRST"), back, comes_in(750, "ASIASECOND")]
+    };
+    let of = |theirs: &Value, back: &Value| {
+        let analysis = after(("iam", "UpdateSAMLProvider"), theirs.clone(), then(back));
+        keys(&analysis).len()
+    };
+    assert_eq!(keys(&after(("iam", "UpdateSAMLProvider"), sets.clone(), then(&sets))), [STOLEN, "ASIAFIRST"]);
+    assert_eq!(of(&sets, &other), 3, "the metadata is the attacker's still");
+    assert_eq!(of(&other, &sets), 1, "without metadata nobody is let in");
 }
 
 #[test]
