@@ -498,13 +498,6 @@ mod tests {
     }
 
     #[test]
-    fn what_went_through_an_endpoint_is_told_by_its_category_or_its_type() {
-        let is = |json: &str| serde_json::from_str::<Record<'_>>(json).unwrap().is_network_activity();
-        assert!(is(r#"{"eventCategory":"NetworkActivity"}"#) && is(r#"{"eventType":"AwsVpceEvent"}"#));
-        assert!(!is(r#"{"eventCategory":"Data","eventType":"AwsApiCall"}"#));
-    }
-
-    #[test]
     fn a_version_at_the_end_of_a_name_is_not_part_of_it() {
         for (versioned, name) in [
             ("CreateFunction20150331", "CreateFunction"),
