@@ -385,7 +385,8 @@ impl Walk<'_, '_> {
             // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
             let tells = !matches!(by, Kind::Machine | Kind::Code { .. } | Kind::Profile { .. })
                 && !self.owner_addresses.contains(&event.address)
-                && !self.looked.contains(&Token::key(&event.caller.key));
+                && !self.looked.contains(&Token::key(&event.caller.key))
+                && (self.said.contains_key(&at) || !self.is_anybodys(event, by));
             if let Some(token) = address_token(event).filter(|_| tells) {
                 let mut here = way(Kind::Address, "from the attacker's address".into());
                 here.at = None;

@@ -89,6 +89,20 @@ impl Walk<'_, '_> {
         earlier && !theirs
     }
 
+    /// Whether a call is reached by nothing but a provider that the attacker has changed, and shows nobody for whom that
+    /// vouches, as none does that was turned away: it can be its owner's.
+    pub(super) fn is_anybodys(&self, event: &Event, by: &Kind) -> bool {
+        let is_vouched = |kind: &Kind| matches!(kind, Kind::Vouched { .. });
+        if !is_vouched(by) || event.outsider.as_deref().and_then(subject_token).is_some() {
+            return false;
+        }
+        let mut tokens = event.callers.iter().chain(&event.opened_by);
+        !tokens.any(|token| {
+            let mut ways = self.ways.get(token).into_iter().flatten();
+            ways.any(|way| !is_vouched(&way.kind) && self.holds(*token, way, event))
+        })
+    }
+
     /// Whether somebody takes a role that the attacker has made, of whom nothing else says that they are the attacker: a
     /// responder looks at what the role can do. The session is the role's all the same.
     pub(super) fn only_takes(&self, event: &Event, way: &Way) -> bool {

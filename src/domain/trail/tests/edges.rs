@@ -188,6 +188,29 @@ fn whoever_had_come_in_by_a_provider_before_the_attacker_changed_it_is_not_the_a
 }
 
 #[test]
+fn whoever_a_changed_provider_vouches_for_without_a_name_does_not_make_their_address_the_attackers() {
+    let key = "AKIAOPENED0000000001";
+    let opens = json!({"requestParameters": {"userName": "ana", "accessKeyId": key, "status": "Active"}, "responseElements": {}});
+    let of = |comes: Value| {
+        let opens = by_user(721, "opens", STOLEN, "ci", ("iam", "UpdateAccessKey"), opens.clone());
+        let more = json!({"sourceIPAddress": "192.0.2.60"});
+        let works = by_user(740, "works", key, "ana", ("s3", "CreateBucket"), more);
+        let analysis = after(("iam", SETS), of_provider(json!({"thumbprintList": ["ab"]})), vec![opens, comes, works]);
+        let ids = ids(&analysis);
+        (ids.contains(&"in-ASIATHEIRS"), ids.contains(&"works"))
+    };
+    let named = comes_in(730, "ASIATHEIRS", "repo:evil/x");
+    assert_eq!(of(named.clone()), (true, true));
+    let mut denied = named.clone();
+    merge(&mut denied, json!({"errorCode": "AccessDenied", "responseElements": null}));
+    assert_eq!(of(denied), (true, false), "it can be the owner's");
+    let mut nameless = named;
+    merge(&mut nameless, json!({"userIdentity": {"principalId": "p", "userName": null}}));
+    nameless["responseElements"]["subjectFromWebIdentityToken"] = json!(null);
+    assert_eq!(of(nameless), (true, false));
+}
+
+#[test]
 fn a_role_that_a_service_takes_for_the_attacker_is_reached_and_what_it_does_for_others_is_theirs() {
     for (call, service, more) in [
         (
