@@ -394,16 +394,7 @@ impl Walk<'_, '_> {
         let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
         let mut opened: Vec<(Token, Way)> = Vec::new();
         if who == Who::Attacker {
-            // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
-            let tells = !matches!(by, Kind::Machine | Kind::Code { .. } | Kind::Profile { .. })
-                && !self.owner_addresses.contains(&event.address)
-                && !self.looked.contains(&Token::key(&event.caller.key))
-                && (self.said.contains_key(&at) || !self.is_anybodys(event, by));
-            if let Some(token) = address_token(event).filter(|_| tells) {
-                let mut here = way(Kind::Address, "from the attacker's address".into());
-                here.at = None;
-                opened.push((token, here));
-            }
+            opened.extend(self.here(at, from, by));
             self.look_at_answers(at);
             if asks_for_work(event) {
                 let token = Token::on_behalf(&event.caller.key, &event.source);
@@ -439,8 +430,10 @@ impl Walk<'_, '_> {
             }
         }
         for grant in &event.grants {
-            if let (false, Grant::Key { id, .. }) = (is_theirs, grant) {
-                self.looked.insert(Token::key(id));
+            match grant {
+                Grant::Key { id, .. } if is_theirs => self.make_known(Token::key(id), &mut opened),
+                Grant::Key { id, .. } => _ = self.looked.insert(Token::key(id)),
+                _ => {}
             }
             self.grant((at, by), from, grant, &mut opened);
         }
