@@ -359,6 +359,9 @@ impl Walk<'_, '_> {
         };
         let who = verdict.who;
         let before = self.verdicts[at].replace(verdict).map(|verdict| verdict.who);
+        if who.is_attacker() {
+            self.look_at_subject(at);
+        }
         let by_aws = started || event.caller.kind.as_ref() == "AWSService";
         let hands_over = who.is_attacker() || (by_aws && who == Who::Aws) || who == Who::Other;
         // What was taken is followed from the first, and whoever took it only once they are known.
@@ -368,6 +371,7 @@ impl Walk<'_, '_> {
         }
         let from = if who == Who::Other { way.from } else { self.holder(event, &way, at) };
         self.used[at] = Some(from);
+        self.look_at_session(at);
         self.spread(at, from, (who, &way.kind));
     }
 

@@ -128,6 +128,24 @@ impl Walk<'_, '_> {
         })
     }
 
+    /// Has whomever a provider vouches for looked at again, where the first who had come in as that turns out to be the
+    /// attacker.
+    pub(super) fn look_at_subject(&mut self, first: usize) {
+        let event = &self.events[first];
+        let Some(outsider) = event.outsider.as_deref() else { return };
+        let is_first = subject_token(outsider).is_some_and(|subject| self.came_in.get(&subject) == Some(&first));
+        let Some(provider) = outsider.provider().filter(|_| is_first).map(Token::provider) else { return };
+        let mut ways = self.ways.get(&provider).into_iter().flatten();
+        if !ways.any(|way| matches!(way.kind, Kind::Vouched { .. }) && way.at > event.at) {
+            return;
+        }
+        let events = self.by_token.get(&provider).into_iter().flatten().copied();
+        let same: Vec<usize> = events.filter(|at| self.events[*at].outsider.as_deref() == Some(outsider)).collect();
+        for at in same {
+            self.look_again(at);
+        }
+    }
+
     /// Whether somebody takes a role that the attacker has made, of whom nothing else says that they are the attacker: a
     /// responder looks at what the role can do. The session is the role's all the same.
     pub(super) fn only_takes(&self, event: &Event, way: &Way) -> bool {

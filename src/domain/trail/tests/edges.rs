@@ -188,6 +188,32 @@ fn whoever_had_come_in_by_a_provider_before_the_attacker_changed_it_is_not_the_a
 }
 
 #[test]
+fn who_had_come_in_first_and_turns_out_to_be_the_attacker_only_later_is_no_owner() {
+    let from = |address: &str, mut more: Value| {
+        more["sourceIPAddress"] = json!(address);
+        more
+    };
+    let mut first = comes_in(700, "ASIAFIRST", "repo:evil/x");
+    first["requestParameters"]["roleArn"] = json!(role("ops"));
+    let (deep, ops) = (assume("Deep", "b", "ASIADEEP"), json!({"requestParameters": {"roleName": "ops"}}));
+    let makes = by_role(690, "c", "ASIADEEP", ("Deep", "b"), ("iam", "CreateRole"), from("192.0.2.72", ops));
+    let mut then = vec![
+        by_user(680, "a", STOLEN, "ci", ("sts", "AssumeRole"), assume("Admin", "a", "ASIAADMIN")),
+        by_role(681, "b", "ASIAADMIN", ("Admin", "a"), ("sts", "AssumeRole"), from("192.0.2.71", deep)),
+        first,
+        comes_in(730, "ASIASECOND", "repo:evil/x"),
+        makes,
+    ];
+    let of = |then: &[Value]| {
+        let analysis = after(("iam", SETS), of_provider(json!({"thumbprintList": ["ab"]})), then.to_vec());
+        (keys(&analysis).contains(&"ASIAFIRST"), keys(&analysis).contains(&"ASIASECOND"))
+    };
+    assert_eq!(of(&then), (true, true));
+    then.pop();
+    assert_eq!(of(&then), (false, false), "an owner who had come in before");
+}
+
+#[test]
 fn whoever_a_changed_provider_vouches_for_without_a_name_does_not_make_their_address_the_attackers() {
     let key = "AKIAOPENED0000000001";
     let opens = json!({"requestParameters": {"userName": "ana", "accessKeyId": key, "status": "Active"}, "responseElements": {}});
