@@ -16,6 +16,7 @@ use super::token::{Token, is_key, machine_of, role_session};
 use super::way::{Kind, Way, service_token};
 
 mod anew;
+mod answers;
 mod handed;
 mod holds;
 mod machines;
@@ -86,7 +87,9 @@ struct Walk<'e, 'q> {
     /// For each key and service that has acted in its name: the calls to that service that change or begin something, in
     /// order of time.
     asked: HashMap<Token, Vec<usize>>,
-    /// Those of them that are known to be the attacker's.
+    /// All calls to that service, those that only look as well.
+    called: HashMap<Token, Vec<usize>>,
+    /// Those that change or begin something and are known to be the attacker's.
     asked_by_attacker: HashMap<Token, Vec<usize>>,
     /// The events that have made what starts instances or acts with a role, have told it what to do, or have set a password or
     /// an instance's profile: in order of time.
@@ -182,12 +185,14 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
             asked.entry(token).or_default().push(at);
         }
     }
+    let called = answers::called(events, &by_token);
     let owner_addresses = judge.owner_addresses().into_iter().map(Name::from).collect();
     let mut walk = Walk {
         events,
         judge,
         by_token,
         asked,
+        called,
         asked_by_attacker: HashMap::new(),
         makers,
         made,
@@ -310,12 +315,19 @@ impl Walk<'_, '_> {
             None if full => return,
             None => ways.push(way),
         }
-        for at in self.by_token.get(&token).map(Vec::as_slice).unwrap_or_default() {
-            let is_open = |verdict: &Verdict| matches!(verdict.who, Who::Aws | Who::Other);
-            if self.verdicts[*at].as_ref().is_none_or(is_open) && !self.queued[*at] {
-                self.queued[*at] = true;
-                self.queue.push_back(*at);
-            }
+        let Some(events) = self.by_token.remove(&token) else { return };
+        for at in &events {
+            self.look_again(*at);
+        }
+        self.by_token.insert(token, events);
+    }
+
+    /// Has an event looked at again that is not the attacker's by now.
+    fn look_again(&mut self, at: usize) {
+        let is_open = |verdict: &Verdict| matches!(verdict.who, Who::Aws | Who::Other);
+        if self.verdicts[at].as_ref().is_none_or(is_open) && !self.queued[at] {
+            self.queued[at] = true;
+            self.queue.push_back(at);
         }
     }
 
@@ -347,6 +359,9 @@ impl Walk<'_, '_> {
         };
         let who = verdict.who;
         let before = self.verdicts[at].replace(verdict).map(|verdict| verdict.who);
+        if who.is_attacker() {
+            self.look_at_subject(at);
+        }
         let by_aws = started || event.caller.kind.as_ref() == "AWSService";
         let hands_over = who.is_attacker() || (by_aws && who == Who::Aws) || who == Who::Other;
         // What was taken is followed from the first, and whoever took it only once they are known.
@@ -356,6 +371,7 @@ impl Walk<'_, '_> {
         }
         let from = if who == Who::Other { way.from } else { self.holder(event, &way, at) };
         self.used[at] = Some(from);
+        self.look_at_session(at);
         self.spread(at, from, (who, &way.kind));
     }
 
@@ -382,15 +398,8 @@ impl Walk<'_, '_> {
         let way = |kind, how: Name| Way { kind, at: event.at, from, event: Some(at), how };
         let mut opened: Vec<(Token, Way)> = Vec::new();
         if who == Who::Attacker {
-            // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
-            let tells = !matches!(by, Kind::Machine | Kind::Code { .. } | Kind::Profile { .. })
-                && !self.owner_addresses.contains(&event.address)
-                && !self.looked.contains(&Token::key(&event.caller.key));
-            if let Some(token) = address_token(event).filter(|_| tells) {
-                let mut here = way(Kind::Address, "from the attacker's address".into());
-                here.at = None;
-                opened.push((token, here));
-            }
+            opened.extend(self.here(at, from, by));
+            self.look_at_answers(at);
             if asks_for_work(event) {
                 let token = Token::on_behalf(&event.caller.key, &event.source);
                 if self.by_token.contains_key(&token) {
@@ -425,8 +434,10 @@ impl Walk<'_, '_> {
             }
         }
         for grant in &event.grants {
-            if let (false, Grant::Key { id, .. }) = (is_theirs, grant) {
-                self.looked.insert(Token::key(id));
+            match grant {
+                Grant::Key { id, .. } if is_theirs => self.make_known(Token::key(id), &mut opened),
+                Grant::Key { id, .. } => _ = self.looked.insert(Token::key(id)),
+                _ => {}
             }
             self.grant((at, by), from, grant, &mut opened);
         }
@@ -442,7 +453,11 @@ impl Walk<'_, '_> {
         if event.caller.invoked_by.is_empty() || event.caller.kind.as_ref() == "AWSService" {
             return None;
         }
-        let why = if theirs_alone(by) { Some(Name::clone(&by.how)) } else { self.asked_for(at) };
+        let why = if theirs_alone(by) {
+            Some(Name::clone(&by.how))
+        } else {
+            self.answered(at).or_else(|| self.asked_for(at))
+        };
         Some(match why {
             Some(why) => Verdict { who: Who::AttackerThroughAws, why },
             None => Verdict { who: Who::Aws, why: "a service that the attacker has not called before".into() },

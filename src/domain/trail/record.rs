@@ -267,9 +267,10 @@ impl Record<'_> {
         data && !self.is_network_activity()
     }
 
-    /// Whether it says that a call went through a VPC endpoint. What the call did stands in a record of its own.
+    /// Whether it says that a call went through a VPC endpoint. What the call did stands in a record of its own. A row of a
+    /// table may have no category: then the type tells.
     pub fn is_network_activity(&self) -> bool {
-        self.event_category.as_deref() == Some("NetworkActivity")
+        self.event_category.as_deref() == Some("NetworkActivity") || self.event_type.as_deref() == Some("AwsVpceEvent")
     }
 
     /// Whether it tells of unusually many calls: none of them is in it, nor has it a name.

@@ -63,7 +63,12 @@ pub fn skim<'b>(bytes: &'b [u8]) -> Option<Skim<'b>> {
             b"eventCategory" => {
                 let (category, end) = plain(bytes, at)?;
                 skim.data |= category == b"Data";
-                network = category == b"NetworkActivity";
+                network |= category == b"NetworkActivity";
+                end
+            }
+            b"eventType" => {
+                let (kind, end) = plain(bytes, at)?;
+                network |= kind == b"AwsVpceEvent";
                 end
             }
             b"managementEvent" | b"readOnly" => {
@@ -292,6 +297,22 @@ mod tests {
         assert_eq!((skim.name, skim.read_only, skim.data, skim.time), ("GetUser", Some(true), true, &b"T"[..]));
         assert_eq!(skim.caller, [&b"ASIA1"[..], b"", b"", b""]);
         assert!(text[skim.bytes..].starts_with(",{"));
+    }
+
+    #[test]
+    fn what_went_through_an_endpoint_is_no_data_event_whichever_part_says_so() {
+        let data = |more: &str| {
+            let text = format!(r#"{{"eventName":"GetObject","managementEvent":false,{more}}}"#);
+            skim(text.as_bytes()).unwrap().data
+        };
+        assert!(data(r#""eventType":"AwsApiCall""#) && data(r#""eventType":null"#));
+        for more in [
+            r#""eventType":"AwsVpceEvent""#,
+            r#""eventCategory":"NetworkActivity","eventType":"AwsApiCall""#,
+            r#""eventType":"AwsVpceEvent","eventCategory":null"#,
+        ] {
+            assert!(!data(more), "{more}");
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub(super) fn changed(record: &Record<'_>, request: &Value, response: &Value, ou
     let vouch = match name {
         "AddClientIDToOpenIDConnectProvider" => Vouch::Client(client()),
         "RemoveClientIDFromOpenIDConnectProvider" => Vouch::NotClient(client()),
+        // It can be given keys that open assertions, too: those let nobody in.
+        "UpdateSAMLProvider" if first(request, "sAMLMetadataDocument").is_none() => return,
         "UpdateSAMLProvider" | "UpdateOpenIDConnectProviderThumbprint" => Vouch::Set,
         "DeleteSAMLProvider" | "DeleteOpenIDConnectProvider" => Vouch::Gone,
         _ => Vouch::Made,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Walk;
-use crate::domain::trail::attribution::address_token;
+use crate::domain::trail::attribution::{Who, address_token};
 use crate::domain::trail::entrance::Outsider;
 use crate::domain::trail::event::Event;
 use crate::domain::trail::token::Token;
@@ -87,6 +87,63 @@ impl Walk<'_, '_> {
         let theirs = self.verdicts[*first].as_ref().is_some_and(|verdict| verdict.who.is_attacker());
         let earlier = time.zip(self.events[*first].at).is_some_and(|(time, at)| at < time);
         earlier && !theirs
+    }
+
+    /// That a call of the attacker's shows where they are, where it does.
+    pub(super) fn here(&self, at: usize, from: usize, by: &Kind) -> Option<(Token, Way)> {
+        let event = &self.events[at];
+        // A machine's address is shared by whatever stands behind the same gateway, and a function's by other functions.
+        let tells = !matches!(by, Kind::Machine | Kind::Code { .. } | Kind::Profile { .. })
+            && !self.owner_addresses.contains(&event.address)
+            && !self.looked.contains(&Token::key(&event.caller.key))
+            && (self.said.contains_key(&at) || !self.is_anybodys(event, by));
+        let token = address_token(event).filter(|_| tells)?;
+        let how = "from the attacker's address".into();
+        Some((token, Way { kind: Kind::Address, at: None, from, event: Some(at), how }))
+    }
+
+    /// Whoever has taken a session is known to be the attacker by now: where its calls have come from tells, too.
+    pub(super) fn make_known(&mut self, session: Token, opened: &mut Vec<(Token, Way)>) {
+        if !self.looked.remove(&session) {
+            return;
+        }
+        for at in self.by_token.get(&session).map(Vec::as_slice).unwrap_or_default() {
+            let theirs = self.verdicts[*at].as_ref().is_some_and(|verdict| verdict.who == Who::Attacker);
+            let way = self.way_to(&self.events[*at]).filter(|_| theirs);
+            opened.extend(way.and_then(|way| self.here(*at, self.used[*at].unwrap_or(way.from), &way.kind)));
+        }
+    }
+
+    /// Whether a call is reached by nothing but a provider that the attacker has changed, and shows nobody for whom that
+    /// vouches, as none does that was turned away: it can be its owner's.
+    pub(super) fn is_anybodys(&self, event: &Event, by: &Kind) -> bool {
+        let is_vouched = |kind: &Kind| matches!(kind, Kind::Vouched { .. });
+        if !is_vouched(by) || event.outsider.as_deref().and_then(subject_token).is_some() {
+            return false;
+        }
+        let mut tokens = event.callers.iter().chain(&event.opened_by);
+        !tokens.any(|token| {
+            let mut ways = self.ways.get(token).into_iter().flatten();
+            ways.any(|way| !is_vouched(&way.kind) && self.holds(*token, way, event))
+        })
+    }
+
+    /// Has whomever a provider vouches for looked at again, where the first who had come in as that turns out to be the
+    /// attacker.
+    pub(super) fn look_at_subject(&mut self, first: usize) {
+        let event = &self.events[first];
+        let Some(outsider) = event.outsider.as_deref() else { return };
+        let is_first = subject_token(outsider).is_some_and(|subject| self.came_in.get(&subject) == Some(&first));
+        let Some(provider) = outsider.provider().filter(|_| is_first).map(Token::provider) else { return };
+        let mut ways = self.ways.get(&provider).into_iter().flatten();
+        if !ways.any(|way| matches!(way.kind, Kind::Vouched { .. }) && way.at > event.at) {
+            return;
+        }
+        let events = self.by_token.get(&provider).into_iter().flatten().copied();
+        let same: Vec<usize> = events.filter(|at| self.events[*at].outsider.as_deref() == Some(outsider)).collect();
+        for at in same {
+            self.look_again(at);
+        }
     }
 
     /// Whether somebody takes a role that the attacker has made, of whom nothing else says that they are the attacker: a

@@ -10,6 +10,7 @@ use crate::domain::trail::event::Event;
 use crate::domain::trail::grant::Grant;
 use crate::domain::trail::record::{address_of, is_private};
 use crate::domain::trail::token::{Token, role_session};
+use crate::domain::trail::way::Kind;
 
 /// With these roles an instance calls whatever its profile is: for EC2 itself, and for Systems Manager where an account lets
 /// it manage all instances. No role of anybody's has a colon in its name.
@@ -70,6 +71,20 @@ impl Walk<'_, '_> {
         let is_own = first.is_some_and(|first| first < by && self.used[first].is_none());
         let can_be = profile == Some(role) || !WITHOUT_A_PROFILE.iter().any(|other| role.starts_with(other));
         since && can_be && !is_own && self.is_last(machine, by, began_at)
+    }
+
+    /// Has a session looked at again whose first call was not its machine's own after all.
+    pub(super) fn look_at_session(&mut self, first: usize) {
+        let Some((account, role, session)) = session_of(&self.events[first]) else { return };
+        let mut ways = self.ways.get(&Token::machine(session)).into_iter().flatten();
+        if !ways.any(|way| matches!(way.kind, Kind::Profile { .. })) {
+            return;
+        }
+        let calls = self.by_token.get(&Token::session(account, role, session));
+        let calls = calls.filter(|calls| calls.first() == Some(&first)).cloned().unwrap_or_default();
+        for call in calls {
+            self.look_again(call);
+        }
     }
 }
 

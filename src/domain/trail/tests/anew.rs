@@ -350,3 +350,31 @@ fn whoever_looks_at_a_role_of_the_attackers_does_not_become_the_attacker() {
     assert_eq!(ids(&analysis), ["made", "takes", "looks"]);
     assert!(keys(&analysis).contains(&ADMIN.to_owned()));
 }
+
+#[test]
+fn whoever_has_taken_a_role_and_turns_out_to_be_the_attacker_calls_from_where_the_attacker_is() {
+    let (second, opened) = ("AKIASECOND0000000001", "AKIAOPENED0000000001");
+    let on = json!({"requestParameters": {"userName": "ana", "accessKeyId": opened, "status": "Active"}});
+    let from = |address: &str| json!({"sourceIPAddress": address});
+    let mut takes = by_user(604, "takes", second, "mallory", ("sts", "AssumeRole"), assume("ops", "s", "ASIAOPS"));
+    merge(&mut takes, from("192.0.2.70"));
+    let records = vec![
+        by_user(600, "made", STOLEN, "deploy", ("iam", "CreateRole"), named("role", "ops", "AROAops")),
+        by_user(601, "admin", STOLEN, "deploy", ("sts", "AssumeRole"), assume("Admin", "a", "ASIAADMIN")),
+        by_user(602, "opens", STOLEN, "deploy", ("iam", "UpdateAccessKey"), on),
+        by_role(603, "key", "ASIAADMIN", ("Admin", "a"), ("iam", "CreateAccessKey"), create_key("mallory", second)),
+        takes,
+        by_role(605, "acts", "ASIAOPS", ("ops", "s"), ("s3", "CreateBucket"), from("192.0.2.80")),
+        by_user(610, "theirs", opened, "ana", ("s3", "CreateBucket"), from("192.0.2.80")),
+        by_user(611, "another's", opened, "ana", ("s3", "CreateBucket"), from("192.0.2.90")),
+    ];
+    let all = ["made", "admin", "opens", "key", "takes", "acts", "theirs"];
+    assert_eq!(ids(&analyze(&records)), all);
+    let backwards: Vec<Value> = records.iter().rev().cloned().collect();
+    assert_eq!(ids(&analyze(&backwards)), all);
+    let known = Question { credentials: vec![STOLEN.into(), second.into()], ..Question::default() };
+    assert_eq!(ids(&analyze_files(&known, std::slice::from_ref(&records))), all);
+    let mut unknown = records;
+    unknown.remove(3);
+    assert_eq!(ids(&analyze(&unknown)), ["made", "admin", "opens", "acts"], "whoever looks is not the attacker");
+}

@@ -148,10 +148,21 @@ fn a_saml_provider_is_its_owners_again_with_metadata_that_somebody_else_has_set(
         merge(&mut takes, json!({"requestParameters": {"principalArn": arn}, "responseElements": {"subject": key}}));
         takes
     };
-    let sets = json!({"requestParameters": {"sAMLProviderArn": arn}, "responseElements": {"sAMLProviderArn": arn}});
-    let back = defender(740, "back", "UpdateSAMLProvider", sets.clone());
-    let then = vec![comes_in(730, "ASIAFIRST"), back, comes_in(750, "ASIASECOND")];
-    assert_eq!(keys(&after(("iam", "UpdateSAMLProvider"), sets, then)), [STOLEN, "ASIAFIRST"]);
+    let other = json!({"requestParameters": {"sAMLProviderArn": arn, "assertionEncryptionMode": "Allowed"},
+        "responseElements": {"sAMLProviderArn": arn}});
+    let mut sets = other.clone();
+    sets["requestParameters"]["sAMLMetadataDocument"] = json!("<EntityDescriptor/>");
+    let then = |back: &Value| {
+        let back = defender(740, "back", "UpdateSAMLProvider", back.clone());
+        vec![comes_in(730, "ASIAFIRST"), back, comes_in(750, "ASIASECOND")]
+    };
+    let of = |theirs: &Value, back: &Value| {
+        let analysis = after(("iam", "UpdateSAMLProvider"), theirs.clone(), then(back));
+        keys(&analysis).len()
+    };
+    assert_eq!(keys(&after(("iam", "UpdateSAMLProvider"), sets.clone(), then(&sets))), [STOLEN, "ASIAFIRST"]);
+    assert_eq!(of(&sets, &other), 3, "the metadata is the attacker's still");
+    assert_eq!(of(&other, &sets), 1, "without metadata nobody is let in");
 }
 
 #[test]
@@ -174,6 +185,55 @@ fn whoever_had_come_in_by_a_provider_before_the_attacker_changed_it_is_not_the_a
     let analysis = after(("iam", "CreateOpenIDConnectProvider"), made, [then, vec![removed]].concat());
     assert_eq!(keys(&analysis), [STOLEN, "ASIAOWNERS", "ASIATHEIRS", "ASIAAGAIN"]);
     assert!(!says(&analysis));
+}
+
+#[test]
+fn who_had_come_in_first_and_turns_out_to_be_the_attacker_only_later_is_no_owner() {
+    let from = |address: &str, mut more: Value| {
+        more["sourceIPAddress"] = json!(address);
+        more
+    };
+    let mut first = comes_in(700, "ASIAFIRST", "repo:evil/x");
+    first["requestParameters"]["roleArn"] = json!(role("ops"));
+    let (deep, ops) = (assume("Deep", "b", "ASIADEEP"), json!({"requestParameters": {"roleName": "ops"}}));
+    let makes = by_role(690, "c", "ASIADEEP", ("Deep", "b"), ("iam", "CreateRole"), from("192.0.2.72", ops));
+    let mut then = vec![
+        by_user(680, "a", STOLEN, "ci", ("sts", "AssumeRole"), assume("Admin", "a", "ASIAADMIN")),
+        by_role(681, "b", "ASIAADMIN", ("Admin", "a"), ("sts", "AssumeRole"), from("192.0.2.71", deep)),
+        first,
+        comes_in(730, "ASIASECOND", "repo:evil/x"),
+        makes,
+    ];
+    let of = |then: &[Value]| {
+        let analysis = after(("iam", SETS), of_provider(json!({"thumbprintList": ["ab"]})), then.to_vec());
+        (keys(&analysis).contains(&"ASIAFIRST"), keys(&analysis).contains(&"ASIASECOND"))
+    };
+    assert_eq!(of(&then), (true, true));
+    then.pop();
+    assert_eq!(of(&then), (false, false), "an owner who had come in before");
+}
+
+#[test]
+fn whoever_a_changed_provider_vouches_for_without_a_name_does_not_make_their_address_the_attackers() {
+    let key = "AKIAOPENED0000000001";
+    let opens = json!({"requestParameters": {"userName": "ana", "accessKeyId": key, "status": "Active"}, "responseElements": {}});
+    let of = |comes: Value| {
+        let opens = by_user(721, "opens", STOLEN, "ci", ("iam", "UpdateAccessKey"), opens.clone());
+        let more = json!({"sourceIPAddress": "192.0.2.60"});
+        let works = by_user(740, "works", key, "ana", ("s3", "CreateBucket"), more);
+        let analysis = after(("iam", SETS), of_provider(json!({"thumbprintList": ["ab"]})), vec![opens, comes, works]);
+        let ids = ids(&analysis);
+        (ids.contains(&"in-ASIATHEIRS"), ids.contains(&"works"))
+    };
+    let named = comes_in(730, "ASIATHEIRS", "repo:evil/x");
+    assert_eq!(of(named.clone()), (true, true));
+    let mut denied = named.clone();
+    merge(&mut denied, json!({"errorCode": "AccessDenied", "responseElements": null}));
+    assert_eq!(of(denied), (true, false), "it can be the owner's");
+    let mut nameless = named;
+    merge(&mut nameless, json!({"userIdentity": {"principalId": "p", "userName": null}}));
+    nameless["responseElements"]["subjectFromWebIdentityToken"] = json!(null);
+    assert_eq!(of(nameless), (true, false));
 }
 
 #[test]

@@ -55,6 +55,13 @@ fn the_way_of_a_call_through_an_endpoint_is_no_second_call_and_no_data_event() {
 }
 
 #[test]
+fn the_way_of_a_call_is_known_by_its_type_where_a_row_has_no_category() {
+    let is = |json: &str| serde_json::from_str::<Record<'_>>(json).unwrap().is_network_activity();
+    assert!(is(r#"{"eventCategory":"NetworkActivity"}"#) && is(r#"{"eventType":"AwsVpceEvent"}"#));
+    assert!(!is(r#"{"eventCategory":"Data","eventType":"AwsApiCall"}"#));
+}
+
+#[test]
 fn a_call_that_an_endpoint_turned_away_is_shown_by_its_way_alone() {
     let denied = json!({"errorCode": "VpceAccessDenied", "errorMessage": "denied by a VPC endpoint policy"});
     let analysis = analyze(&[through_endpoint("denied", ("cloudtrail", "StopLogging"), denied)]);

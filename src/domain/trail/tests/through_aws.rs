@@ -101,6 +101,45 @@ fn a_service_that_the_attacker_has_only_looked_at_works_for_its_owner() {
 }
 
 #[test]
+fn what_a_service_reads_to_answer_the_attacker_is_theirs() {
+    const SECRETS: &str = "secretsmanager.amazonaws.com";
+    let call = |minute: u32, id: &str, name: &str, address: &str| {
+        let more = json!({"sourceIPAddress": address, "readOnly": true, "requestParameters": {"secretId": "prod/db"}});
+        by_user(minute, id, STOLEN, "deploy", ("secretsmanager", name), more)
+    };
+    let decrypts = |minute: u32, id: &str| {
+        let mut record = through(minute, id, STOLEN, SECRETS);
+        let more = json!({"eventSource": "kms.amazonaws.com", "eventName": "Decrypt", "readOnly": true,
+            "requestParameters": null});
+        merge(&mut record, more);
+        record
+    };
+    let mut habit = call(0, "habit", "DescribeSecret", OFFICE);
+    habit["eventTime"] = json!("2026-01-25T00:00:00Z");
+    let question = Question { since: "2026-01-31T09:00:00Z".parse().ok(), ..question() };
+    let records = vec![
+        habit,
+        call(600, "gets", "GetSecretValue", THIEF),
+        decrypts(600, "at once"),
+        decrypts(601, "soon"),
+        through(601, "changes", STOLEN, SECRETS),
+        decrypts(602, "late"),
+        call(620, "owner looks", "DescribeSecret", OFFICE),
+        decrypts(620, "owner's"),
+        call(640, "looks", "DescribeSecret", THIEF),
+        call(641, "either", "DescribeSecret", OFFICE),
+        decrypts(641, "nobody's"),
+    ];
+    let analysis = analyze_files(&question, &[records]);
+    for id in ["at once", "soon"] {
+        assert_eq!(by(&analysis, id), Some(Who::AttackerThroughAws), "{id}");
+    }
+    for id in ["changes", "late", "owner's", "nobody's"] {
+        assert_eq!(by(&analysis, id), None, "{id}");
+    }
+}
+
+#[test]
 fn a_service_does_not_carry_a_call_out_for_ever() {
     let asks = by_user(0, "asks", STOLEN, "deploy", ("cloudformation", "CreateStack"), json!({}));
     let mut days_later = through(0, "days later", STOLEN, SERVICE);
