@@ -15,6 +15,7 @@ use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::signature::Verifier;
 use crate::adapters::slack::watch::RoomWatch;
 use crate::config::{Organisation, Settings};
+use crate::domain::id::IncidentId;
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::Policy;
 use crate::engine::{Engine, EngineError, Ports};

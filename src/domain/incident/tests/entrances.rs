@@ -46,7 +46,7 @@ fn whom_a_provider_vouches_for_comes_in_until_just_that_provider_is_gone_or_goes
         (OTHER, false, State::Deleted, true),
     ] {
         let mut case = Case::new();
-        let footprint = vec![Trace { made_by_attacker, state, ..made("OIDCProvider", provider) }];
+        let footprint = vec![Trace { state, made_by_attacker, ..made("OIDCProvider", provider) }];
         let job = Outsider::WebIdentity { provider: PROVIDER.into(), subject: None };
         case.found(Hunted { footprint, entrances: vec![entered("web", job)], ..Hunted::default() });
         let doors = titles(&case).into_iter().filter(|id| id.starts_with("close-trust.")).count();

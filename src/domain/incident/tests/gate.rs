@@ -30,7 +30,8 @@ fn a_containment_is_named_by_the_moment_when_the_last_of_it_was_put_in_place() {
 
 #[test]
 fn whoever_may_not_accept_it_any_more_is_not_counted() {
-    let ends: [(&str, fn(&mut Case)); 2] = [
+    type Changes = fn(&mut Case);
+    let ends: [(&str, Changes); 2] = [
         ("they are named", |case| case.apply(vec![Event::SubjectNamed { user: user("U1"), by: user("U2") }])),
         ("they respond no more", |case| case.policy.responders.users.clear()),
     ];
