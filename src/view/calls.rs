@@ -26,36 +26,15 @@ pub(super) fn first_called(incident: &Incident, policy: &Policy) -> BTreeSet<Str
 #[cfg(test)]
 mod tests {
     use crate::config::Organisation;
-    use crate::domain::alert::{Alert, AlertSource, Severity};
-    use crate::domain::credential::Subject;
     use crate::domain::id::IncidentId;
     use crate::domain::incident::decide;
     use crate::domain::incident::event::Event;
     use crate::domain::incident::evolve::fold;
+    use crate::domain::incident::tests::case::alert;
     use crate::domain::stored::Record;
     use crate::view::notes::notes;
 
     const RULES: &str = "[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\npage = [\"S1A\", \"U3A\"]\n";
-
-    fn alert() -> Alert {
-        Alert {
-            source: AlertSource::GuardDuty,
-            delivery_id: "d".into(),
-            finding_id: None,
-            finding_type: "t".into(),
-            title: "t".into(),
-            severity: Severity::High,
-            subject: Subject::default(),
-            region: None,
-            first_seen_at: None,
-            last_seen_at: None,
-            count: 1,
-            remote_address: None,
-            api: None,
-            sample: false,
-            note: None,
-        }
-    }
 
     #[test]
     fn an_alarm_calls_who_is_on_call_until_somebody_leads() {
@@ -69,7 +48,7 @@ mod tests {
             let said = notes(&fold(&records).unwrap(), &records, &policy);
             said.into_iter().map(|note| note.message.text).find(|text| text.contains("Somebody is undoing"))
         };
-        alarm(decide::open(IncidentId::new(1), alert(), &policy));
+        alarm(decide::open(IncidentId::new(1), alert("d"), &policy));
         let called = alarm(Event::ContainmentChecked { held, lost, new_keys, unread, keys_unread: None }).unwrap();
         assert!(called.contains("<!subteam^S1A>") && called.contains("<@U3A>"), "{called}");
         let called = alarm(Event::LeadTaken { by: "U1A".parse().unwrap() }).unwrap();
