@@ -2,7 +2,8 @@
 //! is ever read back from one.
 
 use crate::domain::id::{IncidentId, UserId};
-use crate::domain::incident::evolve::fold;
+use crate::domain::incident::eradication::removals;
+use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{missing, steps};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::{ActionClass, Policy};
@@ -71,48 +72,47 @@ pub fn damaged(id: IncidentId, error: &str) -> Card {
     Card { slot: "damaged".into(), to: To::WarRoom, message: replies::said(&text) }
 }
 
-/// All messages of an incident, the announcement first, in the order in which new ones are posted.
-pub fn cards(records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Card> {
-    let Some(incident) = fold(records) else { return Vec::new() };
+/// All messages of the incident that these records come to, the announcement first, in the order in which new ones are
+/// posted.
+pub fn cards(incident: &Incident, records: &[Record], playbook: &Playbook, policy: &Policy) -> Vec<Card> {
     let of = |slot: String, message: Message| Card { slot, to: To::WarRoom, message };
     let mut cards = vec![
-        of(ANNOUNCEMENT.into(), announcement::message(&incident, playbook, policy)),
-        of("evidence".into(), evidence::message(&incident, policy)),
+        of(ANNOUNCEMENT.into(), announcement::message(incident, playbook, policy)),
+        of("evidence".into(), evidence::message(incident, policy)),
     ];
-    let owed = missing(&incident, playbook);
-    let together = burst::messages(&incident, playbook, &owed, policy);
+    let (steps, owed, removals) = (steps(incident, playbook), missing(incident, playbook), removals(incident));
+    let together = burst::messages(incident, playbook, &owed, policy);
     cards.extend(together.into_iter().map(|(slot, message)| of(slot.into(), message)));
-    let eradication = eradication::message(&incident, playbook);
+    let eradication = eradication::message(incident, playbook, &steps, &removals);
     cards.extend(eradication.map(|message| of("eradication".into(), message)));
-    for step in steps(&incident, playbook) {
+    for step in &steps {
         let again = again::why(&owed, &step.id);
-        cards.push(of(format!("step:{}", step.id), step::message(&incident, &step, again, policy)));
+        let message = step::message(incident, step, again, &removals, policy);
+        cards.push(of(format!("step:{}", step.id), message));
     }
-    cards.extend(hunt::message(&incident, policy).map(|message| of("hunt".into(), message)));
-    cards.extend(inventory::message(&incident).map(|message| of("inventory".into(), message)));
-    cards.extend(logs::message(&incident, policy).map(|message| of("logs".into(), message)));
-    cards.extend(proof::message(&incident, playbook).map(|message| of("proof".into(), message)));
-    cards.extend(notes::notes(&incident, records, policy));
-    cards.extend(receipts::receipts(&incident, policy));
+    cards.extend(hunt::message(incident, policy).map(|message| of("hunt".into(), message)));
+    cards.extend(inventory::message(incident).map(|message| of("inventory".into(), message)));
+    cards.extend(logs::message(incident, policy).map(|message| of("logs".into(), message)));
+    cards.extend(proof::message(incident, playbook).map(|message| of("proof".into(), message)));
+    cards.extend(notes::notes(incident, records, policy));
+    cards.extend(receipts::receipts(incident, policy));
     cards
 }
 
 /// What stands of the cards of all at once although nothing of the incident shows any more that it was offered: without its
 /// button.
 pub fn outlived(
-    records: &[Record],
+    incident: &Incident,
     playbook: &Playbook,
     cards: &[Card],
     is_posted: impl Fn(&str) -> bool,
 ) -> Vec<Card> {
     let mut slots = burst::SLOTS.to_vec();
     slots.retain(|&(slot, _)| is_posted(slot) && cards.iter().all(|card| card.slot != slot));
-    // Mostly there are none.
-    let Some(incident) = (!slots.is_empty()).then(|| fold(records)).flatten() else { return Vec::new() };
     let card = |(slot, class): (&str, ActionClass)| Card {
         slot: slot.to_owned(),
         to: To::WarRoom,
-        message: burst::not_offered(&incident, playbook, class),
+        message: burst::not_offered(incident, playbook, class),
     };
     slots.into_iter().map(card).collect()
 }

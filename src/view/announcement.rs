@@ -7,6 +7,7 @@ use super::{again, calls, eradication, hunt, proof};
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
+use crate::domain::incident::eradication::removals;
 use crate::domain::incident::hands::{Said, said};
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::state::{Incident, Search};
@@ -168,7 +169,7 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         return "Which roles it has assumed could not be read, so a session of one may live on: see *Evidence*.".into();
     }
     let held = "Every containment step of the playbook is in force, and AWS is read again for it while this is open.";
-    let left = if eradication::is_shown(incident) {
+    let left = if eradication::is_shown(incident, &removals(incident)) {
         "see *Eradication* in the thread for what is left of the attacker"
     } else {
         "look at what the credential has made: see *Hunt*"

@@ -4,13 +4,13 @@ use super::blocks::{context, cut, escape, header, section, summary, time};
 use super::step::mark;
 use crate::domain::action::Action;
 use crate::domain::incident::doors::opened_doors;
-use crate::domain::incident::eradication::{Removal, left, removals, waiting};
+use crate::domain::incident::eradication::{Removal, left, waiting};
 use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::inventory::to_look_at;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::remains::{self, by_hand};
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::steps::{Offer, Step, contained, in_force, is_undo, steps};
+use crate::domain::incident::steps::{Offer, Step, contained, in_force, is_undo};
 use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT};
 use crate::domain::policy::ActionClass;
 use crate::ports::Message;
@@ -21,22 +21,22 @@ const LINE_CHARS_MAX: usize = 200;
 /// Longest name where only names are listed.
 const NAME_CHARS_MAX: usize = 120;
 
-/// Whether the search has found anything of the attacker's to remove.
-pub fn is_shown(incident: &Incident) -> bool {
-    !removals(incident).is_empty()
+/// Whether the search has found anything of the attacker's to remove: `removals` are all that it shows.
+pub fn is_shown(incident: &Incident, removals: &[Removal]) -> bool {
+    !removals.is_empty()
         || !by_hand(incident).is_empty()
         || !opened_doors(incident).is_empty()
         || !to_look_at(incident).is_empty()
 }
 
-/// The card; absent while the search has found nothing.
-pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
+/// The card; absent while the search has found nothing. `steps` and `removals` are all that the incident has.
+pub fn message(incident: &Incident, playbook: &Playbook, steps: &[Step], removals: &[Removal]) -> Option<Message> {
     let (hunted, at) = incident.hunted.as_ref()?;
-    if incident.sample || !(is_shown(incident) || any_asked(incident)) {
+    if incident.sample || !(is_shown(incident, removals) || any_asked(incident)) {
         return None;
     }
     let (undone, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident).len());
-    let (all, waits) = (removals(incident).len(), waiting(incident, playbook));
+    let (all, waits) = (removals.len(), waiting(incident, playbook));
     let waiting = waits.len();
     let contained = contained(incident, playbook);
     let left = undone.len();
@@ -68,12 +68,12 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
              was put on users and roles that are not theirs be taken off."
         )));
     }
-    let of_phase = of_this_phase(incident, playbook);
+    let of_phase = of_this_phase(steps);
     if contained && !(of_phase.is_empty() && waits.is_empty()) {
         let is_settled = |step: &&Step| is_settled(incident, &undone, step);
-        let done = of_phase.iter().filter(is_settled).count();
+        let done = of_phase.iter().copied().filter(is_settled).count();
         let is_shown = |removal: &Removal| of_phase.iter().any(|step| is_offered(step, &removal.action));
-        let total = of_phase.len() + removals(incident).iter().filter(|removal| !is_shown(removal)).count();
+        let total = of_phase.len() + removals.iter().filter(|removal| !is_shown(removal)).count();
         let wait = if waits.is_empty() { "*".to_owned() } else { waiting_in_words(&waits) };
         blocks.push(section(&format!("*{done} of {total} done{wait}")));
     }
@@ -82,7 +82,7 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         blocks.push(section(&list(&lines)));
         blocks.extend(order(incident, playbook).map(|why| context(&escape(why))));
     }
-    let more = removals(incident).len().saturating_sub(lines.len());
+    let more = removals.len().saturating_sub(lines.len());
     if contained && more > waiting {
         blocks.push(context(&format!("{} more get their cards as these are done.", more - waiting)));
     }
@@ -126,9 +126,9 @@ fn is_of_this_phase(action: &Action) -> bool {
 }
 
 /// The steps of this phase that have come to their turn, and those that were ever asked for.
-fn of_this_phase(incident: &Incident, playbook: &Playbook) -> Vec<Step> {
+fn of_this_phase(steps: &[Step]) -> Vec<&Step> {
     let removal = |offer: &Offer| matches!(offer, Offer::Action(action) if is_of_this_phase(action));
-    steps(incident, playbook).into_iter().filter(|step| removal(&step.offer) && !is_undo(&step.id)).collect()
+    steps.iter().filter(|step| removal(&step.offer) && !is_undo(&step.id)).collect()
 }
 
 fn is_offered(step: &Step, action: &Action) -> bool {

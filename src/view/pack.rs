@@ -60,7 +60,7 @@ pub fn pack(
             files.insert(format!("plans/{}", file.name), file.text.into_bytes());
         }
     }
-    for card in cards(records, playbook, policy) {
+    for card in cards(&incident, records, playbook, policy) {
         let name: String = card.slot.chars().map(|c| if c == ':' { '.' } else { c }).collect();
         let message = json!({"slot": card.slot, "text": card.message.text, "blocks": card.message.blocks});
         files.insert(format!("cards/{name}.json"), pretty(&message));

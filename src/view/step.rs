@@ -13,7 +13,7 @@ use crate::domain::action::{Action, ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState, too_few_left};
 use crate::domain::id::StepId;
 use crate::domain::incident::doubt::look_at;
-use crate::domain::incident::eradication::is_done;
+use crate::domain::incident::eradication::{Removal, is_done};
 use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Missing, Offer, Step, in_force, is_undo, undo_of, undone_by};
@@ -27,8 +27,14 @@ use crate::ports::Message;
 /// Longest explanation of an outcome.
 const WHY_CHARS_MAX: usize = 1_000;
 
-/// The whole message. A step that is owed `again` does not look done.
-pub fn message(incident: &Incident, step: &Step, again: Option<Missing>, policy: &Policy) -> Message {
+/// The whole message. A step that is owed `again` does not look done; `removals` are all that the search has shown.
+pub fn message(
+    incident: &Incident,
+    step: &Step,
+    again: Option<Missing>,
+    removals: &[Removal],
+    policy: &Policy,
+) -> Message {
     let request = incident.requests_for(&step.id).next();
     let again = again.filter(|_| request.is_some_and(|r| matches!(r.state, RequestState::Verified { .. })));
     let by_people = is_for_people(incident, step) && said(incident, step) != Said::Nothing;
@@ -73,7 +79,7 @@ pub fn message(incident: &Incident, step: &Step, again: Option<Missing>, policy:
             blocks.extend(request_blocks(incident, request, policy, &recused_from(incident, request, policy)));
         }
     }
-    if let Some(row) = buttons(incident, step, policy, request, again) {
+    if let Some(row) = buttons(incident, (step, removals), policy, request, again) {
         blocks.push(row);
     }
     if matches!(step.offer, Offer::Action(_)) && is_for_people(incident, step) {
@@ -335,7 +341,7 @@ pub(super) fn denied_before(incident: &Incident, request: &Request) -> String {
 
 fn buttons(
     incident: &Incident,
-    step: &Step,
+    (step, removals): (&Step, &[Removal]),
     policy: &Policy,
     request: Option<&Request>,
     owed: Option<Missing>,
@@ -378,7 +384,9 @@ fn buttons(
         RequestState::Pending => row(&[withdraw, cancel]),
         RequestState::Approved { .. } => row(&[retract, withdraw, cancel]),
         RequestState::Executing(_) => None,
-        RequestState::Verified { .. } if in_force(incident, &step.id).is_some() && !shows_again(incident, step) => {
+        RequestState::Verified { .. }
+            if in_force(incident, &step.id).is_some() && !shows_again(incident, step, removals) =>
+        {
             let words = if action.class() == ActionClass::Contain { "Revoke again" } else { "Ask again" };
             let look = if owed.is_some() { Look::Primary } else { Look::Plain };
             let again = action.is_repeatable().then(|| ask(words, look));
@@ -437,9 +445,9 @@ fn confirmation(incident: &Incident, request: &Request) -> String {
 }
 
 /// Whether a search has shown what was removed again.
-fn shows_again(incident: &Incident, step: &Step) -> bool {
+fn shows_again(incident: &Incident, step: &Step, removals: &[Removal]) -> bool {
     matches!(&step.offer, Offer::Action(action)
-        if action.class() == ActionClass::Eradicate && !is_done(incident, &step.id, action))
+        if action.class() == ActionClass::Eradicate && !is_done(incident, removals, &step.id, action))
 }
 
 fn undo_is_open(incident: &Incident, step: &Step) -> bool {

@@ -10,7 +10,9 @@ use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Reached, Swept, Trace, Watched};
 use crate::domain::id::IncidentId;
 use crate::domain::incident::decide;
+use crate::domain::incident::eradication::removals;
 use crate::domain::incident::event::Event;
+use crate::domain::incident::evolve::fold;
 use crate::domain::incident::steps::{missing, steps};
 use crate::domain::incident::tests::case::{Case, KEY, OTHER_KEY, alert, identified, request, start, user};
 use crate::domain::incident::together;
@@ -150,7 +152,7 @@ fn card(case: &Case, begins: &str) -> Message {
     let all = steps(&case.incident, &case.playbook);
     let step = all.iter().find(|step| step.id.as_str().starts_with(begins)).unwrap();
     let again = again::why(&missing(&case.incident, &case.playbook), &step.id);
-    step::message(&case.incident, step, again, &case.policy)
+    step::message(&case.incident, step, again, &removals(&case.incident), &case.policy)
 }
 
 #[test]
@@ -287,7 +289,8 @@ fn what_waits_for_the_proof_is_counted_and_named_and_the_order_stands_once() {
     let group = |n: usize| Trace { resource_type: "AWS::IAM::Group".into(), ..machine(&format!("cabal-{n}")) };
     let footprint = (0..14).map(group).chain([machine(MACHINES[0])]).collect();
     case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, ..Hunted::default() }) }]);
-    let shown = text(&eradication::message(&case.incident, &case.playbook).unwrap());
+    let (steps, removals) = (steps(&case.incident, &case.playbook), removals(&case.incident));
+    let shown = text(&eradication::message(&case.incident, &case.playbook, &steps, &removals).unwrap());
     assert!(shown.contains("*0 of 15 done, 14 wait until containment is verified:*"), "{shown}");
     assert!(shown.contains("cabal-0") && shown.contains("and 2 more"), "{shown}");
     assert_eq!(shown.matches("Credentials first").count(), 1, "{shown}");
@@ -351,8 +354,9 @@ fn a_card_that_was_offered_stays_and_its_button_asks_for_nothing_else() {
 
     // A card that nothing speaks of any more loses its button too, and one that was not posted is not.
     let log = [Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &case.policy))];
+    let bare = fold(&log).unwrap();
     let slots = |posted: &str| -> Vec<String> {
-        let cards = outlived(&log, &case.playbook, &[], |slot| slot == posted);
+        let cards = outlived(&bare, &case.playbook, &[], |slot| slot == posted);
         cards.into_iter().map(|card| card.slot).collect()
     };
     assert_eq!((slots("burst:remove"), slots("step:x")), (vec!["burst:remove".to_owned()], Vec::new()));

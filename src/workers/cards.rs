@@ -16,6 +16,7 @@ use super::{BATCH_MAX, Workers, holding};
 use crate::domain::approval::Digest;
 use crate::domain::id::IncidentId;
 use crate::domain::incident::evolve::fold;
+use crate::domain::incident::state::Incident;
 use crate::domain::policy::Policy;
 use crate::domain::stored::Record;
 use crate::ports::{CARDS_LEASE, CardKey, ChatError, Message, Posted, Slot, StoreError, Turn, Urgency, Work, WorkItem};
@@ -78,6 +79,8 @@ impl From<StoreError> for Unfinished {
 /// What one look found.
 struct Look {
     records: Vec<Record>,
+    /// What the records come to, if they begin with an opening.
+    incident: Option<Incident>,
     policy: Arc<Policy>,
     posted: std::collections::BTreeMap<Slot, Posted>,
 }
@@ -201,7 +204,7 @@ impl Workers {
                 }
             };
             let (slot, to) = (card.slot.clone(), self.address(&card.to).to_owned());
-            let urgency = urgency(&look.records);
+            let urgency = urgency(&look);
             let stands = matches!(posted, Some(Posted { ts: Some(_), .. }));
             drop((look, card));
             self.chat.turn(if stands { Turn::Edit } else { Turn::Post(&to) }, urgency).await;
@@ -252,19 +255,21 @@ impl Workers {
     async fn look(&self, id: IncidentId) -> Result<Look, StoreError> {
         let (records, posted) = tokio::try_join!(self.store.load(id), self.store.cards(id))?;
         // With the members of groups: a card says when nobody is left who may decide.
-        Ok(Look { records, posted, policy: self.engine.policy().await })
+        let policy = self.engine.policy().await;
+        Ok(Look { incident: fold(&records), records, posted, policy })
     }
 
     /// The first message that is not as it should be. The announcement comes first, so that nothing is
     /// posted into a thread that has no beginning.
     fn next(&self, look: &Look, refused: &[Slot], failing: Option<&(Slot, ChatError)>) -> Next {
+        let Some(incident) = &look.incident else { return Next::Nothing };
         let now = self.wall.now();
         let fails = |slot: &str| failing.is_some_and(|(failing, _)| failing == slot);
         let stands = look.posted.get(ANNOUNCEMENT).is_some_and(|posted| posted.ts.is_some());
         let mut soonest = None;
         let playbook = self.engine.playbook();
-        let mut cards = cards(&look.records, playbook, &look.policy);
-        cards.extend(outlived(&look.records, playbook, &cards, |slot| look.posted.contains_key(slot)));
+        let mut cards = cards(incident, &look.records, playbook, &look.policy);
+        cards.extend(outlived(incident, playbook, &cards, |slot| look.posted.contains_key(slot)));
         for card in cards {
             let posted = look.posted.get(&card.slot);
             match posted {
@@ -413,8 +418,8 @@ fn is_decided_on(slot: &str) -> bool {
 }
 
 /// An incident that people are at goes before those that only come in.
-fn urgency(records: &[Record]) -> Urgency {
-    match fold(records) {
+fn urgency(look: &Look) -> Urgency {
+    match &look.incident {
         Some(incident) if incident.lead.is_some() || !incident.requests.is_empty() => Urgency::Now,
         _ => Urgency::InTurn,
     }

@@ -281,9 +281,8 @@ pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Contex
     if let Some(open) = incident.requests_for(step).find(under_way) {
         return Err(Refusal::UnderWay(open.id));
     }
-    let again = action.is_repeatable()
-        || is_undo(step)
-        || (action.class() == ActionClass::Eradicate && !eradication::is_done(incident, step, &action));
+    let removed = || eradication::is_done(incident, &eradication::removals(incident), step, &action);
+    let again = action.is_repeatable() || is_undo(step) || (action.class() == ActionClass::Eradicate && !removed());
     if let Some(done) = in_force(incident, step).filter(|done| !again && !doors::is_opened_again(&action, done)) {
         return Err(Refusal::AlreadyDone(done.id));
     }

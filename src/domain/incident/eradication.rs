@@ -440,12 +440,13 @@ pub fn left(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
     steps.filter(|(step, of)| !is_done_unless(incident, &step.id, of, || true) && !on_their_word(step)).collect()
 }
 
-/// Whether a removal has been carried out, and no search since that is late enough shows the same again.
-pub fn is_done(incident: &Incident, step: &StepId, action: &Action) -> bool {
-    is_done_unless(incident, step, action, || removals(incident).iter().any(|removal| removal.action == *action))
+/// Whether a removal has been carried out, and no search since that is late enough shows the same again: `removals` are all
+/// that the last one shows.
+pub fn is_done(incident: &Incident, removals: &[Removal], step: &StepId, action: &Action) -> bool {
+    is_done_unless(incident, step, action, || removals.iter().any(|removal| removal.action == *action))
 }
 
-/// The same, where it is known already what the search shows.
+/// The same, where it is known already whether the search shows it.
 fn is_done_unless(incident: &Incident, step: &StepId, action: &Action, shown: impl FnOnce() -> bool) -> bool {
     let Some(request) = in_force(incident, step) else { return false };
     let RequestState::Verified { at, .. } = &request.state else { return false };

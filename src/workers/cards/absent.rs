@@ -2,7 +2,6 @@
 
 use super::{Look, Unfinished, Workers};
 use crate::domain::id::{IncidentId, UserId};
-use crate::domain::incident::evolve::fold;
 use crate::domain::policy::{Policy, Standing};
 use crate::ports::{ChatError, Posted, Turn, Urgency};
 use crate::view::asks::{Ask, asks};
@@ -16,8 +15,8 @@ impl Workers {
     /// Once for each request and person, when nothing else can be brought in line. Where Slack refuses to say who is in the
     /// room nobody is told by this: those in it have the mention. Where it does not answer, it is asked again.
     pub(super) async fn tell_absent(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
-        let Some(incident) = fold(&look.records) else { return Ok(()) };
-        let mut untold = asks(&incident, &look.policy);
+        let Some(incident) = &look.incident else { return Ok(()) };
+        let mut untold = asks(incident, &look.policy);
         untold.retain(|ask| stands(look, &ask.slot()).is_none());
         if untold.is_empty() {
             return Ok(());
@@ -46,11 +45,11 @@ impl Workers {
                 }
             };
             let begun = look.posted.get(&ask.slot());
-            let place = ask.cards(&incident).iter().find_map(|slot| stands(look, slot));
+            let place = ask.cards(incident).iter().find_map(|slot| stands(look, slot));
             // They are told once: when there is something to decide on. Until the announcement stands, it is tried again.
             let Some(Posted { channel, ts: Some(ts), .. }) = place else { continue };
             let link = self.chat.link(channel, ts).await.ok();
-            let card = ask.card(&incident, user, &self.war_room, link.as_deref());
+            let card = ask.card(incident, user, &self.war_room, link.as_deref());
             self.chat.turn(Turn::Post(user.as_str()), Urgency::Now).await;
             let told = match begun {
                 Some(begun) => self.resume(id, &card, begun, None).await,

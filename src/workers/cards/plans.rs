@@ -8,7 +8,6 @@ use chrono::TimeDelta;
 
 use super::{Look, Unfinished, Workers, urgency};
 use crate::domain::approval::{Digest, Request};
-use crate::domain::incident::evolve::fold;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::{together, whole};
 use crate::engine::EngineError;
@@ -19,16 +18,16 @@ use crate::view::{ANNOUNCEMENT, plan_file};
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(10);
 
 /// A plan that is to be put into the thread.
-pub(super) struct Upload {
-    incident: Incident,
-    request: Request,
+pub(super) struct Upload<'a> {
+    incident: &'a Incident,
+    request: &'a Request,
     digest: Digest,
-    thread_ts: String,
+    thread_ts: &'a str,
     /// In so long.
     pub(super) wait: Duration,
 }
 
-impl Upload {
+impl Upload<'_> {
     fn slot(&self) -> String {
         format!("plan:{}", self.request.id)
     }
@@ -36,17 +35,12 @@ impl Upload {
 
 impl Workers {
     /// The plan that is to be uploaded next, once there is a thread.
-    pub(super) fn next_upload(&self, look: &Look) -> Option<Upload> {
-        let thread_ts = look.posted.get(ANNOUNCEMENT)?.ts.clone()?;
-        let incident = fold(&look.records)?;
-        let uploads = whole::to_upload(&incident).into_iter().map(|request| {
-            let mut upload = Upload {
-                incident: incident.clone(),
-                request: request.clone(),
-                digest: together::digest(&incident, request),
-                thread_ts: thread_ts.clone(),
-                wait: Duration::ZERO,
-            };
+    pub(super) fn next_upload<'a>(&self, look: &'a Look) -> Option<Upload<'a>> {
+        let thread_ts = look.posted.get(ANNOUNCEMENT)?.ts.as_deref()?;
+        let incident = look.incident.as_ref()?;
+        let uploads = whole::to_upload(incident).into_iter().map(|request| {
+            let digest = together::digest(incident, request);
+            let mut upload = Upload { incident, request, digest, thread_ts, wait: Duration::ZERO };
             if let Some(Posted { ts: None, at, .. }) = look.posted.get(&upload.slot()) {
                 upload.wait = (*at + AGAIN_AFTER - self.wall.now()).to_std().unwrap_or_default();
             }
@@ -55,16 +49,16 @@ impl Workers {
         uploads.min_by_key(|upload| upload.wait)
     }
 
-    pub(super) async fn upload(&self, look: &Look, upload: &Upload) -> Result<(), Unfinished> {
+    pub(super) async fn upload(&self, look: &Look, upload: &Upload<'_>) -> Result<(), Unfinished> {
         let id = upload.incident.id;
         let (slot, hash) = (upload.slot(), upload.digest.to_string());
         let there = look.posted.get(&slot).filter(|posted| posted.hash == hash).and_then(|posted| posted.ts.clone());
         let outcome = if let Some(file) = there {
             Ok(file)
         } else {
-            self.chat.turn(Turn::Post(self.war_room.as_str()), urgency(&look.records)).await;
-            let file = plan_file::file(&upload.incident, &upload.request);
-            let outcome = self.chat.upload(&self.war_room, &upload.thread_ts, &file).await;
+            self.chat.turn(Turn::Post(self.war_room.as_str()), urgency(look)).await;
+            let file = plan_file::file(upload.incident, upload.request);
+            let outcome = self.chat.upload(&self.war_room, upload.thread_ts, &file).await;
             let (channel, at) = (self.war_room.clone(), self.wall.now());
             self.store.put_card(id, &slot, &Posted { channel, ts: outcome.as_ref().ok().cloned(), hash, at }).await?;
             outcome

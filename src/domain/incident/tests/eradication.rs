@@ -510,5 +510,5 @@ fn what_watches_is_not_forgotten_and_what_was_closed_is_not_open_because_the_tra
     hunted(&mut case, vec![group(&[opened, opened])]);
     let again = left(&case.incident, &case.playbook);
     assert_eq!(again.len(), 1);
-    assert!(!is_done(&case.incident, &again[0].0.id, &again[0].1));
+    assert!(!is_done(&case.incident, &removals(&case.incident), &again[0].0.id, &again[0].1));
 }

@@ -11,7 +11,7 @@ use crate::domain::hunt::Trace;
 use crate::domain::incident::eradication::{is_done, is_removed, left as removals_left, removals};
 use crate::domain::incident::owed::{Effect, owed};
 use crate::domain::incident::remains::by_hand;
-use crate::domain::incident::steps::steps;
+use crate::domain::incident::steps::{Step, steps};
 use crate::domain::observation::{Observation, samples};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::footprint::State;
@@ -160,8 +160,9 @@ fn policies_of_one_name_are_taken_off_each_by_itself() {
     done.plan.action = of_own.clone();
     done.state = RequestState::Verified { at, called_at: at, sent: vec![] };
     case.incident.add(done);
-    assert!(is_done(&case.incident, &first.id, of_own) && !is_done(&case.incident, &second.id, of_aws));
-    assert!(!is_done(&case.incident, &first.id, of_aws), "under the same name something else was done");
+    let is_done = |step: &Step, action: &Action| is_done(&case.incident, &removals(&case.incident), &step.id, action);
+    assert!(is_done(first, of_own) && !is_done(second, of_aws));
+    assert!(!is_done(first, of_aws), "under the same name something else was done");
     let open = removals_left(&case.incident, &case.playbook);
     assert_eq!(open.iter().map(|(_, action)| arn(action)).collect::<Vec<_>>(), [ADMIN]);
     // A step's name ends with no full stop, and a policy's can.
@@ -242,7 +243,7 @@ fn a_removal_is_done_until_a_search_long_after_it_shows_the_same_again() {
     hunted(&mut case, instance());
     let number = terminate(&mut case, "i-1");
     let plan = case.incident.requests[&request(number)].plan.clone();
-    let done = |case: &Case| is_done(&case.incident, &plan.step, &plan.action);
+    let done = |case: &Case| is_done(&case.incident, &removals(&case.incident), &plan.step, &plan.action);
     hunted(&mut case, instance());
     assert!(done(&case), "the trail is minutes late");
     case.minutes(20);
