@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::athena::Athena;
+use crate::config::Account;
 use crate::config::management::Management;
 use crate::domain::action::{Action, Powers};
 use crate::domain::approval::Warrant;
@@ -69,30 +69,11 @@ pub struct AwsSettings {
     /// Instead of AWS's own addresses.
     pub endpoint_url: Option<String>,
     /// The accounts that it may look at.
-    pub accounts: Vec<AccountSettings>,
+    pub accounts: Vec<Account>,
     /// The management account of their organization, where it is reached.
     pub organization: Option<Management>,
     /// Instead of the SDK's default chain.
     pub credentials: Option<StaticKey>,
-}
-
-/// One account.
-#[derive(Clone, Debug)]
-pub struct AccountSettings {
-    /// Twelve digits.
-    pub id: AccountId,
-    /// For people.
-    pub name: String,
-    /// Assumed for reading; the base identity when absent.
-    pub reader_role_arn: Option<String>,
-    /// Assumed for each change; nothing is changed when absent.
-    pub contain_role_arn: Option<String>,
-    /// Assumed for each removal of what an attacker has made; nothing is removed when absent.
-    pub eradicate_role_arn: Option<String>,
-    /// Regions that are looked at and searched, besides us-east-1; all that are enabled when absent.
-    pub regions: Option<Vec<String>>,
-    /// Where its logs can be searched.
-    pub athena: Option<Athena>,
 }
 
 /// A key given outright.
@@ -115,7 +96,7 @@ pub struct AwsCloud {
 
 /// Clients for reading one account. Built once, so that connections and sessions are reused.
 struct AccountClients {
-    settings: AccountSettings,
+    settings: Account,
     iam: aws_sdk_iam::Client,
     trails: Trails,
     regions: Regions,
@@ -170,7 +151,7 @@ impl AwsCloud {
 }
 
 impl AccountClients {
-    async fn new(base: &SdkConfig, settings: AccountSettings, organization: Option<Arc<Organization>>) -> Self {
+    async fn new(base: &SdkConfig, settings: Account, organization: Option<Arc<Organization>>) -> Self {
         let reader = settings.reader_role_arn.as_deref();
         let (config, canary) =
             (session(base, reader, READER_SESSION).await, session(base, reader, CANARY_SESSION).await);

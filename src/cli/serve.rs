@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapters::aws::{AccountSettings, AwsCloud, AwsSettings};
+use crate::adapters::aws::{AwsCloud, AwsSettings};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::memory::MemoryStore;
 use crate::adapters::redis::{RedisStore, Seal};
@@ -121,18 +121,9 @@ pub fn unsealed(settings: &Settings) -> Option<&'static str> {
 
 /// What the AWS adapter needs of the settings.
 pub fn aws_settings(settings: &Settings) -> AwsSettings {
-    let accounts = settings.organisation.accounts.iter().map(|account| AccountSettings {
-        id: account.id.clone(),
-        name: account.name.clone(),
-        reader_role_arn: account.reader_role_arn.clone(),
-        contain_role_arn: account.contain_role_arn.clone(),
-        eradicate_role_arn: account.eradicate_role_arn.clone(),
-        regions: account.regions.clone(),
-        athena: account.athena.clone(),
-    });
     AwsSettings {
         endpoint_url: settings.aws_endpoint_url.clone(),
-        accounts: accounts.collect(),
+        accounts: settings.organisation.accounts.clone(),
         organization: settings.organisation.organization.clone(),
         credentials: None,
     }

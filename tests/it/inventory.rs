@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{FleetType, SpotInstanceType};
 use chrono::TimeDelta;
-use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
+use irp::adapters::aws::{AwsCloud, AwsSettings, StaticKey};
+use irp::config;
 use irp::domain::id::AccountId;
 use irp::domain::inventory::Stock;
 use irp::domain::observation::{Observation, Probe};
@@ -28,7 +29,7 @@ async fn cloud(w: &World, regions: Option<&[&str]>) -> AwsCloud {
     let key = w.account.principal_credentials("irp-bot").unwrap();
     AwsCloud::new(AwsSettings {
         endpoint_url: Some(w.aws_url.clone()),
-        accounts: vec![AccountSettings {
+        accounts: vec![config::Account {
             id: account(),
             name: "sandbox".into(),
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),

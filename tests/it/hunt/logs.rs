@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use chrono::{DateTime, TimeDelta, Utc};
-use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
+use irp::adapters::aws::{AwsCloud, AwsSettings, StaticKey};
 use irp::adapters::memory::MemoryStore;
-use irp::config::Organisation;
+use irp::config::{Account, Organisation};
 use irp::domain::hunt::cover::{Mark, Rows};
 use irp::domain::id::{GroupId, UserId};
 use irp::domain::incident::command::PersonCommand;
@@ -283,7 +283,7 @@ async fn process(w: &World, store: &Arc<MemoryStore>) -> Engine {
     let key = w.account.principal_credentials("irp-bot").unwrap();
     let cloud = AwsCloud::new(AwsSettings {
         endpoint_url: Some(w.aws_url.clone()),
-        accounts: vec![AccountSettings {
+        accounts: vec![Account {
             id: "111122223333".parse().unwrap(),
             name: "sandbox".into(),
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use irp::adapters::aws::{AccountSettings, AwsCloud, AwsSettings, StaticKey};
+use irp::adapters::aws::{AwsCloud, AwsSettings, StaticKey};
 use irp::adapters::memory::MemoryStore;
-use irp::config::Organisation;
+use irp::config::{Account, Organisation};
 use irp::domain::alert::{Alert, AlertSource, Severity};
 use irp::domain::approval::Warrant;
 use irp::domain::blast_radius::BlastRadius;
@@ -337,7 +337,7 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
     let key = w.account.principal_credentials("irp-bot").unwrap();
     let cloud = AwsCloud::new(AwsSettings {
         endpoint_url: Some(w.aws_url.clone()),
-        accounts: vec![AccountSettings {
+        accounts: vec![Account {
             id: ACCOUNT.parse().unwrap(),
             name: "sandbox".into(),
             reader_role_arn: Some("arn:aws:iam::111122223333:role/irp-reader".into()),
