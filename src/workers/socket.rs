@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use secrecy::SecretString;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::slack::SlackChat;
@@ -24,6 +27,25 @@ const GOOD_AFTER: Duration = Duration::from_secs(30);
 const LEAVING_MAX: Duration = Duration::from_secs(15);
 /// Wait before a replacement is asked for again.
 const REPLACED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Deliveries of one connection that are being kept at once. What comes beyond that is not read before one of them is kept.
+const KEPT_AT_ONCE: usize = 64;
+
+/// A delivery that has been taken: its name, and what its acknowledgement carries.
+type Taken = (String, Option<Value>);
+
+/// A connection, and what has come over it and is being kept. As over HTTP, nothing waits for what came before it.
+struct Connection<'a> {
+    socket: Socket,
+    taking: FuturesUnordered<BoxFuture<'a, Taken>>,
+}
+
+/// What is to be done about a connection.
+enum Next {
+    /// Acknowledge this.
+    Acknowledge(Taken),
+    /// Open another: Slack is about to end this one.
+    Replace,
+}
 
 /// Keeps a connection open until `shutdown`. Where Slack says before that it will end one, the next is open by then. Events
 /// that fall between two connections are repeated by Slack; a click or a command is not, and the person sees that it failed.
@@ -60,14 +82,9 @@ pub async fn run(app: App, slack: Arc<SlackChat>, app_token: SecretString, shutd
 }
 
 /// Takes what comes over a connection, and over those that it is replaced by, until one has ended without a replacement.
-async fn listen(
-    app: &App,
-    slack: &SlackChat,
-    app_token: &SecretString,
-    mut socket: Socket,
-    shutdown: &CancellationToken,
-) {
-    let mut leaving: Option<(Socket, tokio::time::Instant)> = None;
+async fn listen(app: &App, slack: &SlackChat, app_token: &SecretString, socket: Socket, shutdown: &CancellationToken) {
+    let mut connection = Connection::over(socket);
+    let mut leaving: Option<(Connection<'_>, tokio::time::Instant)> = None;
     let mut next: Option<BoxFuture<'_, Socket>> = None;
     loop {
         let replaced = async {
@@ -78,29 +95,31 @@ async fn listen(
         };
         let old = async {
             match leaving.as_mut() {
-                Some((old, until)) => tokio::time::timeout_at(*until, old.next()).await.ok().flatten(),
+                Some((old, until)) => tokio::time::timeout_at(*until, old.next(app)).await.ok().flatten(),
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            word = socket.next() => match word {
-                Some(Word::Delivery(envelope)) => {
-                    if !take_from(app, &mut socket, &envelope).await {
+            what = connection.next(app) => match what {
+                Some(Next::Acknowledge(taken)) => {
+                    if !connection.acknowledge(&taken).await {
                         break;
                     }
                 }
-                Some(Word::Goodbye) => {
+                Some(Next::Replace) => {
                     next.get_or_insert_with(|| Box::pin(another(slack, app_token)));
                 }
                 None => break,
             },
-            word = old => match (word, leaving.take()) {
-                (Some(Word::Delivery(envelope)), Some((mut old, until))) => {
-                    if take_from(app, &mut old, &envelope).await {
+            what = old => match (what, leaving.take()) {
+                (Some(Next::Acknowledge(taken)), Some((mut old, until))) => {
+                    if old.acknowledge(&taken).await {
                         leaving = Some((old, until));
+                    } else {
+                        old.close().await;
                     }
                 }
-                (Some(Word::Goodbye), still_open) => leaving = still_open,
+                (Some(Next::Replace), still_open) => leaving = still_open,
                 (None, Some((old, _))) => old.close().await,
                 (_, None) => {}
             },
@@ -108,12 +127,52 @@ async fn listen(
                 tracing::info!("Socket Mode is connected anew, before the last connection ends");
                 next = None;
                 let until = tokio::time::Instant::now() + LEAVING_MAX;
-                leaving = Some((std::mem::replace(&mut socket, new), until));
+                let replaced = std::mem::replace(&mut connection, Connection::over(new));
+                if let Some((older, _)) = leaving.replace((replaced, until)) {
+                    older.close().await;
+                }
             }
             () = shutdown.cancelled() => break,
         }
     }
-    socket.close().await;
+    connection.close().await;
+    if let Some((old, _)) = leaving {
+        old.close().await;
+    }
+}
+
+impl<'a> Connection<'a> {
+    fn over(socket: Socket) -> Self {
+        Self { socket, taking: FuturesUnordered::new() }
+    }
+
+    /// Takes what comes until something else is to be done; `None` when the connection has ended. Whoever stops waiting for
+    /// it loses nothing.
+    async fn next(&mut self, app: &'a App) -> Option<Next> {
+        loop {
+            tokio::select! {
+                Some(taken) = self.taking.next() => return Some(Next::Acknowledge(taken)),
+                word = self.socket.next(), if self.taking.len() < KEPT_AT_ONCE => match word? {
+                    Word::Delivery(envelope) => self.taking.push(Box::pin(take_one(app, envelope))),
+                    Word::Goodbye => return Some(Next::Replace),
+                },
+            }
+        }
+    }
+
+    /// `false` when the connection has ended.
+    async fn acknowledge(&mut self, (id, answer): &Taken) -> bool {
+        self.socket.acknowledge(id, answer.as_ref()).await
+    }
+
+    /// Says goodbye, once all that has come over it is kept and acknowledged.
+    async fn close(mut self) {
+        while let Some(taken) = self.taking.next().await {
+            // Where the connection has ended already, it is kept all the same.
+            self.acknowledge(&taken).await;
+        }
+        self.socket.close().await;
+    }
 }
 
 /// Another connection, asked for until there is one.
@@ -131,8 +190,8 @@ async fn another(slack: &SlackChat, app_token: &SecretString) -> Socket {
     }
 }
 
-/// Takes one delivery and acknowledges it. `false` when the connection has ended.
-async fn take_from(app: &App, socket: &mut Socket, envelope: &Envelope) -> bool {
+/// Takes one delivery.
+async fn take_one(app: &App, envelope: Envelope) -> Taken {
     let received = match envelope.kind.as_str() {
         "slash_commands" => command_payload(&envelope.payload),
         "interactive" => interaction_payload(&envelope.payload),
@@ -144,5 +203,5 @@ async fn take_from(app: &App, socket: &mut Socket, envelope: &Envelope) -> bool 
         app.metrics.rejected("slack_malformed");
         None
     };
-    socket.acknowledge(&envelope.id, answer.as_ref()).await
+    (envelope.id, answer)
 }

@@ -1,10 +1,15 @@
 //! Conversations: what people do in Slack, and what they see.
 
+use std::sync::Arc;
+
+use irp::adapters::redis::RedisStore;
 use irp::domain::incident::event::Event;
 use irp_sandbox::aws::KeyStatus;
 use irp_sandbox::slack::{ApiCall, Fault as SlackFault, UserFlag};
 use serde_json::{Value, json};
 
+use crate::redis_proxy::{Loss, RedisProxy};
+use crate::redis_server::{RedisServer, seal};
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ROOM, World};
 
 const KEY: &str = "Deactivate access key";
@@ -309,6 +314,30 @@ async fn a_socket_that_slack_is_about_to_end_is_replaced_before() {
     }
     w.until("the first is ended", |w| w.slack.sockets() == 1).await;
     assert!(w.command(ANA, "/irp help").await.contains("/irp open"));
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_socket_nobody_waits_until_what_others_do_is_kept() {
+    let server = RedisServer::start();
+    let proxy = RedisProxy::start(&server.url()).await;
+    let store = RedisStore::connect(proxy.url(), "the bot", seal()).await.unwrap();
+    let w = World::start_with(true, Some(Arc::new(store))).await;
+    w.until("the socket is open", |w| w.slack.sockets() > 0).await;
+    assert!(w.command(ANA, "/irp help").await.contains("/irp open"));
+    let people = [ANA, BEN, CHRIS, DANA];
+    for _ in people {
+        proxy.lose(":seen:", Loss::Command);
+    }
+    // Nothing can be kept. One after the other that would take a second each, and Slack gives up after three.
+    let typed = people.map(|person| w.slack.command(person, ROOM, "/irp help"));
+    let answers = futures_util::future::join_all(typed).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    for person in people {
+        let told = w.told(person).pop().unwrap();
+        assert!(told.contains("store does not answer"), "{person}: {told}");
+    }
+    proxy.forget();
     w.end().await;
 }
 
