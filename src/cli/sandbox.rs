@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::serve::open_store;
+use super::serve::{MEMORY, open_store};
 use crate::adapters::aws::{AwsCloud, StaticKey};
 use crate::boot::{Parts, run};
 use crate::config::{Organisation, Settings, Slack};
@@ -131,7 +131,8 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
         ..super::serve::aws_settings(&settings)
     })
     .await;
-    let store = open_store(options.redis.as_deref().unwrap_or("memory"), &[]).await?;
+    let store_url = options.redis.as_deref().unwrap_or(MEMORY);
+    let store = open_store(store_url, &[]).await?;
     // Nobody edits the demonstration's rules while it runs.
     let (_no_reloads, reloads) = tokio::sync::mpsc::channel(1);
     let parts = Parts {
@@ -144,7 +145,7 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
     };
 
     println!("The war room is open: {page_url}");
-    println!("Act as any of the people there. Ctrl-C ends it, and everything is forgotten.");
+    println!("Act as any of the people there. Ctrl-C ends it, and {}.", at_the_end(store_url));
     let ended = shutdown.clone();
     let play = async {
         if options.quiet {
@@ -187,7 +188,7 @@ fn settings(
             war_room: WAR_ROOM.parse()?,
         },
         alert_keys: vec![SecretString::from(alert_key)],
-        redis_url: "memory".into(),
+        redis_url: MEMORY.into(),
         seal_keys: Vec::new(),
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         log: "warn".into(),
@@ -195,6 +196,15 @@ fn settings(
         vault: None,
         organisation: Organisation::parse(ORGANISATION, "the sandbox's organisation")?,
     })
+}
+
+/// What becomes of everything.
+fn at_the_end(store_url: &str) -> &'static str {
+    if store_url == MEMORY {
+        "everything is forgotten"
+    } else {
+        "the workspace and the account are forgotten: the incidents stay in the store"
+    }
 }
 
 async fn listen(port: u16) -> anyhow::Result<(TcpListener, String)> {
@@ -213,6 +223,12 @@ fn random() -> String {
 mod tests {
     use super::*;
     use crate::domain::id::UserId;
+
+    #[test]
+    fn what_stays_in_a_store_is_not_said_to_be_forgotten() {
+        assert!(at_the_end(MEMORY).contains("everything is forgotten"));
+        assert!(at_the_end("redis://127.0.0.1").contains("the incidents stay"));
+    }
 
     #[test]
     fn the_page_says_who_may_do_what() {

@@ -23,7 +23,7 @@ use crate::telemetry::start_logging;
 const VAULT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The address of the store that forgets everything.
-const MEMORY: &str = "memory";
+pub(super) const MEMORY: &str = "memory";
 
 /// How often the store's settings and its clock are looked at.
 const STORE_WATCHED_EVERY: Duration = Duration::from_mins(1);
