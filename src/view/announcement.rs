@@ -4,13 +4,14 @@ use super::blocks::{Look, actions, button, code, context, escape, fields, header
 use super::burst::title;
 use super::early::too_early;
 use super::{again, calls, eradication, hunt, proof};
+use crate::domain::action::Action;
 use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::incident::eradication::removals;
 use crate::domain::incident::hands::{Said, said};
 use crate::domain::incident::quiet::lacking;
-use crate::domain::incident::state::{Incident, Search};
+use crate::domain::incident::state::{Freeze, Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, Step, contained, missing, steps};
 use crate::domain::incident::together::{class_now, open_steps, together};
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
@@ -61,16 +62,7 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         return "Nothing: this is a *sample finding*. Close it with `/irp close`.".into();
     }
     if let Some(freeze) = &incident.freeze {
-        let agreed: Vec<String> = freeze.agreed.values().map(mention).collect();
-        let agreed = if agreed.is_empty() { String::new() } else { format!(" {} agreed.", agreed.join(", ")) };
-        let disputes = freeze
-            .disputed
-            .iter()
-            .map(|(user, request)| format!("{} says that {request} was not them.", mention(user)));
-        return format!(
-            ":rotating_light: *frozen*. {} Find out, then the lead and another approver lift it.{agreed}",
-            disputes.collect::<Vec<_>>().join(" ")
-        );
+        return while_frozen(freeze);
     }
     let Some(found) = incident.identification() else {
         return match &incident.search {
@@ -94,70 +86,14 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         );
     }
     if let Some(open) = all.iter().flat_map(|step| incident.requests_for(&step.id)).find(|r| r.state.is_open()) {
-        let more = together(incident, open).len() - 1;
-        let more = if more == 0 { String::new() } else { format!(" and {more} more that go with it") };
-        let title = escape(&open.plan.action.title());
-        return match &open.state {
-            RequestState::Pending => format!(
-                "decide on *{}*, asked for by {}: {title}{more}. Its card is in the thread.",
-                open.id,
-                mention(&open.requested_by)
-            ),
-            _ => format!("wait for the result of {}: {title}{more}.", open.id),
-        };
+        return while_open(incident, open);
     }
-    let left = open_steps(incident, playbook);
+    let (left, owed) = (open_steps(incident, playbook), missing(incident, playbook));
     if left.len() > 1 {
-        let left_open = missing(incident, playbook);
-        let title_of = |step: &Step| match again::briefly(incident, &left_open, &step.id) {
-            Some(why) => format!("{} ({why})", escape(&step.title)),
-            None => escape(&step.title),
-        };
-        let titles: Vec<String> = left.iter().take(TITLES_MAX).map(|(step, _)| title_of(step)).collect();
-        let any = |wanted: Missing| left.iter().any(|(step, _)| again::why(&left_open, &step.id) == Some(wanted));
-        let first = again::comes_first(incident).map(|first| format!("{first}; then ")).unwrap_or_default();
-        let through = if any(Missing::GotThrough) {
-            format!(":rotating_light: the attacker got through: {first}")
-        } else {
-            String::new()
-        };
-        let early = if any(Missing::RevokedTooEarly) {
-            format!(" Revoked too early: {}", again::TOO_EARLY)
-        } else {
-            String::new()
-        };
-        let more =
-            if left.len() > TITLES_MAX { format!("; and {} more", left.len() - TITLES_MAX) } else { String::new() };
-        return format!(
-            "{through}request all {} with one press, on *{}* in the thread, or one by one: {}{more}.{early}",
-            left.len(),
-            title(class_now(&left).unwrap_or(ActionClass::Contain)),
-            titles.join("; ")
-        );
+        return while_several_are_left(incident, &left, &owed);
     }
-    if let Some((step, why)) = missing(incident, playbook).first() {
-        return match (why, &step.offer) {
-            (Missing::ByHand, Offer::Refused { instead, .. }) => match said(incident, step) {
-                Said::ByOne(hand) => format!(
-                    "look whether it is done, and confirm it on its card: {}. {} says so.",
-                    escape(&step.title),
-                    mention(&hand.by)
-                ),
-                _ => format!("By hand: {} Then press *Done by hand…* on its card.", escape(instead)),
-            },
-            (Missing::RevokedTooEarly, _) => {
-                format!("request again: {}. {}", escape(&step.title), again::TOO_EARLY)
-            }
-            (Missing::GotThrough, _) => {
-                let first = again::comes_first(incident).map(|first| format!("{first}; then "));
-                let (first, again) = (first.unwrap_or_default(), escape(&step.title));
-                format!(":rotating_light: the attacker got through after it: {first}request again: {again}.")
-            }
-            (Missing::NotInForce, _) if incident.requests_for(&step.id).next().is_some_and(|r| r.lost.is_some()) => {
-                format!(":rotating_light: somebody has undone it: request again: {}.", escape(&step.title))
-            }
-            _ => format!("request *{}* with the button on its card in the thread.", escape(&step.title)),
-        };
+    if let Some((step, why)) = owed.first() {
+        return while_owed(incident, step, *why);
     }
     if let Some((step, _)) = left.first() {
         return format!("request *{}* with the button on its card in the thread.", escape(&step.title));
@@ -168,6 +104,88 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     if incident.reach().is_none_or(|reach| !reach.is_whole()) && found.kind != PrincipalKind::AssumedRole {
         return "Which roles it has assumed could not be read, so a session of one may live on: see *Evidence*.".into();
     }
+    while_in_force(incident, playbook)
+}
+
+fn while_frozen(freeze: &Freeze) -> String {
+    let agreed: Vec<String> = freeze.agreed.values().map(mention).collect();
+    let agreed = if agreed.is_empty() { String::new() } else { format!(" {} agreed.", agreed.join(", ")) };
+    let disputes =
+        freeze.disputed.iter().map(|(user, request)| format!("{} says that {request} was not them.", mention(user)));
+    format!(
+        ":rotating_light: *frozen*. {} Find out, then the lead and another approver lift it.{agreed}",
+        disputes.collect::<Vec<_>>().join(" ")
+    )
+}
+
+/// One that is asked for and not at its end.
+fn while_open(incident: &Incident, open: &Request) -> String {
+    let more = together(incident, open).len() - 1;
+    let more = if more == 0 { String::new() } else { format!(" and {more} more that go with it") };
+    let title = escape(&open.plan.action.title());
+    match &open.state {
+        RequestState::Pending => format!(
+            "decide on *{}*, asked for by {}: {title}{more}. Its card is in the thread.",
+            open.id,
+            mention(&open.requested_by)
+        ),
+        _ => format!("wait for the result of {}: {title}{more}.", open.id),
+    }
+}
+
+/// Several that can be asked for with one press.
+fn while_several_are_left(incident: &Incident, left: &[(Step, Action)], owed: &[(Step, Missing)]) -> String {
+    let title_of = |step: &Step| match again::briefly(incident, owed, &step.id) {
+        Some(why) => format!("{} ({why})", escape(&step.title)),
+        None => escape(&step.title),
+    };
+    let titles: Vec<String> = left.iter().take(TITLES_MAX).map(|(step, _)| title_of(step)).collect();
+    let any = |wanted: Missing| left.iter().any(|(step, _)| again::why(owed, &step.id) == Some(wanted));
+    let through = if any(Missing::GotThrough) {
+        let first = again::comes_first(incident).map(|first| format!("{first}; then ")).unwrap_or_default();
+        format!(":rotating_light: the attacker got through: {first}")
+    } else {
+        String::new()
+    };
+    let early =
+        if any(Missing::RevokedTooEarly) { format!(" Revoked too early: {}", again::TOO_EARLY) } else { String::new() };
+    let more = if left.len() > TITLES_MAX { format!("; and {} more", left.len() - TITLES_MAX) } else { String::new() };
+    format!(
+        "{through}request all {} with one press, on *{}* in the thread, or one by one: {}{more}.{early}",
+        left.len(),
+        title(class_now(left).unwrap_or(ActionClass::Contain)),
+        titles.join("; ")
+    )
+}
+
+/// One step of containment that is missing.
+fn while_owed(incident: &Incident, step: &Step, why: Missing) -> String {
+    match (why, &step.offer) {
+        (Missing::ByHand, Offer::Refused { instead, .. }) => match said(incident, step) {
+            Said::ByOne(hand) => format!(
+                "look whether it is done, and confirm it on its card: {}. {} says so.",
+                escape(&step.title),
+                mention(&hand.by)
+            ),
+            _ => format!("By hand: {} Then press *Done by hand…* on its card.", escape(instead)),
+        },
+        (Missing::RevokedTooEarly, _) => {
+            format!("request again: {}. {}", escape(&step.title), again::TOO_EARLY)
+        }
+        (Missing::GotThrough, _) => {
+            let first = again::comes_first(incident).map(|first| format!("{first}; then "));
+            let (first, again) = (first.unwrap_or_default(), escape(&step.title));
+            format!(":rotating_light: the attacker got through after it: {first}request again: {again}.")
+        }
+        (Missing::NotInForce, _) if incident.requests_for(&step.id).next().is_some_and(|r| r.lost.is_some()) => {
+            format!(":rotating_light: somebody has undone it: request again: {}.", escape(&step.title))
+        }
+        _ => format!("request *{}* with the button on its card in the thread.", escape(&step.title)),
+    }
+}
+
+/// All that is known to be needed for containment is in force.
+fn while_in_force(incident: &Incident, playbook: &Playbook) -> String {
     let held = "Every containment step of the playbook is in force, and AWS is read again for it while this is open.";
     let left = if eradication::is_shown(incident, &removals(incident)) {
         "see *Eradication* in the thread for what is left of the attacker"
