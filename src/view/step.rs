@@ -167,7 +167,6 @@ pub(super) fn plan_blocks(plan: &Plan, calls: &[ApiCall]) -> impl Iterator<Item 
 }
 
 fn outcome(incident: &Incident, request: &Request, policy: &Policy, recused: &Recused, sent: &[ApiCall]) -> Vec<Value> {
-    let why_of = |why: &str| cut(&escape(why), WHY_CHARS_MAX);
     let approvals = request
         .approvals
         .iter()
@@ -175,7 +174,20 @@ fn outcome(incident: &Incident, request: &Request, policy: &Policy, recused: &Re
         .chain(request.glass.iter().map(glass_in_words))
         .collect::<Vec<_>>()
         .join("\n");
-    let state = match &request.state {
+    let state = how_it_stands(incident, request, policy, recused);
+    let text =
+        [approvals.as_str(), state.as_str()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
+    let mut blocks = vec![section(&text)];
+    if matches!(request.state, RequestState::Failed { .. } | RequestState::Unknown { .. }) {
+        blocks.extend(to_run_by_hand(request, sent));
+    }
+    blocks
+}
+
+/// What has come of a request so far, and what follows from that.
+fn how_it_stands(incident: &Incident, request: &Request, policy: &Policy, recused: &Recused) -> String {
+    let why_of = |why: &str| cut(&escape(why), WHY_CHARS_MAX);
+    match &request.state {
         RequestState::Pending => format!(
             "{}:hourglass_flowing_sand: *Waits for an approver other than {}*, until {}.{}{}",
             denied_before(incident, request),
@@ -246,26 +258,23 @@ fn outcome(incident: &Incident, request: &Request, policy: &Policy, recused: &Re
         RequestState::Superseded { by } => format!("Superseded by {by}."),
         RequestState::Cancelled { why } => format!("Cancelled: {why}."),
         RequestState::Lapsed { why } => format!("*Lapsed:* {}. Nothing was sent. Ask again.", escape(why)),
-    };
-    let text =
-        [approvals.as_str(), state.as_str()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
-    let mut blocks = vec![section(&text)];
-    if matches!(request.state, RequestState::Failed { .. } | RequestState::Unknown { .. }) {
-        let timed = |call: &ApiCall| call.document().is_some_and(|document| document.contains(CUT_OFF));
-        let late = if request.plan.work.calls.iter().any(timed) {
-            " Run later, put a later time in: this one misses the sessions that were issued since."
-        } else {
-            ""
-        };
-        let commands = sent.iter().map(|call| call.cli(&request.plan.region)).collect::<Vec<_>>().join("\n");
-        if fits(&[request]) {
-            blocks.push(section(&format!("*By hand:*{late}")));
-            blocks.push(preformatted(&commands));
-        } else {
-            blocks.push(section("*By hand:* make the calls in the file."));
-        }
     }
-    blocks
+}
+
+/// What people run where the bot's calls did not come through.
+fn to_run_by_hand(request: &Request, sent: &[ApiCall]) -> Vec<Value> {
+    let timed = |call: &ApiCall| call.document().is_some_and(|document| document.contains(CUT_OFF));
+    let late = if request.plan.work.calls.iter().any(timed) {
+        " Run later, put a later time in: this one misses the sessions that were issued since."
+    } else {
+        ""
+    };
+    let commands = sent.iter().map(|call| call.cli(&request.plan.region)).collect::<Vec<_>>().join("\n");
+    if fits(&[request]) {
+        vec![section(&format!("*By hand:*{late}")), preformatted(&commands)]
+    } else {
+        vec![section("*By hand:* make the calls in the file.")]
+    }
 }
 
 /// What is done about a call whose outcome is not known, and what people can do.
