@@ -275,9 +275,7 @@ impl Engine {
         press: &str,
         steps: impl Fn(&Incident) -> Result<Vec<StepId>, Refusal>,
     ) -> Result<Incident, EngineError> {
-        let actor = self.actor(by).await;
-        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
-        let policy = self.policy().await;
+        let (actor, incident, policy) = Box::pin(self.judged_by(id, by)).await?;
         let refused = async |no| self.audit(&incident, &actor, attempted("request", None), no).await;
         if let Err(no) = check_responder(&policy, &actor) {
             return Err(Box::pin(refused(no)).await);
@@ -322,12 +320,17 @@ impl Engine {
         Box::pin(self.decide(id, by, PersonCommand::Request { parts, nonce: press.to_owned() })).await
     }
 
+    /// What is judged by before anything is asked of somebody: who they are, the incident and the rules.
+    async fn judged_by(&self, id: IncidentId, by: &UserId) -> Result<(Actor, Incident, Arc<Policy>), EngineError> {
+        let actor = self.actor(by).await;
+        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
+        Ok((actor, incident, self.policy().await))
+    }
+
     /// Whether somebody may let a request run alone, before they are shown the form: what they would type there.
     pub async fn may_break_glass(&self, request: RequestId, by: &UserId, digest: &str) -> Result<Request, EngineError> {
         let id = request.incident();
-        let actor = self.actor(by).await;
-        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
-        let policy = self.policy().await;
+        let (actor, incident, policy) = Box::pin(self.judged_by(id, by)).await?;
         match decide::may_break_glass(&incident, &actor, request, digest, self.context(&policy)) {
             // The one that was pressed can be one that nobody runs alone.
             Ok(alone) => {
@@ -343,9 +346,7 @@ impl Engine {
 
     /// Whether somebody may accept the risk of the containment that they have seen, before they are shown the form.
     pub async fn may_accept_risk(&self, id: IncidentId, by: &UserId, shown: i64) -> Result<(), EngineError> {
-        let actor = self.actor(by).await;
-        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
-        let policy = self.policy().await;
+        let (actor, incident, policy) = Box::pin(self.judged_by(id, by)).await?;
         match risk::may_accept(&incident, &actor, shown, self.context(&policy)) {
             Ok(()) => Ok(()),
             Err(refusal) => {
@@ -356,9 +357,7 @@ impl Engine {
 
     /// Whether somebody may say that a step is done by hand, before they are shown the form: the step.
     pub async fn may_say_done(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Step, EngineError> {
-        let actor = self.actor(by).await;
-        let incident = self.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
-        let policy = self.policy().await;
+        let (actor, incident, policy) = Box::pin(self.judged_by(id, by)).await?;
         match hands::may_say(&incident, &actor, step, self.context(&policy)) {
             Ok(step) => Ok(step),
             Err(refusal) => {
