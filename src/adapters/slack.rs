@@ -296,6 +296,12 @@ fn with_metadata(mut body: Value, key: &CardKey) -> Value {
     body
 }
 
+/// Where the next page begins, if there is one.
+fn next_cursor(answer: &Value) -> Option<String> {
+    let cursor = answer.pointer("/response_metadata/next_cursor")?.as_str()?;
+    (!cursor.is_empty()).then(|| cursor.to_owned())
+}
+
 fn carries(message: &Value, key: &CardKey) -> bool {
     let metadata = &message["metadata"];
     metadata["event_type"] == METADATA_TYPE
@@ -372,9 +378,9 @@ impl Chat for SlackChat {
             if let Some(found) = messages.iter().find(|m| carries(m, key)) {
                 return Ok(found["ts"].as_str().map(str::to_owned));
             }
-            match answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str) {
-                Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
-                _ => return Ok(None),
+            match next_cursor(&answer) {
+                Some(next) => cursor = next,
+                None => return Ok(None),
             }
         }
         Err(ChatError::Unavailable("the messages are too many to look through".into()))

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::SlackChat;
+use super::{SlackChat, next_cursor};
 use crate::domain::id::{ChannelId, UserId};
 use crate::ports::ChatError;
 
@@ -29,9 +27,9 @@ impl SlackChat {
             let page = answer["members"].as_array();
             let page = page.ok_or_else(|| ChatError::Unavailable("a channel without a list of members".into()))?;
             members.extend(page.iter().filter_map(|member| member.as_str()?.parse::<UserId>().ok()));
-            match answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str) {
-                Some(next) if !next.is_empty() => next.clone_into(&mut cursor),
-                _ => return Ok(members),
+            match next_cursor(&answer) {
+                Some(next) => cursor = next,
+                None => return Ok(members),
             }
         }
         // The next question would end here too.
