@@ -175,7 +175,7 @@ impl SlackChat {
     }
 
     /// Says something to one person where others are, so that only they see it.
-    async fn whisper(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
+    async fn post_ephemeral(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
         let channel = to.channel.as_ref().ok_or_else(|| ChatError::Refused("no channel".into()))?;
         let mut body = in_thread(body(channel.as_str(), message), to.thread_ts.as_deref());
         body["user"] = json!(to.user);
@@ -393,9 +393,9 @@ impl Chat for SlackChat {
     async fn tell(&self, to: &ReplyTo, message: &Message) -> Result<(), ChatError> {
         // Into a thread only the method is documented to lead; elsewhere the address has no limit for the workspace.
         let in_thread = to.thread_ts.is_some();
-        let first = if in_thread { self.whisper(to, message).await } else { self.respond(to, message).await };
+        let first = if in_thread { self.post_ephemeral(to, message).await } else { self.respond(to, message).await };
         let Err(first) = first else { return Ok(()) };
-        let second = if in_thread { self.respond(to, message).await } else { self.whisper(to, message).await };
+        let second = if in_thread { self.respond(to, message).await } else { self.post_ephemeral(to, message).await };
         let Err(second) = second else { return Ok(()) };
         // Not in the channel, or no channel at all: a direct message always arrives.
         let direct = body(to.user.as_str(), message);

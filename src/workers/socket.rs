@@ -154,7 +154,7 @@ impl<'a> Connection<'a> {
                 Some(taken) = self.taking.next() => return Some(Next::Acknowledge(taken)),
                 word = self.socket.next(), if self.taking.len() < KEPT_AT_ONCE => match word? {
                     Word::Delivery(envelope) => self.taking.push(Box::pin(take_one(app, envelope))),
-                    Word::Goodbye => return Some(Next::Replace),
+                    Word::Disconnect => return Some(Next::Replace),
                 },
             }
         }

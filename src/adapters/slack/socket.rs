@@ -28,8 +28,9 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 pub enum Word {
     /// A delivery.
     Delivery(Envelope),
-    /// Slack is about to end the connection, and wants another in its place. Until the end it goes on delivering.
-    Goodbye,
+    /// `disconnect`: Slack is about to end the connection, and wants another in its place. Until the end it goes on
+    /// delivering.
+    Disconnect,
 }
 
 /// One delivery, to be acknowledged within three seconds.
@@ -74,7 +75,7 @@ impl Socket {
             };
             let Ok(body) = serde_json::from_str::<Value>(&text) else { continue };
             match (body["type"].as_str(), body["envelope_id"].as_str()) {
-                (Some("disconnect"), _) => return Some(Word::Goodbye),
+                (Some("disconnect"), _) => return Some(Word::Disconnect),
                 (Some(kind), Some(id)) => {
                     let (id, kind) = (id.to_owned(), kind.to_owned());
                     return Some(Word::Delivery(Envelope { id, kind, payload: body["payload"].clone() }));
