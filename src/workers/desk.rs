@@ -14,6 +14,7 @@ use crate::domain::incident::command::{Attempt, PersonCommand};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::undo_of;
 use crate::domain::incident::together::open_burst;
+use crate::domain::policy::ActionClass;
 use crate::domain::refusal::{Refusal, mention};
 use crate::engine::{EngineError, Taken};
 use crate::intake::slack::{Act, Click, Inbound};
@@ -182,26 +183,7 @@ impl Workers {
         }
         Ok(Some(match click {
             Click::Request { step, .. } => self.request(inbound, id, step).await?,
-            Click::RequestAll { class, .. } => {
-                let after = self.engine.request_all(id, user, *class, &press(inbound)).await?;
-                let asked = open_burst(&after).map_or(1, |members| members.len());
-                let left_out: Vec<String> =
-                    self.engine.left_out(&after).iter().map(|step| format!("\n• {}", escape(&step.title))).collect();
-                let left_out = if left_out.is_empty() {
-                    String::new()
-                } else {
-                    format!(
-                        "\n:warning: *Left out*, because it cannot be done as AWS is now; *Request* on its own card says \
-                         why:{}",
-                        left_out.concat()
-                    )
-                };
-                let leads = replies::leads(&after, user, asked);
-                replies::said(&format!(
-                    "{asked} step(s) are asked for in your name, as one thing to decide on. Somebody else has to approve \
-                     them.{leads}{left_out}"
-                ))
-            }
+            Click::RequestAll { class, .. } => self.request_all(inbound, id, *class).await?,
             Click::BreakGlass { request, digest } => {
                 let found = self.engine.may_break_glass(*request, user, digest).await?;
                 return Ok(self.show(inbound, &forms::break_glass(&format!("{request} {digest}"), &found)).await);
@@ -349,6 +331,32 @@ impl Workers {
         let leads = replies::leads(&incident, &inbound.reply.user, 1);
         Ok(replies::said(&format!(
             "{request} is recorded in your name. Somebody else has to approve it on its card.{leads}"
+        )))
+    }
+
+    async fn request_all(
+        &self,
+        inbound: &Inbound,
+        id: IncidentId,
+        class: Option<ActionClass>,
+    ) -> Result<Message, EngineError> {
+        let user = &inbound.reply.user;
+        let after = self.engine.request_all(id, user, class, &press(inbound)).await?;
+        let asked = open_burst(&after).map_or(1, |members| members.len());
+        let left_out: Vec<String> =
+            self.engine.left_out(&after).iter().map(|step| format!("\n• {}", escape(&step.title))).collect();
+        let left_out = if left_out.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "\n:warning: *Left out*, because it cannot be done as AWS is now; *Request* on its own card says why:{}",
+                left_out.concat()
+            )
+        };
+        let leads = replies::leads(&after, user, asked);
+        Ok(replies::said(&format!(
+            "{asked} step(s) are asked for in your name, as one thing to decide on. Somebody else has to approve \
+             them.{leads}{left_out}"
         )))
     }
 
