@@ -8,7 +8,7 @@ use crate::domain::alert::{AlertSource, Severity};
 use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::incident::hands::{Said, said};
-use crate::domain::incident::quiet::lacking;
+use crate::domain::incident::quiet::{lacking, secrets_left};
 use crate::domain::incident::state::{Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, Step, contained, missing, steps};
 use crate::domain::incident::together::{class_now, open_steps, together};
@@ -168,11 +168,7 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
         return "Which roles it has assumed could not be read, so a session of one may live on: see *Evidence*.".into();
     }
     let held = "Every containment step of the playbook is in force, and AWS is read again for it while this is open.";
-    let left = if eradication::is_shown(incident) {
-        "see *Eradication* in the thread for what is left of the attacker"
-    } else {
-        "look at what the credential has made: see *Hunt*"
-    };
+    let left = what_is_left(incident);
     match (gate(incident, playbook), standing(incident, playbook)) {
         (Gate::Shut, Some(Verdict::Failed { .. })) => proof::in_words(incident, playbook),
         (Gate::Shut, _) => match too_early(incident) {
@@ -187,6 +183,19 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
             None => format!("{held} Nothing is left of the attacker, and nothing new is found: `/irp close` it."),
             Some(lack) => format!("{held} Now {left}, before `/irp close`. Eradication is not done: {}.", escape(lack)),
         },
+    }
+}
+
+/// Where to see what is left of the attacker; what they have read and nobody has changed yet is named.
+fn what_is_left(incident: &Incident) -> String {
+    let left = if eradication::is_shown(incident) {
+        "see *Eradication* in the thread for what is left of the attacker"
+    } else {
+        "look at what the credential has made: see *Hunt*"
+    };
+    match secrets_left(incident) {
+        Some(secrets) => format!("{left} ({})", escape(&secrets)),
+        None => left.to_owned(),
     }
 }
 

@@ -96,6 +96,7 @@ fn machine(id: &str) -> Trace {
         made: None,
         newest: None,
         deleted_by_attacker: false,
+        in_doubt: None,
     }
 }
 
