@@ -13,6 +13,7 @@ use crate::ports::{Message, Slot};
 mod again;
 pub mod announcement;
 pub mod asks;
+mod beginning;
 pub mod blast_radius;
 pub mod blocks;
 pub mod burst;

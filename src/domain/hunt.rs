@@ -319,4 +319,8 @@ pub struct Trace {
     /// Whether the attacker has deleted it, and not somebody else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted_by_attacker: bool,
+    /// The call on it that can be the owner's all the same, by its event, because nobody knows when the credential was stolen:
+    /// then nothing of it is proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_doubt: Option<String>,
 }

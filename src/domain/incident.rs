@@ -24,6 +24,7 @@ pub mod quiet;
 pub mod reached;
 pub mod remains;
 pub mod risk;
+pub mod rotation;
 mod scene;
 mod scp;
 pub mod started;

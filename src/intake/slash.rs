@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bounded;
+use super::since::{HOW, Since};
 use super::submission::read_credential;
 use crate::domain::credential::{AccessKeyId, Subject};
 use crate::domain::id::IncidentId;
@@ -22,8 +23,18 @@ pub enum Slash {
     Open {
         /// Whose.
         subject: Subject,
+        /// Since when it is stolen, where that was typed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Since>,
         /// What else was typed.
         note: Option<String>,
+    },
+    /// Say since when the credential is stolen, or show the form for it.
+    Since {
+        /// In which incident; the only open one when absent.
+        incident: Option<IncidentId>,
+        /// Since when, and from what it is known; the form asks when absent.
+        said: Option<(Since, String)>,
     },
     /// How one incident stands, or the only open one.
     Status {
@@ -71,7 +82,8 @@ pub fn parse(typed: &str) -> Slash {
             let mut subject = Subject::default();
             match read_credential(credential, &mut subject) {
                 Ok(()) if subject.access_key.is_some() || subject.account.is_some() => {
-                    Slash::Open { subject, note: (!note.is_empty()).then(|| bounded(&note.join(" "))) }
+                    let (since, note) = opened_since(note);
+                    Slash::Open { subject, since, note: (!note.is_empty()).then(|| bounded(&note.join(" "))) }
                 }
                 _ => help(format!(
                     "{} is neither an access key id (AKIA or ASIA and 16 more capital letters and digits) nor the ARN of \
@@ -87,6 +99,7 @@ pub fn parse(typed: &str) -> Slash {
         },
         ("list", []) => Slash::List,
         ("close", rest) => close(rest),
+        ("since", rest) => since(rest),
         ("list" | "status", _) => help(format!("/irp {verb} takes less than that.")),
         _ => help(format!("There is no command {}.", quoted(&verb))),
     }
@@ -97,6 +110,29 @@ fn quoted(word: &str) -> String {
     let shown: String = bounded(word).chars().take(SHOWN_CHARS).collect();
     let cut = if word.chars().count() > SHOWN_CHARS { "…" } else { "" };
     format!("“{shown}{cut}”")
+}
+
+/// `since 3h` before what is known. What cannot be read as a time is a part of that: an incident opens all the same.
+fn opened_since<'a>(note: &'a [&'a str]) -> (Option<Since>, &'a [&'a str]) {
+    let typed = note.split_first().filter(|(word, _)| word.eq_ignore_ascii_case("since"));
+    match typed.and_then(|(_, rest)| Some((Since::read_first(rest)?, rest))) {
+        Some(((since, words), rest)) => (Some(since), &rest[words..]),
+        None => (None, note),
+    }
+}
+
+fn since(rest: &[&str]) -> Slash {
+    let incident = rest.first().and_then(|word| word.parse().ok());
+    let rest = if incident.is_some() { &rest[1..] } else { rest };
+    let help = |because: String| Slash::Help { because: Some(because) };
+    match Since::read_first(rest) {
+        None if rest.is_empty() => Slash::Since { incident, said: None },
+        None => help(HOW.to_owned()),
+        Some((_, words)) if rest.len() == words => {
+            help("Say from what you know it, as in `/irp since INC-12 3h the commit with the key`.".to_owned())
+        }
+        Some((since, words)) => Slash::Since { incident, said: Some((since, bounded(&rest[words..].join(" ")))) },
+    }
 }
 
 fn close(rest: &[&str]) -> Slash {
@@ -128,10 +164,23 @@ mod tests {
         let key = "AKIAIOSFODNN7EXAMPLE".parse().ok();
         let of_key = Subject { access_key: key, ..Subject::default() };
         assert_eq!(parse("open"), Slash::OpenForm);
-        assert_eq!(parse("  OPEN  akiaiosfodnn7example "), Slash::Open { subject: of_key.clone(), note: None });
+        assert_eq!(parse("  OPEN  akiaiosfodnn7example "), Slash::Open { subject: of_key.clone(), since: None, note: None });
         assert_eq!(
             parse("open AKIAIOSFODNN7EXAMPLE seen in a public repo"),
-            Slash::Open { subject: of_key, note: Some("seen in a public repo".into()) }
+            Slash::Open { subject: of_key.clone(), since: None, note: Some("seen in a public repo".into()) }
+        );
+        assert_eq!(
+            parse("open AKIAIOSFODNN7EXAMPLE Since 3h a public repo"),
+            Slash::Open {
+                subject: of_key.clone(),
+                since: Some(Since::MinutesAgo(180)),
+                note: Some("a public repo".into())
+            }
+        );
+        assert_eq!(
+            parse("open AKIAIOSFODNN7EXAMPLE since yesterday"),
+            Slash::Open { subject: of_key, since: None, note: Some("since yesterday".into()) },
+            "an incident opens whatever else is said"
         );
         assert_eq!(parse("status inc-3"), Slash::Status { incident: Some(IncidentId::new(3)) });
         assert_eq!(parse("list"), Slash::List);
@@ -150,6 +199,28 @@ mod tests {
         for wrong in ["open role/app", "opne", "open sesame", "status 3.1", "list all", "close INC-1 done"] {
             assert!(matches!(parse(wrong), Slash::Help { because: Some(_) }), "{wrong}");
         }
+    }
+
+    #[test]
+    fn since_when_it_is_stolen_takes_a_time_and_a_reason() {
+        let incident = Some(IncidentId::new(3));
+        let said = |since| Some((since, "the commit with it".to_owned()));
+        let of_two = Slash::Since { incident, said: said(Since::MinutesAgo(2 * 24 * 60)) };
+        assert_eq!(parse("since INC-3 2d the commit with it"), of_two);
+        let at = "2026-01-31T10:00:00Z".parse().unwrap();
+        let of_one = Slash::Since { incident: None, said: said(Since::At(at)) };
+        assert_eq!(parse("since 2026-01-31 10:00 the commit with it"), of_one);
+        assert_eq!(parse("since inc-3"), Slash::Since { incident, said: None });
+        assert_eq!(parse("since"), Slash::Since { incident: None, said: None });
+        for (wrong, why) in [("since INC-3 3h", "from what you know it"), ("since INC-3 yesterday x", "90m")] {
+            let Slash::Help { because: Some(because) } = parse(wrong) else { panic!("{wrong}") };
+            assert!(because.contains(why), "{because}");
+        }
+        let kept = serde_json::from_str(r#"{"command":"open","subject":{},"note":null}"#);
+        assert!(
+            matches!(kept, Ok(Slash::Open { since: None, .. })),
+            "what an earlier version has kept is read: {kept:?}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::bounded;
+use super::since::{HOW, Since};
 use crate::domain::alert::Severity;
 use crate::domain::credential::{PrincipalKind, Subject};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
@@ -47,6 +48,8 @@ pub mod field {
     pub const SOURCE: &str = "source";
     /// A severity.
     pub const SEVERITY: &str = "severity";
+    /// So long ago, or a time.
+    pub const SINCE: &str = "since";
     /// Free text.
     pub const NOTE: &str = "note";
     /// The target, typed.
@@ -77,6 +80,9 @@ pub enum Submission {
         source: String,
         /// How bad.
         severity: Severity,
+        /// Since when it is stolen, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Since>,
         /// What is known.
         note: Option<String>,
     },
@@ -300,6 +306,10 @@ fn open(value: &dyn Fn(&str) -> Option<String>) -> Result<Submission, FieldError
     if subject.access_key.is_none() && subject.account.is_none() && errors.is_empty() {
         errors.insert(field::ACCOUNT.into(), "A name alone does not say which account: give its 12 digits.".into());
     }
+    let since = value(field::SINCE).map(|typed| Since::read(&typed));
+    if since == Some(None) {
+        errors.insert(field::SINCE.into(), HOW.into());
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -310,7 +320,7 @@ fn open(value: &dyn Fn(&str) -> Option<String>) -> Result<Submission, FieldError
         _ => Severity::High,
     };
     let source = value(field::SOURCE).unwrap_or_else(|| "Reported by a person".into());
-    Ok(Submission::Open { subject, source, severity, note: value(field::NOTE) })
+    Ok(Submission::Open { subject, source, severity, since: since.flatten(), note: value(field::NOTE) })
 }
 
 /// An access key id; `arn:aws:iam::…:user/…` or `…:role/…`; or `user/NAME` or `role/NAME`; or a user's name.
@@ -375,6 +385,18 @@ mod tests {
                 other => panic!("{credential}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn the_opening_form_takes_since_when_it_is_stolen() {
+        let of = |since: &str| {
+            let values = fill(&[(field::CREDENTIAL, "AKIAIOSFODNN7EXAMPLE"), (field::SINCE, since)]);
+            parse(form::OPEN, "", &values).unwrap()
+        };
+        assert!(matches!(of("2d"), Ok(Submission::Open { since: Some(Since::MinutesAgo(2_880)), .. })));
+        assert!(matches!(of(" "), Ok(Submission::Open { since: None, .. })));
+        let errors = of("last week").unwrap_err();
+        assert!(errors[field::SINCE].contains("2026-01-31T10:00Z"), "{errors:?}");
     }
 
     #[test]

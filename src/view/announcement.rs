@@ -10,7 +10,7 @@ use crate::domain::approval::{Debt, Request, RequestState};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::incident::eradication::removals;
 use crate::domain::incident::hands::{Said, said};
-use crate::domain::incident::quiet::lacking;
+use crate::domain::incident::quiet::{lacking, secrets_left};
 use crate::domain::incident::state::{Freeze, Incident, Search};
 use crate::domain::incident::steps::{Missing, Offer, Step, contained, missing, steps};
 use crate::domain::incident::together::{class_now, open_steps, together};
@@ -187,11 +187,7 @@ fn while_owed(incident: &Incident, step: &Step, why: Missing) -> String {
 /// All that is known to be needed for containment is in force.
 fn while_in_force(incident: &Incident, playbook: &Playbook) -> String {
     let held = "Every containment step of the playbook is in force, and AWS is read again for it while this is open.";
-    let left = if eradication::is_shown(incident, &removals(incident)) {
-        "see *Eradication* in the thread for what is left of the attacker"
-    } else {
-        "look at what the credential has made: see *Hunt*"
-    };
+    let left = what_is_left(incident);
     match (gate(incident, playbook), standing(incident, playbook)) {
         (Gate::Shut, Some(Verdict::Failed { .. })) => proof::in_words(incident, playbook),
         (Gate::Shut, _) => match too_early(incident) {
@@ -206,6 +202,19 @@ fn while_in_force(incident: &Incident, playbook: &Playbook) -> String {
             None => format!("{held} Nothing is left of the attacker, and nothing new is found: `/irp close` it."),
             Some(lack) => format!("{held} Now {left}, before `/irp close`. Eradication is not done: {}.", escape(lack)),
         },
+    }
+}
+
+/// Where to see what is left of the attacker; what they have read and nobody has changed yet is named.
+fn what_is_left(incident: &Incident) -> String {
+    let left = if eradication::is_shown(incident, &removals(incident)) {
+        "see *Eradication* in the thread for what is left of the attacker"
+    } else {
+        "look at what the credential has made: see *Hunt*"
+    };
+    match secrets_left(incident) {
+        Some(secrets) => format!("{left} ({})", escape(&secrets)),
+        None => left.to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The card of the third phase: what is left of the attacker, and who removes it.
 
+use super::beginning;
 use super::blocks::{context, cut, escape, header, section, summary, time};
 use super::step::mark;
 use crate::domain::action::Action;
@@ -7,8 +8,8 @@ use crate::domain::incident::doors::opened_doors;
 use crate::domain::incident::eradication::{Removal, left, waiting};
 use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::inventory::to_look_at;
-use crate::domain::incident::quiet::lacking;
-use crate::domain::incident::remains::{self, by_hand};
+use crate::domain::incident::quiet::{lacking, secrets_left};
+use crate::domain::incident::remains::{self, by_hand, in_doubt};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Offer, Step, contained, in_force, is_undo};
 use crate::domain::playbook::{Playbook, REMOVE_FOOTPRINT};
@@ -25,6 +26,8 @@ const NAME_CHARS_MAX: usize = 120;
 pub fn is_shown(incident: &Incident, removals: &[Removal]) -> bool {
     !removals.is_empty()
         || !by_hand(incident).is_empty()
+        || !in_doubt(incident).is_empty()
+        || secrets_left(incident).is_some()
         || !opened_doors(incident).is_empty()
         || !to_look_at(incident).is_empty()
 }
@@ -42,11 +45,13 @@ pub fn message(incident: &Incident, playbook: &Playbook, steps: &[Step], removal
     let left = undone.len();
     let lacking = lacking(incident, playbook);
     let open = lacking.is_empty();
+    let doubtful = doubtful(incident);
     let (emoji, state) = match (contained, left, hands.len(), unexplained) {
         (false, ..) => (":white_circle:", "containment comes first".to_owned()),
         (true, 0, ..) if waiting > 0 => {
             (":hourglass_flowing_sand:", format!("{waiting} wait for the proof of containment"))
         }
+        (true, 0, 0, 0) if doubtful.is_some() => (":warning:", "some of it can be the owner's own".to_owned()),
         (true, 0, 0, 0) if incident.inventory.found.is_none() => (
             ":hourglass_flowing_sand:",
             "nothing is left that the search has found, and the inventory is to come".to_owned(),
@@ -61,6 +66,7 @@ pub fn message(incident: &Incident, playbook: &Playbook, steps: &[Step], removal
         (true, left, ..) => (":white_circle:", format!("{left} left")),
     };
     let mut blocks = vec![header(&format!("{emoji} Eradication: {state}"))];
+    blocks.extend(beginning::warning(incident).iter().chain(&doubtful).map(|text| section(text)));
     if !contained {
         blocks.push(section(&format!(
             "*{all} thing(s) to remove or put back.* Each gets its card here once containment is proven: while the attacker can \
@@ -118,6 +124,19 @@ pub fn message(incident: &Incident, playbook: &Playbook, steps: &[Step], removal
     let again = if open { "A later search that finds more opens it again. " } else { "" };
     blocks.push(context(&format!("Done when: {} {again}Searched {}.", escape(gate), time(*at))));
     Some(Message { text: summary(&format!("{} · Eradication: {state}", incident.id)), blocks })
+}
+
+/// What is not proposed for removal, because it can be the owner's.
+fn doubtful(incident: &Incident) -> Option<String> {
+    let lines: Vec<String> = in_doubt(incident).into_iter().map(beginning::in_doubt).collect();
+    (!lines.is_empty()).then(|| {
+        format!(
+            "*Not proposed for removal: {} thing(s) that can be the owner's own.* Once it is said since when it is stolen, or whose \
+             these calls were, what is the attacker's gets its card.\n{}",
+            lines.len(),
+            list(&lines)
+        )
+    })
 }
 
 /// Whether it is of this phase: a removal, or what has the account watched again.

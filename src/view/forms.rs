@@ -7,7 +7,7 @@ use super::blocks::{cut, escape, section};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::event::Outcome;
-use crate::domain::incident::quiet::lacking;
+use crate::domain::incident::quiet::{lacking, secrets_left};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Step, contained, missing};
 use crate::domain::incident::together::members;
@@ -51,11 +51,15 @@ pub fn open() -> Value {
                     "initial_option": option("High", "high"),
                 }),
             ),
+            input(field::SINCE, "Since when it is stolen", true, &text_input("3h, 2d, or 2026-01-31T10:00Z", false, 40))
+                .hinted(
+                    "Where nobody says so, what the owner did with it counts as the attacker's. It can be set later too.",
+                ),
             input(
                 field::NOTE,
                 "What is known",
                 true,
-                &text_input("Since when, from where, what was done with it", true, 480),
+                &text_input("From where, what was done with it, how you know since when", true, 480),
             ),
         ],
     )
@@ -244,6 +248,9 @@ pub fn close(incident: &Incident, playbook: &Playbook) -> Value {
     } else {
         Some(format!(":warning: *Not in force:*\n{}", left.join("\n")))
     };
+    // What is lacking names them too, where all is contained.
+    let secrets = secrets_left(incident).filter(|_| !incident.sample && !contained(incident, playbook));
+    let secrets = secrets.map(|secrets| format!(":key: {}", escape(&secrets)));
     let incident = incident.id;
     let options: Vec<Value> = Outcome::ALL.iter().map(|o| option(o.label(), o.as_str())).collect();
     let mut form = modal(
@@ -264,8 +271,10 @@ pub fn close(incident: &Incident, playbook: &Playbook) -> Value {
                 .hinted("A closed incident takes no more changes. Requests that still wait are cancelled. Resolved without containment or eradication needs a reason here."),
         ],
     );
-    if let (Some(text), Some(blocks)) = (warning, form["blocks"].as_array_mut()) {
-        blocks.insert(0, section(&text));
+    if let Some(blocks) = form["blocks"].as_array_mut() {
+        for text in secrets.iter().chain(&warning) {
+            blocks.insert(0, section(text));
+        }
     }
     form
 }

@@ -1,5 +1,6 @@
 //! The card of the search through the trail: what the attacker reached, and what of theirs is left.
 
+use super::beginning;
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
 use super::early::too_early;
 use crate::domain::hunt::{Hunted, Proved, Reached, SoFar, Trace};
@@ -21,7 +22,7 @@ const LINE_CHARS_MAX: usize = 340;
 /// The card; absent until a search has shown something, come to its end or taken long.
 pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     let mut blocks = vec![header(":mag: Hunt: what the attacker reached and left behind")];
-    blocks.extend(assumed(incident).map(|line| section(&line)));
+    blocks.extend(beginning::warning(incident).or_else(|| assumed(incident)).map(|line| section(&line)));
     let going_on = incident.hunting.as_ref().filter(|_| incident.is_open());
     blocks.extend(going_on.map(|so_far| section(&under_way(so_far))));
     let Some((found, _)) = &incident.hunted else {
@@ -196,6 +197,7 @@ fn trace(trace: &Trace) -> String {
         (false, _) => "changed",
     };
     let event = trace.evidence.first().map(|id| format!(", event {}", code(id))).unwrap_or_default();
+    let event = if trace.in_doubt.is_some() { format!("{event}: *can be the owner's*") } else { event };
     format!("{what}: {} {} in {}{event}", escape(&trace.resource_type), code(&trace.id), code(&trace.region))
 }
 
@@ -229,7 +231,7 @@ fn how_far(incident: &Incident, found: &Hunted, policy: &Policy) -> String {
     let only = if all == 1 { " (name the account's other Regions in irp.toml)" } else { "" };
     let unread: Vec<String> = unread.iter().map(|region| code(&region.region)).collect();
     let unread = if unread.is_empty() { String::new() } else { format!(", not {}", unread.join(", ")) };
-    let since = if incident.compromise.is_some() {
+    let since = if incident.compromise.is_some() || beginning::is_unknown(incident) {
         ""
     } else {
         " · what the credential did more than an hour before it was first seen counts as its owner's, until the \

@@ -154,7 +154,8 @@ pub fn help(because: Option<&str>) -> Message {
     }
     said(
         "*Stolen AWS credential? This is what you can type:*\n\
-         • `/irp open` fill in a form; `/irp open AKIA… [what is known]` opens at once, with an ARN too\n\
+         • `/irp open` fill in a form; `/irp open AKIA… [since 3h] [what is known]` opens at once, with an ARN too\n\
+         • `/irp since [INC-12] [3h|2d|2026-01-31T10:00Z] [from what you know it]` since when it is stolen; set it anew to correct it\n\
          • `/irp status [INC-12]` how it stands and what comes next\n\
          • `/irp list` the open incidents\n\
          • `/irp close [INC-12] [resolved|false-positive|duplicate|exercise] [note]`\n\

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use self::shown::shown;
 use self::timeline::in_words;
 use super::announcement::phase;
+use super::beginning::is_unknown;
 use crate::domain::approval::{Debt, Glass, Request, RequestState};
 use crate::domain::incident::remains;
 use crate::domain::incident::state::Incident;
@@ -37,7 +38,7 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
     let compromise = incident.compromise.as_ref();
     line(
         "Likely compromised",
-        &compromise.map_or_else(|| "not set".into(), |c| format!("{} ({})", moment(c.at), text(&c.basis))),
+        &compromise.map_or_else(|| not_set(incident).into(), |c| format!("{} ({})", moment(c.at), text(&c.basis))),
     );
     line("Response began", &moment(incident.opened_at));
     if let Some(closing) = &incident.closing {
@@ -84,6 +85,14 @@ pub fn report(incident: &Incident, records: &[Record], playbook: &Playbook) -> S
     }
     let _ = writeln!(out, "\nThe log has {} records; the last has the hash `{}`.", incident.version, incident.head);
     out
+}
+
+fn not_set(incident: &Incident) -> &'static str {
+    if is_unknown(incident) {
+        "not set, and no alert says it: what the owner did with it themselves can be among what is called the attacker's"
+    } else {
+        "not set"
+    }
 }
 
 fn change(out: &mut String, incident: &Incident, request: &Request) {

@@ -17,12 +17,15 @@ use crate::domain::incident::together::open_burst;
 use crate::domain::policy::ActionClass;
 use crate::domain::refusal::{Refusal, mention};
 use crate::engine::{EngineError, Taken};
+use crate::intake::since::Since;
 use crate::intake::slack::{Act, Click, Inbound};
 use crate::intake::slash::Slash;
 use crate::intake::submission::Submission;
 use crate::ports::{Delivery, Lane, Message, StoreError};
 use crate::view::blocks::escape;
 use crate::view::{forms, replies};
+
+mod since;
 
 /// An act that could not be handled for so long is told so, not carried out late.
 const ACT_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
@@ -117,6 +120,9 @@ impl Workers {
             Act::Command(Slash::Close { incident: Some(id), .. }) => {
                 self.engine.turn_away(*id, user, CLOSE, refusal).await
             }
+            Act::Command(Slash::Since { incident: Some(id), .. }) => {
+                self.engine.turn_away(*id, user, Click::CompromiseTime { incident: *id }.attempt(), refusal).await
+            }
             _ => refusal.into(),
         }
     }
@@ -142,9 +148,14 @@ impl Workers {
                 self.engine.may_respond(user).await?;
                 return Ok(self.show(inbound, &forms::open()).await);
             }
-            Slash::Open { subject, note } => {
+            Slash::Open { subject, since, note } => {
                 let source = note.clone().unwrap_or_else(|| "Reported by a person".into());
-                self.open(inbound, user, subject.clone(), &source, Severity::High, note.clone()).await?
+                let alert = reported(inbound, subject, &source, Severity::High, note.as_deref());
+                self.open(inbound, alert, *since).await?
+            }
+            Slash::Since { incident, said } => {
+                let said = said.as_ref().map(|(since, basis)| (*since, basis.as_str()));
+                return self.since(inbound, *incident, said).await;
             }
             Slash::Status { .. } | Slash::List => {
                 self.engine.may_read(user).await?;
@@ -275,12 +286,7 @@ impl Workers {
                 self.engine.act(id, user, PersonCommand::LookAgain).await?;
                 replies::said("Looking again whose credential it is, and at what is not known to hold.")
             }
-            Click::CompromiseTime { .. } => {
-                self.engine.may_work(id, user, click.attempt()).await?;
-                let incident = self.engine.load(id).await?.ok_or(Refusal::UnknownIncident(id))?;
-                let known = incident.compromise.as_ref().map(|c| c.at).or(incident.first_seen_at());
-                return Ok(self.show(inbound, &forms::compromise_time(id, self.engine.now(), known)).await);
-            }
+            Click::CompromiseTime { .. } => return self.ask_since(inbound, id).await,
             Click::LogsAsk { .. } => {
                 self.engine.act(id, user, PersonCommand::AskLogs).await?;
                 replies::said(
@@ -366,47 +372,24 @@ impl Workers {
         user: &UserId,
         submission: &Submission,
     ) -> Result<Option<Message>, EngineError> {
-        if let Submission::Open { subject, source, severity, note } = submission {
-            return self.open(inbound, user, subject.clone(), source, *severity, note.clone()).await.map(Some);
+        if let Submission::Open { subject, source, severity, since, note } = submission {
+            let alert = reported(inbound, subject, source, *severity, note.as_deref());
+            return self.open(inbound, alert, *since).await.map(Some);
         }
         let Some((id, command)) = commanded(submission) else { return Ok(None) };
         let after = self.engine.act(id, user, command).await?;
         Ok(Some(replies::said(&answer(submission, &after))))
     }
 
-    async fn open(
-        &self,
-        inbound: &Inbound,
-        user: &UserId,
-        subject: Subject,
-        source: &str,
-        severity: Severity,
-        note: Option<String>,
-    ) -> Result<Message, EngineError> {
-        let alert = Alert {
-            source: AlertSource::Person(user.clone()),
-            delivery_id: format!("slack:{user}:{}", inbound.received_at_ms),
-            finding_id: None,
-            finding_type: "Report".into(),
-            title: source.to_owned(),
-            severity,
-            subject,
-            region: None,
-            first_seen_at: None,
-            last_seen_at: None,
-            count: 1,
-            remote_address: None,
-            api: None,
-            sample: false,
-            note,
-        };
-        let taken = self.engine.open(user, &alert).await?;
+    async fn open(&self, inbound: &Inbound, alert: Alert, since: Option<Since>) -> Result<Message, EngineError> {
+        let taken = self.engine.open(&inbound.reply.user, &alert).await?;
         let room = format!("<#{}>", self.war_room);
+        let since = self.opened_since(inbound, taken.incident(), (since, alert.note.as_deref())).await?;
         Ok(replies::said(&match taken {
-            Taken::Opened(id) => format!(":rotating_light: {id} is open. Its thread is in {room}."),
+            Taken::Opened(id) => format!(":rotating_light: {id} is open. Its thread is in {room}.{since}"),
             Taken::Joined(id) | Taken::Known(id) => {
                 format!(
-                    "{id} is already open for this credential; your report was added to it. Its thread is in {room}."
+                    "{id} is already open for this credential; your report was added to it. Its thread is in {room}.{since}"
                 )
             }
         }))
@@ -476,6 +459,28 @@ impl Workers {
             [id] => Ok(self.engine.load(*id).await?.filter(Incident::is_open)),
             _ => Ok(None),
         }
+    }
+}
+
+/// What somebody reports, as an alert.
+fn reported(inbound: &Inbound, subject: &Subject, title: &str, severity: Severity, note: Option<&str>) -> Alert {
+    let user = &inbound.reply.user;
+    Alert {
+        source: AlertSource::Person(user.clone()),
+        delivery_id: format!("slack:{user}:{}", inbound.received_at_ms),
+        finding_id: None,
+        finding_type: "Report".into(),
+        title: title.to_owned(),
+        severity,
+        subject: subject.clone(),
+        region: None,
+        first_seen_at: None,
+        last_seen_at: None,
+        count: 1,
+        remote_address: None,
+        api: None,
+        sample: false,
+        note: note.map(str::to_owned),
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn made(kind: &str, id: &str) -> Trace {
         made: None,
         newest: None,
         deleted_by_attacker: false,
+        in_doubt: None,
     }
 }
 

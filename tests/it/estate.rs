@@ -40,6 +40,7 @@ pub(crate) fn made(kind: &str, id: &str, region: &str) -> Trace {
         made: None,
         newest: None,
         deleted_by_attacker: false,
+        in_doubt: None,
     }
 }
 

@@ -215,6 +215,29 @@ async fn commands_answer_whatever_is_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn since_when_a_key_is_stolen_is_said_as_it_is_opened_and_corrected_later() {
+    let w = World::start().await;
+    let answer = w.command(ANA, &format!("/irp open {} since 3h a public repo", w.stolen_key())).await;
+    assert!(answer.contains("INC-1 is open") && answer.contains("compromise time is set to"), "{answer}");
+    let answer = w.command(BEN, "/irp since INC-1 2d the commit with the key").await;
+    assert!(answer.contains("compromise time of INC-1 is set to"), "{answer}");
+    let answer = w.command(ANA, &format!("/irp open {} since 5h a bill", w.stolen_key())).await;
+    assert!(answer.contains("was set before") && answer.contains("and stays"), "{answer}");
+    let answer = w.command(ANA, "/irp since INC-1 2099-01-01 10:00 a guess").await;
+    assert!(answer.contains("cannot be after now"), "{answer}");
+    let records = w.store.load("INC-1".parse().unwrap()).await.unwrap();
+    let said = records.iter().filter_map(|record| match &record.event {
+        Event::CompromiseTimeSet { by, basis, .. } => Some((by.as_str(), basis.as_str())),
+        _ => None,
+    });
+    let said: Vec<(&str, &str)> = said.collect();
+    assert_eq!(said, [(ANA, "a public repo"), (BEN, "the commit with the key")]);
+    let modal = w.form_of_command(ANA, "/irp since INC-1").await;
+    assert!(modal.to_string().contains("When was it likely stolen?"), "{modal}");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_form_opens_an_incident_for_a_role_and_names_who_else_uses_it() {
     let w = World::start().await;
     let modal = w.form_of_command(ANA, "/irp open").await;

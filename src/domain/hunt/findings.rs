@@ -109,7 +109,8 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
     let footprint = traces(analysis, &mut left_out);
     let rotate = analysis.rotate.iter().map(|read| Proved {
         what: bounded(&format!("{} {}", read.resource_type, read.id)),
-        event_id: read.evidence.first().cloned().unwrap_or_default(),
+        // Of several the last: a value that was changed before it is known to them anew.
+        event_id: read.evidence.last().cloned().unwrap_or_default(),
     });
     let rotate = left_out.first(rotate, "secrets and parameters were read");
     let named: HashMap<&str, &Action> = analysis.actions.iter().map(|action| (&*action.event_id, action)).collect();
@@ -312,6 +313,7 @@ fn trace(resource: &Resource) -> Trace {
         made: resource.made.clone().filter(|_| resource.made_by_attacker),
         newest: resource.newest.clone(),
         deleted_by_attacker: resource.state == State::Deleted && resource.state_by.is_attacker(),
+        in_doubt: resource.in_doubt.clone(),
     }
 }
 

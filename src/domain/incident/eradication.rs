@@ -136,10 +136,11 @@ pub fn waiting(incident: &Incident, playbook: &Playbook) -> Vec<Removal> {
     removals(incident).into_iter().filter(|removal| !removal.may_go(incident, turn)).collect()
 }
 
-/// Everything to remove or put back, in order.
+/// Everything to remove or put back, in order. What can be the owner's is no more than listed (`remains::in_doubt`).
 pub fn removals(incident: &Incident) -> Vec<Removal> {
     let scene = Scene::of(incident);
-    let mut found: Vec<Removal> = traces(incident).flat_map(|trace| of_trace(&scene, trace)).collect();
+    let proved = traces(incident).filter(|trace| trace.in_doubt.is_none());
+    let mut found: Vec<Removal> = proved.flat_map(|trace| of_trace(&scene, trace)).collect();
     found.extend(started_by_theirs(&scene));
     in_order(found)
 }

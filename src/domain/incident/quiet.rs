@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use super::eradication::left;
 use super::event::Event;
 use super::inventory::to_look_at;
-use super::remains;
 use super::state::Incident;
+use super::steps::Step;
 use super::verdict::{Gate, gate};
+use super::{remains, rotation};
 use crate::domain::hunt::{Swept, UNWATCHED};
 use crate::domain::inventory::{Inventory, TRAIL_DELAY, Thing};
 use crate::domain::playbook::Playbook;
@@ -18,8 +19,10 @@ use crate::domain::refusal::moment;
 
 /// So many sweeps in a row.
 pub const SWEEPS: u32 = 2;
-/// Regions that are named in a sentence.
-const REGIONS_MAX: usize = 5;
+/// Regions that are named in a sentence, and secrets.
+const NAMED_MAX: usize = 5;
+/// Longest name of a secret in a sentence, in characters.
+const NAME_CHARS_MAX: usize = 80;
 
 /// The sweeps that have found nothing new.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -114,10 +117,18 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         let names = named(left_out.into_iter());
         lacking.push(format!("nobody looks at {names}: enabled, and left out by `regions` in irp.toml"));
     }
-    let (left, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident));
+    let (left, unexplained) = (left(incident, playbook), to_look_at(incident));
+    let hands = remains::left(incident).iter().filter(|step| !rotation::is_rotation(&step.id)).count();
+    let doubtful = remains::in_doubt(incident).len();
+    if doubtful > 0 {
+        lacking.push(format!(
+            "{doubtful} thing(s) can be the owner's own, because nobody has said yet when the credential was stolen"
+        ));
+    }
+    lacking.extend(secrets_left(incident));
     for (count, what) in [
         (left.len(), "to remove or put back"),
-        (hands.len(), "to do by hand"),
+        (hands, "to do by hand"),
         (unexplained.len(), "to look at that no event explains"),
         (found.not_known.len(), "that the search could not read"),
     ] {
@@ -148,6 +159,19 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
     lacking
 }
 
+/// What the attacker has read and nobody has changed yet, by name; absent where there is nothing.
+pub fn secrets_left(incident: &Incident) -> Option<String> {
+    let mut secrets = remains::left(incident);
+    secrets.retain(|step| rotation::is_rotation(&step.id));
+    let short = |step: &Step| rotation::name(step).chars().take(NAME_CHARS_MAX).collect::<String>();
+    let names: Vec<String> = secrets.iter().map(short).collect();
+    (!names.is_empty()).then(|| {
+        let count = names.len();
+        let names = named(names.iter().map(String::as_str));
+        format!("{count} secret(s) or parameter(s) that the attacker has read are to be changed: {names}")
+    })
+}
+
 /// The Regions whose trail is not known past the last change.
 fn not_covered(incident: &Incident) -> Option<String> {
     let changed_at = incident.quiet.since.or(incident.watch.map(|watch| watch.since))?;
@@ -166,8 +190,8 @@ fn not_covered(incident: &Incident) -> Option<String> {
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut names: Vec<&str> = names.collect();
     names.dedup();
-    let more = names.len().saturating_sub(REGIONS_MAX);
-    names.truncate(REGIONS_MAX);
+    let more = names.len().saturating_sub(NAMED_MAX);
+    names.truncate(NAMED_MAX);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}{more}", names.join(", "))
 }

@@ -9,17 +9,18 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, reached};
+use super::{estate, reached, rotation};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
+use crate::domain::policy::ActionClass;
 use crate::domain::trail::footprint::{State, is_everywhere};
 use crate::domain::trail::resource::is_call;
 use crate::domain::trail::token::bare_name;
 
 /// What such a step's name begins with.
-const BY_HAND: &str = "by-hand.";
-/// Those that have a card of their own at a time: as they are settled, the next ones get theirs.
+pub(super) const BY_HAND: &str = "by-hand.";
+/// Those that have a card of their own at a time, and as many secrets: as they are settled, the next ones get theirs.
 const STEPS_MAX: usize = 30;
 /// Calls that a card names.
 const DEEDS_SHOWN_MAX: usize = 8;
@@ -100,25 +101,40 @@ pub(super) fn is_by_hand(step: &StepId) -> bool {
 /// deleted that recorded, watched or guarded.
 pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
     let scene = Scene::of(incident);
-    let open = |trace: &Trace| match Done::to(trace) {
+    traces(incident).filter(|trace| trace.in_doubt.is_none() && is_open(&scene, trace)).collect()
+}
+
+/// What would be removed, put back or seen to, were it proved to be the attacker's: nobody knows when the credential was
+/// stolen, and it can be the owner's own.
+pub fn in_doubt(incident: &Incident) -> Vec<&Trace> {
+    let scene = Scene::of(incident);
+    let removes = |trace: &Trace| {
+        of_trace(&scene, trace).iter().any(|removal| removal.action.class() == ActionClass::Eradicate)
+    };
+    let doubtful = traces(incident).filter(|trace| trace.in_doubt.is_some());
+    doubtful.filter(|trace| removes(trace) || is_open(&scene, trace)).collect()
+}
+
+/// Whether people have to see to it.
+fn is_open(scene: &Scene<'_>, trace: &Trace) -> bool {
+    match Done::to(trace) {
         None => false,
         Some(Done::Deleted) => true,
         Some(_) if trace.deeds.is_empty() || trace.made_by_attacker => {
             // Taken away from others it still is there.
             let removes = |of: &Removal| !matches!(of.action, Action::UnshareSnapshot(_) | Action::UnshareImage(_));
-            !of_trace(&scene, trace).iter().any(removes) && !is_part(&scene, trace)
+            !of_trace(scene, trace).iter().any(removes) && !is_part(scene, trace)
         }
         Some(_) => {
             // A rule without targets of theirs has no removal any more.
             let open = if estate::put_back(trace).is_empty() && trace.resource_type != "AWS::Events::Rule" {
-                is_unanswered(&scene, trace)
+                is_unanswered(scene, trace)
             } else {
                 estate::leaves_more(trace)
             };
             open && !scene.goes_with_function(trace)
         }
-    };
-    traces(incident).filter(|trace| open(trace)).collect()
+    }
 }
 
 /// Whether it goes with something else that is removed: a key or device of a user that the attacker has made.
@@ -224,13 +240,14 @@ fn commands(trace: &Trace, done: Done) -> Vec<String> {
         .collect()
 }
 
-/// All that are there, what watches first: without it nobody sees what comes.
+/// All that are there, what watches first: without it nobody sees what comes. What the attacker has read comes last.
 fn all(incident: &Incident) -> Vec<Step> {
     let mut traces = by_hand(incident);
     let watches = |trace: &Trace| COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
     traces.sort_by_key(|trace| !watches(trace));
     let mut shown = BTreeSet::new();
-    traces.into_iter().filter_map(step).filter(|step| shown.insert(step.id.clone())).collect()
+    let things = traces.into_iter().filter_map(step).filter(|step| shown.insert(step.id.clone()));
+    things.chain(rotation::steps(incident)).collect()
 }
 
 fn is_settled(incident: &Incident, step: &Step) -> bool {
@@ -244,11 +261,13 @@ pub fn left(incident: &Incident) -> Vec<Step> {
 
 /// Those that have a card: so many open ones, and all that are done on people's word.
 pub(super) fn steps(incident: &Incident) -> Vec<Step> {
-    let mut open = 0;
+    let mut open = [0; 2];
     let has_card = |step: &Step| {
         let settled = is_settled(incident, step);
-        open += usize::from(!settled);
-        settled || open <= STEPS_MAX
+        // However many secrets there are, they push nothing else out.
+        let alike = &mut open[usize::from(rotation::is_rotation(&step.id))];
+        *alike += usize::from(!settled);
+        settled || *alike <= STEPS_MAX
     };
     all(incident).into_iter().filter(has_card).collect()
 }

@@ -1,6 +1,7 @@
 //! Containment in one go, the watch over it, and what one person may do alone, at the level of the rules.
 
 mod assignment;
+mod beginning;
 pub(crate) mod case;
 mod containment;
 mod doors;

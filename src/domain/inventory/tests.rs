@@ -21,6 +21,7 @@ fn trace(resource_type: &str, id: &str, region: &str, made_by_attacker: bool) ->
         made: None,
         newest: None,
         deleted_by_attacker: false,
+        in_doubt: None,
     }
 }
 

@@ -19,6 +19,8 @@ use super::parameters::is_quarantine;
 use super::record::{address_of, is_private};
 use super::token::{Token, is_key, machine_of};
 
+mod doubt;
+
 /// A place that has used the key this long before anything hostile came from elsewhere is its owner's.
 const HABIT: TimeDelta = TimeDelta::hours(24);
 /// The same for a place that has only looked around.
@@ -237,6 +239,7 @@ impl<'q> Judge<'q> {
         } else {
             owner = habits(&of_the_user);
             owner.retain(|(address, _), _| !is_suspect(question, address));
+            strange = doubt::strangers(&owner, &of_the_user);
         }
         Self { question, words, owner, homes, robbed, machines, strange, texts: HashMap::new() }
     }
@@ -295,6 +298,12 @@ impl<'q> Judge<'q> {
         let why = self.owner.get(&place).or_else(|| self.homes.get(&event.address));
         let why = why.or_else(|| self.machines.get(&event.address).filter(|_| by_robbed()))?;
         Some(Verdict { who: Who::Owner, why: Name::clone(why) })
+    }
+
+    /// Whether nothing but the time could say that a call by a stolen key is not its owner's, and nobody knows it.
+    pub fn is_in_doubt(&self, event: &Event) -> bool {
+        let strange = self.strange.contains(&event.address) || is_suspect(self.question, &event.address);
+        self.question.since.is_none() && !strange
     }
 
     /// Whether AWS acted on its own account.

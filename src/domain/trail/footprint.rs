@@ -87,6 +87,10 @@ pub struct Resource {
     /// The attacker's newest call that has made, changed or deleted it, by its event.
     #[serde(skip)]
     pub newest: Option<String>,
+    /// The first call that has made it, or of those on what was there before the first that has changed or deleted it, which
+    /// can be the owner's all the same: nobody knows when the credential was stolen.
+    #[serde(skip)]
+    pub in_doubt: Option<String>,
 }
 
 /// Works out the footprint. Events are in order of time.
@@ -96,6 +100,7 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
     let worked = |event: &Event| event.outcome == Outcome::Succeeded && !event.touches.is_empty();
     for (at, event) in events.iter().enumerate().filter(|(_, event)| worked(event)) {
         let who = lineage.verdicts[at].who;
+        let in_doubt = who.is_attacker() && lineage.in_doubt[at];
         for touch in &event.touches {
             let token = Token::resource(&touch.kind, &event.account, &touch.id);
             let named = (token, (!is_everywhere(&touch.kind)).then_some(&event.region));
@@ -122,10 +127,11 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
                     deeds: Vec::new(),
                     made: None,
                     newest: None,
+                    in_doubt: None,
                 });
                 resources.len() - 1
             });
-            resources[place].add(event, touch.effect, &touch.id, who, bots);
+            resources[place].add(event, touch.effect, &touch.id, (who, in_doubt), bots);
         }
     }
     let order = |of: &Resource| (of.resource_type.clone(), of.id.clone(), of.account.clone(), of.region.clone());
@@ -134,11 +140,13 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
 }
 
 impl Resource {
-    fn add(&mut self, event: &Event, effect: Effect, id: &str, who: Who, bots: &Bots) {
+    fn add(&mut self, event: &Event, effect: Effect, id: &str, (who, in_doubt): (Who, bool), bots: &Bots) {
         if id.starts_with("arn:") && !self.id.starts_with("arn:") && self.resource_type.ends_with("::Secret") {
             id.clone_into(&mut self.id);
         }
         let before = self.state;
+        // What is theirs by its making stays theirs, whoever has changed it since.
+        let is_theirs = self.made_by_attacker && self.state != State::Deleted;
         self.altered |= who.is_attacker() && matches!(effect, Effect::Changed | Effect::Restored);
         match effect {
             Effect::Created => {
@@ -146,6 +154,7 @@ impl Resource {
                     // Made anew it is another one, and whose it is shows anew too.
                     self.made_by_attacker = false;
                     self.deeds.clear();
+                    self.in_doubt = None;
                 }
                 self.state = State::Present;
                 self.made_by_attacker |= who.is_attacker();
@@ -167,6 +176,9 @@ impl Resource {
             self.effect = self.effect.max(effect);
             if effect != Effect::Read {
                 self.newest = Some(event.id.to_string());
+                if in_doubt && !is_theirs && self.in_doubt.is_none() {
+                    self.in_doubt = Some(event.id.to_string());
+                }
             }
         }
         if let Some(what) = event.deed.as_deref().filter(|_| effect != Effect::Read) {
@@ -225,9 +237,11 @@ pub fn rotation(resources: &[Resource], events: &[Event], lineage: &Lineage) -> 
         for touch in touches.filter(|_| worked) {
             let token = Token::resource(&touch.kind, &event.account, &touch.id);
             let evidence = reads.entry((token, &event.region)).or_default();
-            if evidence.len() < EVIDENCE_MAX {
-                evidence.push(event.id.to_string());
+            // The newest is always there: what was read again has to be changed again.
+            if evidence.len() == EVIDENCE_MAX {
+                evidence.pop();
             }
+            evidence.push(event.id.to_string());
         }
     }
     let read = |resource: &Resource| {

@@ -78,6 +78,8 @@ pub struct Lineage {
     pub twin_of: Vec<Option<usize>>,
     /// Changes of whom a role trusts, where the logs do not show whom it did before.
     pub trust_unknown: BTreeSet<usize>,
+    /// For each event: whether it can be the owner's all the same, because nobody knows when the credential was stolen.
+    pub in_doubt: Vec<bool>,
 }
 
 struct Walk<'e, 'q> {
@@ -117,6 +119,7 @@ struct Walk<'e, 'q> {
     edges: Vec<(usize, usize, usize, Name)>,
     verdicts: Vec<Option<Verdict>>,
     used: Vec<Option<usize>>,
+    in_doubt: Vec<bool>,
     /// Events that a responder calls the attacker's, whatever they are reached by.
     said: HashMap<usize, Way>,
     queue: VecDeque<usize>,
@@ -209,6 +212,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         edges: Vec::new(),
         verdicts: vec![None; events.len()],
         used: vec![None; events.len()],
+        in_doubt: vec![false; events.len()],
         said: HashMap::new(),
         queue: VecDeque::new(),
         queued: vec![false; events.len()],
@@ -338,7 +342,11 @@ impl Walk<'_, '_> {
         let stolen = matches!(way.kind, Kind::Owner | Kind::Named) || (way.kind == Kind::Key && way.event.is_none());
         let started = matches!(way.kind, Kind::Started { .. });
         let looks = self.only_takes(event, &way);
-        let verdict = if let Some(word) = self.judge.word(event) {
+        let word = self.judge.word(event);
+        // What a call that can be the owner's has handed out, its owner can have used as well.
+        let by_doubt = stolen || way.event.is_some_and(|by| self.in_doubt[by]);
+        self.in_doubt[at] = word.is_none() && by_doubt && self.judge.is_in_doubt(event);
+        let verdict = if let Some(word) = word {
             word
         } else if started {
             Verdict { who: Who::Aws, why: Name::clone(&way.how) }

@@ -11,6 +11,7 @@ use super::reach::{Hunt, Scout, has_any};
 use super::record::Record;
 
 mod anew;
+mod beginning;
 mod console;
 mod directory;
 mod edges;

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{moment, text};
-use crate::domain::hunt::{Proved, Reached, Watched};
+use crate::domain::hunt::{Proved, Reached, Trace, Watched};
+use crate::domain::incident::remains::in_doubt;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::verdict::{Gate, Verdict, gate, standing};
 use crate::domain::playbook::Playbook;
@@ -28,6 +29,12 @@ pub(super) fn shown(incident: &Incident, playbook: &Playbook) -> String {
     list(&mut out, "Came in from outside the account", found.entrances.iter().map(entrance));
     let proved = |one: &Proved| format!("{} (event {})", text(&one.what), text(&one.event_id));
     list(&mut out, "To change: secrets and parameters that were read", found.rotate.iter().map(proved));
+    let doubtful = |trace: &Trace| {
+        let (kind, id, region) = (text(&trace.resource_type), text(&trace.id), text(&trace.region));
+        format!("{kind} {id} in {region} (event {})", text(trace.in_doubt.as_deref().unwrap_or("none")))
+    };
+    let title = "Not proposed for removal: it can be the owner's, because nobody has said since when the credential is stolen";
+    list(&mut out, title, in_doubt(incident).into_iter().map(doubtful));
     list(&mut out, "Logging and detection that was tampered with", found.tampering.iter().map(proved));
     list(&mut out, "Data that was read", found.data.iter().map(proved));
     list(&mut out, "Not known", found.not_known.iter().map(|why| text(why)));

@@ -126,6 +126,18 @@ fn every_secret_that_was_read_is_to_be_changed() {
 }
 
 #[test]
+fn of_a_secret_that_was_read_often_the_last_call_is_named() {
+    let read = |n: usize| {
+        let request = json!({"secretId": "prod/db"});
+        record(n, ("secretsmanager", "GetSecretValue"), json!({"readOnly": true, "requestParameters": request}))
+    };
+    let records: BTreeMap<String, String> = (0..250).map(read).collect();
+    let (found, _) = hunted(&analysed(&records), &records);
+    let events: Vec<&str> = found.rotate.iter().map(|read| read.event_id.as_str()).collect();
+    assert_eq!(events, ["e00249"], "whoever has changed it before that has to change it again");
+}
+
+#[test]
 fn a_call_whose_parameters_were_too_long_leaves_a_gap() {
     let omitted = json!({"omitted": true});
     let stack = |outcome: Value| {

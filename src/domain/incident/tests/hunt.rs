@@ -42,6 +42,7 @@ pub(super) fn made(kind: &str, id: &str) -> Trace {
         made: None,
         newest: None,
         deleted_by_attacker: false,
+        in_doubt: None,
     }
 }
 

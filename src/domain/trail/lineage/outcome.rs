@@ -55,7 +55,8 @@ impl Walk<'_, '_> {
                 credentials[used].events += 1;
             }
         }
-        Lineage { credentials, verdicts, used, twin_of, trust_unknown: self.trust_unknown }
+        let (trust_unknown, in_doubt) = (self.trust_unknown, self.in_doubt);
+        Lineage { credentials, verdicts, used, twin_of, trust_unknown, in_doubt }
     }
 
     /// The shortest way to each credential; of several, the one whose event is the first.
