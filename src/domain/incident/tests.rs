@@ -28,6 +28,7 @@ mod signs_in;
 mod steps;
 mod texts;
 mod together;
+mod turns;
 mod watch;
 mod whole;
 mod whose;
