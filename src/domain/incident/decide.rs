@@ -338,16 +338,18 @@ fn settled(incident: &Incident, actor: &Actor, request: RequestId, cx: Context<'
     Ok(together::members(incident, found).into_iter().filter(|r| check(r).is_ok()).map(|r| r.id).collect())
 }
 
-/// Whoever is named can decide no more, and that is for good: it must not end all deciding, nor leave it to whoever names
-/// them.
+/// Whoever is named can decide no more, and that is for good: it must not end all deciding on any class of actions, nor leave
+/// it to whoever names them.
 fn check_enough_left(user: &UserId, by: &Actor, recused: &Recused, policy: &Policy) -> Result<(), Refusal> {
     let named = policy.person(user);
     let deciding = policy.people(&policy.approvers).into_iter().filter(|person| !recused.contains_key(person));
     let left: BTreeSet<PersonId> = deciding.collect();
-    let quorum = policy.rules(ActionClass::Contain).quorum;
     let after = left.iter().filter(|person| **person != named && **person != by.person).count();
-    if left.contains(&named) && after < usize::from(quorum) {
-        if policy.has_unread_groups() {
+    // What nobody could decide on before is not what naming them ends.
+    let unread = policy.has_unread_groups();
+    let ends = |quorum: usize| after < quorum && (left.len() >= quorum || unread);
+    if left.contains(&named) && ActionClass::ALL.iter().any(|class| ends(policy.rules(*class).quorum.into())) {
+        if unread {
             return Err(Refusal::GroupsUnread);
         }
         let ask = policy.escalation.iter().cloned().collect();
