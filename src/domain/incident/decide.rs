@@ -29,8 +29,8 @@ use crate::domain::refusal::{Refusal, mention, moment};
 /// Waits between attempts to find out whose credential it is; after the last, people decide.
 /// Together a quarter of an hour: as long as the trail may take to show a session's first call.
 const IDENTIFY_WAITS_S: [i64; 9] = [2, 5, 15, 30, 60, 120, 180, 240, 300];
-/// Within which [`REFUSALS_KEPT`] refused attempts of one person are recorded, and no more.
-const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(1);
+/// Within which [`REFUSALS_KEPT`] refused attempts of one person are recorded, and of more their number.
+pub const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 /// Longest reason, note or basis kept, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
 /// As many as a whole digest has.
@@ -396,27 +396,26 @@ fn close(
     Ok(events)
 }
 
-/// The audit record of a refused attempt. `None` when this person has had so many refusals in the last
-/// minute that more would only make the log long: the limit itself is in the log.
-pub fn refused(
-    incident: &Incident,
-    actor: &Actor,
-    attempt: Attempt<'_>,
-    refusal: &Refusal,
-    cx: Context<'_>,
-) -> Option<Event> {
-    let times = incident.refused.get(&actor.user);
-    let full = times.is_some_and(|t| t.len() == REFUSALS_KEPT && cx.now - t[0] < REFUSALS_WITHIN);
+/// Whether somebody has had so many refusals in the last minute that each further one would only make the log long. How many
+/// they were is said with a later one.
+pub fn is_left_out(incident: &Incident, user: &UserId, now: DateTime<Utc>) -> bool {
+    let times = incident.refused.get(user);
+    times.is_some_and(|t| t.len() == REFUSALS_KEPT && now - t[0] < REFUSALS_WITHIN)
+}
+
+/// The audit record of a refused attempt.
+pub fn refused(actor: &Actor, attempt: Attempt<'_>, refusal: &Refusal, cx: Context<'_>) -> Event {
     // What is on a button is from outside.
     let digest = attempt.digest.map(|digest| digest.chars().take(DIGEST_CHARS_MAX).collect());
-    (!full).then(|| Event::AttemptRefused {
+    Event::AttemptRefused {
         by: actor.user.clone(),
         attempt: attempt.name.to_owned(),
         request: attempt.request,
         digest,
         policy_version: Some(cx.policy.version.clone()),
+        left_out: None,
         refusal: refusal.clone(),
-    })
+    }
 }
 
 /// What follows from what the engine brings back. Empty when the log has moved on meanwhile.
