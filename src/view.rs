@@ -29,6 +29,7 @@ pub mod pack;
 pub mod plan_file;
 pub mod proof;
 pub mod receipts;
+mod recused;
 pub mod replies;
 pub mod report;
 pub mod short;

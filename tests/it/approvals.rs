@@ -35,7 +35,10 @@ async fn the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so() {
     let w = World::start().await;
     asked(&w).await;
     let card = w.card(CHRIS, KEY).unwrap()["blocks"].to_string();
-    assert!(card.contains("Cannot decide: <@U0KEYOWNR1> (the credential is theirs)"), "{card}");
+    assert!(
+        card.contains("Cannot decide: <@U0KEYOWNR1> (the credential is theirs, by its tag `kim@example.com`)"),
+        "{card}"
+    );
     for button in ["irp.approve", "irp.deny"] {
         if button == "irp.deny" {
             let modal = w.form(KIM, KEY, button).await;
