@@ -53,7 +53,8 @@ impl Approval {
         for (name, _, class) in self.classes() {
             match class.quorum {
                 None => faults.push(format!(
-                    "approval.{name}.quorum is missing: how many approvers besides the requester have to say yes? 1 is the least."
+                    "approval.{name}.quorum is missing: how many approvers besides the requester have to say yes? 1 is the \
+                     least."
                 )),
                 Some(0) => faults.push(format!(
                     "approval.{name}.quorum is 0: every change needs a second person, so 1 is the least."

@@ -92,9 +92,7 @@ fn tags_count_when_they_can_first_be_read() {
     let unread = Identification { arn: None, unique_id: None, owners: vec![], ..identified(&[]) };
     case.apply(vec![Event::Identified { found: unread }]);
     assert!(recused(&case.incident, &case.policy).is_empty());
-    case.apply(vec![Event::Identified {
-        found: Identification { owners: vec!["ana".into()], ..identified(&[]) },
-    }]);
+    case.apply(vec![Event::Identified { found: Identification { owners: vec!["ana".into()], ..identified(&[]) } }]);
     assert!(recused(&case.incident, &case.policy).contains_key(&PersonId(user("U2"))));
 }
 

@@ -49,7 +49,10 @@ impl Case {
             unanswered && fellow.out_until.is_some_and(|until| at < until)
         };
         let fellows = self.fellows(id, held);
-        must(!fellows.range(..id).any(|(_, fellow)| is_out(fellow)), "begun while an earlier one of the same press is out")
+        must(
+            !fellows.range(..id).any(|(_, fellow)| is_out(fellow)),
+            "begun while an earlier one of the same press is out",
+        )
     }
 
     /// A request, and those that were asked for together with it, in order.
