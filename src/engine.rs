@@ -80,7 +80,7 @@ pub struct Engine {
     /// Incidents whose logs cannot be read, and since when alerts have been led to each.
     unreadable: Arc<std::sync::Mutex<BTreeMap<IncidentId, DateTime<Utc>>>>,
     /// Refused attempts that are more than a log takes. Nothing is decided by them.
-    left_out: Arc<refusals::LeftOut>,
+    refused: Arc<refusals::LeftOut>,
 }
 
 /// Why a use case could not be carried through.
@@ -141,7 +141,7 @@ impl Engine {
             read_back_waits: read_back_waits.into(),
             turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
             unreadable: Arc::default(),
-            left_out: Arc::default(),
+            refused: Arc::default(),
         }
     }
 

@@ -104,14 +104,14 @@ impl Engine {
 
     /// Writes down how many attempts were left out, once their minute is over and no other has come to say it with.
     pub async fn record_left_out(&self) {
-        for ((id, by), attempts) in self.left_out.take_due(self.now()) {
+        for ((id, by), attempts) in self.refused.take_due(self.now()) {
             let attempts = Attempts { since: self.now(), ..attempts };
             match self.load(id).await {
                 Ok(Some(incident)) => Box::pin(self.record_refused(incident, &by, attempts)).await,
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(incident.id = %id, %error, "how many attempts were left out could not be recorded yet");
-                    self.left_out.put((id, by), attempts);
+                    self.refused.put((id, by), attempts);
                 }
             }
         }
@@ -121,11 +121,11 @@ impl Engine {
     async fn record_refused(&self, incident: Incident, by: &UserId, attempts: Attempts) {
         let of = (incident.id, by.clone());
         let mut all = attempts;
-        if let Some(before) = self.left_out.take(&of) {
+        if let Some(before) = self.refused.take(&of) {
             all = Attempts { since: before.since, number: before.number.saturating_add(all.number), ..all };
         }
         if self.is_too_much(incident, by, &all.record()).await {
-            self.left_out.put(of, all);
+            self.refused.put(of, all);
         }
     }
 
