@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::domain::id::ChannelId;
 
+mod approval;
 pub mod athena;
 pub mod management;
 pub mod organisation;
@@ -302,7 +303,9 @@ mod tests {
     }
 
     fn organisation() -> Result<Organisation, Faults> {
-        Organisation::parse("[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n", "irp.toml")
+        let quorums = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n";
+        let people = "[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n";
+        Organisation::parse(&format!("{quorums}{people}"), "irp.toml")
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod hunt;
 mod inventory;
 mod logs;
 mod people;
+mod refusals;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.
@@ -78,6 +79,8 @@ pub struct Engine {
     turns: Arc<[Mutex<()>; TURNS]>,
     /// Incidents whose logs cannot be read, and since when alerts have been led to each.
     unreadable: Arc<std::sync::Mutex<BTreeMap<IncidentId, DateTime<Utc>>>>,
+    /// Refused attempts that are more than a log takes. Nothing is decided by them.
+    refused: Arc<refusals::LeftOut>,
 }
 
 /// Why a use case could not be carried through.
@@ -138,6 +141,7 @@ impl Engine {
             read_back_waits: read_back_waits.into(),
             turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
             unreadable: Arc::default(),
+            refused: Arc::default(),
         }
     }
 
@@ -413,31 +417,6 @@ impl Engine {
             }
         }
         Err(EngineError::Contended)
-    }
-
-    /// Writes a refused attempt down, and hands the refusal on: also in an incident that is closed, whose log takes
-    /// nothing else any more. The refusal stands whether or not the record could be written.
-    async fn audit(&self, incident: &Incident, actor: &Actor, attempt: Attempt<'_>, refusal: Refusal) -> EngineError {
-        let (mut current, mut attempts) = (Some(incident.clone()), 0..CONFLICT_ATTEMPTS_MAX);
-        let policy = self.rules();
-        let lost = |error: &StoreError| {
-            tracing::warn!(incident.id = %incident.id, %error, "a refused attempt could not be recorded");
-        };
-        while let Some(incident) = current.take() {
-            if attempts.next().is_none() {
-                tracing::warn!(incident.id = %incident.id, "a refused attempt could not be recorded: others write all the time");
-                break;
-            }
-            let Some(event) = decide::refused(&incident, actor, attempt, &refusal, self.context(&policy)) else {
-                break;
-            };
-            match self.append(incident.id, Some(incident.clone()), vec![event]).await {
-                Ok(_) => break,
-                Err(AppendError::Conflict) => current = self.load(incident.id).await.inspect_err(lost).ok().flatten(),
-                Err(AppendError::Store(error)) => lost(&error),
-            }
-        }
-        refusal.into()
     }
 
     /// Turns somebody away before anything is decided, and writes it down.

@@ -31,6 +31,7 @@ pub mod pack;
 pub mod plan_file;
 pub mod proof;
 pub mod receipts;
+mod recused;
 pub mod replies;
 pub mod report;
 pub mod short;

@@ -30,6 +30,11 @@ approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]
 escalation = ["U0APPROVE1"]
 page = ["S0ONCALL01"]
 
+[approval]
+contain.quorum = 1
+loosen.quorum = 1
+eradicate.quorum = 1
+
 # Kim approves, but not where her own credential is stolen.
 [[person]]
 name = "Kim Park"

@@ -126,7 +126,8 @@ fn is_folder(place: &str) -> bool {
 mod tests {
     use super::super::Organisation;
 
-    const BEFORE: &str = "[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n[[account]]\nid = \"111122223333\"\n\
+    const BEFORE: &str = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
+                          [people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n[[account]]\nid = \"111122223333\"\n\
                           name = \"x\"\n[account.athena]\n";
     const LEAST: [(&str, &str); 4] = [
         ("region", "\"eu-west-1\""),

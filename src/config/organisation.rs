@@ -7,12 +7,13 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::Faults;
+use super::approval::Approval;
 use super::athena::Athena;
 use super::management::Management;
 use super::page;
 use crate::domain::approval::Digest;
 use crate::domain::id::{AccountId, GroupId, UserId};
-use crate::domain::policy::{ActionClass, List, PersonId, Policy, Rules};
+use crate::domain::policy::{List, PersonId, Policy, Rules};
 use crate::domain::recusal::plain;
 
 /// The whole file.
@@ -62,50 +63,6 @@ struct Person {
     slack: Vec<UserId>,
     #[serde(default)]
     aws: BTreeSet<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-struct Approval {
-    contain: Asked,
-    loosen: Asked,
-    eradicate: Asked,
-}
-
-/// What the file says of a class; what it leaves out has a value by the class.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-struct Asked {
-    quorum: Option<u8>,
-    approve_within_minutes: Option<u32>,
-    execute_within_minutes: Option<u32>,
-}
-
-struct Class {
-    quorum: u8,
-    approve_within_minutes: u32,
-    execute_within_minutes: u32,
-}
-
-impl Asked {
-    /// A removal can wait for somebody to read it; an attacker in the account cannot.
-    fn class(self, approve_within_minutes: u32) -> Class {
-        Class {
-            quorum: self.quorum.unwrap_or(1),
-            approve_within_minutes: self.approve_within_minutes.unwrap_or(approve_within_minutes),
-            execute_within_minutes: self.execute_within_minutes.unwrap_or(5),
-        }
-    }
-}
-
-impl Approval {
-    fn classes(&self) -> [(&'static str, ActionClass, Class); 3] {
-        [
-            ("contain", ActionClass::Contain, self.contain.class(15)),
-            ("loosen", ActionClass::Loosen, self.loosen.class(15)),
-            ("eradicate", ActionClass::Eradicate, self.eradicate.class(60)),
-        ]
-    }
 }
 
 /// Off unless it names somebody.
@@ -158,21 +115,7 @@ impl Organisation {
             faults.extend(self.shortages(&self.policy(None)).into_iter().map(|why| format!("{path}: {why}")));
         }
         faults.extend(page::faults(&self.people.page).into_iter().map(|why| format!("{path}: {why}")));
-        for (name, _, class) in self.approval.classes() {
-            if class.quorum == 0 {
-                faults.push(format!(
-                    "{path}: approval.{name}.quorum is 0: every change needs a second person, so 1 is the least."
-                ));
-            }
-            for (what, minutes, most) in [
-                ("approve_within_minutes", class.approve_within_minutes, 24 * 60),
-                ("execute_within_minutes", class.execute_within_minutes, 60),
-            ] {
-                if minutes == 0 || minutes > most {
-                    faults.push(format!("{path}: approval.{name}.{what} is {minutes}: it has to be from 1 to {most}."));
-                }
-            }
-        }
+        faults.extend(self.approval.faults().into_iter().map(|why| format!("{path}: {why}")));
         let mut seen: BTreeMap<&UserId, &str> = BTreeMap::new();
         for person in &self.persons {
             if person.slack.is_empty() {
@@ -248,13 +191,13 @@ impl Organisation {
         let approvers = policy.people(&policy.approvers);
         let everybody: BTreeSet<_> = policy.people(&policy.responders).union(&approvers).cloned().collect();
         let short = |quorum: usize| approvers.len() < quorum || everybody.len() < quorum + 1;
-        let classes = self.approval.classes().into_iter().filter(|(_, _, class)| short(class.quorum.into()));
-        classes
-            .map(|(name, _, class)| {
+        let quorums = self.approval.classes().into_iter().filter_map(|(name, _, class)| Some((name, class.quorum?)));
+        quorums
+            .filter(|(_, quorum)| short(usize::from(*quorum)))
+            .map(|(name, quorum)| {
                 format!(
-                    "approval.{name}.quorum is {}, but there are {} approver(s), and {} in all can take part: nothing could \
-                     ever be approved. List more people, or lower it.",
-                    class.quorum,
+                    "approval.{name}.quorum is {quorum}, but there are {} approver(s), and {} in all can take part: nothing \
+                     could ever be approved. List more people, or lower it.",
                     approvers.len(),
                     everybody.len()
                 )
@@ -293,13 +236,13 @@ impl Organisation {
             .flat_map(|(p, id)| p.aws.iter().map(move |thing| (plain(thing), id.clone())))
             .collect();
         let minutes = |n: u32| TimeDelta::minutes(n.into());
-        let rules = self.approval.classes().into_iter().map(|(_, class, asked)| {
+        let rules = self.approval.classes().into_iter().filter_map(|(_, class, asked)| {
             let rules = Rules {
-                quorum: asked.quorum,
+                quorum: asked.quorum?,
                 approve_within: minutes(asked.approve_within_minutes),
                 execute_within: minutes(asked.execute_within_minutes),
             };
-            (class, rules)
+            Some((class, rules))
         });
         Policy {
             responders: List { users: self.people.responders.clone(), groups: self.people.responder_groups.clone() },
@@ -365,8 +308,11 @@ pub(super) fn is_region(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::policy::ActionClass;
 
-    const PEOPLE: &str = "[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n";
+    const QUORUMS: &str = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n";
+    const PEOPLE: &str = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
+                          [people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n";
 
     fn faults(text: &str) -> String {
         Organisation::parse(text, "irp.toml").unwrap_err().to_string()
@@ -375,11 +321,15 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_with_its_name() {
         for (text, names) in [
-            (format!("{PEOPLE}[approval.contain]\nquorum = 0\n"), "contain.quorum is 0"),
-            (format!("{PEOPLE}[approval.loosen]\nquorum = 2\n"), "loosen.quorum is 2"),
-            ("[people]\nresponders = []\napprovers = [\"U2A\"]\n".into(), "contain.quorum"),
+            (PEOPLE.replace("contain.quorum = 1", "contain.quorum = 0"), "contain.quorum is 0"),
+            (PEOPLE.replace("loosen.quorum = 1", "loosen.quorum = 2"), "loosen.quorum is 2, but there are 1"),
+            (PEOPLE.replace("eradicate.quorum = 1", "eradicate.quorum = 2"), "eradicate.quorum is 2, but there are 1"),
+            (PEOPLE.replace("contain.quorum = 1\n", ""), "approval.contain.quorum is missing"),
+            (PEOPLE.replace("loosen.quorum = 1\n", ""), "approval.loosen.quorum is missing"),
+            (PEOPLE.replace("eradicate.quorum = 1\n", ""), "approval.eradicate.quorum is missing"),
+            (PEOPLE.replace("\"U1A\"", ""), "contain.quorum"),
             (format!("{PEOPLE}[[person]]\nname = \"Bo\"\nslack = [\"U1A\", \"U2A\"]\n"), "1 in all"),
-            (format!("{PEOPLE}[approval.contain]\napprove_within_minutes = 0\n"), "from 1 to"),
+            (PEOPLE.replace("[people]", "contain.approve_within_minutes = 0\n[people]"), "from 1 to"),
             (format!("{PEOPLE}[[account]]\nid = \"12\"\nname = \"x\"\n"), "12-digit"),
             (format!("{PEOPLE}[[account]]\nid = \"111122223333\"\nname = \"x\"\nregions = [\"mars\"]\n"), "mars"),
             (
@@ -397,14 +347,14 @@ mod tests {
                 format!("{PEOPLE}[protected]\narns = [\"arn:aws:sts::111122223333:assumed-role/a/b\"]\n"),
                 "protected.arns",
             ),
-            ("[people]\nresponders = [\"U1A\"]\napprover_groups = [\"security\"]\n".into(), "user group id"),
+            (PEOPLE.replace("approvers = [\"U2A\"]", "approver_groups = [\"security\"]"), "user group id"),
             (
                 format!(
                     "{PEOPLE}[[person]]\nname = \"A\"\nslack = [\"U5\"]\naws = [\"x\"]\n[[person]]\nname = \"B\"\nslack = [\"U6\"]\naws = [\"x\"]\n"
                 ),
                 "belongs to both",
             ),
-            ("[people]\nresponders = [\"ana\"]\napprovers = [\"U2A\"]\n".into(), "Slack user id"),
+            (PEOPLE.replace("U1A", "ana"), "Slack user id"),
             (
                 format!("{PEOPLE}[organization]\nreader_role_arn = \"irp-org-reader\"\n"),
                 "organization: reader_role_arn",
@@ -477,7 +427,7 @@ mod tests {
     #[test]
     fn who_may_break_the_glass_and_is_in_none_of_the_groups_is_named() {
         let groups = "[people]\nresponder_groups = [\"S1A\"]\napprover_groups = [\"S2A\"]\n";
-        let text = format!("{groups}[break_glass]\npeople = [\"U1A\", \"U2A\", \"U9A\"]\n");
+        let text = format!("{QUORUMS}{groups}[break_glass]\npeople = [\"U1A\", \"U2A\", \"U9A\"]\n");
         let organisation = Organisation::parse(&text, "irp.toml").unwrap();
         let mut policy = organisation.policy(None);
         policy.members.insert("S1A".parse().unwrap(), ["U1A".parse().unwrap()].into());
@@ -496,7 +446,7 @@ mod tests {
             (contain.approve_within, eradicate.approve_within),
             (TimeDelta::minutes(15), TimeDelta::minutes(60))
         );
-        let part = format!("{PEOPLE}[approval.eradicate]\nexecute_within_minutes = 9\n");
+        let part = PEOPLE.replace("[people]", "eradicate.execute_within_minutes = 9\n[people]");
         let given = rules(&part, ActionClass::Eradicate);
         assert_eq!((given.approve_within, given.execute_within), (TimeDelta::minutes(60), TimeDelta::minutes(9)));
         assert_eq!(rules(&part, ActionClass::Contain), contain);

@@ -37,7 +37,8 @@ mod tests {
     use super::*;
     use crate::config::Organisation;
 
-    const PEOPLE: &str = "[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n";
+    const PEOPLE: &str = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
+                          [people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n";
 
     #[test]
     fn as_many_as_fit_are_called() {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::{Request, check_responder};
 use super::id::UserId;
+use super::identification::Identification;
 use super::incident::state::Incident;
 use super::observation::Observation;
 use super::policy::{Actor, PersonId, Policy};
@@ -66,6 +67,16 @@ pub fn recused_by(shown: &Observation, mut recused: Recused, policy: &Policy) ->
         recused.entry(person).or_insert(Why::Owner);
     }
     recused
+}
+
+/// What a look at the credential says about whose it is. The tags and the name of its user or role count as they were at the
+/// first look: whoever has the credential may be able to change them, and could recuse every approver while they wait. What a
+/// tag says later is for people to judge: it is on the evidence card, and a responder can name whom they know to be meant.
+pub fn signs(incident: &Incident, found: &Identification) -> Vec<String> {
+    let is_same = |known: &Identification| known.unique_id == found.unique_id || known.name == found.name;
+    let known = incident.identification().filter(|known| known.unique_id.is_some() && is_same(known));
+    let first_seen = found.owners.iter().chain(&found.arn).chain(&found.name).filter(|_| known.is_none());
+    first_seen.chain(&found.session_name).cloned().collect()
 }
 
 /// Everybody whom a sign points to: a tag can hold several people, and each of them in their own way of writing.

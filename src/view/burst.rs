@@ -8,7 +8,8 @@ use super::again;
 use super::blast_radius::breaks;
 use super::blocks::{Look, actions, button, code, confirmed, context, cut, escape, header, section, summary, time};
 use super::plan_file::where_to_read;
-use super::step::{break_glass, denied_before, mark, plan_blocks, recused_in_words, too_few, what};
+use super::recused::recused_in_words;
+use super::step::{break_glass, denied_before, mark, plan_blocks, too_few, what};
 use crate::domain::action::{Action, Inverse};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::eradication::{left, removals, waiting};
@@ -271,7 +272,7 @@ fn of_request(
             before.into_iter().collect::<String>(),
             mention(&first.requested_by),
             time(until),
-            recused_in_words(&recused),
+            recused_in_words(incident, policy, &recused),
             left.into_iter().collect::<String>()
         )));
     }

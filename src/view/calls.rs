@@ -34,7 +34,8 @@ mod tests {
     use crate::domain::stored::Record;
     use crate::view::notes::notes;
 
-    const RULES: &str = "[people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\npage = [\"S1A\", \"U3A\"]\n";
+    const RULES: &str = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
+                         [people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\npage = [\"S1A\", \"U3A\"]\n";
 
     #[test]
     fn an_alarm_calls_who_is_on_call_until_somebody_leads() {

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::blast_radius;
 use super::blocks::{Look, actions, button, code, context, cut, escape, fields, header, section, summary, time};
+use super::recused::recused_in_words;
 use crate::domain::identification::Identification;
 use crate::domain::incident::state::{Identified, Incident, Reported, Search};
 use crate::domain::policy::Policy;
-use crate::domain::recusal::whose;
+use crate::domain::recusal::{recused, whose};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -43,7 +44,11 @@ pub fn message(incident: &Incident, policy: &Policy) -> Message {
     let in_words = match &incident.identified {
         Some(Identified { found, at }) => {
             blocks.extend(principal(found, *at));
-            blocks.extend(owned_by_nobody(found, policy));
+            let (first, later): (Vec<&String>, Vec<&String>) =
+                found.owners.iter().partition(|tag| incident.owner_signs.contains(*tag));
+            blocks.extend(owned_by_nobody(&first, policy));
+            blocks.extend(tagged_later(&later));
+            blocks.extend(cannot_decide(incident, policy));
             blocks.extend(
                 incident.blast_radius.iter().flat_map(|(reach, at)| blast_radius::blocks(incident, reach, *at)),
             );
@@ -124,9 +129,9 @@ fn principal(found: &Identification, read_at: DateTime<Utc>) -> Vec<serde_json::
 }
 
 /// A tag that names nobody recuses nobody, and whoever reads the card takes it for somebody's.
-fn owned_by_nobody(found: &Identification, policy: &Policy) -> Option<serde_json::Value> {
+fn owned_by_nobody(owners: &[&String], policy: &Policy) -> Option<serde_json::Value> {
     let nobodys: Vec<String> =
-        found.owners.iter().filter(|owner| whose(owner, policy).is_empty()).map(|owner| code(owner)).collect();
+        owners.iter().filter(|owner| whose(owner, policy).is_empty()).map(|owner| code(owner)).collect();
     let (tags, it) = match nobodys[..] {
         [] => return None,
         [_] => ("tag", "it"),
@@ -137,6 +142,25 @@ fn owned_by_nobody(found: &Identification, policy: &Policy) -> Option<serde_json
          a person…*.",
         cut(&nobodys.join(", "), ERROR_CHARS_MAX)
     )))
+}
+
+/// Whoever has the credential may have set it: who is meant by it is not for the bot to say.
+fn tagged_later(owners: &[&String]) -> Option<serde_json::Value> {
+    if owners.is_empty() {
+        return None;
+    }
+    let tags: Vec<String> = owners.iter().map(|owner| code(owner)).collect();
+    Some(section(&format!(
+        ":warning: An owner tag that was set after the first look at the credential recuses nobody: {}. Whoever has the \
+         credential may be able to set tags. If it is right, press *Name a person…*.",
+        cut(&tags.join(", "), ERROR_CHARS_MAX)
+    )))
+}
+
+/// Before anything is asked for: a tag can have been set to keep approvers from deciding.
+fn cannot_decide(incident: &Incident, policy: &Policy) -> Option<serde_json::Value> {
+    let words = recused_in_words(incident, policy, &recused(incident, policy));
+    (!words.is_empty()).then(|| section(&cut(words.trim_start(), ERROR_CHARS_MAX)))
 }
 
 fn timeline(incident: &Incident) -> String {
@@ -171,4 +195,27 @@ fn findings(incident: &Incident) -> Vec<serde_json::Value> {
             context(&parts.join(" · "))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::incident::event::Event;
+    use crate::domain::incident::tests::case::{Case, identified};
+
+    #[test]
+    fn a_tag_that_was_set_later_is_shown_as_one_that_recuses_nobody() {
+        let mut case = Case::new();
+        let shown = |case: &Case| {
+            let blocks = message(&case.incident, &case.policy).blocks;
+            serde_json::Value::Array(blocks).to_string()
+        };
+        let before = shown(&case);
+        assert!(before.contains("Cannot decide: <@U4> (the credential is theirs, by its tag `kim`)"), "{before}");
+        assert!(!before.contains("recuses nobody"), "{before}");
+        let owners = vec!["kim".to_owned(), "ana".to_owned()];
+        case.apply(vec![Event::Identified { found: Identification { owners, ..identified(&[]) } }]);
+        let after = shown(&case);
+        assert!(after.contains("recuses nobody: `ana`") && !after.contains("No match in irp.toml"), "{after}");
+    }
 }

@@ -216,7 +216,8 @@ mod tests {
 
     /// Requests that were asked for together, and how each stands.
     fn together(states: [RequestState; 3]) -> Incident {
-        let rules = "[people]\nresponders = [\"U1\"]\napprovers = [\"U2\"]\n";
+        let rules = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
+                     [people]\nresponders = [\"U1\"]\napprovers = [\"U2\"]\n";
         let policy = Organisation::parse(rules, "irp.toml").unwrap().policy(None);
         let mut incident = fold([&Record::seal(None, now(), open(INCIDENT, alert(), &policy))]).unwrap();
         let by: UserId = "U1".parse().unwrap();

@@ -8,6 +8,7 @@ use super::blocks::{
 };
 use super::burst::{decided_together, title_for};
 use super::plan_file::where_to_read;
+use super::recused::recused_in_words;
 use super::{again, by_hand};
 use crate::domain::action::{Action, ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState, too_few_left};
@@ -18,8 +19,8 @@ use crate::domain::incident::hands::{Said, is_for_people, said};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::{Missing, Offer, Step, in_force, is_undo, undo_of, undone_by};
 use crate::domain::incident::whole::{Whole, fits, shown, texts, undo_line};
-use crate::domain::policy::{ActionClass, PersonId, Policy};
-use crate::domain::recusal::{Recused, Why, recused_from};
+use crate::domain::policy::{ActionClass, Policy};
+use crate::domain::recusal::{Recused, recused_from};
 use crate::domain::refusal::{mention, whom_to_ask};
 use crate::intake::slack::button as name;
 use crate::ports::Message;
@@ -193,7 +194,7 @@ fn how_it_stands(incident: &Incident, request: &Request, policy: &Policy, recuse
             denied_before(incident, request),
             mention(&request.requested_by),
             time(request.plan.approve_by),
-            recused_in_words(recused),
+            recused_in_words(incident, policy, recused),
             too_few(policy, recused, request)
         ),
         RequestState::Approved { execute_by } if incident.freeze.is_some() => format!(
@@ -312,12 +313,6 @@ pub(super) fn glass_in_words(glass: &Glass) -> String {
         time(glass.at),
         escape(&glass.reason)
     )
-}
-
-pub(super) fn recused_in_words(recused: &Recused) -> String {
-    let one = |(person, why): (&PersonId, &Why)| format!("{} ({})", mention(&person.0), why.label());
-    let people: Vec<String> = recused.iter().map(one).collect();
-    if people.is_empty() { String::new() } else { format!("\nCannot decide: {}.", people.join(", ")) }
 }
 
 /// A request that waits for nobody would go on looking as if it did, until its time is over.

@@ -28,6 +28,7 @@ pub(super) async fn wake(workers: Workers, shutdown: CancellationToken) {
         if let Err(error) = workers.store.wake_due(workers.engine.now()).await {
             workers.store_failed("due", &error).await;
         }
+        workers.engine.record_left_out().await;
         tokio::select! {
             () = tokio::time::sleep(DUE_EVERY) => {}
             () = shutdown.cancelled() => {}

@@ -35,7 +35,10 @@ async fn the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so() {
     let w = World::start().await;
     asked(&w).await;
     let card = w.card(CHRIS, KEY).unwrap()["blocks"].to_string();
-    assert!(card.contains("Cannot decide: <@U0KEYOWNR1> (the credential is theirs)"), "{card}");
+    assert!(
+        card.contains("Cannot decide: <@U0KEYOWNR1> (the credential is theirs, by its tag `kim@example.com`)"),
+        "{card}"
+    );
     for button in ["irp.approve", "irp.deny"] {
         if button == "irp.deny" {
             let modal = w.form(KIM, KEY, button).await;
@@ -84,7 +87,7 @@ async fn a_second_account_of_the_requester_is_the_requester() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_approvers_where_two_are_asked_for_and_one_takes_it_back() {
-    let rules = format!("{ORGANISATION}[approval.contain]\nquorum = 2\n");
+    let rules = ORGANISATION.replace("contain.quorum = 1", "contain.quorum = 2");
     let w = World::start_with_rules(&rules).await;
     asked(&w).await;
     let answer = w.click(CHRIS, KEY, "irp.approve").await;
@@ -130,7 +133,7 @@ async fn a_group_that_slack_does_not_know_stops_the_start() {
 async fn other_rules_end_what_was_asked_under_the_old_ones() {
     let w = World::start().await;
     asked(&w).await;
-    let rules = format!("{ORGANISATION}[approval.contain]\napprove_within_minutes = 30\n");
+    let rules = ORGANISATION.replace("[people]", "contain.approve_within_minutes = 30\n[people]");
     let organisation = Organisation::parse(&rules, "irp.toml").unwrap();
     w.reloads.as_ref().unwrap().send(organisation).await.unwrap();
     w.until_card(KEY, "cancelled").await;
@@ -327,6 +330,11 @@ async fn clocks_are_kept_by_the_log_and_not_by_buttons() {
 #[tokio::test(flavor = "multi_thread")]
 async fn if_nobody_can_approve_everybody_is_told_whom_to_ask() {
     let rules = r#"
+[approval]
+contain.quorum = 1
+loosen.quorum = 1
+eradicate.quorum = 1
+
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
 approvers = ["U0KEYOWNR1"]

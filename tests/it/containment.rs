@@ -125,7 +125,7 @@ async fn a_step_that_waits_alone_gives_way_to_the_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_yes_taken_back_is_taken_back_from_all() {
-    let two = format!("{ORGANISATION}\n[approval.contain]\nquorum = 2\n");
+    let two = ORGANISATION.replace("contain.quorum = 1", "contain.quorum = 2");
     let w = World::start_with_rules(&two).await;
     w.attacker_takes("app-deploy").await;
     w.incident().await;

@@ -20,8 +20,9 @@ fn rules() -> String {
 }
 
 /// A request that waits.
-async fn asked(more_rules: &str) -> World {
-    let w = World::start_with_rules(&format!("{}{more_rules}", rules())).await;
+async fn asked(quorum: u8) -> World {
+    let rules = rules().replace("contain.quorum = 1", &format!("contain.quorum = {quorum}"));
+    let w = World::start_with_rules(&rules).await;
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
@@ -43,7 +44,7 @@ async fn presses_until(w: &World, person: &str, says: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_yes_of_whoever_leaves_counts_no_more_and_one_of_whoever_joins_does_within_a_minute() {
-    let w = asked("[approval.contain]\nquorum = 2\n").await;
+    let w = asked(2).await;
     assert!(w.click(DANA, KEY, "irp.approve").await.contains("not on the list of approvers"));
     assert!(w.click(CHRIS, KEY, "irp.approve").await.contains("It waits for 1 more"));
     w.slack.set_group(GROUP, Some(&[BEN, DANA]));
@@ -67,7 +68,7 @@ async fn a_yes_of_whoever_leaves_counts_no_more_and_one_of_whoever_joins_does_wi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_approvers_have_all_left_says_that_it_waits_for_nobody() {
-    let w = asked("").await;
+    let w = asked(1).await;
     let says_so = || w.card(ANA, KEY).unwrap()["blocks"].to_string().contains("Nobody who may decide is left");
     assert!(!says_so());
     w.slack.set_group(GROUP, Some(&[ANA]));
@@ -83,7 +84,7 @@ async fn a_request_whose_approvers_have_all_left_says_that_it_waits_for_nobody()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_cannot_be_read_approves_nothing_and_the_request_stays() {
-    let w = asked("").await;
+    let w = asked(1).await;
     w.slack.set_group(GROUP, None);
     presses_until(&w, DANA, "Slack could not say who is in the groups").await;
     let answer = w.click(CHRIS, KEY, "irp.approve").await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use irp::domain::incident::event::Event;
 
 use crate::cases::{Case, Cases};
+use crate::redis_proxy::RedisProxy;
 use crate::world::{ANA, CHRIS, ORGANISATION};
 
 const KEY: &str = "· Deactivate access key";
@@ -61,9 +62,40 @@ async fn goes_by_the_new_rules(mut case: Case) {
     case.w.carry_out(KEY, ANA, CHRIS).await;
 }
 
+async fn says_its_rules_once(mut case: Case) {
+    let other_proxy = RedisProxy::start(case.store()).await;
+    let old = case.program().await;
+    let new = case.another_program(&other_proxy).await;
+    case.w.incident().await;
+    assert_eq!(changes(&case).await, 0);
+    // One reads newer rules; the other was not told of them.
+    case.rules(&ORGANISATION.replace(r#", "U0APPROVE1""#, ""));
+    new.signal("HUP");
+    let known = async {
+        while changes(&case).await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), known).await.unwrap();
+    // That one reads some later that cannot work, and stays with its own: which it has said before, and it does not put them
+    // in force over the newer ones.
+    case.rules(&ORGANISATION.replace("responders = [", "approver_groups = [\"S0NOSUCH01\"]\nresponders = ["));
+    old.signal("HUP");
+    case.w.until("it has read them", |_| old.logged().contains("the new rules cannot work")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(changes(&case).await, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_puts_new_rules_in_force_and_every_open_incident_says_so() {
     let mut cases = Cases::start().await;
     cases.add("one program".to_owned(), goes_by_the_new_rules);
+    cases.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_says_its_rules_once_and_never_again_over_newer_ones() {
+    let mut cases = Cases::start().await;
+    cases.add("two programs".to_owned(), says_its_rules_once);
     cases.end().await;
 }

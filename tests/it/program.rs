@@ -98,7 +98,8 @@ impl Program {
         program
     }
 
-    fn logged(&self) -> String {
+    /// The end of what it has logged.
+    pub(crate) fn logged(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")

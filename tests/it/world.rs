@@ -43,6 +43,10 @@ pub(crate) const APP_TOKEN: &str = "xapp-test";
 const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) const ORGANISATION: &str = r#"
+[approval]
+contain.quorum = 1
+loosen.quorum = 1
+eradicate.quorum = 1
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
 approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]

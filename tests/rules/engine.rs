@@ -34,6 +34,7 @@ use super::search::{ACCOUNT, ORGANISATION, STOLEN, alert, start};
 
 mod owed;
 mod people;
+mod replicas;
 mod unreadable;
 
 const ASKS: &str = "U0RESPOND1";

@@ -502,7 +502,8 @@ fn appending(state: &Told, events: Vec<Event>) -> Option<Busy> {
 
 #[test]
 fn no_order_of_events_breaks_the_protocol() {
-    let organisation = "[people]\nresponders = [\"U0RESPOND1\"]\napprovers = [\"U0RESPOND1\", \"U0APPROVE1\"]\n";
+    let organisation = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
+                        [people]\nresponders = [\"U0RESPOND1\"]\napprovers = [\"U0RESPOND1\", \"U0APPROVE1\"]\n";
     let policy = Organisation::parse(organisation, "irp.toml").unwrap().policy(None);
     let mut without = policy.clone();
     assert!(without.approvers.users.remove(&user(CHRIS)));

@@ -32,6 +32,10 @@ const FOLLOWED_SHORT: &str = "not all that was found could be followed";
 pub(super) const STOLEN: &str = "AKIAIOSFODNN7EXAMPLE";
 pub(super) const ACCOUNT: &str = "111122223333";
 pub(super) const ORGANISATION: &str = r#"
+[approval]
+contain.quorum = 1
+loosen.quorum = 1
+eradicate.quorum = 1
 [people]
 responders = ["U0RESPOND1", "U0RESPOND2"]
 approvers = ["U0RESPOND2", "U0APPROVE1"]

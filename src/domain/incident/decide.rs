@@ -29,8 +29,8 @@ use crate::domain::refusal::{Refusal, mention, moment};
 /// Waits between attempts to find out whose credential it is; after the last, people decide.
 /// Together a quarter of an hour: as long as the trail may take to show a session's first call.
 const IDENTIFY_WAITS_S: [i64; 9] = [2, 5, 15, 30, 60, 120, 180, 240, 300];
-/// Within which [`REFUSALS_KEPT`] refused attempts of one person are recorded, and no more.
-const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(1);
+/// Within which [`REFUSALS_KEPT`] refused attempts of one person are recorded, and of more their number.
+pub const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 /// Longest reason, note or basis kept, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
 /// As many as a whole digest has.
@@ -337,16 +337,18 @@ fn settled(incident: &Incident, actor: &Actor, request: RequestId, cx: Context<'
     Ok(together::members(incident, found).into_iter().filter(|r| check(r).is_ok()).map(|r| r.id).collect())
 }
 
-/// Whoever is named can decide no more, and that is for good: it must not end all deciding, nor leave it to whoever names
-/// them.
+/// Whoever is named can decide no more, and that is for good: it must not end all deciding on any class of actions, nor leave
+/// it to whoever names them.
 fn check_enough_left(user: &UserId, by: &Actor, recused: &Recused, policy: &Policy) -> Result<(), Refusal> {
     let named = policy.person(user);
     let deciding = policy.people(&policy.approvers).into_iter().filter(|person| !recused.contains_key(person));
     let left: BTreeSet<PersonId> = deciding.collect();
-    let quorum = policy.rules(ActionClass::Contain).quorum;
     let after = left.iter().filter(|person| **person != named && **person != by.person).count();
-    if left.contains(&named) && after < usize::from(quorum) {
-        if policy.has_unread_groups() {
+    // What nobody could decide on before is not what naming them ends.
+    let unread = policy.has_unread_groups();
+    let ends = |quorum: usize| after < quorum && (left.len() >= quorum || unread);
+    if left.contains(&named) && ActionClass::ALL.iter().any(|class| ends(policy.rules(*class).quorum.into())) {
+        if unread {
             return Err(Refusal::GroupsUnread);
         }
         let ask = policy.escalation.iter().cloned().collect();
@@ -393,27 +395,26 @@ fn close(
     Ok(events)
 }
 
-/// The audit record of a refused attempt. `None` when this person has had so many refusals in the last
-/// minute that more would only make the log long: the limit itself is in the log.
-pub fn refused(
-    incident: &Incident,
-    actor: &Actor,
-    attempt: Attempt<'_>,
-    refusal: &Refusal,
-    cx: Context<'_>,
-) -> Option<Event> {
-    let times = incident.refused.get(&actor.user);
-    let full = times.is_some_and(|t| t.len() == REFUSALS_KEPT && cx.now - t[0] < REFUSALS_WITHIN);
+/// Whether somebody has had so many refusals in the last minute that each further one would only make the log long. How many
+/// they were is said with a later one.
+pub fn is_left_out(incident: &Incident, user: &UserId, now: DateTime<Utc>) -> bool {
+    let times = incident.refused.get(user);
+    times.is_some_and(|t| t.len() == REFUSALS_KEPT && now - t[0] < REFUSALS_WITHIN)
+}
+
+/// The audit record of a refused attempt.
+pub fn refused(actor: &Actor, attempt: Attempt<'_>, refusal: &Refusal, cx: Context<'_>) -> Event {
     // What is on a button is from outside.
     let digest = attempt.digest.map(|digest| digest.chars().take(DIGEST_CHARS_MAX).collect());
-    (!full).then(|| Event::AttemptRefused {
+    Event::AttemptRefused {
         by: actor.user.clone(),
         attempt: attempt.name.to_owned(),
         request: attempt.request,
         digest,
         policy_version: Some(cx.policy.version.clone()),
+        left_out: None,
         refusal: refusal.clone(),
-    })
+    }
 }
 
 /// What follows from what the engine brings back. Empty when the log has moved on meanwhile.

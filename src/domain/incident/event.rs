@@ -254,8 +254,7 @@ pub enum Event {
         by: UserId,
         /// Who could approve it at that moment.
         asked: Vec<PersonId>,
-        /// The first request of those that were asked for together and are decided together; absent for one
-        /// that was asked for alone.
+        /// The first of those that were asked for together and are decided together; absent for one alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         burst: Option<RequestId>,
     },
@@ -277,8 +276,7 @@ pub enum Event {
         /// Why not.
         why: String,
     },
-    /// One person alone let it run, by the rules for an emergency. A second person has to say afterwards
-    /// whether that was right.
+    /// One person alone let it run, by the rules for an emergency. A second one has to judge that afterwards.
     GlassBroken {
         /// What.
         request: RequestId,
@@ -504,6 +502,9 @@ pub enum Event {
         /// By which rules.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy_version: Option<String>,
+        /// So many more of theirs before it are not on record, where they were more than a log takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left_out: Option<u32>,
         /// What they were told.
         refusal: Refusal,
     },

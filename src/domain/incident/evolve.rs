@@ -23,6 +23,7 @@ use crate::domain::id::{RequestId, UserId};
 use crate::domain::inventory::Inventory;
 use crate::domain::observation::KeyStatus;
 use crate::domain::policy::ActionClass;
+use crate::domain::recusal;
 use crate::domain::stored::Record;
 
 /// Newest refused attempts whose times are kept for each person: what their limit needs.
@@ -145,8 +146,8 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         }
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
-            let signs = found.owners.iter().chain(&found.arn).chain(&found.session_name).chain(&found.name);
-            incident.owner_signs.extend(signs.cloned());
+            let signs = recusal::signs(incident, found);
+            incident.owner_signs.extend(signs);
             for key in &found.keys {
                 match key.status {
                     KeyStatus::Active => drop(incident.inactive_since.remove(&key.id)),

@@ -34,6 +34,23 @@ impl Execution {
     }
 }
 
+/// Until when a request waits for the call of an earlier one of those that were asked for together: their calls are made one
+/// after the other, whichever process makes them, because a later one can hang on what an earlier one has ended. One that has
+/// not begun holds up nobody, and one whose process has died nobody past its lease.
+pub(super) fn held_until(incident: &Incident, request: &Request) -> Option<DateTime<Utc>> {
+    let first = request.burst.filter(|first| *first < request.id)?;
+    let earlier = incident.requests.range(first..request.id).map(|(_, earlier)| earlier);
+    earlier.filter(|earlier| earlier.burst == request.burst).filter_map(out_until).max()
+}
+
+/// Until when its call has to be taken to be out.
+fn out_until(request: &Request) -> Option<DateTime<Utc>> {
+    match &request.state {
+        RequestState::Executing(execution) if execution.answer.is_none() => Some(execution.lease_until),
+        _ => None,
+    }
+}
+
 /// Longest wait for all calls of one plan.
 pub fn call_time_max(calls: &[ApiCall]) -> TimeDelta {
     let further = i64::try_from(calls.len().saturating_sub(1)).unwrap_or(0).min(60);
@@ -52,6 +69,10 @@ pub(super) fn start(
     let Some(found) = incident.requests.get(&request) else { return Vec::new() };
     let waits = matches!(found.state, RequestState::Approved { .. });
     if !waits || !incident.is_open() || incident.freeze.is_some() {
+        return Vec::new();
+    }
+    // Another process has begun an earlier one since this one was found due. It is due again when that is answered.
+    if held_until(incident, found).is_some_and(|until| cx.now < until) {
         return Vec::new();
     }
     let sent = match warranted {

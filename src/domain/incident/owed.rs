@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::state::{Incident, Search};
-use super::{doubt, hunting, inventory, logs, watch};
+use super::{doubt, execution, hunting, inventory, logs, watch};
 use crate::domain::approval::RequestState;
 use crate::domain::id::RequestId;
 use crate::domain::policy::ActionClass;
@@ -88,7 +88,9 @@ pub fn owed(incident: &Incident) -> Vec<Owed> {
                 let approved_at = request.approvals.last().map(|a| a.at).or(alone_at).unwrap_or(request.requested_at);
                 // Frozen, it waits: until its time has passed, or it runs after all.
                 if incident.freeze.is_none() {
-                    owed.push(Owed { due_at: approved_at, effect: Effect::Execute(request.id) });
+                    let held_until = execution::held_until(incident, request);
+                    let due_at = held_until.map_or(approved_at, |until| until.max(approved_at));
+                    owed.push(Owed { due_at, effect: Effect::Execute(request.id) });
                     if request.plan.action.class() != ActionClass::Contain {
                         later.insert(request.id);
                     }

@@ -48,8 +48,8 @@ pub struct Incident {
     pub deliveries: BTreeSet<String>,
     /// Findings, by id; alerts without one by their delivery.
     pub findings: BTreeMap<String, Finding>,
-    /// Everything that has ever pointed to the credential's owner: a tag that is changed later, or a new
-    /// name, takes nobody's recusal back.
+    /// Everything that points to the credential's owner: a tag that is changed later, or a new name, takes nobody's recusal
+    /// back, and recuses nobody ([`crate::domain::recusal::signs`]).
     pub owner_signs: BTreeSet<String>,
     /// What is known about the credential. Stays when looking again fails.
     pub identified: Option<Identified>,

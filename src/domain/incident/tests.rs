@@ -29,6 +29,7 @@ mod signs_in;
 mod steps;
 mod texts;
 mod together;
+mod turns;
 mod watch;
 mod whole;
 mod whose;

@@ -1,6 +1,7 @@
 //! Requests that were asked for together: the containment of one credential in one go. One digest binds them,
 //! one press decides on all, and each is then carried out, read back and undone on its own: one that fails
-//! holds up none of the others.
+//! holds up none of the others. Their calls are made in order and one after the other, across all processes
+//! ([`super::execution`]).
 
 use std::collections::BTreeSet;
 

@@ -21,6 +21,9 @@ pub(super) fn in_words(event: &Event) -> String {
     if let Event::AttemptRefused { refusal, .. } | Event::ApprovalVoided { why: refusal, .. } = event {
         words.extend([" · the answer “", &refusal.to_string(), "”"]);
     }
+    if let Event::AttemptRefused { left_out: Some(more), .. } = event {
+        words.extend([" · and ", &more.to_string(), " more of theirs before it, which are not recorded one by one"]);
+    }
     words
 }
 
@@ -107,10 +110,12 @@ mod tests {
             request: Some(request),
             digest: None,
             policy_version: None,
+            left_out: Some(7),
             refusal: Refusal::Recused(Why::Named),
         };
         let words = in_words(&refused);
         assert!(words.starts_with("An attempt was refused · request INC-1.1 · by U1 · attempt approve"), "{words}");
         assert!(words.contains("the answer “You cannot decide in this incident"), "{words}");
+        assert!(words.ends_with("and 7 more of theirs before it, which are not recorded one by one"), "{words}");
     }
 }

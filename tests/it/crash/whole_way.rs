@@ -300,9 +300,8 @@ fn long_policy() -> String {
 }
 
 async fn killed_in_each_part(mut case: Case, number: usize, loss: Loss) {
-    case.rules(&format!(
-        "{ORGANISATION}[approval.contain]\nquorum = 2\n[approval.loosen]\nquorum = 2\n[break_glass]\npeople = [\"{BEN}\"]\n"
-    ));
+    let two = ORGANISATION.replace("contain.quorum = 1\nloosen.quorum = 1", "contain.quorum = 2\nloosen.quorum = 2");
+    case.rules(&format!("{two}[break_glass]\npeople = [\"{BEN}\"]\n"));
     case.w.account.put_user_policy_directly("deploy-bot", "AWSRevokeOlderSessions", Some(&long_policy()));
     case.w.attacker_takes("app-deploy").await;
     let mut program = case.program().await;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use irp::domain::approval::RequestState;
 use irp::domain::incident::command::{Attempt, PersonCommand};
+use irp::domain::incident::decide::REFUSALS_WITHIN;
 use irp::domain::incident::event::Event;
+use irp::domain::incident::evolve::REFUSALS_KEPT;
 use irp::domain::incident::state::Incident;
 use irp::domain::incident::together::digest;
 use irp::domain::policy::{ActionClass, List, PersonId, Policy, Standing};
@@ -159,4 +161,45 @@ async fn one_approver_more_than_needed_is_looked_up_because_one_can_turn_out_to_
     let bot = Bot::with(Arc::default(), owned).await;
     let nobody = no(with_standing(&bot, &[APPROVES]).await);
     assert!(matches!(nobody, Refusal::NobodyToApprove { recused: 1, .. }), "{nobody:?}");
+}
+
+/// How many records of refused attempts there are, and how many more the last one says that there were.
+async fn on_record(bot: &Bot) -> (usize, Option<u32>) {
+    let log = bot.store.load(bot.id).await.unwrap();
+    let last = log.iter().rev().find_map(|record| match record.event {
+        Event::AttemptRefused { left_out, .. } => Some(left_out),
+        _ => None,
+    });
+    (bot.refused().await.len(), last.flatten())
+}
+
+#[tokio::test]
+async fn attempts_beyond_the_limit_are_counted_in_the_next_record_or_when_their_minute_is_over() {
+    let bot = Bot::new().await;
+    let stranger = user(STRANGER);
+    let attempt = Attempt { name: "open the form", request: None, digest: None };
+    let press = async |times: usize| {
+        for _ in 0..times {
+            assert_eq!(no(bot.engine.may_work(bot.id, &stranger, attempt).await), Refusal::NotAResponder);
+        }
+    };
+    let tick = TimeDelta::milliseconds(1);
+    press(REFUSALS_KEPT + 5).await;
+    bot.world.pass(REFUSALS_WITHIN - tick);
+    bot.engine.record_left_out().await;
+    assert_eq!(on_record(&bot).await, (REFUSALS_KEPT, None), "the minute is not over");
+    bot.world.pass(tick);
+    for _ in 0..2 {
+        bot.engine.record_left_out().await;
+        assert_eq!(on_record(&bot).await, (REFUSALS_KEPT + 1, Some(4)), "once");
+    }
+    // It counts as one of the next minute, like every record.
+    press(REFUSALS_KEPT - 1 + 7).await;
+    assert_eq!(on_record(&bot).await, (2 * REFUSALS_KEPT, None));
+    bot.world.pass(REFUSALS_WITHIN);
+    press(1).await;
+    assert_eq!(on_record(&bot).await, (2 * REFUSALS_KEPT + 1, Some(7)));
+    bot.engine.record_left_out().await;
+    press(1).await;
+    assert_eq!(on_record(&bot).await, (2 * REFUSALS_KEPT + 2, None));
 }

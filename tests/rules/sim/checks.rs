@@ -23,6 +23,7 @@ use words::{name, request_of};
 mod aws;
 mod counts;
 mod eligible;
+mod freeze;
 mod glass;
 mod together;
 mod watch;
@@ -62,6 +63,8 @@ struct Held {
     taken_back: BTreeMap<usize, DateTime<Utc>>,
     glass: Option<Glass>,
     sent: Vec<irp::domain::action::ApiCall>,
+    /// Until when its call can be out, if it has no answer.
+    out_until: Option<DateTime<Utc>>,
     /// AWS was seen not to hold it any more.
     lost: bool,
     /// Somebody behind it has said that they were not behind something.
@@ -345,22 +348,6 @@ impl Case {
         Ok(())
     }
 
-    fn frozen(&self) -> bool {
-        !self.disputed.is_empty()
-    }
-
-    fn unfrozen(&mut self) -> Result<(), String> {
-        let disputing: BTreeSet<_> = self.disputed.iter().map(human).collect();
-        let sound = |who: &usize| !disputing.contains(&Some(*who)) && !self.subjects.contains(who);
-        let agreed: BTreeSet<usize> = self.agreed.iter().filter_map(human).filter(sound).collect();
-        must(agreed.len() >= 2, "a freeze lifted by fewer than two sound people")?;
-        let lead = self.lead.as_ref().and_then(human);
-        must(lead.is_some_and(|lead| agreed.contains(&lead)), "a freeze lifted without the lead")?;
-        self.disputed.clear();
-        self.agreed.clear();
-        Ok(())
-    }
-
     fn requested(
         &mut self,
         scene: &Scene<'_>,
@@ -396,6 +383,7 @@ impl Case {
             taken_back: BTreeMap::new(),
             glass: None,
             sent: Vec::new(),
+            out_until: None,
             lost: false,
             disputed: false,
             sent_to_aws: 0,
@@ -470,15 +458,18 @@ impl Case {
                 must(held.phase == Phase::Waiting && at > held.plan.approve_by, "expired too early")?;
                 held.phase = Phase::Ended("expired");
             }
-            Event::ExecutionStarted { sent, .. } => {
+            Event::ExecutionStarted { sent, lease_until, .. } => {
                 self.stands(scene, held)?;
+                self.has_its_turn(id, held, at)?;
                 held.as_planned(scene, sent)?;
                 held.sent.clone_from(sent);
+                held.out_until = Some(*lease_until);
                 held.phase = Phase::Started { by: scene.by, sent: sent.clone() };
             }
             Event::ExecutionContinues { lease_until, .. } => {
                 must(started && held.answer.is_none(), "calls go on that nobody has started")?;
                 must(*lease_until > at, "a lease that is over from the beginning")?;
+                held.out_until = Some(*lease_until);
             }
             Event::CallAnswered { answer, .. } => {
                 must(started && held.answer.is_none(), "an answer to what was not started")?;

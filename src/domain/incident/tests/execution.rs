@@ -7,7 +7,7 @@ use crate::domain::action::ApiCall;
 use crate::domain::approval::{CallAnswer, RequestState};
 use crate::domain::id::RequestId;
 use crate::domain::incident::command::{Attempt, PersonCommand, Report};
-use crate::domain::incident::decide::{refused, take_report};
+use crate::domain::incident::decide::{is_left_out, refused, take_report};
 use crate::domain::incident::doubt::look_at;
 use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::evolve::REFUSALS_KEPT;
@@ -322,22 +322,23 @@ fn code_has_the_time_that_it_takes_both_ways() {
 #[test]
 fn a_flood_of_refused_attempts_leaves_a_bounded_record() {
     let mut case = Case::new();
-    let refused = |case: &Case, who: &str| {
+    let left_out = |case: &Case, who: &str| is_left_out(&case.incident, &who.parse().unwrap(), case.now);
+    for _ in 0..REFUSALS_KEPT {
+        assert!(!left_out(&case, "U9"), "it is in the record");
         let digest = "0".repeat(1_000);
         let attempt = Attempt { name: "approve", request: Some(request(1)), digest: Some(&digest) };
-        refused(&case.incident, &case.actor(who), attempt, &Refusal::NotAResponder, case.cx())
-    };
-    for _ in 0..REFUSALS_KEPT {
-        let event = refused(&case, "U9").expect("it is in the record");
+        let event = refused(&case.actor("U9"), attempt, &Refusal::NotAResponder, case.cx());
         let Event::AttemptRefused { digest, policy_version, .. } = &event else { panic!("{event:?}") };
         assert_eq!(digest.as_ref().unwrap().len(), 64, "what is on a button is from outside");
         assert_eq!(*policy_version, Some(case.policy.version.clone()));
         case.apply(vec![event]);
     }
-    assert!(refused(&case, "U9").is_none(), "enough for a minute");
-    assert!(refused(&case, "U8").is_some(), "of everybody else");
-    case.minutes(1);
-    assert!(refused(&case, "U9").is_some());
+    assert!(left_out(&case, "U9"), "enough for a minute");
+    assert!(!left_out(&case, "U8"), "of everybody else");
+    case.now += TimeDelta::minutes(1) - TimeDelta::milliseconds(1);
+    assert!(left_out(&case, "U9"));
+    case.now += TimeDelta::milliseconds(1);
+    assert!(!left_out(&case, "U9"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::domain::hunt::Hunted;
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::observation::{Identity, Observation};
-use crate::domain::policy::Standing;
+use crate::domain::policy::{ActionClass, Standing};
 use crate::domain::recusal::recused;
 use crate::domain::refusal::Refusal;
 
@@ -181,6 +181,27 @@ fn naming_people_does_not_end_all_deciding() {
     let refused = Refusal::TooFewLeft { user: user("U3"), left: 0, ask: vec![user("U9")] };
     assert_eq!(case.act("U2", PersonCommand::NameSubject { user: user("U3") }), Err(refused));
     case.act("U1", PersonCommand::NameSubject { user: user("U3") }).unwrap();
+}
+
+#[test]
+fn naming_people_ends_the_deciding_on_no_class_of_actions() {
+    for class in ActionClass::ALL {
+        let mut case = Case::new();
+        case.policy.escalation = [user("U9")].into();
+        case.policy.rules.get_mut(&class).unwrap().quorum = 2;
+        let named = PersonCommand::NameSubject { user: user("U3") };
+        // U4 is recused: with U3 there are two.
+        let refused = Refusal::TooFewLeft { user: user("U3"), left: 1, ask: vec![user("U9")] };
+        assert_eq!(case.act("U1", named.clone()), Err(refused), "{class:?}");
+        // Where they are too few in any case, that ends nothing.
+        case.policy.rules.get_mut(&class).unwrap().quorum = 3;
+        let mut unread = case.policy.clone();
+        unread.approvers.groups.insert("S1".parse().unwrap());
+        let read = std::mem::replace(&mut case.policy, unread);
+        assert_eq!(case.act("U1", named.clone()), Err(Refusal::GroupsUnread), "the third may be in it");
+        case.policy = read;
+        case.act("U1", named).unwrap();
+    }
 }
 
 #[test]

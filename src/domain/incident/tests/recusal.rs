@@ -50,9 +50,50 @@ fn each_of_several_people_in_one_tag_is_an_owner() {
     let mut case = Case::new();
     case.policy = rules();
     let owners = vec!["kim@example.com, ana@example.com".to_owned()];
+    // As if it were the first look.
+    case.incident.identified = None;
+    case.incident.owner_signs.clear();
     case.apply(vec![Event::Identified { found: Identification { owners, ..identified(&[]) } }]);
     let owners = ["U2", "U4"].map(|id| (PersonId(user(id)), Why::Owner));
     assert_eq!(recused(&case.incident, &case.policy), owners.into());
+}
+
+#[test]
+fn whoever_has_the_credential_recuses_nobody_by_tags_or_a_name_that_they_give_it_while_people_wait() {
+    let tagged = |owner: &str| Identification { owners: vec![owner.to_owned()], ..identified(&[]) };
+    let (kim, both) = (vec!["U4"], vec!["U2", "U4"]);
+    for (found, expected) in [
+        (tagged("ana"), &kim),
+        (Identification { owners: vec!["kim".into(), "ana".into()], ..identified(&[]) }, &kim),
+        (Identification { owners: vec![], ..identified(&[]) }, &kim),
+        // The user has another name now, or has been made anew.
+        (Identification { name: Some("ana".into()), ..tagged("ana") }, &kim),
+        (Identification { unique_id: Some("AIDA9".into()), ..tagged("ana") }, &kim),
+        // It was another user's, as AWS says by now; or that it is this session's came later.
+        (Identification { name: Some("web".into()), unique_id: Some("AIDA9".into()), ..tagged("ana") }, &both),
+        (Identification { session_name: Some("ana".into()), ..tagged("kim") }, &both),
+    ] {
+        let mut case = Case::new();
+        case.policy.belongings.insert("ana".to_owned(), PersonId(user("U2")));
+        let words = format!("{found:?}");
+        case.apply(vec![Event::Identified { found }]);
+        let recused = recused(&case.incident, &case.policy);
+        let recused: Vec<&str> = recused.keys().map(|person| person.0.as_str()).collect();
+        assert_eq!(recused, *expected, "{words}");
+    }
+}
+
+#[test]
+fn tags_count_when_they_can_first_be_read() {
+    let mut case = Case::new();
+    case.policy.belongings.insert("ana".to_owned(), PersonId(user("U2")));
+    case.incident.identified = None;
+    case.incident.owner_signs.clear();
+    let unread = Identification { arn: None, unique_id: None, owners: vec![], ..identified(&[]) };
+    case.apply(vec![Event::Identified { found: unread }]);
+    assert!(recused(&case.incident, &case.policy).is_empty());
+    case.apply(vec![Event::Identified { found: Identification { owners: vec!["ana".into()], ..identified(&[]) } }]);
+    assert!(recused(&case.incident, &case.policy).contains_key(&PersonId(user("U2"))));
 }
 
 #[test]

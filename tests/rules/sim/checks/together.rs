@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use irp::domain::approval::Digest;
 use irp::domain::id::{RequestId, UserId};
 
-use super::{Case, Held, Scene, must};
+use super::{Case, Held, Phase, Scene, must};
 
 impl Case {
     /// One press of one person has made all of a burst.
@@ -40,6 +40,19 @@ impl Case {
             scene.clicked.get(&(by.clone(), words)).copied()
         };
         fellows.iter().filter_map(button).max().ok_or_else(|| "nobody has clicked on all of it".to_owned())
+    }
+
+    /// No earlier one of those that were asked for together has its call out, or whoever makes that has had their time.
+    pub(super) fn has_its_turn(&self, id: RequestId, held: &Held, at: DateTime<Utc>) -> Result<(), String> {
+        let is_out = |fellow: &Held| {
+            let unanswered = matches!(fellow.phase, Phase::Started { .. }) && fellow.answer.is_none();
+            unanswered && fellow.out_until.is_some_and(|until| at < until)
+        };
+        let fellows = self.fellows(id, held);
+        must(
+            !fellows.range(..id).any(|(_, fellow)| is_out(fellow)),
+            "begun while an earlier one of the same press is out",
+        )
     }
 
     /// A request, and those that were asked for together with it, in order.
