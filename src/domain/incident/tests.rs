@@ -17,6 +17,7 @@ mod hunt;
 mod inventory;
 mod logs;
 mod once;
+mod others;
 mod outsiders;
 mod quiet;
 mod reached;
