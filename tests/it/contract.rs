@@ -17,6 +17,7 @@ use irp::ports::{Delivery, Lane, Store, Work, WorkItem};
 use crate::redis_server::{RedisServer, seal};
 
 mod cards;
+mod cut;
 mod durability;
 mod inbox;
 mod index;
