@@ -132,7 +132,17 @@ pub trait Inbox: Send + Sync {
 
     /// Forgets a delivery.
     async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError>;
+
+    /// Takes a delivery out of its lane that cannot be read, and keeps it with the reason until somebody has looked: the
+    /// newest [`SET_ASIDE_MAX`] of all. Harmless when repeated.
+    async fn set_aside(&self, lane: Lane, token: &str, why: &str) -> Result<(), StoreError>;
+
+    /// How many deliveries have been set aside and wait for somebody to look.
+    async fn aside(&self) -> Result<usize, StoreError>;
 }
+
+/// Deliveries that are kept though nobody can read them.
+pub const SET_ASIDE_MAX: usize = 200;
 
 /// After so long without a word, a worker is taken for dead and its work is handed to another.
 pub const TAKEOVER_AFTER: Duration = Duration::from_secs(15);

@@ -13,6 +13,7 @@ use link::{ANSWER_WITHIN, KEPT_WITHIN, Link, Readers};
 use queue::Queue;
 use recent::Recent;
 
+pub use keys::UNREADABLE;
 pub use seal::Seal;
 
 mod cards;
