@@ -204,6 +204,9 @@ pub struct Posted {
     pub hash: String,
     /// When this was written down.
     pub at: DateTime<Utc>,
+    /// The copy before it, which could not be changed any more and still stands there: it is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }
 
 /// Where the messages of each incident stand. Slack is a view: losing this loses no decision.
@@ -331,14 +334,15 @@ pub trait Chat: Send + Sync {
     /// Replaces a message.
     async fn update(&self, channel: &ChannelId, ts: &str, key: &CardKey, message: &Message) -> Result<(), ChatError>;
 
-    /// Finds a message by the slot in its metadata, among those since `since`, after a post whose outcome
-    /// is not known.
+    /// Finds a message by the slot in its metadata, among those since `since` and newer than the message `after`, after a
+    /// post whose outcome is not known.
     async fn find(
         &self,
         channel: &ChannelId,
         thread_ts: Option<&str>,
         key: &CardKey,
         since: DateTime<Utc>,
+        after: Option<&str>,
     ) -> Result<Option<String>, ChatError>;
 
     /// Puts a file into a thread, and returns its address for people. Done again, it stands there twice.
