@@ -132,7 +132,17 @@ pub trait Inbox: Send + Sync {
 
     /// Forgets a delivery.
     async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError>;
+
+    /// Takes a delivery out of its lane that cannot be read, and keeps it with the reason until somebody has looked: the
+    /// newest [`SET_ASIDE_MAX`] of all. Harmless when repeated.
+    async fn set_aside(&self, lane: Lane, token: &str, why: &str) -> Result<(), StoreError>;
+
+    /// How many deliveries have been set aside and wait for somebody to look.
+    async fn aside(&self) -> Result<usize, StoreError>;
 }
+
+/// Deliveries that are kept though nobody can read them.
+pub const SET_ASIDE_MAX: usize = 200;
 
 /// After so long without a word, a worker is taken for dead and its work is handed to another.
 pub const TAKEOVER_AFTER: Duration = Duration::from_secs(15);
@@ -194,6 +204,9 @@ pub struct Posted {
     pub hash: String,
     /// When this was written down.
     pub at: DateTime<Utc>,
+    /// The copy before it, which could not be changed any more and still stands there: it is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
 }
 
 /// Where the messages of each incident stand. Slack is a view: losing this loses no decision.
@@ -321,14 +334,15 @@ pub trait Chat: Send + Sync {
     /// Replaces a message.
     async fn update(&self, channel: &ChannelId, ts: &str, key: &CardKey, message: &Message) -> Result<(), ChatError>;
 
-    /// Finds a message by the slot in its metadata, among those since `since`, after a post whose outcome
-    /// is not known.
+    /// Finds a message by the slot in its metadata, among those since `since` and newer than the message `after`, after a
+    /// post whose outcome is not known.
     async fn find(
         &self,
         channel: &ChannelId,
         thread_ts: Option<&str>,
         key: &CardKey,
         since: DateTime<Utc>,
+        after: Option<&str>,
     ) -> Result<Option<String>, ChatError>;
 
     /// Puts a file into a thread, and returns its address for people. Done again, it stands there twice.

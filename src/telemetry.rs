@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
@@ -39,6 +40,7 @@ pub struct Metrics {
     rejected: Counters,
     refused: Counters,
     failures: Counters,
+    aside: Gauge,
 }
 
 impl Default for Metrics {
@@ -54,7 +56,10 @@ impl Default for Metrics {
         let rejected = family("rejected_requests", "Requests turned away at the door, by reason");
         let refused = family("refusals", "People told no, by what they tried");
         let failures = family("failures", "Work that failed and is tried again, by worker");
-        Self { registry, alerts, slack, rejected, refused, failures }
+        let aside = Gauge::default();
+        let help = "Deliveries that nobody could read and that wait for somebody to look";
+        registry.register("set_aside", help, aside.clone());
+        Self { registry, alerts, slack, rejected, refused, failures, aside }
     }
 }
 
@@ -82,6 +87,11 @@ impl Metrics {
     /// A failure of a worker.
     pub fn failed(&self, kind: &'static str) {
         self.failures.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// How many deliveries are set aside.
+    pub fn aside(&self, count: usize) {
+        self.aside.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// All of it in the `OpenMetrics` text format.

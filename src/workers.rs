@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::id::{ChannelId, IncidentId};
 use crate::engine::Engine;
-use crate::ports::{Chat, Clock, Store, TAKEOVER_AFTER};
+use crate::ports::{Chat, Clock, Lane, Store, TAKEOVER_AFTER};
 use crate::telemetry::Metrics;
 
 pub use searching::Searching;
@@ -40,6 +40,8 @@ pub const INFORM_AT_ONCE: usize = 4;
 pub const REACHING_AT_ONCE: usize = 2;
 /// Trails that are searched at once.
 pub const HUNTING_AT_ONCE: usize = 4;
+/// How often deliveries are counted that nobody could read.
+const ASIDE_COUNTED_EVERY: Duration = Duration::from_mins(1);
 /// Wait after the store has failed.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
@@ -184,11 +186,39 @@ impl Workers {
         spawn("effects", |w, s, t| Box::pin(effects::run(w, s, t)));
         spawn("cards", |w, s, t| Box::pin(cards::run(w, s, t)));
         spawn("due", |w, s, _| Box::pin(effects::wake(w, s)));
+        spawn("aside", |w, s, _| Box::pin(w.count_aside(s)));
     }
 
     /// One piece of work beside others. A panic in it is a fault of this program, and ends nobody else's; `None` then.
     async fn guarded<T>(&self, worker: &'static str, work: impl Future<Output = T>) -> Option<T> {
         guarded(&self.metrics, worker, work).await
+    }
+
+    /// Takes a delivery out of the way that cannot be read. It stays kept, as it came, for whoever looks.
+    async fn set_aside(&self, lane: Lane, token: &str, why: &str) {
+        tracing::error!(?lane, %why, "a kept delivery cannot be read and is set aside");
+        let count = async {
+            self.store.set_aside(lane, token, why).await?;
+            self.store.aside().await
+        };
+        match count.await {
+            Ok(count) => self.metrics.aside(count),
+            Err(error) => tracing::warn!(%error, ?lane, "it could not be set aside yet; it comes back"),
+        }
+    }
+
+    /// Says for as long as the process runs how many deliveries are set aside: any process can have done it.
+    async fn count_aside(self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            match self.store.aside().await {
+                Ok(count) => self.metrics.aside(count),
+                Err(error) => tracing::warn!(%error, "what is set aside could not be counted"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(ASIDE_COUNTED_EVERY) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
     }
 
     /// Notes that the store did not do its part, and gives it time.

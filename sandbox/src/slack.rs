@@ -181,6 +181,11 @@ impl Workspace {
         }
     }
 
+    /// Keeps a message from ever being updated again (`edit_window_closed`).
+    pub fn close_edit_window(&self, ts: &str) {
+        self.lock().closed.insert(ts.to_owned());
+    }
+
     /// An administrator deletes a message. `false` when there is none.
     pub fn delete_message(&self, channel: &str, ts: &str) -> bool {
         let deleted = self.lock().channel_mut(channel).is_some_and(|channel| channel.delete(ts));

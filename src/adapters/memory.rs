@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use crate::domain::id::{AccountId, IncidentId};
 use crate::domain::stored::Record;
 use crate::ports::{
-    AppendError, CARDS_LEASE, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, Slot, Store, StoreError,
-    TAKEOVER_AFTER, Trail, Work, WorkItem, WorkQueue,
+    AppendError, CARDS_LEASE, CardStore, Claim, Delivery, Inbox, IncidentLog, Lane, Posted, SET_ASIDE_MAX, Slot, Store,
+    StoreError, TAKEOVER_AFTER, Trail, Work, WorkItem, WorkQueue,
 };
 
 mod trail;
@@ -44,6 +44,8 @@ struct Inner {
     seen: HashSet<String>,
     seen_order: VecDeque<(Instant, String)>,
     lanes: HashMap<Lane, Queue>,
+    /// Deliveries that could not be read, with why.
+    aside: VecDeque<(String, String)>,
     work: HashMap<Work, Queue>,
 }
 
@@ -87,9 +89,12 @@ impl Queue {
     }
 
     fn done(&mut self, token: &str) {
-        if let Ok(n) = token.parse::<u64>() {
-            self.taken.remove(&n);
-        }
+        drop(self.take_out(token));
+    }
+
+    /// What was taken, which nobody else is handed any more.
+    fn take_out(&mut self, token: &str) -> Option<String> {
+        self.taken.remove(&token.parse::<u64>().ok()?).map(|(_, body)| body)
     }
 }
 
@@ -215,6 +220,21 @@ impl Inbox for MemoryStore {
     async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError> {
         self.lock().lanes.entry(lane).or_default().done(token);
         Ok(())
+    }
+
+    async fn set_aside(&self, lane: Lane, token: &str, why: &str) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        if let Some(body) = inner.lanes.entry(lane).or_default().take_out(token) {
+            inner.aside.push_back((body, why.to_owned()));
+            if inner.aside.len() > SET_ASIDE_MAX {
+                inner.aside.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    async fn aside(&self) -> Result<usize, StoreError> {
+        Ok(self.lock().aside.len())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The store in Redis (7 or later) or Valkey. Every atomic step is one script or one transaction on
 //! keys of one hash tag (see `keys`). No replica decides by anything that it holds itself: what it remembers of logs
-//! only saves it work (see `recent`).
+//! saves it work, and keeps it from going by one whose end it has seen and is gone (see `recent`).
 //!
 //! One server, or whatever answers like one behind one address. On a Cluster the queues would have to
 //! be read slot by slot (see `queue`); all else is ready for it.
@@ -13,6 +13,7 @@ use link::{ANSWER_WITHIN, KEPT_WITHIN, Link, Readers};
 use queue::Queue;
 use recent::Recent;
 
+pub use keys::UNREADABLE;
 pub use seal::Seal;
 
 mod cards;

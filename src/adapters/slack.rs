@@ -351,13 +351,16 @@ impl Chat for SlackChat {
         thread_ts: Option<&str>,
         key: &CardKey,
         since: DateTime<Utc>,
+        after: Option<&str>,
     ) -> Result<Option<String>, ChatError> {
         let limit = PAGE_MESSAGES.to_string();
-        let oldest = format!("{}.000000", since.timestamp());
+        let since = format!("{}.000000", since.timestamp());
+        // Messages are named by their times, in so many digits.
+        let oldest = after.map_or(since.as_str(), |after| after.max(since.as_str()));
         let mut params = vec![
             ("channel", channel.as_str()),
             ("limit", &limit),
-            ("oldest", &oldest),
+            ("oldest", oldest),
             ("include_all_metadata", "true"),
         ];
         let method = match thread_ts {
@@ -375,8 +378,9 @@ impl Chat for SlackChat {
             }
             let answer = self.get(method, &params).await?;
             let messages = answer["messages"].as_array().map_or(&[][..], Vec::as_slice);
-            if let Some(found) = messages.iter().find(|m| carries(m, key)) {
-                return Ok(found["ts"].as_str().map(str::to_owned));
+            let mut found = messages.iter().filter(|m| carries(m, key)).filter_map(|m| m["ts"].as_str());
+            if let Some(ts) = found.find(|ts| *ts > oldest) {
+                return Ok(Some(ts.to_owned()));
             }
             match next_cursor(&answer) {
                 Some(next) => cursor = next,

@@ -7,13 +7,14 @@ use secrecy::ExposeSecret;
 use super::export::open_vault;
 use super::serve::{aws_settings, open_store, unsealed};
 use crate::adapters::aws::AwsCloud;
+use crate::adapters::redis::UNREADABLE;
 use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::scopes::missing;
 use crate::boot::playbook;
 use crate::config::{ProcessEnvironment, Settings};
 use crate::domain::id::{GroupId, UserId};
 use crate::domain::policy::{Called, Policy, Standing};
-use crate::ports::{Chat, Cloud, Directory, VaultError};
+use crate::ports::{Chat, Cloud, Directory, Store, VaultError};
 
 /// Prints a line for each thing tried. `true` when all is well.
 pub async fn check() -> bool {
@@ -189,11 +190,30 @@ async fn store(settings: &Settings, report: &mut Report) {
     }
     match open_store(settings.redis_url.expose_secret(), &settings.seal_keys).await {
         Err(error) => report.wrong("store", &format!("{error:#}")),
-        Ok(store) => match store.durability_faults().await {
-            Ok(faults) if faults.is_empty() => report.right("store", "answers, and keeps what it is given"),
-            Ok(faults) => faults.iter().for_each(|fault| report.wrong("store", fault)),
-            Err(error) => report.wrong("store", &error.to_string()),
-        },
+        Ok(store) => {
+            match store.durability_faults().await {
+                Ok(faults) if faults.is_empty() => report.right("store", "answers, and keeps what it is given"),
+                Ok(faults) => faults.iter().for_each(|fault| report.wrong("store", fault)),
+                Err(error) => report.wrong("store", &error.to_string()),
+            }
+            aside(&*store, report).await;
+        }
+    }
+}
+
+/// An alert or a click that nobody could read, and that may still be wanted.
+async fn aside(store: &dyn Store, report: &mut Report) {
+    match store.aside().await {
+        Ok(0) => {}
+        Ok(count) => report.warn(
+            "store",
+            &format!(
+                "{count} delivery(s) that could not be read are set aside, each with why: XRANGE {UNREADABLE} - + shows \
+                 them. What can be read by now goes back with XADD, to the stream in its field lane, with its field e; \
+                 DEL {UNREADABLE} once all are looked at"
+            ),
+        ),
+        Err(error) => report.wrong("store", &error.to_string()),
     }
 }
 

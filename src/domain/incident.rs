@@ -17,6 +17,7 @@ pub mod hunting;
 mod identity;
 pub mod inventory;
 pub mod logs;
+pub mod others;
 pub mod outcome;
 pub mod overruling;
 pub mod owed;

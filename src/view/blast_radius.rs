@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::blocks::{code, context, cut, escape, section, time};
 use crate::domain::action::{Action, DeactivateAccessKey, DenyByScp, RevokeRoleSessions};
 use crate::domain::blast_radius::{BlastRadius, RoleUse, Tally};
+use crate::domain::incident::others::used_from;
 use crate::domain::incident::state::Incident;
 use crate::domain::observation::Holder;
 
@@ -16,6 +17,8 @@ const BRIEF_MAX: usize = 3;
 const BRIEF_CHARS_MAX: usize = 400;
 /// CloudTrail is up to so late.
 const TRAIL_LATE: TimeDelta = TimeDelta::minutes(15);
+/// Access keys that IAM lets a user have.
+const KEYS_MAX: usize = 2;
 /// Longest reason why something could not be read.
 const ERROR_CHARS_MAX: usize = 300;
 
@@ -65,7 +68,7 @@ pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
         {
             let mut warnings =
                 vec![section(&format!(":warning: *What stops working with it*\n{}", used_for(incident, reach)))];
-            warnings.extend(rotate_first(incident, reach, user_name));
+            warnings.extend(rotate_first(incident, user_name));
             warnings
         }
         Action::DenyByScp(DenyByScp { principal: Holder::User(name), .. }) if is_own(incident, name) => {
@@ -109,20 +112,24 @@ pub fn breaks(incident: &Incident, action: &Action) -> Option<String> {
 
 /// Where others than the attacker use the same key, a workload stops with it: giving it another first can be
 /// the wiser move, if the attacker can be borne for as long.
-fn rotate_first(incident: &Incident, reach: &BlastRadius, user_name: &str) -> Option<Value> {
-    let attacker = |address: &str| incident.findings.values().any(|f| f.remote_address.as_deref() == Some(address));
-    let others: Vec<&Tally> = reach.usage.addresses.iter().filter(|tally| !attacker(&tally.name)).collect();
-    // Without an address from the alert nobody can tell whose use it is.
-    if others.is_empty() || others.len() == reach.usage.addresses.len() {
+fn rotate_first(incident: &Incident, user_name: &str) -> Option<Value> {
+    let others = used_from(incident);
+    if others.is_empty() {
         return None;
     }
     let from = list(
         others.iter().map(|tally| format!("{} ({}×, last {})", code(&tally.name), tally.count, time(tally.last_at))),
     );
+    let keys = incident.identification().map_or(0, |found| found.keys.len());
+    let no_more = if keys < KEYS_MAX {
+        ""
+    } else {
+        "; the user has two already and IAM allows no third, so one that nobody uses has to be deleted first"
+    };
     Some(section(&format!(
-        ":arrows_counterclockwise: *Rotate first?* The key is also used from {from}. If that outage would be worse than some \
-         more minutes of the attacker: make a second key ({}), hand it to that workload through its secret store, see it \
-         used, and approve this then. What the attacker does meanwhile is on you.",
+        ":arrows_counterclockwise: *Rotate first?* The key is also used from {from}. If that outage would be worse than \
+         some more minutes of the attacker: make a second key ({}{no_more}), hand it to that workload through its \
+         secret store, see it used, and approve this then. What the attacker does meanwhile is on you.",
         code(&format!("aws iam create-access-key --user-name {user_name}"))
     )))
 }

@@ -19,7 +19,7 @@ use crate::ports::Message;
 pub const NOT_KNOWN_KEPT: &str = ":warning: The bot's store does not answer, so it is *not known* whether this was recorded. Nothing runs until it answers again. Look at the card then, and do it again if it does not show.";
 
 /// Said when a log is damaged, or not as it was written.
-pub const LEFT_ALONE: &str = ":rotating_light: The bot's store holds a record of this that cannot be read, or that somebody has changed. The bot leaves it alone: *nothing was decided and nothing runs*. Contain by hand, and have whoever runs the bot look at once: its log names the record.";
+pub const LEFT_ALONE: &str = ":rotating_light: The bot's store holds a record of this that cannot be read, or that somebody has changed, or it lacks some that were there. The bot leaves it alone: *nothing was decided and nothing runs*. Contain by hand, and have whoever runs the bot look at once: its log names the record.";
 
 /// When an act has met a fault of this program.
 pub const BROKEN: &str = ":warning: This met a fault of the bot itself, and may not have been done. Look at the card before you try again, and tell those who run the bot: its log has the place.";

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{again, announcement, asks, burst, eradication, forms, hunt, outlived, proof, report, step};
 use crate::domain::action::{Action, TerminateInstance};
+use crate::domain::alert::Alert;
 use crate::domain::blast_radius::{BlastRadius, Usage};
 use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::{Call, Hunted, Proved, Reached, Swept, Trace, Watched};
@@ -282,6 +283,44 @@ fn what_stops_working_is_not_known_before_the_trail_can_show_it() {
     usage.count(used_at, "s3.amazonaws.com", "198.51.100.7", "s");
     read(&mut case, usage);
     assert!(!says(&case).contains("IAM shows") && says(&case).contains("2 call(s)"), "{}", says(&case));
+}
+
+#[test]
+fn whether_to_rotate_first_is_asked_where_others_use_the_key_and_says_where_and_how() {
+    const THIEF: &str = "198.51.100.77";
+    const BUILDS: &str = "203.0.113.9";
+    let asked = |case: &Case, begins: &str| -> Vec<String> {
+        let blocks = card(case, begins).blocks.into_iter().map(|block| block.to_string());
+        blocks.filter(|block| block.contains("Rotate first?")).collect()
+    };
+    let mut case = Case::new();
+    let mut usage = Usage { days_read: 14, ..Usage::default() };
+    let builds_at = case.now - TimeDelta::hours(1);
+    for (at, from) in [(builds_at, BUILDS), (builds_at - TimeDelta::hours(1), BUILDS), (case.now, THIEF)] {
+        usage.count(at, "s3.amazonaws.com", from, "s");
+    }
+    case.apply(vec![Event::BlastRadiusRead { found: BlastRadius { usage, ..BlastRadius::default() } }]);
+    assert!(asked(&case, "deactivate").is_empty(), "nobody can tell which of them is the attacker");
+    let remote_address = Some(THIEF.to_owned());
+    case.apply(vec![Event::AlertReceived { alert: Alert { remote_address, ..alert("d2") } }]);
+    let questions = asked(&case, "deactivate");
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    let last = format!("`{BUILDS}` (2×, last <!date^{}^", builds_at.timestamp());
+    for part in
+        [last.as_str(), "`aws iam create-access-key --user-name ci`", "What the attacker does meanwhile is on you"]
+    {
+        assert!(question.contains(part), "{part}: {question}");
+    }
+    assert!(!question.contains(THIEF), "{question}");
+    assert!(question.contains("the user has two already and IAM allows no third"), "{question}");
+    assert!(asked(&case, "revoke-user").is_empty(), "another key would not outlive that");
+    case.apply(vec![Event::Identified { found: identified(&[(KEY, KeyStatus::Active)]) }]);
+    let questions = asked(&case, "deactivate");
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    assert!(question.contains("create-access-key") && !question.contains("two already"), "{question}");
+    // Who decides reads it on the card of the request as well.
+    case.ask("U1", &["deactivate"]).unwrap();
+    assert_eq!(asked(&case, "deactivate").len(), 1);
 }
 
 #[test]

@@ -43,8 +43,8 @@ impl Workers {
                     return;
                 }
             },
-            // Written by a newer version: not for this one to drop silently, nor to try for ever.
-            Err(error) => tracing::error!(%error, "a kept alert cannot be read and is dropped"),
+            // Written by a newer version, perhaps: not for this one to drop, nor to try for ever.
+            Err(error) => return self.set_aside(Lane::Alerts, &delivery.token, &error.to_string()).await,
         }
         if let Err(error) = self.store.done(Lane::Alerts, &delivery.token).await {
             tracing::warn!(%error, "a finished alert could not be ticked off; it is taken in again, harmlessly");

@@ -218,8 +218,9 @@ impl Workers {
             let thread = thread.filter(|_| card.to == To::WarRoom);
             let changed = match &posted {
                 Some(stands @ Posted { ts: Some(ts), .. }) => self.edit(id, &card, stands, ts).await,
+                Some(gone) if is_gone(gone) => self.post(id, &card, thread, gone.replaces.as_deref()).await,
                 Some(begun) => self.resume(id, &card, begun, thread).await,
-                None => self.post(id, &card, thread).await,
+                None => self.post(id, &card, thread, None).await,
             };
             match changed {
                 Ok(()) => {}
@@ -247,7 +248,7 @@ impl Workers {
             Some(begun) => self.resume(id, &card, &begun, None).await,
             None => {
                 self.chat.turn(Turn::Post(self.address(&card.to)), Urgency::Now).await;
-                self.post(id, &card, None).await
+                self.post(id, &card, None, None).await
             }
         }
     }
@@ -269,7 +270,8 @@ impl Workers {
         let mut soonest = None;
         let playbook = self.engine.playbook();
         let mut cards = cards(incident, &look.records, playbook, &look.policy);
-        cards.extend(outlived(incident, playbook, &cards, |slot| look.posted.contains_key(slot)));
+        let was_posted = |slot: &str| look.posted.get(slot).is_some_and(|posted| !is_gone(posted));
+        cards.extend(outlived(incident, playbook, &cards, was_posted));
         for card in cards {
             let posted = look.posted.get(&card.slot);
             match posted {
@@ -301,17 +303,25 @@ impl Workers {
         }
         if card.to != To::WarRoom {
             // The bot does not read what it says to one person: said twice is better than not at all.
-            return self.post(id, card, None).await;
+            return self.post(id, card, None, None).await;
         }
         let key = CardKey { incident: id, slot: card.slot.clone() };
-        let since = begun.at - POSTING_MAX * 2;
-        match self.chat.find(&begun.channel, thread, &key, since).await.map_err(Unfinished::Chat)? {
+        let (since, replaces) = (begun.at - POSTING_MAX * 2, begun.replaces.as_deref());
+        match self.chat.find(&begun.channel, thread, &key, since, replaces).await.map_err(Unfinished::Chat)? {
             Some(ts) => {
                 let found = Posted { ts: Some(ts), ..begun.clone() };
                 Ok(self.store.put_card(id, &card.slot, &found).await?)
             }
-            None => self.post(id, card, thread).await,
+            None => self.post(id, card, thread, replaces).await,
         }
+    }
+
+    /// It stands nowhere and is to be posted, in place of the copy that could not be changed any more, if there is one.
+    async fn stands_nowhere(&self, id: IncidentId, slot: &str, replaces: Option<&str>) -> Result<(), StoreError> {
+        let Some(ts) = replaces else { return self.store.drop_card(id, slot).await };
+        let (channel, at) = (self.war_room.clone(), self.wall.now());
+        let gone = Posted { channel, ts: None, hash: String::new(), at, replaces: Some(ts.to_owned()) };
+        self.store.put_card(id, slot, &gone).await
     }
 
     fn address<'a>(&'a self, to: &'a To) -> &'a str {
@@ -322,11 +332,17 @@ impl Workers {
     }
 
     /// Posts a card, or at once in short when Slack finds it too long: its buttons must not be missing.
-    async fn post(&self, id: IncidentId, card: &Card, thread: Option<&str>) -> Result<(), Unfinished> {
-        match self.post_as(id, card, &card.message, thread).await {
+    async fn post(
+        &self,
+        id: IncidentId,
+        card: &Card,
+        thread: Option<&str>,
+        replaces: Option<&str>,
+    ) -> Result<(), Unfinished> {
+        match self.post_as(id, card, &card.message, (thread, replaces)).await {
             Err(Unfinished::Chat(ChatError::Refused(code))) if is_too_long(&code) => {
                 self.shortens(id, card, &code);
-                self.post_as(id, card, &short(&card.message), thread).await
+                self.post_as(id, card, &short(&card.message), (thread, replaces)).await
             }
             posted => posted,
         }
@@ -337,15 +353,17 @@ impl Workers {
         id: IncidentId,
         card: &Card,
         message: &Message,
-        thread: Option<&str>,
+        (thread, replaces): (Option<&str>, Option<&str>),
     ) -> Result<(), Unfinished> {
         // To a person: Slack says only afterwards which channel that is.
-        let begun = Posted { channel: self.war_room.clone(), ts: None, hash: hash(card), at: self.wall.now() };
+        let (channel, at) = (self.war_room.clone(), self.wall.now());
+        let begun = Posted { channel, ts: None, hash: hash(card), at, replaces: replaces.map(str::to_owned) };
         self.store.put_card(id, &card.slot, &begun).await?;
         let key = CardKey { incident: id, slot: card.slot.clone() };
         match self.chat.post(self.address(&card.to), thread, &key, message).await {
             Ok(place) => {
-                let done = Posted { channel: place.channel, ts: Some(place.ts), at: self.wall.now(), ..begun };
+                let (ts, at) = (Some(place.ts), self.wall.now());
+                let done = Posted { channel: place.channel, ts, at, replaces: None, ..begun };
                 Ok(self.store.put_card(id, &card.slot, &done).await?)
             }
             Err(error @ ChatError::Unavailable(_)) => {
@@ -355,7 +373,7 @@ impl Workers {
                 Err(Unfinished::Chat(error))
             }
             Err(error @ (ChatError::RateLimited(_) | ChatError::Refused(_))) => {
-                self.store.drop_card(id, &card.slot).await?;
+                self.stands_nowhere(id, &card.slot, replaces).await?;
                 Err(Unfinished::Chat(error))
             }
         }
@@ -388,16 +406,21 @@ impl Workers {
                 self.metrics.failed("cards");
                 if is_decided_on(&card.slot) {
                     // Posted anew, and no more before it is to say something else: its old buttons only lead to a no.
-                    return Ok(self.store.drop_card(id, &card.slot).await?);
+                    return Ok(self.stands_nowhere(id, &card.slot, Some(ts)).await?);
                 }
                 // Another of these would mention and notify people again, or begin another thread: it stays as it is.
             }
             Err(error) => return Err(Unfinished::Chat(error)),
         }
         let (channel, at) = (stands.channel.clone(), self.wall.now());
-        let done = Posted { ts: Some(ts.to_owned()), hash: hash(card), at, channel };
+        let done = Posted { ts: Some(ts.to_owned()), hash: hash(card), at, channel, replaces: None };
         Ok(self.store.put_card(id, &card.slot, &done).await?)
     }
+}
+
+/// Whether nothing has been begun to take the place of a copy that could not be changed any more.
+fn is_gone(posted: &Posted) -> bool {
+    posted.ts.is_none() && posted.hash.is_empty()
 }
 
 fn hash(card: &Card) -> String {

@@ -65,7 +65,7 @@ impl Workers {
                     self.tell(&inbound.reply, &message).await;
                 }
             }
-            Err(error) => tracing::error!(%error, "a kept Slack delivery cannot be read and is dropped"),
+            Err(error) => return self.set_aside(Lane::Slack, &delivery.token, &error.to_string()).await,
         }
         if let Err(error) = self.store.done(Lane::Slack, &delivery.token).await {
             tracing::warn!(%error, "a finished act could not be ticked off");

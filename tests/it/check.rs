@@ -2,10 +2,12 @@
 
 use std::process::Output;
 
+use irp::adapters::redis::RedisStore;
+use irp::ports::{Inbox, Lane};
 use irp_sandbox::slack::Sharing;
 
 use crate::program::command;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, seal};
 use crate::world::{ANA, BEN, KIM, ROOM, World};
 
 async fn check(w: &World, redis: &RedisServer, unset: &str) -> (bool, String) {
@@ -75,6 +77,24 @@ async fn it_tries_everything_and_says_what_is_wrong() {
     assert!(!well && said.contains("SLACK_BOT_TOKEN is not set"), "{said}");
     let (_, said) = check(&w, &redis, "IRP_SEAL_KEYS").await;
     assert!(said.contains("WRONG store: IRP_SEAL_KEYS is not set: whoever can write to Redis can approve"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_could_read_is_named_until_somebody_has_looked() {
+    let server = RedisServer::start();
+    let w = World::without_bot(false).await;
+    let store = RedisStore::connect(&server.url(), "a bot", seal()).await.unwrap();
+    store.put(Lane::Alerts, "k", "nonsense").await.unwrap();
+    let taken = store.take(Lane::Alerts, 1).await.unwrap();
+    store.set_aside(Lane::Alerts, &taken[0].token, "it is no alert").await.unwrap();
+    let (well, said) = check(&w, &server, "").await;
+    assert!(well, "the bot works: {said}");
+    let line = said.lines().find(|line| line.starts_with("warn  store: 1 delivery(s) that could not be read"));
+    assert!(line.is_some_and(|line| line.contains("XRANGE irp:v1:{inbox}:unreadable - +")), "{said}");
+    let mut raw = server.raw().await;
+    redis::cmd("DEL").arg("irp:v1:{inbox}:unreadable").exec_async(&mut raw).await.unwrap();
+    let (_, said) = check(&w, &server, "").await;
+    assert!(!said.contains("set aside"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ use irp::ports::{Delivery, Lane, Store, Work, WorkItem};
 use crate::redis_server::{RedisServer, seal};
 
 mod cards;
+mod cut;
 mod durability;
 mod inbox;
 mod index;
@@ -82,7 +83,9 @@ suite! {
         lanes_do_not_mix
         two_takers_never_get_the_same
         what_is_put_wakes_a_waiting_take
-        a_take_of_nothing_waits_a_second;
+        a_take_of_nothing_waits_a_second
+        what_is_set_aside_is_handed_to_nobody_and_counted
+        no_more_is_set_aside_than_somebody_can_look_at;
     work: an_append_puts_work_on_both_queues_once
         an_append_that_conflicts_puts_none
         put_work_fills_one_queue

@@ -7,6 +7,7 @@ use irp::adapters::slack::watch::RoomWatch;
 use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
+use irp::ports::Lane;
 use irp_sandbox::slack::Sharing;
 
 use crate::world::{ALERT_KEY, ANA, BOT_TOKEN, ORGANISATION, ROOM, World, get, send};
@@ -178,5 +179,21 @@ async fn alerts_need_a_key_and_a_form() {
     }
     assert_eq!(send(&url, &[("x-irp-key", ALERT_KEY)], vec![b' '; 2 << 20]).await.0, 413);
     w.until("the incident is there", |w| w.card("U0RESPOND1", "evidence").is_some()).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_and_cannot_be_read_is_set_aside_and_counted_and_holds_up_nothing() {
+    let w = World::start().await;
+    w.store.put(Lane::Alerts, "of another version", r#"{"subject":1}"#).await.unwrap();
+    w.store.put(Lane::Slack, "of another version too", "no JSON").await.unwrap();
+    w.incident().await;
+    let counted = async {
+        while !get(&format!("{}/metrics", w.bot_url)).await.1.contains("irp_set_aside 2\n") {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), counted).await.unwrap();
+    assert_eq!(w.store.aside().await.unwrap(), 2, "they are kept");
     w.end().await;
 }

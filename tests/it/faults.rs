@@ -16,6 +16,7 @@ mod removals;
 mod sessions;
 mod store;
 mod table;
+mod way;
 
 const KEY: &str = "Deactivate access key";
 /// A change that does not show is given up after fifteen seconds.

@@ -436,6 +436,41 @@ async fn a_card_that_cannot_be_edited_is_posted_anew_and_each_content_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_can_no_longer_be_edited_is_not_taken_for_the_one_in_its_place() {
+    // Whether the new one came through or not, nothing is heard of it.
+    let loses = async |fault: SlackFault| {
+        let w = World::start().await;
+        w.slack.set_rate_limits(false);
+        w.incident().await;
+        // What else is posted by itself is there.
+        w.until("the trail has been searched", |w| w.card(ANA, "INC-1 hunt").is_some()).await;
+        w.slack.close_edit_window(w.card(ANA, KEY).unwrap()["ts"].as_str().unwrap());
+        w.slack.fail_next("chat.postMessage", fault);
+        w.click(ANA, KEY, "irp.request").await;
+        let copies = |w: &World| -> Vec<Value> {
+            let is_it = |m: &Value| m["text"].as_str().unwrap().starts_with("INC-1 · Deactivate access key");
+            w.messages(ANA).into_iter().filter(is_it).collect()
+        };
+        let looked = |w: &World| w.slack.journal().iter().any(|call| call.method == "conversations.replies");
+        w.until("the bot looks whether it was posted", looked).await;
+        let newest = |w: &World| copies(w).pop().unwrap();
+        let value = |w: &World| {
+            let blocks = newest(w)["blocks"].as_array().cloned().unwrap_or_default();
+            let mut buttons = blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();
+            let approve = buttons.find(|button| button["action_id"] == "irp.approve")?;
+            approve["value"].as_str().map(str::to_owned)
+        };
+        w.until("it is there, with its buttons", |w| value(w).is_some()).await;
+        w.forged_click(CHRIS, "irp.approve", &value(&w).unwrap()).await;
+        let is_done = |w: &World| newest(w)["text"].as_str().unwrap().contains("carried out and verified");
+        w.until("the newest says what has become of it", is_done).await;
+        assert_eq!(copies(&w).len(), 2, "the old one and the one in its place: {:#?}", w.texts());
+        w.end().await;
+    };
+    tokio::join!(loses(SlackFault::PostThenHang), loses(SlackFault::Status(503)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_announcement_that_somebody_deletes_stays_gone_and_the_card_of_a_step_comes_again() {
     let w = World::start().await;
     w.incident().await;

@@ -20,7 +20,7 @@ type Edit = fn(Vec<String>) -> Vec<String>;
 /// A yes that nobody has given, as who does not know the hash of the last record would write it.
 const MADE_UP: &str = r#"{"v":1,"prev":null,"at":"2026-01-01T00:00:00Z","event":{"type":"ApprovalGiven","request":"INC-1.1","by":"U0APPROVE1","person":"U0APPROVE1","execute_by":"2099-01-01T00:00:00Z"}}"#;
 
-const EDITS: [(&str, Edit); 10] = [
+const EDITS: [(&str, Edit); 11] = [
     ("an event is changed", |mut log| {
         log[1] = log[1].replace("deploy-bot", "release-bot");
         log
@@ -64,6 +64,10 @@ const EDITS: [(&str, Edit); 10] = [
         log.push("approved: yes".into());
         log
     }),
+    ("its end is cut off", |mut log| {
+        log.pop();
+        log
+    }),
 ];
 
 async fn records(redis: &mut MultiplexedConnection) -> Vec<String> {
@@ -74,10 +78,13 @@ async fn records(redis: &mut MultiplexedConnection) -> Vec<String> {
 /// Writes the log anew, with versions as they should be, and has the workers look at it.
 async fn edited(redis: &mut MultiplexedConnection, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
     let changed = edit(records(redis).await);
-    cmd("DEL").arg(LOG).exec_async(redis).await.unwrap();
+    // At once: whoever has seen more than is there meanwhile would say so.
+    let mut anew = redis::pipe();
+    anew.atomic().cmd("DEL").arg(LOG);
     for (version, text) in (1..).zip(changed) {
-        cmd("XADD").arg(LOG).arg(format!("{version}-0")).arg("r").arg(text).exec_async(redis).await.unwrap();
+        anew.cmd("XADD").arg(LOG).arg(format!("{version}-0")).arg("r").arg(text);
     }
+    anew.exec_async(redis).await.unwrap();
     cmd("XADD").arg(EFFECTS).arg("*").arg("e").arg("INC-1").exec_async(redis).await.unwrap();
 }
 
@@ -137,7 +144,7 @@ async fn however_a_log_is_edited_the_incident_is_left_alone() {
 
 /// The last record has none after it that would show the change; the digest in it does.
 async fn a_plan_that_is_not_what_was_approved_does_not_run(mut case: Case) {
-    let _program = case.program().await;
+    let program = case.program().await;
     let mut redis = case.past_the_store().await;
     let w = &case.w;
     w.incident().await;
@@ -145,7 +152,8 @@ async fn a_plan_that_is_not_what_was_approved_does_not_run(mut case: Case) {
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
     settled(w).await;
-    // By somebody who has the key of the seals too.
+    // By somebody who has the key of the seals too, before a program that has not seen what stood there.
+    drop(program);
     let sealed = records(&mut redis).await;
     let mut log: Vec<String> = sealed.iter().map(|stored| stored.split_once(' ').unwrap().1.to_owned()).collect();
     let last = log.len() - 1;
@@ -153,6 +161,8 @@ async fn a_plan_that_is_not_what_was_approved_does_not_run(mut case: Case) {
     log[last] = log[last].replace("\"user_name\":\"deploy-bot\"", "\"user_name\":\"release-bot\"");
     cmd("DEL").arg(LOG).exec_async(&mut redis).await.unwrap();
     w.store.append(IncidentId::new(1), 0, &irp::domain::stored::read(log).unwrap(), None).await.unwrap();
+    let _program = case.program().await;
+    let w = &case.w;
     let told = w.click(CHRIS, KEY, "irp.approve").await;
     assert!(told.contains("another version"), "{told}");
     w.nothing_is_owed().await;

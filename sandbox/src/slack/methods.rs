@@ -240,6 +240,9 @@ fn update(state: &mut State, args: &Value) -> Result<Value, ApiError> {
     if state.stuck.contains(&ts) {
         return Err(ApiError::new("update_failed"));
     }
+    if state.closed.contains(&ts) {
+        return Err(ApiError::new("edit_window_closed"));
+    }
     if text(args, "text").len() > UPDATE_TEXT_MAX {
         return Err(ApiError::new("msg_too_long"));
     }

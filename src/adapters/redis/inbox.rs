@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use ::redis::Script;
+use ::redis::{Script, cmd};
 use async_trait::async_trait;
 
-use super::queue::Entry;
+use super::queue::{Aside, Entry};
 use super::seal::Unsealed;
 use super::{RedisStore, keys};
-use crate::ports::{Delivery, Inbox, Lane, StoreError};
+use crate::ports::{Delivery, Inbox, Lane, SET_ASIDE_MAX, StoreError};
 
 /// How long a delivery's key is remembered.
 const DEDUP_FOR: Duration = Duration::from_mins(10);
@@ -46,9 +46,9 @@ impl Inbox for RedisStore {
                 // Another replica takes it over, which has the keys.
                 Err(why @ Unsealed::NoKeys) => tracing::error!(%why, ?lane, "a delivery is left to others"),
                 Err(why @ Unsealed::Forged) => {
-                    tracing::error!(%why, ?lane, "a delivery is dropped");
-                    if let Err(error) = self.done(lane, &token).await {
-                        tracing::warn!(%error, ?lane, "it could not be dropped yet");
+                    tracing::error!(%why, ?lane, "a delivery is set aside");
+                    if let Err(error) = self.set_aside(lane, &token, &why.to_string()).await {
+                        tracing::warn!(%error, ?lane, "it could not be set aside yet");
                     }
                 }
             }
@@ -62,5 +62,14 @@ impl Inbox for RedisStore {
 
     async fn done(&self, lane: Lane, token: &str) -> Result<(), StoreError> {
         self.lane(lane).done(&self.server, token).await
+    }
+
+    async fn set_aside(&self, lane: Lane, token: &str, why: &str) -> Result<(), StoreError> {
+        let aside = Aside { key: keys::UNREADABLE, most: SET_ASIDE_MAX, why };
+        self.lane(lane).set_aside(&self.server, token, aside).await
+    }
+
+    async fn aside(&self) -> Result<usize, StoreError> {
+        Ok(cmd("XLEN").arg(keys::UNREADABLE).query_async(&mut self.server.link.clone()).await?)
     }
 }

@@ -16,6 +16,7 @@
 //! | `irp:v1:{index}:open` | sorted set | numbers of incidents claimed and not retired, by themselves |
 //! | `irp:v1:{inbox}:alerts`, `…:slack` | stream | accepted deliveries, field `e` |
 //! | `irp:v1:{inbox}:seen:…` | string | a delivery's key, for ten minutes |
+//! | `irp:v1:{inbox}:unreadable` | stream | deliveries that could not be read: the lane, why, and in `e` what stood there |
 //!
 //! With keys for seals, records, cards, trails, marks and deliveries stand behind a seal (see `seal`).
 //!
@@ -31,6 +32,8 @@ pub(super) const PARTITIONS: u32 = 16;
 pub(super) const CLAIMED: &str = "irp:v1:{index}:claimed";
 /// The last incident number.
 pub(super) const LAST: &str = "irp:v1:{index}:last";
+/// Deliveries that could not be read. What stands in `e` can be put back into its lane as it is, once it can be read.
+pub const UNREADABLE: &str = "irp:v1:{inbox}:unreadable";
 /// Open incidents.
 pub(super) const OPEN: &str = "irp:v1:{index}:open";
 
@@ -117,6 +120,6 @@ mod tests {
         assert_eq!(due(partition(id)), "irp:v1:{p3}:due");
         assert_eq!(work(Work::Effects, partition(id)), "irp:v1:{p3}:work:effects");
         assert_eq!(work_streams(Work::Cards)[3], "irp:v1:{p3}:work:cards");
-        assert!([&inbox(Lane::Slack), &seen("x")].iter().all(|key| key.starts_with("irp:v1:{inbox}:")));
+        assert!([&*inbox(Lane::Slack), &*seen("x"), UNREADABLE].iter().all(|key| key.starts_with("irp:v1:{inbox}:")));
     }
 }

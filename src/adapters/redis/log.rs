@@ -66,6 +66,8 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| {
 #[async_trait]
 impl IncidentLog for RedisStore {
     async fn load(&self, id: IncidentId) -> Result<Vec<Record>, StoreError> {
+        // Before it is fetched: what others write meanwhile is not missing in it.
+        let end = self.recent.end_of(id);
         let mut texts = Vec::new();
         let mut from = "-".to_owned();
         loop {
@@ -86,8 +88,14 @@ impl IncidentLog for RedisStore {
         let known = self.recent.of(id).unwrap_or_default();
         let read = stored::read_on(known.to_vec(), texts);
         let records = read.map_err(|why| StoreError::Unreadable(format!("{id}: {why}")))?;
+        if let Some(why) = end.and_then(|end| end.missing_in(&records)) {
+            return Err(StoreError::Unreadable(format!("{id}: {why}")));
+        }
         if records.last().map(Record::hash) != known.last().map(Record::hash) {
             self.recent.keep(id, &records);
+        }
+        if let Some(last) = records.last() {
+            self.recent.ends_at(id, records.len(), last);
         }
         Ok(records)
     }
@@ -112,7 +120,13 @@ impl IncidentLog for RedisStore {
             append.arg(self.seal.close(&place(id, version), record.text()));
         }
         let done: bool = append.invoke_async(&mut self.server.link.clone()).await.map_err(StoreError::from)?;
-        if done { Ok(()) } else { Err(AppendError::Conflict) }
+        if !done {
+            return Err(AppendError::Conflict);
+        }
+        if let (Some(last), Ok(before)) = (records.last(), usize::try_from(expected)) {
+            self.recent.ends_at(id, before + records.len(), last);
+        }
+        Ok(())
     }
 
     async fn claim(&self, wanted: &[String]) -> Result<Claim, StoreError> {

@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ::redis::aio::ConnectionLike;
 use ::redis::streams::{StreamAutoClaimReply, StreamId, StreamReadReply};
-use ::redis::{Cmd, RedisError, RedisResult, cmd, pipe};
+use ::redis::{Cmd, RedisError, RedisResult, Script, cmd, pipe};
 
 use super::Server;
 use super::link::READ_WAITS;
@@ -24,6 +24,37 @@ const BEGINNING: &str = "0-0";
 pub(super) const FIELD: &str = "e";
 /// How often it is looked for what dead workers left.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// What holds no text of this program's is kept as it is, in JSON.
+static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local stream, aside = KEYS[1], KEYS[2]
+        local group, id, most, lane, why = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+        local entry = redis.call('XRANGE', stream, id, id)[1]
+        if not entry then
+            return 0
+        end
+        local text
+        for i = 1, #entry[2], 2 do
+            if entry[2][i] == 'e' then
+                text = entry[2][i + 1]
+            end
+        end
+        redis.call('XADD', aside, 'MAXLEN', most, '*', 'lane', lane, 'why', why, 'e', text or cjson.encode(entry[2]))
+        redis.call('XACK', stream, group, id)
+        redis.call('XDEL', stream, id)
+        return 1
+        ",
+    )
+});
+
+/// Where entries go that cannot be read, and what is noted with each.
+pub(super) struct Aside<'a> {
+    pub(super) key: &'a str,
+    pub(super) most: usize,
+    pub(super) why: &'a str,
+}
 
 /// One queue over one or more streams.
 pub(super) struct Queue {
@@ -161,6 +192,16 @@ impl Queue {
         let mut forget = pipe();
         forget.atomic().cmd("XACK").arg(stream).arg(GROUP).arg(id).cmd("XDEL").arg(stream).arg(id);
         Ok(forget.exec_async(&mut server.link.clone()).await?)
+    }
+
+    /// Takes an entry out and puts it, with its stream and the reason, where somebody can look at it. Harmless when repeated.
+    pub(super) async fn set_aside(&self, server: &Server, token: &str, aside: Aside<'_>) -> Result<(), StoreError> {
+        let Some((stream, id)) = self.named(token) else {
+            return Ok(());
+        };
+        let mut script = SET_ASIDE.key(stream);
+        script.key(aside.key).arg(GROUP).arg(id).arg(aside.most).arg(stream).arg(aside.why);
+        Ok(script.invoke_async::<()>(&mut server.link.clone()).await?)
     }
 
     fn streams_from_next(&self) -> Vec<&str> {

@@ -18,6 +18,7 @@ mod hunt;
 mod inventory;
 mod logs;
 mod once;
+mod others;
 mod outsiders;
 mod quiet;
 mod reached;

@@ -53,7 +53,7 @@ impl Workers {
             self.chat.turn(Turn::Post(user.as_str()), Urgency::Now).await;
             let told = match begun {
                 Some(begun) => self.resume(id, &card, begun, None).await,
-                None => self.post(id, &card, None).await,
+                None => self.post(id, &card, None, None).await,
             };
             match told {
                 Ok(()) => {}

@@ -60,7 +60,8 @@ impl Workers {
             let file = plan_file::file(upload.incident, upload.request);
             let outcome = self.chat.upload(&self.war_room, upload.thread_ts, &file).await;
             let (channel, at) = (self.war_room.clone(), self.wall.now());
-            self.store.put_card(id, &slot, &Posted { channel, ts: outcome.as_ref().ok().cloned(), hash, at }).await?;
+            let ts = outcome.as_ref().ok().cloned();
+            self.store.put_card(id, &slot, &Posted { channel, ts, hash, at, replaces: None }).await?;
             outcome
         };
         let outcome = match outcome {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
-use irp::ports::{Delivery, Lane};
+use irp::ports::{Delivery, Lane, SET_ASIDE_MAX};
 
 use super::{Replicas, take_exactly};
 
@@ -84,4 +84,33 @@ pub(super) async fn a_take_of_nothing_waits_a_second(replicas: &Replicas) {
     assert!(replicas.one.take(Lane::Alerts, 10).await.unwrap().is_empty());
     let waited = asked_at.elapsed();
     assert!((Duration::from_millis(900)..Duration::from_secs(3)).contains(&waited), "{waited:?}");
+}
+
+pub(super) async fn what_is_set_aside_is_handed_to_nobody_and_counted(replicas: &Replicas) {
+    for key in ["a", "b"] {
+        replicas.one.put(Lane::Alerts, key, key).await.unwrap();
+    }
+    let taken = take_exactly(&*replicas.one, Lane::Alerts, 2).await;
+    assert_eq!(replicas.other.aside().await.unwrap(), 0);
+    for _ in 0..2 {
+        replicas.one.set_aside(Lane::Alerts, &taken[0].token, "nobody can read it").await.unwrap();
+    }
+    // Whoever was at it too has nothing left to forget.
+    replicas.other.done(Lane::Alerts, &taken[0].token).await.unwrap();
+    replicas.other.done(Lane::Alerts, &taken[1].token).await.unwrap();
+    replicas.one.set_aside(Lane::Alerts, &taken[1].token, "it is done").await.unwrap();
+    assert_eq!(replicas.other.aside().await.unwrap(), 1);
+    assert!(replicas.other.take(Lane::Alerts, 9).await.unwrap().is_empty());
+    assert!(!replicas.one.put(Lane::Alerts, "a", "again").await.unwrap(), "its key is not forgotten with it");
+}
+
+pub(super) async fn no_more_is_set_aside_than_somebody_can_look_at(replicas: &Replicas) {
+    let puts = (0..SET_ASIDE_MAX + 5).map(|number| async move {
+        replicas.one.put(Lane::Slack, &format!("k{number}"), "nonsense").await.unwrap();
+    });
+    join_all(puts).await;
+    for delivery in take_exactly(&*replicas.one, Lane::Slack, SET_ASIDE_MAX + 5).await {
+        replicas.one.set_aside(Lane::Slack, &delivery.token, "nobody can read it").await.unwrap();
+    }
+    assert_eq!(replicas.one.aside().await.unwrap(), SET_ASIDE_MAX);
 }

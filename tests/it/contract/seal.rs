@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use irp::adapters::redis::{RedisStore, Seal};
+use irp::adapters::redis::{RedisStore, Seal, UNREADABLE};
 use irp::domain::id::IncidentId;
 use irp::ports::{CardStore, Inbox, IncidentLog, Lane, Posted, StoreError, TrailStore};
 use redis::cmd;
@@ -68,22 +68,54 @@ async fn keys_can_be_changed_and_what_is_sealed_says_so_to_whom_has_none() {
     assert_eq!(with(&server, &[SEAL_KEYS, "the-new-key"]).await.load(ID).await.unwrap().len(), 2);
 }
 
+/// What is set aside: the lane, why, and what stood there.
+async fn aside(raw: &mut redis::aio::MultiplexedConnection) -> Vec<[String; 3]> {
+    let aside: redis::streams::StreamRangeReply =
+        cmd("XRANGE").arg(UNREADABLE).arg("-").arg("+").query_async(raw).await.unwrap();
+    aside.ids.iter().map(|entry| ["lane", "why", "e"].map(|field| entry.get(field).unwrap())).collect()
+}
+
+const LANES: [(Lane, &str); 2] = [(Lane::Slack, "irp:v1:{inbox}:slack"), (Lane::Alerts, "irp:v1:{inbox}:alerts")];
+
 #[tokio::test]
-async fn a_click_or_an_alert_that_the_bot_has_not_taken_is_dropped() {
+async fn a_click_or_an_alert_that_the_bot_has_not_taken_is_set_aside() {
     let server = RedisServer::start();
     let store = connect(&server, "one").await;
     let mut raw = server.raw().await;
-    for lane in ["slack", "alerts"] {
-        let stream = format!("irp:v1:{{inbox}}:{lane}");
-        cmd("XADD").arg(stream).arg("*").arg("e").arg("made up").exec_async(&mut raw).await.unwrap();
-    }
-    for (lane, stream) in [(Lane::Slack, "irp:v1:{inbox}:slack"), (Lane::Alerts, "irp:v1:{inbox}:alerts")] {
+    for (lane, stream) in LANES {
+        for field in ["e", "other"] {
+            cmd("XADD").arg(stream).arg("*").arg(field).arg("made up").exec_async(&mut raw).await.unwrap();
+        }
         store.put(lane, stream, "real").await.unwrap();
         let taken = take_exactly(&store, lane, 1).await;
         assert_eq!(taken[0].body, "real");
         let left: usize = cmd("XLEN").arg(stream).query_async(&mut raw).await.unwrap();
         assert_eq!(left, 1, "only what is being worked on");
     }
+    assert_eq!(store.aside().await.unwrap(), 4);
+    let kept = aside(&mut raw).await;
+    for (at, (_, stream)) in LANES.into_iter().enumerate() {
+        for ([lane, why, what], stood) in kept[2 * at..].iter().zip(["made up", r#"["other","made up"]"#]) {
+            assert_eq!((lane.as_str(), what.as_str()), (stream, stood));
+            assert!(why.contains("its seal does not fit"), "{why}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_set_aside_for_want_of_a_key_can_be_put_back() {
+    let server = RedisServer::start();
+    let mut raw = server.raw().await;
+    connect(&server, "one").await.put(Lane::Alerts, "k", "real").await.unwrap();
+    let other = with(&server, &["another-key"]).await;
+    assert!(other.take(Lane::Alerts, 1).await.unwrap().is_empty());
+    let kept = aside(&mut raw).await;
+    let [[lane, _, sealed]] = &kept[..] else { panic!("{kept:?}") };
+    cmd("XADD").arg(lane).arg("*").arg("e").arg(sealed).exec_async(&mut raw).await.unwrap();
+    cmd("DEL").arg(UNREADABLE).exec_async(&mut raw).await.unwrap();
+    let both = with(&server, &["another-key", SEAL_KEYS]).await;
+    assert_eq!(take_exactly(&both, Lane::Alerts, 1).await[0].body, "real");
+    assert_eq!(both.aside().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -110,7 +142,8 @@ async fn where_a_card_stands_only_the_bot_says() {
     let server = RedisServer::start();
     let store = connect(&server, "one").await;
     let mut raw = server.raw().await;
-    let posted = Posted { channel: "C0WARROOM1".parse().unwrap(), ts: Some("1.1".into()), hash: "h".into(), at: at(0) };
+    let (channel, ts) = ("C0WARROOM1".parse().unwrap(), Some("1.1".into()));
+    let posted = Posted { channel, ts, hash: "h".into(), at: at(0), replaces: None };
     store.put_card(ID, "evidence", &posted).await.unwrap();
     assert_eq!(store.cards(ID).await.unwrap()["evidence"], posted);
     let cards = "irp:v1:{p1}:cards:INC-1";

@@ -190,15 +190,15 @@ impl Change {
     }
 
     /// The card that its request is on.
-    const fn card(self) -> &'static str {
+    pub(super) const fn card(self) -> &'static str {
         if self.is_undo() { "Undo INC-1.1" } else { self.step_card() }
     }
 
-    const fn button(self) -> &'static str {
+    pub(super) const fn button(self) -> &'static str {
         if self.is_undo() { "irp.undo" } else { "irp.request" }
     }
 
-    fn holds(self, w: &World) -> bool {
+    pub(super) fn holds(self, w: &World) -> bool {
         match self {
             DeactivateKey => w.account.key_status(&w.stolen_key()) == Some(KeyStatus::Inactive),
             DeletePassword => !w.account.has_password(USER_POLICY.0),

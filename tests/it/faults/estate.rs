@@ -236,7 +236,7 @@ impl Change {
         }
     }
 
-    fn is_done(self, w: &World, trace: &Trace) -> bool {
+    pub(super) fn is_done(self, w: &World, trace: &Trace) -> bool {
         match self {
             Self::Instance => {
                 matches!(w.account.instance_state(&trace.region, &trace.id), Some("shutting-down" | "terminated"))

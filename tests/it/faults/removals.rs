@@ -139,7 +139,7 @@ impl Removal {
         }
     }
 
-    async fn is_gone(self, w: &World, iam: &Client) -> bool {
+    pub(super) async fn is_gone(self, w: &World, iam: &Client) -> bool {
         match self {
             Self::User => w.account.user_id("m").is_none(),
             Self::AccessKey => w.account.access_keys("victim").is_empty(),

@@ -95,6 +95,12 @@ impl Inbox for Spoilt {
     async fn done(&self, _: Lane, _: &str) -> Result<(), StoreError> {
         not_asked()
     }
+    async fn set_aside(&self, _: Lane, _: &str, _: &str) -> Result<(), StoreError> {
+        not_asked()
+    }
+    async fn aside(&self) -> Result<usize, StoreError> {
+        not_asked()
+    }
 }
 
 #[async_trait]

@@ -277,6 +277,12 @@ impl Inbox for Port {
     async fn done(&self, _: Lane, _: &str) -> Result<(), StoreError> {
         not_simulated()
     }
+    async fn set_aside(&self, _: Lane, _: &str, _: &str) -> Result<(), StoreError> {
+        not_simulated()
+    }
+    async fn aside(&self) -> Result<usize, StoreError> {
+        not_simulated()
+    }
 }
 
 #[async_trait]
