@@ -91,9 +91,20 @@ mod tests {
             let read = Since::read(typed).unwrap_or_else(|| panic!("{typed}"));
             assert_eq!(read.time(now), at.parse::<DateTime<Utc>>().unwrap(), "{typed}");
         }
-        for wrong in
-            ["", "h", "3", "3y", "-3h", "yesterday", "10:00", "2026-13-01", "1999-01-01", "é", "999999999999h", "3h ago"]
-        {
+        for wrong in [
+            "",
+            "h",
+            "3",
+            "3y",
+            "-3h",
+            "yesterday",
+            "10:00",
+            "2026-13-01",
+            "1999-01-01",
+            "é",
+            "999999999999h",
+            "3h ago",
+        ] {
             assert_eq!(Since::read(wrong), None, "{wrong}");
         }
     }
@@ -106,6 +117,10 @@ mod tests {
         assert_eq!(Since::read_first(&["why", "3h"]), None);
         assert_eq!(Since::read_first(&[]), None);
         let kept = Since::MinutesAgo(i64::MAX);
-        assert_eq!(kept.time(DateTime::UNIX_EPOCH), DateTime::UNIX_EPOCH, "no time is made that cannot be reckoned with");
+        assert_eq!(
+            kept.time(DateTime::UNIX_EPOCH),
+            DateTime::UNIX_EPOCH,
+            "no time is made that cannot be reckoned with"
+        );
     }
 }

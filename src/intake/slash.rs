@@ -164,7 +164,10 @@ mod tests {
         let key = "AKIAIOSFODNN7EXAMPLE".parse().ok();
         let of_key = Subject { access_key: key, ..Subject::default() };
         assert_eq!(parse("open"), Slash::OpenForm);
-        assert_eq!(parse("  OPEN  akiaiosfodnn7example "), Slash::Open { subject: of_key.clone(), since: None, note: None });
+        assert_eq!(
+            parse("  OPEN  akiaiosfodnn7example "),
+            Slash::Open { subject: of_key.clone(), since: None, note: None }
+        );
         assert_eq!(
             parse("open AKIAIOSFODNN7EXAMPLE seen in a public repo"),
             Slash::Open { subject: of_key.clone(), since: None, note: Some("seen in a public repo".into()) }

@@ -51,10 +51,15 @@ pub fn open() -> Value {
                     "initial_option": option("High", "high"),
                 }),
             ),
-            input(field::SINCE, "Since when it is stolen", true, &text_input("3h, 2d, or 2026-01-31T10:00Z", false, 40))
-                .hinted(
-                    "Where nobody says so, what the owner did with it counts as the attacker's. It can be set later too.",
-                ),
+            input(
+                field::SINCE,
+                "Since when it is stolen",
+                true,
+                &text_input("3h, 2d, or 2026-01-31T10:00Z", false, 40),
+            )
+            .hinted(
+                "Where nobody says so, what the owner did with it counts as the attacker's. It can be set later too.",
+            ),
             input(
                 field::NOTE,
                 "What is known",

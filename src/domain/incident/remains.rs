@@ -108,9 +108,8 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
 /// stolen, and it can be the owner's own.
 pub fn in_doubt(incident: &Incident) -> Vec<&Trace> {
     let scene = Scene::of(incident);
-    let removes = |trace: &Trace| {
-        of_trace(&scene, trace).iter().any(|removal| removal.action.class() == ActionClass::Eradicate)
-    };
+    let removes =
+        |trace: &Trace| of_trace(&scene, trace).iter().any(|removal| removal.action.class() == ActionClass::Eradicate);
     let doubtful = traces(incident).filter(|trace| trace.in_doubt.is_some());
     doubtful.filter(|trace| removes(trace) || is_open(&scene, trace)).collect()
 }

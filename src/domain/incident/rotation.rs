@@ -31,10 +31,12 @@ pub(super) fn steps(incident: &Incident) -> Vec<Step> {
 /// What stands for the evidence names the last calls that have read it: whoever reads it once more has to be answered anew.
 fn step(what: &str, events: &BTreeSet<&str>) -> Option<Step> {
     let events = events.iter().copied().collect::<Vec<_>>().join(", ");
-    let why = format!("The attacker has read it, and knows what it held. Events that show that, the last ones: {events}.");
-    let instead = "Put a new value in, give it to whatever uses it, and end what was made or signed in with the old one. While \
+    let why =
+        format!("The attacker has read it, and knows what it held. Events that show that, the last ones: {events}.");
+    let instead =
+        "Put a new value in, give it to whatever uses it, and end what was made or signed in with the old one. While \
                    containment is not in force, the attacker can read the new value too: change it again after that."
-        .to_owned();
+            .to_owned();
     Some(Step {
         id: format!("{BY_HAND}{ROTATE}{}", step_suffix(what)).parse().ok()?,
         title: format!("Change by hand: {what}"),

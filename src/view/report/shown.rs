@@ -33,7 +33,8 @@ pub(super) fn shown(incident: &Incident, playbook: &Playbook) -> String {
         let (kind, id, region) = (text(&trace.resource_type), text(&trace.id), text(&trace.region));
         format!("{kind} {id} in {region} (event {})", text(trace.in_doubt.as_deref().unwrap_or("none")))
     };
-    let title = "Not proposed for removal: it can be the owner's, because nobody has said since when the credential is stolen";
+    let title =
+        "Not proposed for removal: it can be the owner's, because nobody has said since when the credential is stolen";
     list(&mut out, title, in_doubt(incident).into_iter().map(doubtful));
     list(&mut out, "Logging and detection that was tampered with", found.tampering.iter().map(proved));
     list(&mut out, "Data that was read", found.data.iter().map(proved));
