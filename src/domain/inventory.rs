@@ -185,9 +185,7 @@ impl Stock {
             Some(at) if at < since => {}
             None if self.undated.len() < THINGS_MAX => self.undated.push(thing),
             Some(_) if self.things.len() < THINGS_MAX => self.things.push(thing),
-            None => {
-                self.limits.insert(format!("More than {THINGS_MAX} things have no time of making."));
-            }
+            None => self.too_many_undated(),
             Some(_) => self.too_many(&thing),
         }
     }
@@ -212,6 +210,11 @@ impl Stock {
         self.gap(&thing.region, &[&thing.resource_type], why);
     }
 
+    fn too_many_undated(&mut self) {
+        let why = format!("More than {THINGS_MAX} things have no time of making: the rest is only counted.");
+        self.limits.insert(why);
+    }
+
     /// One gap of a kind in a Region stands for all: what may not be read of one user may not be read of a thousand.
     fn miss(&mut self, gap: Gap) {
         let same = |known: &Gap| (&known.region, &known.resource_types) == (&gap.region, &gap.resource_types);
@@ -232,7 +235,10 @@ impl Stock {
             *self.counts.entry(resource_type).or_default() += count;
         }
         self.undated.extend(undated);
-        self.undated.truncate(THINGS_MAX);
+        if self.undated.len() > THINGS_MAX {
+            self.undated.truncate(THINGS_MAX);
+            self.too_many_undated();
+        }
         self.aims.extend(aims);
         for gap in gaps {
             self.miss(gap);

@@ -244,6 +244,13 @@ fn more_than_is_kept_is_a_gap_and_no_remark() {
     other.add(key(THINGS_MAX), at(0));
     let mut both = full;
     both.take(other);
+    let undated = |n: usize| Thing { created_at: None, ..key(n) };
+    let (mut one, mut another) = (Stock::default(), Stock::default());
+    (0..THINGS_MAX).for_each(|n| one.add(undated(n), at(0)));
+    another.add(undated(THINGS_MAX), at(0));
+    assert!(one.limits.is_empty());
+    one.take(another);
+    assert_eq!((one.undated.len(), one.limits.len()), (THINGS_MAX, 1), "what is cut is said");
     for stock in [stock, both] {
         assert_eq!((stock.things.len(), stock.gaps.len()), (THINGS_MAX, 1));
         assert!(stock.gaps[0].hides(&key(THINGS_MAX)), "{:?}", stock.gaps);
