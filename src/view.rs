@@ -26,6 +26,7 @@ pub mod forms;
 pub mod hunt;
 pub mod inventory;
 pub mod logs;
+mod machines;
 pub mod notes;
 pub mod pack;
 pub mod plan_file;

@@ -2,6 +2,7 @@
 //! not read, what exists now still stands there, with the time at which it was made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use super::trail::token::bare_name;
 
 pub mod credential_report;
 pub mod evidence;
+pub mod undated;
 
 pub use credential_report::CredentialReport;
 pub use evidence::Evidence;
@@ -45,6 +47,10 @@ pub struct Thing {
     /// What a person has to know about it, in a few words each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<String>,
+    /// Whether it reaches outside the account, or to what the attacker has: somebody has to look at it though AWS does not
+    /// say when it was made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exposed: bool,
 }
 
 impl Thing {
@@ -63,6 +69,7 @@ impl Thing {
             created_at,
             of: None,
             facts: Vec::new(),
+            exposed: false,
         }
     }
 
@@ -85,6 +92,13 @@ impl Thing {
     pub fn fact(mut self, fact: impl Into<String>) -> Self {
         self.facts.push(fact.into());
         self
+    }
+
+    /// With what makes it one that somebody has to look at; that is said first.
+    #[must_use]
+    pub fn exposing(mut self, fact: impl Into<String>) -> Self {
+        self.facts.insert(0, fact.into());
+        Self { exposed: true, ..self }
     }
 
     /// What tells it from all others; made anew under the same name it is another.
@@ -111,7 +125,7 @@ impl Thing {
             let owner = self.of.as_ref();
             owner.is_some_and(|(resource_type, id)| trace.made_by_attacker && is(trace, resource_type, id))
         };
-        footprint.iter().any(|trace| itself(trace) || owner(trace))
+        footprint.iter().any(|trace| itself(trace) || owner(trace) || undated::is_granted(self, trace))
     }
 }
 
@@ -151,6 +165,8 @@ pub struct Stock {
     pub counts: BTreeMap<String, u64>,
     /// Of which AWS does not say when they were made.
     pub undated: Vec<Thing>,
+    /// What some of those call and as whom, ARNs by the key of each.
+    pub aims: BTreeMap<String, Vec<String>>,
     /// What could not be looked at.
     pub gaps: Vec<Gap>,
     /// What was left out, a sentence each.
@@ -169,11 +185,18 @@ impl Stock {
             Some(at) if at < since => {}
             None if self.undated.len() < THINGS_MAX => self.undated.push(thing),
             Some(_) if self.things.len() < THINGS_MAX => self.things.push(thing),
-            None => {
-                self.limits.insert(format!("More than {THINGS_MAX} things have no time of making."));
-            }
+            None => self.too_many_undated(),
             Some(_) => self.too_many(&thing),
         }
+    }
+
+    /// One more rule, with what it calls and as whom.
+    pub fn add_aimed(&mut self, rule: Thing, account: &str, aims: Vec<String>, since: DateTime<Utc>) {
+        let rule = undated::aimed(rule, account, &aims);
+        if !aims.is_empty() {
+            self.aims.insert(rule.key(), aims);
+        }
+        self.add(rule, since);
     }
 
     /// Something could not be looked at.
@@ -187,6 +210,11 @@ impl Stock {
         self.gap(&thing.region, &[&thing.resource_type], why);
     }
 
+    fn too_many_undated(&mut self) {
+        let why = format!("More than {THINGS_MAX} things have no time of making: the rest is only counted.");
+        self.limits.insert(why);
+    }
+
     /// One gap of a kind in a Region stands for all: what may not be read of one user may not be read of a thousand.
     fn miss(&mut self, gap: Gap) {
         let same = |known: &Gap| (&known.region, &known.resource_types) == (&gap.region, &gap.resource_types);
@@ -197,7 +225,7 @@ impl Stock {
 
     /// Together with another part of the account.
     pub fn take(&mut self, other: Self) {
-        let Self { things, counts, undated, gaps, limits, left } = other;
+        let Self { things, counts, undated, aims, gaps, limits, left } = other;
         let room = THINGS_MAX.saturating_sub(self.things.len());
         for thing in things.iter().skip(room) {
             self.too_many(thing);
@@ -207,7 +235,11 @@ impl Stock {
             *self.counts.entry(resource_type).or_default() += count;
         }
         self.undated.extend(undated);
-        self.undated.truncate(THINGS_MAX);
+        if self.undated.len() > THINGS_MAX {
+            self.undated.truncate(THINGS_MAX);
+            self.too_many_undated();
+        }
+        self.aims.extend(aims);
         for gap in gaps {
             self.miss(gap);
         }
@@ -241,6 +273,10 @@ pub struct Inventory {
     pub unexplained: Vec<Thing>,
     /// Made since, by an event of somebody else's.
     pub explained: Vec<Explained>,
+    /// Of which AWS does not say when they were made, and which no event since has made: state only, without a date. What of
+    /// them somebody has to look at is among what nothing explains as soon as the trail has had time to show it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dateless: Vec<Thing>,
     /// Made since, and in the footprint that the search has shown.
     pub theirs: u64,
     /// So young that the trail may not show them yet.
@@ -248,7 +284,7 @@ pub struct Inventory {
     /// Made since, and more than the trail was asked about this time.
     #[serde(default)]
     pub left: u64,
-    /// Kinds that the attacker has touched and of which AWS does not say when they were made: how many there are.
+    /// Other kinds that the attacker has touched and of which AWS does not say when they were made: how many there are.
     pub undated: BTreeMap<String, u64>,
     /// What could not be looked at.
     pub gaps: Vec<Gap>,
@@ -267,12 +303,26 @@ impl Inventory {
     ) -> Self {
         let touched: BTreeSet<&str> = footprint.iter().map(|trace| trace.resource_type.as_str()).collect();
         let mut undated: BTreeMap<String, u64> = BTreeMap::new();
-        for thing in stock.undated.iter().filter(|thing| is_touched(&touched, thing) && !thing.is_in(footprint)) {
+        let is_counted = |thing: &&Thing| !undated::is_listed(thing) && is_touched(&touched, thing);
+        for thing in stock.undated.iter().filter(is_counted).filter(|thing| !thing.is_in(footprint)) {
             *undated.entry(thing.resource_type.clone()).or_default() += 1;
         }
-        let Stock { counts, gaps, limits, left, .. } = stock;
+        let Stock { things, undated: without, aims, counts, gaps, limits, left } = stock;
         let mut found = Self { since, counts, left, undated, gaps, limits, ..Self::default() };
-        for thing in stock.things {
+        for thing in without.into_iter().filter(undated::is_listed) {
+            let key = thing.key();
+            let thing = undated::beside(thing, aims.get(&key).map_or(&[][..], Vec::as_slice), footprint);
+            match events.get(&key) {
+                _ if thing.is_in(footprint) => found.theirs += 1,
+                Some(Ok(evidence)) => found.explained.push(Explained { thing, evidence: evidence.clone() }),
+                Some(Err(why)) => {
+                    found.limits.insert(why.clone());
+                    found.dateless.push(thing);
+                }
+                None => found.dateless.push(thing),
+            }
+        }
+        for thing in things {
             match events.get(&thing.key()) {
                 _ if thing.is_in(footprint) => found.theirs += 1,
                 Some(Ok(evidence)) => found.explained.push(Explained { thing, evidence: evidence.clone() }),
@@ -285,15 +335,18 @@ impl Inventory {
             }
         }
         found.unexplained.sort_by_key(|thing| (rank(thing), thing.key()));
-        found.explained.sort_by_key(|one| (rank(&one.thing), one.thing.key()));
+        found.explained.sort_by_key(|one| undated::order(&one.thing));
+        found.dateless.sort_by_key(undated::order);
         found
     }
 
     /// As much of it as is remembered. What somebody has looked at goes first: what nobody has must not wait behind it.
     fn bounded(mut self, looked_at: impl Fn(&Thing) -> bool) -> Self {
-        for (left, what) in
-            [(self.unexplained.len(), "explained by no event"), (self.explained.len(), "made by others")]
-        {
+        for (left, what) in [
+            (self.unexplained.len(), "explained by no event"),
+            (self.explained.len(), "made by others"),
+            (self.dateless.len(), "without a date and an event"),
+        ] {
             if left > REMEMBERED_MAX {
                 self.limits.insert(format!("{left} things are {what}; {REMEMBERED_MAX} of them are listed."));
             }
@@ -303,6 +356,8 @@ impl Inventory {
         }
         self.unexplained.truncate(REMEMBERED_MAX);
         self.explained.truncate(REMEMBERED_MAX);
+        self.dateless.sort_by_key(undated::order);
+        self.dateless.truncate(REMEMBERED_MAX);
         self
     }
 
@@ -312,12 +367,27 @@ impl Inventory {
     pub fn over(mut self, last: Option<&Self>, looked_at: impl Fn(&Thing) -> bool) -> Self {
         let hidden =
             |thing: &Thing| !self.regions.contains(&thing.region) || self.gaps.iter().any(|gap| gap.hides(thing));
-        let shown = self.unexplained.iter().chain(self.explained.iter().map(|one| &one.thing));
+        let shown = self.unexplained.iter().chain(&self.dateless).chain(self.explained.iter().map(|one| &one.thing));
         let shown: BTreeSet<String> = shown.map(Thing::key).collect();
-        let kept = last.into_iter().flat_map(|last| &last.unexplained);
-        let kept: Vec<Thing> = kept.filter(|thing| hidden(thing) && !shown.contains(&thing.key())).cloned().collect();
-        self.unexplained.extend(kept);
+        let keep = |things: &[Thing]| -> Vec<Thing> {
+            things.iter().filter(|thing| hidden(thing) && !shown.contains(&thing.key())).cloned().collect()
+        };
+        let (unexplained, dateless) =
+            last.map(|last| (keep(&last.unexplained), keep(&last.dateless))).unwrap_or_default();
+        self.unexplained.extend(unexplained);
+        self.dateless.extend(dateless);
+        self.judge(last);
         self.bounded(looked_at)
+    }
+
+    /// What somebody has to look at, and the inventory before has shown too, no event explains: by now the trail would.
+    fn judge(&mut self, last: Option<&Self>) {
+        let before = last.into_iter().flat_map(|last| last.unexplained.iter().chain(&last.dateless));
+        let before: BTreeSet<String> = before.map(Thing::key).collect();
+        let (judged, dateless): (Vec<Thing>, Vec<Thing>) =
+            mem::take(&mut self.dateless).into_iter().partition(|thing| thing.exposed && before.contains(&thing.key()));
+        self.dateless = dateless;
+        self.unexplained.extend(judged);
     }
 
     /// Whether everything was looked at, and the trail asked about all that was made since.
@@ -334,6 +404,7 @@ impl Inventory {
             && self.regions == other.regions
             && self.unexplained == other.unexplained
             && self.explained == other.explained
+            && self.dateless == other.dateless
             && self.undated == other.undated
             && self.limits == other.limits
             && (self.left == 0) == (other.left == 0)

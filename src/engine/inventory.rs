@@ -7,13 +7,14 @@ use futures_util::future::join_all;
 
 use super::{Engine, EngineError};
 use crate::domain::hunt::UNWATCHED;
+use crate::domain::hunt::pivot::Pivot;
 use crate::domain::id::AccountId;
 use crate::domain::incident::command::Report;
 use crate::domain::incident::inventory::since;
 use crate::domain::incident::reached;
 use crate::domain::incident::state::Incident;
-use crate::domain::inventory::evidence::{explaining, pivots, window};
-use crate::domain::inventory::{Evidence, Gap, Inventory, Stock, Thing, to_explain};
+use crate::domain::inventory::evidence::{explaining, explaining_each, pivots, window};
+use crate::domain::inventory::{Evidence, Gap, Inventory, Stock, Thing, to_explain, undated};
 use crate::ports::{CloudError, Look, Of, Page};
 
 /// Things of which the trail is asked who made them, each time: what is left is asked the next time.
@@ -26,6 +27,11 @@ const ALL_REGIONS: &str = "all Regions";
 const ASKED_AT_ONCE: usize = 8;
 /// Pages that are read for one name: four minutes of what happened to one thing.
 const PAGES_MAX: u32 = 3;
+/// Pages that are read of all calls of one name in a Region since the compromise.
+const CALL_PAGES_MAX: u32 = 20;
+
+/// Events by the key of what they explain; the error is for people.
+type Events = BTreeMap<String, Result<Evidence, String>>;
 
 impl Engine {
     pub(super) async fn take_inventory(&self, incident: &Incident, now: DateTime<Utc>) -> Result<(), EngineError> {
@@ -71,8 +77,7 @@ impl Engine {
             .filter_map(|credential| credential.access_key_id.as_deref())
             .collect();
         let explained = last.into_iter().flat_map(|last| &last.explained);
-        let mut events: BTreeMap<String, Result<Evidence, String>> =
-            explained.map(|one| (one.thing.key(), Ok(one.evidence.clone()))).collect();
+        let mut events: Events = explained.map(|one| (one.thing.key(), Ok(one.evidence.clone()))).collect();
         let known: BTreeSet<String> = events.keys().cloned().collect();
         // What nothing explained the last time is asked about again, but after what is new.
         let before: BTreeSet<String> = last.into_iter().flat_map(|last| &last.unexplained).map(Thing::key).collect();
@@ -85,6 +90,8 @@ impl Engine {
                 events.extend(answer.transpose().map(|answer| (thing.key(), answer)));
             }
         }
+        let undated = undated::to_explain(&stock, footprint, &known);
+        events.extend(Box::pin(self.who_put(account, &undated, (since, now), &held)).await);
         let left = asked.iter().skip(ASKED_MAX).map(Thing::key).filter(|key| !before.contains(key));
         leave_for_later(&mut stock, &left.collect());
         let found = Inventory::of(stock, (since, now), footprint, &events);
@@ -118,6 +125,73 @@ impl Engine {
             }
         }
         Ok(None)
+    }
+
+    /// Who made those of which AWS does not say when: the trail of each Region is asked for the calls that make such things,
+    /// and not about each of them.
+    async fn who_put(
+        &self,
+        account: &AccountId,
+        things: &[&Thing],
+        span: (DateTime<Utc>, DateTime<Utc>),
+        held: &BTreeSet<&str>,
+    ) -> Events {
+        let mut by_region: BTreeMap<&str, Vec<&Thing>> = BTreeMap::new();
+        for thing in things {
+            by_region.entry(thing.region.as_str()).or_default().push(thing);
+        }
+        let regions: Vec<(&str, Vec<&Thing>)> = by_region.into_iter().collect();
+        let mut events = Events::new();
+        for some in regions.chunks(ASKED_AT_ONCE) {
+            let answers =
+                join_all(some.iter().map(|(region, things)| self.who_put_in(account, region, things, span, held)));
+            answers.await.into_iter().for_each(|answer| events.extend(answer));
+        }
+        events
+    }
+
+    async fn who_put_in(
+        &self,
+        account: &AccountId,
+        region: &str,
+        things: &[&Thing],
+        (from, until): (DateTime<Utc>, DateTime<Utc>),
+        held: &BTreeSet<&str>,
+    ) -> Events {
+        let mut events = Events::new();
+        let mut not_read: Option<String> = None;
+        let calls: BTreeSet<Pivot> = things.iter().flat_map(|thing| pivots(thing)).collect();
+        for call in &calls {
+            let mut after: Option<String> = None;
+            for page in 1..=CALL_PAGES_MAX {
+                let asked = Page { region, of: Of::Pivot(call), from, until, after: after.as_deref() };
+                let read = match self.ports.cloud.page(account, asked).await {
+                    Ok(read) => read,
+                    Err(error) => {
+                        let why = format!("The trail of {region} could not be asked who made some of it: {error}");
+                        not_read.get_or_insert(why);
+                        break;
+                    }
+                };
+                for (key, evidence) in explaining_each(things, &read.records, held) {
+                    events.entry(key).or_insert(Ok(evidence));
+                }
+                after = read.next;
+                if after.is_none() {
+                    break;
+                }
+                if page == CALL_PAGES_MAX {
+                    let why = format!("The trail of {region} has more of the {call} since than was read.");
+                    not_read.get_or_insert(why);
+                }
+            }
+        }
+        for thing in things {
+            if let Some(why) = &not_read {
+                events.entry(thing.key()).or_insert_with(|| Err(why.clone()));
+            }
+        }
+        events
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::blocks::{code, context, cut, escape, section, time};
+use super::machines::new_credentials;
 use crate::domain::action::{Action, DeactivateAccessKey, DenyByScp, RevokeRoleSessions};
 use crate::domain::blast_radius::{BlastRadius, RoleUse, Tally};
 use crate::domain::incident::others::used_from;
@@ -49,20 +50,13 @@ pub fn blocks(incident: &Incident, reach: &BlastRadius, read_at: DateTime<Utc>) 
 
 /// For the card of a step: what stops working with it, and when another order would be wiser.
 pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
+    if let Action::RevokeRoleSessions(RevokeRoleSessions { role_name })
+    | Action::DenyByScp(DenyByScp { principal: Holder::Role(role_name), .. }) = action
+    {
+        return of_role(incident, role_name);
+    }
     let Some(reach) = incident.reach() else { return Vec::new() };
     match action {
-        Action::RevokeRoleSessions(RevokeRoleSessions { role_name })
-        | Action::DenyByScp(DenyByScp { principal: Holder::Role(role_name), .. }) => {
-            let taken = reach.roles.iter().find(|role| role.name == *role_name).and_then(|role| role.role_use.as_ref());
-            let role_use = taken.or(reach.role_use.as_ref());
-            let warning = |role_use| {
-                section(&format!(
-                    ":warning: *Everybody below loses their session of this role.*\n{}",
-                    used_by(role_use)
-                ))
-            };
-            role_use.map(warning).into_iter().collect()
-        }
         Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id })
             if Some(access_key_id) == incident.subject.access_key.as_ref() =>
         {
@@ -78,9 +72,27 @@ pub fn warnings(incident: &Incident, action: &Action) -> Vec<Value> {
     }
 }
 
-/// Whether this is the user whose credential it is.
-fn is_own(incident: &Incident, user: &str) -> bool {
-    incident.identification().is_some_and(|found| found.name.as_deref() == Some(user))
+/// Who loses their session of a role, and how those that cannot ask for another get one.
+fn of_role(incident: &Incident, role_name: &str) -> Vec<Value> {
+    let role_use = incident.reach().and_then(|reach| use_of(incident, reach, role_name));
+    let warning = |role_use| {
+        section(&format!(":warning: *Everybody below loses their session of this role.*\n{}", used_by(role_use)))
+    };
+    let mut warnings: Vec<Value> = role_use.map(warning).into_iter().collect();
+    warnings.extend(new_credentials(incident, role_name, role_use));
+    warnings
+}
+
+/// Who uses a role: one that the credential has taken, or the one whose credential it is. What is known of another's says
+/// nothing.
+fn use_of<'r>(incident: &Incident, reach: &'r BlastRadius, role_name: &str) -> Option<&'r RoleUse> {
+    let taken = reach.roles.iter().find(|role| role.name == role_name).and_then(|role| role.role_use.as_ref());
+    taken.or_else(|| reach.role_use.as_ref().filter(|_| is_own(incident, role_name)))
+}
+
+/// Whether this is the user or role whose credential it is.
+fn is_own(incident: &Incident, name: &str) -> bool {
+    incident.identification().is_some_and(|found| found.name.as_deref() == Some(name))
 }
 
 /// The same in a line, for a card with several steps.
@@ -89,8 +101,7 @@ pub fn breaks(incident: &Incident, action: &Action) -> Option<String> {
     let names = |tallies: &[Tally]| list(tallies.iter().take(BRIEF_MAX).map(|tally| code(&tally.name)));
     let line = match action {
         Action::RevokeRoleSessions(RevokeRoleSessions { role_name }) => {
-            let taken = reach.roles.iter().find(|role| role.name == *role_name).and_then(|role| role.role_use.as_ref());
-            let role_use = taken.or(reach.role_use.as_ref())?;
+            let role_use = use_of(incident, reach, role_name)?;
             let codes = |items: &[String]| list(items.iter().take(BRIEF_MAX).map(|item| code(item)));
             format!("used by {}; runs as it: {}", codes(&role_use.assumed_by), codes(&role_use.runs_as))
         }

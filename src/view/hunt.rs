@@ -3,7 +3,9 @@
 use super::beginning;
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
 use super::early::too_early;
+use super::pack::and_more;
 use crate::domain::hunt::{Hunted, Proved, Reached, SoFar, Trace};
+use crate::domain::id::IncidentId;
 use crate::domain::incident::overruling::Overruled;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::{hunting, logs};
@@ -30,19 +32,19 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
         return Some(Message { text: summary(&text), blocks });
     };
     let reached: Vec<&Reached> = found.credentials.iter().filter(|reached| reached.how.is_some()).collect();
-    let early = too_early(incident);
+    let (early, id) = (too_early(incident), incident.id);
     blocks.extend(
         early.iter().map(|why| section(&format!(":warning: *Too early to say what is missing below:* {why}."))),
     );
     blocks.push(section(&match reached.len() {
         0 if early.is_some() => "*Reached:* no other credential so far.".to_owned(),
         0 => "*Reached:* no other credential, as far as the trail shows.".to_owned(),
-        count => format!("*Reached:* {count} other credential(s)\n{}", list(credentials(&reached).into_iter())),
+        count => format!("*Reached:* {count} other credential(s)\n{}", list(credentials(&reached).into_iter(), id)),
     }));
     if !found.entrances.is_empty() {
         blocks.push(section(&format!(
             ":unlock: *Came in from outside the account*\n{}",
-            list(found.entrances.iter().map(entrance))
+            list(found.entrances.iter().map(entrance), id)
         )));
     }
     let mut traces: Vec<&Trace> = found.footprint.iter().collect();
@@ -51,11 +53,11 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     blocks.push(section(&match counts(found) {
         None if early.is_some() => "*Left behind:* nothing so far.".to_owned(),
         None => "*Left behind:* nothing that the attacker made, changed or deleted.".to_owned(),
-        Some(counts) => format!("*Left behind:* {counts}\n{}", list(traces.into_iter().map(trace))),
+        Some(counts) => format!("*Left behind:* {counts}\n{}", list(traces.into_iter().map(trace), id)),
     }));
     let proved = |title: &str, what: &[Proved]| {
         let line = |one: &Proved| format!("{} (event {})", code(&one.what), code(&one.event_id));
-        (!what.is_empty()).then(|| section(&format!("{title}\n{}", list(what.iter().map(line)))))
+        (!what.is_empty()).then(|| section(&format!("{title}\n{}", list(what.iter().map(line), id))))
     };
     blocks.extend(proved(":key: *To change:* the attacker has read these", &found.rotate));
     blocks.extend(proved(":open_file_folder: *Data that the attacker has read*", &found.data));
@@ -65,11 +67,11 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
     ));
     blocks.extend(proved(":rotating_light: *Logging or detection was tampered with*", &found.tampering));
     if !found.not_known.is_empty() {
-        let lines = list(found.not_known.iter().map(|why| escape(why)));
+        let lines = list(found.not_known.iter().map(|why| escape(why)), id);
         blocks.push(section(&format!(":warning: *Not known*\n{lines}")));
     }
     if !found.not_recorded.is_empty() {
-        let lines = list(found.not_recorded.iter().map(|gap| escape(gap)));
+        let lines = list(found.not_recorded.iter().map(|gap| escape(gap)), id);
         blocks.push(section(&format!("*Not recorded*\n{lines}")));
     }
     if !incident.overruled.is_empty() {
@@ -77,7 +79,7 @@ pub fn message(incident: &Incident, policy: &Policy) -> Option<Message> {
             let (who, by) = (said.word.who.label(), mention(&said.by));
             format!("{}: {who} (by {by}: {})", code(&said.word.about), escape(&said.reason))
         };
-        let lines = list(incident.overruled.iter().rev().map(line));
+        let lines = list(incident.overruled.iter().rev().map(line), id);
         blocks.push(section(&format!("*Who it was, by responders*\n{lines}")));
     }
     blocks.push(context(&how_far(incident, found, policy)));
@@ -133,7 +135,7 @@ pub fn brief(incident: &Incident) -> Option<String> {
 }
 
 /// What a note says of credentials that were not known before; `None` when there are none.
-pub fn news(found: &Hunted, before: Option<&Hunted>) -> Option<String> {
+pub fn news(found: &Hunted, before: Option<&Hunted>, incident: IncidentId) -> Option<String> {
     let new = found.new_since(before);
     if new.is_empty() {
         return None;
@@ -142,7 +144,7 @@ pub fn news(found: &Hunted, before: Option<&Hunted>) -> Option<String> {
         ":rotating_light: *The attacker has reached {} more credential(s).* Contain them before anything else; their steps \
          are in the thread.\n{}",
         new.len(),
-        list(credentials(&new).into_iter())
+        list(credentials(&new).into_iter(), incident)
     ))
 }
 
@@ -246,12 +248,10 @@ fn how_far(incident: &Incident, found: &Hunted, policy: &Policy) -> String {
     )
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+/// The first of them, and in which file all are.
+fn list(items: impl Iterator<Item = String>, incident: IncidentId) -> String {
     let items: Vec<String> = items.collect();
-    let mut lines: Vec<String> =
+    let lines: Vec<String> =
         items.iter().take(SHOWN_MAX).map(|item| format!("• {}", cut(item, LINE_CHARS_MAX))).collect();
-    if items.len() > SHOWN_MAX {
-        lines.push(format!("and {} more", items.len() - SHOWN_MAX));
-    }
-    lines.join("\n")
+    lines.join("\n") + &and_more(items.len() - lines.len(), incident)
 }

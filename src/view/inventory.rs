@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::blocks::{Look, actions, button, code, confirmed, context, cut, escape, header, section, summary, time};
-use crate::domain::id::UserId;
+use super::pack::and_more;
+use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::inventory::{SHOWN_MAX, Taken, shown, to_look_at};
 use crate::domain::incident::state::Incident;
+use crate::domain::inventory::undated::PERMISSION;
 use crate::domain::inventory::{Explained, Inventory, Thing};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -26,6 +28,7 @@ pub fn message(incident: &Incident) -> Option<Message> {
     let Taken { found, at, looked_at, .. } = &incident.inventory;
     let (found, at) = (found.as_deref()?, (*at)?);
     let (things, digest) = shown(incident);
+    let id = incident.id;
     let left = to_look_at(incident).len();
     let (mark, state) = match (left, found.is_whole()) {
         (0, true) => (":large_green_circle:", "nothing is left that no event explains".to_owned()),
@@ -34,15 +37,16 @@ pub fn message(incident: &Incident) -> Option<Message> {
     };
     let mut blocks = vec![header(&format!("{mark} {TITLE}: {state}"))];
     if left > 0 {
-        let more = if left > things.len() {
-            format!("\nand {} more, once these are looked at", left - things.len())
-        } else {
-            String::new()
+        let more = match left - things.len() {
+            0 => String::new(),
+            more => format!("{}, and here once these are looked at", and_more(more, id)),
         };
+        let undated = things.iter().any(|thing| thing.created_at.is_none());
+        let or_no_date = if undated { ", or AWS does not say when," } else { "," };
         blocks.push(section(&format!(
-            "*State only: made since {}, and the trail does not show by whom*\n{}{more}",
+            "*State only: made since {}{or_no_date} and the trail does not show by whom*\n{}{more}",
             time(found.since),
-            list(things.iter().map(|thing| line(thing)), SHOWN_MAX)
+            listed(things.iter().map(|thing| line(thing)), SHOWN_MAX).0
         )));
         blocks.push(context(
             "The bot removes none of it: that an event is missing proves nothing about whose it is. Find out who made it; \
@@ -50,13 +54,14 @@ pub fn message(incident: &Incident) -> Option<Message> {
         ));
         blocks.extend(button_row(incident, things.len(), &digest));
     }
-    blocks.extend(by_others(found));
-    blocks.extend(looked(found, looked_at));
+    blocks.extend(dateless(found, id));
+    blocks.extend(by_others(found, id));
+    blocks.extend(looked(found, looked_at, id));
     if !found.undated.is_empty() {
         let kinds = found.undated.iter().map(|(kind, count)| format!("{count} × {}", code(kind)));
         blocks.push(section(&format!(
-            "*Without a time of making:* {}. The attacker has touched such things, and AWS does not say which are new: \
-             compare them by hand.",
+            "*Other things without a time of making:* {}. The attacker has touched such things, and AWS does not say which \
+             are new: compare them by hand.",
             kinds.collect::<Vec<_>>().join(", ")
         )));
     }
@@ -65,7 +70,7 @@ pub fn message(incident: &Incident) -> Option<Message> {
             let of = if gap.resource_types.is_empty() { "everything".into() } else { gap.resource_types.join(", ") };
             format!("{}: {} ({})", code(&gap.region), escape(&of), escape(&gap.why))
         });
-        blocks.push(section(&format!(":warning: *Not covered*\n{}", list(gaps, LISTED_MAX))));
+        blocks.push(section(&format!(":warning: *Not covered:* {}\n{}", found.gaps.len(), list(gaps, id))));
     }
     let later = (found.left > 0).then(|| {
         format!(
@@ -75,7 +80,7 @@ pub fn message(incident: &Incident) -> Option<Message> {
     });
     if later.is_some() || !found.limits.is_empty() {
         let limits = later.into_iter().chain(found.limits.iter().map(|limit| escape(limit)));
-        blocks.push(section(&format!(":warning: *Left out*\n{}", list(limits, LISTED_MAX))));
+        blocks.push(section(&format!(":warning: *Left out*\n{}", list(limits, id))));
     }
     blocks.push(context(&how_much(found, at)));
     Some(Message { text: summary(&format!("{} · {TITLE}: {state}", incident.id)), blocks })
@@ -95,36 +100,54 @@ fn button_row(incident: &Incident, shown: usize, digest: &str) -> Option<Value> 
 
 fn line(thing: &Thing) -> String {
     let part = thing.part.as_deref().map(|part| format!(" {}", code(part))).unwrap_or_default();
-    let at = thing.created_at.map(|at| format!(", {}", time(at))).unwrap_or_default();
+    let at = thing.created_at.map_or_else(|| ", no date".to_owned(), |at| format!(", {}", time(at)));
     let facts = if thing.facts.is_empty() { String::new() } else { format!(": {}", escape(&thing.facts.join(", "))) };
     format!("{} {}{part} in {}{at}{facts}", escape(&thing.resource_type), code(&thing.id), code(&thing.region))
 }
 
-/// Made since by somebody else: shown, and no alarm.
-fn by_others(found: &Inventory) -> Option<Value> {
-    let one = |one: &Explained| {
-        let Explained { thing, evidence } = one;
-        let whose = if evidence.attackers { "*the attacker's key*, " } else { "" };
-        let (id, by, call) = (code(&evidence.event_id), code(&evidence.by), escape(&evidence.call));
-        format!("{} {}: {call} by {whose}{by} (event {id})", escape(&thing.resource_type), code(&thing.id))
-    };
-    let count = found.explained.len();
-    (count > 0).then(|| {
+/// Each for itself, though AWS does not say when it was made: what is for a person to look at first.
+fn dateless(found: &Inventory, id: IncidentId) -> Option<Value> {
+    let permissions = found.dateless.iter().filter(|thing| thing.resource_type == PERMISSION).count();
+    let rules = found.dateless.len() - permissions;
+    let one = |thing: &Thing| format!("{}{}", if thing.exposed { ":warning: " } else { "" }, line(thing));
+    (!found.dateless.is_empty()).then(|| {
         section(&format!(
-            "*Made since by somebody else:* {count}\n{}",
-            list(found.explained.iter().map(one), LISTED_MAX)
+            "*State only, no date:* {rules} event rule(s), {permissions} permission(s) of functions. AWS does not say when they \
+             were made, and the trail shows no call since {} that made them.\n{}",
+            time(found.since),
+            list(found.dateless.iter().map(one), id)
         ))
     })
 }
 
+/// Made since by somebody else: shown, and no alarm.
+fn by_others(found: &Inventory, incident: IncidentId) -> Option<Value> {
+    let one = |one: &Explained| {
+        let Explained { thing, evidence } = one;
+        let whose = if evidence.attackers { "*the attacker's key*, " } else { "" };
+        let (id, by, call) = (code(&evidence.event_id), code(&evidence.by), escape(&evidence.call));
+        let part = thing.part.as_deref().map(|part| format!(" {}", code(part))).unwrap_or_default();
+        let flag =
+            if thing.exposed { format!(" :warning: {}", escape(&thing.facts.join(", "))) } else { String::new() };
+        let what = format!("{} {}{part}", escape(&thing.resource_type), code(&thing.id));
+        format!("{what}: {call} by {whose}{by} (event {id}){flag}")
+    };
+    let count = found.explained.len();
+    (count > 0).then(|| {
+        let lines = list(found.explained.iter().map(one), incident);
+        section(&format!("*Made since by somebody else:* {count}\n{lines}"))
+    })
+}
+
 /// What people have looked at and that still stands.
-fn looked(found: &Inventory, looked_at: &BTreeMap<String, UserId>) -> Option<Value> {
+fn looked(found: &Inventory, looked_at: &BTreeMap<String, UserId>, incident: IncidentId) -> Option<Value> {
     let by = |thing: &Thing| {
         let user = looked_at.get(&thing.key())?;
-        Some(format!("{} {}: {}", escape(&thing.resource_type), code(&thing.id), mention(user)))
+        let part = thing.part.as_deref().map(|part| format!(" {}", code(part))).unwrap_or_default();
+        Some(format!("{} {}{part}: {}", escape(&thing.resource_type), code(&thing.id), mention(user)))
     };
     let lines: Vec<String> = found.unexplained.iter().filter_map(by).collect();
-    let list = list(lines.iter().cloned(), LISTED_MAX);
+    let list = list(lines.iter().cloned(), incident);
     (!lines.is_empty()).then(|| section(&format!("*Looked at, and still there:* {}\n{list}", lines.len())))
 }
 
@@ -159,20 +182,121 @@ pub fn news(found: &Inventory, before: Option<&Inventory>) -> Option<String> {
     if new.is_empty() {
         return None;
     }
+    let (lines, left) = listed(new.iter().map(|thing| line(thing)), LISTED_MAX);
+    let more = if left > 0 { format!("\nand {left} more on its card") } else { String::new() };
+    let made = match new.iter().filter(|thing| thing.created_at.is_none()).count() {
+        0 => "made since the compromise",
+        undated if undated == new.len() => "and AWS does not say when they were made",
+        _ => "made since the compromise, or AWS does not say when",
+    };
     Some(format!(
-        ":warning: *{} thing(s) exist that no event explains,* made since the compromise. Somebody has to look at them: see \
-         *{TITLE}* in the thread.\n{}",
+        ":warning: *{} thing(s) exist that no event explains,* {made}. Somebody has to look at them: see *{TITLE}* in the \
+         thread.\n{lines}{more}",
         new.len(),
-        list(new.iter().map(|thing| line(thing)), LISTED_MAX)
     ))
 }
 
-fn list(items: impl Iterator<Item = String>, shown_max: usize) -> String {
+/// The first of them, and in which file all are.
+fn list(items: impl Iterator<Item = String>, incident: IncidentId) -> String {
+    let (lines, left) = listed(items, LISTED_MAX);
+    lines + &and_more(left, incident)
+}
+
+/// So many lines, and how many there are besides.
+fn listed(items: impl Iterator<Item = String>, shown_max: usize) -> (String, usize) {
     let items: Vec<String> = items.collect();
-    let mut lines: Vec<String> =
+    let lines: Vec<String> =
         items.iter().take(shown_max).map(|item| format!("• {}", cut(item, LINE_CHARS_MAX))).collect();
-    if items.len() > shown_max {
-        lines.push(format!("and {} more", items.len() - shown_max));
+    (lines.join("\n"), items.len() - lines.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::incident::event::Event;
+    use crate::domain::incident::tests::case::{Case, start};
+    use crate::domain::inventory::Evidence;
+    use crate::domain::inventory::undated::RULE;
+    use crate::view::report::report;
+
+    fn rule(name: &str) -> Thing {
+        Thing::regional(RULE, name, "us-east-1", None)
     }
-    lines.join("\n")
+
+    fn permission() -> Thing {
+        Thing::regional(PERMISSION, "sync", "eu-west-1", None).part("open").exposing("lets in 444455556666")
+    }
+
+    fn with(found: Inventory) -> Case {
+        let mut case = Case::new();
+        let found = Inventory { since: start(), ..found };
+        case.apply(vec![Event::InventoryTaken { found: Some(Box::new(found)), began_at: Some(start()) }]);
+        case
+    }
+
+    fn card(case: &Case) -> String {
+        Value::Array(message(&case.incident).unwrap().blocks).to_string()
+    }
+
+    fn written(case: &Case) -> String {
+        report(&case.incident, &[], &case.playbook)
+    }
+
+    #[test]
+    fn what_has_no_date_is_listed_with_its_count_and_where_the_rest_is() {
+        let rules = (0..20).map(|n| rule(&format!("r{n:02}")));
+        let dateless = std::iter::once(permission()).chain(rules).collect();
+        let case = with(Inventory { dateless, ..Inventory::default() });
+        let card = card(&case);
+        for says in [
+            "*State only, no date:* 20 event rule(s), 1 permission(s) of functions",
+            "• :warning: AWS::Lambda::Permission `sync` `open` in `eu-west-1`, no date: lets in 444455556666",
+            "AWS::Events::Rule `r03` in `us-east-1`, no date",
+            "and 16 more: all in `report.md` of `irp export INC-1`",
+            "nothing is left that no event explains",
+        ] {
+            assert!(card.contains(says), "{says}: {card}");
+        }
+        assert!(!card.contains("r04") && !card.contains("irp.look_at"), "nobody has to answer for them: {card}");
+        let written = written(&case);
+        assert!(written.contains("Inventory: state only, no date") && written.contains("r19"), "{written}");
+    }
+
+    #[test]
+    fn what_has_no_date_and_has_to_be_looked_at_says_so() {
+        let case = with(Inventory { unexplained: vec![permission()], ..Inventory::default() });
+        let said = card(&case);
+        assert!(said.contains("or AWS does not say when, and the trail does not show by whom"), "{said}");
+        assert!(said.contains("irp.look_at") && !said.contains("no date:*"), "{said}");
+        let found = case.incident.inventory.found.as_deref().unwrap();
+        assert!(news(found, None).unwrap().contains("and AWS does not say when they were made"));
+        let user = Thing::of_iam("AWS::IAM::User", "svc", Some(start()));
+        let case = with(Inventory { unexplained: vec![user], ..Inventory::default() });
+        assert!(!card(&case).contains("AWS does not say when"), "{}", card(&case));
+        let found = case.incident.inventory.found.as_deref().unwrap();
+        assert!(news(found, None).unwrap().contains("made since the compromise. Somebody"));
+    }
+
+    #[test]
+    fn an_event_of_somebody_elses_is_named_with_the_statement_and_what_it_opens() {
+        let evidence =
+            Evidence { event_id: "e-9".into(), call: "AddPermission".into(), by: "pipeline".into(), attackers: false };
+        let one = |thing| Explained { thing, evidence: evidence.clone() };
+        let explained = std::iter::once(permission()).chain((0..8).map(|n| rule(&format!("r{n}")))).map(one).collect();
+        let case = with(Inventory { explained, ..Inventory::default() });
+        let card = card(&case);
+        let says = "AWS::Lambda::Permission `sync` `open`: AddPermission by `pipeline` (event `e-9`) :warning: lets in";
+        assert!(card.contains(says) && card.contains("and 4 more: all in `report.md`"), "{card}");
+        assert!(written(&case).contains("AWS::Events::Rule r7"), "{}", written(&case));
+    }
+
+    #[test]
+    fn of_what_is_left_to_look_at_the_rest_comes_after_the_first_ten() {
+        let users = (0..14).map(|n| Thing::of_iam("AWS::IAM::User", &format!("u{n:02}"), Some(start()))).collect();
+        let case = with(Inventory { unexplained: users, ..Inventory::default() });
+        let rest = "and 4 more: all in `report.md` of `irp export INC-1`, and here once these are looked at";
+        assert!(card(&case).contains(rest), "{}", card(&case));
+        let written = written(&case);
+        assert!(written.contains("u13") && written.contains("Inventory: what no event explains"), "{written}");
+    }
 }

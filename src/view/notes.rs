@@ -35,7 +35,7 @@ pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Ca
         .enumerate()
         .filter_map(|(i, record)| {
             let said = match &record.event {
-                Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
+                Event::TrailHunted { found } => hunt::news(found, hunted.replace(found), incident.id),
                 Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
                 event => with_it(incident, records, i).and_then(|more| note(incident, event, more, policy)),
             };

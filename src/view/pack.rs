@@ -22,6 +22,9 @@ pub const MANIFEST: &str = "manifest.json";
 /// The log's: a stored record on each line, as it is in the store.
 pub const LOG: &str = "log.ndjson";
 
+/// For people, with every list whole.
+const REPORT: &str = "report.md";
+
 /// What a pack holds. Whoever keeps its own hash somewhere else can tell later whether the pack is whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Manifest {
@@ -49,7 +52,7 @@ pub fn pack(
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let log: Vec<u8> = records.iter().flat_map(|r| [r.text().as_bytes(), b"\n"].concat()).collect();
     files.insert(LOG.into(), log);
-    files.insert("report.md".into(), report::report(&incident, records, playbook).into_bytes());
+    files.insert(REPORT.into(), report::report(&incident, records, playbook).into_bytes());
     for request in incident.requests.values() {
         files.insert(format!("before/{}.json", request.id), pretty(&json!(request.plan.before)));
     }
@@ -74,6 +77,14 @@ pub fn pack(
 /// SHA-256, in hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// What a card says below the beginning of a list: how much is left, and where all of it is. Empty when nothing is left.
+pub(super) fn and_more(left: usize, incident: IncidentId) -> String {
+    if left == 0 {
+        return String::new();
+    }
+    format!("\nand {left} more: all in `{REPORT}` of `irp export {incident}`")
 }
 
 /// As it is written to a file.

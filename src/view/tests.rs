@@ -480,3 +480,20 @@ fn who_is_asked_is_led_to_the_card_on_which_it_is_decided() {
     case.incident.requests.insert(request(9), removal);
     assert_eq!((slot(&case, 9), slot(&case, 2)), ("burst:remove".to_owned(), "burst".to_owned()));
 }
+
+#[test]
+fn of_a_list_that_a_card_shows_in_part_the_rest_is_counted_and_is_in_the_report() {
+    let mut case = Case::new();
+    let trace = |n: usize| Trace { evidence: vec![format!("e-{n}")], ..machine(&format!("i-{n:02}")) };
+    let secret = |n: usize| Proved { what: format!("secret-{n:02}"), event_id: format!("e-{n}") };
+    let footprint = (0..12).map(trace).collect();
+    let found = Hunted { footprint, rotate: (0..9).map(secret).collect(), ..Hunted::default() };
+    case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
+    let card = hunted(&case);
+    assert!(card.contains("and 4 more: all in `report.md` of `irp export INC-1`"), "{card}");
+    assert!(card.contains("and 1 more: all in `report.md`") && !card.contains("secret-08"), "{card}");
+    let written = report::report(&case.incident, &[], &case.playbook);
+    for says in ["made: AWS::EC2::Instance i-11 in us-east-1 (events e-11)", "secret-08"] {
+        assert!(written.contains(says), "{says}: {written}");
+    }
+}

@@ -268,6 +268,83 @@ async fn whom_an_alias_of_a_function_lets_in_is_read_too() {
     assert!(why.len() == 1 && why[0].starts_with("aliases of function"), "{why:?}");
 }
 
+/// An event bus of another account.
+const THIEVES_BUS: &str = "arn:aws:events:us-east-1:444455556666:event-bus/in";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_read_with_what_they_call_and_permissions_with_whom_they_let_in() {
+    let w = World::without_bot(false).await;
+    let hands = w.hands();
+    hands.makes_a_function().await;
+    let lambda = hands.lambda();
+    let add = |statement: &str| {
+        let add = lambda.add_permission().function_name("sync").statement_id(statement);
+        add.action("lambda:InvokeFunction").principal("*")
+    };
+    add("open").send().await.unwrap();
+    add("org").principal_org_id("o-abc123def4").send().await.unwrap();
+    add("own").source_account("111122223333").send().await.unwrap();
+    w.account.put_rule_unlogged(HOME, "forward", THIEVES_BUS);
+    let undated = |stock: &Stock, kind: &str| -> Vec<(String, bool)> {
+        let of = stock.undated.iter().filter(|thing| thing.resource_type == kind);
+        of.map(|thing| (thing.part.as_ref().unwrap_or(&thing.id).clone(), thing.exposed)).collect()
+    };
+    let one = |name: &str, exposed: bool| (name.to_owned(), exposed);
+    let rules = [one("forward", true), one("nightly-batch", false)];
+    let stock = self::stock(&w, &[], &[]).await;
+    assert_eq!(undated(&stock, "AWS::Lambda::Permission"), [one("open", true), one("org", false)]);
+    assert_eq!(undated(&stock, "AWS::Events::Rule"), rules, "what AWS keeps itself is counted");
+    assert_eq!((stock.counts["AWS::Events::Rule"], stock.counts["AWS::Events::Rule kept by AWS"]), (2, 1));
+    assert!(stock.gaps.is_empty(), "{:?}", stock.gaps);
+    w.account.fail_next("ListTargetsByRule", Fault::AccessDenied);
+    let stock = self::stock(&w, &[], &[]).await;
+    let gaps: Vec<&str> = stock.gaps.iter().map(|gap| &*gap.why).collect();
+    assert!(gaps.len() == 1 && gaps[0].starts_with("targets of rule "), "{gaps:?}");
+    assert_eq!(undated(&stock, "AWS::Events::Rule").len(), 2, "it is there all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_and_a_permission_are_listed_with_their_event_or_as_state_only_and_what_reaches_out_is_looked_at() {
+    let w = World::start().await;
+    let pipeline = w.hands();
+    pipeline.makes_a_function().await;
+    pipeline.puts_a_rule("tick", "sync").await;
+    let let_in = pipeline.lambda().add_permission().function_name("sync").statement_id("known");
+    let_in.action("lambda:InvokeFunction").principal("444455556666").send().await.unwrap();
+    w.account.put_rule_unlogged(HOME, "forward", THIEVES_BUS);
+    w.account.let_in_unlogged(HOME, "sync", "partner", "444455556666");
+    // The trail shows it by now.
+    w.clock.advance(TimeDelta::minutes(6));
+    w.incident().await;
+    w.clock.advance(TimeDelta::minutes(3));
+    let shows = |w: &World, says: &str| w.card(ANA, CARD).is_some_and(|card| card["blocks"].to_string().contains(says));
+    w.until("they are listed", |w| shows(w, "State only, no date:* 2 event rule(s), 1 permission(s) of functions"))
+        .await;
+    let card = blocks(&w, CARD);
+    for says in [
+        "AWS::Events::Rule `forward` in `us-east-1`, no date: calls arn:aws:events:us-east-1:444455556666:event-bus/in, \
+         which is of another account, rate(5 minutes)",
+        "AWS::Events::Rule `nightly-batch` in `us-east-1`, no date: cron(0 2 ∗ ∗ ? ∗), calls sqs nightly-batch",
+        "AWS::Lambda::Permission `sync` `partner` in `us-east-1`, no date: lets in arn:aws:iam::444455556666:root",
+        "AWS::Events::Rule `tick`: PutRule by `arn:aws:iam::111122223333:user/release-bot`",
+        "AWS::Lambda::Permission `sync` `known`: AddPermission by `arn:aws:iam::111122223333:user/release-bot`",
+        "1 Events Rule kept by AWS",
+    ] {
+        assert!(card.contains(says), "{says}: {card}");
+    }
+    assert!(!card.contains("AutoScalingManagedRule"), "{card}");
+    assert!(w.says(CARD, "nothing is left that no event explains"), "the trail could still show it: {card}");
+
+    w.clock.advance(TimeDelta::minutes(16));
+    w.until_card(CARD, "2 thing(s) that no event explains").await;
+    w.until("the rest is no work", |w| shows(w, "State only, no date:* 1 event rule(s), 0 permission(s)")).await;
+    w.click(ANA, CARD, "irp.look_at").await;
+    w.until_card(CARD, "nothing is left that no event explains").await;
+    let card = blocks(&w, CARD);
+    assert!(card.contains("Looked at, and still there:* 2") && card.contains("`forward`"), "{card}");
+    w.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_users_come_page_by_page_and_only_the_keys_of_some_are_read() {
     let w = World::without_bot(false).await;

@@ -11,8 +11,10 @@ use crate::ports::{CloudError, Look, Stocktaking};
 
 mod credentials;
 mod federation;
+mod permissions;
 mod principals;
 mod regional;
+mod rules;
 mod scaling;
 
 /// Regions that are read at once.

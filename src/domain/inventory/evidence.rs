@@ -1,6 +1,6 @@
 //! Which event explains a thing: the call that makes such a thing, that worked, and that names this one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::hunt::pivot::Pivot;
 use super::super::trail::record::Record;
 use super::super::trail::token::bare_name;
-use super::Thing;
+use super::{Thing, undated};
 
 /// The part of a user that lets them into the console.
 pub const PASSWORD: &str = "password";
@@ -65,6 +65,8 @@ fn makers(thing: &Thing) -> &'static [&'static str] {
             &["CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion"]
         }
         (URL, _) => &["CreateFunctionUrlConfig", "UpdateFunctionUrlConfig"],
+        (undated::RULE, _) => &["PutRule", "PutTargets"],
+        (undated::PERMISSION, _) => &["AddPermission"],
         _ => &[],
     }
 }
@@ -75,6 +77,9 @@ const NAMELESS: [&str; 4] =
 
 /// What the trail is asked about it, the likeliest first.
 pub fn pivots(thing: &Thing) -> Vec<Pivot> {
+    if let Some(calls) = undated::calls(thing) {
+        return calls.iter().map(|call| Pivot::Call((*call).to_owned())).collect();
+    }
     if NAMELESS.contains(&thing.resource_type.as_str()) {
         return makers(thing).iter().map(|call| Pivot::Call((*call).to_owned())).collect();
     }
@@ -107,19 +112,48 @@ pub fn explaining(thing: &Thing, records: &[String], held: &BTreeSet<&str>) -> O
     })
 }
 
-fn evidence(thing: &Thing, record: &Record<'_>, held: &BTreeSet<&str>) -> Option<Evidence> {
-    if !record.succeeded() || !makers(thing).contains(&record.name()) {
-        return None;
+/// The same for many things at once, by the key of each; of several events the first. No record is read twice.
+pub fn explaining_each(things: &[&Thing], records: &[String], held: &BTreeSet<&str>) -> BTreeMap<String, Evidence> {
+    let mut found = BTreeMap::new();
+    for text in records {
+        let Ok(element) = serde_json::from_str::<Record<'_>>(text) else { continue };
+        let each = Record::read(&element, |record| {
+            let (request, response) = (record.request(), record.response());
+            let made = things.iter().filter(|thing| makes(record, thing) && is_it(thing, record, &request, &response));
+            made.filter_map(|thing| Some((thing.key(), of(record, held)?))).collect::<Vec<_>>()
+        });
+        for (key, evidence) in each.unwrap_or_default() {
+            found.entry(key).or_insert(evidence);
+        }
     }
-    let (request, response) = (record.request(), record.response());
-    let named = |text: &str| [&request, &response].into_iter().any(|tree| mentions(tree, text));
+    found
+}
+
+fn evidence(thing: &Thing, record: &Record<'_>, held: &BTreeSet<&str>) -> Option<Evidence> {
+    let is_it = makes(record, thing) && is_it(thing, record, &record.request(), &record.response());
+    if is_it { of(record, held) } else { None }
+}
+
+/// Whether it worked, and makes such things.
+fn makes(record: &Record<'_>, thing: &Thing) -> bool {
+    record.succeeded() && makers(thing).contains(&record.name())
+}
+
+/// Whether it is this one.
+fn is_it(thing: &Thing, record: &Record<'_>, request: &Value, response: &Value) -> bool {
+    if undated::is_listed(thing) {
+        return undated::is_named(thing, record, request);
+    }
+    let named = |text: &str| [request, response].into_iter().any(|tree| mentions(tree, text));
     let version = thing.part.as_deref().filter(|part| *part != PASSWORD);
     // The calls name an alias apart from its function.
     let id = if thing.resource_type == URL { thing.id.split(':').next().unwrap_or_default() } else { &thing.id };
-    let is_version = |version: &str| named(version) || numbered(&response, version);
-    if !named(id) || version.is_some_and(|version| !is_version(version)) {
-        return None;
-    }
+    let is_version = |version: &str| named(version) || numbered(response, version);
+    named(id) && version.is_none_or(is_version)
+}
+
+/// What of it is remembered.
+fn of(record: &Record<'_>, held: &BTreeSet<&str>) -> Option<Evidence> {
     let identity = &record.user_identity;
     let who = [&identity.arn, &identity.invoked_by, &identity.principal_id].into_iter().find_map(|who| who.as_deref());
     Some(Evidence {

@@ -4,6 +4,8 @@ use super::*;
 use crate::domain::hunt::pivot::Pivot;
 use crate::domain::trail::deed::Deed;
 
+mod undated;
+
 fn at(minutes: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(365) + TimeDelta::minutes(minutes)
 }
@@ -183,14 +185,14 @@ fn the_trail_is_asked_by_every_name_in_the_minutes_of_its_making() {
 }
 
 #[test]
-fn undated_kinds_are_counted_and_only_where_the_attacker_was() {
-    let rule = |n: i64| Thing::regional("AWS::Events::Rule", &format!("r{n}"), "us-east-1", None);
-    let rules: Vec<Thing> = (0..200).map(rule).collect();
-    let quiet = inventory(rules.clone(), &[], &[]);
-    assert!(quiet.unexplained.is_empty() && quiet.undated.is_empty(), "nobody is shown 200 innocent rules");
-    let touched = inventory(rules, &[trace("AWS::Events::Rule", "r7", "us-east-1", true)], &[]);
-    assert!(touched.unexplained.is_empty());
-    assert_eq!(touched.undated["AWS::Events::Rule"], 199, "theirs is in the footprint");
+fn other_undated_kinds_are_counted_and_only_where_the_attacker_was() {
+    let pair = |n: i64| Thing::regional("AWS::EC2::KeyPair", &format!("k{n}"), "us-east-1", None);
+    let pairs: Vec<Thing> = (0..200).map(pair).collect();
+    let quiet = inventory(pairs.clone(), &[], &[]);
+    assert!(quiet.unexplained.is_empty() && quiet.undated.is_empty(), "nobody is shown 200 innocent key pairs");
+    let touched = inventory(pairs, &[trace("AWS::EC2::KeyPair", "k7", "us-east-1", true)], &[]);
+    assert!(touched.unexplained.is_empty() && touched.dateless.is_empty());
+    assert_eq!(touched.undated["AWS::EC2::KeyPair"], 199, "theirs is in the footprint");
 }
 
 #[test]
@@ -243,6 +245,13 @@ fn more_than_is_kept_is_a_gap_and_no_remark() {
     other.add(key(THINGS_MAX), at(0));
     let mut both = full;
     both.take(other);
+    let undated = |n: usize| Thing { created_at: None, ..key(n) };
+    let (mut one, mut another) = (Stock::default(), Stock::default());
+    (0..THINGS_MAX).for_each(|n| one.add(undated(n), at(0)));
+    another.add(undated(THINGS_MAX), at(0));
+    assert!(one.limits.is_empty());
+    one.take(another);
+    assert_eq!((one.undated.len(), one.limits.len()), (THINGS_MAX, 1), "what is cut is said");
     for stock in [stock, both] {
         assert_eq!((stock.things.len(), stock.gaps.len()), (THINGS_MAX, 1));
         assert!(stock.gaps[0].hides(&key(THINGS_MAX)), "{:?}", stock.gaps);

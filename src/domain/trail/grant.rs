@@ -452,11 +452,20 @@ mod tests {
             r#"{{"targets":[{{"key":"tag:team","values":["i-0123456789abcdef2"]}},
             {{"key":"instanceids","values":["{one}","{two}"]}}]}}"#
         );
-        for call in ["SendCommand", "CreateAssociation"] {
+        for call in ["SendCommand", "CreateAssociation", "UpdateAssociation"] {
             assert_eq!(entered(call, &targets), [one, two], "{call}");
         }
         assert_eq!(entered("CreateAssociation", &format!(r#"{{"instanceId":"{one}"}}"#)), [one]);
         assert!(entered("SendCommand", r#"{"targets":"all"}"#).is_empty());
+        let answered = format!(
+            r#"{{"eventSource":"ssm.amazonaws.com","eventName":"UpdateAssociation","requestParameters":{{"associationId":"a"}},
+            "responseElements":{{"associationDescription":{{"targets":[{{"key":"InstanceIds","values":["{one}"]}}]}}}}}}"#
+        );
+        let grants = of(&answered);
+        assert!(
+            matches!(&grants[..], [Grant::Compute { name: Some(id), hold: Hold::WayIn, .. }] if id == one),
+            "{grants:?}"
+        );
     }
 
     #[test]

@@ -156,7 +156,7 @@ const OF_A_QUALIFIER: [&str; 5] = [
 ];
 
 /// `sync:live`, however the call names the function and its alias.
-fn qualified(function: &str, qualifier: Option<&String>) -> String {
+pub fn qualified(function: &str, qualifier: Option<&String>) -> String {
     let name = function.split_once(":function:").map_or(function, |(_, name)| name);
     match qualifier {
         Some(qualifier) if !name.contains(':') => format!("{name}:{qualifier}"),

@@ -109,11 +109,15 @@ pub(super) fn add_permission(call: &mut Call<'_>) -> Result<Value, ApiError> {
         "Action": action,
         "Resource": call.text("Qualifier").map_or_else(|| arn(call, &name), |of| format!("{}:{of}", arn(call, &name))),
     });
-    if let Some(source) = call.text("SourceArn") {
-        statement["Condition"] = json!({ "ArnLike": { "AWS:SourceArn": source } });
-    }
-    if let Some(auth) = call.text("FunctionUrlAuthType") {
-        statement["Condition"] = json!({ "StringEquals": { "lambda:FunctionUrlAuthType": auth } });
+    for (field, operator, key) in [
+        ("SourceArn", "ArnLike", "AWS:SourceArn"),
+        ("SourceAccount", "StringEquals", "AWS:SourceAccount"),
+        ("PrincipalOrgID", "StringEquals", "aws:PrincipalOrgID"),
+        ("FunctionUrlAuthType", "StringEquals", "lambda:FunctionUrlAuthType"),
+    ] {
+        if let Some(value) = call.text(field) {
+            statement["Condition"][operator][key] = json!(value);
+        }
     }
     let policy = statements(call, &name)?;
     if policy.contains_key(&id) {

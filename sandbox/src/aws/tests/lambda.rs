@@ -111,6 +111,13 @@ async fn who_may_call_it_and_what_calls_it_can_be_taken_away() {
     assert_eq!(code(add().await), "ResourceConflictException");
     let policy = lambda.get_policy().function_name("f").send().await.unwrap();
     assert!(policy.policy().is_some_and(|text| text.contains(r#""Principal":"*""#)));
+    let bound = lambda.add_permission().function_name("f").statement_id("bound").principal("*");
+    let bound = bound.action("lambda:InvokeFunction").source_account("111122223333").principal_org_id("o-abc123def4");
+    let statement = bound.send().await.unwrap().statement.unwrap();
+    for part in [r#""AWS:SourceAccount":"111122223333""#, r#""aws:PrincipalOrgID":"o-abc123def4""#] {
+        assert!(statement.contains(part), "{part}: {statement}");
+    }
+    lambda.remove_permission().function_name("f").statement_id("bound").send().await.unwrap();
     lambda.remove_permission().function_name("f").statement_id("url").send().await.unwrap();
     let again = lambda.remove_permission().function_name("f").statement_id("url").send().await;
     assert_eq!(code(again), "ResourceNotFoundException");

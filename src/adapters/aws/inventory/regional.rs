@@ -4,12 +4,13 @@ use aws_sdk_ec2::types::Instance;
 use aws_sdk_lambda::types::{FunctionConfiguration, FunctionUrlAuthType};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use serde_json::Value;
 
 use super::super::fault::{fault, has_no_function_urls, is_missing};
 use super::super::instant;
 use super::super::regional::Regional;
-use super::{AT_ONCE, PAGES_MAX, cut_short, federation, paged, scaling};
+use super::permissions::strangers;
+use super::{AT_ONCE, cut_short, federation, paged, rules, scaling};
+use crate::domain::inventory::undated::PERMISSION;
 use crate::domain::inventory::{Stock, Thing};
 use crate::ports::{CloudError, Look};
 
@@ -19,15 +20,13 @@ const INSTANCE: &str = "AWS::EC2::Instance";
 const PAIR: &str = "AWS::EC2::KeyPair";
 const FUNCTION: &str = "AWS::Lambda::Function";
 const URL: &str = "AWS::Lambda::Url";
-const PERMISSION: &str = "AWS::Lambda::Permission";
-const RULE: &str = "AWS::Events::Rule";
 
 pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: Look<'_>) -> Stock {
     let (mut stock, pairs, functions, rules, anchors, scaling) = tokio::join!(
         Box::pin(instances(clients, region, look)),
         Box::pin(pairs(clients, region, look)),
         Box::pin(functions(clients, account, region, look)),
-        Box::pin(rules(clients, region, look)),
+        Box::pin(rules::read(clients, account, region, look)),
         Box::pin(federation::anchors(clients, region, look)),
         Box::pin(scaling::read(clients, region, look))
     );
@@ -82,34 +81,6 @@ async fn pairs(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
             }
         }
         Err(error) => stock.gap(region, &[PAIR], error.to_string()),
-    }
-    stock
-}
-
-/// Rules of the Region's own bus. AWS does not say when they were made, so they are counted.
-async fn rules(clients: &Regional, region: &str, look: Look<'_>) -> Stock {
-    let mut stock = Stock::default();
-    let mut token: Option<String> = None;
-    for page in 0.. {
-        if page == PAGES_MAX {
-            stock.gap(region, &[RULE], cut_short("rules"));
-            break;
-        }
-        let asked = Box::pin(clients.events.list_rules().set_next_token(token.take()).send()).await;
-        let answer = match asked.map_err(|e| fault("events:ListRules", &e)) {
-            Ok(answer) => answer,
-            Err(error) => {
-                stock.gap(region, &[RULE], error.to_string());
-                break;
-            }
-        };
-        for rule in answer.rules.unwrap_or_default() {
-            stock.add(Thing::regional(RULE, &rule.name.unwrap_or_default(), region, None), look.since);
-        }
-        token = answer.next_token;
-        if token.is_none() {
-            break;
-        }
     }
     stock
 }
@@ -205,13 +176,15 @@ async fn access(
                 continue;
             }
         };
-        for (statement, whom) in strangers {
+        for stranger in strangers {
             let by_alias = of.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
-            let fact =
-                by_alias.map_or_else(|| format!("lets in {whom}"), |alias| format!("alias {alias} lets in {whom}"));
-            thing = thing.fact(fact);
-            let permission = Thing::regional(PERMISSION, &of, region, None).part(&statement);
-            stock.add(permission.owned_by(FUNCTION, name), look.since);
+            let says = format!("lets in {}", stranger.whom);
+            thing = thing.fact(by_alias.map_or_else(|| says.clone(), |alias| format!("alias {alias} {says}")));
+            let permission = Thing::regional(PERMISSION, &of, region, None).part(&stranger.statement);
+            let permission = permission.owned_by(FUNCTION, name);
+            let of_organization = stranger.of_organization;
+            let permission = if of_organization { permission.fact(says) } else { permission.exposing(says) };
+            stock.add(permission, look.since);
         }
     }
     stock.add(thing, look.since);
@@ -228,31 +201,6 @@ async fn policy(clients: &Regional, name: &str, alias: Option<&str>) -> Result<O
     }
 }
 
-/// The statements of a function's policy that let in somebody who is neither of the account nor a service that calls
-/// for it.
-fn strangers(policy: &str, account: &str) -> Vec<(String, String)> {
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return Vec::new() };
-    let statements = match &policy["Statement"] {
-        Value::Array(statements) => statements.clone(),
-        one => vec![one.clone()],
-    };
-    let of = |statement: &Value| {
-        let whom = match &statement["Principal"] {
-            Value::String(whom) => vec![whom.clone()],
-            principals => match &principals["AWS"] {
-                Value::String(whom) => vec![whom.clone()],
-                Value::Array(all) => all.iter().filter_map(|whom| whom.as_str().map(str::to_owned)).collect(),
-                _ => Vec::new(),
-            },
-        };
-        let strangers = whom.into_iter().filter(|whom| whom != account && !whom.contains(&format!(":{account}:")));
-        let strangers: Vec<String> = strangers.collect();
-        let id = statement["Sid"].as_str().unwrap_or("-").to_owned();
-        (statement["Effect"] == "Allow" && !strangers.is_empty()).then(|| (id, strangers.join(", ")))
-    };
-    statements.iter().filter_map(of).collect()
-}
-
 /// `2026-01-31T10:20:30.000+0000`
 fn moment(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok().map(|at| at.to_utc())
@@ -266,22 +214,5 @@ mod tests {
     fn lambdas_times_are_read_and_strange_ones_are_none() {
         assert_eq!(moment("2026-01-31T10:20:30.000+0000").unwrap().to_rfc3339(), "2026-01-31T10:20:30+00:00");
         assert!(["", "yesterday", "2026-01-31"].into_iter().all(|text| moment(text).is_none()));
-    }
-
-    #[test]
-    fn strangers_are_who_is_not_of_the_account() {
-        let of = |principal: &str| {
-            let policy = format!(r#"{{"Statement":[{{"Sid":"s","Effect":"Allow","Principal":{principal}}}]}}"#);
-            strangers(&policy, "111122223333").into_iter().map(|(_, whom)| whom).collect::<Vec<_>>()
-        };
-        assert_eq!(of(r#""*""#), ["*"]);
-        assert_eq!(of(r#"{"AWS":"*"}"#), ["*"]);
-        assert_eq!(
-            of(r#"{"AWS":["arn:aws:iam::444455556666:root","arn:aws:iam::111122223333:role/a"]}"#),
-            ["arn:aws:iam::444455556666:root"]
-        );
-        assert!(of(r#"{"AWS":"111122223333"}"#).is_empty());
-        assert!(of(r#"{"Service":"events.amazonaws.com"}"#).is_empty());
-        assert!(strangers("{", "111122223333").is_empty() && strangers("{}", "111122223333").is_empty());
     }
 }

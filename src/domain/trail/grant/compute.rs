@@ -91,6 +91,8 @@ pub(super) fn granted(record: &Record<'_>, account: &str, request: &Value, respo
         ("ec2" | "ec2-instance-connect" | "ssm", _) => {
             let mut ids = [at(request, "instanceIds[]"), at(request, "instanceId"), at(request, "target")].concat();
             ids.extend(targeted(request));
+            // An association that is changed runs at once, and where it does stands in the answer alone.
+            ids.extend(member(response, "associationDescription").map(targeted).unwrap_or_default());
             instances(response, DEPTH_MAX, &mut ids);
             ids.sort();
             ids.dedup();

@@ -59,6 +59,7 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                     | "CreateAssociation"
                     | "StartSession"
                     | "StartAutomationExecution"
+                    | "UpdateAssociation"
             )
         }
         "apprunner" => name == "CreateService",

@@ -33,6 +33,15 @@ fn a_machines_new_credentials_are_the_attackers_where_it_never_called_from_befor
     let at_work = by_role(702, "other", "ASIAX", ("web", other), ("iam", "CreateUser"), at_work);
     let before = by_machine(500, "before", "ASIAOLD", OWN);
     assert_eq!(theirs(&analyze(&[&[before, both, at_work][..], &after[..]].concat())), ["both", "loot"]);
+    // What runs on a machine can be changed, and then runs there.
+    let aimed = json!({"requestParameters": {"associationId": "a-1", "targets": [{"key": "InstanceIds", "values": [MACHINE]}]},
+        "responseElements": {"associationDescription": {"associationId": "a-1"}}});
+    let changes = by_user(600, "changes", STOLEN, "deploy", ("ssm", "UpdateAssociation"), aimed);
+    let before = by_machine(500, "before", "ASIAOLD", OWN);
+    let analysis = analyze(&[&[before, changes][..], &after[..]].concat());
+    assert_eq!(theirs(&analysis), ["changes", "loot"]);
+    let association = analysis.footprint.iter().find(|of| of.resource_type == "AWS::SSM::Association").unwrap();
+    assert_eq!(association.id, "a-1");
     // Where nothing is known of the machine, nothing can be said.
     let analysis = analyze(&[&[enters][..], &after[..]].concat());
     assert_eq!(theirs(&analysis), ["enters"]);

@@ -1,0 +1,125 @@
+//! Kinds of which AWS does not say when they were made, and that are listed for themselves all the same: with the event that
+//! explains each, or as state only. Most of them are older than the compromise. What reaches outside the account, or to what the
+//! attacker has, is for a person to look at whenever it was made.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::hunt::Trace;
+use super::super::trail::footprint::State;
+use super::super::trail::record::Record;
+use super::super::trail::resource::{at, qualified};
+use super::super::trail::token::{account_of, bare_name};
+use super::{Stock, Thing, rank};
+
+/// A rule of `EventBridge`.
+pub const RULE: &str = "AWS::Events::Rule";
+/// A statement of a function's policy; which one is the part.
+pub const PERMISSION: &str = "AWS::Lambda::Permission";
+const FUNCTION: &str = "AWS::Lambda::Function";
+const ROLE: &str = "AWS::IAM::Role";
+/// The bus that each Region has. Rules of others are not read.
+const BUS: &str = "default";
+/// The calls that make them, as they are written in the trail: it knows them by no name of theirs.
+const RULE_CALLS: [&str; 2] = ["PutRule", "PutTargets"];
+const PERMISSION_CALLS: [&str; 1] = ["AddPermission20150331v2"];
+
+/// Whether a thing is listed for itself though it has no time of making.
+pub fn is_listed(thing: &Thing) -> bool {
+    thing.created_at.is_none() && matches!(thing.resource_type.as_str(), RULE | PERMISSION)
+}
+
+/// By which calls the trail is asked about such a thing; `None` for every other kind.
+pub(super) fn calls(thing: &Thing) -> Option<&'static [&'static str]> {
+    match thing.resource_type.as_str() {
+        RULE => Some(&RULE_CALLS),
+        PERMISSION => Some(&PERMISSION_CALLS),
+        _ => None,
+    }
+}
+
+/// Of which the trail is to be asked: what is not in the footprint, and has no event yet.
+pub fn to_explain<'a>(stock: &'a Stock, footprint: &[Trace], known: &BTreeSet<String>) -> Vec<&'a Thing> {
+    let open = |thing: &&Thing| is_listed(thing) && !thing.is_in(footprint) && !known.contains(&thing.key());
+    stock.undated.iter().filter(open).collect()
+}
+
+/// What a person has to look at comes first, and then what lets somebody in.
+pub(super) fn order(thing: &Thing) -> (bool, u8, String) {
+    (!thing.exposed, rank(thing), thing.key())
+}
+
+/// A rule with what it calls and the roles that it acts as. What is of another account is for a person to look at.
+#[must_use]
+pub fn aimed(rule: Thing, account: &str, aims: &[String]) -> Thing {
+    aims.iter().fold(rule, |rule, arn| match account_of(arn) {
+        own if own.is_empty() || own == account => rule.fact(format!("{} {}", verb(arn), short(arn))),
+        _ => rule.exposing(format!("{} {arn}, which is of another account", verb(arn))),
+    })
+}
+
+/// With what of the attacker's it calls, or acts as.
+#[must_use]
+pub(super) fn beside(thing: Thing, aims: &[String], footprint: &[Trace]) -> Thing {
+    aims.iter().fold(thing, |thing, arn| match footprint.iter().find(|trace| is_of(trace, arn)) {
+        Some(trace) => {
+            let did = if trace.made_by_attacker { "made" } else { "changed" };
+            thing.exposing(format!("{} {}, which the attacker has {did}", verb(arn), short(arn)))
+        }
+        None => thing,
+    })
+}
+
+fn verb(arn: &str) -> &'static str {
+    if arn.contains(":role/") { "acts as" } else { "calls" }
+}
+
+/// `arn:aws:lambda:us-east-1:111122223333:function:sync` as `lambda function:sync`.
+fn short(arn: &str) -> String {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let service = parts.next().unwrap_or(arn);
+    parts.nth(2).map_or_else(|| service.to_owned(), |rest| format!("{service} {rest}"))
+}
+
+/// Whether an ARN is of a function or role of the footprint that is still there.
+fn is_of(trace: &Trace, arn: &str) -> bool {
+    let theirs = trace.state == State::Modified || (trace.state == State::Present && trace.made_by_attacker);
+    let named = match trace.resource_type.as_str() {
+        // One that is known by an alias of it too.
+        FUNCTION => {
+            let name = bare_name(&trace.id).split(':').next().unwrap_or_default();
+            arn.contains(":function:") && bare_name(arn) == name && arn.split(':').nth(3) == Some(trace.region.as_str())
+        }
+        ROLE => arn.contains(":role/") && bare_name(arn) == bare_name(&trace.id),
+        _ => false,
+    };
+    theirs && named
+}
+
+/// Whether the attacker has put this very statement into a function's policy.
+pub(super) fn is_granted(permission: &Thing, trace: &Trace) -> bool {
+    let statement = permission.part.as_deref().unwrap_or_default();
+    permission.resource_type == PERMISSION
+        && trace.resource_type == FUNCTION
+        && trace.region == permission.region
+        && bare_name(&trace.id) == permission.id
+        && trace
+            .deeds
+            .iter()
+            .any(|deed| deed.by_attacker && deed.operation == "AddPermission" && deed.what == statement)
+}
+
+/// Whether a call is about this very one. Its name can be anything, and stand anywhere in a call about another.
+pub(super) fn is_named(thing: &Thing, record: &Record<'_>, request: &Value) -> bool {
+    let first = |path: &str| at(request, path).into_iter().next();
+    if thing.resource_type == RULE {
+        let name = if record.name() == "PutRule" { "name" } else { "rule" };
+        let bus = first("eventBusName").is_none_or(|bus| bare_name(&bus) == BUS);
+        return record.source() == "events" && bus && first(name).as_deref() == Some(thing.id.as_str());
+    }
+    let function = first("functionName").map(|name| qualified(&name, first("qualifier").as_ref()));
+    record.source() == "lambda"
+        && function.as_deref() == Some(thing.id.as_str())
+        && first("statementId").as_deref() == thing.part.as_deref()
+}
