@@ -34,6 +34,7 @@ mod hunt;
 mod inventory;
 mod logs;
 mod people;
+mod whereabouts;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.

@@ -23,6 +23,7 @@ pub mod owed;
 pub mod quiet;
 pub mod reached;
 pub mod remains;
+pub mod renamed;
 pub mod risk;
 mod scene;
 mod scp;

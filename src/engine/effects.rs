@@ -106,11 +106,13 @@ impl Engine {
         let Some(due) = due else { return Ok(()) };
         let account = |request: &Request| request.plan.account.clone();
         let looks = watched(&incident).map(|request| async move {
-            (request.id, self.ports.cloud.observe(&account(request), &request.plan.action.probe()).await)
+            let (probe, unique_id) = (request.plan.action.probe(), request.plan.before.owner_id());
+            (request.id, self.look(&account(request), &probe, unique_id).await)
         });
         let keys = async {
             let (account, probe) = (incident.account()?, keys_probe(&incident)?);
-            Some(self.ports.cloud.observe(&account, &probe).await)
+            let unique_id = incident.identification().and_then(|found| found.unique_id.as_deref());
+            Some(self.look(&account, &probe, unique_id).await)
         };
         let (looked, keys) = tokio::join!(join_all(looks), keys);
         let mut answers = looked.iter().map(|(_, answer)| answer).chain(&keys);
@@ -121,6 +123,8 @@ impl Engine {
             return first.map_or(Ok(()), |error| Err(error.into()));
         }
         let said = |answer: &Result<Observation, CloudError>| answer.as_ref().cloned().map_err(ToString::to_string);
+        let seen: Vec<&Observation> = looked.iter().map(|(_, answer)| answer).chain(&keys).flatten().collect();
+        self.follow(&incident, seen).await?;
         let looked: Vec<_> = looked.iter().map(|(request, answer)| (*request, said(answer))).collect();
         let keys = keys.as_ref().map(said);
         self.report(id, || Report::Checked { looked: looked.clone(), keys: keys.clone() }).await?;
@@ -138,8 +142,12 @@ impl Engine {
         self.report(request.incident(), report).await.map(|_| ())
     }
 
-    async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {
-        let answer = self.ports.cloud.identify(&incident.subject, self.now()).await;
+    /// Finds out whose credential it is. A user that is known goes by its unique id, which no renaming changes.
+    pub(super) async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {
+        let mut subject = incident.subject.clone();
+        let known = || incident.identification().and_then(|found| found.unique_id.clone());
+        subject.principal_id = subject.principal_id.or_else(|| known().filter(|id| id.starts_with("AIDA")));
+        let answer = self.ports.cloud.identify(&subject, self.now()).await;
         self.report(incident.id, || match &answer {
             Ok(found) => Report::Identified(found.clone()),
             Err(error) => Report::IdentificationFailed { error: error.to_string(), retry: error.can_retry() },
@@ -182,7 +190,7 @@ impl Engine {
         }
         let (now, not_done) = match kept {
             Ok(()) => {
-                let now = self.ports.cloud.observe(&plan.account, &plan.action.probe()).await;
+                let now = self.look(&plan.account, &plan.action.probe(), plan.before.owner_id()).await;
                 (now, "AWS could not be read just before the call")
             }
             Err(error) => (Err(error), "what AWS does not keep of it could not be put into the vault"),
@@ -193,6 +201,7 @@ impl Engine {
             Err(error) if error.can_retry() => return Err(error.into()),
             Err(error) => return self.lapse(incident, id, format!("{not_done}: {error}")).await,
         };
+        self.follow(&incident, [&now]).await?;
         let people = (&requester, &*approvers);
         let Some(Claimed { after, warrant, session }) = self.claim(incident, id, &policy, people, &now).await? else {
             return Ok(());
@@ -308,8 +317,12 @@ impl Engine {
     /// Reads AWS until it shows the change, or the waits are used up; once, where it has been waited for before.
     async fn read_back(&self, incident: &Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
+        let look = async || {
+            let (plan, probe) = (&request.plan, request.plan.action.probe());
+            self.look(&plan.account, &probe, plan.before.owner_id()).await
+        };
         if matches!(request.state, RequestState::Unknown { .. }) {
-            let now = self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await;
+            let now = look().await;
             let report = || match &now {
                 Ok(now) => Report::ReadBack { request: id, now: now.clone(), last: true },
                 Err(error) => Report::NotReadable { request: id, error: error.to_string() },
@@ -320,7 +333,7 @@ impl Engine {
         for (i, wait) in self.read_back_waits.iter().enumerate() {
             self.ports.clock.wait(*wait).await;
             let last = i + 1 == waits;
-            match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
+            match look().await {
                 Ok(now) => {
                     let after =
                         self.report(incident.id, || Report::ReadBack { request: id, now: now.clone(), last }).await?;
