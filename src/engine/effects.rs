@@ -16,6 +16,7 @@ use crate::domain::incident::decide;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::execution::call_time_max;
 use crate::domain::incident::owed::{Effect, owed};
+use crate::domain::incident::renamed;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::watch::{keys_probe, watched};
 use crate::domain::observation::Observation;
@@ -104,15 +105,10 @@ impl Engine {
         let now = self.now();
         let due = owed(&incident).into_iter().find(|o| o.due_at <= now && o.effect == Effect::Watch);
         let Some(due) = due else { return Ok(()) };
-        let account = |request: &Request| request.plan.account.clone();
-        let looks = watched(&incident).map(|request| async move {
-            let (probe, unique_id) = (request.plan.action.probe(), request.plan.before.owner_id());
-            (request.id, self.look(&account(request), &probe, unique_id).await)
-        });
+        let looks = watched(&incident).map(|request| async move { (request.id, self.look_at(request).await) });
         let keys = async {
             let (account, probe) = (incident.account()?, keys_probe(&incident)?);
-            let unique_id = incident.identification().and_then(|found| found.unique_id.as_deref());
-            Some(self.look(&account, &probe, unique_id).await)
+            Some(self.look(&account, &probe, renamed::unique_id(&incident, &probe)).await)
         };
         let (looked, keys) = tokio::join!(join_all(looks), keys);
         let mut answers = looked.iter().map(|(_, answer)| answer).chain(&keys);
@@ -124,7 +120,7 @@ impl Engine {
         }
         let said = |answer: &Result<Observation, CloudError>| answer.as_ref().cloned().map_err(ToString::to_string);
         let seen: Vec<&Observation> = looked.iter().map(|(_, answer)| answer).chain(&keys).flatten().collect();
-        self.follow(&incident, seen).await?;
+        self.follow(&incident, &seen).await?;
         let looked: Vec<_> = looked.iter().map(|(request, answer)| (*request, said(answer))).collect();
         let keys = keys.as_ref().map(said);
         self.report(id, || Report::Checked { looked: looked.clone(), keys: keys.clone() }).await?;
@@ -190,7 +186,7 @@ impl Engine {
         }
         let (now, not_done) = match kept {
             Ok(()) => {
-                let now = self.look(&plan.account, &plan.action.probe(), plan.before.owner_id()).await;
+                let now = self.look_at(request).await;
                 (now, "AWS could not be read just before the call")
             }
             Err(error) => (Err(error), "what AWS does not keep of it could not be put into the vault"),
@@ -201,7 +197,7 @@ impl Engine {
             Err(error) if error.can_retry() => return Err(error.into()),
             Err(error) => return self.lapse(incident, id, format!("{not_done}: {error}")).await,
         };
-        self.follow(&incident, [&now]).await?;
+        self.follow(&incident, &[&now]).await?;
         let people = (&requester, &*approvers);
         let Some(Claimed { after, warrant, session }) = self.claim(incident, id, &policy, people, &now).await? else {
             return Ok(());
@@ -314,15 +310,17 @@ impl Engine {
         }
     }
 
+    /// Reads the target of a request, whatever its user is called by now.
+    async fn look_at(&self, request: &Request) -> Result<Observation, CloudError> {
+        let (plan, probe) = (&request.plan, request.plan.action.probe());
+        self.look(&plan.account, &probe, plan.before.owner_id()).await
+    }
+
     /// Reads AWS until it shows the change, or the waits are used up; once, where it has been waited for before.
     async fn read_back(&self, incident: &Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
-        let look = async || {
-            let (plan, probe) = (&request.plan, request.plan.action.probe());
-            self.look(&plan.account, &probe, plan.before.owner_id()).await
-        };
         if matches!(request.state, RequestState::Unknown { .. }) {
-            let now = look().await;
+            let now = self.look_at(request).await;
             let report = || match &now {
                 Ok(now) => Report::ReadBack { request: id, now: now.clone(), last: true },
                 Err(error) => Report::NotReadable { request: id, error: error.to_string() },
@@ -333,7 +331,7 @@ impl Engine {
         for (i, wait) in self.read_back_waits.iter().enumerate() {
             self.ports.clock.wait(*wait).await;
             let last = i + 1 == waits;
-            match look().await {
+            match self.look_at(request).await {
                 Ok(now) => {
                     let after =
                         self.report(incident.id, || Report::ReadBack { request: id, now: now.clone(), last }).await?;

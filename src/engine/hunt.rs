@@ -98,7 +98,7 @@ impl Engine {
             }
         };
         self.report(incident.id, || Report::Hunted(Box::new(sweep.clone()))).await?;
-        Ok(())
+        self.follow_name(incident).await
     }
 }
 
@@ -422,10 +422,10 @@ impl<'a> Search<'a> {
 
     async fn finish(self, analysis: &Analysis) -> Result<Sweep, EngineError> {
         let (mut found, left_out) = hunted(analysis, &self.state().trail.records);
-        self.read_keys(&mut found).await;
-        self.read_passwords(&mut found).await;
-        self.read_devices(&mut found).await;
-        self.read_service_credentials(&mut found).await;
+        self.read_keys(&mut found, &analysis.names).await;
+        self.read_passwords(&mut found, &analysis.names).await;
+        self.read_devices(&mut found, &analysis.names).await;
+        self.read_service_credentials(&mut found, &analysis.names).await;
         self.read_started(&mut found).await;
         self.read_metadata(&mut found).await;
         let State { trail, short, unread, not_known, room, .. } =

@@ -1,10 +1,13 @@
 //! Whoever a target belongs to can have been renamed. The one place where it is decided that AWS knows a user no more.
 
 use super::{Engine, EngineError};
+use crate::domain::action::Action;
 use crate::domain::id::AccountId;
 use crate::domain::incident::renamed;
 use crate::domain::incident::state::Incident;
+use crate::domain::incident::watch::keys_probe;
 use crate::domain::observation::{KeyStatus, Observation, Probe};
+use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::bare_name;
 use crate::ports::CloudError;
 
@@ -32,25 +35,45 @@ impl Engine {
         }
     }
 
-    /// Finds out anew whose credential it is, where AWS shows its user under another name: what is asked for next goes there.
-    /// Gives whether it does.
-    pub(super) async fn follow<'a>(
+    /// Reads what a change is asked for on. Nothing is planned for a user under a name that it has no more: whose credential
+    /// it is is found out anew first, so that the step has the new name when it is asked for again.
+    pub(super) async fn read_before(
         &self,
         incident: &Incident,
-        seen: impl IntoIterator<Item = &'a Observation>,
-    ) -> Result<bool, EngineError> {
-        let renamed = seen.into_iter().any(|seen| renamed::shows_other_name(incident, seen));
-        if renamed {
+        account: &AccountId,
+        action: &Action,
+    ) -> Result<Observation, Refusal> {
+        let unread = |error: CloudError| Refusal::AwsUnread(error.to_string());
+        self.ports.cloud.has_role_for(account, action).map_err(unread)?;
+        let probe = action.probe();
+        let seen = self.look(account, &probe, renamed::unique_id(incident, &probe)).await.map_err(unread)?;
+        let Some(why) = renamed::refused(incident, &probe, &seen) else { return Ok(seen) };
+        if let Err(error) = self.follow(incident, &[&seen]).await {
+            tracing::warn!(incident.id = %incident.id, %error, "whose credential it is could not be found out anew");
+        }
+        Err(Refusal::NotApplicable(why))
+    }
+
+    /// Finds out anew whose credential it is, where AWS shows its user under another name: what is asked for next goes there.
+    pub(super) async fn follow(&self, incident: &Incident, seen: &[&Observation]) -> Result<(), EngineError> {
+        if seen.iter().any(|seen| renamed::shows_other_name(incident, seen)) {
             self.identify(incident).await?;
         }
-        Ok(renamed)
+        Ok(())
+    }
+
+    /// Reads what the incident's user is called, whether or not anything is in force yet that is watched.
+    pub(super) async fn follow_name(&self, incident: &Incident) -> Result<(), EngineError> {
+        let Some((account, probe)) = incident.account().zip(keys_probe(incident)) else { return Ok(()) };
+        // What cannot be read is asked again by the next search.
+        match self.look(&account, &probe, renamed::unique_id(incident, &probe)).await {
+            Ok(seen) => self.follow(incident, &[&seen]).await,
+            Err(_) => Ok(()),
+        }
     }
 }
 
 /// Whether nobody can use a key any more, as AWS shows with it looked for by [`Engine::look`].
 pub(super) const fn is_off(seen: &Observation) -> bool {
-    matches!(
-        seen,
-        Observation::OwnerMissing | Observation::AccessKey { status: None | Some(KeyStatus::Inactive), .. }
-    )
+    matches!(seen, Observation::OwnerMissing | Observation::AccessKey { status: None | Some(KeyStatus::Inactive), .. })
 }

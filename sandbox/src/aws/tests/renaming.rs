@@ -51,9 +51,8 @@ async fn a_renamed_user_keeps_all_but_its_name() {
 async fn no_two_users_have_one_name_and_both_names_need_the_permission() {
     let cloud = Cloud::start().await;
     let admin = cloud.iam(cloud.admin());
-    let rename = |iam: &aws_sdk_iam::Client, from: &str, to: &str| {
-        iam.update_user().user_name(from).new_user_name(to).send()
-    };
+    let rename =
+        |iam: &aws_sdk_iam::Client, from: &str, to: &str| iam.update_user().user_name(from).new_user_name(to).send();
     assert_eq!(code(rename(&admin, "deploy-bot", "release-bot").await), "EntityAlreadyExists");
     assert_eq!(code(rename(&admin, "nobody", "somebody").await), "NoSuchEntity");
     assert_eq!(code(rename(&admin, "deploy-bot", "a b").await), "ValidationError");
