@@ -154,6 +154,7 @@ async fn user(account: &AccountClients, subject: &Subject, found: &mut Identific
     let Some(name) = found.name.clone() else { return Ok(()) };
     let known = subject.principal_id.clone().or_else(|| found.unique_id.clone()).filter(|id| id.starts_with("AIDA"));
     let said = found.not_known.len();
+    found.unique_id = None;
     Box::pin(read_user(account, &name, subject, found)).await?;
     let Some(id) = known.filter(|id| found.unique_id.as_ref() != Some(id)) else { return Ok(()) };
     // Nobody bears the name, or somebody else does: whoever renames a user does not change its unique id.
@@ -163,7 +164,12 @@ async fn user(account: &AccountClients, subject: &Subject, found: &mut Identific
             found.name = Some(now.clone());
             Box::pin(read_user(account, &now, subject, found)).await
         }
-        Ok(_) => Ok(()),
+        // The name is right, though the user could not be read.
+        Ok(Some(_)) => {
+            found.unique_id = Some(id);
+            Ok(())
+        }
+        Ok(None) => Ok(()),
         Err(error) if error.can_retry() => Err(error),
         Err(error) => {
             found.not_known.push(error.to_string());

@@ -129,7 +129,7 @@ pub(super) fn name_anew(credentials: &mut [Credential], events: &[Event]) {
         if caller.arn.contains(":user/") {
             let login = || format!("console login of {}", caller.arn);
             let id = if caller.key.is_empty() { login() } else { caller.key.to_string() };
-            seen.insert(id, (at, &caller.arn));
+            seen.insert(id, (at, &*caller.arn));
         }
         for grant in &event.grants {
             match grant {
