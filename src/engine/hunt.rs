@@ -23,6 +23,7 @@ use crate::domain::incident::command::Report;
 use crate::domain::incident::hunting::{self, Sweep};
 use crate::domain::incident::overruling;
 use crate::domain::incident::owed::{Effect, owed};
+use crate::domain::incident::renamed;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::verdict::QUIET;
 use crate::domain::trail::analysis::Analysis;
@@ -98,7 +99,10 @@ impl Engine {
             }
         };
         self.report(incident.id, || Report::Hunted(Box::new(sweep.clone()))).await?;
-        self.follow_name(incident).await
+        if renamed::is_called_otherwise(incident, &sweep.found) {
+            self.identify(incident).await?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,6 @@ use crate::domain::action::Action;
 use crate::domain::id::AccountId;
 use crate::domain::incident::renamed;
 use crate::domain::incident::state::Incident;
-use crate::domain::incident::watch::keys_probe;
 use crate::domain::observation::{KeyStatus, Observation, Probe};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::bare_name;
@@ -60,16 +59,6 @@ impl Engine {
             self.identify(incident).await?;
         }
         Ok(())
-    }
-
-    /// Reads what the incident's user is called, whether or not anything is in force yet that is watched.
-    pub(super) async fn follow_name(&self, incident: &Incident) -> Result<(), EngineError> {
-        let Some((account, probe)) = incident.account().zip(keys_probe(incident)) else { return Ok(()) };
-        // What cannot be read is asked again by the next search.
-        match self.look(&account, &probe, renamed::unique_id(incident, &probe)).await {
-            Ok(seen) => self.follow(incident, &[&seen]).await,
-            Err(_) => Ok(()),
-        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a renaming means for an incident: its user goes on under another name, with all keys and sessions.
 
+use super::hunting::is_role;
 use super::state::Incident;
 use crate::domain::action::shell_quoted;
 use crate::domain::approval::Request;
-use crate::domain::hunt::Trace;
 use crate::domain::hunt::renamed::Renaming;
+use crate::domain::hunt::{Hunted, Trace};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
 use crate::domain::trail::deed::Deed;
@@ -24,6 +25,13 @@ pub fn shows_other_name(incident: &Incident, seen: &Observation) -> bool {
     let Some(known) = incident.identification() else { return false };
     let same = known.unique_id.is_some() && known.unique_id.as_deref() == seen.owner_id();
     same && user_shown(seen).is_some_and(|now| known.name.as_deref() != Some(now))
+}
+
+/// Whether a search shows that nobody bears the name by which the incident's user is known, because it was taken from them.
+pub fn is_called_otherwise(incident: &Incident, found: &Hunted) -> bool {
+    let known = incident.identification().filter(|known| !is_role(known.kind));
+    let name = known.and_then(|known| known.name.as_deref());
+    name.zip(incident.account()).is_some_and(|(name, account)| found.called_now(account.as_str(), name).is_some())
 }
 
 /// The unique id of the incident's user, where a question is about it.

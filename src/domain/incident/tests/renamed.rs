@@ -9,7 +9,7 @@ use crate::domain::identification::Identification;
 use crate::domain::incident::command::Report;
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::Event;
-use crate::domain::incident::renamed::{refused, shows_other_name, unique_id};
+use crate::domain::incident::renamed::{is_called_otherwise, refused, shows_other_name, unique_id};
 use crate::domain::incident::steps::{Offer, Step, contained, steps};
 use crate::domain::observation::{Identity, KeyStatus, Observation, Probe};
 
@@ -136,7 +136,10 @@ fn nothing_is_planned_for_a_user_under_a_name_that_it_has_no_more() {
         assert!(!shows_other_name(&case.incident, &other), "{other:?}");
     }
     let mut found = Hunted::default();
+    found.call_anew("111122223333", "ben", "y");
+    assert!(!is_called_otherwise(&case.incident, &found));
     found.call_anew("111122223333", "ci", "x");
+    assert!(is_called_otherwise(&case.incident, &found));
     let renaming = found.renamed.get_mut("111122223333/ci").unwrap();
     (renaming.by, renaming.event_id) = (Some(arn("eve")), Some("e-7".into()));
     case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
