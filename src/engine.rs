@@ -35,6 +35,7 @@ mod inventory;
 mod logs;
 mod people;
 mod refusals;
+mod whereabouts;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
 /// one incident, everybody gets through.
@@ -302,20 +303,14 @@ impl Engine {
             }
         }
         let read = allowed.into_iter().map(|(step, action)| {
-            let (cloud, account) = (&self.ports.cloud, &account);
-            async move {
-                let before = match cloud.has_role_for(account, &action) {
-                    Ok(()) => cloud.observe(account, &action.probe()).await,
-                    Err(error) => Err(error),
-                };
-                (step, before)
-            }
+            let (incident, account) = (&incident, &account);
+            async move { (step, Box::pin(self.read_before(incident, account, &action)).await) }
         });
         let (mut parts, mut unread) = (Vec::new(), None);
         for (step, answer) in join_all(read).await {
             match answer {
                 Ok(before) => parts.push((step, before)),
-                Err(error) => drop(unread.get_or_insert(Refusal::AwsUnread(error.to_string()))),
+                Err(no) => drop(unread.get_or_insert(no)),
             }
         }
         if let Some(no) = unread.or(refusal).filter(|_| parts.is_empty()) {

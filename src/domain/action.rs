@@ -325,6 +325,11 @@ impl Action {
             )),
             (_, None) if self.change().removes_target() => Freshness::AlreadyDone,
             (_, None) => Freshness::Changed("AWS knows no such resource any more".to_owned()),
+            // The calls that were approved name it as it was.
+            _ if self.probe().user_name().is_some() && before.owner_arn() != now.owner_arn() => {
+                let arn = now.owner_arn().unwrap_or_default();
+                Freshness::Changed(format!("the user has another name or path since: it is {arn} now"))
+            }
             _ => self.change().freshness(before, now),
         }
     }

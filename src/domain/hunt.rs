@@ -11,12 +11,14 @@ use super::trail::deed::Deed;
 use super::trail::entrance::Entrance;
 use super::trail::footprint::{Made, State};
 use super::trail::token::role_session;
+use renamed::Renaming;
 
 pub mod athena;
 pub mod cover;
 pub mod findings;
 pub mod pivot;
 pub mod redaction;
+pub mod renamed;
 pub mod roles;
 pub mod room;
 
@@ -49,6 +51,10 @@ pub struct Hunted {
     /// Names of users above that are gone, as AWS shows. A user can be called what a key is.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub users_off: BTreeSet<String>,
+    /// Users who are called otherwise by now, by the name that nobody bears any more; by account and name, as
+    /// `111122223333/ci`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub renamed: BTreeMap<String, Renaming>,
     /// Data that the attacker has read, as far as the records have such calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<Proved>,
@@ -116,6 +122,8 @@ impl Hunted {
         let mut not_known = self.not_known.clone();
         not_known.push(HALF_WAY.to_owned());
         let Some(before) = before else { return Self { not_known, ..self } };
+        let mut after = self;
+        after.keep_names(before);
         Self {
             not_known,
             off: before.off.clone(),
@@ -124,7 +132,7 @@ impl Hunted {
             devices_off: before.devices_off.clone(),
             without_token: before.without_token.clone(),
             ended: before.ended.clone(),
-            ..self
+            ..after
         }
     }
 

@@ -59,7 +59,11 @@ impl Identification {
     /// service away must not take back what was known. What could not be read this time stays said.
     #[must_use]
     pub fn over(mut self, older: Option<&Self>) -> Self {
-        let Some(older) = older.filter(|o| o.name == self.name || self.name.is_none()) else { return self };
+        let is_same = |older: &&Self| {
+            let same_id = self.unique_id.is_some() && older.unique_id == self.unique_id;
+            older.name == self.name || self.name.is_none() || same_id
+        };
+        let Some(older) = older.filter(is_same) else { return self };
         if self.kind == PrincipalKind::Unknown {
             self.kind = older.kind;
         }

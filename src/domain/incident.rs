@@ -24,6 +24,7 @@ pub mod owed;
 pub mod quiet;
 pub mod reached;
 pub mod remains;
+pub mod renamed;
 pub mod risk;
 pub mod rotation;
 mod scene;

@@ -32,6 +32,7 @@ mod probe;
 #[cfg(test)]
 pub mod samples;
 mod scaling;
+mod whereabouts;
 
 /// Whether a key can sign requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]

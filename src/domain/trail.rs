@@ -22,6 +22,7 @@ pub mod named;
 pub mod parameters;
 pub mod reach;
 pub mod record;
+pub mod renamed;
 pub mod resource;
 pub mod selected;
 pub mod skim;

@@ -16,6 +16,7 @@ use crate::domain::incident::decide;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::execution::call_time_max;
 use crate::domain::incident::owed::{Effect, owed};
+use crate::domain::incident::renamed;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::watch::{keys_probe, watched};
 use crate::domain::observation::Observation;
@@ -104,13 +105,10 @@ impl Engine {
         let now = self.now();
         let due = owed(&incident).into_iter().find(|o| o.due_at <= now && o.effect == Effect::Watch);
         let Some(due) = due else { return Ok(()) };
-        let account = |request: &Request| request.plan.account.clone();
-        let looks = watched(&incident).map(|request| async move {
-            (request.id, self.ports.cloud.observe(&account(request), &request.plan.action.probe()).await)
-        });
+        let looks = watched(&incident).map(|request| async move { (request.id, self.look_at(request).await) });
         let keys = async {
             let (account, probe) = (incident.account()?, keys_probe(&incident)?);
-            Some(self.ports.cloud.observe(&account, &probe).await)
+            Some(self.look(&account, &probe, renamed::unique_id(&incident, &probe)).await)
         };
         let (looked, keys) = tokio::join!(join_all(looks), keys);
         let mut answers = looked.iter().map(|(_, answer)| answer).chain(&keys);
@@ -121,6 +119,8 @@ impl Engine {
             return first.map_or(Ok(()), |error| Err(error.into()));
         }
         let said = |answer: &Result<Observation, CloudError>| answer.as_ref().cloned().map_err(ToString::to_string);
+        let seen: Vec<&Observation> = looked.iter().map(|(_, answer)| answer).chain(&keys).flatten().collect();
+        self.follow(&incident, &seen).await?;
         let looked: Vec<_> = looked.iter().map(|(request, answer)| (*request, said(answer))).collect();
         let keys = keys.as_ref().map(said);
         self.report(id, || Report::Checked { looked: looked.clone(), keys: keys.clone() }).await?;
@@ -138,8 +138,12 @@ impl Engine {
         self.report(request.incident(), report).await.map(|_| ())
     }
 
-    async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {
-        let answer = self.ports.cloud.identify(&incident.subject, self.now()).await;
+    /// Finds out whose credential it is. A user that is known goes by its unique id, which no renaming changes.
+    pub(super) async fn identify(&self, incident: &Incident) -> Result<(), EngineError> {
+        let mut subject = incident.subject.clone();
+        let known = || incident.identification().and_then(|found| found.unique_id.clone());
+        subject.principal_id = subject.principal_id.or_else(|| known().filter(|id| id.starts_with("AIDA")));
+        let answer = self.ports.cloud.identify(&subject, self.now()).await;
         self.report(incident.id, || match &answer {
             Ok(found) => Report::Identified(found.clone()),
             Err(error) => Report::IdentificationFailed { error: error.to_string(), retry: error.can_retry() },
@@ -182,7 +186,7 @@ impl Engine {
         }
         let (now, not_done) = match kept {
             Ok(()) => {
-                let now = self.ports.cloud.observe(&plan.account, &plan.action.probe()).await;
+                let now = self.look_at(request).await;
                 (now, "AWS could not be read just before the call")
             }
             Err(error) => (Err(error), "what AWS does not keep of it could not be put into the vault"),
@@ -193,6 +197,7 @@ impl Engine {
             Err(error) if error.can_retry() => return Err(error.into()),
             Err(error) => return self.lapse(incident, id, format!("{not_done}: {error}")).await,
         };
+        self.follow(&incident, &[&now]).await?;
         let people = (&requester, &*approvers);
         let Some(Claimed { after, warrant, session }) = self.claim(incident, id, &policy, people, &now).await? else {
             return Ok(());
@@ -305,11 +310,17 @@ impl Engine {
         }
     }
 
+    /// Reads the target of a request, whatever its user is called by now.
+    async fn look_at(&self, request: &Request) -> Result<Observation, CloudError> {
+        let (plan, probe) = (&request.plan, request.plan.action.probe());
+        self.look(&plan.account, &probe, plan.before.owner_id()).await
+    }
+
     /// Reads AWS until it shows the change, or the waits are used up; once, where it has been waited for before.
     async fn read_back(&self, incident: &Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
         if matches!(request.state, RequestState::Unknown { .. }) {
-            let now = self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await;
+            let now = self.look_at(request).await;
             let report = || match &now {
                 Ok(now) => Report::ReadBack { request: id, now: now.clone(), last: true },
                 Err(error) => Report::NotReadable { request: id, error: error.to_string() },
@@ -320,7 +331,7 @@ impl Engine {
         for (i, wait) in self.read_back_waits.iter().enumerate() {
             self.ports.clock.wait(*wait).await;
             let last = i + 1 == waits;
-            match self.ports.cloud.observe(&request.plan.account, &request.plan.action.probe()).await {
+            match self.look_at(request).await {
                 Ok(now) => {
                     let after =
                         self.report(incident.id, || Report::ReadBack { request: id, now: now.clone(), last }).await?;

@@ -23,6 +23,7 @@ use crate::domain::incident::command::Report;
 use crate::domain::incident::hunting::{self, Sweep};
 use crate::domain::incident::overruling;
 use crate::domain::incident::owed::{Effect, owed};
+use crate::domain::incident::renamed;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::verdict::QUIET;
 use crate::domain::trail::analysis::Analysis;
@@ -98,6 +99,9 @@ impl Engine {
             }
         };
         self.report(incident.id, || Report::Hunted(Box::new(sweep.clone()))).await?;
+        if renamed::is_called_otherwise(incident, &sweep.found) {
+            self.identify(incident).await?;
+        }
         Ok(())
     }
 }
@@ -422,10 +426,10 @@ impl<'a> Search<'a> {
 
     async fn finish(self, analysis: &Analysis) -> Result<Sweep, EngineError> {
         let (mut found, left_out) = hunted(analysis, &self.state().trail.records);
-        self.read_keys(&mut found).await;
-        self.read_passwords(&mut found).await;
-        self.read_devices(&mut found).await;
-        self.read_service_credentials(&mut found).await;
+        self.read_keys(&mut found, &analysis.names).await;
+        self.read_passwords(&mut found, &analysis.names).await;
+        self.read_devices(&mut found, &analysis.names).await;
+        self.read_service_credentials(&mut found, &analysis.names).await;
         self.read_started(&mut found).await;
         self.read_metadata(&mut found).await;
         let State { trail, short, unread, not_known, room, .. } =

@@ -36,6 +36,7 @@ mod port;
 mod program;
 mod redis_proxy;
 mod redis_server;
+mod renamed;
 mod scaling;
 mod talk;
 mod tampered;

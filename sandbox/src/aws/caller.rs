@@ -79,7 +79,7 @@ impl Caller {
                 }
                 _ => session.policies(&iam),
             };
-            (session.of.clone(), policies.ok_or_else(ApiError::invalid_token)?)
+            (session.of.called_now(&iam), policies.ok_or_else(ApiError::invalid_token)?)
         } else if let Some(outsider) = world.outsiders.get(signed.access_key_id) {
             verify(&outsider.secret)?;
             (Principal::Outsider(outsider.clone()), Policies::default())
@@ -289,6 +289,17 @@ impl Caller {
 }
 
 impl Principal {
+    /// The same by its name of now: a user can have been given another since its session was opened.
+    fn called_now(&self, iam: &Iam) -> Self {
+        match self {
+            Self::User { id, .. } => {
+                let now = iam.user_of(id).map(|user| Self::User { name: user.name.clone(), id: id.clone() });
+                now.unwrap_or_else(|| self.clone())
+            }
+            other => other.clone(),
+        }
+    }
+
     /// The principal's ARN, the caller's ARN and the user id.
     fn arns(&self, world: &World, iam: &Iam) -> (String, String, String) {
         match self {
@@ -322,9 +333,8 @@ impl Session {
     /// The policies of its owner as they are now; `None` once the owner is gone.
     fn policies(&self, iam: &Iam) -> Option<Policies> {
         match &self.of {
-            Principal::User { name, id } => {
-                iam.users.get(name).filter(|user| user.id == *id).map(|user| iam.policies_of_user(user))
-            }
+            // Its session is a user's under whatever name.
+            Principal::User { id, .. } => iam.user_of(id).map(|user| iam.policies_of_user(user)),
             Principal::Manager { .. } | Principal::Outsider(_) | Principal::Root => None,
             Principal::Role { name, id, .. } => {
                 iam.roles.get(name).filter(|role| role.id == *id).map(|role| iam.policies_of_role(role))

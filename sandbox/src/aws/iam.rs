@@ -35,10 +35,11 @@ const fn write(name: &'static str, target: Target, run: Run) -> Operation {
 
 type Run = fn(&mut super::operation::Call<'_>) -> Result<Node, ApiError>;
 
-const OPERATIONS: [Operation; 100] = [
+const OPERATIONS: [Operation; 101] = [
     read("ListUsers", Target::Users, users::list),
     read("GetUser", Target::User, users::get),
     write("CreateUser", Target::User, users::create),
+    write("UpdateUser", Target::User, users::update),
     write("DeleteUser", Target::User, users::delete),
     read("ListUserTags", Target::User, users::list_tags),
     read("ListAccessKeys", Target::User, keys::list),
@@ -157,7 +158,10 @@ fn tags(tags: &BTreeMap<String, String>) -> Vec<Node> {
 
 /// The path of a new user or role, `/` unless given.
 fn path(params: &Params) -> Result<String, ApiError> {
-    let path = params.get("Path").unwrap_or("/");
+    checked_path(params.get("Path").unwrap_or("/"))
+}
+
+fn checked_path(path: &str) -> Result<String, ApiError> {
     if path.starts_with('/') && path.ends_with('/') && path.len() <= 512 {
         return Ok(path.to_owned());
     }

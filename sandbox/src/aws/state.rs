@@ -154,6 +154,11 @@ pub(super) struct Iam {
 }
 
 impl Iam {
+    /// The user with this unique id, whatever its name is by now.
+    pub(super) fn user_of(&self, id: &str) -> Option<&User> {
+        self.users.values().find(|user| user.id == id)
+    }
+
     pub(super) fn key(&self, access_key_id: &str) -> Option<(&User, &AccessKey)> {
         self.users.values().find_map(|user| Some((user, user.keys.iter().find(|key| key.id == access_key_id)?)))
     }

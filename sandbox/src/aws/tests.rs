@@ -12,6 +12,7 @@ mod guardduty;
 mod iam;
 mod lambda;
 mod providers;
+mod renaming;
 mod roles_anywhere;
 mod s3;
 mod sts;

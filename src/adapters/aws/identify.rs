@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::fault::fault;
-use super::observe::status;
+use super::observe::{name_by_id, status};
 use super::{AccountClients, AwsCloud, instant};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
 use crate::domain::id::AccountId;
@@ -145,15 +145,49 @@ fn take_identity(identity: &Value, found: &mut Identification) {
         _ => return,
     };
     let principal = text("/principalId").unwrap_or_default();
+    // A user's name can be another by now.
+    found.unique_id = Some(&principal).filter(|id| id.starts_with("AIDA")).cloned();
     found.session_name = principal.split_once(':').map(|(_, session)| session.to_owned());
 }
 
 async fn user(account: &AccountClients, subject: &Subject, found: &mut Identification) -> Result<(), CloudError> {
     let Some(name) = found.name.clone() else { return Ok(()) };
+    let known = subject.principal_id.clone().or_else(|| found.unique_id.clone()).filter(|id| id.starts_with("AIDA"));
+    let said = found.not_known.len();
+    found.unique_id = None;
+    Box::pin(read_user(account, &name, subject, found)).await?;
+    let Some(id) = known.filter(|id| found.unique_id.as_ref() != Some(id)) else { return Ok(()) };
+    // Nobody bears the name, or somebody else does: whoever renames a user does not change its unique id.
+    match name_by_id(&account.iam, &id).await {
+        Ok(Some(now)) if now != name => {
+            found.not_known.truncate(said);
+            found.name = Some(now.clone());
+            Box::pin(read_user(account, &now, subject, found)).await
+        }
+        // The name is right, though the user could not be read.
+        Ok(Some(_)) => {
+            found.unique_id = Some(id);
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(error) if error.can_retry() => Err(error),
+        Err(error) => {
+            found.not_known.push(error.to_string());
+            Ok(())
+        }
+    }
+}
+
+async fn read_user(
+    account: &AccountClients,
+    name: &str,
+    subject: &Subject,
+    found: &mut Identification,
+) -> Result<(), CloudError> {
     let iam = &account.iam;
     let (user, keys) = tokio::join!(
-        iam.get_user().user_name(&name).send(),
-        iam.list_access_keys().user_name(&name).into_paginator().items().send().try_collect(),
+        iam.get_user().user_name(name).send(),
+        iam.list_access_keys().user_name(name).into_paginator().items().send().try_collect(),
     );
     match user.map_err(|e| fault("iam:GetUser", &e)) {
         Ok(answer) => {

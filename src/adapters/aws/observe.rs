@@ -16,8 +16,10 @@ mod policy;
 mod rules;
 mod scaling;
 mod tree;
+mod whereabouts;
 
 pub(super) use tree::unique_id;
+pub(super) use whereabouts::name_by_id;
 
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
     let iam = &account.iam;
@@ -33,6 +35,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             let Some(owner) = owner? else { return Ok(Observation::OwnerMissing) };
             let keys = keys?.into_iter().filter_map(|(id, status)| Some((id.parse().ok()?, status)));
             Ok(Observation::UserKeys { owner_id: owner.id, owner_arn: owner.arn, keys: keys.collect() })
+        }
+        Probe::Whereabouts { access_key_id, unique_id } => {
+            Box::pin(whereabouts::whereabouts(iam, access_key_id.as_ref(), unique_id.as_deref())).await
         }
         Probe::UserPolicy { user_name, policy_name } => {
             let holder = Holder::User(user_name.clone());

@@ -16,6 +16,7 @@ use super::super::trail::record::{Record, moment};
 use super::super::trail::resource::{Effect, takes_data};
 use super::super::trail::token::role_session;
 use super::redaction::has_lost;
+use super::renamed::renamed;
 use super::{Call, Hunted, Living, Proved, Reached, Trace};
 
 /// Times that the records are gone through again, at most.
@@ -142,6 +143,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         beside,
         not_recorded,
         entrances,
+        renamed: renamed(analysis),
         started: analysis.started.iter().take(LISTED_MAX).map(|(id, region)| (id.clone(), region.clone())).collect(),
         not_known: left_out.why,
         events_read: records.len() as u64,

@@ -125,6 +125,10 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
     for found in touched {
         add_touched(&mut asking, found, analysis, roles);
     }
+    // What somebody did in the console before they were called otherwise stands under the name of then. Whoever plays with names
+    // pushes nothing else out.
+    let earlier = analysis.names.away.keys().map(|(_, name)| Pivot::Username(name.clone()));
+    asking.everywhere(earlier);
     within(asking.0)
 }
 

@@ -12,7 +12,8 @@ use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
 use super::{
-    doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, risk, together, watch, whole,
+    doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, renamed, risk, together, watch,
+    whole,
 };
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
@@ -432,7 +433,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
             Vec::new()
         }
         Report::Identified(found) => {
-            if !matches!(incident.search, Search::Wanted { .. }) {
+            if !matches!(incident.search, Search::Wanted { .. }) && !renamed::is_renamed(incident, &found) {
                 return Vec::new();
             }
             let new_keys = watch::new_keys(incident, found.keys.iter().map(|key| &key.id));

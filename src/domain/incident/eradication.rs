@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step, contained, in_force, steps as all_steps};
 use super::verdict::{Gate, gate};
-use super::{estate, reached, started};
+use super::{estate, reached, renamed, started};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
     DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
@@ -289,6 +289,7 @@ pub(super) fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
             || (is_quarantine(&deed.what) && puts_on(&deed.operation))
             || (puts_on(&deed.operation) && was_there(trace, deed))
             || estate::is_answered(trace, at)
+            || renamed::is_back(trace, deed)
             || undoing(scene, trace, holder.as_ref(), deed).is_some()
             || trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later))
             || trace.deeds[..at].iter().any(|earlier| earlier.by_attacker && takes_back(earlier, deed));

@@ -14,7 +14,7 @@ use super::remains::is_by_hand;
 use super::state::{Closing, CompromiseTime, Finding, Identified, Incident, Reported, Search, Upload, Watch};
 use super::verdict::Verdict;
 use super::watch::looks_anew;
-use super::{hunting, logs};
+use super::{hunting, logs, renamed};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Approval, CallAnswer, Debt, Execution, Glass, Request, RequestState};
 use crate::domain::credential::{AccessKeyId, PrincipalKind, Subject};
@@ -154,6 +154,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
                     KeyStatus::Inactive => drop(incident.inactive_since.entry(key.id.clone()).or_insert(at)),
                 }
             }
+            renamed::take_name(incident, found);
             incident.identified = Some(Identified { found: found.clone().over(incident.identification()), at });
             incident.search = Search::Done;
         }

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::decide::Context;
 use super::doubt;
 use super::event::Event;
+use super::renamed;
 use super::state::Incident;
 use super::together::members;
 use crate::domain::action::{ApiCall, Freshness, advice};
@@ -82,7 +83,11 @@ pub(super) fn start(
     };
     match found.plan.action.freshness(&found.plan.before, now) {
         Freshness::AlreadyDone => vec![Event::Verified { request, no_op: true }],
-        Freshness::Changed(why) => vec![Event::RequestStale { request, why }],
+        Freshness::Changed(why) => {
+            // Whoever asks again has to know whom that is about now.
+            let renamed = renamed::sentence(incident, &found.plan.action.probe(), now);
+            vec![Event::RequestStale { request, why: renamed.unwrap_or(why) }]
+        }
         Freshness::AsApproved => {
             let lease_until = cx.now + LEASE;
             vec![Event::ExecutionStarted { request, replica, lease_until, sent }]

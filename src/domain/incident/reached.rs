@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::doubt;
 use super::eradication::traces;
+use super::renamed::called_now;
 use super::started;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force};
@@ -78,7 +79,7 @@ pub fn passwords(incident: &Incident) -> BTreeSet<String> {
     let known = known.map(|((found, _), account)| password_holders(found, &account)).unwrap_or_default();
     let there = known.into_iter().filter(|name| !has_no_password(incident, name)).map(str::to_owned);
     let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
-        Action::DeleteLoginProfile(of) => Some(of.user_name.clone()),
+        Action::DeleteLoginProfile(of) => Some(called_now(incident, request, &of.user_name)),
         _ => None,
     });
     there.chain(asked).collect()
@@ -118,7 +119,9 @@ pub fn devices(incident: &Incident) -> BTreeSet<(String, String)> {
     let known = known.map(|((found, _), account)| added_devices(found, &account)).unwrap_or_default();
     let on = known.into_iter().filter(|(_, serial)| !is_off_user(incident, serial));
     let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
-        Action::DeactivateMfaDevice(of) => Some((of.user_name.clone(), of.serial_number.clone())),
+        Action::DeactivateMfaDevice(of) => {
+            Some((called_now(incident, request, &of.user_name), of.serial_number.clone()))
+        }
         _ => None,
     });
     on.map(|(user, serial)| (user.to_owned(), serial.to_owned())).chain(asked).collect()
@@ -137,7 +140,9 @@ pub fn service_credentials(incident: &Incident) -> BTreeSet<(String, String)> {
     let known = known.map(|((found, _), account)| held_service_credentials(found, &account)).unwrap_or_default();
     let on = known.into_iter().filter(|(_, id)| !is_off(incident, id));
     let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
-        Action::DeactivateServiceCredential(of) => Some((of.user_name.clone(), of.credential_id.clone())),
+        Action::DeactivateServiceCredential(of) => {
+            Some((called_now(incident, request, &of.user_name), of.credential_id.clone()))
+        }
         _ => None,
     });
     on.map(|(user, id)| (user.to_owned(), id.to_owned())).chain(asked).collect()
@@ -206,7 +211,7 @@ pub fn other_users(incident: &Incident) -> BTreeSet<String> {
     };
     // What was asked for stays, though there is nobody left.
     let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
-        Action::RevokeUserSessions(of) => Some(of.user_name.clone()),
+        Action::RevokeUserSessions(of) => Some(called_now(incident, request, &of.user_name)),
         _ => None,
     });
     names.extend(asked);

@@ -9,7 +9,7 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, reached, rotation};
+use super::{estate, reached, renamed, rotation};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
@@ -228,15 +228,17 @@ fn calls(trace: &Trace) -> String {
 /// What people run, quoted for a POSIX shell.
 fn commands(trace: &Trace, done: Done) -> Vec<String> {
     let Some(commands) = done.command(&trace.resource_type) else { return Vec::new() };
+    let renames = renamed::command(trace).filter(|_| matches!(done, Done::Changed));
     let (id, name) = (shell_quoted(&trace.id), shell_quoted(bare_name(&trace.id)));
     let region = match trace.resource_type.as_str() {
         everywhere if is_everywhere(everywhere) => String::new(),
         _ => format!(" --region {}", shell_quoted(&trace.region)),
     };
-    commands
+    let looks = commands
         .split("; ")
-        .map(|command| format!("aws {}{region}", command.replace("{name}", &name).replace("{}", &id)))
-        .collect()
+        .map(|command| format!("aws {}{region}", command.replace("{name}", &name).replace("{}", &id)));
+    // The name comes last: what looks goes by the one of now.
+    looks.chain(renames).collect()
 }
 
 /// All that are there, what watches first: without it nobody sees what comes. What the attacker has read comes last.

@@ -25,6 +25,7 @@ mod reached;
 mod recusal;
 mod remains;
 mod removal;
+mod renamed;
 mod scaling;
 mod signs_in;
 mod steps;

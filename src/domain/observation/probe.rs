@@ -23,6 +23,14 @@ pub enum Probe {
         /// The user.
         user_name: String,
     },
+    /// The user whose key or unique id this is, whatever its name by now, and all its access keys. The key counts where
+    /// AWS knows it.
+    Whereabouts {
+        /// The key.
+        access_key_id: Option<AccessKeyId>,
+        /// `AIDA…`
+        unique_id: Option<String>,
+    },
     /// One inline policy of a user.
     UserPolicy {
         /// The user.

@@ -16,6 +16,7 @@ use super::limits::Limit;
 use super::lineage::{Lineage, follow};
 use super::named::sessions;
 use super::reach::{Counted, Hunt};
+use super::renamed::Names;
 use handed::Handed;
 
 mod handed;
@@ -39,6 +40,9 @@ pub struct Analysis {
     /// is theirs first.
     #[serde(skip)]
     pub acting: Vec<String>,
+    /// Users under the names that they have by now, and those who had other ones.
+    #[serde(skip)]
+    pub names: Names,
     /// Instances that something of the attacker's has started, with their Regions. AWS has made the calls.
     #[serde(skip)]
     pub started: BTreeMap<String, String>,
@@ -296,6 +300,7 @@ impl Analysis {
             sessions,
             taken_roles: handed.taken_roles,
             acting: handed.owned.into_iter().chain(handed.entered).collect(),
+            names: Names::of(&events),
             started: handed.started,
             starting_in: handed.starting_in,
             made_roles: handed.made_roles,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::Record;
+use super::renamed;
 use super::resource::{at, cut, items, member};
 
 /// Longest text that is kept, in bytes.
@@ -120,8 +121,13 @@ pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<St
         | "PutRolePermissionsBoundary"
         | "DeleteRolePermissionsBoundary"
         | "UploadSSHPublicKey"
-        | "UploadSigningCertificate"
-        | "UpdateUser" => return Some(String::new()),
+        | "UploadSigningCertificate" => return Some(String::new()),
+        name @ ("UpdateUser" | "UpdateGroup") => {
+            let asked = |parameter: &str| at(request, parameter).into_iter().next();
+            let names = asked(if name == "UpdateUser" { "userName" } else { "groupName" })
+                .zip(asked(if name == "UpdateUser" { "newUserName" } else { "newGroupName" }));
+            return Some(names.map(|(from, to)| renamed::what(&from, &to)).unwrap_or_default());
+        }
         _ => return None,
     };
     let mut text = at(tree, path).into_iter().next()?;

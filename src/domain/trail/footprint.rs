@@ -11,8 +11,10 @@ use super::bots::Bots;
 use super::classify::{Category, Outcome};
 use super::deed::{BY_BOT, Deed};
 use super::event::Event;
+use super::grant::Grant;
 use super::lineage::Lineage;
 use super::name::Name;
+use super::renamed::kind;
 use super::resource::{Effect, is_call};
 use super::token::Token;
 
@@ -59,6 +61,9 @@ pub struct Resource {
     pub resource_type: String,
     /// As the calls have it; an ARN where one of them does.
     pub id: String,
+    /// What it was called when it was first touched, where it has been given another name since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formerly: Option<String>,
     /// The account whose log shows it.
     pub account: String,
     /// The Region of the last call.
@@ -115,6 +120,7 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
                 resources.push(Resource {
                     resource_type: touch.kind.clone(),
                     id: touch.id.clone(),
+                    formerly: None,
                     account: event.account.to_string(),
                     region: event.region.to_string(),
                     state: State::Present,
@@ -133,10 +139,39 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
             });
             resources[place].add(event, touch.effect, &touch.id, (who, in_doubt), bots);
         }
+        for grant in &event.grants {
+            rename(grant, &mut places, &mut resources);
+        }
     }
     let order = |of: &Resource| (of.resource_type.clone(), of.id.clone(), of.account.clone(), of.region.clone());
     resources.sort_by_cached_key(order);
     resources
+}
+
+/// Calls that say a user's name of something else than the user.
+const OF_A_USER: [&str; 4] =
+    ["AddUserToGroup", "CreateAccessKey", "CreateServiceSpecificCredential", "RemoveUserFromGroup"];
+
+/// What has another name from a call on is the same under that, and what was done with the old name was done with this one.
+/// What is made under the old name is another.
+fn rename(grant: &Grant, places: &mut HashMap<(Token, Option<&Name>), usize>, resources: &mut [Resource]) {
+    let Grant::Renamed { account, is_group, from, to } = grant else { return };
+    let kind = kind(*is_group);
+    let place = places.remove(&(Token::resource(kind, account, from), None));
+    if let Some(place) = place {
+        places.insert((Token::resource(kind, account, to), None), place);
+        let resource = &mut resources[place];
+        resource.formerly.get_or_insert_with(|| from.clone());
+        to.clone_into(&mut resource.id);
+    }
+    if *is_group {
+        return;
+    }
+    for deed in resources.iter_mut().filter(|of| of.account == *account).flat_map(|of| &mut of.deeds) {
+        if deed.what == *from && OF_A_USER.contains(&deed.operation.as_str()) {
+            to.clone_into(&mut deed.what);
+        }
+    }
 }
 
 impl Resource {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::limits::OF_ONE_CALL_MAX;
 use super::record::Record;
+use super::renamed;
 use super::resource::at;
 use super::token::{Token, account_of, bare_name, is_machine, of_arn, role_session};
 
@@ -89,6 +90,17 @@ pub enum Grant {
         name: String,
         /// `AIDA…`
         id: Option<String>,
+    },
+    /// Nothing, but another name for a user or group that was there: all that hangs on it goes on under that.
+    Renamed {
+        /// Its account.
+        account: String,
+        /// Whether it is a group.
+        is_group: bool,
+        /// What it was called.
+        from: String,
+        /// What it is called.
+        to: String,
     },
     /// The password of a user, or of root.
     Password {
@@ -197,7 +209,8 @@ impl Grant {
                 tokens
             }
             Self::Trust { account, name, .. } => vec![Token::role(account, name)],
-            Self::Compute { hold: Hold::NoProfile, .. } => Vec::new(),
+            // It is somebody else's all the same.
+            Self::Compute { hold: Hold::NoProfile, .. } | Self::Renamed { .. } => Vec::new(),
             Self::Compute { sessions, .. } => sessions.clone(),
             Self::Starter { token, .. } => vec![*token],
             Self::Provider { arn, vouch } if vouch.lets_in() => vec![Token::provider(arn)],
@@ -263,6 +276,7 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let callers = first(request, "policyDocument").map(|text| trust::callers(&text)).unwrap_or_default();
             out.extend(first(request, "roleName").map(|name| Grant::Trust { account, name, callers }));
         }
+        ("iam", "UpdateUser" | "UpdateGroup") => out.extend(renamed::by(record.name(), account, request)),
         ("iam", _) => provider::changed(record, request, response, &mut out),
         ("rolesanywhere", "CreateTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor") => {
             let region = record.aws_region.as_deref().unwrap_or("");

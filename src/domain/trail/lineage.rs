@@ -21,9 +21,11 @@ mod handed;
 mod holds;
 mod machines;
 mod outcome;
+mod renamed;
 
 use holds::subject_token;
 use machines::Places;
+use renamed::Renamings;
 
 /// For so long a service is at work for whoever was the last to begin something: a stack, a job or an export takes hours,
 /// and what it does is done in the name of whoever has asked for it.
@@ -103,6 +105,10 @@ struct Walk<'e, 'q> {
     vouched: HashMap<Token, Vec<usize>>,
     /// For each of those for whom a provider has vouched, the first event by which they came in.
     came_in: HashMap<Token, usize>,
+    /// When users were given other names.
+    renamings: Renamings,
+    /// The unique ids of users who are taken for stolen, by their credentials.
+    named_ids: HashMap<usize, String>,
     /// Keys that a call in the logs has handed out.
     handed_out: HashSet<Name>,
     /// The events that have made a role or changed whom it trusts, in order of time.
@@ -189,6 +195,7 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         }
     }
     let called = answers::called(events, &by_token);
+    let renamings = renamed::renamings(events, &mut made, &mut makers);
     let owner_addresses = judge.owner_addresses().into_iter().map(Name::from).collect();
     let mut walk = Walk {
         events,
@@ -201,6 +208,8 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         made,
         vouched,
         came_in,
+        renamings,
+        named_ids: HashMap::new(),
         handed_out: anew::handed_out(events),
         trusts,
         trust_unknown: BTreeSet::new(),
@@ -241,6 +250,7 @@ impl Walk<'_, '_> {
             .map(|named| {
                 let credential = self.credential(named.arn(), false, Some(named.arn()));
                 self.credentials[credential].depth = 0;
+                self.named_ids.extend(named.unique_id().map(|id| (credential, id.to_owned())));
                 credential
             })
             .collect();
@@ -282,8 +292,9 @@ impl Walk<'_, '_> {
         place
     }
 
-    /// Makes a token the attacker's, and has all events that it speaks of looked at again.
-    fn open(&mut self, token: Token, way: Way) {
+    /// Makes a token the attacker's, and has all events that it speaks of looked at again. Gives what else is theirs by that.
+    fn open_one(&mut self, token: Token, way: Way) -> Vec<(Token, Way)> {
+        let carried = self.under_other_names(token, &way);
         if way.kind == Kind::Machine {
             self.learn_places(token);
         }
@@ -314,16 +325,18 @@ impl Walk<'_, '_> {
             (a, b) => a == b,
         };
         match ways.iter_mut().find(|other| same(other)) {
-            Some(other) if other.at <= way.at => return,
+            Some(other) if other.at <= way.at => return Vec::new(),
             Some(other) => *other = way,
-            None if full => return,
+            None if full => return Vec::new(),
             None => ways.push(way),
         }
-        let Some(events) = self.by_token.remove(&token) else { return };
-        for at in &events {
-            self.look_again(*at);
+        if let Some(events) = self.by_token.remove(&token) {
+            for at in &events {
+                self.look_again(*at);
+            }
+            self.by_token.insert(token, events);
         }
-        self.by_token.insert(token, events);
+        carried
     }
 
     /// Has an event looked at again that is not the attacker's by now.

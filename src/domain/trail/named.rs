@@ -70,6 +70,11 @@ impl Named {
         &self.arn
     }
 
+    /// The unique id of a user, where it is known.
+    pub(super) fn unique_id(&self) -> Option<&str> {
+        self.unique_id.as_deref().filter(|id| id.starts_with("AIDA"))
+    }
+
     /// The account and the name, when it is a role with all its sessions.
     fn role(&self) -> Option<(&str, &str)> {
         self.arn.contains(":role/").then(|| (account_of(&self.arn), bare_name(&self.arn)))

@@ -25,6 +25,8 @@ use super::selected;
 use super::skim::Skim;
 use super::token::{Token, account_of, bare_name, bundle, caller_tokens, callers, machine_of, role_session};
 
+mod names;
+
 /// Strangers that are remembered at once, and how long what they are known by may be: some megabytes.
 const STRANGERS_MAX: usize = 20_000;
 const STRANGER_BYTES_MAX: usize = 1 << 10;
@@ -183,13 +185,16 @@ impl Scout {
         self.buffer.clear();
         callers(record, &mut self.buffer);
         if self.buffer.iter().any(|token| self.known.contains(token)) {
-            return Some((Traits::of(record, true), By::Caller));
+            let traits = Traits::of(record, true);
+            self.remember_names(&traits);
+            return Some((traits, By::Caller));
         }
         self.miss_callers();
         if !granting && !changing {
             return None;
         }
         let traits = Traits::of(record, false);
+        let renames = self.remember_names(&traits);
         if traits.opened_by.iter().any(|token| self.known.contains(token)) {
             return Some((traits, By::Caller));
         }
@@ -203,7 +208,7 @@ impl Scout {
             return Some((traits, By::Entrance));
         }
         if changing {
-            let mut touched = false;
+            let mut touched = renames;
             let work =
                 traits.grants.iter().filter(|grant| matches!(grant, Grant::Compute { hold: Hold::Work { .. }, .. }));
             // Whoever asks a service for work with the same role tells whose the next session is.

@@ -22,6 +22,7 @@ mod limits;
 mod making;
 mod named;
 mod places;
+mod renamed;
 mod root;
 mod started;
 mod through_aws;

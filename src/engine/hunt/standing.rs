@@ -11,6 +11,9 @@ use crate::domain::hunt::roles::RoleArns;
 use crate::domain::incident::{reached, started};
 use crate::domain::observation::{KeyStatus, Metadata, Observation, Probe};
 use crate::domain::trail::analysis::Analysis;
+use crate::domain::trail::renamed::Names;
+use crate::domain::trail::token::bare_name;
+use crate::engine::whereabouts::is_off;
 
 /// Users and devices that are read after a search, each.
 const USERS_READ_MAX: usize = 20;
@@ -60,7 +63,7 @@ impl Search<'_> {
     }
 
     /// Whether those whose password the attacker knows still have one.
-    pub(super) async fn read_passwords(&self, found: &mut Hunted) {
+    pub(super) async fn read_passwords(&self, found: &mut Hunted, names: &Names) {
         let users: Vec<String> = reached::password_holders(found, &self.account)
             .into_iter()
             .take(USERS_READ_MAX)
@@ -68,7 +71,8 @@ impl Search<'_> {
             .collect();
         let read = users.into_iter().map(|user_name| async move {
             let probe = Probe::LoginProfile { user_name: user_name.clone() };
-            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
+            let seen = self.engine.look(&self.account, &probe, self.unique_id(names, &user_name)).await;
+            (user_name, seen)
         });
         for (user, answer) in join_all(read).await {
             match answer {
@@ -84,15 +88,16 @@ impl Search<'_> {
     }
 
     /// Whether the MFA devices that the attacker has added are still on their users.
-    pub(super) async fn read_devices(&self, found: &mut Hunted) {
+    pub(super) async fn read_devices(&self, found: &mut Hunted, names: &Names) {
         let devices: Vec<(String, String)> = reached::added_devices(found, &self.account)
             .into_iter()
             .take(USERS_READ_MAX)
             .map(|(user, serial)| (user.to_owned(), serial.to_owned()))
             .collect();
         let read = devices.into_iter().map(|(user_name, serial_number)| async move {
+            let unique_id = self.unique_id(names, &user_name);
             let probe = Probe::MfaDevice { user_name, serial_number: serial_number.clone() };
-            (serial_number, self.engine.ports.cloud.observe(&self.account, &probe).await)
+            (serial_number, self.engine.look(&self.account, &probe, unique_id).await)
         });
         for (serial, answer) in join_all(read).await {
             match answer {
@@ -106,15 +111,16 @@ impl Search<'_> {
     }
 
     /// Whether the service-specific credentials that the attacker has reached still work.
-    pub(super) async fn read_service_credentials(&self, found: &mut Hunted) {
+    pub(super) async fn read_service_credentials(&self, found: &mut Hunted, names: &Names) {
         let held: Vec<(String, String)> = reached::held_service_credentials(found, &self.account)
             .into_iter()
             .take(USERS_READ_MAX)
             .map(|(user, id)| (user.to_owned(), id.to_owned()))
             .collect();
         let read = held.into_iter().map(|(user_name, credential_id)| async move {
+            let unique_id = self.unique_id(names, &user_name);
             let probe = Probe::ServiceCredential { user_name, credential_id: credential_id.clone() };
-            (credential_id, self.engine.ports.cloud.observe(&self.account, &probe).await)
+            (credential_id, self.engine.look(&self.account, &probe, unique_id).await)
         });
         for (id, answer) in join_all(read).await {
             match answer {
@@ -184,36 +190,90 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the keys of other users that were reached can still be used.
-    pub(super) async fn read_keys(&self, found: &mut Hunted) {
+    /// Whether the keys of other users that were reached can still be used, and what these users are called by now. That is
+    /// asked before all else of them. Where neither a key nor a unique id is known, the name is all that there is to go by.
+    pub(super) async fn read_keys(&self, found: &mut Hunted, names: &Names) {
         let victim = self.names.first().map(String::as_str);
-        let users: Vec<String> = reached::users(found, &self.account)
+        let users: Vec<(String, Vec<String>)> = reached::users(found, &self.account)
             .into_iter()
             .filter(|name| Some(*name) != victim)
-            .map(str::to_owned)
             .take(USERS_READ_MAX)
+            .map(|name| (name.to_owned(), reached::keys_of(found, &self.account, name)))
             .collect();
-        let read = users.into_iter().map(|user_name| async move {
-            let probe = Probe::UserKeys { user_name: user_name.clone() };
-            (user_name, self.engine.ports.cloud.observe(&self.account, &probe).await)
-        });
-        for (user, answer) in join_all(read).await {
-            match answer {
-                Ok(Observation::OwnerMissing) => {
-                    let keys = reached::keys_of(found, &self.account, &user);
-                    found.off.extend(keys);
-                    found.users_off.insert(user);
-                }
-                Ok(Observation::UserKeys { keys, .. }) => {
-                    let active = |key: &String| {
-                        keys.iter().any(|(id, status)| id.as_str() == key && *status == KeyStatus::Active)
-                    };
-                    let reached = reached::keys_of(found, &self.account, &user);
-                    found.off.extend(reached.into_iter().filter(|key| !active(key)));
-                }
-                Ok(_) => {}
-                Err(error) => found.not_known.push(format!("keys of user {user}: {error}")),
+        let read = users.iter().map(|(user, keys)| self.read_user(user, keys, names));
+        let stands = join_all(read).await;
+        for ((user, _), stands) in users.iter().zip(stands) {
+            found.off.extend(stands.off);
+            if !stands.is_there && stands.unread.is_empty() {
+                found.users_off.insert(user.clone());
             }
+            found.not_known.extend(stands.unread);
+            if let Some(now) = stands.called {
+                found.call_anew(self.account.as_str(), user, &now);
+            }
+        }
+    }
+
+    /// One user, wherever its name is by now, and these keys. A key that is not with whoever bears the name is looked for by
+    /// itself.
+    async fn read_user(&self, user: &str, keys: &[String], names: &Names) -> Stands {
+        let mut stands = Stands::default();
+        let unique_id = self.unique_id(names, user);
+        let probe = Probe::UserKeys { user_name: user.to_owned() };
+        let listed = match self.engine.look(&self.account, &probe, unique_id).await {
+            Ok(seen) => {
+                stands.note(user, &seen);
+                if let Observation::UserKeys { keys, .. } = seen { keys } else { Vec::new() }
+            }
+            Err(error) => {
+                stands.unread.push(format!("keys of user {user}: {error}"));
+                return stands;
+            }
+        };
+        for key in keys {
+            let status = listed.iter().find(|(id, _)| id.as_str() == key).map(|(_, status)| *status);
+            let (None, Ok(access_key_id)) = (status, key.parse()) else {
+                stands.off.extend((status == Some(KeyStatus::Inactive)).then(|| key.clone()));
+                continue;
+            };
+            let probe = Probe::AccessKey { user_name: user.to_owned(), access_key_id };
+            match self.engine.look(&self.account, &probe, unique_id).await {
+                Ok(seen) => {
+                    stands.note(user, &seen);
+                    stands.off.extend(is_off(&seen).then(|| key.clone()));
+                }
+                Err(error) => stands.unread.push(format!("key {key} of user {user}: {error}")),
+            }
+        }
+        stands
+    }
+
+    /// The unique id of whoever bears a name at the end of what the trail shows, where it shows that.
+    fn unique_id<'n>(&self, names: &'n Names, user: &str) -> Option<&'n str> {
+        names.ids.get(&(self.account.as_str().to_owned(), user.to_owned())).map(String::as_str)
+    }
+}
+
+/// How a user stands.
+#[derive(Default)]
+struct Stands {
+    /// Keys that are of no use any more.
+    off: Vec<String>,
+    /// AWS knows the user, or somebody of the name.
+    is_there: bool,
+    /// What the user is called, where that is something else.
+    called: Option<String>,
+    /// What could not be read, a sentence each.
+    unread: Vec<String>,
+}
+
+impl Stands {
+    fn note(&mut self, user: &str, seen: &Observation) {
+        let Some(arn) = seen.owner_arn() else { return };
+        self.is_there = true;
+        let now = bare_name(arn);
+        if now != user {
+            self.called = Some(now.to_owned());
         }
     }
 }

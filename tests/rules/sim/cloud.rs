@@ -169,6 +169,17 @@ impl Aws {
     }
 
     fn observe(&self, probe: &Probe, now_ms: u64) -> Observation {
+        if let Probe::Whereabouts { access_key_id, unique_id } = probe {
+            let is_theirs = |seen: &&Principal| {
+                access_key_id.as_ref().is_some_and(|key| seen.keys.contains_key(key))
+                    || unique_id.as_ref() == Some(&seen.id)
+            };
+            // Nobody is renamed here.
+            return match self.seen(USER, now_ms).filter(is_theirs) {
+                Some(_) => self.observe(&Probe::UserKeys { user_name: USER.into() }, now_ms),
+                None => Observation::OwnerMissing,
+            };
+        }
         let (kind, name) = match probe {
             Probe::AccessKey { user_name, .. }
             | Probe::UserKeys { user_name }

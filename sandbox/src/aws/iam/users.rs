@@ -1,7 +1,8 @@
 //! Users.
 
 use super::paging::page;
-use super::{checked_name, path, tags, tags_from};
+use super::{checked_name, checked_path, path, tags, tags_from};
+use crate::aws::caller::Resource;
 use crate::aws::iam::held::Held;
 use crate::aws::ids::{self, Entropy};
 use crate::aws::operation::Call;
@@ -74,6 +75,28 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Node, ApiError> {
     let node = with_tags(call.world, &user);
     call.world.iam.users.insert(name, user);
     Ok(node)
+}
+
+/// Gives a user another name or path. It keeps its unique id and all that hangs on it.
+pub(super) fn update(call: &mut Call<'_>) -> Result<Node, ApiError> {
+    let name = call.params.required("UserName")?.to_owned();
+    let mut user = named(call.world, &name)?.clone();
+    if let Some(path) = call.params.get("NewPath") {
+        user.path = checked_path(path)?;
+    }
+    if call.params.get("NewUserName").is_some() {
+        checked_name(call.params, "NewUserName")?.clone_into(&mut user.name);
+    }
+    // The permission is needed for what the user is called afterwards too.
+    let resource = Resource { arn: call.world.user_arn(&user), label: format!("user {}", user.name) };
+    call.caller.authorize("iam:UpdateUser", &resource, call.context)?;
+    if user.name != name && call.world.iam.users.contains_key(&user.name) {
+        let message = format!("User with name {} already exists.", user.name);
+        return Err(ApiError::conflict("EntityAlreadyExists", message));
+    }
+    call.world.iam.users.remove(&name);
+    call.world.iam.users.insert(user.name.clone(), user);
+    Ok(Node::empty())
 }
 
 pub(super) fn delete(call: &mut Call<'_>) -> Result<Node, ApiError> {

@@ -246,3 +246,15 @@ fn what_a_responder_calls_the_attackers_is_asked_about() {
     assert!(is_asked(&asked, Pivot::Username("batch".into())), "{asked:?}");
     assert!(!is_asked(&asked, Pivot::AccessKey("AKIATHIRD00000000001".into())), "{asked:?}");
 }
+
+#[test]
+fn a_renamed_user_is_asked_about_under_the_names_of_then_and_now() {
+    let asked = pivots_after(
+        "iam.amazonaws.com",
+        "UpdateUser",
+        &json!({"requestParameters": {"userName": "bob", "newUserName": "carl"}}),
+    );
+    for name in ["bob", "carl"] {
+        assert!(asked.contains(&(Pivot::Username(name.into()), None)), "{name}: {asked:?}");
+    }
+}

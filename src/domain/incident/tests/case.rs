@@ -202,6 +202,10 @@ impl Case {
                 owner_arn: "arn:aws:iam::111122223333:user/ci".into(),
                 status: Some(self.key),
             },
+            Action::RevokeUserSessions(of) if of.user_name != "ci" => {
+                let (arn, id) = (format!("user/{}", of.user_name), format!("AIDA-{}", of.user_name));
+                policy(&arn, &id, &self.user_policy)
+            }
             Action::RevokeUserSessions { .. } | Action::RestoreUserPolicy { .. } => {
                 policy("user/ci", "AIDA1", &self.user_policy)
             }

@@ -13,6 +13,8 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "CreateUser"
                 | "CreateLoginProfile"
                 | "UpdateLoginProfile"
+                | "UpdateUser"
+                | "UpdateGroup"
                 | "CreateRole"
                 | "UpdateAssumeRolePolicy"
                 | "CreateSAMLProvider"

@@ -85,6 +85,7 @@ impl Walk<'_, '_> {
                 let how = how(format!("user {name}, made by the attacker"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
             }
+            Grant::Renamed { .. } => {}
             Grant::Password { account, name } => {
                 let (arn, whose) = match name {
                     Some(name) => (user_arn(account, name), format!("user {name}")),

@@ -30,6 +30,9 @@ impl Walk<'_, '_> {
         let from_attacker = || self.is_from_attacker(event);
         let key = event.caller.key.as_ref();
         let temporary = !key.starts_with("AKIA");
+        if self.is_another_user(token, way, event) {
+            return false;
+        }
         match &way.kind {
             Kind::Key | Kind::Named | Kind::Shared => true,
             Kind::Made | Kind::Provider => later && self.is_the_one(token, way, event),
@@ -46,7 +49,8 @@ impl Walk<'_, '_> {
             Kind::Password { by } => {
                 let has_one = matches!(event.caller.kind.as_ref(), "IAMUser" | "Root");
                 let by_password = temporary && has_one && !self.handed_out.contains(key);
-                later && by_password && self.is_last(token, *by, event.caller.session_began_at.or(event.at))
+                let began_at = event.caller.session_began_at.or(event.at);
+                later && by_password && self.is_last_password(token, *by, began_at)
             }
             Kind::Taken => later && event.caller.kind.as_ref() == "AWSService",
             Kind::Work { by, at_once } => {

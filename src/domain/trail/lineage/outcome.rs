@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::renamed::name_anew;
 use super::{Credential, Edge, Lineage, Walk};
 use crate::domain::trail::attribution::Verdict;
 use crate::domain::trail::name::Name;
@@ -50,6 +51,7 @@ impl Walk<'_, '_> {
             }
         }
         let mut credentials = credentials;
+        name_anew(&mut credentials, self.events);
         for (at, used) in used.iter().enumerate() {
             if let Some(used) = used.filter(|_| twin_of[at].is_none() && verdicts[at].who.is_attacker()) {
                 credentials[used].events += 1;
