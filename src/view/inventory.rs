@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::blocks::{Look, actions, button, code, confirmed, context, cut, escape, header, section, summary, time};
 use crate::domain::id::UserId;
-use crate::domain::incident::inventory::{SHOWN_MAX, Taken, shown, to_look_at};
+use crate::domain::incident::inventory::{SHOWN_MAX, Taken, by_attackers, shown, to_look_at};
 use crate::domain::incident::state::Incident;
 use crate::domain::inventory::{Explained, Inventory, Thing};
 use crate::domain::refusal::mention;
@@ -27,10 +27,14 @@ pub fn message(incident: &Incident) -> Option<Message> {
     let (found, at) = (found.as_deref()?, (*at)?);
     let (things, digest) = shown(incident);
     let left = to_look_at(incident).len();
+    let theirs = by_attackers(incident);
+    let theirs: Vec<&Explained> = theirs.into_iter().filter(|one| things.contains(&&one.thing)).collect();
+    let unexplained = things.iter().copied().filter(|thing| theirs.iter().all(|one| one.thing != **thing));
     let (mark, state) = match (left, found.is_whole()) {
         (0, true) => (":large_green_circle:", "nothing is left that no event explains".to_owned()),
         (0, _) => (":white_circle:", "nothing is left that no event explains, as far as could be looked".to_owned()),
-        (left, _) => (":warning:", format!("{left} thing(s) that no event explains")),
+        (left, _) if theirs.is_empty() => (":warning:", format!("{left} thing(s) that no event explains")),
+        (left, _) => (":warning:", format!("{left} thing(s) to look at")),
     };
     let mut blocks = vec![header(&format!("{mark} {TITLE}: {state}"))];
     if left > 0 {
@@ -39,15 +43,24 @@ pub fn message(incident: &Incident) -> Option<Message> {
         } else {
             String::new()
         };
-        blocks.push(section(&format!(
-            "*State only: made since {}, and the trail does not show by whom*\n{}{more}",
-            time(found.since),
-            list(things.iter().map(|thing| line(thing)), SHOWN_MAX)
-        )));
-        blocks.push(context(
+        let lines = list(unexplained.map(line), SHOWN_MAX);
+        if !lines.is_empty() {
+            blocks.push(section(&format!(
+                "*State only: made since {}, and the trail does not show by whom*\n{lines}",
+                time(found.since)
+            )));
+        }
+        if !theirs.is_empty() {
+            blocks.push(section(&format!(
+                "*Made by a credential of the attacker's, and no step sees to it:* the search does not show it as theirs. It can \
+                 be the owner's who has made it.\n{}",
+                list(theirs.iter().copied().map(by_whom), SHOWN_MAX)
+            )));
+        }
+        blocks.push(context(&format!(
             "The bot removes none of it: that an event is missing proves nothing about whose it is. Find out who made it; \
-             delete by hand what nobody owns, and it goes from this list. Say that you have looked at what may stay.",
-        ));
+             delete by hand what nobody owns, and it goes from this list. Say that you have looked at what may stay.{more}"
+        )));
         blocks.extend(button_row(incident, things.len(), &digest));
     }
     blocks.extend(by_others(found));
@@ -102,19 +115,20 @@ fn line(thing: &Thing) -> String {
 
 /// Made since by somebody else: shown, and no alarm.
 fn by_others(found: &Inventory) -> Option<Value> {
-    let one = |one: &Explained| {
-        let Explained { thing, evidence } = one;
-        let whose = if evidence.attackers { "*the attacker's key*, " } else { "" };
-        let (id, by, call) = (code(&evidence.event_id), code(&evidence.by), escape(&evidence.call));
-        format!("{} {}: {call} by {whose}{by} (event {id})", escape(&thing.resource_type), code(&thing.id))
-    };
     let count = found.explained.len();
     (count > 0).then(|| {
         section(&format!(
             "*Made since by somebody else:* {count}\n{}",
-            list(found.explained.iter().map(one), LISTED_MAX)
+            list(found.explained.iter().map(by_whom), LISTED_MAX)
         ))
     })
+}
+
+fn by_whom(one: &Explained) -> String {
+    let Explained { thing, evidence } = one;
+    let whose = if evidence.attackers { "*the attacker's key*, " } else { "" };
+    let (id, by, call) = (code(&evidence.event_id), code(&evidence.by), escape(&evidence.call));
+    format!("{} {}: {call} by {whose}{by} (event {id})", escape(&thing.resource_type), code(&thing.id))
 }
 
 /// What people have looked at and that still stands.
@@ -123,7 +137,8 @@ fn looked(found: &Inventory, looked_at: &BTreeMap<String, UserId>) -> Option<Val
         let user = looked_at.get(&thing.key())?;
         Some(format!("{} {}: {}", escape(&thing.resource_type), code(&thing.id), mention(user)))
     };
-    let lines: Vec<String> = found.unexplained.iter().filter_map(by).collect();
+    let theirs = found.explained.iter().filter(|one| one.evidence.attackers).map(|one| &one.thing);
+    let lines: Vec<String> = found.unexplained.iter().chain(theirs).filter_map(by).collect();
     let list = list(lines.iter().cloned(), LISTED_MAX);
     (!lines.is_empty()).then(|| section(&format!("*Looked at, and still there:* {}\n{list}", lines.len())))
 }

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::eradication::left;
 use super::event::Event;
-use super::inventory::to_look_at;
-use super::remains;
+use super::inventory::{by_attackers, to_look_at};
 use super::state::Incident;
 use super::verdict::{Gate, gate};
+use super::{remains, started};
 use crate::domain::hunt::{Swept, UNWATCHED};
 use crate::domain::inventory::{Inventory, TRAIL_DELAY, Thing};
 use crate::domain::playbook::Playbook;
@@ -18,8 +18,8 @@ use crate::domain::refusal::moment;
 
 /// So many sweeps in a row.
 pub const SWEEPS: u32 = 2;
-/// Regions that are named in a sentence.
-const REGIONS_MAX: usize = 5;
+/// Regions and things that are named in a sentence.
+const NAMED_MAX: usize = 5;
 
 /// The sweeps that have found nothing new.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -62,7 +62,8 @@ pub(super) fn note(incident: &mut Incident, event: &Event, at: DateTime<Utc>) {
         Event::TrailSwept { swept } if counts(incident, swept) => Quiet { searched: swept.began_at, ..quiet },
         Event::InventoryTaken { found, began_at } => {
             let last = incident.inventory.found.as_deref();
-            let whole = found.as_deref().or(last).is_some_and(Inventory::is_whole);
+            let changed = changed_at(incident);
+            let whole = found.as_deref().or(last).is_some_and(|found| found.is_whole_since(changed));
             let follows = quiet.searched.zip(*began_at).is_some_and(|(searched, began)| began >= searched);
             match found {
                 Some(found) if has_news(found, last) => quiet.broken(),
@@ -114,16 +115,33 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         let names = named(left_out.into_iter());
         lacking.push(format!("nobody looks at {names}: enabled, and left out by `regions` in irp.toml"));
     }
-    let (left, hands, unexplained) = (left(incident, playbook), remains::left(incident), to_look_at(incident));
+    let (left, hands, to_look_at) = (left(incident, playbook), remains::left(incident), to_look_at(incident));
+    let theirs = by_attackers(incident).into_iter().filter(|one| to_look_at.contains(&&one.thing));
+    let theirs: Vec<String> =
+        theirs.map(|one| format!("{} (event {})", one.thing.in_words(), one.evidence.event_id)).collect();
     for (count, what) in [
         (left.len(), "to remove or put back"),
         (hands.len(), "to do by hand"),
-        (unexplained.len(), "to look at that no event explains"),
+        (to_look_at.len().saturating_sub(theirs.len()), "to look at that no event explains"),
         (found.not_known.len(), "that the search could not read"),
     ] {
         if count > 0 {
             lacking.push(format!("{count} thing(s) left {what}"));
         }
+    }
+    if !theirs.is_empty() {
+        lacking.push(format!(
+            "a credential of the attacker's has made {}, and no step sees to it: delete by hand what is theirs, and say on the \
+             inventory's card that you have looked at what is its owner's",
+            named(theirs.iter().map(String::as_str))
+        ));
+    }
+    let running: Vec<String> = started::running(incident).into_iter().map(Thing::in_words).collect();
+    if !running.is_empty() {
+        lacking.push(format!(
+            "what the attacker has made has started {}, which no step ends: terminate it by hand",
+            named(running.iter().map(String::as_str))
+        ));
     }
     match &incident.inventory.found {
         None => lacking.push("the inventory is to come".to_owned()),
@@ -133,6 +151,13 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         }
         Some(found) if found.left > 0 => {
             lacking.push(format!("the trail is still to be asked who made {} thing(s) of the inventory", found.left));
+        }
+        Some(found) if !found.is_whole_since(changed_at(incident)) => {
+            let at = found.as_of.map(moment).unwrap_or_default();
+            lacking.push(format!(
+                "the inventory goes by a credential report of {at}, from before the last change: AWS makes the next one four \
+                 hours after that"
+            ));
         }
         Some(_) => {}
     }
@@ -148,9 +173,14 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
     lacking
 }
 
+/// When AWS was last changed.
+fn changed_at(incident: &Incident) -> Option<DateTime<Utc>> {
+    incident.quiet.since.or(incident.watch.map(|watch| watch.since))
+}
+
 /// The Regions whose trail is not known past the last change.
 fn not_covered(incident: &Incident) -> Option<String> {
-    let changed_at = incident.quiet.since.or(incident.watch.map(|watch| watch.since))?;
+    let changed_at = changed_at(incident)?;
     let regions = incident.swept.as_ref().map_or(&[][..], |(swept, _)| &swept.regions);
     let known = |until: Option<DateTime<Utc>>| until.is_some_and(|until| until >= changed_at);
     let open = regions.iter().filter(|region| region.unread.is_some() || !known(region.covered_until));
@@ -166,8 +196,8 @@ fn not_covered(incident: &Incident) -> Option<String> {
 fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut names: Vec<&str> = names.collect();
     names.dedup();
-    let more = names.len().saturating_sub(REGIONS_MAX);
-    names.truncate(REGIONS_MAX);
+    let more = names.len().saturating_sub(NAMED_MAX);
+    names.truncate(NAMED_MAX);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}{more}", names.join(", "))
 }
