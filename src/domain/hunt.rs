@@ -77,9 +77,16 @@ pub struct Hunted {
     /// AWS shows: their Regions, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_token: BTreeMap<String, String>,
+    /// Keys of sessions above that are called like an instance, and that no instance has handed out: somebody has taken them by
+    /// that name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub called_like_instances: BTreeSet<String>,
     /// Instances that something of the attacker's has started, as the trail shows: their Regions, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub started: BTreeMap<String, String>,
+    /// Of those, by the event with which the attacker has made what has started each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub started_by: BTreeMap<String, String>,
     /// Instances that something of the attacker's had started and that have ended, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ended: BTreeSet<String>,

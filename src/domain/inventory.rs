@@ -107,6 +107,12 @@ impl Thing {
         format!("{} {} {} {part} {at}", self.resource_type, self.region, self.id)
     }
 
+    /// Which it is, in a sentence.
+    pub fn in_words(&self) -> String {
+        let part = self.part.as_deref().map(|part| format!(" ({part})")).unwrap_or_default();
+        format!("{} {}{part} in {}", self.resource_type, self.id, self.region)
+    }
+
     /// Whether the search has shown it already, as the attacker's or as something that they have changed; then it is
     /// removed or put back with the rest.
     pub fn is_in(&self, footprint: &[Trace]) -> bool {
@@ -173,6 +179,8 @@ pub struct Stock {
     pub limits: BTreeSet<String>,
     /// Made since, and more than the trail is asked about at a time.
     pub left: u64,
+    /// From when the list of AWS's is by which only some of it was looked at; absent where all was.
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 impl Stock {
@@ -225,7 +233,7 @@ impl Stock {
 
     /// Together with another part of the account.
     pub fn take(&mut self, other: Self) {
-        let Self { things, counts, undated, aims, gaps, limits, left } = other;
+        let Self { things, counts, undated, aims, gaps, limits, left, as_of } = other;
         let room = THINGS_MAX.saturating_sub(self.things.len());
         for thing in things.iter().skip(room) {
             self.too_many(thing);
@@ -245,6 +253,7 @@ impl Stock {
         }
         self.limits.extend(limits);
         self.left += left;
+        self.as_of = self.as_of.into_iter().chain(as_of).min();
     }
 }
 
@@ -290,6 +299,10 @@ pub struct Inventory {
     pub gaps: Vec<Gap>,
     /// What was left out, a sentence each.
     pub limits: BTreeSet<String>,
+    /// From when the list of AWS's is by which only some of it was looked at: what has come since is not seen. Absent where all
+    /// was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 impl Inventory {
@@ -307,8 +320,8 @@ impl Inventory {
         for thing in stock.undated.iter().filter(is_counted).filter(|thing| !thing.is_in(footprint)) {
             *undated.entry(thing.resource_type.clone()).or_default() += 1;
         }
-        let Stock { things, undated: without, aims, counts, gaps, limits, left } = stock;
-        let mut found = Self { since, counts, left, undated, gaps, limits, ..Self::default() };
+        let Stock { things, undated: without, aims, counts, gaps, limits, left, as_of } = stock;
+        let mut found = Self { since, counts, left, undated, gaps, limits, as_of, ..Self::default() };
         for thing in without.into_iter().filter(undated::is_listed) {
             let key = thing.key();
             let thing = undated::beside(thing, aims.get(&key).map_or(&[][..], Vec::as_slice), footprint);
@@ -352,7 +365,10 @@ impl Inventory {
             }
         }
         if self.unexplained.len() > REMEMBERED_MAX {
-            self.unexplained.sort_by_key(looked_at);
+            self.unexplained.sort_by_key(&looked_at);
+        }
+        if self.explained.len() > REMEMBERED_MAX {
+            self.explained.sort_by_key(|one| !one.evidence.attackers || looked_at(&one.thing));
         }
         self.unexplained.truncate(REMEMBERED_MAX);
         self.explained.truncate(REMEMBERED_MAX);
@@ -395,6 +411,12 @@ impl Inventory {
         self.gaps.is_empty() && self.left == 0
     }
 
+    /// The same, and nothing that it goes by is from before a change.
+    pub fn is_whole_since(&self, changed_at: Option<DateTime<Utc>>) -> bool {
+        let is_later = |as_of: DateTime<Utc>| changed_at.is_none_or(|changed_at| as_of > changed_at);
+        self.is_whole() && self.as_of.is_none_or(is_later)
+    }
+
     /// Whether another one shows the same. How many things there are in all changes all the time, and is no news.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let gaps = |of: &Self| -> Vec<(String, Vec<String>)> {
@@ -407,6 +429,7 @@ impl Inventory {
             && self.dateless == other.dateless
             && self.undated == other.undated
             && self.limits == other.limits
+            && self.as_of == other.as_of
             && (self.left == 0) == (other.left == 0)
             && gaps(self) == gaps(other)
     }

@@ -7,7 +7,7 @@ use crate::domain::action::Action;
 use crate::domain::incident::doors::opened_doors;
 use crate::domain::incident::eradication::{Removal, left, waiting};
 use crate::domain::incident::hands::{Said, is_for_people, said};
-use crate::domain::incident::inventory::to_look_at;
+use crate::domain::incident::inventory::{by_attackers, to_look_at};
 use crate::domain::incident::quiet::{lacking, secrets_left};
 use crate::domain::incident::remains::{self, by_hand, in_doubt};
 use crate::domain::incident::state::Incident;
@@ -105,8 +105,13 @@ pub fn message(incident: &Incident, playbook: &Playbook, steps: &[Step], removal
         )));
     }
     if unexplained > 0 {
+        let or = if by_attackers(incident).is_empty() {
+            ""
+        } else {
+            ", or that a credential of the attacker's has made and no step sees to"
+        };
         blocks.push(section(&format!(
-            "*To look at: {unexplained} thing(s) exist that no event explains.* Somebody has to say whose they are: see \
+            "*To look at: {unexplained} thing(s) exist that no event explains{or}.* Somebody has to say whose they are: see \
              *{}* in the thread. The bot deletes none of them.",
             super::inventory::TITLE
         )));

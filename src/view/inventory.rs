@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::blocks::{Look, actions, button, code, confirmed, context, cut, escape, header, section, summary, time};
 use super::pack::and_more;
 use crate::domain::id::{IncidentId, UserId};
-use crate::domain::incident::inventory::{SHOWN_MAX, Taken, shown, to_look_at};
+use crate::domain::incident::inventory::{SHOWN_MAX, Taken, by_attackers, shown, to_look_at};
 use crate::domain::incident::state::Incident;
 use crate::domain::inventory::undated::PERMISSION;
 use crate::domain::inventory::{Explained, Inventory, Thing};
@@ -30,10 +30,14 @@ pub fn message(incident: &Incident) -> Option<Message> {
     let (things, digest) = shown(incident);
     let id = incident.id;
     let left = to_look_at(incident).len();
+    let theirs = by_attackers(incident);
+    let theirs: Vec<&Explained> = theirs.into_iter().filter(|one| things.contains(&&one.thing)).collect();
+    let unexplained = things.iter().copied().filter(|thing| theirs.iter().all(|one| one.thing != **thing));
     let (mark, state) = match (left, found.is_whole()) {
         (0, true) => (":large_green_circle:", "nothing is left that no event explains".to_owned()),
         (0, _) => (":white_circle:", "nothing is left that no event explains, as far as could be looked".to_owned()),
-        (left, _) => (":warning:", format!("{left} thing(s) that no event explains")),
+        (left, _) if theirs.is_empty() => (":warning:", format!("{left} thing(s) that no event explains")),
+        (left, _) => (":warning:", format!("{left} thing(s) to look at")),
     };
     let mut blocks = vec![header(&format!("{mark} {TITLE}: {state}"))];
     if left > 0 {
@@ -43,15 +47,24 @@ pub fn message(incident: &Incident) -> Option<Message> {
         };
         let undated = things.iter().any(|thing| thing.created_at.is_none());
         let or_no_date = if undated { ", or AWS does not say when," } else { "," };
-        blocks.push(section(&format!(
-            "*State only: made since {}{or_no_date} and the trail does not show by whom*\n{}{more}",
-            time(found.since),
-            listed(things.iter().map(|thing| line(thing)), SHOWN_MAX).0
-        )));
-        blocks.push(context(
+        let (lines, _) = listed(unexplained.map(line), SHOWN_MAX);
+        if !lines.is_empty() {
+            blocks.push(section(&format!(
+                "*State only: made since {}{or_no_date} and the trail does not show by whom*\n{lines}",
+                time(found.since)
+            )));
+        }
+        if !theirs.is_empty() {
+            blocks.push(section(&format!(
+                "*Made by a credential of the attacker's, and no step sees to it:* the search does not show it as theirs. It can \
+                 be the owner's who has made it.\n{}",
+                listed(theirs.iter().copied().map(by_whom), SHOWN_MAX).0
+            )));
+        }
+        blocks.push(context(&format!(
             "The bot removes none of it: that an event is missing proves nothing about whose it is. Find out who made it; \
-             delete by hand what nobody owns, and it goes from this list. Say that you have looked at what may stay.",
-        ));
+             delete by hand what nobody owns, and it goes from this list. Say that you have looked at what may stay.{more}"
+        )));
         blocks.extend(button_row(incident, things.len(), &digest));
     }
     blocks.extend(dateless(found, id));
@@ -121,22 +134,21 @@ fn dateless(found: &Inventory, id: IncidentId) -> Option<Value> {
 }
 
 /// Made since by somebody else: shown, and no alarm.
-fn by_others(found: &Inventory, incident: IncidentId) -> Option<Value> {
-    let one = |one: &Explained| {
-        let Explained { thing, evidence } = one;
-        let whose = if evidence.attackers { "*the attacker's key*, " } else { "" };
-        let (id, by, call) = (code(&evidence.event_id), code(&evidence.by), escape(&evidence.call));
-        let part = thing.part.as_deref().map(|part| format!(" {}", code(part))).unwrap_or_default();
-        let flag =
-            if thing.exposed { format!(" :warning: {}", escape(&thing.facts.join(", "))) } else { String::new() };
-        let what = format!("{} {}{part}", escape(&thing.resource_type), code(&thing.id));
-        format!("{what}: {call} by {whose}{by} (event {id}){flag}")
-    };
+fn by_others(found: &Inventory, id: IncidentId) -> Option<Value> {
     let count = found.explained.len();
     (count > 0).then(|| {
-        let lines = list(found.explained.iter().map(one), incident);
-        section(&format!("*Made since by somebody else:* {count}\n{lines}"))
+        section(&format!("*Made since by somebody else:* {count}\n{}", list(found.explained.iter().map(by_whom), id)))
     })
+}
+
+fn by_whom(one: &Explained) -> String {
+    let Explained { thing, evidence } = one;
+    let whose = if evidence.attackers { "*the attacker's key*, " } else { "" };
+    let (id, by, call) = (code(&evidence.event_id), code(&evidence.by), escape(&evidence.call));
+    let part = thing.part.as_deref().map(|part| format!(" {}", code(part))).unwrap_or_default();
+    let flag = if thing.exposed { format!(" :warning: {}", escape(&thing.facts.join(", "))) } else { String::new() };
+    let what = format!("{} {}{part}", escape(&thing.resource_type), code(&thing.id));
+    format!("{what}: {call} by {whose}{by} (event {id}){flag}")
 }
 
 /// What people have looked at and that still stands.
@@ -146,7 +158,8 @@ fn looked(found: &Inventory, looked_at: &BTreeMap<String, UserId>, incident: Inc
         let part = thing.part.as_deref().map(|part| format!(" {}", code(part))).unwrap_or_default();
         Some(format!("{} {}{part}: {}", escape(&thing.resource_type), code(&thing.id), mention(user)))
     };
-    let lines: Vec<String> = found.unexplained.iter().filter_map(by).collect();
+    let theirs = found.explained.iter().filter(|one| one.evidence.attackers).map(|one| &one.thing);
+    let lines: Vec<String> = found.unexplained.iter().chain(theirs).filter_map(by).collect();
     let list = list(lines.iter().cloned(), incident);
     (!lines.is_empty()).then(|| section(&format!("*Looked at, and still there:* {}\n{list}", lines.len())))
 }

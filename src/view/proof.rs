@@ -1,11 +1,16 @@
 //! The card of the proof: what the evidence says about the containment, and what is still to be seen.
 
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
 use super::blocks::{Look, actions, button, code, context, cut, escape, header, section, summary, time};
 use crate::domain::hunt::{Call, UNWATCHED, Watched};
+use crate::domain::identification::KnownKey;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::state::{Incident, Watch};
 use crate::domain::incident::steps::contained;
-use crate::domain::incident::verdict::{Gate, QUIET, Verdict, gate, minutes_covered, standing};
+use crate::domain::incident::verdict::{Gate, PROPAGATION, QUIET, Verdict, gate, minutes_covered, standing};
+use crate::domain::observation::KeyStatus;
 use crate::domain::playbook::Playbook;
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -48,6 +53,7 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
     if let Some(call) = swept.last_denied.as_ref().filter(|call| call.at > since) {
         blocks.push(section(&format!("*Last attempt, denied:* {}", attempt(call))));
     }
+    blocks.extend(used_since(incident, since).filter(|_| is_judged));
     let sessions = incident.hunted.iter().flat_map(|(found, _)| &found.sessions);
     if let Some(longest) = sessions.max_by_key(|session| session.until) {
         blocks.push(section(&format!(
@@ -65,6 +71,27 @@ pub fn message(incident: &Incident, playbook: &Playbook) -> Option<Message> {
         time(since)
     )));
     Some(Message { text: summary(&format!("{} · {TITLE}: {short}", incident.id)), blocks })
+}
+
+/// When AWS last saw a key used that is off, where that was after the containment. AWS does not say whether the call was let
+/// through, so nothing goes by it.
+fn used_since(incident: &Incident, since: DateTime<Utc>) -> Option<Value> {
+    let stolen = incident.subject.access_key.as_ref();
+    let is_off = |key: &&KnownKey| key.status == KeyStatus::Inactive || Some(&key.id) == stolen;
+    let used = |key: &KnownKey| {
+        let at = key.last_used_at.filter(|at| *at > since + PROPAGATION)?;
+        let what = key.last_used_for.as_deref().map(|what| format!(" for {}", escape(what))).unwrap_or_default();
+        Some(format!("• {} at {}{what}", code(key.id.as_str()), time(at)))
+    };
+    let keys = incident.identification()?.keys.iter().filter(is_off);
+    let lines: Vec<String> = keys.filter_map(used).collect();
+    (!lines.is_empty()).then(|| {
+        section(&format!(
+            ":warning: *AWS says that a key was last used after the containment.* That is a hint and no proof of anything: look \
+             for the call in the trail, and whether the key is off.\n{}",
+            lines.join("\n")
+        ))
+    })
 }
 
 /// The verdict as a sentence, and what it asks for.
@@ -168,7 +195,7 @@ fn attempt(call: &Call) -> String {
 }
 
 /// Who has accepted to go on without proof, and the button for it.
-fn risk(incident: &Incident, playbook: &Playbook) -> Vec<serde_json::Value> {
+fn risk(incident: &Incident, playbook: &Playbook) -> Vec<Value> {
     let mut blocks = Vec::new();
     let agreed = incident.risk.iter().flat_map(|risk| risk.agreed.values());
     let lines: Vec<String> =

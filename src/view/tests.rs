@@ -256,6 +256,26 @@ fn where_the_attacker_got_through_no_bar_is_full_and_without_a_verdict_there_is_
 }
 
 #[test]
+fn a_use_of_the_key_after_the_containment_is_shown_as_a_hint() {
+    let mut case = Case::new();
+    contain(&mut case);
+    sweep(&mut case, None);
+    let since = case.incident.watch.unwrap().since;
+    for (after_s, is_shown) in [(60, false), (61, true)] {
+        let mut found = identified(&[(KEY, KeyStatus::Inactive), (OTHER_KEY, KeyStatus::Active)]);
+        found.keys[0].last_used_at = Some(since + TimeDelta::seconds(after_s));
+        found.keys[0].last_used_for = Some("s3 in eu-west-1".into());
+        // Its owner goes on with this one.
+        found.keys[1].last_used_at = Some(since + TimeDelta::minutes(9));
+        case.apply(vec![Event::Identified { found }]);
+        let shown = text(&proof::message(&case.incident, &case.playbook).unwrap());
+        assert_eq!(shown.contains("hint and no proof") && shown.contains("for s3 in eu-west-1"), is_shown, "{shown}");
+        assert!(shown.contains("Quiet so far") || shown.contains("No verdict yet"), "nothing goes by it: {shown}");
+        assert!(!shown.contains(OTHER_KEY), "{shown}");
+    }
+}
+
+#[test]
 fn what_stops_working_is_not_known_before_the_trail_can_show_it() {
     let mut case = Case::new();
     let says = |case: &Case| text(&card(case, "deactivate"));

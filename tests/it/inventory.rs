@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{FleetType, SpotInstanceType};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, FunctionUrlAuthType, Runtime};
 use chrono::TimeDelta;
 use irp::adapters::aws::{AwsCloud, AwsSettings, StaticKey};
 use irp::config;
@@ -100,6 +102,8 @@ async fn of_a_large_account_the_credential_report_says_whose_keys_and_passwords_
     assert!(stock.gaps.is_empty(), "{:?}", stock.gaps);
     let limits = stock.limits.iter().cloned().collect::<String>();
     assert!(limits.contains("the next report, after four hours at most"), "{limits}");
+    let age = w.clock.now() - stock.as_of.expect("it goes by a report");
+    assert!(age < TimeDelta::hours(4), "{age}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,6 +210,7 @@ async fn what_lets_somebody_in_is_read_with_the_time_of_its_making() {
     let bedrock = stock.things.iter().find(|thing| thing.id == bedrock).unwrap();
     assert_eq!(bedrock.facts, ["Amazon Bedrock API key of user mallory"]);
     assert!(!has(&stock, "AWS::IAM::User", "deploy-bot"), "that was there before");
+    assert_eq!(stock.as_of, None, "all was read as it is");
     assert!(stock.counts["AWS::IAM::User"] >= 4 && stock.counts["AWS::IAM::Role"] >= 6, "{:?}", stock.counts);
     assert!(stock.gaps.is_empty() && stock.limits.is_empty(), "{:?} {:?}", stock.gaps, stock.limits);
 }
@@ -343,6 +348,31 @@ async fn a_rule_and_a_permission_are_listed_with_their_event_or_as_state_only_an
     let card = blocks(&w, CARD);
     assert!(card.contains("Looked at, and still there:* 2") && card.contains("`forward`"), "{card}");
     w.end().await;
+}
+
+/// An address has a time of its own, and its function keeps the one that it had.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_functions_the_addresses_of_those_that_were_not_changed_are_read_too_and_not_too_fast() {
+    const FUNCTIONS: u32 = 64;
+    let w = World::without_bot(false).await;
+    let hands = w.hands();
+    let lambda = hands.lambda();
+    for n in 0..FUNCTIONS {
+        let zip = [b"PK\x05\x06".to_vec(), vec![0; 18]].concat();
+        let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
+        let made = lambda.create_function().function_name(format!("f-{n:02}")).handler("m.f").code(code);
+        let made = made.role("arn:aws:iam::111122223333:role/app-deploy").runtime(Runtime::Python312);
+        made.send().await.unwrap();
+    }
+    w.clock.advance(TimeDelta::hours(2));
+    let opens = lambda.create_function_url_config().function_name("f-07").auth_type(FunctionUrlAuthType::None);
+    opens.send().await.unwrap();
+    let started = std::time::Instant::now();
+    let stock = stock(&w, &[], &[]).await;
+    assert!(has(&stock, "AWS::Lambda::Url", "f-07"), "{:?}", stock.things);
+    assert!(!has(&stock, "AWS::Lambda::Function", "f-07") && stock.counts["AWS::Lambda::Function"] >= 64);
+    assert!(stock.gaps.is_empty() && stock.limits.is_empty(), "{:?} {:?}", stock.gaps, stock.limits);
+    assert!(started.elapsed().as_secs() >= 15, "three calls for each, and AWS takes fifteen a second");
 }
 
 #[tokio::test(flavor = "multi_thread")]

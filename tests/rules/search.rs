@@ -252,3 +252,26 @@ async fn records_that_cannot_be_kept_are_counted_and_named() {
     assert!(why.starts_with("2 record(s) of us-east-1 could not be kept") && why.contains("CreateUser"), "{why}");
     assert_eq!(swept.regions[0].unread.as_deref(), Some(FOLLOWED_SHORT), "so nothing counts as covered");
 }
+
+#[tokio::test]
+async fn whether_what_was_started_for_the_attacker_has_ended_is_known_before_anything_is_stopped() {
+    const INSTANCE: &str = "i-0123456789abcdef0";
+    let tags = json!([{"key": "aws:autoscaling:groupName", "value": "miners"}]);
+    let request = json!({"tagSpecificationSet": {"items": [{"resourceType": "instance", "tags": tags}]}});
+    let mut run: Value = serde_json::from_str(&call("e2", "ec2", "RunInstances", &request)).unwrap();
+    let at = start() - TimeDelta::minutes(50);
+    run["eventTime"] = json!(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    run["sourceIPAddress"] = json!("autoscaling.amazonaws.com");
+    run["responseElements"] = json!({"instancesSet": {"items": [{"instanceId": INSTANCE}]}});
+    run["userIdentity"] = json!({
+        "type": "AssumedRole", "principalId": "AROASCALING:AutoScaling", "accessKeyId": "ASIASERVICE000000001",
+        "accountId": ACCOUNT, "invokedBy": "autoscaling.amazonaws.com",
+        "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling"),
+    });
+    let makes = call("e1", "autoscaling", "CreateAutoScalingGroup", &json!({"autoScalingGroupName": "miners"}));
+    // AWS shows no such instance any more.
+    let history = History { records: vec![makes, run.to_string()], ..History::default() };
+    let (found, ..) = searched(history).await;
+    assert_eq!(found.started_by.get(INSTANCE).map(String::as_str), Some("e1"), "{:?}", found.started);
+    assert_eq!(found.ended.into_iter().collect::<Vec<_>>(), [INSTANCE]);
+}

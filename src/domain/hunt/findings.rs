@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use chrono::{DateTime, Utc};
 
 use super::super::id::AccountId;
 use super::super::trail::analysis::{Action, Analysis, Held};
@@ -14,10 +13,11 @@ use super::super::trail::limits::Limits;
 use super::super::trail::reach::{Hunt, Scout};
 use super::super::trail::record::{Record, moment};
 use super::super::trail::resource::{Effect, takes_data};
-use super::super::trail::token::role_session;
 use super::redaction::has_lost;
 use super::renamed::renamed;
 use super::{Call, Hunted, Living, Proved, Reached, Trace};
+
+mod sessions;
 
 /// Times that the records are gone through again, at most.
 const ROUNDS_MAX: usize = 16;
@@ -37,9 +37,6 @@ const EVIDENCE_MAX: usize = 10;
 const CALLS_MAX: usize = 5_000;
 /// Longest id or ARN that is remembered, in characters.
 const TEXT_CHARS_MAX: usize = 600;
-/// The longest that a session can live whose request does not say: of a role, and of a user.
-const ROLE_SESSION_MAX: TimeDelta = TimeDelta::hours(12);
-const USER_SESSION_MAX: TimeDelta = TimeDelta::hours(36);
 
 /// Works out what records, by event id, say about what was stolen.
 pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analysis {
@@ -120,9 +117,9 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         event_id: id.to_string(),
     });
     let tampering = left_out.first(tampering, "calls switched off logging or detection");
-    let taken_at = taken_at(analysis, records);
     // Those that live the longest matter most.
-    let mut sessions: Vec<Living> = analysis.credentials.iter().filter_map(|held| living(held, records)).collect();
+    let living = |held: &Held| sessions::living(held, records);
+    let mut sessions: Vec<Living> = analysis.credentials.iter().filter_map(living).collect();
     sessions.sort_by_key(|session| std::cmp::Reverse(session.until));
     sessions.truncate(LISTED_MAX);
     let gaps = analysis.not_recorded.iter().map(|gap| bounded(&format!("{}: {}", gap.what, gap.why)));
@@ -131,20 +128,27 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
     let data = left_out.first(data(analysis).into_iter(), "places were read");
     let beside = left_out.first(beside(analysis, records).into_iter(), "credentials were used from these addresses");
     let entrances = left_out.first(analysis.entrances.iter().cloned(), "ways in from outside the account were used");
+    let started = analysis.started.iter().map(|(id, region)| (id.clone(), region.clone()));
+    let started: BTreeMap<String, String> =
+        left_out.first(started, "instances were started by what the attacker has made").into_iter().collect();
+    let by = analysis.started_by.iter().filter(|(id, _)| started.contains_key(*id));
+    let started_by = by.map(|(id, event_id)| (id.clone(), event_id.clone())).collect();
     let found = Hunted {
         credentials,
         footprint,
         rotate,
         tampering,
         sessions,
-        taken_at,
+        taken_at: sessions::taken_at(analysis, records),
+        called_like_instances: sessions::called_like_instances(analysis, records),
         data,
         addresses,
         beside,
         not_recorded,
         entrances,
         renamed: renamed(analysis),
-        started: analysis.started.iter().take(LISTED_MAX).map(|(id, region)| (id.clone(), region.clone())).collect(),
+        started,
+        started_by,
         not_known: left_out.why,
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),
@@ -317,42 +321,6 @@ fn trace(resource: &Resource) -> Trace {
         deleted_by_attacker: resource.state == State::Deleted && resource.state_by.is_attacker(),
         in_doubt: resource.in_doubt.clone(),
     }
-}
-
-/// Until when a session can live, by the call that minted it.
-fn living(held: &Held, records: &BTreeMap<String, String>) -> Option<Living> {
-    let key = held.access_key_id.as_deref()?;
-    let (minted, at) = minted(held, records)?;
-    let asked = &minted["requestParameters"]["durationSeconds"];
-    let seconds = asked.as_i64().or_else(|| asked.as_str()?.parse().ok()).filter(|s| (0..=129_600).contains(s));
-    let of_role = held.principal.as_deref().is_some_and(|arn| arn.contains(":assumed-role/"));
-    let longest = if of_role { ROLE_SESSION_MAX } else { USER_SESSION_MAX };
-    Some(Living { access_key_id: bounded(key), until: at + seconds.map_or(longest, TimeDelta::seconds) })
-}
-
-/// The call that has handed out a session, and when that was.
-fn minted(held: &Held, records: &BTreeMap<String, String>) -> Option<(Value, DateTime<Utc>)> {
-    held.access_key_id.as_deref().filter(|key| key.starts_with("ASIA"))?;
-    let minted: Value = serde_json::from_str(records.get(&*held.reached_by.as_ref()?.event_id)?).ok()?;
-    let at = minted["eventTime"].as_str().and_then(moment)?;
-    Some((minted, at))
-}
-
-/// When the newest session of each role was taken.
-fn taken_at(analysis: &Analysis, records: &BTreeMap<String, String>) -> BTreeMap<String, DateTime<Utc>> {
-    let mut newest = BTreeMap::new();
-    for held in &analysis.credentials {
-        let Some((account, role, _)) = held.principal.as_deref().and_then(role_session) else { continue };
-        let Some((minted, at)) = minted(held, records) else { continue };
-        // It can be a call of the session's own that shows that it was reached.
-        let handed_out = &minted["responseElements"]["credentials"]["accessKeyId"];
-        if handed_out.as_str().is_none_or(|id| held.access_key_id.as_deref() != Some(id)) {
-            continue;
-        }
-        let known = newest.entry(bounded(&format!("{account}/{role}"))).or_insert(at);
-        *known = at.max(*known);
-    }
-    newest
 }
 
 /// What AWS says to whoever it does not know: such a call has not come far enough to be let through or denied.

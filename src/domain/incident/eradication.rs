@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::hands::{Said, said};
 use super::scene::Scene;
+use super::started::By;
 use super::state::Incident;
 use super::steps::{Offer, Step, contained, in_force, steps as all_steps};
 use super::verdict::{Gate, gate};
@@ -166,11 +167,14 @@ fn in_order(mut found: Vec<Removal>) -> Vec<Removal> {
 fn started_by_theirs(scene: &Scene<'_>) -> impl Iterator<Item = Removal> {
     let incident = scene.incident;
     started::left(incident).into_iter().filter_map(move |((region, instance_id), by)| {
-        let trace = scene.made_in(region, by.plan.action.target())?;
-        let suffix = format!("instance.{region}.{instance_id}");
+        let evidence = match by {
+            By::Stopped(request) => scene.made_in(region, request.plan.action.target())?.evidence.clone(),
+            By::Made(event_id) => vec![event_id.to_owned()],
+        };
+        let suffix = step_suffix(&format!("instance.{region}.{instance_id}"));
         let end = TerminateInstance { region: region.to_owned(), instance_id, incident: incident.id };
         // What is known of the making is the group's.
-        Some(Removal { made: None, ..Removal::new(estate::RUNS, trace, &suffix, Action::TerminateInstance(end)) })
+        Some(Removal { rank: estate::RUNS, suffix, action: Action::TerminateInstance(end), evidence, made: None })
     })
 }
 

@@ -11,7 +11,7 @@ use super::hunting;
 use super::state::Incident;
 use crate::domain::approval::Digest;
 use crate::domain::id::UserId;
-use crate::domain::inventory::{Inventory, Thing};
+use crate::domain::inventory::{Explained, Inventory, Thing};
 use crate::domain::policy::Actor;
 use crate::domain::recusal::check_impartial;
 use crate::domain::refusal::Refusal;
@@ -68,11 +68,21 @@ pub(super) fn take(incident: &Incident, found: Inventory, cx: Context<'_>) -> Ve
     vec![Event::InventoryTaken { began_at: found.began_at, found: news.then(|| Box::new(found)) }]
 }
 
-/// What no event explains and nobody has looked at, what lets somebody in first.
+/// What no event explains, or one of the attacker's does and no step sees to, and nobody has looked at; what lets somebody in
+/// first.
 pub fn to_look_at(incident: &Incident) -> Vec<&Thing> {
     let Taken { found, looked_at, .. } = &incident.inventory;
     let unexplained = found.iter().flat_map(|found| &found.unexplained);
-    unexplained.filter(|thing| !looked_at.contains_key(&thing.key())).collect()
+    let theirs = by_attackers(incident).into_iter().map(|one| &one.thing);
+    unexplained.chain(theirs).filter(|thing| !looked_at.contains_key(&thing.key())).collect()
+}
+
+/// What a credential of the attacker's has made and the search does not show as theirs: no step removes or restores it. It can
+/// be its owner's who has made it, with the same credential: that a person says.
+pub fn by_attackers(incident: &Incident) -> Vec<&Explained> {
+    let footprint = incident.hunted.as_ref().map_or(&[][..], |(hunted, _)| &hunted.footprint);
+    let explained = incident.inventory.found.iter().flat_map(|found| &found.explained);
+    explained.filter(|one| one.evidence.attackers && !one.thing.is_in(footprint)).collect()
 }
 
 /// What a card shows of them, and what names just these on its button.

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 
 use super::eradication::left;
 use super::event::Event;
-use super::inventory::to_look_at;
+use super::inventory::{by_attackers, to_look_at};
 use super::state::Incident;
 use super::steps::Step;
 use super::verdict::{Gate, gate};
-use super::{remains, rotation};
+use super::{remains, rotation, started};
 use crate::domain::hunt::{Swept, UNWATCHED};
 use crate::domain::inventory::{Inventory, TRAIL_DELAY, Thing};
 use crate::domain::playbook::Playbook;
@@ -19,7 +19,7 @@ use crate::domain::refusal::moment;
 
 /// So many sweeps in a row.
 pub const SWEEPS: u32 = 2;
-/// Regions that are named in a sentence, and secrets.
+/// Regions and things that are named in a sentence, and secrets.
 const NAMED_MAX: usize = 5;
 /// Longest name of a secret in a sentence, in characters.
 const NAME_CHARS_MAX: usize = 80;
@@ -65,7 +65,8 @@ pub(super) fn note(incident: &mut Incident, event: &Event, at: DateTime<Utc>) {
         Event::TrailSwept { swept } if counts(incident, swept) => Quiet { searched: swept.began_at, ..quiet },
         Event::InventoryTaken { found, began_at } => {
             let last = incident.inventory.found.as_deref();
-            let whole = found.as_deref().or(last).is_some_and(Inventory::is_whole);
+            let changed = changed_at(incident);
+            let whole = found.as_deref().or(last).is_some_and(|found| found.is_whole_since(changed));
             let follows = quiet.searched.zip(*began_at).is_some_and(|(searched, began)| began >= searched);
             match found {
                 Some(found) if has_news(found, last) => quiet.broken(),
@@ -117,7 +118,7 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         let names = named(left_out.into_iter());
         lacking.push(format!("nobody looks at {names}: enabled, and left out by `regions` in irp.toml"));
     }
-    let (left, unexplained) = (left(incident, playbook), to_look_at(incident));
+    let (left, to_look_at) = (left(incident, playbook), to_look_at(incident));
     let hands = remains::left(incident).iter().filter(|step| !rotation::is_rotation(&step.id)).count();
     let doubtful = remains::in_doubt(incident).len();
     if doubtful > 0 {
@@ -126,15 +127,32 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         ));
     }
     lacking.extend(secrets_left(incident));
+    let theirs = by_attackers(incident).into_iter().filter(|one| to_look_at.contains(&&one.thing));
+    let theirs: Vec<String> =
+        theirs.map(|one| format!("{} (event {})", one.thing.in_words(), one.evidence.event_id)).collect();
     for (count, what) in [
         (left.len(), "to remove or put back"),
         (hands, "to do by hand"),
-        (unexplained.len(), "to look at that no event explains"),
+        (to_look_at.len().saturating_sub(theirs.len()), "to look at that no event explains"),
         (found.not_known.len(), "that the search could not read"),
     ] {
         if count > 0 {
             lacking.push(format!("{count} thing(s) left {what}"));
         }
+    }
+    if !theirs.is_empty() {
+        lacking.push(format!(
+            "a credential of the attacker's has made {}, and no step sees to it: delete by hand what is theirs, and say on the \
+             inventory's card that you have looked at what is its owner's",
+            named(theirs.iter().map(String::as_str))
+        ));
+    }
+    let running: Vec<String> = started::running(incident).into_iter().map(Thing::in_words).collect();
+    if !running.is_empty() {
+        lacking.push(format!(
+            "what the attacker has made has started {}, which no step ends: terminate it by hand",
+            named(running.iter().map(String::as_str))
+        ));
     }
     match &incident.inventory.found {
         None => lacking.push("the inventory is to come".to_owned()),
@@ -144,6 +162,13 @@ pub fn lacking(incident: &Incident, playbook: &Playbook) -> Vec<String> {
         }
         Some(found) if found.left > 0 => {
             lacking.push(format!("the trail is still to be asked who made {} thing(s) of the inventory", found.left));
+        }
+        Some(found) if !found.is_whole_since(changed_at(incident)) => {
+            let at = found.as_of.map(moment).unwrap_or_default();
+            lacking.push(format!(
+                "the inventory goes by a credential report of {at}, from before the last change: AWS makes the next one four \
+                 hours after that"
+            ));
         }
         Some(_) => {}
     }
@@ -172,9 +197,14 @@ pub fn secrets_left(incident: &Incident) -> Option<String> {
     })
 }
 
+/// When AWS was last changed.
+fn changed_at(incident: &Incident) -> Option<DateTime<Utc>> {
+    incident.quiet.since.or(incident.watch.map(|watch| watch.since))
+}
+
 /// The Regions whose trail is not known past the last change.
 fn not_covered(incident: &Incident) -> Option<String> {
-    let changed_at = incident.quiet.since.or(incident.watch.map(|watch| watch.since))?;
+    let changed_at = changed_at(incident)?;
     let regions = incident.swept.as_ref().map_or(&[][..], |(swept, _)| &swept.regions);
     let known = |until: Option<DateTime<Utc>>| until.is_some_and(|until| until >= changed_at);
     let open = regions.iter().filter(|region| region.unread.is_some() || !known(region.covered_until));

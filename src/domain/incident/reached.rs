@@ -154,11 +154,16 @@ pub fn is_off_user(incident: &Incident, serial_number: &str) -> bool {
 }
 
 /// Instances of this account whose role's session the attacker has had, by id, with the role: EC2 names such a session
-/// after its instance. What runs for the attacker is no victim: it is ended.
+/// after its instance. So can whoever takes a role: of that no instance is robbed. What runs for the attacker is no victim: it
+/// is ended.
 pub fn robbed<'a>(incident: &'a Incident, found: &'a Hunted, account: &AccountId) -> BTreeMap<&'a str, &'a str> {
     let own = incident.identification().filter(|of| of.kind == PrincipalKind::AssumedRole);
     let own = own.and_then(|of| Some((of.name.as_deref()?, of.session_name.as_deref()?)));
-    let reached = principals(found).filter_map(|(_, arn)| role_session(arn));
+    let called_so = |key: &str| found.called_like_instances.contains(key);
+    let own = own.filter(|_| !incident.subject.access_key.as_ref().is_some_and(|key| called_so(key.as_str())));
+    let of_instances =
+        principals(found).filter(|(reached, _)| !reached.access_key_id.as_deref().is_some_and(called_so));
+    let reached = of_instances.filter_map(|(_, arn)| role_session(arn));
     let reached = reached.filter(|(of, ..)| *of == account.as_str()).map(|(_, role, session)| (role, session));
     let theirs = |id: &str| {
         let made = |trace: &&Trace| trace.resource_type == "AWS::EC2::Instance" && trace.made_by_attacker;

@@ -283,6 +283,18 @@ fn counts_are_no_news_and_lists_are_bounded() {
 }
 
 #[test]
+fn of_too_many_that_events_explain_the_attackers_that_nobody_has_looked_at_stay() {
+    let one = |n: u32| Explained {
+        thing: user(&format!("u{n:03}"), 5),
+        evidence: Evidence { attackers: n >= 298, ..evidence() },
+    };
+    let many = Inventory { explained: (0..300).map(one).collect(), ..Inventory::default() };
+    let many = many.over(None, |thing| thing.id == "u299");
+    assert_eq!((many.explained.len(), &*many.explained[0].thing.id), (200, "u298"));
+    assert!(!many.explained.iter().any(|one| one.thing.id == "u299"));
+}
+
+#[test]
 fn an_inventory_of_an_older_version_is_read() {
     let text = serde_json::to_string(&inventory(vec![user("a", 5)], &[], &[])).unwrap();
     assert_eq!(serde_json::from_str::<Inventory>(&text).unwrap(), inventory(vec![user("a", 5)], &[], &[]));

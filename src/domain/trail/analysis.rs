@@ -46,6 +46,9 @@ pub struct Analysis {
     /// Instances that something of the attacker's has started, with their Regions. AWS has made the calls.
     #[serde(skip)]
     pub started: BTreeMap<String, String>,
+    /// The events by which the attacker has made what has started each of those.
+    #[serde(skip)]
+    pub started_by: BTreeMap<String, String>,
     /// Regions in which the attacker has made something that starts instances.
     #[serde(skip)]
     pub starting_in: BTreeSet<String>,
@@ -302,6 +305,7 @@ impl Analysis {
             acting: handed.owned.into_iter().chain(handed.entered).collect(),
             names: Names::of(&events),
             started: handed.started,
+            started_by: handed.started_by,
             starting_in: handed.starting_in,
             made_roles: handed.made_roles,
             providers: handed.providers,

@@ -1,6 +1,6 @@
 //! How that stands in AWS which a search has found: what is off or gone by now needs no containment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
@@ -138,16 +138,20 @@ impl Search<'_> {
         // What has been terminated never runs again under its id.
         let known = self.incident.hunted.iter().flat_map(|(before, _)| before.ended.iter().cloned());
         found.ended.extend(known);
-        let mut running: Vec<_> = started::left(self.incident).into_keys().collect();
-        let more = running.len().saturating_sub(STARTED_READ_MAX);
+        let to_end = started::left(self.incident).into_keys().map(|(region, id)| (region.to_owned(), id));
+        let to_end: BTreeSet<(String, String)> = to_end.collect();
+        let more = to_end.len().saturating_sub(STARTED_READ_MAX);
         if more > 0 {
             found
                 .not_known
                 .push(format!("whether {more} more instance(s) that the attacker's things have started have ended"));
         }
-        running.truncate(STARTED_READ_MAX);
-        let read = running.into_iter().map(|(region, instance_id)| async move {
-            let probe = Probe::Instance { region: region.to_owned(), instance_id: instance_id.clone() };
+        // Of what is not to be ended yet: once that is so, what has ended long ago is known.
+        let others = found.started.iter().filter(|(id, _)| id.starts_with("i-") && !found.ended.contains(*id));
+        let others = others.map(|(id, region)| (region.clone(), id.clone())).filter(|other| !to_end.contains(other));
+        let all: Vec<(String, String)> = to_end.iter().cloned().chain(others).take(STARTED_READ_MAX).collect();
+        let read = all.into_iter().map(|(region, instance_id)| async move {
+            let probe = Probe::Instance { region, instance_id: instance_id.clone() };
             (instance_id, self.engine.ports.cloud.observe(&self.account, &probe).await)
         });
         for (instance_id, answer) in join_all(read).await {

@@ -77,10 +77,11 @@ async fn of_many(
     let all = users.len();
     let (report, says) = match report(iam, look.since).await {
         Ok((report, at)) => {
-            let at = at.map_or_else(String::new, |at| format!(" of {}", moment(at)));
+            stock.as_of = Some(at);
             let says = format!(
-                "or to whom the credential report{at} gives a newer password or key. What others have got since shows in \
-                 the next report, after four hours at most"
+                "or to whom the credential report of {} gives a newer password or key. What others have got since shows in \
+                 the next report, after four hours at most",
+                moment(at)
             );
             (Some(report), says)
         }
@@ -105,7 +106,7 @@ async fn of_many(
 }
 
 /// The credential report, and when it was made: one that AWS has is good for four hours, and a new one takes some seconds.
-async fn report(iam: &Client, since: DateTime<Utc>) -> Result<(CredentialReport, Option<DateTime<Utc>>), String> {
+async fn report(iam: &Client, since: DateTime<Utc>) -> Result<(CredentialReport, DateTime<Utc>), String> {
     let asked = Box::pin(iam.generate_credential_report().send()).await;
     asked.map_err(|e| fault("iam:GenerateCredentialReport", &e).to_string())?;
     let waits = ConstantBuilder::new().with_delay(REPORT_WAIT).with_max_times(REPORT_TRIES);
@@ -118,7 +119,7 @@ async fn report(iam: &Client, since: DateTime<Utc>) -> Result<(CredentialReport,
         })
     };
     let answer = get.retry(waits).when(|(under_way, _)| *under_way).await.map_err(|(_, why)| why)?;
-    let at = answer.generated_time.as_ref().and_then(instant);
+    let at = answer.generated_time.as_ref().and_then(instant).ok_or("it does not say of when it is")?;
     let content = answer.content.map(aws_sdk_iam::primitives::Blob::into_inner).unwrap_or_default();
     let read = CredentialReport::read(&String::from_utf8_lossy(&content), since);
     Ok((read.ok_or("it is not of the form that is known")?, at))

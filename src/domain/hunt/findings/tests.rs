@@ -1,6 +1,7 @@
 //! What an attacker could make the incident forget.
 
-use serde_json::json;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -172,4 +173,63 @@ fn the_newest_session_of_each_role_is_known_by_the_call_that_handed_it_out() {
     let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
     let expected = [("111122223333/app".to_owned(), at(70)), ("111122223333/ops".to_owned(), at(20))];
     assert_eq!(found.taken_at, expected.into(), "a call of the session's own says nothing about when it was taken");
+}
+
+#[test]
+fn a_session_that_another_service_than_sts_has_handed_out_has_its_time_too() {
+    let user = json!({"assumedRoleId": "AROAapp:s", "arn": "arn:aws:sts::111122223333:assumed-role/app/s"});
+    let key = |id: &str| json!({"accessKeyId": id, "sessionToken": "-"});
+    let set = json!([{"credentials": key("ASIAANYWHERE00000001"), "assumedRoleUser": user}]);
+    let anywhere = json!({"responseElements": {"credentialSet": set}});
+    // Whoever asks Identity Center has no ARN, and its answer does not say whose session it is: the session's own calls do.
+    let asks = json!({"type": "IdentityCenterUser", "accountId": "111122223333", "accessKeyId": KEY});
+    let center = json!({"readOnly": true, "userIdentity": asks,
+        "responseElements": {"roleCredentials": key("ASIACENTER0000000001")}});
+    let (id, used) = record(90, ("s3", "DeleteBucket"), json!({"errorCode": "AccessDenied"}));
+    let used =
+        used.replace(KEY, "ASIACENTER0000000001").replace("IAMUser", "AssumedRole").replace("AIDACI", "AROAweb:s");
+    let used = used.replace("iam::111122223333:user/ci", "sts::111122223333:assumed-role/web/s");
+    let records: BTreeMap<String, String> = [
+        record(40, ("rolesanywhere", "CreateSession"), anywhere),
+        record(50, ("sso", "GetRoleCredentials"), center),
+        (id, used),
+    ]
+    .into();
+    let (found, _) = hunted(&analysed(&records), &records);
+    let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+    let expected = [("111122223333/app".to_owned(), at(40)), ("111122223333/web".to_owned(), at(50))];
+    assert_eq!(found.taken_at, expected.into());
+}
+
+#[test]
+fn a_session_that_somebody_has_called_like_an_instance_is_told_from_one_that_ec2_has_taken() {
+    let takes = |n: usize, instance: &str, more: Value| {
+        let (id, text) = record(n, ("sts", "AssumeRole"), more);
+        let mut taken: Value = serde_json::from_str(&text).unwrap();
+        taken["requestParameters"] =
+            json!({"roleArn": "arn:aws:iam::111122223333:role/web", "roleSessionName": instance});
+        taken["responseElements"] = json!({
+            "credentials": {"accessKeyId": format!("ASIA{n:016}")},
+            "assumedRoleUser": {"assumedRoleId": format!("AROAweb:{instance}"),
+                "arn": format!("arn:aws:sts::111122223333:assumed-role/web/{instance}")},
+        });
+        (id, taken.to_string())
+    };
+    let (own, victims) = ("i-0123456789abcdef0", "i-0123456789abcdef1");
+    let run = json!({"responseElements": {"instancesSet": {"items": [{"instanceId": own}]}}});
+    let service = json!({"sourceIPAddress": "ec2.amazonaws.com",
+        "userIdentity": {"type": "AWSService", "invokedBy": "ec2.amazonaws.com"}});
+    let records: BTreeMap<String, String> = [
+        record(10, ("ec2", "RunInstances"), run),
+        takes(20, own, service),
+        takes(30, victims, json!({})),
+        takes(40, "deploy", json!({})),
+    ]
+    .into();
+    let (found, _) = hunted(&analysed(&records), &records);
+    let key = |n: usize| format!("ASIA{n:016}");
+    for n in [20, 30, 40] {
+        assert!(found.credentials.iter().any(|of| of.access_key_id == Some(key(n))), "{n}: {:?}", found.credentials);
+    }
+    assert_eq!(found.called_like_instances, [key(30)].into());
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::case::Case;
-use super::eradication::{changed, contain};
+use super::eradication::{changed, contain, made};
 use crate::domain::hunt::{Hunted, Swept, Trace, Watched};
 use crate::domain::incident::command::{PersonCommand, Report};
 use crate::domain::incident::decide::take_report;
@@ -11,7 +11,7 @@ use crate::domain::incident::event::{Event, Outcome};
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::risk::containment_shown;
 use crate::domain::incident::{hunting, inventory};
-use crate::domain::inventory::{Gap, Inventory, TRAIL_DELAY, Thing};
+use crate::domain::inventory::{Evidence, Explained, Gap, Inventory, TRAIL_DELAY, Thing};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::{Who, Word};
 
@@ -126,6 +126,84 @@ fn what_the_trail_is_still_to_be_asked_about_keeps_it_shut() {
     assert!(case.lacks("1 of 2 sweeps") && !case.lacks("who made"));
     case.quiet();
     assert!(case.is_open());
+}
+
+/// An inventory that shows a thing which an event explains.
+fn explained(thing: &Thing, attackers: bool) -> Inventory {
+    let evidence = Evidence { event_id: "e-9".into(), call: "Create".into(), by: "arn".into(), attackers };
+    Inventory { explained: vec![Explained { thing: thing.clone(), evidence }], ..Inventory::default() }
+}
+
+#[test]
+fn what_a_credential_of_the_attackers_has_made_keeps_it_shut_until_a_step_or_a_person_answers_for_it() {
+    let role = Thing::of_iam("AWS::IAM::Role", "helper", None);
+    let sweep = |case: &mut Case, found: &Inventory| {
+        let (known, _) = case.incident.hunted.clone().unwrap();
+        case.swept(known, None);
+        case.looked_at(found.clone());
+    };
+    let mut case = removed();
+    case.minutes(20);
+    (0..3).for_each(|_| sweep(&mut case, &explained(&role, false)));
+    assert!(case.is_open(), "somebody else's: {:?}", lacking(&case.incident, &case.playbook));
+
+    let mut case = removed();
+    case.minutes(20);
+    (0..3).for_each(|_| sweep(&mut case, &explained(&role, true)));
+    assert_eq!(lacking(&case.incident, &case.playbook).len(), 1, "{:?}", lacking(&case.incident, &case.playbook));
+    assert!(case.lacks("AWS::IAM::Role helper in us-east-1 (event e-9), and no step sees to it"));
+    let (known, _) = case.incident.hunted.clone().unwrap();
+    let shows = [known.footprint.clone(), vec![made("Role", "helper")]].concat();
+    case.swept(Hunted { footprint: shows, ..known.clone() }, None);
+    assert!(!case.lacks("no step sees to it") && case.lacks("1 thing(s) left to remove"));
+
+    case.swept(known, None);
+    case.minutes(20);
+    (0..3).for_each(|_| sweep(&mut case, &explained(&role, true)));
+    assert!(case.lacks("no step sees to it") && !case.is_open());
+    let (_, shown) = inventory::shown(&case.incident);
+    case.act("U1", PersonCommand::LookAt { shown }).unwrap();
+    assert!(case.is_open(), "it is its owner's: {:?}", lacking(&case.incident, &case.playbook));
+}
+
+#[test]
+fn an_instance_that_runs_for_the_attacker_and_that_no_step_ends_keeps_it_shut() {
+    let mut case = removed();
+    let (known, _) = case.incident.hunted.clone().unwrap();
+    let started = [("i-1".to_owned(), "us-east-1".to_owned())];
+    // By what it was started was not kept before.
+    let known = Hunted { started: started.into(), ..known };
+    let runs = explained(&Thing::regional("AWS::EC2::Instance", "i-1", "us-east-1", None), false);
+    case.minutes(20);
+    for _ in 0..3 {
+        case.swept(known.clone(), None);
+        case.looked_at(runs.clone());
+    }
+    assert!(case.lacks("started AWS::EC2::Instance i-1 in us-east-1, which no step ends"));
+    let by = [("i-1".to_owned(), "made-sir-1".to_owned())];
+    case.swept(Hunted { started_by: by.into(), ..known.clone() }, None);
+    assert!(!case.lacks("no step ends") && case.lacks("1 thing(s) left to remove"));
+    for _ in 0..2 {
+        case.swept(known.clone(), None);
+        case.looked_at(Inventory::default());
+    }
+    assert!(case.is_open(), "it is gone: {:?}", lacking(&case.incident, &case.playbook));
+}
+
+#[test]
+fn a_credential_report_from_before_the_last_change_says_nothing_about_it() {
+    let mut case = removed();
+    let (known, _) = case.incident.hunted.clone().unwrap();
+    let changed = case.incident.quiet.since.unwrap();
+    case.minutes(20);
+    for (as_of, sweeps) in [(changed, "0 of 2 sweeps"), (changed + TimeDelta::seconds(1), "")] {
+        for _ in 0..3 {
+            case.swept(known.clone(), None);
+            case.looked_at(Inventory { as_of: Some(as_of), ..Inventory::default() });
+        }
+        assert_eq!(case.is_open(), sweeps.is_empty(), "{:?}", lacking(&case.incident, &case.playbook));
+        assert!(case.is_open() || (case.lacks(sweeps) && case.lacks("from before the last change")));
+    }
 }
 
 #[test]

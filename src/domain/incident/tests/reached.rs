@@ -120,6 +120,26 @@ fn an_instance_is_robbed_unless_it_runs_for_the_attacker() {
 }
 
 #[test]
+fn whoever_takes_a_role_by_an_instances_name_has_robbed_none() {
+    let mut case = Case::new();
+    let taken = "ASIAI44QH8DHBTAKENBY";
+    let named = reached(taken, "arn:aws:sts::111122223333:assumed-role/web/i-0a");
+    let both = vec![named, session("111122223333", "web", "i-0b")];
+    let without_token = ["i-0a", "i-0b"].map(|id| (id.to_owned(), "eu-west-1".to_owned())).into();
+    let found = Hunted { called_like_instances: [taken.to_owned()].into(), without_token, ..with(both) };
+    case.found(found.clone());
+    assert!(case.shows("require-imdsv2.i-0b") && !case.shows("require-imdsv2.i-0a"), "{:?}", titles(&case));
+    // And the stolen credential itself.
+    let own = &mut case.incident.identified.as_mut().unwrap().found;
+    (own.kind, own.name, own.session_name) = (PrincipalKind::AssumedRole, Some("web".into()), Some("i-0c".into()));
+    let all =
+        |case: &Case| robbed(&case.incident, &found, &account()).into_keys().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(all(&case), ["i-0b", "i-0c"]);
+    case.incident.subject.access_key = Some(taken.parse().unwrap());
+    assert_eq!(all(&case), ["i-0b"]);
+}
+
+#[test]
 fn the_organization_can_deny_whoever_was_reached_here_and_what_was_asked_for_stays() {
     let mut case = Case::new();
     case.playbook.reaches_organization = true;

@@ -7,11 +7,12 @@ use super::case::Case;
 use super::eradication::{accept, changed, contain, hunted, kinds, made, of};
 use crate::domain::action::Action;
 use crate::domain::hunt::{Hunted, Trace};
-use crate::domain::incident::eradication::removals;
+use crate::domain::incident::eradication::{left, removals};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::remains::by_hand;
 use crate::domain::incident::steps::steps;
 use crate::domain::observation::{Fleet, Member, Observation, ScalingGroup, samples};
+use crate::domain::trail::footprint::State;
 
 /// A group with these instances.
 fn group(members: &[(&str, bool)]) -> Observation {
@@ -78,6 +79,64 @@ fn what_a_group_has_started_is_ended_once_the_group_is_stopped_and_only_then() {
     let found = Hunted { footprint, ended: ["i-2".to_owned()].into(), ..Hunted::default() };
     case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
     assert_eq!(kinds(&case)[0].0, "delete-scaling-group");
+}
+
+/// What a search shows of an instance that this has started.
+fn starts(instance: &str, by: Trace) -> Hunted {
+    let made = by.evidence[0].clone();
+    Hunted {
+        footprint: vec![by],
+        started: [(instance.to_owned(), "us-east-1".to_owned())].into(),
+        started_by: [(instance.to_owned(), made)].into(),
+        ..Hunted::default()
+    }
+}
+
+fn found(case: &mut Case, found: &Hunted) {
+    case.apply(vec![Event::TrailHunted { found: Box::new(found.clone()) }]);
+}
+
+#[test]
+fn what_something_has_started_that_is_gone_by_itself_is_ended_and_waits_for_nothing() {
+    let mut case = Case::new();
+    let mut hunt = starts("i-1", of("EC2::SpotInstanceRequest", made("x", "sir-1")));
+    found(&mut case, &hunt);
+    assert_eq!(kinds(&case), [("cancel-spot-request", "sir-1".to_owned())], "it would start another");
+    // The attacker has cancelled it, and the instance runs on.
+    hunt.footprint[0].state = State::Deleted;
+    found(&mut case, &hunt);
+    assert_eq!(kinds(&case), [("terminate-instance", "i-1".to_owned())]);
+    assert_eq!(removals(&case.incident)[0].evidence, ["made-sir-1"]);
+    assert_eq!(left(&case.incident, &case.playbook).len(), 1, "it keeps the last gate shut");
+    let all = Hunted { footprint: Vec::new(), ..hunt.clone() };
+    found(&mut case, &all);
+    assert_eq!(kinds(&case).len(), 1, "what is gone is not always listed");
+    case.estate = [Observation::Instance(samples::instance("i-1")), Observation::OwnerMissing];
+    case.ask("U1", &["remove.instance.us-east-1.i-1"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    assert!(kinds(&case).is_empty());
+
+    // Or it has ended by itself, or nobody says any more that it is theirs.
+    let mut case = Case::new();
+    found(&mut case, &Hunted { ended: ["i-1".to_owned()].into(), ..hunt.clone() });
+    assert!(kinds(&case).is_empty());
+    found(&mut case, &Hunted { started: BTreeMap::new(), ..hunt });
+    assert!(kinds(&case).is_empty());
+}
+
+#[test]
+fn what_a_group_has_let_go_is_ended_once_the_group_is_stopped() {
+    let mut case = Case::new();
+    found(&mut case, &starts("i-9", of("AutoScaling::AutoScalingGroup", made("x", "miners"))));
+    assert_eq!(kinds(&case), [("stop-scaling-group", "miners".to_owned())]);
+    case.estate = [group(&[("i-1", true)]), group(&[])];
+    case.ask("U1", &["remove.autoscalinggroup"]).unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let ended: Vec<String> =
+        kinds(&case).into_iter().filter(|(kind, _)| *kind == "terminate-instance").map(|(_, id)| id).collect();
+    assert_eq!(ended, ["i-1", "i-9"]);
 }
 
 fn fleet(id: &str, kind: &str, instances: &[&str]) -> Observation {

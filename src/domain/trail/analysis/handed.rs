@@ -1,10 +1,11 @@
 //! What the attacker's calls have handed out, as far as the event history can be asked about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::trail::event::Event;
 use crate::domain::trail::grant::{Grant, Hold};
 use crate::domain::trail::lineage::Lineage;
+use crate::domain::trail::token::Token;
 
 /// See [`super::Analysis`].
 #[derive(Default)]
@@ -15,6 +16,7 @@ pub(super) struct Handed {
     /// Those that the attacker has only a way into.
     pub(super) entered: BTreeSet<String>,
     pub(super) started: BTreeMap<String, String>,
+    pub(super) started_by: BTreeMap<String, String>,
     pub(super) starting_in: BTreeSet<String>,
     pub(super) made_roles: BTreeSet<String>,
     pub(super) providers: BTreeSet<String>,
@@ -23,13 +25,18 @@ pub(super) struct Handed {
 impl Handed {
     pub(super) fn of(events: &[Event], lineage: &Lineage) -> Self {
         let mut handed = Self::default();
+        let starters = starters(events, lineage);
         for (at, event) in events.iter().enumerate() {
             let by_attacker = lineage.verdicts[at].who.is_attacker();
             if !by_attacker && lineage.used[at].is_none() {
                 continue;
             }
+            let starter = event.opened_by.iter().find_map(|token| newest_before(at, starters.get(token)?));
             for grant in &event.grants {
                 handed.add(event, grant, by_attacker);
+                if let (Grant::Compute { name: Some(name), .. }, false, Some(made)) = (grant, by_attacker, starter) {
+                    handed.started_by.insert(name.clone(), events[made].id.to_string());
+                }
             }
         }
         let Self { owned, entered, .. } = &mut handed;
@@ -58,4 +65,22 @@ impl Handed {
             _ => {}
         }
     }
+}
+
+/// The attacker's events that have made what starts instances, by what stands in the calls that start them: in order of time.
+fn starters(events: &[Event], lineage: &Lineage) -> HashMap<Token, Vec<usize>> {
+    let mut made: HashMap<Token, Vec<usize>> = HashMap::new();
+    for (at, event) in events.iter().enumerate().filter(|(at, _)| lineage.verdicts[*at].who.is_attacker()) {
+        for grant in &event.grants {
+            if let Grant::Starter { token, .. } = grant {
+                made.entry(*token).or_default().push(at);
+            }
+        }
+    }
+    made
+}
+
+/// One that was deleted can have been made anew by the same name. In the same second the order is not known.
+fn newest_before(at: usize, made: &[usize]) -> Option<usize> {
+    made.iter().rev().find(|by| **by < at).or_else(|| made.first()).copied()
 }

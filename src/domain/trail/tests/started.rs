@@ -65,6 +65,7 @@ fn what_an_instance_does_that_a_group_of_the_attackers_has_started_is_the_attack
     );
     let (found, _) = hunted(&analysis, &std::collections::BTreeMap::new());
     assert_eq!(found.started.into_iter().collect::<Vec<_>>(), [(OWN.to_owned(), "us-east-1".to_owned())]);
+    assert_eq!(found.started_by.into_iter().collect::<Vec<_>>(), [(OWN.to_owned(), "makes".to_owned())]);
 }
 
 #[test]
@@ -107,6 +108,20 @@ fn a_group_that_the_owner_makes_by_the_same_name_is_the_owners() {
     let analysis = analyze(&records);
     assert_eq!(listed(&analysis), ["makes", "act-730"]);
     assert_eq!(analysis.started.keys().collect::<Vec<_>>(), [OWN]);
+}
+
+#[test]
+fn of_groups_of_the_same_name_the_newest_has_started_an_instance() {
+    let mut records = vec![
+        thief(720, "first", ("autoscaling", "CreateAutoScalingGroup"), group("miners")),
+        thief(735, "deletes", ("autoscaling", "DeleteAutoScalingGroup"), group("miners")),
+        thief(738, "anew", ("autoscaling", "CreateAutoScalingGroup"), group("miners")),
+    ];
+    records.extend(starts(730, OWN, &of_group("miners"), json!({})));
+    records.extend(starts(740, OTHER, &of_group("miners"), json!({})));
+    let made = analyze(&records).started_by;
+    let by = |instance: &str| made.get(instance).map(String::as_str);
+    assert_eq!((by(OWN), by(OTHER)), (Some("first"), Some("anew")));
 }
 
 #[test]
