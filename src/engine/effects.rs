@@ -197,7 +197,7 @@ impl Engine {
             Err(error) if error.can_retry() => return Err(error.into()),
             Err(error) => return self.lapse(incident, id, format!("{not_done}: {error}")).await,
         };
-        self.follow(&incident, &[&now]).await?;
+        self.identify_renamed(&incident, &[&now]).await?;
         let people = (&requester, &*approvers);
         let Some(Claimed { after, warrant, session }) = self.claim(incident, id, &policy, people, &now).await? else {
             return Ok(());

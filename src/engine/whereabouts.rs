@@ -47,14 +47,14 @@ impl Engine {
         let probe = action.probe();
         let seen = self.look(account, &probe, renamed::unique_id(incident, &probe)).await.map_err(unread)?;
         let Some(why) = renamed::refused(incident, &probe, &seen) else { return Ok(seen) };
-        if let Err(error) = self.follow(incident, &[&seen]).await {
+        if let Err(error) = self.identify_renamed(incident, &[&seen]).await {
             tracing::warn!(incident.id = %incident.id, %error, "whose credential it is could not be found out anew");
         }
         Err(Refusal::NotApplicable(why))
     }
 
     /// Finds out anew whose credential it is, where AWS shows its user under another name: what is asked for next goes there.
-    pub(super) async fn follow(&self, incident: &Incident, seen: &[&Observation]) -> Result<(), EngineError> {
+    pub(super) async fn identify_renamed(&self, incident: &Incident, seen: &[&Observation]) -> Result<(), EngineError> {
         if seen.iter().any(|seen| renamed::shows_other_name(incident, seen)) {
             self.identify(incident).await?;
         }

@@ -110,7 +110,7 @@ mod tests {
         let wanted = Action::RevokeRoleSessions(RevokeRoleSessions { role_name: "app".into() });
         let all = steps(&case.incident, &case.playbook);
         let step = all.iter().find(|step| matches!(&step.offer, Offer::Action(action) if *action == wanted)).unwrap();
-        Value::Array(step::message(&case.incident, step, None, &case.policy).blocks).to_string()
+        Value::Array(step::message(&case.incident, step, None, &[], &case.policy).blocks).to_string()
     }
 
     #[test]

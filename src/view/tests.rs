@@ -366,7 +366,10 @@ fn where_the_beginning_is_not_known_the_cards_say_so_and_what_to_do() {
     contain(&mut case);
     let footprint = vec![Trace { in_doubt: Some("e-7".into()), ..machine("i-0aaaaaaaaaaaaaaa3") }];
     case.apply(vec![Event::TrailHunted { found: Box::new(Hunted { footprint, ..Hunted::default() }) }]);
-    let removals = |case: &Case| text(&eradication::message(&case.incident, &case.playbook).unwrap());
+    let removals = |case: &Case| {
+        let (steps, removals) = (steps(&case.incident, &case.playbook), removals(&case.incident));
+        text(&eradication::message(&case.incident, &case.playbook, &steps, &removals).unwrap())
+    };
     let report = |case: &Case| report::report(&case.incident, &[], &case.playbook);
     for shown in [hunted(&case), removals(&case)] {
         assert!(shown.contains(UNKNOWN) && shown.contains("/irp since INC-1 3h"), "{shown}");
