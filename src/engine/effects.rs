@@ -120,7 +120,7 @@ impl Engine {
         }
         let said = |answer: &Result<Observation, CloudError>| answer.as_ref().cloned().map_err(ToString::to_string);
         let seen: Vec<&Observation> = looked.iter().map(|(_, answer)| answer).chain(&keys).flatten().collect();
-        self.follow(&incident, &seen).await?;
+        self.identify_renamed(&incident, &seen).await?;
         let looked: Vec<_> = looked.iter().map(|(request, answer)| (*request, said(answer))).collect();
         let keys = keys.as_ref().map(said);
         self.report(id, || Report::Checked { looked: looked.clone(), keys: keys.clone() }).await?;

@@ -403,7 +403,8 @@ fn what_the_attacker_has_read_is_named_wherever_people_look_for_what_is_left() {
     assert!(form(&case).contains("Eradication is not done") && form(&case).contains(NAMED), "{}", form(&case));
     assert_eq!(form(&case).matches(NAMED).count(), 1, "once is enough: {}", form(&case));
     assert!(next(&case).contains(NAMED), "{}", next(&case));
-    let removals = text(&eradication::message(&case.incident, &case.playbook).unwrap());
+    let (steps, removals) = (steps(&case.incident, &case.playbook), removals(&case.incident));
+    let removals = text(&eradication::message(&case.incident, &case.playbook, &steps, &removals).unwrap());
     assert!(removals.contains("Change by hand: AWS::SecretsManager::Secret prod/db"), "{removals}");
     let own = text(&card(&case, "by-hand.rotate"));
     assert!(own.contains("e-5") && own.contains("irp.say_done"), "{own}");
