@@ -27,6 +27,7 @@ pub mod selected;
 pub mod skim;
 pub mod token;
 mod way;
+pub mod within;
 
 #[cfg(test)]
 mod tests;

@@ -20,10 +20,13 @@ mod kinds;
 mod limits;
 mod making;
 mod named;
+mod passed;
 mod places;
+mod put;
 mod root;
 mod started;
 mod through_aws;
+mod trusts;
 mod ways;
 
 const ACCOUNT: &str = "111122223333";
