@@ -20,6 +20,7 @@ pub mod lineage;
 pub mod name;
 pub mod named;
 pub mod parameters;
+pub mod passed;
 pub mod reach;
 pub mod record;
 pub mod resource;

@@ -55,7 +55,15 @@ impl Walk<'_, '_> {
                 credentials[used].events += 1;
             }
         }
-        Lineage { credentials, verdicts, used, twin_of, trust_unknown: self.trust_unknown }
+        Lineage {
+            credentials,
+            verdicts,
+            used,
+            twin_of,
+            trust_unknown: self.trust_unknown,
+            trust_loosened: self.trust_loosened,
+            cut: self.cut,
+        }
     }
 
     /// The shortest way to each credential; of several, the one whose event is the first.
