@@ -214,7 +214,7 @@ fn calls(trace: &Trace) -> String {
 fn commands(trace: &Trace, done: Done) -> Vec<String> {
     let Some(commands) = done.command(&trace.resource_type) else { return Vec::new() };
     let (place, name) = within::parts(&trace.resource_type, &trace.id);
-    let id = if place.is_some() { name } else { &trace.id };
+    let id = if place.is_some() { name } else { trace.id.as_str() };
     let (id, name) = (shell_quoted(id), shell_quoted(name));
     let place = within::option(&trace.resource_type, &trace.id)
         .map(|(option, place)| format!(" {option} {}", shell_quoted(&place)))

@@ -112,11 +112,9 @@ impl Limits {
                 "more calls of the attacker's lead to one session, machine, role or other thing than are followed \
                  ({WAYS_MAX}, or {MAKERS_MAX} that have made or set it): what was done by it since may be missing"
             ),
-            Limit::Rounds => {
-                "each time that the records were gone through there was something new, and in the end they \
-                              were not gone through again: some of what can be reached may be missing"
-                    .to_owned()
-            }
+            Limit::Rounds => "each time that the records were gone through there was something new, and they are gone \
+                              through so often only: some of what can be reached may be missing"
+                .to_owned(),
         }
     }
 }
