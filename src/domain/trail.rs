@@ -20,6 +20,7 @@ pub mod lineage;
 pub mod name;
 pub mod named;
 pub mod parameters;
+pub mod passed;
 pub mod reach;
 pub mod record;
 pub mod renamed;
@@ -28,6 +29,7 @@ pub mod selected;
 pub mod skim;
 pub mod token;
 mod way;
+pub mod within;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use super::super::trail::analysis::{Action, Analysis, Held};
 use super::super::trail::attribution::Question;
 use super::super::trail::classify::Outcome;
 use super::super::trail::footprint::{Resource, State};
-use super::super::trail::limits::Limits;
+use super::super::trail::limits::{Limit, Limits};
 use super::super::trail::reach::{Hunt, Scout};
 use super::super::trail::record::{Record, moment};
 use super::super::trail::resource::{Effect, takes_data};
@@ -42,7 +42,7 @@ const TEXT_CHARS_MAX: usize = 600;
 pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analysis {
     let mut hunt = Hunt::new(question, Limits::default());
     let mut scout = Scout::new(&Limits::default());
-    let (mut known, mut unreadable) = (0, 0);
+    let (mut known, mut unreadable, mut is_whole) = (0, 0, false);
     for round in 0..ROUNDS_MAX {
         if round > 0 {
             scout.again();
@@ -64,9 +64,13 @@ pub fn analyse(question: &Question, records: &BTreeMap<String, String>) -> Analy
         hunt.absorb(&mut findings);
         let fingerprints = hunt.follow(known);
         known = hunt.learned();
-        if !findings.has_any(&fingerprints) {
+        is_whole = !findings.has_any(&fingerprints);
+        if is_whole {
             break;
         }
+    }
+    if !is_whole {
+        hunt.met.insert(Limit::Rounds);
     }
     let problems = if unreadable > 0 { vec![format!("{unreadable} records could not be read")] } else { Vec::new() };
     Analysis::of(question, hunt, problems)

@@ -7,6 +7,7 @@ use super::super::trail::analysis::Analysis;
 use super::super::trail::footprint::Resource;
 use super::super::trail::resource::{Effect, is_call};
 use super::super::trail::token::{bare_name, role_session};
+use super::super::trail::within;
 use super::roles::RoleArns;
 
 /// IAM, and STS by its global endpoint, are recorded here only.
@@ -136,7 +137,7 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
 fn add_touched(asking: &mut Asking, found: &Resource, analysis: &Analysis, roles: &RoleArns) {
     let home = found.resource_type.starts_with("AWS::IAM::");
     let region = if home { HOME_REGION } else { found.region.as_str() };
-    let name = bare_name(&found.id);
+    let (_, name) = within::parts(&found.resource_type, &found.id);
     match found.resource_type.as_str() {
         "AWS::IAM::User" => asking.add(Pivot::Username(name.to_owned()), None),
         "AWS::EC2::Instance" | "AWS::Lambda::Function" | "AWS::ECS::Task" if found.made_by_attacker => {

@@ -17,6 +17,7 @@ use crate::domain::observation::Observation;
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::bare_name;
+use crate::domain::trail::within;
 
 /// Characters of an id in Roles Anywhere. A name stands in its place where the trail does not show the id.
 const UUID_CHARS: usize = 36;
@@ -116,10 +117,11 @@ const SET_ANEW: [&str; 13] = [
     "UpdateTrail",
 ];
 /// What is put right by another call, each with that.
-const OPPOSITES: [(&str, &str); 11] = [
+const OPPOSITES: [(&str, &str); 12] = [
     ("AddPermission", "RemovePermission"),
     ("CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions"),
     ("DeleteRolePermissionsBoundary", "PutRolePermissionsBoundary"),
+    ("DeleteRule", "PutRule"),
     ("DeleteUserPermissionsBoundary", "PutUserPermissionsBoundary"),
     ("DetachGroupPolicy", "AttachGroupPolicy"),
     ("DetachRolePolicy", "AttachRolePolicy"),
@@ -165,6 +167,7 @@ pub(super) fn leaves_more(trace: &Trace) -> bool {
         "UpdateDetector" if !deed.what.is_empty() => false,
         // With nothing of theirs on it, no removal looks at it any more.
         "PutRule" => added(trace, "PutTargets", "RemoveTargets").is_empty() && !is_answered(trace, at),
+        "DeleteRule" => is_lost(trace, at),
         // What they had put there themselves is nobody's loss.
         "RemovePermission" => !was_theirs(trace, at, "AddPermission"),
         "RemoveTargets" => !was_theirs(trace, at, "PutTargets"),
@@ -183,6 +186,13 @@ fn was_theirs(trace: &Trace, at: usize, adds: &str) -> bool {
     trace.deeds[at].what.split(' ').all(|id| put.contains(id))
 }
 
+/// Whether they have deleted a rule of somebody else's, and nobody else has put it anew: what stands there now is in its place.
+fn is_lost(trace: &Trace, at: usize) -> bool {
+    let deed = &trace.deeds[at];
+    let deleted = deed.by_attacker && deed.operation == "DeleteRule";
+    deleted && !was_theirs(trace, at, "PutRule") && !is_answered(trace, at)
+}
+
 /// The attacker's calls of this name.
 fn calls(trace: &Trace, operation: &str) -> Option<Vec<String>> {
     let deeds = trace.deeds.iter().filter(|deed| deed.by_attacker && deed.operation == operation);
@@ -191,11 +201,13 @@ fn calls(trace: &Trace, operation: &str) -> Option<Vec<String>> {
 }
 
 /// What the attacker has put on a rule, unless that was before somebody else took it off or put it anew. A rule that calls
-/// nothing of theirs is for people.
+/// nothing of theirs is for people, and so is one on another bus than the default.
 fn rule(trace: &Trace) -> Option<(u8, Action)> {
+    let (None, rule_name) = within::parts(&trace.resource_type, &trace.id) else { return None };
     let target_ids = added(trace, "PutTargets", "RemoveTargets");
-    let put = trace.deeds.iter().rev().find(|deed| deed.operation == "PutRule").is_some_and(|deed| deed.by_attacker);
-    let (region, rule_name) = (trace.region.clone(), bare_name(&trace.id).to_owned());
+    let put = trace.deeds.iter().rev().find(|deed| deed.operation == "PutRule").is_some_and(|deed| deed.by_attacker)
+        && !(0..trace.deeds.len()).any(|at| is_lost(trace, at));
+    let (region, rule_name) = (trace.region.clone(), rule_name.to_owned());
     let event_ids = calls(trace, "PutRule").filter(|_| put).unwrap_or_default();
     let off = |(at, deed): (usize, &Deed)| {
         deed.by_attacker && deed.operation == "RemoveTargets" && !was_theirs(trace, at, "PutTargets")

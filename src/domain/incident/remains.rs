@@ -16,7 +16,7 @@ use crate::domain::id::StepId;
 use crate::domain::policy::ActionClass;
 use crate::domain::trail::footprint::{State, is_everywhere};
 use crate::domain::trail::resource::is_call;
-use crate::domain::trail::token::bare_name;
+use crate::domain::trail::within;
 
 /// What such a step's name begins with.
 pub(super) const BY_HAND: &str = "by-hand.";
@@ -229,14 +229,19 @@ fn calls(trace: &Trace) -> String {
 fn commands(trace: &Trace, done: Done) -> Vec<String> {
     let Some(commands) = done.command(&trace.resource_type) else { return Vec::new() };
     let renames = renamed::command(trace).filter(|_| matches!(done, Done::Changed));
-    let (id, name) = (shell_quoted(&trace.id), shell_quoted(bare_name(&trace.id)));
+    let (place, name) = within::parts(&trace.resource_type, &trace.id);
+    let id = if place.is_some() { name } else { trace.id.as_str() };
+    let (id, name) = (shell_quoted(id), shell_quoted(name));
+    let place = within::option(&trace.resource_type, &trace.id)
+        .map(|(option, place)| format!(" {option} {}", shell_quoted(&place)))
+        .unwrap_or_default();
     let region = match trace.resource_type.as_str() {
         everywhere if is_everywhere(everywhere) => String::new(),
         _ => format!(" --region {}", shell_quoted(&trace.region)),
     };
     let looks = commands
         .split("; ")
-        .map(|command| format!("aws {}{region}", command.replace("{name}", &name).replace("{}", &id)));
+        .map(|command| format!("aws {}{place}{region}", command.replace("{name}", &name).replace("{}", &id)));
     // The name comes last: what looks goes by the one of now.
     looks.chain(renames).collect()
 }

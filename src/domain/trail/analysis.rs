@@ -20,6 +20,7 @@ use super::renamed::Names;
 use handed::Handed;
 
 mod handed;
+mod roles;
 mod unrecorded;
 
 /// All that the logs say about stolen credentials.
@@ -257,6 +258,9 @@ impl Analysis {
         let Hunt { mut events, counted, duplicates, coverage, limits, mut met, .. } = hunt;
         events.sort_by(|a, b| a.order().cmp(&b.order()));
         let lineage = follow(question, &events);
+        if lineage.cut {
+            met.insert(Limit::Ways);
+        }
         let mut sessions = sessions(&question.principals, &events, question.since);
         let handed = Handed::of(&events, &lineage);
         sessions.extend(handed.directory_users);

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::record::Record;
 use super::renamed;
 use super::resource::{at, cut, items, member};
+use super::within::event_bus;
 
 /// Longest text that is kept, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
@@ -56,7 +57,7 @@ impl Deed {
 pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String> {
     match (record.source(), record.name()) {
         ("iam", _) => {}
-        ("events", name) => return of_rule(name, request),
+        ("events", name) => return of_rule(record, name, request),
         (
             "ec2",
             "AuthorizeSecurityGroupIngress"
@@ -163,13 +164,13 @@ fn word(tree: &Value, path: &str) -> Option<String> {
 
 /// What a call has put on a rule of the default bus: the ids of targets, with a space between two. A name on another bus
 /// is another rule's.
-fn of_rule(name: &str, request: &Value) -> Option<String> {
-    let bus = at(request, "eventBusName").into_iter().next();
-    if bus.is_some_and(|bus| bus != "default" && !bus.ends_with(":event-bus/default")) {
+fn of_rule(record: &Record<'_>, name: &str, request: &Value) -> Option<String> {
+    let account = record.recipient_account_id.as_deref().unwrap_or("");
+    if at(request, "eventBusName").first().is_some_and(|bus| event_bus(account, bus).is_some()) {
         return None;
     }
     let mut text = match name {
-        "PutRule" | "DisableRule" | "EnableRule" => String::new(),
+        "PutRule" | "DeleteRule" | "DisableRule" | "EnableRule" => String::new(),
         "PutTargets" => at(request, "targets[].id").join(" "),
         "RemoveTargets" => at(request, "ids[]").join(" "),
         _ => return None,

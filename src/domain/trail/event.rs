@@ -12,6 +12,7 @@ use super::entrance::{self, Outsider};
 use super::grant::{Grant, grants, may_grant, opened_by};
 use super::limits::OF_ONE_CALL_MAX;
 use super::parameters::with_parameters;
+use super::passed;
 use super::record::{Identity, Record, moment};
 use super::resource::{Touch, touches};
 use super::token::{Token, callers};
@@ -100,6 +101,8 @@ pub struct Event {
     pub opened_by: Box<[Token]>,
     /// What it has handed out.
     pub grants: Box<[Grant]>,
+    /// Roles that it has handed to its service, where what comes of them is not followed: by ARN or name.
+    pub passes: Box<[Box<str>]>,
     /// Which resources it has touched.
     pub touches: Box<[Touch]>,
     /// What it has put there or taken off; absent where that is nothing that can be taken back.
@@ -198,6 +201,8 @@ impl Event {
         let mut keep = |text: &super::record::Text<'_>| texts.keep(text.as_deref().unwrap_or(""));
         let session = &identity.session_context;
         let outcome = Outcome::of(record);
+        let works = changes(record) && outcome == Outcome::Succeeded;
+        let passes = if works { passed::roles(record, &request, &traits.grants) } else { Box::default() };
         Self {
             id: id_of(record).into(),
             shared_id: record.shared_event_id.as_deref().map(Into::into),
@@ -231,6 +236,7 @@ impl Event {
             callers: traits.callers.into(),
             opened_by: traits.opened_by.into(),
             grants: traits.grants.into(),
+            passes,
             touches: traits.touches.into(),
             deed: traits.deed,
             unique_id: traits.unique_id,

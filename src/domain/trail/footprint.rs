@@ -124,7 +124,7 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
                     account: event.account.to_string(),
                     region: event.region.to_string(),
                     state: State::Present,
-                    effect: touch.effect,
+                    effect: touch.effect.at_least(),
                     made_by_attacker: false,
                     state_by: who,
                     altered: false,
@@ -182,7 +182,7 @@ impl Resource {
         let before = self.state;
         // What is theirs by its making stays theirs, whoever has changed it since.
         let is_theirs = self.made_by_attacker && self.state != State::Deleted;
-        self.altered |= who.is_attacker() && matches!(effect, Effect::Changed | Effect::Restored);
+        self.altered |= who.is_attacker() && matches!(effect, Effect::Changed | Effect::Put | Effect::Restored);
         match effect {
             Effect::Created => {
                 if self.state == State::Deleted {
@@ -194,21 +194,23 @@ impl Resource {
                 self.state = State::Present;
                 self.made_by_attacker |= who.is_attacker();
                 if who.is_attacker() {
-                    let unique_id = event.unique_id.as_deref().map(str::to_owned);
-                    self.made = Some(Made { unique_id, at: event.at });
+                    self.made = Some(made_by(event));
                 }
             }
+            Effect::Put if self.state == State::Deleted => self.put_anew(event, who),
             // Somebody else's stays theirs, however often its deletion is taken back, and what was done to it stays done.
             Effect::Restored => {
                 let changed = self.altered && !self.made_by_attacker;
                 self.state = if changed { State::Modified } else { State::Present };
             }
             Effect::Deleted => self.state = State::Deleted,
-            Effect::Changed if !self.made_by_attacker && self.state != State::Deleted => self.state = State::Modified,
-            Effect::Changed | Effect::Read => {}
+            Effect::Changed | Effect::Put if !self.made_by_attacker && self.state != State::Deleted => {
+                self.state = State::Modified;
+            }
+            Effect::Changed | Effect::Put | Effect::Read => {}
         }
         if who.is_attacker() {
-            self.effect = self.effect.max(effect);
+            self.effect = self.effect.max(effect.at_least());
             if effect != Effect::Read {
                 self.newest = Some(event.id.to_string());
                 if in_doubt && !is_theirs && self.in_doubt.is_none() {
@@ -238,6 +240,22 @@ impl Resource {
         }
     }
 
+    /// What was gone is there again. Put by others it is another one. Put by the attacker it is theirs where the one before was
+    /// that for certain, and else something in the place of what others may want back.
+    fn put_anew(&mut self, event: &Event, who: Who) {
+        if !who.is_attacker() {
+            self.state = State::Present;
+            self.made_by_attacker = false;
+            self.altered = false;
+            self.deeds.clear();
+        } else if self.made_by_attacker {
+            self.state = State::Present;
+            self.made = Some(made_by(event));
+        } else {
+            self.state = State::Modified;
+        }
+    }
+
     /// Keeps a deed. Whoever does much must not make what they did before be forgotten: that some are left out is kept.
     fn note(&mut self, deed: Deed) {
         if self.deeds.len() == DEEDS_MAX {
@@ -249,6 +267,11 @@ impl Resource {
         }
         self.deeds.push(deed);
     }
+}
+
+/// What a call says of what it has made.
+fn made_by(event: &Event) -> Made {
+    Made { unique_id: event.unique_id.as_deref().map(str::to_owned), at: event.at }
 }
 
 /// A secret or parameter that was read: it has to be changed.

@@ -13,12 +13,13 @@ mod compute;
 mod console;
 mod provider;
 mod starter;
-pub(super) mod trust;
+mod trust;
 mod which;
 
 pub use which::may_grant;
 
 pub use provider::Vouch;
+pub use trust::Trusted;
 
 /// Callers taken from one trust policy: more than the longest that IAM takes can name.
 const CALLERS_MAX: usize = 1_000;
@@ -119,8 +120,8 @@ pub enum Grant {
         id: Option<String>,
         /// Its ARN, with the path that its name does not say; absent where the record does not have it.
         arn: Option<String>,
-        /// Who may assume it: accounts, ARNs, services and providers, as the policy has them.
-        callers: Vec<String>,
+        /// Who may assume it.
+        trusted: Trusted,
     },
     /// Who may assume a role from now on.
     Trust {
@@ -128,8 +129,8 @@ pub enum Grant {
         account: String,
         /// The role's name.
         name: String,
-        /// Accounts, ARNs, services and providers, as the policy has them.
-        callers: Vec<String>,
+        /// Whoever that is.
+        trusted: Trusted,
     },
     /// Code that acts with a role.
     Compute {
@@ -269,12 +270,12 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
         }
         ("iam", "CreateRole") => {
             let (id, arn) = (first(response, "role.roleId"), first(response, "role.arn"));
-            let callers = trust::callers(&first(request, "assumeRolePolicyDocument").unwrap_or_default());
-            out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id, arn, callers }));
+            let trusted = Trusted::by(&first(request, "assumeRolePolicyDocument").unwrap_or_default());
+            out.extend(first(request, "roleName").map(|name| Grant::Role { account, name, id, arn, trusted }));
         }
         ("iam", "UpdateAssumeRolePolicy") => {
-            let callers = first(request, "policyDocument").map(|text| trust::callers(&text)).unwrap_or_default();
-            out.extend(first(request, "roleName").map(|name| Grant::Trust { account, name, callers }));
+            let trusted = first(request, "policyDocument").map(|text| Trusted::by(&text)).unwrap_or_default();
+            out.extend(first(request, "roleName").map(|name| Grant::Trust { account, name, trusted }));
         }
         ("iam", "UpdateUser" | "UpdateGroup") => out.extend(renamed::by(record.name(), account, request)),
         ("iam", _) => provider::changed(record, request, response, &mut out),

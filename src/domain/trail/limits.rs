@@ -5,6 +5,11 @@ use std::collections::BTreeSet;
 /// Resources, or credentials, that are taken from one call.
 pub const OF_ONE_CALL_MAX: usize = 1_000;
 
+/// Ways to one session, machine or role that are followed: one for each call that has led there.
+pub const WAYS_MAX: usize = 1_000;
+/// The same of what was made or set.
+pub const MAKERS_MAX: usize = 5_000;
+
 /// What fits.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -60,6 +65,10 @@ pub enum Limit {
     Things,
     /// There are more calls of others than are kept or listed.
     Others,
+    /// More calls lead to one thing than are followed.
+    Ways,
+    /// Each time the records were gone through there was something new.
+    Rounds,
 }
 
 impl Limits {
@@ -99,6 +108,13 @@ impl Limits {
             Limit::Others => {
                 format!("calls of others to what the attacker touched are listed up to {}: there are more", self.others)
             }
+            Limit::Ways => format!(
+                "more calls of the attacker's lead to one session, machine, role or other thing than are followed \
+                 ({WAYS_MAX}, or {MAKERS_MAX} that have made or set it): what was done by it since may be missing"
+            ),
+            Limit::Rounds => "each time that the records were gone through there was something new, and they are gone \
+                              through so often only: some of what can be reached may be missing"
+                .to_owned(),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::event::Event;
 use super::grant::{Grant, Hold, Vouch};
 use super::named::known;
 use super::token::{Token, is_key, machine_of, role_session};
-use super::way::{Kind, Way, service_token};
+use super::way::{Kind, Way, most, service_token};
 
 mod anew;
 mod answers;
@@ -22,6 +22,7 @@ mod holds;
 mod machines;
 mod outcome;
 mod renamed;
+mod trusts;
 
 use holds::subject_token;
 use machines::Places;
@@ -30,14 +31,6 @@ use renamed::Renamings;
 /// For so long a service is at work for whoever was the last to begin something: a stack, a job or an export takes hours,
 /// and what it does is done in the name of whoever has asked for it.
 const ON_BEHALF: TimeDelta = TimeDelta::hours(24);
-
-/// Ways to one token that are kept. More only come of sessions of the same name, minted over and over, whose keys are
-/// known anyway.
-const WAYS_MAX: usize = 64;
-/// The same for changes of one role's trust: among many that change nothing stands the one that lets somebody in.
-const TRUSTS_MAX: usize = 1_000;
-/// The same for what was made or set.
-const MAKERS_MAX: usize = 5_000;
 
 /// A credential that the attacker has held.
 #[derive(Clone, Debug)]
@@ -82,6 +75,10 @@ pub struct Lineage {
     pub trust_unknown: BTreeSet<usize>,
     /// For each event: whether it can be the owner's all the same, because nobody knows when the credential was stolen.
     pub in_doubt: Vec<bool>,
+    /// Those that have taken away what kept somebody out, or have changed on what terms somebody comes in.
+    pub trust_loosened: BTreeSet<usize>,
+    /// Whether more calls lead to one thing than are followed.
+    pub cut: bool,
 }
 
 struct Walk<'e, 'q> {
@@ -103,7 +100,8 @@ struct Walk<'e, 'q> {
     made: HashMap<Token, Vec<usize>>,
     /// The events that have changed whom a provider vouches for, in order of time.
     vouched: HashMap<Token, Vec<usize>>,
-    /// For each of those for whom a provider has vouched, the first event by which they came in.
+    /// For each of those for whom a provider has vouched, or who have taken a role from another account, the first event by
+    /// which they did.
     came_in: HashMap<Token, usize>,
     /// When users were given other names.
     renamings: Renamings,
@@ -115,6 +113,10 @@ struct Walk<'e, 'q> {
     trusts: HashMap<Token, Vec<usize>>,
     /// Those before which the logs do not show whom it trusted.
     trust_unknown: BTreeSet<usize>,
+    /// Those that have let in on other terms than before.
+    trust_loosened: BTreeSet<usize>,
+    /// More ways lead to one token than are kept.
+    cut: bool,
     ways: HashMap<Token, Vec<Way>>,
     /// Keys of sessions that somebody has taken who nothing says is the attacker: where they call from tells nothing.
     looked: HashSet<Token>,
@@ -178,8 +180,9 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
                 _ => {}
             }
         }
-        if let Some(subject) = event.outsider.as_deref().and_then(subject_token) {
-            came_in.entry(subject).or_insert(at);
+        let subject = event.outsider.as_deref().and_then(subject_token);
+        for came in subject.into_iter().chain(trusts::takers(event)) {
+            came_in.entry(came).or_insert(at);
         }
         let address = address_token(event);
         let service = service_token(event);
@@ -213,6 +216,8 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         handed_out: anew::handed_out(events),
         trusts,
         trust_unknown: BTreeSet::new(),
+        trust_loosened: BTreeSet::new(),
+        cut: false,
         ways: HashMap::new(),
         looked: HashSet::new(),
         places: HashMap::new(),
@@ -299,35 +304,23 @@ impl Walk<'_, '_> {
             self.learn_places(token);
         }
         let ways = self.ways.entry(token).or_default();
-        let most = match way.kind {
-            Kind::Trust { .. } => TRUSTS_MAX,
-            // One for each call that has made or set it, and the last one counts.
-            Kind::Code { .. }
-            | Kind::Made
-            | Kind::Password { .. }
-            | Kind::Profile { .. }
-            | Kind::Provider
-            | Kind::SignIn { .. }
-            | Kind::Started { .. }
-            | Kind::Vouched { .. }
-            | Kind::Work { .. } => MAKERS_MAX,
-            _ => WAYS_MAX,
-        };
-        let full = ways.len() >= most;
+        let full = ways.len() >= most(&way.kind);
         let same = |other: &Way| match (&other.kind, &way.kind) {
             (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
             (Kind::Trust { .. }, Kind::Trust { .. })
             | (Kind::Made, Kind::Made)
             | (Kind::Provider, Kind::Provider)
             | (Kind::Vouched { .. }, Kind::Vouched { .. })
-            | (Kind::Service, Kind::Service)
             | (Kind::Machine, Kind::Machine) => other.event == way.event,
             (a, b) => a == b,
         };
         match ways.iter_mut().find(|other| same(other)) {
             Some(other) if other.at <= way.at => return Vec::new(),
             Some(other) => *other = way,
-            None if full => return Vec::new(),
+            None if full => {
+                self.cut = true;
+                return Vec::new();
+            }
             None => ways.push(way),
         }
         if let Some(events) = self.by_token.remove(&token) {
@@ -382,6 +375,7 @@ impl Walk<'_, '_> {
         let before = self.verdicts[at].replace(verdict).map(|verdict| verdict.who);
         if who.is_attacker() {
             self.look_at_subject(at);
+            self.look_at_taker(at);
         }
         let by_aws = started || event.caller.kind.as_ref() == "AWSService";
         let hands_over = who.is_attacker() || (by_aws && who == Who::Aws) || who == Who::Other;
@@ -426,6 +420,7 @@ impl Walk<'_, '_> {
                 if self.by_token.contains_key(&token) {
                     let calls = self.asked_by_attacker.entry(token).or_default();
                     calls.insert(calls.partition_point(|call| *call < at), at);
+                    self.look_at_work(token, at);
                 }
                 opened.push((token, way(Kind::Service, format!("carried out for {}", event.name).into())));
             }

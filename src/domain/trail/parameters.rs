@@ -167,7 +167,7 @@ fn foreign_accounts(document: &str, record: &Record<'_>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for statement in statements(document).iter().filter(|s| s.get("Effect").and_then(Value::as_str) == Some("Allow")) {
         let principal = statement.get("Principal").map(ToString::to_string).unwrap_or_default();
-        if principal.contains("\"*\"") {
+        if principal.contains("\"*\"") || statement.get("NotPrincipal").is_some() {
             found.push("everybody".into());
         }
         let digits = principal.split(|c: char| !c.is_ascii_digit());

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::classify::{self, Category};
 use super::limits::OF_ONE_CALL_MAX;
 use super::record::Record;
+use super::within::placed;
 
 /// The table; its head says what the columns are.
 const TABLE: &str = include_str!("resources.tsv");
@@ -25,6 +26,8 @@ pub enum Effect {
     Created,
     /// Changes it, or how it can be reached.
     Changed,
+    /// Changes it where it is there, and else makes it.
+    Put,
     /// Takes its deletion back.
     Restored,
     /// Deletes it, or has it deleted.
@@ -37,9 +40,18 @@ impl Effect {
         match self {
             Self::Read => "read",
             Self::Created => "created",
-            Self::Changed => "changed",
+            Self::Changed | Self::Put => "changed",
             Self::Restored => "restored",
             Self::Deleted => "deleted",
+        }
+    }
+
+    /// What it has done to a thing of which nobody knows whether it was there.
+    #[must_use]
+    pub const fn at_least(self) -> Self {
+        match self {
+            Self::Put => Self::Changed,
+            other => other,
         }
     }
 }
@@ -71,6 +83,7 @@ static RULES: LazyLock<HashMap<(&str, &str), Vec<Rule>>> = LazyLock::new(|| {
         let effect = match effect {
             "created" => Some(Effect::Created),
             "changed" => Some(Effect::Changed),
+            "put" => Some(Effect::Put),
             "restored" => Some(Effect::Restored),
             "deleted" => Some(Effect::Deleted),
             "read" => Some(Effect::Read),
@@ -118,7 +131,13 @@ pub fn touches(record: &Record<'_>, changes: bool, request: &Value, response: &V
             touch.id = qualified(&touch.id, at(request, "qualifier").first());
         }
     }
+    if source == "lambda" && name == "DeleteFunction" {
+        for touch in &mut found {
+            keep_function(touch, at(request, "qualifier").first());
+        }
+    }
     for touch in &mut found {
+        touch.id = placed(&touch.kind, std::mem::take(&mut touch.id), record, request);
         cut(&mut touch.id, ID_BYTES_MAX);
     }
     found.retain(|touch| !touch.id.is_empty());
@@ -154,6 +173,15 @@ const OF_A_QUALIFIER: [&str; 5] = [
     "RemovePermission",
     "UpdateFunctionUrlConfig",
 ];
+
+/// Whoever deletes a version of a function has changed the function, and it stays.
+fn keep_function(touch: &mut Touch, qualifier: Option<&String>) {
+    touch.id = qualified(&touch.id, qualifier);
+    if let Some(end) = touch.id.find(':') {
+        touch.id.truncate(end);
+        touch.effect = Effect::Changed;
+    }
+}
 
 /// `sync:live`, however the call names the function and its alias.
 pub fn qualified(function: &str, qualifier: Option<&String>) -> String {
@@ -269,7 +297,7 @@ const VERBS: [(&str, Effect); 17] = [
     ("Terminate", Effect::Deleted),
     ("Deregister", Effect::Deleted),
     ("Release", Effect::Deleted),
-    ("Put", Effect::Changed),
+    ("Put", Effect::Put),
     ("Update", Effect::Changed),
     ("Modify", Effect::Changed),
     ("Attach", Effect::Changed),
@@ -395,6 +423,51 @@ mod tests {
                 r#"{{"eventSource":"lambda.amazonaws.com","eventName":"AddPermission20150331v2","requestParameters":{parameters}}}"#
             );
             assert_eq!(of(&call), one(kind, id, Effect::Changed), "{parameters}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_there_as_long_as_only_a_version_of_it_is_deleted() {
+        for (parameters, effect) in [
+            (r#"{"functionName":"sync"}"#, Effect::Deleted),
+            (r#"{"functionName":"arn:aws:lambda:eu-west-1:1:function:sync"}"#, Effect::Deleted),
+            (r#"{"functionName":"1:function:sync"}"#, Effect::Deleted),
+            (r#"{"functionName":"sync","qualifier":"1"}"#, Effect::Changed),
+            (r#"{"functionName":"sync:1"}"#, Effect::Changed),
+            (r#"{"functionName":"1:function:sync:1"}"#, Effect::Changed),
+            (r#"{"functionName":"arn:aws:lambda:eu-west-1:1:function:sync:1"}"#, Effect::Changed),
+            (r#"{"functionName":"arn:aws:lambda:eu-west-1:1:function:sync","qualifier":"1"}"#, Effect::Changed),
+        ] {
+            let call = format!(
+                r#"{{"eventSource":"lambda.amazonaws.com","eventName":"DeleteFunction20150331","requestParameters":{parameters}}}"#
+            );
+            assert_eq!(of(&call), one("AWS::Lambda::Function", "sync", effect), "{parameters}");
+        }
+    }
+
+    #[test]
+    fn a_name_on_another_bus_in_another_group_or_cluster_is_another_thing() {
+        for (source, name, parameters, kind, id) in [
+            ("events", "PutRule", r#"{"name":"tick"}"#, "AWS::Events::Rule", "tick"),
+            ("events", "PutRule", r#"{"name":"tick","eventBusName":"default"}"#, "AWS::Events::Rule", "tick"),
+            ("events", "PutTargets", r#"{"rule":"tick","eventBusName":"b"}"#, "AWS::Events::Rule", "b/tick"),
+            ("scheduler", "CreateSchedule", r#"{"name":"tick"}"#, "AWS::Scheduler::Schedule", "tick"),
+            (
+                "scheduler",
+                "DeleteSchedule",
+                r#"{"name":"tick","groupName":"default"}"#,
+                "AWS::Scheduler::Schedule",
+                "tick",
+            ),
+            ("scheduler", "UpdateSchedule", r#"{"name":"tick","groupName":"g"}"#, "AWS::Scheduler::Schedule", "g/tick"),
+            ("ecs", "DeleteService", r#"{"service":"web"}"#, "AWS::ECS::Service", "web"),
+            ("ecs", "UpdateService", r#"{"service":"web","cluster":"prod"}"#, "AWS::ECS::Service", "prod/web"),
+        ] {
+            let call = format!(
+                r#"{{"eventSource":"{source}.amazonaws.com","eventName":"{name}","requestParameters":{parameters}}}"#
+            );
+            let found: Vec<(String, String)> = of(&call).into_iter().map(|(kind, id, _)| (kind, id)).collect();
+            assert_eq!(found, [(kind.to_owned(), id.to_owned())], "{name} {parameters}");
         }
     }
 

@@ -21,11 +21,14 @@ mod kinds;
 mod limits;
 mod making;
 mod named;
+mod passed;
 mod places;
+mod put;
 mod renamed;
 mod root;
 mod started;
 mod through_aws;
+mod trusts;
 mod ways;
 
 const ACCOUNT: &str = "111122223333";

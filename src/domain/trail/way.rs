@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::event::Event;
-use super::grant::trust::names;
+use super::grant::Trusted;
+use super::limits::{MAKERS_MAX, WAYS_MAX};
 use super::name::Name;
 use super::token::Token;
 
@@ -21,7 +22,7 @@ pub(super) enum Kind {
     /// A user whose password the attacker set, and the event that has.
     Password { by: usize },
     /// A role that lets in others than before.
-    Trust { callers: Vec<String>, before: Option<Vec<String>> },
+    Trust { now: Trusted, before: Option<Trusted> },
     /// What the attacker has made, and acts with a role.
     Owned,
     /// A function that the attacker has made, or of which they have set something, and when nothing of that was left.
@@ -87,17 +88,42 @@ pub(super) const fn strength(kind: &Kind) -> u8 {
     }
 }
 
-/// Whether a role's changed trust lets in a caller whom it did not let in before. Where the logs do not show how it was
-/// before, only callers from other accounts are taken for new.
-pub(super) fn lets_in(event: &Event, callers: &[String], before: Option<&[String]>) -> bool {
+/// So many ways to one token are kept: of what was made or set one for each call that has, and the last one counts.
+pub(super) const fn most(kind: &Kind) -> usize {
+    match kind {
+        Kind::Code { .. }
+        | Kind::Made
+        | Kind::Password { .. }
+        | Kind::Profile { .. }
+        | Kind::Provider
+        | Kind::SignIn { .. }
+        | Kind::Started { .. }
+        | Kind::Vouched { .. }
+        | Kind::Work { .. } => MAKERS_MAX,
+        _ => WAYS_MAX,
+    }
+}
+
+/// Whether a call comes from another account than the one whose log has it.
+pub(super) fn is_foreign(event: &Event) -> bool {
     let caller = &event.caller;
-    let names = |named: &str| names(named, event);
-    let now = callers.iter().any(|named| names(named));
+    caller.kind.as_ref() != "AWSService" && !caller.account.is_empty() && caller.account != event.account
+}
+
+/// Whether a role's changed trust lets in a caller whom it did not let in before. Where the logs do not show how it was
+/// before, only callers from other accounts are taken for new; and where only the terms were others, of those the ones who
+/// have not come in on the old terms.
+pub(super) fn lets_in(
+    event: &Event,
+    now: &Trusted,
+    before: Option<&Trusted>,
+    has_come_before: impl FnOnce() -> bool,
+) -> bool {
     match before {
-        Some(before) => now && !before.iter().any(|named| names(named)),
-        None => {
-            now && caller.kind.as_ref() != "AWSService" && !caller.account.is_empty() && caller.account != event.account
-        }
+        _ if !now.names(event) => false,
+        None => is_foreign(event),
+        Some(before) if !before.names(event) => true,
+        Some(before) => is_foreign(event) && now.is_wider_for(event, before) && !has_come_before(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{fault, present};
 use crate::adapters::aws::AccountClients;
 use crate::adapters::aws::regional::Regional;
 use crate::domain::observation::{CalledBy, Earlier, EventRule, Observation, Previous, RuleDefinition};
+use crate::domain::trail::within::event_bus;
 use crate::ports::CloudError;
 
 /// Pages of targets: a rule has five, unless AWS was asked for more.
@@ -64,7 +65,8 @@ async fn before(
     };
     let is_earlier = |event: &&Value| {
         let bus = event["requestParameters"]["eventBusName"].as_str().unwrap_or("default");
-        let mine = event["requestParameters"]["name"] == name && bus.ends_with("default");
+        let is_default = event_bus(account.settings.id.as_str(), bus).is_none();
+        let mine = event["requestParameters"]["name"] == name && is_default;
         // They are of one form, and so in order of time as they are in order of letters.
         let before = event["eventTime"].as_str().is_some_and(|at| at <= first_at);
         let theirs = event["eventID"].as_str().is_some_and(|id| event_ids.iter().any(|event_id| event_id == id));

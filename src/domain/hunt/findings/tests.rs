@@ -60,6 +60,34 @@ fn what_failed_for_another_reason_than_a_denial_is_told_apart() {
     assert_eq!(errors, [Some("NoSuchEntityException"), Some("ThrottlingException"), None, None]);
 }
 
+/// So many roles are taken one after the other. Only its name leads from a session to the next, since each calls with
+/// another key than was handed out; and they are read in the wrong order.
+fn chain(steps: usize) -> BTreeMap<String, String> {
+    let session = |n: usize| format!("arn:aws:sts::111122223333:assumed-role/r{n}/s");
+    let step = |n: usize| {
+        let mut more = json!({
+            "requestParameters": {"roleArn": format!("arn:aws:iam::111122223333:role/r{n}"), "roleSessionName": "s"},
+            "responseElements": {"credentials": {"accessKeyId": format!("ASIAGIVEN{n:011}")},
+                "assumedRoleUser": {"assumedRoleId": format!("AROAR{n}:s"), "arn": session(n)}},
+        });
+        if let Some(by) = n.checked_sub(1) {
+            more["userIdentity"] = json!({"type": "AssumedRole", "principalId": format!("AROAR{by}:s"),
+                "accessKeyId": format!("ASIAOTHER{n:011}"), "accountId": "111122223333", "arn": session(by)});
+        }
+        record(steps - n, ("sts", "AssumeRole"), more)
+    };
+    (0..steps).map(step).collect()
+}
+
+#[test]
+fn records_that_show_something_new_each_time_are_said_to_be_unfinished() {
+    let few = analysed(&chain(ROUNDS_MAX - 6));
+    assert!(few.cut.is_empty(), "{:?}", few.cut);
+    let records = chain(ROUNDS_MAX + 4);
+    let (found, short) = hunted(&analysed(&records), &records);
+    assert!(short && found.not_known.iter().any(|why| why.starts_with("each time that the records")), "{found:?}");
+}
+
 #[test]
 fn no_number_of_sessions_hides_a_key() {
     let mut records: BTreeMap<String, String> = (0..CREDENTIALS_MAX + 50).map(minted).collect();

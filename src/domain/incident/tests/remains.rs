@@ -218,6 +218,17 @@ fn what_people_are_told_goes_by_what_the_attacker_has_done_to_it() {
             "Remove by hand: AWS::DynamoDB::Table x in us-east-1",
             Some(format!("aws dynamodb delete-table --table-name x {region}")),
         ),
+        // What stands in something else than all do by default is asked for there.
+        (
+            of("Scheduler::Schedule", made("-", "g/tick")),
+            "Remove by hand: AWS::Scheduler::Schedule g/tick in us-east-1",
+            Some(format!("aws scheduler delete-schedule --name tick --group-name g {region}")),
+        ),
+        (
+            of("Events::Rule", changed("-", "alarms/tick", &[])),
+            "Put back by hand: AWS::Events::Rule alarms/tick in us-east-1",
+            Some(format!("aws events describe-rule --name tick --event-bus-name alarms {region}")),
+        ),
         // What is of no Region is asked for without one.
         (
             changed("User", "x", &[]),

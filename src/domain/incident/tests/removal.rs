@@ -189,6 +189,26 @@ fn what_a_rule_was_before_is_said_by_who_has_put_it_last_and_whom_it_called() {
 }
 
 #[test]
+fn a_rule_in_the_place_of_one_that_the_attacker_has_deleted_stays_until_people_have_put_that_back() {
+    let seen = |id: &str, deeds: &[(&str, &str, bool)]| {
+        let mut case = Case::new();
+        hunted(&mut case, vec![of("Events::Rule", changed("-", id, deeds))]);
+        let put = removals(&case.incident).into_iter().map(|removal| match removal.action {
+            Action::RemoveRule(of) => of.put,
+            other => panic!("{other:?}"),
+        });
+        (put.collect::<Vec<_>>(), by_hand(&case.incident).len())
+    };
+    let (deletes, put, adds) = (("DeleteRule", "", true), ("PutRule", "", true), ("PutTargets", "1", true));
+    assert_eq!(seen("r", &[put, adds]), (vec![true], 0));
+    assert_eq!(seen("r", &[put, deletes, put, adds]), (vec![true], 0), "it was theirs that they have deleted");
+    assert_eq!(seen("r", &[deletes, put, adds]), (vec![false], 1), "it was not");
+    assert_eq!(seen("r", &[deletes, ("PutRule", "", false), adds]), (vec![false], 0), "others have put it back");
+    assert_eq!(seen("alarms/r", &[]), (vec![], 1), "on another bus it is for people");
+    assert!(seen("alarms/r", &[put, adds]).0.is_empty(), "the bot takes nothing off the one on the default bus");
+}
+
+#[test]
 fn what_starts_instances_by_itself_is_stopped_before_anything_that_runs() {
     let footprint = [
         of("EC2::Instance", made("x", "i-1")),

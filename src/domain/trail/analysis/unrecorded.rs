@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::NotRecorded;
+use super::{NotRecorded, roles};
 use crate::domain::trail::attribution::{Question, Who};
 use crate::domain::trail::classify::Outcome;
 use crate::domain::trail::coverage::Coverage;
@@ -14,7 +14,7 @@ use crate::domain::trail::resource::{Effect, Touch};
 use crate::domain::trail::selected::Selected;
 use crate::domain::trail::token::bare_name;
 
-fn not_recorded(what: impl Into<String>, why: impl Into<String>) -> NotRecorded {
+pub(super) fn not_recorded(what: impl Into<String>, why: impl Into<String>) -> NotRecorded {
     NotRecorded { what: what.into(), why: why.into() }
 }
 
@@ -50,7 +50,7 @@ pub(super) fn missing(
             .push(not_recorded(format!("what happened from {since} to {first}"), "these logs begin after the theft"));
     }
     let theirs = |at: usize| lineage.verdicts[at].who.is_attacker() && events[at].outcome == Outcome::Succeeded;
-    missing.extend(lineage.trust_unknown.iter().filter(|at| theirs(**at)).filter_map(|at| trusted(&events[*at])));
+    missing.extend(roles::missing(events, lineage));
     missing.extend(takers(events, lineage));
     missing.extend(vouched(events.iter().enumerate().filter(|(at, _)| theirs(*at)).map(|(_, event)| event)));
     let mut seen = std::collections::BTreeSet::new();
@@ -238,23 +238,6 @@ fn served(grant: &Grant, event: &Event) -> Option<NotRecorded> {
     Some(not_recorded(
         format!("which sessions of role {} {} has taken for the attacker", bare_name(role), event.source),
         format!("no call says for whom (event {}): {counts}. Look at all that the role did since", event.id),
-    ))
-}
-
-/// Whom a role trusted before the attacker changed that.
-fn trusted(event: &Event) -> Option<NotRecorded> {
-    let role = event.grants.iter().find_map(|grant| match grant {
-        Grant::Trust { name, .. } => Some(name),
-        _ => None,
-    })?;
-    Some(not_recorded(
-        format!("whom role {role} trusted before the attacker changed that"),
-        format!(
-            "neither its making nor a change before event {} is in these logs: whoever comes from another account counts as \
-             let in by the attacker, and nobody of its own account or of an identity provider does. Look at who has taken \
-             it since",
-            event.id
-        ),
     ))
 }
 

@@ -48,6 +48,20 @@ impl Walk<'_, '_> {
         (is_soon && theirs).then(|| format!("carried out for {}", last.name).into())
     }
 
+    /// Has what a service may have carried out for a call of the attacker's looked at again: all up to the next by which anybody
+    /// has begun something there.
+    pub(super) fn look_at_work(&mut self, token: Token, call: usize) {
+        let asked = self.asked.get(&token).map(Vec::as_slice).unwrap_or_default();
+        let next = asked.get(asked.partition_point(|at| *at <= call)).copied();
+        let carried = self.by_token.get(&token).map(Vec::as_slice).unwrap_or_default();
+        let is_before_next = |at: &usize| next.is_none_or(|next| *at <= next);
+        let since = &carried[carried.partition_point(|at| *at <= call)..];
+        let work: Vec<usize> = since.iter().copied().take_while(is_before_next).collect();
+        for at in work {
+            self.look_again(at);
+        }
+    }
+
     /// Has what a service read soon after a call of the attacker's looked at again.
     pub(super) fn look_at_answers(&mut self, call: usize) {
         let event = &self.events[call];

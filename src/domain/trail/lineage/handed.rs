@@ -101,12 +101,14 @@ impl Walk<'_, '_> {
                 let how = how(format!("role {name}, made by the attacker"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(Kind::Made, Name::clone(&how)))));
             }
-            Grant::Trust { account, name, callers } => {
+            Grant::Trust { account, name, trusted } => {
                 let before = self.trusted_before(at, account, name);
-                if before.is_none() {
-                    self.trust_unknown.insert(at);
+                match &before {
+                    None => _ = self.trust_unknown.insert(at),
+                    Some(before) if trusted.is_looser_than(before) => _ = self.trust_loosened.insert(at),
+                    Some(_) => {}
                 }
-                let kind = Kind::Trust { callers: callers.clone(), before };
+                let kind = Kind::Trust { now: trusted.clone(), before };
                 let how = how(format!("role {name}, whose trust the attacker changed"));
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
@@ -145,22 +147,5 @@ impl Walk<'_, '_> {
                 opened.extend(grant.tokens().into_iter().map(|t| (t, way(kind.clone(), Name::clone(&how)))));
             }
         }
-    }
-
-    /// Whom a role trusted before an event, where the logs show it: since it was made, or since somebody else than the
-    /// attacker changed that.
-    fn trusted_before(&self, at: usize, account: &str, name: &str) -> Option<Vec<String>> {
-        let said = self.trusts.get(&Token::role(account, name))?;
-        let earlier = &said[..said.partition_point(|said| *said < at)];
-        let by_attacker = |said: &usize| self.verdicts[*said].as_ref().is_some_and(|verdict| verdict.who.is_attacker());
-        let last = earlier.iter().rev().find(|said| !by_attacker(said))?;
-        self.events[*last].grants.iter().find_map(|grant| match grant {
-            Grant::Trust { account: a, name: n, callers } | Grant::Role { account: a, name: n, callers, .. }
-                if a == account && n == name =>
-            {
-                Some(callers.clone())
-            }
-            _ => None,
-        })
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::trail::attribution::{Who, address_token};
 use crate::domain::trail::entrance::Outsider;
 use crate::domain::trail::event::Event;
 use crate::domain::trail::token::Token;
-use crate::domain::trail::way::{Kind, Way, lets_in, strength};
+use crate::domain::trail::way::{Kind, Way, strength};
 
 /// A session that began this close to the call that minted one of its name is that session.
 const SAME_SESSION: TimeDelta = TimeDelta::seconds(5);
@@ -70,9 +70,7 @@ impl Walk<'_, '_> {
                 let soon = since.zip(event.at).is_none_or(|(since, at)| at - since <= SIGN_IN);
                 later && soon && !self.owner_addresses.contains(&event.address)
             }
-            Kind::Trust { callers, before } => {
-                later && event.source.as_ref() == "sts" && lets_in(event, callers, before.as_deref())
-            }
+            Kind::Trust { now, before } => later && self.is_let_in(token, (now, before.as_ref()), way.at, event),
             // Another may have made one of the same name since.
             Kind::Started { token, by } => later && self.is_last(*token, *by, event.at),
             Kind::Address | Kind::Service => false,

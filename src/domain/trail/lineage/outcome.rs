@@ -57,8 +57,16 @@ impl Walk<'_, '_> {
                 credentials[used].events += 1;
             }
         }
-        let (trust_unknown, in_doubt) = (self.trust_unknown, self.in_doubt);
-        Lineage { credentials, verdicts, used, twin_of, trust_unknown, in_doubt }
+        Lineage {
+            credentials,
+            verdicts,
+            used,
+            twin_of,
+            trust_unknown: self.trust_unknown,
+            in_doubt: self.in_doubt,
+            trust_loosened: self.trust_loosened,
+            cut: self.cut,
+        }
     }
 
     /// The shortest way to each credential; of several, the one whose event is the first.

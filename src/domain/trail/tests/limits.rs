@@ -1,6 +1,6 @@
 //! What does not fit is said, and the rest is answered all the same.
 
-use super::super::limits::OF_ONE_CALL_MAX;
+use super::super::limits::{OF_ONE_CALL_MAX, WAYS_MAX};
 use super::*;
 
 /// The story backwards, each record in a file of its own: more is handed out before it is known to whom.
@@ -65,6 +65,53 @@ fn a_call_that_names_more_than_is_looked_at_is_said() {
     let more = launch(OF_ONE_CALL_MAX + 1);
     assert!(matches!(&more.cut[..], [one] if one.starts_with("some call names more resources")), "{:?}", more.cut);
     assert_eq!(more.footprint.len(), OF_ONE_CALL_MAX);
+}
+
+/// The attacker takes sessions of one name, one each minute of the day, and has the console with the last of them, which is
+/// another key.
+fn of_one_name(count: usize) -> Analysis {
+    let mint = |n: usize| {
+        let more = assume("Admin", "s", &format!("ASIAMINTED{n:010}"));
+        by_user(u32::try_from(n).unwrap(), &format!("m{n}"), STOLEN, "deploy", ("sts", "AssumeRole"), more)
+    };
+    let mut records: Vec<Value> = (0..count).map(mint).collect();
+    let last = records[count - 1]["eventTime"].clone();
+    let more = json!({"sourceIPAddress": "192.0.2.150", "requestParameters": {"userName": "ghost"},
+        "userIdentity": {"sessionContext": {"attributes": {"creationDate": last}}}});
+    records.push(by_role(1_400, "console", "ASIACONSOLE000000001", ("Admin", "s"), ("iam", "CreateUser"), more));
+    analyze(&records)
+}
+
+#[test]
+fn ways_that_are_not_followed_are_said() {
+    let is_found = |analysis: &Analysis| listed(analysis).contains(&"console".to_owned());
+    for count in [70, WAYS_MAX] {
+        let all = of_one_name(count);
+        assert!(is_found(&all) && all.cut.is_empty(), "{count}: {:?}", all.cut);
+    }
+    let more = of_one_name(WAYS_MAX + 1);
+    assert!(!is_found(&more));
+    assert!(
+        matches!(&more.cut[..], [one] if one.starts_with("more calls of the attacker's lead to one")),
+        "{:?}",
+        more.cut
+    );
+}
+
+#[test]
+fn however_often_a_service_is_called_nothing_is_cut_for_it() {
+    let call = |n: usize| {
+        let minute = u32::try_from(n).unwrap();
+        by_user(minute, &format!("c{n}"), STOLEN, "deploy", ("cloudformation", "CreateStack"), json!({}))
+    };
+    let mut records: Vec<Value> = (0..=WAYS_MAX).map(call).collect();
+    let service = "cloudformation.amazonaws.com";
+    let more = json!({"sourceIPAddress": service, "userAgent": service, "userIdentity": {"invokedBy": service}});
+    records.push(by_user(1_010, "carried", STOLEN, "deploy", ("iam", "CreateUser"), more));
+    let analysis = analyze(&records);
+    assert_eq!(analysis.cut, [""; 0]);
+    let carried = analysis.actions.iter().find(|action| action.event_id.as_ref() == "carried").map(|action| action.who);
+    assert_eq!(carried, Some(Who::AttackerThroughAws));
 }
 
 #[test]
