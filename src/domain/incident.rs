@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod logs;
 pub mod outcome;
 pub mod overruling;
+mod overwritten;
 pub mod owed;
 pub mod quiet;
 pub mod reached;

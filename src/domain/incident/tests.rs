@@ -18,6 +18,7 @@ mod inventory;
 mod logs;
 mod once;
 mod outsiders;
+mod overwritten;
 mod quiet;
 mod reached;
 mod recusal;
