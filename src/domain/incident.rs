@@ -30,6 +30,7 @@ mod scp;
 pub mod started;
 pub mod state;
 pub mod steps;
+mod strangers;
 pub mod together;
 pub mod verdict;
 pub mod watch;

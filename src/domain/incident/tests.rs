@@ -27,6 +27,7 @@ mod removal;
 mod scaling;
 mod signs_in;
 mod steps;
+mod strangers;
 mod texts;
 mod together;
 mod watch;
