@@ -214,6 +214,9 @@ pub struct Opened {
     pub egress: bool,
     /// What the events have added and AWS still has.
     pub rules: Vec<Rule>,
+    /// Others that let the same through, with ids that none of the events has given: somebody has added them since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Rule>,
     /// Whether the event history shows all of the events, and that they added any.
     pub proven: bool,
 }

@@ -306,19 +306,28 @@ pub(super) async fn opened(
         .filter_map(rule_of_event)
         .collect();
     let there = rules.iter().filter(|rule| (rule.is_egress() == Some(true)) == egress).filter_map(rule_of_ec2);
-    let same = |rule: &Rule, other: &Rule| {
-        (&rule.protocol, rule.from_port, rule.to_port, &rule.source)
-            == (&other.protocol, other.from_port, other.to_port, &other.source)
-    };
-    let mut rules: Vec<Rule> = there.filter(|rule| added.iter().any(|other| same(rule, other))).collect();
-    rules.sort_by(|one, other| one.id.cmp(&other.id));
+    let (rules, alike) = told_apart(there.collect(), &added);
     Ok(Observation::Opened(Opened {
         group_id: group_id.to_owned(),
         arn: arn(account, "ec2", region, &format!("security-group/{group_id}")),
         egress,
         rules,
+        alike,
         proven: !added.is_empty() && is_whole(&proof, event_ids),
     }))
+}
+
+/// Those that the events have added, and those that let the same through and that somebody has added since: they have other
+/// ids. Of an event that does not say the id, only the content is known.
+fn told_apart(there: Vec<Rule>, added: &[Rule]) -> (Vec<Rule>, Vec<Rule>) {
+    let same = |rule: &Rule, other: &Rule| {
+        (&rule.protocol, rule.from_port, rule.to_port, &rule.source)
+            == (&other.protocol, other.from_port, other.to_port, &other.source)
+    };
+    let is_it = |rule: &Rule, other: &Rule| same(rule, other) && (other.id.is_empty() || rule.id == other.id);
+    let mut found: Vec<Rule> = there.into_iter().filter(|rule| added.iter().any(|other| same(rule, other))).collect();
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    found.into_iter().partition(|rule| added.iter().any(|other| is_it(rule, other)))
 }
 
 fn items(set: &Value) -> Vec<&Value> {
@@ -434,6 +443,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_rule_of_the_same_content_that_was_added_later_is_not_the_attackers() {
+        let rule = |id: &str, port: i32| {
+            let (protocol, source) = ("tcp".to_owned(), "0.0.0.0/0".to_owned());
+            Rule { id: id.to_owned(), protocol, from_port: port, to_port: port, source }
+        };
+        let ids = |rules: &[Rule]| rules.iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+        let of = |there: &[(&str, i32)], added: &[(&str, i32)]| {
+            let all = |rules: &[(&str, i32)]| rules.iter().map(|(id, port)| rule(id, *port)).collect::<Vec<_>>();
+            let (theirs, alike) = told_apart(all(there), &all(added));
+            (ids(&theirs).join(" "), ids(&alike).join(" "))
+        };
+        let said = |theirs: &str, alike: &str| (theirs.to_owned(), alike.to_owned());
+        let there = [("sgr-3", 443), ("sgr-2", 22), ("sgr-1", 80)];
+        assert_eq!(of(&there, &[("sgr-2", 22), ("sgr-1", 80)]), said("sgr-1 sgr-2", ""));
+        assert_eq!(of(&there, &[("sgr-0", 22), ("sgr-1", 80)]), said("sgr-1", "sgr-2"), "the owner has added it since");
+        assert_eq!(of(&there, &[("sgr-1", 22)]), said("", "sgr-2"), "sgr-1 was changed to something else since");
+        assert_eq!(of(&there, &[("", 22)]), said("sgr-2", ""), "the event does not say the id");
+    }
 
     #[test]
     fn what_a_missing_event_has_done_does_not_count_as_undone() {
