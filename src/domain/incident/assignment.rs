@@ -75,8 +75,10 @@ pub(super) fn offers(incident: &Incident, found: &Identification, kind: &str, re
 pub(super) fn role_is_denied(incident: &Incident, of: &DenyInPermissionSet) -> bool {
     incident.requests.values().any(|request| match &request.plan.action {
         Action::DenyByScp(deny) => {
-            let role =
-                matches!(&deny.principal, Holder::Role(role) if permission_set(incident, role) == Some(&of.permission_set));
+            let role = match &deny.principal {
+                Holder::Role(role) => permission_set(incident, role) == Some(of.permission_set.as_str()),
+                _ => false,
+            };
             role && in_force(incident, &request.plan.step).is_some_and(|done| done.id == request.id)
         }
         _ => false,
