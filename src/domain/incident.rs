@@ -18,6 +18,7 @@ mod identity;
 pub mod inventory;
 pub mod logs;
 pub mod outcome;
+mod outlived;
 pub mod overruling;
 mod overwritten;
 pub mod owed;

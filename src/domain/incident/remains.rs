@@ -9,7 +9,7 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, overwritten, reached};
+use super::{estate, outlived, overwritten, reached};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
@@ -234,7 +234,7 @@ fn all(incident: &Incident) -> Vec<Step> {
     let watches = |trace: &Trace| COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
     traces.sort_by_key(|trace| !watches(trace));
     let mut shown = BTreeSet::new();
-    let steps = traces.into_iter().filter_map(|trace| step(incident, trace));
+    let steps = traces.into_iter().filter_map(|trace| step(incident, trace)).chain(outlived::steps(incident, BY_HAND));
     steps.filter(|step| shown.insert(step.id.clone())).collect()
 }
 
