@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, fresh_if, something_else};
+use super::change::{Change, Freshness, fresh_if, listed, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Earlier, EventRule, Observation, Probe};
 use crate::domain::policy::ActionClass;
@@ -50,12 +50,12 @@ impl RemoveRule {
 
     /// What is said of targets that the attacker's calls can have written over: AWS takes the same id again without a word.
     fn written_over(&self) -> String {
-        let ids: Vec<&str> = self.target_ids.iter().map(String::as_str).collect();
+        let ids: Vec<String> = self.target_ids.iter().cloned().collect();
         format!(
             " Where rule {} of the default bus had a target of yours with one of these ids before, the attacker's call has \
              written over it: {}. Your code says whether it had; put it back by hand (aws events put-targets).",
             self.rule_name,
-            ids.join(", ")
+            listed(&ids)
         )
     }
 

@@ -9,6 +9,9 @@ use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
 use crate::domain::trail::token::bare_name;
 
+/// Targets that a card names.
+const IDS_SHOWN_MAX: usize = 8;
+
 /// The type of a rule.
 pub(super) const RULE: &str = "AWS::Events::Rule";
 
@@ -64,10 +67,14 @@ pub(super) fn in_words(incident: &Incident, trace: &Trace) -> String {
     if lost.is_empty() {
         return String::new();
     }
-    let ids: Vec<&str> = lost.iter().map(String::as_str).collect();
+    let ids: Vec<&str> = lost.iter().take(IDS_SHOWN_MAX).map(String::as_str).collect();
+    let more = match lost.len().saturating_sub(IDS_SHOWN_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     format!(
         " Where rule {} of the default bus had a target with one of these ids before, the attacker's call has written over it, \
-         and it is gone: {}. Your code says whether it had: put it back (aws events put-targets). If the rule was never yours, \
+         and it is gone: {}{more}. Your code says whether it had: put it back (aws events put-targets). If the rule was never yours, \
          delete it once nothing of theirs is on it.",
         bare_name(&trace.id),
         ids.join(", ")

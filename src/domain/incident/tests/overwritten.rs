@@ -32,6 +32,7 @@ fn a_target_that_the_attacker_can_have_written_over_is_for_people_to_put_back() 
     assert!(loses(&[put], "Target0"), "AWS does not say whether one was there");
     assert!(loses(&[("PutRule", "", true), put], "Target0"), "nor whether the rule is new");
     assert!(loses(&[("PutTargets", "b a", true)], "a, b"));
+    assert!(loses(&[("PutTargets", "9 8 7 6 5 4 3 2 1", true)], "1, 2, 3, 4, 5, 6, 7, 8 and 1 more"));
     // Taken off it is as gone as before: the bot does so too.
     assert!(loses(&[put, ("RemoveTargets", "Target0", false)], "Target0"));
     assert!(loses(&[put, ("RemoveTargets", "Target0", true), put], "Target0"));
