@@ -338,8 +338,10 @@ impl Action {
     fn is_back(&self, before: &Observation, now: &Observation) -> bool {
         match self.freshness(before, now) {
             Freshness::AsApproved => true,
-            Freshness::AlreadyDone => false,
-            Freshness::Changed(_) => before.owner_id() == now.owner_id() && self.change().is_put_back(before, now),
+            // What is put back can have another id, and then it is as gone as before by its old one.
+            Freshness::AlreadyDone | Freshness::Changed(_) => {
+                before.owner_id() == now.owner_id() && self.change().is_put_back(before, now)
+            }
         }
     }
 

@@ -115,11 +115,12 @@ impl PrincipalKind {
         }
     }
 
-    /// The kind of a role, from the two paths that AWS reserves and the name that Identity Center uses.
+    /// The kind of a role, from the two paths that AWS reserves; by the name that Identity Center uses only where the path is
+    /// not known: whoever may make roles can call one so.
     pub fn of_role(name: &str, path: &str) -> Self {
         if path.starts_with("/aws-service-role/") || (path.is_empty() && name.starts_with("AWSServiceRoleFor")) {
             Self::ServiceLinkedRole
-        } else if path.starts_with("/aws-reserved/") || name.starts_with("AWSReservedSSO_") {
+        } else if path.starts_with("/aws-reserved/") || (path.is_empty() && name.starts_with("AWSReservedSSO_")) {
             Self::IdentityCenterRole
         } else {
             Self::AssumedRole
@@ -184,6 +185,8 @@ mod tests {
                 PrincipalKind::IdentityCenterRole,
             ),
             ("AWSServiceRoleForFun", "/", PrincipalKind::AssumedRole),
+            ("AWSReservedSSO_Admin_0123456789abcdef", "/", PrincipalKind::AssumedRole),
+            ("AWSReservedSSO_Admin_0123456789abcdef", "", PrincipalKind::IdentityCenterRole),
         ] {
             assert_eq!(PrincipalKind::of_role(name, path), kind, "{name}");
         }

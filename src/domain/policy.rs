@@ -223,7 +223,7 @@ impl Policy {
 }
 
 /// The account, kind and name in the ARN of a user or role.
-fn without_path(arn: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn without_path(arn: &str) -> Option<(&str, &str, &str)> {
     let (account, resource) = arn.split_once(":iam::")?.1.split_once(':')?;
     let (kind, name) = resource.split_once('/').filter(|(kind, _)| matches!(*kind, "user" | "role"))?;
     Some((account, kind, name.rsplit('/').next().unwrap_or(name)))

@@ -71,6 +71,16 @@ impl Hands<'_> {
         self.puts_a_target(name, target).await;
     }
 
+    /// The same of a name that the event history shows to be free; the rule as the search shows it.
+    pub(crate) async fn puts_a_new_rule(&self, name: &str, target: &str) -> Trace {
+        self.events().delete_rule().name(name).send().await.unwrap();
+        self.waits(1);
+        self.puts_a_rule(name, target).await;
+        let mut trace = put(name, HOME, target);
+        trace.deeds[0].event_id = self.event("PutRule").await;
+        trace
+    }
+
     async fn puts_a_target(&self, rule: &str, id: &str) {
         let arn = format!("arn:aws:lambda:{HOME}:111122223333:function:{id}");
         let target = Target::builder().id(id).arn(arn).build().unwrap();
@@ -180,11 +190,11 @@ async fn a_provider_that_was_made_again_is_not_what_was_approved() {
 async fn rules_call_the_attackers_functions_no_more_and_the_owners_as_before() {
     let w = World::start().await;
     let attacker = w.hands();
-    attacker.puts_a_rule("tick", "metrics").await;
+    let tick = attacker.puts_a_new_rule("tick", "metrics").await;
     attacker.puts_a_target("nightly-batch", "metrics").await;
     w.incident().await;
     let nightly = Trace { deeds: vec![put("x", HOME, "metrics").deeds.remove(1)], ..put("nightly-batch", HOME, "x") };
-    w.hunted(vec![put("tick", HOME, "metrics"), nightly]).await;
+    w.hunted(vec![tick, nightly]).await;
     // What was put on a rule that is not theirs comes off at once; a rule goes once the attacker is out.
     w.carried_out_again("· Take the attacker's targets off EventBridge rule nightly-batch").await;
     assert_eq!(rule(&w, "nightly-batch"), Some(vec!["queue".to_owned()]), "the owner's target stays");
@@ -212,6 +222,25 @@ async fn a_rule_of_the_owners_that_the_attacker_has_put_anew_calls_nothing_for_t
     w.carried_out_again(card).await;
     assert_eq!(changes(&w), ["RemoveTargets"]);
     assert_eq!(rule(&w, "backup"), Some(vec![]), "the rule is the owner's");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_the_history_says_nothing_of_stays_and_its_target_that_was_written_over_is_for_people() {
+    let w = World::start().await;
+    let attacker = w.hands();
+    // The only target of a rule that is older than the history: the attacker's call has taken its place.
+    attacker.puts_a_rule("tick", "metrics").await;
+    w.incident().await;
+    w.hunted(vec![put("tick", HOME, "metrics")]).await;
+    w.contained().await;
+    w.carried_out_again("· Remove EventBridge rule tick").await;
+    assert_eq!(changes(&w), ["RemoveTargets"]);
+    assert_eq!(rule(&w, "tick"), Some(vec![]), "it can be the owner's");
+    let card = "· Put back by hand: AWS::Events::Rule tick";
+    w.until("people are told of it", |w| w.card(ANA, card).is_some()).await;
+    let told = w.blocks(card);
+    assert!(told.contains("written over it, and it is gone: metrics"), "{told}");
     w.end().await;
 }
 

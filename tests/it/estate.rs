@@ -216,6 +216,9 @@ async fn what_the_attacker_runs_is_kept_as_evidence_and_ended() {
     let w = World::start().await;
     let attacker = w.hands();
     let instance = attacker.runs_an_instance(true).await;
+    let on = ec2::AttributeBooleanValue::builder().value(true).build();
+    let kept_running = attacker.ec2(FAR).modify_instance_attribute().instance_id(&instance).disable_api_stop(on);
+    kept_running.send().await.unwrap();
     attacker.makes_a_function().await;
     attacker.makes_a_key_pair().await;
     w.incident().await;
@@ -248,6 +251,7 @@ async fn what_the_attacker_runs_is_kept_as_evidence_and_ended() {
             "DeleteFunction",
             "DeleteFunctionUrlConfig",
             "DeleteKeyPair",
+            "ModifyInstanceAttribute",
             "ModifyInstanceAttribute",
             "TerminateInstances",
         ]

@@ -113,6 +113,20 @@ impl<const EGRESS: bool> RevokeRules<EGRESS> {
         }
     }
 
+    /// What is known of rules that let the same through and are not the attacker's own.
+    fn alike(&self, group: &Opened) -> String {
+        let one =
+            |rule: &Rule| format!(" {}: {} ({}).", rule.id, rule.in_words(EGRESS), self.close(rule).cli(&self.region));
+        let all: String = group.alike.iter().map(one).collect();
+        if all.is_empty() {
+            return all;
+        }
+        format!(
+            " It has others that let the same through, which somebody has added since, or which an undo has put back. Ask the \
+             owner whose they are, and close by hand what is nobody's.{all}"
+        )
+    }
+
     fn open(&self, rule: &Rule) -> ApiCall {
         let (group_id, ip_permissions) = (self.group_id.clone(), rule.permission());
         if EGRESS {
@@ -184,7 +198,8 @@ impl<const EGRESS: bool> Change for RevokeRules<EGRESS> {
     }
 
     fn effect(&self) -> String {
-        "Only the rules that the attacker's calls have added go. Connections that are open stay open until they end."
+        "Only the rules that the attacker's calls have added go, by the ids that they were given. Connections that are open stay \
+         open until they end."
             .to_owned()
     }
 
@@ -205,7 +220,8 @@ impl<const EGRESS: bool> Change for RevokeRules<EGRESS> {
             ));
         }
         if group.rules.is_empty() {
-            return Err(format!("Security group {} has none of the rules that the attacker added.", self.group_id));
+            let none = format!("Security group {} has none of the rules that the attacker added.", self.group_id);
+            return Err(format!("{none}{}", self.alike(group)));
         }
         let back = Inverse::Calls(group.rules.iter().map(|rule| self.open(rule)).collect());
         Ok(WorkedOut::plain(group.rules.iter().map(|rule| self.close(rule)).collect(), back))
@@ -226,8 +242,9 @@ impl<const EGRESS: bool> Change for RevokeRules<EGRESS> {
 
     fn is_put_back(&self, before: &Observation, now: &Observation) -> bool {
         let (Some(was), Some(is)) = (self.observed(before), self.observed(now)) else { return false };
-        was.rules.len() == is.rules.len()
-            && was.rules.iter().all(|rule| is.rules.iter().any(|other| other.lets_the_same(rule)))
+        // What lets the same through is there again, whatever its id.
+        let there = is.rules.iter().chain(&is.alike);
+        was.rules.iter().all(|rule| there.clone().any(|other| other.lets_the_same(rule)))
     }
 
     fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
@@ -251,7 +268,14 @@ mod tests {
 
     fn ingress(rules: Vec<Rule>) -> Observation {
         let arn = "arn:aws:ec2:us-west-2:111122223333:security-group/sg-1".to_owned();
-        Observation::Opened(Opened { group_id: "sg-1".into(), arn, egress: false, rules, proven: true })
+        Observation::Opened(Opened {
+            group_id: "sg-1".into(),
+            arn,
+            egress: false,
+            rules,
+            alike: Vec::new(),
+            proven: true,
+        })
     }
 
     fn revoke() -> RevokeIngress {
@@ -284,6 +308,30 @@ mod tests {
         let half = ingress(vec![rule("sgr-1", "198.51.100.77/32")]);
         assert!(matches!(action.freshness(&before, &half), Freshness::Changed(_)));
         assert_eq!(action.left(&before, &half), ["tcp on port 22 from 198.51.100.77/32"]);
+    }
+
+    #[test]
+    fn what_lets_the_same_through_and_was_added_since_stays_and_counts_as_put_back() {
+        let action = Action::RevokeIngress(revoke());
+        let before = ingress(vec![rule("sgr-1", "198.51.100.77/32")]);
+        let Observation::Opened(closed) = ingress(Vec::new()) else { panic!() };
+        let own = vec![rule("sgr-9", "198.51.100.77/32")];
+        let now = Observation::Opened(Opened { alike: own, ..closed });
+        let work = action.work_out(&before).unwrap();
+        assert!(action.holds(&before, &work.calls, &now) && action.left(&before, &now).is_empty());
+        assert_eq!(action.freshness(&before, &now), Freshness::AlreadyDone);
+        let why = action.work_out(&now).unwrap_err();
+        assert!(why.contains("sgr-9: tcp on port 22 from 198.51.100.77/32") && why.contains("Ask the owner"), "{why}");
+        assert!(!action.work_out(&ingress(Vec::new())).unwrap_err().contains("Ask the owner"));
+        // The attacker's and one of the owner's of other content: only theirs is closed.
+        let Observation::Opened(both) = before.clone() else { panic!() };
+        let both = Observation::Opened(Opened { alike: vec![rule("sgr-9", "203.0.113.0/24")], ..both });
+        assert_eq!(action.work_out(&both).unwrap().calls, work.calls);
+        // An undo gives the rules back with new ids: none of them is one that the attacker's calls have added.
+        let undo = action.undo(&before, &work.calls, RequestId::new(IncidentId::new(1), 1)).unwrap();
+        assert_eq!(undo.freshness(&ingress(Vec::new()), &now), Freshness::AlreadyDone);
+        let Inverse::Calls(back) = &work.inverse else { panic!() };
+        assert!(undo.holds(&ingress(Vec::new()), back, &now) && !undo.holds(&now, back, &ingress(Vec::new())));
     }
 
     #[test]

@@ -76,6 +76,29 @@ impl TerminateInstance {
         }
     }
 
+    /// Without one of its protections.
+    fn unprotected(&self, attribute: &str) -> ApiCall {
+        ApiCall::ModifyInstanceAttribute {
+            instance_id: self.instance_id.clone(),
+            attribute: attribute.to_owned(),
+            value: "false".to_owned(),
+        }
+    }
+
+    /// What stays of it, for people.
+    fn outlived_by(&self, instance: &Instance) -> String {
+        let left: Vec<String> = instance.outlived_by(&self.region).into_iter().map(|(what, _)| what).collect();
+        if left.is_empty() {
+            return String::new();
+        }
+        format!(" What outlives it is a step for people after this: {}.", left.join(", "))
+    }
+
+    /// The same of an instance that has been ended with AWS as it was before, each with what deletes it.
+    pub fn leaves(&self, before: &Observation) -> Vec<(String, String)> {
+        self.observed(before).map(|instance| instance.outlived_by(&self.region)).unwrap_or_default()
+    }
+
     fn snapshot(&self, volume_id: &str) -> ApiCall {
         let tags = [("irp-incident", self.incident.to_string()), ("irp-instance", self.instance_id.clone())];
         let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{{Key={key},Value={value}}}")).collect();
@@ -109,8 +132,9 @@ impl Change for TerminateInstance {
     }
 
     fn effect(&self) -> String {
-        "Its volumes are kept as snapshots first; what is in its memory is lost. Whatever its role's session was used \
-         for elsewhere goes on until that role's sessions are revoked."
+        "Its volumes are kept as snapshots first; what is in its memory is lost. A volume or network interface that does not end \
+         with it stays, and is a step for people. Whatever its role's session was used for elsewhere goes on until that role's \
+         sessions are revoked."
             .to_owned()
     }
 
@@ -129,18 +153,15 @@ impl Change for TerminateInstance {
         let mut calls: Vec<ApiCall> = instance.scaled_by.iter().map(|group| self.detached(group)).collect();
         calls.extend(instance.spot.iter().filter(|request| request.persistent).map(|request| request.cancelled()));
         calls.extend(instance.volumes.keys().map(|volume| self.snapshot(volume)));
-        if instance.protected {
-            calls.push(ApiCall::ModifyInstanceAttribute {
-                instance_id: self.instance_id.clone(),
-                attribute: "disableApiTermination".to_owned(),
-                value: "false".to_owned(),
-            });
-        }
+        // AWS refuses to terminate what it refuses to stop, too.
+        calls.extend(instance.stop_protected.then(|| self.unprotected("disableApiStop")));
+        calls.extend(instance.protected.then(|| self.unprotected("disableApiTermination")));
         calls.push(ApiCall::TerminateInstances { instance_ids: self.instance_id.clone() });
         let kept = format!(
             "An instance cannot be brought back. Its volumes are kept as snapshots tagged irp-instance={}: a new \
-             instance can be made from those.",
-            self.instance_id
+             instance can be made from those.{}",
+            self.instance_id,
+            self.outlived_by(instance)
         );
         Ok(WorkedOut::plain(calls, Inverse::None(kept)))
     }
@@ -166,7 +187,8 @@ impl Change for TerminateInstance {
         if is.fleet.is_some() && kept_up(was) != kept_up(is) {
             return Freshness::Changed("the fleet that starts another in its place has changed since".to_owned());
         }
-        if was.protected != is.protected || was.volumes != is.volumes {
+        let protected = |of: &Instance| (of.protected, of.stop_protected);
+        if protected(was) != protected(is) || was.volumes != is.volumes {
             return Freshness::Changed("its volumes or its protection have been changed since".to_owned());
         }
         Freshness::AsApproved
@@ -183,11 +205,12 @@ impl Change for TerminateInstance {
     fn left(&self, now: &Observation) -> Vec<String> {
         let Some(instance) = self.observed(now) else { return Vec::new() };
         let group = instance.scaled_by.as_ref().map(|group| format!("its place in Auto Scaling group {}", group.name));
+        let stop = instance.stop_protected.then(|| "its protection from being stopped".to_owned());
         let protection = instance.protected.then(|| "its protection from termination".to_owned());
         let spot = instance.spot.as_ref().filter(|request| request.persistent);
         let spot = spot.map(|request| format!("spot request {}", request.id));
         let state = format!("the instance, {}", instance.state);
-        group.into_iter().chain(spot).chain(protection).chain([state]).collect()
+        group.into_iter().chain(spot).chain(stop).chain(protection).chain([state]).collect()
     }
 }
 
@@ -225,6 +248,47 @@ mod tests {
         assert!(matches!(work.inverse, Inverse::None(_)));
         let open = Instance { protected: false, volumes: BTreeMap::new(), ..instance("i-1") };
         assert_eq!(action().work_out(&Observation::Instance(open)).unwrap().calls.len(), 1);
+    }
+
+    #[test]
+    fn what_may_not_be_stopped_is_made_so_that_it_can_be_ended() {
+        let before = Observation::Instance(Instance { stop_protected: true, ..instance("i-1") });
+        let work = action().work_out(&before).unwrap();
+        let protections: Vec<String> = work.calls[2..4].iter().map(|call| call.cli("us-west-2")).collect();
+        assert!(protections[0].contains("disableApiStop") && protections[1].contains("disableApiTermination"));
+        assert_eq!((work.calls.len(), work.calls[4].operation()), (5, "TerminateInstances"));
+        assert!(work.calls.iter().all(|call| call.resource_in(&before.arns()).is_some()));
+        let action = Action::TerminateInstance(action());
+        assert!(matches!(action.freshness(&before, &Observation::Instance(instance("i-1"))), Freshness::Changed(_)));
+        assert_eq!(action.left(&before, &before)[0], "its protection from being stopped");
+        // As logs of an earlier version of the bot have it.
+        let stored = serde_json::to_string(&instance("i-1")).unwrap();
+        assert!(!stored.contains("stop_protected") && !stored.contains("kept_interfaces"), "{stored}");
+        assert_eq!(serde_json::from_str::<Instance>(&stored).unwrap(), instance("i-1"));
+    }
+
+    #[test]
+    fn what_outlives_it_is_said() {
+        let mut kept = Instance { kept_interfaces: vec!["eni-1".into()], ..instance("i-1") };
+        kept.volumes.get_mut("vol-2").unwrap().deleted_with_instance = false;
+        let Inverse::None(why) = action().work_out(&Observation::Instance(kept.clone())).unwrap().inverse else {
+            panic!()
+        };
+        assert!(why.contains("volume vol-2 (/dev/xvda), network interface eni-1.") && !why.contains("vol-1"), "{why}");
+        let left = action().leaves(&Observation::Instance(kept));
+        let commands: Vec<&str> = left.iter().map(|(_, command)| command.as_str()).collect();
+        assert_eq!(
+            commands,
+            [
+                "aws ec2 delete-volume --region us-west-2 --volume-id vol-2",
+                "aws ec2 delete-network-interface --region us-west-2 --network-interface-id eni-1",
+            ]
+        );
+        let Inverse::None(none) = action().work_out(&Observation::Instance(instance("i-1"))).unwrap().inverse else {
+            panic!()
+        };
+        assert!(!none.contains("outlives"), "{none}");
+        assert!(action().leaves(&Observation::OwnerMissing).is_empty());
     }
 
     #[test]

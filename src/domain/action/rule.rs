@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Change, Freshness, fresh_if, something_else};
+use super::change::{Change, Freshness, fresh_if, listed, something_else};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Earlier, EventRule, Observation, Probe};
 use crate::domain::policy::ActionClass;
 
 /// Takes the attacker's targets off a rule; and deletes it, where they have put it, nobody else has or had a target on it, and
-/// the event history does not show that it was put by others before.
+/// the event history shows that there was none of this name before.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct RemoveRule {
     /// Where it is.
@@ -44,13 +44,19 @@ impl RemoveRule {
 
     /// Whether the rule itself goes: it is the attacker's, and nothing is left that it would call for anybody else.
     fn is_theirs(&self, rule: &EventRule) -> bool {
-        let was_none = match rule.before {
-            Some(Earlier::Nothing { .. }) => true,
-            Some(Earlier::Document(_)) => false,
-            // One that has never called anything for anybody else was no use to anybody else.
-            Some(Earlier::NotKnown) | None => !self.called_others,
-        };
-        self.put && was_none && self.targets(rule).1.is_empty()
+        // That nothing is on it now says nothing: a target of the attacker's can have the id of the only one of the owner's.
+        self.put && was_none(rule) && !self.called_others && self.targets(rule).1.is_empty()
+    }
+
+    /// What is said of targets that the attacker's calls can have written over: AWS takes the same id again without a word.
+    fn written_over(&self) -> String {
+        let ids: Vec<String> = self.target_ids.iter().cloned().collect();
+        format!(
+            " Where rule {} of the default bus had a target of yours with one of these ids before, the attacker's call has \
+             written over it: {}. Your code says whether it had; put it back by hand (aws events put-targets).",
+            self.rule_name,
+            listed(&ids)
+        )
     }
 
     /// What is known of the pattern or schedule that the attacker's call was put over.
@@ -73,6 +79,12 @@ impl RemoveRule {
     fn is_clean(&self, rule: &EventRule, goes: bool) -> bool {
         if goes { rule.definition.is_none() } else { self.targets(rule).0.is_empty() }
     }
+}
+
+/// Whether the event history shows that there was no rule of this name before the attacker's call. Of one that is older than
+/// the history it shows nothing.
+const fn was_none(rule: &EventRule) -> bool {
+    matches!(rule.before, Some(Earlier::Nothing { .. }))
 }
 
 impl Change for RemoveRule {
@@ -99,12 +111,13 @@ impl Change for RemoveRule {
 
     fn effect(&self) -> String {
         let rule = if self.put {
-            "Then the rule goes, unless somebody else has or had a target on it or has put it before: then it stays, and its \
-             pattern or schedule, which the attacker's call has set, has to be looked at by hand."
+            "Then the rule goes, where the event history shows that there was none of this name before and nobody else has or \
+             had a target on it. Else it stays, and its pattern or schedule, which the attacker's call has set, has to be looked \
+             at by hand."
         } else {
             "The rule stays, with the targets that others have put on it."
         };
-        format!("What the attacker has the rule call is not called any more. {rule}")
+        format!("What the attacker has the rule call is not called any more. {rule}{}", self.written_over())
     }
 
     fn probe(&self) -> Probe {
@@ -134,9 +147,14 @@ impl Change for RemoveRule {
         let off = |id: &&String| ApiCall::RemoveTargets { rule: name.clone(), ids: (*id).clone() };
         let itself = goes.then(|| ApiCall::DeleteRule { name: name.clone() });
         let calls = theirs.iter().map(off).chain(itself).collect();
-        let by_hand =
-            "What it was and what it called stands in the plan: aws events put-rule and put-targets make it again.";
-        Ok(WorkedOut::plain(calls, Inverse::None(by_hand.to_owned())))
+        let mut by_hand =
+            "What it was and what it called stands in the plan: aws events put-rule and put-targets make it again."
+                .to_owned();
+        if !was_none(rule) {
+            by_hand.push_str(&self.known(rule));
+            by_hand.push_str(&self.written_over());
+        }
+        Ok(WorkedOut::plain(calls, Inverse::None(by_hand)))
     }
 
     fn freshness(&self, before: &Observation, now: &Observation) -> Freshness {
@@ -255,9 +273,35 @@ mod tests {
             let why = action.work_out(&with(&[])).unwrap_err();
             assert!(why.contains(says), "{why}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_is_older_than_the_history_stays_though_nothing_else_is_on_it_and_what_is_lost_is_said() {
         let Observation::EventRule(of) = rule(&["a"]) else { panic!() };
-        let alone = Observation::EventRule(EventRule { before: Some(Earlier::NotKnown), ..of });
-        assert_eq!(names(&action(true), &alone), ["RemoveTargets", "DeleteRule"]);
+        let said = |before: Option<Earlier>| {
+            let seen = Observation::EventRule(EventRule { before, ..of.clone() });
+            assert_eq!(
+                names(&action(true), &seen),
+                ["RemoveTargets"],
+                "the attacker's target can have written over theirs"
+            );
+            let Inverse::None(why) = action(true).work_out(&seen).unwrap().inverse else { panic!() };
+            why
+        };
+        for before in [Some(Earlier::NotKnown), None] {
+            let why = said(before);
+            assert!(
+                why.contains("written over it: a, b") && why.contains("does not say whether there was one"),
+                "{why}"
+            );
+        }
+        assert!(action(false).effect().contains("rule r of the default bus"), "on a rule of others' too");
+        let Inverse::None(new) = action(true).work_out(&rule(&["a"])).unwrap().inverse else { panic!() };
+        assert!(!new.contains("written over"), "{new}");
+        // They have taken off what somebody else had put there since it was deleted.
+        let Action::RemoveRule(of) = action(true) else { panic!() };
+        let called_others = Action::RemoveRule(RemoveRule { called_others: true, ..of });
+        assert_eq!(names(&called_others, &rule(&["a"])), ["RemoveTargets"]);
     }
 
     #[test]

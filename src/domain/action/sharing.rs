@@ -8,6 +8,10 @@ use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe, Sharing};
 use crate::domain::policy::ActionClass;
 
+/// What nobody can tell from the attacker's calls alone.
+const CAN_BE_THE_OWNERS: &str = "The attacker let them in; AWS takes that call too for whoever could use it before, so ask the \
+     owner whether one of them is a partner of yours.";
+
 /// Stands in a permission for everybody.
 const EVERYBODY: &str = "all";
 
@@ -131,9 +135,10 @@ impl Change for UnshareSnapshot {
     }
 
     fn effect(&self) -> String {
-        "Nobody whom the attacker's calls let in can copy it from then on. What was copied before stays copied: treat \
-         the data as taken."
-            .to_owned()
+        format!(
+            "Nobody whom the attacker's calls let in can copy it from then on. {CAN_BE_THE_OWNERS} What was copied before stays \
+             copied: treat the data as taken."
+        )
     }
 
     fn probe(&self) -> Probe {
@@ -189,9 +194,10 @@ impl Change for UnshareImage {
     }
 
     fn effect(&self) -> String {
-        "Nobody whom the attacker's calls let in can start an instance from it from then on. What was started or copied \
-         before stays with them: treat what is on the image as taken."
-            .to_owned()
+        format!(
+            "Nobody whom the attacker's calls let in can start an instance from it from then on. {CAN_BE_THE_OWNERS} What was \
+             started or copied before stays with them: treat what is on the image as taken."
+        )
     }
 
     fn probe(&self) -> Probe {
@@ -244,6 +250,10 @@ mod tests {
         let Observation::Sharing(open) = before else { panic!() };
         let unproven = Observation::Sharing(Sharing { proven: false, ..open });
         assert!(action.work_out(&unproven).unwrap_err().contains("shows nobody"));
+        assert!(
+            action.effect().contains("whoever could use it before, so ask the owner"),
+            "AWS takes the same call twice"
+        );
     }
 
     #[test]

@@ -9,7 +9,11 @@ use super::change::{Change, Freshness, fresh_if, something_else};
 use super::document::{say_the_same, whole_principal};
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, Probe, Trust};
-use crate::domain::policy::ActionClass;
+use crate::domain::policy::{ActionClass, without_path};
+use crate::domain::trail::token::account_of;
+
+/// As a trust policy names whoever there is.
+const EVERYBODY: &str = "*";
 
 /// Puts a trust policy back. A door that the attacker has opened is closed by it; sessions that were taken through it
 /// need their own revocation.
@@ -22,7 +26,8 @@ pub struct RestoreTrustPolicy {
     /// Their others: what one of them has put is not what there was before.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub earlier_event_ids: BTreeSet<String>,
-    /// Names of users and roles that the attacker has made: whoever is trusted among them is theirs for certain.
+    /// ARNs, without a path, of users and roles that the attacker has made: whoever is trusted among them is theirs for
+    /// certain. In older logs their names alone stand here.
     pub attackers: BTreeSet<String>,
 }
 
@@ -72,9 +77,24 @@ impl RestoreTrustPolicy {
         false
     }
 
+    /// A user can be called what a role is, and somebody in another account too: neither is the other. A name is there once in
+    /// an account, whatever the path.
     fn is_theirs(&self, arn: &str) -> bool {
-        let of_a_user_or_role = arn.contains(":user/") || arn.contains(":role/");
-        of_a_user_or_role && arn.rsplit('/').next().is_some_and(|name| self.attackers.contains(name))
+        let Some(of @ (.., name)) = without_path(arn) else { return false };
+        let is =
+            |known: &String| if known.starts_with("arn:") { without_path(known) == Some(of) } else { known == name };
+        self.attackers.iter().any(is)
+    }
+
+    /// Whoever from outside the account stays in what is put, where the event history does not have it as it was before: the
+    /// attacker can have let them in.
+    pub fn leaves_in(&self, before: &Observation) -> BTreeSet<String> {
+        match before {
+            Observation::Trust(now) if now.previous.is_none() => {
+                self.wanted(now).map(|put| strangers(&put, account_of(&now.identity.arn))).unwrap_or_default()
+            }
+            _ => BTreeSet::new(),
+        }
     }
 
     fn by_hand(&self, why: &str) -> String {
@@ -104,8 +124,9 @@ impl Change for RestoreTrustPolicy {
     }
 
     fn effect(&self) -> String {
-        "The attacker has changed who may take this role. From then on only those in the new document may. Sessions that were \
-         taken before live on: revoke them after this."
+        "The attacker has changed who may take this role. From then on only those in the new document may. Where the event \
+         history does not have it as it was before, only whom the attacker has made is taken out, and whoever else from outside \
+         the account is in it is a step for people. Sessions that were taken before live on: revoke them after this."
             .to_owned()
     }
 
@@ -196,6 +217,23 @@ pub(super) fn principals(document: &str) -> BTreeSet<String> {
     found
 }
 
+/// Whom a trust policy lets in from outside this account: others, everybody, and those for whom a provider vouches.
+fn strangers(document: &str, account: &str) -> BTreeSet<String> {
+    let Ok(whole) = serde_json::from_str::<Value>(document) else { return BTreeSet::new() };
+    let named = |value: &Value| -> Vec<String> {
+        one_or_many(value).into_iter().filter_map(Value::as_str).map(whole_principal).collect()
+    };
+    // One of AWS's ids is a user or role that is gone.
+    let is_outside = |name: &String| name == EVERYBODY || (name.starts_with("arn:") && account_of(name) != account);
+    let mut found = BTreeSet::new();
+    for statement in one_or_many(&whole["Statement"]).into_iter().filter(|statement| statement["Effect"] != "Deny") {
+        let principal = &statement["Principal"];
+        found.extend(named(&principal["Federated"]));
+        found.extend(named(&principal["AWS"]).into_iter().chain(named(principal)).filter(is_outside));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -211,7 +249,7 @@ mod tests {
             role_name: "app".into(),
             event_id: "e2".into(),
             earlier_event_ids: BTreeSet::new(),
-            attackers: ["mallory".to_owned()].into(),
+            attackers: ["arn:aws:iam::111122223333:user/mallory".to_owned()].into(),
         }
     }
 
@@ -287,6 +325,56 @@ mod tests {
             let no = restore().work_out(&trusting(&principals, None)).unwrap_err();
             assert!(no.contains(why) && no.contains("aws iam update-assume-role-policy"), "{no}");
         }
+    }
+
+    #[test]
+    fn whoever_only_bears_the_name_of_one_of_the_attackers_stays() {
+        let arn = |of: &str| format!("arn:aws:iam::111122223333:{of}");
+        let theirs = arn("user/mallory");
+        for (other, stays) in [
+            (arn("role/mallory"), true),
+            ("arn:aws:iam::444455556666:user/mallory".to_owned(), true),
+            (arn("role/ci/user/mallory"), true),
+            (arn("user/mallory2"), true),
+            (arn("user/a:role/mallory"), false),
+            (arn("user/team/mallory"), false),
+        ] {
+            let before = trusting(&json!({"AWS": [arn("user/ci"), other, theirs]}), None);
+            assert_eq!(put(&restore().work_out(&before).unwrap()).contains(&other), stays, "{other}");
+        }
+        // As logs of an earlier version of the bot have it.
+        let of_name = RestoreTrustPolicy { attackers: ["mallory".to_owned()].into(), ..restore() };
+        let before = trusting(&json!({"AWS": [arn("user/ci"), arn("role/mallory")]}), None);
+        assert_eq!(put(&of_name.work_out(&before).unwrap()), [arn("user/ci")].into());
+    }
+
+    #[test]
+    fn whoever_stays_from_outside_is_known_where_the_document_from_before_is_not() {
+        let (ci, theirs) = ("arn:aws:iam::111122223333:user/ci", "arn:aws:iam::111122223333:user/mallory");
+        let provider = "arn:aws:iam::111122223333:oidc-provider/token.example.com";
+        let left = |principals: &Value, previous: Option<&str>| -> Vec<String> {
+            restore().leaves_in(&trusting(principals, previous)).into_iter().collect()
+        };
+        for (principals, who) in [
+            (json!({"AWS": [ci, theirs]}), vec![]),
+            (json!({"AWS": [ci, theirs, "111122223333"]}), vec![]),
+            (json!({"AWS": [ci, theirs, "AIDACKCEVSQ6C2EXAMPLE"]}), vec![]),
+            (json!({"AWS": [ci, theirs, "999999999999"]}), vec!["arn:aws:iam::999999999999:root"]),
+            (json!({"AWS": [theirs, "arn:aws:iam::999999999999:role/ci"]}), vec!["arn:aws:iam::999999999999:role/ci"]),
+            (json!({"AWS": [ci, theirs, "*"]}), vec!["*"]),
+            (json!({"AWS": theirs, "Federated": provider}), vec![provider]),
+            (json!({"AWS": theirs, "Service": "ec2.amazonaws.com"}), vec![]),
+        ] {
+            assert_eq!(left(&principals, None), who, "{principals}");
+            assert!(left(&principals, Some(OLD)).is_empty(), "what was there before is put back: {principals}");
+        }
+        assert!(left(&json!({"AWS": [ci, "999999999999"]}), None).is_empty(), "then nothing is put");
+        let document = |effect: &str, principal: &Value| {
+            json!({"Statement": {"Effect": effect, "Principal": principal, "Action": "sts:AssumeRole"}}).to_string()
+        };
+        assert_eq!(strangers(&document("Allow", &json!("*")), "111122223333"), ["*".to_owned()].into());
+        assert!(strangers(&document("Deny", &json!("*")), "111122223333").is_empty());
+        assert!(strangers("{", "111122223333").is_empty());
     }
 
     #[test]

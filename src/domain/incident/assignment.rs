@@ -15,8 +15,26 @@ use crate::domain::playbook::DELETE_ASSIGNMENT;
 /// Digits of the hash at the end of a role's name.
 const HASH_DIGITS: usize = 16;
 
-/// The permission set that a role of Identity Center is made from.
-fn permission_set(role: &str) -> Option<&str> {
+/// The path of the roles that Identity Center makes: nobody else can make one there.
+const RESERVED_PATH: &str = "aws-reserved/sso.amazonaws.com/";
+
+/// Whether an ARN of a role, where it is one, has the path that only Identity Center gives.
+fn is_reserved(arn: &str) -> bool {
+    arn.split_once(":role/").is_none_or(|(_, path)| path.starts_with(RESERVED_PATH))
+}
+
+/// The permission set that a role of Identity Center is made from. The attacker can call a role of theirs so, and a session of
+/// it as an administrator: that administrator's access is not theirs to be taken.
+fn permission_set<'a>(incident: &Incident, role: &'a str) -> Option<&'a str> {
+    let own = incident.identification().filter(|found| found.name.as_deref() == Some(role));
+    let own = own.and_then(|found| found.arn.as_deref()).into_iter();
+    let reached = incident.reach().map_or(&[][..], |reach| &reach.roles);
+    let mut arns = reached.iter().filter(|of| of.name == role).map(|of| of.arn.as_str()).chain(own);
+    set_in_name(role).filter(|_| !reached::is_made(incident, role) && arns.all(is_reserved))
+}
+
+/// The same by the name alone.
+fn set_in_name(role: &str) -> Option<&str> {
     let (name, hash) = role.strip_prefix("AWSReservedSSO_")?.rsplit_once('_')?;
     let hashed = hash.len() == HASH_DIGITS && hash.bytes().all(|b| b.is_ascii_hexdigit());
     (hashed && !name.is_empty()).then_some(name)
@@ -29,9 +47,10 @@ pub(super) fn offers(incident: &Incident, found: &Identification, kind: &str, re
         (PrincipalKind::IdentityCenterRole, Some(role), Some(session)) => Some((role.as_str(), session.as_str())),
         _ => None,
     };
-    let own = own.and_then(|(role, session)| Some((permission_set(role)?.to_owned(), session.to_owned())));
+    let of = |role: &str, session: &str| Some((permission_set(incident, role)?.to_owned(), session.to_owned()));
+    let own = own.and_then(|(role, session)| of(role, session));
     let reached = reached::role_sessions(incident).into_iter().filter(|(of, ..)| account.as_str() == *of);
-    let reached = reached.filter_map(|(_, role, session)| Some((permission_set(role)?.to_owned(), session.to_owned())));
+    let reached = reached.filter_map(|(_, role, session)| of(role, session));
     let asked = incident.requests.values().filter_map(|request| match &request.plan.action {
         Action::DeleteAssignment(of) => Some((of.permission_set.clone(), of.user_name.clone())),
         Action::DenyInPermissionSet(of) => Some((of.permission_set.clone(), of.user_name.clone())),
@@ -56,8 +75,10 @@ pub(super) fn offers(incident: &Incident, found: &Identification, kind: &str, re
 pub(super) fn role_is_denied(incident: &Incident, of: &DenyInPermissionSet) -> bool {
     incident.requests.values().any(|request| match &request.plan.action {
         Action::DenyByScp(deny) => {
-            let role =
-                matches!(&deny.principal, Holder::Role(role) if permission_set(role) == Some(&of.permission_set));
+            let role = match &deny.principal {
+                Holder::Role(role) => permission_set(incident, role) == Some(of.permission_set.as_str()),
+                _ => false,
+            };
             role && in_force(incident, &request.plan.step).is_some_and(|done| done.id == request.id)
         }
         _ => false,
@@ -79,7 +100,7 @@ mod tests {
             ("AWSReservedSSO__0123456789abcdef", None),
             ("Admin_0123456789abcdef", None),
         ] {
-            assert_eq!(permission_set(role), set, "{role}");
+            assert_eq!(set_in_name(role), set, "{role}");
         }
     }
 }

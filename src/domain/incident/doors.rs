@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::eradication::{Removal, done_by_attacker, keep_asked, removals_of, traces};
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, is_unmodifiable, undone_by};
+use super::strangers;
 use crate::domain::action::{Action, ApiCall, DenyOutsider, RestoreTrustPolicy, shell_quoted};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
@@ -16,22 +17,28 @@ use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::{account_of, bare_name};
 
 /// The call that changes a trust policy.
-const UPDATE: &str = "UpdateAssumeRolePolicy";
+pub(super) const UPDATE: &str = "UpdateAssumeRolePolicy";
 /// As a trust policy names whoever there is.
 const EVERYBODY: &str = r#""*""#;
 
 /// Trust policies of roles that were there before and that the attacker has changed: doors that stand open.
 pub fn opened_doors(incident: &Incident) -> Vec<RestoreTrustPolicy> {
-    let theirs = |trace: &&Trace| {
-        trace.made_by_attacker && matches!(trace.resource_type.as_str(), "AWS::IAM::User" | "AWS::IAM::Role")
+    let account = incident.account();
+    let arn = |trace: &Trace| {
+        let kind = match trace.resource_type.as_str() {
+            "AWS::IAM::User" => "user",
+            "AWS::IAM::Role" => "role",
+            _ => return None,
+        };
+        let account = trace.account.as_ref().or(account.as_ref()).filter(|_| trace.made_by_attacker)?;
+        Some(format!("arn:aws:iam::{account}:{kind}/{}", bare_name(&trace.id)))
     };
-    let attackers: BTreeSet<String> =
-        traces(incident).filter(theirs).map(|trace| bare_name(&trace.id).to_owned()).collect();
+    let attackers: BTreeSet<String> = traces(incident).filter_map(arn).collect();
     let door = |trace: &Trace| {
         let changed =
             trace.resource_type == "AWS::IAM::Role" && !trace.made_by_attacker && trace.state != State::Deleted;
         // Whoever has changed it after the attacker has seen to it; but a deny of the bot's own stands beside what they put.
-        let beside = |deed: &Deed| deed.what == BY_BOT && !deed.by_attacker && is_denied_somebody(incident, &trace.id);
+        let beside = |deed: &Deed| is_by_bot(deed) && is_denied_somebody(incident, &trace.id);
         let newest = trace.deeds.iter().rev().find(|deed| deed.operation == UPDATE && !beside(deed))?;
         let newest = Some(newest).filter(|deed| changed && deed.by_attacker)?;
         let theirs = done_by_attacker(trace, UPDATE);
@@ -67,7 +74,7 @@ pub(super) fn is_opened_again(action: &Action, done: &Request) -> bool {
 /// The steps of the playbook's that close a door or have the account recorded again; none of another of its steps.
 pub(super) fn steps(incident: &Incident, of: &PlaybookStep) -> Vec<Step> {
     match of.action.as_deref() {
-        Some(RESTORE_TRUST) => door_steps(incident, of),
+        Some(RESTORE_TRUST) => door_steps(incident, of).into_iter().chain(strangers::steps(incident, of)).collect(),
         Some(CLOSE_TRUST) => entrance_steps(incident, of),
         Some(RESTORE_LOGGING) => logging_steps(incident, of),
         _ => Vec::new(),
@@ -187,11 +194,28 @@ fn too_many_changes(role: &str) -> Offer {
              attacker's too."
         ),
         instead: "Write the trust policy from where it is kept as code.".to_owned(),
-        commands: vec![format!(
-            "aws iam update-assume-role-policy --role-name {} --policy-document file://…",
-            shell_quoted(role)
-        )],
+        commands: vec![put_command(role)],
     }
+}
+
+/// What people run to put a trust policy.
+pub(super) fn put_command(role: &str) -> String {
+    format!("aws iam update-assume-role-policy --role-name {} --policy-document file://…", shell_quoted(role))
+}
+
+/// Whether the trail shows that somebody has put a role's trust policy after the attacker's newest change, other than the bot:
+/// they have seen to it.
+pub(super) fn is_seen_to(incident: &Incident, role: &str) -> bool {
+    let is = |trace: &&Trace| trace.resource_type == "AWS::IAM::Role" && bare_name(&trace.id) == role;
+    traces(incident).filter(is).any(|trace| {
+        let newest = trace.deeds.iter().rev().find(|deed| deed.operation == UPDATE && !is_by_bot(deed));
+        newest.is_some_and(|deed| !deed.by_attacker)
+    })
+}
+
+/// Whether it is the bot's own change of a trust policy.
+pub(super) fn is_by_bot(deed: &Deed) -> bool {
+    deed.operation == UPDATE && deed.what == BY_BOT && !deed.by_attacker
 }
 
 /// The steps that switch on again what records and watches.

@@ -9,7 +9,7 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, reached, renamed, rotation};
+use super::{estate, outlived, overwritten, reached, renamed, rotation};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
@@ -126,10 +126,10 @@ fn is_open(scene: &Scene<'_>, trace: &Trace) -> bool {
         }
         Some(_) => {
             // A rule without targets of theirs has no removal any more.
-            let open = if estate::put_back(trace).is_empty() && trace.resource_type != "AWS::Events::Rule" {
+            let open = if estate::put_back(trace).is_empty() && trace.resource_type != overwritten::RULE {
                 is_unanswered(scene, trace)
             } else {
-                estate::leaves_more(trace)
+                estate::leaves_more(trace) || !overwritten::targets(incident, trace).is_empty()
             };
             open && !scene.goes_with_function(trace)
         }
@@ -162,7 +162,7 @@ fn is_added(incident: &Incident, serial_number: &str) -> bool {
 }
 
 /// Its step. What stands for the evidence names the attacker's calls alone, so that what people do about it changes nothing.
-fn step(trace: &Trace) -> Option<Step> {
+fn step(incident: &Incident, trace: &Trace) -> Option<Step> {
     let done = Done::to(trace)?;
     let (kind, id) = (trace.resource_type.as_str(), trace.id.as_str());
     let place = if is_everywhere(kind) { String::new() } else { format!(" in {}", trace.region) };
@@ -182,7 +182,11 @@ fn step(trace: &Trace) -> Option<Step> {
         Done::Changed => (
             format!("Put back by hand: {kind} {id}{place}"),
             "The attacker has changed it, and the bot has no action that puts all of that back.",
-            format!("Compare it with how you keep it as code, and put back what differs.{}", calls(trace)),
+            format!(
+                "Compare it with how you keep it as code, and put back what differs.{}{}",
+                calls(trace),
+                overwritten::in_words(incident, trace)
+            ),
         ),
         Done::Called => (
             format!("See to by hand: what {id} has done{place} ({})", kind.trim_start_matches("AWS::")),
@@ -252,8 +256,8 @@ fn all(incident: &Incident) -> Vec<Step> {
     let watches = |trace: &Trace| COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
     traces.sort_by_key(|trace| !watches(trace));
     let mut shown = BTreeSet::new();
-    let things = traces.into_iter().filter_map(step).filter(|step| shown.insert(step.id.clone()));
-    things.chain(rotation::steps(incident)).collect()
+    let things = traces.into_iter().filter_map(|trace| step(incident, trace)).chain(outlived::steps(incident, BY_HAND));
+    things.filter(|step| shown.insert(step.id.clone())).chain(rotation::steps(incident)).collect()
 }
 
 fn is_settled(incident: &Incident, step: &Step) -> bool {

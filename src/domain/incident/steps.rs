@@ -422,6 +422,7 @@ fn is_shown_done(incident: &Incident, step: &Step, action: &Action) -> bool {
         Action::DeactivateMfaDevice(of) => reached::is_off_user(incident, &of.serial_number),
         Action::DeactivateServiceCredential(of) => reached::is_off(incident, &of.credential_id),
         Action::RequireImdsV2(of) => reached::asks_for_token(incident, &of.instance_id),
+        Action::RestoreTrustPolicy(of) => doors::is_seen_to(incident, &of.role_name),
         _ => false,
     };
     let searched_at = incident.swept.as_ref().map(|(_, at)| *at);

@@ -29,12 +29,18 @@ pub struct Instance {
     pub profile: Option<String>,
     /// Whether AWS refuses to terminate it until that is switched off.
     pub protected: bool,
+    /// Whether AWS refuses to stop it until that is switched off: it refuses to terminate it then too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stop_protected: bool,
     /// SHA-256 of its user data: what stands in that can be a secret of the owner's.
     pub user_data: Option<String>,
     /// Security groups.
     pub groups: Vec<String>,
     /// Its volumes with their ARNs, by id.
     pub volumes: BTreeMap<String, Volume>,
+    /// Ids of network interfaces that do not end with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_interfaces: Vec<String>,
     /// ARN under which AWS asks whether a snapshot may be made.
     pub snapshots_arn: String,
     /// The Auto Scaling group that it is in.
@@ -51,6 +57,21 @@ pub struct Instance {
     pub spot: Option<Box<SpotRequest>>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+impl Instance {
+    /// What is still there when it has ended, with the command that deletes it.
+    pub fn outlived_by(&self, region: &str) -> Vec<(String, String)> {
+        let volumes = self.volumes.iter().filter(|(_, volume)| !volume.deleted_with_instance).map(|(id, volume)| {
+            let delete = format!("aws ec2 delete-volume --region {region} --volume-id {id}");
+            (format!("volume {id} ({})", volume.device), delete)
+        });
+        let interfaces = self.kept_interfaces.iter().map(|id| {
+            let delete = format!("aws ec2 delete-network-interface --region {region} --network-interface-id {id}");
+            (format!("network interface {id}"), delete)
+        });
+        volumes.chain(interfaces).collect()
+    }
 }
 
 /// The metadata service of an instance.
@@ -214,6 +235,9 @@ pub struct Opened {
     pub egress: bool,
     /// What the events have added and AWS still has.
     pub rules: Vec<Rule>,
+    /// Others that let the same through, with ids that none of the events has given: somebody has added them since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Rule>,
     /// Whether the event history shows all of the events, and that they added any.
     pub proven: bool,
 }

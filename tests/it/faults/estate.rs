@@ -10,7 +10,7 @@ use irp_sandbox::aws::Fault;
 
 use super::actions::NOT_KNOWN;
 use super::table::{asked_for_many_times, over, server, undone_many_times};
-use crate::entrances::{opened, put};
+use crate::entrances::opened;
 use crate::estate::{Hands, THIEF, changed, made};
 use crate::fleets::{HOME, changed_template};
 use crate::scaling::STOP;
@@ -120,10 +120,7 @@ impl Change {
             Self::Provider => made("IAM::OIDCProvider", &hands.makes_a_provider().await, "us-east-1"),
             Self::Anchor => made("RolesAnywhere::TrustAnchor", &hands.makes_an_anchor().await, "eu-west-1"),
             Self::Profile => made("RolesAnywhere::Profile", &hands.makes_a_profile().await, "eu-west-1"),
-            Self::Rule => {
-                hands.puts_a_rule("tick", "metrics").await;
-                put("tick", "us-east-1", "metrics")
-            }
+            Self::Rule => hands.puts_a_new_rule("tick", "metrics").await,
             Self::Permissions => {
                 hands.opens_a_function().await;
                 opened("sync")

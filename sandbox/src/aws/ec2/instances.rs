@@ -437,6 +437,10 @@ pub(super) fn terminate(call: &mut Call<'_>) -> Result<Node, ApiError> {
         if instance.no_termination {
             return Err(not_permitted(&instance.id, "terminated", "disableApiTermination"));
         }
+        // Whoever may not stop it may not terminate it either.
+        if instance.no_stop {
+            return Err(not_permitted(&instance.id, "terminated", "disableApiStop"));
+        }
         Ok(())
     };
     let end = |instance: &Instance| match instance.phase {

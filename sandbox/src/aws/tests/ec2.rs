@@ -110,9 +110,13 @@ async fn protection_keeps_an_instance_until_it_is_taken_away() {
     let (code_, message) = refusal(ec2.terminate_instances().instance_ids(&id).send().await);
     assert_eq!(code_, "OperationNotPermitted");
     assert!(message.contains("disableApiTermination"), "{message}");
-    ec2.modify_instance_attribute().instance_id(&id).disable_api_stop(flag(true)).send().await.unwrap();
+    let keep_running = |on| ec2.modify_instance_attribute().instance_id(&id).disable_api_stop(flag(on)).send();
+    keep_running(true).await.unwrap();
     assert_eq!(code(ec2.stop_instances().instance_ids(&id).send().await), "OperationNotPermitted");
     protect(false).await.unwrap();
+    let (code_, message) = refusal(ec2.terminate_instances().instance_ids(&id).send().await);
+    assert!(code_ == "OperationNotPermitted" && message.contains("disableApiStop"), "{message}");
+    keep_running(false).await.unwrap();
     let dry = ec2.terminate_instances().instance_ids(&id).dry_run(true).send().await;
     assert_eq!(code(dry), "DryRunOperation");
     assert_eq!(cloud.account.instance_state(WEST, &id), Some("running"));

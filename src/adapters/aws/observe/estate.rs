@@ -60,6 +60,18 @@ pub(super) fn user_data(text: Option<&str>) -> Option<String> {
     Some(format!("sha256:{}", hex::encode(Sha256::digest(plain))))
 }
 
+/// Those that AWS leaves when the instance ends.
+fn kept_interfaces(found: &aws_sdk_ec2::types::Instance) -> Vec<String> {
+    let stays = |interface: &&aws_sdk_ec2::types::InstanceNetworkInterface| {
+        interface.attachment().is_some_and(|attached| attached.delete_on_termination() == Some(false))
+    };
+    let kept = found.network_interfaces().iter().filter(stays);
+    let mut ids: Vec<String> =
+        kept.filter_map(|interface| interface.network_interface_id().map(str::to_owned)).collect();
+    ids.sort();
+    ids
+}
+
 pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -> Read<Observation> {
     let Regional { ec2, .. } = &*account.regions.of(region);
     let asked = asked!("ec2:DescribeInstances", ec2.describe_instances().instance_ids(id).send())?;
@@ -72,11 +84,13 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
     let found = found.filter(|found| !matches!(state(found).as_str(), "shutting-down" | "terminated"));
     let Some(found) = found else { return Ok(Observation::OwnerMissing) };
     let attribute = |name| ec2.describe_instance_attribute().instance_id(id).attribute(name).send();
-    let (protection, user_data) = tokio::try_join!(
+    let (protection, stop, user_data) = tokio::try_join!(
         async { asked!("ec2:DescribeInstanceAttribute", attribute(InstanceAttributeName::DisableApiTermination)) },
+        async { asked!("ec2:DescribeInstanceAttribute", attribute(InstanceAttributeName::DisableApiStop)) },
         async { asked!("ec2:DescribeInstanceAttribute", attribute(InstanceAttributeName::UserData)) },
     )?;
     let protected = protection.and_then(|answer| answer.disable_api_termination?.value).unwrap_or_default();
+    let stop_protected = stop.and_then(|answer| answer.disable_api_stop?.value).unwrap_or_default();
     let user_data = user_data.and_then(|answer| answer.user_data?.value);
     let user_data = self::user_data(user_data.as_deref());
     let volumes = found.block_device_mappings().iter().filter_map(|mapping| {
@@ -112,9 +126,11 @@ pub(super) async fn instance(account: &AccountClients, region: &str, id: &str) -
         key_name: found.key_name().map(str::to_owned),
         profile: found.iam_instance_profile().and_then(|profile| profile.arn()).map(str::to_owned),
         protected,
+        stop_protected,
         user_data,
         groups: found.security_groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
         volumes: volumes.collect(),
+        kept_interfaces: kept_interfaces(&found),
         snapshots_arn: format!("arn:aws:ec2:{region}::snapshot/*"),
         scaled_by,
         spot,
@@ -306,19 +322,28 @@ pub(super) async fn opened(
         .filter_map(rule_of_event)
         .collect();
     let there = rules.iter().filter(|rule| (rule.is_egress() == Some(true)) == egress).filter_map(rule_of_ec2);
-    let same = |rule: &Rule, other: &Rule| {
-        (&rule.protocol, rule.from_port, rule.to_port, &rule.source)
-            == (&other.protocol, other.from_port, other.to_port, &other.source)
-    };
-    let mut rules: Vec<Rule> = there.filter(|rule| added.iter().any(|other| same(rule, other))).collect();
-    rules.sort_by(|one, other| one.id.cmp(&other.id));
+    let (rules, alike) = told_apart(there.collect(), &added);
     Ok(Observation::Opened(Opened {
         group_id: group_id.to_owned(),
         arn: arn(account, "ec2", region, &format!("security-group/{group_id}")),
         egress,
         rules,
+        alike,
         proven: !added.is_empty() && is_whole(&proof, event_ids),
     }))
+}
+
+/// Those that the events have added, and those that let the same through and that somebody has added since: they have other
+/// ids. Of an event that does not say the id, only the content is known.
+fn told_apart(there: Vec<Rule>, added: &[Rule]) -> (Vec<Rule>, Vec<Rule>) {
+    let same = |rule: &Rule, other: &Rule| {
+        (&rule.protocol, rule.from_port, rule.to_port, &rule.source)
+            == (&other.protocol, other.from_port, other.to_port, &other.source)
+    };
+    let is_it = |rule: &Rule, other: &Rule| same(rule, other) && (other.id.is_empty() || rule.id == other.id);
+    let mut found: Vec<Rule> = there.into_iter().filter(|rule| added.iter().any(|other| same(rule, other))).collect();
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    found.into_iter().partition(|rule| added.iter().any(|other| is_it(rule, other)))
 }
 
 fn items(set: &Value) -> Vec<&Value> {
@@ -434,6 +459,38 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_interface_that_ends_with_its_instance_is_not_left() {
+        use aws_sdk_ec2::types::{Instance, InstanceNetworkInterface, InstanceNetworkInterfaceAttachment};
+        let interface = |id: &str, ends: bool| {
+            let attached = InstanceNetworkInterfaceAttachment::builder().delete_on_termination(ends).build();
+            InstanceNetworkInterface::builder().network_interface_id(id).attachment(attached).build()
+        };
+        let all = [interface("eni-2", false), interface("eni-0", true), interface("eni-1", false)];
+        let found = Instance::builder().set_network_interfaces(Some(all.to_vec())).build();
+        assert_eq!(kept_interfaces(&found), ["eni-1", "eni-2"]);
+    }
+
+    #[test]
+    fn a_rule_of_the_same_content_that_was_added_later_is_not_the_attackers() {
+        let rule = |id: &str, port: i32| {
+            let (protocol, source) = ("tcp".to_owned(), "0.0.0.0/0".to_owned());
+            Rule { id: id.to_owned(), protocol, from_port: port, to_port: port, source }
+        };
+        let ids = |rules: &[Rule]| rules.iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+        let of = |there: &[(&str, i32)], added: &[(&str, i32)]| {
+            let all = |rules: &[(&str, i32)]| rules.iter().map(|(id, port)| rule(id, *port)).collect::<Vec<_>>();
+            let (theirs, alike) = told_apart(all(there), &all(added));
+            (ids(&theirs).join(" "), ids(&alike).join(" "))
+        };
+        let said = |theirs: &str, alike: &str| (theirs.to_owned(), alike.to_owned());
+        let there = [("sgr-3", 443), ("sgr-2", 22), ("sgr-1", 80)];
+        assert_eq!(of(&there, &[("sgr-2", 22), ("sgr-1", 80)]), said("sgr-1 sgr-2", ""));
+        assert_eq!(of(&there, &[("sgr-0", 22), ("sgr-1", 80)]), said("sgr-1", "sgr-2"), "the owner has added it since");
+        assert_eq!(of(&there, &[("sgr-1", 22)]), said("", "sgr-2"), "sgr-1 was changed to something else since");
+        assert_eq!(of(&there, &[("", 22)]), said("sgr-2", ""), "the event does not say the id");
+    }
 
     #[test]
     fn what_a_missing_event_has_done_does_not_count_as_undone() {

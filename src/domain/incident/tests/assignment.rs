@@ -1,8 +1,9 @@
 //! Whose access through IAM Identity Center is taken.
 
-use super::case::{Case, identified, request, user};
-use super::hunt::reached;
+use super::case::{Case, identified, request, role, user};
+use super::hunt::{made, reached};
 use crate::domain::action::{Action, DeleteAssignment, DenyInPermissionSet};
+use crate::domain::blast_radius::AssumedRole;
 use crate::domain::credential::PrincipalKind;
 use crate::domain::hunt::Hunted;
 use crate::domain::identification::Identification;
@@ -47,6 +48,36 @@ fn the_stolen_session_and_those_that_were_reached_in_this_account_are_offered_on
     let case = stolen(&[&own, &ben, &far]);
     assert_eq!(places(&case), ["own", "Admin.ben"]);
     assert!(offered(&case)[0].1.contains("ana"), "{:?}", offered(&case));
+}
+
+#[test]
+fn a_role_of_the_attackers_that_is_called_like_one_of_identity_center_costs_nobody_their_access() {
+    let ben = format!("arn:aws:sts::111122223333:assumed-role/{ROLE}/ben");
+    let mut case = stolen(&[&ben]);
+    assert_eq!(places(&case), ["own", "Admin.ben"]);
+    let (found, _) = case.incident.hunted.clone().unwrap();
+    let footprint = vec![made("AWS::IAM::Role", ROLE)];
+    case.found(Hunted { footprint, ..found });
+    assert!(places(&case).is_empty(), "the session's name is of their choosing: {:?}", offered(&case));
+
+    // Another way to know it: the path, which AWS reserves.
+    let path = |of: &str| format!("arn:aws:iam::111122223333:role/{of}{ROLE}");
+    for (arn, is_offered) in [
+        (path("aws-reserved/sso.amazonaws.com/"), true),
+        (path("aws-reserved/sso.amazonaws.com/eu-west-1/"), true),
+        (path(""), false),
+        (path("a/aws-reserved/sso.amazonaws.com/"), false),
+    ] {
+        let mut case = stolen(&[&ben]);
+        let reached = AssumedRole { arn: arn.clone(), ..role(ROLE, "111122223333") };
+        case.reached(vec![reached]);
+        assert_eq!(!places(&case).is_empty(), is_offered, "{arn}");
+        let mut case = stolen(&[&ben]);
+        let mut found = case.incident.identification().unwrap().clone();
+        found.arn = Some(arn.clone());
+        case.apply(vec![Event::Identified { found }]);
+        assert_eq!(!places(&case).is_empty(), is_offered, "{arn}");
+    }
 }
 
 #[test]

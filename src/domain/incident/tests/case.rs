@@ -222,6 +222,7 @@ impl Case {
                 arn: format!("arn:aws:ec2:us-east-1:111122223333:security-group/{}", of.group_id),
                 egress: false,
                 rules: if self.door_open { vec![ssh()] } else { Vec::new() },
+                alike: Vec::new(),
                 proven: true,
             }),
             Action::RestoreTrustPolicy(of) => Observation::Trust(Trust {

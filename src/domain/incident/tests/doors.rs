@@ -119,7 +119,8 @@ fn a_door_is_a_role_of_the_victims_that_is_there_and_knows_whom_the_attacker_has
     let [door] = &doors[..] else { panic!("{doors:?}") };
     assert_eq!((door.role_name.as_str(), door.event_id.as_str()), ("web", "e1"));
     assert_eq!(door.earlier_event_ids, ["e0".to_owned()].into(), "what they have put before is not the victim's");
-    assert_eq!(door.attackers, ["mallory", "theirs"].map(str::to_owned).into());
+    let theirs = ["role/theirs", "user/mallory"].map(|of| format!("arn:aws:iam::111122223333:{of}"));
+    assert_eq!(door.attackers, theirs.into());
 }
 
 #[test]

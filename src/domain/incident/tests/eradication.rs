@@ -372,7 +372,8 @@ fn what_lets_others_in_goes_first_and_what_is_not_known_to_be_theirs_stays() {
     ];
     assert_eq!(kinds(&case), expected.map(|(kind, target)| (kind, target.to_owned())));
     let hands: Vec<&str> = by_hand(&case.incident).iter().map(|trace| trace.id.as_str()).collect();
-    assert_eq!(hands, ["by its name only", "bills"], "configuration is for people to put back");
+    // Configuration is for people to put back, and so is a target that was written over.
+    assert_eq!(hands, ["by its name only", "tick", "nightly", "bills"]);
 }
 
 pub(super) fn of(kind: &str, trace: Trace) -> Trace {
@@ -402,21 +403,17 @@ fn no_name_is_too_long_or_too_odd_for_a_step_of_its_own() {
 #[test]
 fn what_else_was_done_to_it_is_left_to_people_until_somebody_has_seen_to_it() {
     let group = [("AuthorizeSecurityGroupIngress", "", true), ("ModifySecurityGroupRules", "", true)];
-    let rule = [("PutTargets", "decoy", true), ("DisableRule", "", true)];
-    let targets = [("PutTargets", "decoy", true), ("RemoveTargets", "alarm", true)];
     let outwards = [("AuthorizeSecurityGroupEgress", "", true), ("ModifySecurityGroupRules", "", true)];
     let trail = [("StopLogging", "", true), ("PutEventSelectors", "", true)];
     let user = [("AttachUserPolicy", ADMIN, true), ("DeleteUserPermissionsBoundary", "", true)];
     let policy = [("CreatePolicyVersion", "v3", true), ("SetDefaultPolicyVersion", "v1", true)];
     let arn = "arn:aws:iam::111122223333:policy/ops";
     for (kind, id, deeds, answer) in [
-        ("EC2::SecurityGroup", "sg-1", &group, Some(("ModifySecurityGroupRules", ""))),
-        ("EC2::SecurityGroup", "sg-1", &outwards, Some(("ModifySecurityGroupRules", ""))),
-        ("Events::Rule", "alarms", &rule, Some(("EnableRule", ""))),
-        ("Events::Rule", "alarms", &targets, None),
-        ("CloudTrail::Trail", "main", &trail, Some(("PutEventSelectors", ""))),
-        ("IAM::User", "ci", &user, Some(("PutUserPermissionsBoundary", ""))),
-        ("IAM::ManagedPolicy", arn, &policy, Some(("SetDefaultPolicyVersion", "v2"))),
+        ("EC2::SecurityGroup", "sg-1", &group, ("ModifySecurityGroupRules", "")),
+        ("EC2::SecurityGroup", "sg-1", &outwards, ("ModifySecurityGroupRules", "")),
+        ("CloudTrail::Trail", "main", &trail, ("PutEventSelectors", "")),
+        ("IAM::User", "ci", &user, ("PutUserPermissionsBoundary", "")),
+        ("IAM::ManagedPolicy", arn, &policy, ("SetDefaultPolicyVersion", "v2")),
     ] {
         let seen = |deeds: &[(&str, &str, bool)]| {
             let mut case = Case::new();
@@ -425,29 +422,9 @@ fn what_else_was_done_to_it_is_left_to_people_until_somebody_has_seen_to_it() {
         };
         assert_eq!(seen(deeds), (1, 1), "{kind}");
         assert_eq!(seen(&deeds[..1]), (1, 0), "{kind}");
-        if let Some((operation, what)) = answer {
-            let answered = [&deeds[..], &[(operation, what, false)]].concat();
-            assert_eq!(seen(&answered).1, 0, "{kind}");
-        }
+        let answered = [&deeds[..], &[(answer.0, answer.1, false)]].concat();
+        assert_eq!(seen(&answered).1, 0, "{kind}");
     }
-    // What was taken off a rule of somebody else's is done.
-    let off = [("PutTargets", "a", true), ("RemoveTargets", "a", false)];
-    let mut case = Case::new();
-    hunted(&mut case, vec![of("Events::Rule", changed("-", "r", &off))]);
-    assert_eq!((removals(&case.incident).len(), by_hand(&case.incident).len()), (0, 0));
-    // A rule that they have put and that calls nothing of theirs any more is looked at by people, until somebody has put it anew.
-    let left = [("PutRule", "", true), ("PutTargets", "a", true), ("RemoveTargets", "a", false)];
-    for (more, hands) in [(None, 1), (Some(("PutRule", "", false)), 0)] {
-        let mut case = Case::new();
-        let deeds: Vec<_> = left.iter().copied().chain(more).collect();
-        hunted(&mut case, vec![of("Events::Rule", changed("-", "r", &deeds))]);
-        assert_eq!((removals(&case.incident).len(), by_hand(&case.incident).len()), (0, hands));
-    }
-    // What the attacker has put there and taken off again is nobody's loss.
-    let mut case = Case::new();
-    let own = [("PutTargets", "a b", true), ("RemoveTargets", "a", true)];
-    hunted(&mut case, vec![of("Events::Rule", changed("-", "r", &own))]);
-    assert!(by_hand(&case.incident).is_empty());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::remains::{by_hand, left};
 use crate::domain::incident::steps::{Offer, Step, contained, steps};
 use crate::domain::observation::{
-    GroupTree, Identity, IdentityProvider, Launch, LaunchConfiguration, Observation, ScalingGroup,
+    GroupTree, Identity, IdentityProvider, Launch, LaunchConfiguration, Observation, ScalingGroup, samples,
 };
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::footprint::{Made, State};
@@ -274,6 +274,31 @@ fn a_device_or_credential_that_may_hang_on_a_user_of_the_attackers_goes_with_tha
     assert_eq!(count(of_role), 2, "a role has neither");
     // What the attacker has made and others have changed since is nobody's to put back.
     assert_eq!(count(vec![Trace { made_by_attacker: true, ..changed("User", "mallory", &[]) }]), 0);
+}
+
+#[test]
+fn what_outlives_an_instance_that_the_bot_has_ended_is_for_people() {
+    let mut case = Case::new();
+    contain(&mut case);
+    hunted(&mut case, vec![of("EC2::Instance", made("-", "i-1"))]);
+    let mut instance = samples::instance("i-1");
+    instance.kept_interfaces = vec!["eni-1".into()];
+    case.estate = [Observation::Instance(instance), Observation::OwnerMissing];
+    case.ask("U1", &["remove.instance"]).unwrap();
+    let number = u32::try_from(case.incident.requests.len()).unwrap();
+    assert!(shown(&case).is_empty(), "it has not ended");
+    case.approve("U2", number).unwrap();
+    case.run();
+    let found = shown(&case);
+    let [step] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(step.id.as_str(), "by-hand.ec2-outlived.us-east-1.i-1");
+    let Offer::Refused { commands, .. } = &step.offer else { panic!("{step:?}") };
+    let delete = "aws ec2 delete-network-interface --region us-east-1 --network-interface-id eni-1";
+    assert_eq!(commands, &[delete]);
+    assert!(lacks(&case) && left(&case.incident).len() == 1);
+    let step = step.clone();
+    settle(&mut case, &step);
+    assert!(!lacks(&case) && shown(&case).len() == 1);
 }
 
 #[test]
