@@ -129,7 +129,7 @@ fn is_open(scene: &Scene<'_>, trace: &Trace) -> bool {
             let open = if estate::put_back(trace).is_empty() && trace.resource_type != overwritten::RULE {
                 is_unanswered(scene, trace)
             } else {
-                estate::leaves_more(trace) || !overwritten::targets(incident, trace).is_empty()
+                estate::leaves_more(trace) || !overwritten::targets(scene.incident, trace).is_empty()
             };
             open && !scene.goes_with_function(trace)
         }
