@@ -399,7 +399,7 @@ async fn an_alert_joins_the_open_incident_and_opens_another_once_that_is_closed(
     assert_eq!(bot.engine.take_alert(&alert()).await.unwrap(), Taken::Known(bot.id));
     let again = || irp::domain::alert::Alert { delivery_id: "again".into(), ..alert() };
     assert_eq!(bot.engine.take_alert(&again()).await.unwrap(), Taken::Joined(bot.id));
-    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead).await.unwrap();
+    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead { clicked_at: bot.engine.now() }).await.unwrap();
     assert_eq!(bot.store.open_incidents(9).await.unwrap(), [bot.id]);
     bot.close().await;
     assert!(bot.store.open_incidents(9).await.unwrap().is_empty(), "its keys are free");
@@ -415,7 +415,7 @@ async fn an_incident_of_any_number_can_be_worked() {
     }
     let bot = Bot::with(store, |policy| policy).await;
     assert_eq!(bot.id, IncidentId::new(5_001));
-    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead).await.unwrap();
+    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead { clicked_at: bot.engine.now() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -40,11 +40,15 @@ pub enum Event {
         /// The rules in force.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy_version: Option<String>,
+        /// When whoever opened it had read them; older logs do not say it.
+        rules_read_at: Option<DateTime<Utc>>,
     },
     /// Other rules are in force than before: irp.toml was read anew.
     RulesChanged {
         /// Which.
         policy_version: String,
+        /// When they were read; older logs do not say it.
+        read_at: Option<DateTime<Utc>>,
     },
     /// A delivery about the same credential, or a newer state of the same finding.
     AlertReceived {
@@ -254,8 +258,7 @@ pub enum Event {
         by: UserId,
         /// Who could approve it at that moment.
         asked: Vec<PersonId>,
-        /// The first request of those that were asked for together and are decided together; absent for one
-        /// that was asked for alone.
+        /// The first of those that were asked for together and are decided together; absent for one alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         burst: Option<RequestId>,
     },
@@ -277,8 +280,7 @@ pub enum Event {
         /// Why not.
         why: String,
     },
-    /// One person alone let it run, by the rules for an emergency. A second person has to say afterwards
-    /// whether that was right.
+    /// One person alone let it run, by the rules for an emergency. A second one has to judge that afterwards.
     GlassBroken {
         /// What.
         request: RequestId,
@@ -323,8 +325,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keys_unread: Option<String>,
     },
-    /// What was put in place, or the user's keys, could be read before, and now it cannot: whether it holds is not
-    /// known.
+    /// What was put in place, or the user's keys, can be read no more: whether it holds is not known.
     ContainmentUnread {
         /// Which, and why.
         unread: Vec<Lost>,
