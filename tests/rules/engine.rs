@@ -34,6 +34,7 @@ use super::search::{ACCOUNT, ORGANISATION, STOLEN, alert, start};
 
 mod owed;
 mod people;
+mod rules;
 mod unreadable;
 
 const ASKS: &str = "U0RESPOND1";
@@ -218,7 +219,7 @@ impl Cloud for World {
             engine.act(*id, &user(by), command).await.unwrap();
         }
         if let Some(rules) = self.new_rules.lock().unwrap().take() {
-            self.engine.get().unwrap().0.put_rules(rules);
+            self.engine.get().unwrap().0.put_rules(rules, self.now());
         }
         self.ask(what)?;
         let (owner_id, owner_arn) = ("AIDA1".to_owned(), format!("arn:aws:iam::{ACCOUNT}:user/ci"));
@@ -375,8 +376,8 @@ async fn what_was_asked_under_other_rules_ends_when_they_change_and_an_open_inci
     let bot = Bot::new().await;
     bot.ask(KEY_STEP).await.unwrap();
     let rules = Policy { version: "other".into(), ..(*bot.engine.rules()).clone() };
-    bot.engine.put_rules(rules);
-    bot.engine.cancel_outdated(bot.id).await.unwrap();
+    bot.engine.put_rules(rules, bot.engine.now());
+    assert!(bot.engine.follow_rules(bot.id).await.unwrap());
     assert!(matches!(bot.state(1).await, RequestState::Cancelled { .. }));
     assert_eq!(bot.store.open_incidents(9).await.unwrap(), [bot.id]);
 }
@@ -389,7 +390,7 @@ async fn the_keys_of_a_closed_incident_are_freed_though_who_closed_it_died_befor
     let record = Record::seal(Some(&incident.head), bot.engine.now(), closed);
     bot.store.append(bot.id, incident.version, &[record], None).await.unwrap();
     assert_eq!(bot.store.open_incidents(9).await.unwrap(), [bot.id]);
-    bot.engine.cancel_outdated(bot.id).await.unwrap();
+    bot.engine.follow_rules(bot.id).await.unwrap();
     assert!(bot.store.open_incidents(9).await.unwrap().is_empty());
 }
 
