@@ -1,12 +1,15 @@
 //! Puts the parts together, runs them, and drains them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +41,10 @@ const READ_BACK_WAITS: [Duration; 6] = [
     Duration::from_secs(8),
 ];
 
+/// How often it is looked whether every open incident names the newest rules. For so long at most one that another process
+/// has opened under older ones can be decided under these.
+const RULES_SAID_EVERY: Duration = Duration::from_secs(15);
+
 /// How often AWS is asked who the bot is and Slack who is in the groups, until they say.
 const ASKED_AGAIN_EVERY: Duration = Duration::from_secs(15);
 
@@ -48,6 +55,8 @@ const ROOM_ASKED_EVERY: Duration = Duration::from_mins(5);
 pub struct Parts {
     /// The settings.
     pub settings: Settings,
+    /// When they were read, by the rules' time.
+    pub read_at: DateTime<Utc>,
     /// The rules' time.
     pub clock: Arc<dyn Clock>,
     /// The store.
@@ -62,7 +71,7 @@ pub struct Parts {
 
 /// Runs the bot until `shutdown`, then drains it.
 pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Parts { settings, clock, store, cloud, listener, reloads } = given;
+    let Parts { settings, read_at, clock, store, cloud, listener, reloads } = given;
     let tracker = TaskTracker::new();
     let slack = Arc::new(SlackChat::new(&settings.slack.bot_token, &settings.slack.api_url)?);
     let wall: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -76,7 +85,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     };
     let playbook = playbook(&settings.organisation)?;
     let policy = settings.organisation.policy(own_identity.as_deref());
-    let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS);
+    let engine = Engine::new(ports, policy, playbook, &replica(), &READ_BACK_WAITS).with_rules_read_at(read_at);
     let room = Arc::new(RoomWatch::new(Arc::clone(&slack), settings.slack.war_room.clone()));
     check_room(&room).await?;
     let checked = check_people(&settings.organisation, &*engine.policy().await, &*slack).await?;
@@ -111,7 +120,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     let (_work, threads) = WorkRuntime::start()?;
     workers.start(&tracker, &threads);
     tracker.spawn_on(watch_room(room, metrics, shutdown.clone()), &threads);
-    let known = Known { own: own_identity, people: checked };
+    let known = Known { own: own_identity, people: checked, read_at };
     tracker.spawn_on(follow_rules(workers, cloud, slack.clone(), settings.organisation, reloads, known), &threads);
     if let Some(token) = settings.slack.app_token.clone() {
         tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
@@ -227,40 +236,53 @@ struct Known {
     own: Option<String>,
     /// Whether the rules have been looked at with the people in their groups.
     people: bool,
+    /// When the rules were read.
+    read_at: DateTime<Utc>,
 }
 
-/// Ends what was asked for under other rules, and says in each incident which are in force now: until then nothing can be
-/// decided there. Gives those in which that is still to be done; nothing where all that are open could not be looked for. Once
-/// it is done it is not done again: another process may have read newer rules since.
-async fn end_outdated(workers: &Workers, left: Option<Vec<IncidentId>>) -> Option<Vec<IncidentId>> {
-    let ids = match left {
-        Some(ids) => ids,
-        None => match workers.store.open_incidents(usize::MAX).await {
-            Ok(ids) => ids,
-            Err(error) => {
-                tracing::warn!(%error, "outdated requests could not be looked for; it is tried again");
-                return None;
-            }
-        },
+/// Has each open incident name the newest rules, and ends what was asked for under others: until then nothing can be decided
+/// there. Others open incidents at any time, also those that have not read the newest yet: so it is looked again and again,
+/// and an incident whose first record is still to come has its turn then.
+async fn say_rules(workers: &Workers, unreadable: &mut BTreeSet<IncidentId>) {
+    let ids = match workers.store.open_incidents(usize::MAX).await {
+        Ok(ids) => ids,
+        Err(error) => {
+            tracing::warn!(%error, "outdated requests could not be looked for; it is tried again");
+            return;
+        }
     };
-    let mut again = Vec::new();
+    let mut under_newer = 0_usize;
     for id in ids {
-        match workers.engine.cancel_outdated(id).await {
-            Ok(()) => {}
-            // Trying again does not help.
+        match workers.engine.follow_rules(id).await {
+            Ok(true) => {}
+            Ok(false) => under_newer += 1,
             Err(EngineError::Store(StoreError::Unreadable(error))) => {
-                tracing::warn!(incident.id = %id, %error, "an incident cannot be read, and its outdated requests not be ended");
+                if unreadable.insert(id) {
+                    tracing::warn!(incident.id = %id, %error, "an incident cannot be read, and its outdated requests not be ended");
+                }
             }
             Err(error) => {
                 tracing::warn!(incident.id = %id, %error, "outdated requests could not be ended; it is tried again");
-                again.push(id);
             }
         }
     }
-    Some(again)
+    if under_newer > 0 {
+        workers.metrics.failed("rules");
+        tracing::warn!(
+            incidents = under_newer,
+            "another process has read irp.toml later, and as something else: this one lets nobody decide there before it \
+             reads it anew (SIGHUP)"
+        );
+    }
 }
 
-/// Ends what was asked under rules that are no longer in force: at the start, and whenever they change. As
+fn every(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Has the rules in force said in every open incident, from the start on, and reads them anew when it is told to. As
 /// long as AWS has not said who the bot is, it is asked again: the bot must never contain itself. Slack too, as long as it
 /// has not said who is in the groups: rules that were read anew wait for that, and are never forgotten for it.
 async fn follow_rules(
@@ -269,46 +291,52 @@ async fn follow_rules(
     directory: Arc<dyn Directory>,
     mut organisation: Organisation,
     mut reloads: mpsc::Receiver<Organisation>,
-    Known { mut own, people: mut checked }: Known,
+    Known { mut own, people: mut checked, mut read_at }: Known,
 ) {
-    let (mut waiting, mut outdated) = (None, None);
-    'rules: loop {
-        outdated = end_outdated(&workers, outdated).await;
-        let unfinished = outdated.as_ref().is_none_or(|ids| !ids.is_empty());
-        let read_anew = loop {
-            tokio::select! {
-                read = reloads.recv() => {
-                    waiting = None;
-                    break read;
-                }
-                () = workers.shutdown.cancelled() => break None,
-                () = tokio::time::sleep(ASKED_AGAIN_EVERY), if unfinished => continue 'rules,
-                () = tokio::time::sleep(ASKED_AGAIN_EVERY), if waiting.is_some() => break waiting.take(),
-                () = tokio::time::sleep(ASKED_AGAIN_EVERY), if own.is_none() || !checked => {
-                    if own.is_none() {
-                        own = own_identity(&*cloud).await;
-                        if own.is_some() {
-                            workers.engine.put_rules(organisation.policy(own.as_deref()));
-                        }
-                    }
-                    if !checked {
-                        let policy = workers.engine.policy().await;
-                        checked = check_people(&organisation, &policy, &*directory).await.unwrap_or_else(|error| {
-                            tracing::error!(%error, "the rules cannot work: change irp.toml");
-                            true
-                        });
+    let (mut waiting, mut unreadable) = (None, BTreeSet::new());
+    // Each goes on while the other fires: a wait that began anew each time would never come to its end.
+    let mut say = every(RULES_SAID_EVERY);
+    let mut ask = every(ASKED_AGAIN_EVERY);
+    say.reset_immediately();
+    loop {
+        let read_anew = tokio::select! {
+            () = workers.shutdown.cancelled() => return,
+            read = reloads.recv() => {
+                let Some(read) = read else { return };
+                waiting = None;
+                (read, workers.engine.now())
+            }
+            _ = say.tick() => {
+                say_rules(&workers, &mut unreadable).await;
+                continue;
+            }
+            _ = ask.tick(), if waiting.is_some() || own.is_none() || !checked => {
+                if own.is_none() {
+                    own = own_identity(&*cloud).await;
+                    if own.is_some() {
+                        workers.engine.put_rules(organisation.policy(own.as_deref()), read_at);
                     }
                 }
+                if !checked {
+                    let policy = workers.engine.policy().await;
+                    checked = check_people(&organisation, &policy, &*directory).await.unwrap_or_else(|error| {
+                        tracing::error!(%error, "the rules cannot work: change irp.toml");
+                        true
+                    });
+                }
+                let Some(read) = waiting.take() else { continue };
+                read
             }
         };
-        let Some(read_anew) = read_anew else { return };
-        let policy = read_anew.policy(own.as_deref());
+        let (read, at) = read_anew;
+        let policy = read.policy(own.as_deref());
         let known = workers.engine.with_members(Arc::new(policy.clone())).await;
-        match check_people(&read_anew, &known, &*directory).await {
+        match check_people(&read, &known, &*directory).await {
             Ok(true) => checked = true,
             Ok(false) => {
                 tracing::error!("Slack does not say who is in the groups; the old rules stay until it does");
-                waiting = Some(read_anew);
+                waiting = Some((read, at));
+                ask.reset();
                 continue;
             }
             Err(error) => {
@@ -317,9 +345,9 @@ async fn follow_rules(
             }
         }
         tracing::info!(policy.version = %policy.version, "the rules have been read anew");
-        workers.engine.put_rules(policy);
-        outdated = None;
-        organisation = read_anew;
+        workers.engine.put_rules(policy, at);
+        (organisation, read_at) = (read, at);
+        say.reset_immediately();
     }
 }
 

@@ -11,6 +11,7 @@ use futures_util::future::{Either, join_all, select};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+use self::rules::InForce;
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Request, check_responder};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
@@ -35,6 +36,7 @@ mod inventory;
 mod logs;
 mod people;
 mod refusals;
+mod rules;
 mod whereabouts;
 
 /// How often a decision is made anew because somebody else was faster. With fewer people than this at
@@ -71,7 +73,7 @@ pub struct Ports {
 #[derive(Clone)]
 pub struct Engine {
     ports: Ports,
-    policy: Arc<RwLock<Arc<Policy>>>,
+    in_force: Arc<RwLock<InForce>>,
     playbook: Arc<Playbook>,
     replica: Arc<str>,
     read_back_waits: Arc<[Duration]>,
@@ -134,35 +136,16 @@ impl Engine {
     /// `replica` names this process in the log. `read_back_waits` are the waits before each read after
     /// a call: IAM shows a change within seconds, not at once.
     pub fn new(ports: Ports, policy: Policy, playbook: Playbook, replica: &str, read_back_waits: &[Duration]) -> Self {
+        let in_force = InForce { policy: Arc::new(policy), read_at: ports.clock.now() };
         Self {
             ports,
-            policy: Arc::new(RwLock::new(Arc::new(policy))),
+            in_force: Arc::new(RwLock::new(in_force)),
             playbook: Arc::new(playbook),
             replica: replica.into(),
             read_back_waits: read_back_waits.into(),
             turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
             unreadable: Arc::default(),
             refused: Arc::default(),
-        }
-    }
-
-    /// The rules in force, without the members of groups.
-    pub fn rules(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Puts other rules in force. Requests that were asked under the old ones have to be asked again:
-    /// [`Self::cancel_outdated`].
-    pub fn put_rules(&self, policy: Policy) {
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
-    }
-
-    /// Ends the requests of an incident that were asked for under other rules than those in force. Of a closed one it frees
-    /// the keys: who closed it can have died before that.
-    pub async fn cancel_outdated(&self, id: IncidentId) -> Result<(), EngineError> {
-        match self.report(id, || Report::RulesChanged).await? {
-            Some(incident) if !incident.is_open() => Ok(self.ports.store.retire(id).await?),
-            _ => Ok(()),
         }
     }
 
@@ -197,7 +180,8 @@ impl Engine {
             self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             let Some(incident) = loaded else {
                 // The number is ours, or its owner died before the first record: either may write it.
-                let opened = vec![decide::open(id, alert.clone(), &self.rules())];
+                let InForce { policy, read_at } = self.in_force();
+                let opened = vec![decide::open(id, alert.clone(), &policy, read_at)];
                 match self.append(id, None, opened).await {
                     Ok(_) => return Ok(Taken::Opened(id)),
                     Err(AppendError::Conflict) => continue,

@@ -142,6 +142,7 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
     let (_no_reloads, reloads) = tokio::sync::mpsc::channel(1);
     let parts = Parts {
         settings,
+        read_at: clock.now(),
         clock: Arc::new(SharedClock(clock.clone())),
         store,
         cloud: Arc::new(cloud),

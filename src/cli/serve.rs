@@ -16,7 +16,7 @@ use crate::adapters::memory::MemoryStore;
 use crate::adapters::redis::{RedisStore, Seal};
 use crate::boot::{Parts, replica, run};
 use crate::config::{ProcessEnvironment, Settings};
-use crate::ports::Store;
+use crate::ports::{Clock, Store};
 use crate::telemetry::start_logging;
 
 /// How long the start waits for the vault to say whether it takes anything.
@@ -30,6 +30,7 @@ const STORE_WATCHED_EVERY: Duration = Duration::from_mins(1);
 
 /// Runs until SIGTERM or SIGINT, then drains. SIGHUP reads the organisation's file anew.
 pub async fn serve() -> anyhow::Result<()> {
+    let read_at = SystemClock.now();
     let settings = Settings::read(&ProcessEnvironment)?;
     start_logging(&settings.log, true).map_err(|e| anyhow::anyhow!("IRP_LOG: {e}"))?;
     // Before anything else: until somebody waits for it, a hangup would end the process.
@@ -63,7 +64,7 @@ pub async fn serve() -> anyhow::Result<()> {
         std::future::pending::<anyhow::Result<()>>().await
     };
     let watched = watch(Arc::clone(&store));
-    let parts = Parts { settings, clock: Arc::new(SystemClock), store, cloud, listener, reloads };
+    let parts = Parts { settings, read_at, clock: Arc::new(SystemClock), store, cloud, listener, reloads };
     let running = run(parts, shutdown);
     let stop = async move {
         tokio::select! {

@@ -14,6 +14,8 @@ use thiserror::Error;
 
 use super::incident::event::Event;
 
+mod times;
+
 /// The form that is written; it rises with each kind of event that is new. Reading takes every form that was ever written.
 const FORM: u8 = 2;
 
@@ -176,6 +178,10 @@ pub fn read_on(mut known: Vec<Record>, texts: impl IntoIterator<Item = String>) 
         chain.follow(&text)?;
         let form = |e: serde_json::Error| Unreadable::Form { number: chain.records, why: e.to_string() };
         let Read { at, event } = serde_json::from_str(&text).map_err(form)?;
+        if times::are_beyond(&text) {
+            let why = "a time in it cannot be reckoned with".to_owned();
+            return Err(Unreadable::Form { number: chain.records, why });
+        }
         let hash = chain.head.clone().unwrap_or_default();
         known.push(Record { at, event, text, hash });
     }

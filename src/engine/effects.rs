@@ -16,9 +16,9 @@ use crate::domain::incident::decide;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::execution::call_time_max;
 use crate::domain::incident::owed::{Effect, owed};
-use crate::domain::incident::renamed;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::watch::{keys_probe, watched};
+use crate::domain::incident::{renamed, rules};
 use crate::domain::observation::Observation;
 use crate::domain::policy::{Actor, Policy};
 use crate::domain::recusal::recused_from;
@@ -157,7 +157,7 @@ impl Engine {
     async fn execute(&self, incident: Incident, id: RequestId) -> Result<(), EngineError> {
         let Some(request) = incident.requests.get(&id) else { return Ok(()) };
         let plan = &request.plan;
-        if plan.policy_version != self.rules().version || !decide::has_these_rules(&incident, &self.rules()) {
+        if plan.policy_version != self.rules().version || !rules::has_these(&incident, &self.rules()) {
             return Err(EngineError::OtherRules);
         }
         // What is put into the vault stays there for good: not once for each time that Slack does not answer.
@@ -260,7 +260,7 @@ impl Engine {
         let Some(request) = incident.requests.get(&id).cloned() else { return Ok(None) };
         let mut session = None;
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
-            if self.rules().version != policy.version || !decide::has_these_rules(&incident, policy) {
+            if self.rules().version != policy.version || !rules::has_these(&incident, policy) {
                 // They were read anew while AWS was asked, here or elsewhere, and end what was asked for under the others.
                 return Err(EngineError::OtherRules);
             }

@@ -42,14 +42,15 @@ mod tests {
         let policy = Organisation::parse(RULES, "irp.toml").unwrap().policy(None);
         let new_keys = vec!["AKIAIOSFODNN7EXAMPLE".parse().unwrap()];
         let (held, lost, unread) = (vec![], vec![], vec![]);
+        let at = "2026-01-01T00:00:00Z".parse().unwrap();
         let mut records: Vec<Record> = Vec::new();
         let mut alarm = |event: Event| {
             let before = records.last().map(|record| record.hash().to_owned());
-            records.push(Record::seal(before.as_deref(), "2026-01-01T00:00:00Z".parse().unwrap(), event));
+            records.push(Record::seal(before.as_deref(), at, event));
             let said = notes(&fold(&records).unwrap(), &records, &policy);
             said.into_iter().map(|note| note.message.text).find(|text| text.contains("Somebody is undoing"))
         };
-        alarm(decide::open(IncidentId::new(1), alert("d"), &policy));
+        alarm(decide::open(IncidentId::new(1), alert("d"), &policy, at));
         let called = alarm(Event::ContainmentChecked { held, lost, new_keys, unread, keys_unread: None }).unwrap();
         assert!(called.contains("<!subteam^S1A>") && called.contains("<@U3A>"), "{called}");
         let called = alarm(Event::LeadTaken { by: "U1A".parse().unwrap() }).unwrap();

@@ -124,7 +124,7 @@ fn note(incident: &Incident, event: &Event, more: usize, policy: &Policy) -> Opt
         }
         Event::ContainmentChecked { lost, new_keys, .. } => return alarm(incident, lost, new_keys, policy),
         Event::ContainmentUnread { unread, keys } => cannot_be_read(incident, unread, keys.as_deref(), policy),
-        Event::RulesChanged { policy_version } => {
+        Event::RulesChanged { policy_version, .. } => {
             format!("The rules in irp.toml have changed (version {}).", code(policy_version))
         }
         Event::RequestDenied { request, by, reason, .. } => {

@@ -468,7 +468,7 @@ fn a_card_that_was_offered_stays_and_its_button_asks_for_nothing_else() {
     assert!(pressed(&case, "burst:remove").is_none() && together(&case).len() == 2, "{:?}", together(&case));
 
     // A card that nothing speaks of any more loses its button too, and one that was not posted is not.
-    let log = [Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &case.policy))];
+    let log = [Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &case.policy, start()))];
     let bare = fold(&log).unwrap();
     let slots = |posted: &str| -> Vec<String> {
         let cards = outlived(&bare, &case.playbook, &[], |slot| slot == posted);

@@ -113,7 +113,7 @@ impl Workers {
     async fn turn_away(&self, user: &UserId, act: &Act, refusal: Refusal) -> EngineError {
         match act {
             Act::Click(click) => self.engine.turn_away(click.incident(), user, click.attempt(), refusal).await,
-            Act::Submit(submission) => match commanded(submission) {
+            Act::Submit(submission) => match commanded(submission, self.engine.now()) {
                 Some((id, command)) => self.engine.turn_away(id, user, (&command).into(), refusal).await,
                 None => refusal.into(),
             },
@@ -129,11 +129,12 @@ impl Workers {
 
     async fn act(&self, inbound: &Inbound, age: TimeDelta) -> Result<Option<Message>, EngineError> {
         let user = &inbound.reply.user;
+        let clicked_at = || self.engine.now() - age;
         match &inbound.act {
             Act::Command(command) => self.command(inbound, user, command).await,
-            Act::Click(click) => self.click(inbound, user, click, self.engine.now() - age).await,
+            Act::Click(click) => self.click(inbound, user, click, clicked_at()).await,
             Act::UnknownClick { incident } => Err(self.unknown_click(inbound, *incident).await?),
-            Act::Submit(submission) => self.submit(inbound, user, submission).await,
+            Act::Submit(submission) => self.submit(inbound, user, submission, clicked_at()).await,
             Act::Mention => {
                 self.engine.may_read(user).await?;
                 self.list().await.map(Some)
@@ -230,7 +231,8 @@ impl Workers {
                 replies::stopped(&after, *request, |state| matches!(state, RequestState::Cancelled { .. }), "cancelled")
             }
             Click::Retract { request } => {
-                let after = self.engine.act(id, user, PersonCommand::Retract { request: *request }).await?;
+                let command = PersonCommand::Retract { request: *request, clicked_at };
+                let after = self.engine.act(id, user, command).await?;
                 let waits = |state: &RequestState| *state == RequestState::Pending;
                 replies::stopped(&after, *request, waits, "taken back for you, and waiting for an approver again")
             }
@@ -302,7 +304,7 @@ impl Workers {
                 replies::said("The search is cancelled.")
             }
             Click::Lead { .. } => {
-                self.engine.act(id, user, PersonCommand::TakeLead).await?;
+                self.engine.act(id, user, PersonCommand::TakeLead { clicked_at }).await?;
                 replies::said(&format!("You lead {id} now."))
             }
             Click::Close { .. } => return self.show_close(inbound, id).await,
@@ -371,12 +373,13 @@ impl Workers {
         inbound: &Inbound,
         user: &UserId,
         submission: &Submission,
+        clicked_at: DateTime<Utc>,
     ) -> Result<Option<Message>, EngineError> {
         if let Submission::Open { subject, source, severity, since, note } = submission {
             let alert = reported(inbound, subject, source, *severity, note.as_deref());
             return self.open(inbound, alert, *since).await.map(Some);
         }
-        let Some((id, command)) = commanded(submission) else { return Ok(None) };
+        let Some((id, command)) = commanded(submission, clicked_at) else { return Ok(None) };
         let after = self.engine.act(id, user, command).await?;
         Ok(Some(replies::said(&answer(submission, &after))))
     }

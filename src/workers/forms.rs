@@ -1,13 +1,15 @@
 //! What a form that somebody has sent asks for, and what they are told when it is done.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::id::IncidentId;
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::state::Incident;
 use crate::domain::refusal::mention;
 use crate::intake::submission::Submission;
 
-/// The command, and to which incident; `None` for a form that opens one.
-pub(super) fn commanded(submission: &Submission) -> Option<(IncidentId, PersonCommand)> {
+/// The command, and to which incident; `None` for a form that opens one. `clicked_at` is when they sent it.
+pub(super) fn commanded(submission: &Submission, clicked_at: DateTime<Utc>) -> Option<(IncidentId, PersonCommand)> {
     Some(match submission.clone() {
         Submission::Open { .. } => return None,
         Submission::Deny { request, digest: digest_shown, reason } => {
@@ -20,9 +22,11 @@ pub(super) fn commanded(submission: &Submission) -> Option<(IncidentId, PersonCo
         Submission::AcceptRisk { incident, shown, reason } => (incident, PersonCommand::AcceptRisk { shown, reason }),
         Submission::SayDone { incident, step, done } => (incident, PersonCommand::SayDone { step, done }),
         Submission::CompromiseTime { incident, at, basis } => {
-            (incident, PersonCommand::SetCompromiseTime { at, basis })
+            (incident, PersonCommand::SetCompromiseTime { at, basis, clicked_at })
         }
-        Submission::Overrule { incident, word, reason } => (incident, PersonCommand::Overrule { word, reason }),
+        Submission::Overrule { incident, word, reason } => {
+            (incident, PersonCommand::Overrule { word, reason, clicked_at })
+        }
         Submission::NameSubject { incident, user } => (incident, PersonCommand::NameSubject { user }),
         Submission::Close { incident, outcome, note } => (incident, PersonCommand::Close { outcome, note }),
     })

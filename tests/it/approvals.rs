@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use irp::config::Organisation;
+use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
+use irp::domain::stored::Record;
 use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
@@ -140,6 +143,31 @@ async fn other_rules_end_what_was_asked_under_the_old_ones() {
     w.until("it is told", |w| w.notes().iter().any(|n| n.contains("the rules in irp.toml have changed"))).await;
     w.carry_out(KEY, ANA, CHRIS).await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_that_names_older_rules_than_there_are_names_the_newest_before_long() {
+    let w = World::start().await;
+    w.incident().await;
+    // As a process writes that is being drained.
+    let id = IncidentId::new(1);
+    let read_at = Some(w.clock.now() - TimeDelta::hours(1));
+    let old = Event::RulesChanged { policy_version: "older".into(), read_at };
+    loop {
+        let log = w.store.load(id).await.unwrap();
+        let record = Record::seal(log.last().map(Record::hash), w.clock.now(), old.clone());
+        if w.store.append(id, log.len() as u64, &[record], None).await.is_ok() {
+            break;
+        }
+    }
+    let again = async {
+        while w.happened(|event| matches!(event, Event::RulesChanged { .. })).await < 2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), again).await.unwrap();
+    w.carry_out(KEY, ANA, CHRIS).await;
     w.end().await;
 }
 

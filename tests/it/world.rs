@@ -151,6 +151,7 @@ impl World {
         let vault = DirectoryVault::new(env!("CARGO_TARGET_TMPDIR"));
         let parts = Parts {
             settings,
+            read_at: world.clock.now(),
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
             cloud: Arc::new(cloud.await.keeping_in(Some(Arc::new(vault)))),

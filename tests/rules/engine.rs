@@ -35,6 +35,7 @@ use super::search::{ACCOUNT, ORGANISATION, STOLEN, alert, start};
 mod owed;
 mod people;
 mod replicas;
+mod rules;
 mod unreadable;
 
 const ASKS: &str = "U0RESPOND1";
@@ -219,7 +220,7 @@ impl Cloud for World {
             engine.act(*id, &user(by), command).await.unwrap();
         }
         if let Some(rules) = self.new_rules.lock().unwrap().take() {
-            self.engine.get().unwrap().0.put_rules(rules);
+            self.engine.get().unwrap().0.put_rules(rules, self.now());
         }
         self.ask(what)?;
         let (owner_id, owner_arn) = ("AIDA1".to_owned(), format!("arn:aws:iam::{ACCOUNT}:user/ci"));
@@ -376,8 +377,8 @@ async fn what_was_asked_under_other_rules_ends_when_they_change_and_an_open_inci
     let bot = Bot::new().await;
     bot.ask(KEY_STEP).await.unwrap();
     let rules = Policy { version: "other".into(), ..(*bot.engine.rules()).clone() };
-    bot.engine.put_rules(rules);
-    bot.engine.cancel_outdated(bot.id).await.unwrap();
+    bot.engine.put_rules(rules, bot.engine.now());
+    assert!(bot.engine.follow_rules(bot.id).await.unwrap());
     assert!(matches!(bot.state(1).await, RequestState::Cancelled { .. }));
     assert_eq!(bot.store.open_incidents(9).await.unwrap(), [bot.id]);
 }
@@ -390,7 +391,7 @@ async fn the_keys_of_a_closed_incident_are_freed_though_who_closed_it_died_befor
     let record = Record::seal(Some(&incident.head), bot.engine.now(), closed);
     bot.store.append(bot.id, incident.version, &[record], None).await.unwrap();
     assert_eq!(bot.store.open_incidents(9).await.unwrap(), [bot.id]);
-    bot.engine.cancel_outdated(bot.id).await.unwrap();
+    bot.engine.follow_rules(bot.id).await.unwrap();
     assert!(bot.store.open_incidents(9).await.unwrap().is_empty());
 }
 
@@ -400,7 +401,7 @@ async fn an_alert_joins_the_open_incident_and_opens_another_once_that_is_closed(
     assert_eq!(bot.engine.take_alert(&alert()).await.unwrap(), Taken::Known(bot.id));
     let again = || irp::domain::alert::Alert { delivery_id: "again".into(), ..alert() };
     assert_eq!(bot.engine.take_alert(&again()).await.unwrap(), Taken::Joined(bot.id));
-    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead).await.unwrap();
+    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead { clicked_at: bot.engine.now() }).await.unwrap();
     assert_eq!(bot.store.open_incidents(9).await.unwrap(), [bot.id]);
     bot.close().await;
     assert!(bot.store.open_incidents(9).await.unwrap().is_empty(), "its keys are free");
@@ -416,7 +417,7 @@ async fn an_incident_of_any_number_can_be_worked() {
     }
     let bot = Bot::with(store, |policy| policy).await;
     assert_eq!(bot.id, IncidentId::new(5_001));
-    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead).await.unwrap();
+    bot.engine.act(bot.id, &user(ASKS), PersonCommand::TakeLead { clicked_at: bot.engine.now() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ impl Rules {
                 reason: "no".into(),
             },
             Click::Withdraw => PersonCommand::Withdraw { request: newest?.id },
-            Click::Retract => PersonCommand::Retract { request: newest?.id },
+            Click::Retract => PersonCommand::Retract { request: newest?.id, clicked_at: now(state) },
         })
     }
 
@@ -302,7 +302,8 @@ impl Model for Rules {
             owners: Vec::new(),
             not_known: Vec::new(),
         };
-        let events = vec![decide::open(IncidentId::new(1), alert, &self.policies[0]), Event::Identified { found }];
+        let opened = decide::open(IncidentId::new(1), alert, &self.policies[0], start());
+        let events = vec![opened, Event::Identified { found }];
         let log = Log(sealed(&[], start(), events));
         let incident = fold(&log.0).expect("an incident");
         let told = Told {

@@ -49,7 +49,7 @@ const SEEDS_FOR_ALL: u64 = 300;
 /// With so many, something has: a bot that does nothing breaks no rule either.
 const SEEDS_FOR_SOME: u64 = 10;
 /// What has to happen in a simulation that is worth its name.
-const HAPPENS: [&str; 40] = [
+const HAPPENS: [&str; 41] = [
     "AWS calls",
     "calls that reached AWS",
     "appends done late",
@@ -86,6 +86,7 @@ const HAPPENS: [&str; 40] = [
     "RequestStale",
     "RequestSuperseded",
     "RequestWithdrawn",
+    "RulesChanged",
     "SubjectNamed",
     "Unfrozen",
     "Verified",

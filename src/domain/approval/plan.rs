@@ -18,12 +18,14 @@ use crate::domain::trail::token::account_of;
 const PLAN_SCHEMA: u8 = 1;
 /// Paths of roles that only AWS can change: service-linked ones and those of IAM Identity Center.
 const RESERVED_PATHS: [&str; 2] = ["/aws-service-role/", "/aws-reserved/"];
+/// Characters of a digest.
+const DIGEST_CHARS: usize = 64;
 /// Characters of the digest that cards and buttons carry.
 const DIGEST_SHOWN_CHARS: usize = 12;
 
 /// SHA-256 over the canonical JSON (RFC 8785) of a [`Plan`], in hexadecimal.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct Digest(String);
 
 impl Digest {
@@ -41,6 +43,15 @@ impl Digest {
     /// The part that people and buttons see.
     pub fn short(&self) -> &str {
         &self.0[..DIGEST_SHOWN_CHARS]
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let is_whole = text.len() == DIGEST_CHARS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if is_whole { Ok(Self(text)) } else { Err("a digest is 64 hexadecimal characters") }
     }
 }
 

@@ -333,6 +333,18 @@ fn a_digest_changes_with_everything_that_it_binds() {
 }
 
 #[test]
+fn a_digest_that_is_none_cannot_be_read() {
+    let digest = plan(&policy(), "deploy-bot").unwrap().digest();
+    let text = serde_json::to_string(&digest).unwrap();
+    assert_eq!(text, format!("\"{digest}\""), "as it has always been stored");
+    assert_eq!(serde_json::from_str::<Digest>(&text).unwrap(), digest);
+    let (upper, longer, accents) = (digest.to_string().to_uppercase(), format!("{digest}0"), "é".repeat(32));
+    for other in ["", "abc", &*upper, &*longer, &*accents] {
+        assert!(serde_json::from_value::<Digest>(other.into()).is_err(), "{other}");
+    }
+}
+
+#[test]
 fn a_group_that_slack_does_not_tell_has_nobody_in_it_and_is_named_as_the_reason() {
     let mut policy = policy();
     let group: crate::domain::id::GroupId = "S1".parse().unwrap();

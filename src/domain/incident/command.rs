@@ -81,6 +81,8 @@ pub enum PersonCommand {
     Retract {
         /// From what.
         request: RequestId,
+        /// When they pressed it: a yes that was given later is not taken back by a late delivery.
+        clicked_at: DateTime<Utc>,
     },
     /// Say that a request or an approval in one's name was not one's own.
     NotMe {
@@ -136,6 +138,8 @@ pub enum PersonCommand {
         word: Word,
         /// From what they know it.
         reason: String,
+        /// When they sent it: what was said later stands.
+        clicked_at: DateTime<Utc>,
     },
     /// Have the bot find out again whose credential it is.
     LookAgain,
@@ -145,6 +149,8 @@ pub enum PersonCommand {
         at: DateTime<Utc>,
         /// From what they know it.
         basis: String,
+        /// When they sent it: what was said later stands.
+        clicked_at: DateTime<Utc>,
     },
     /// Have it worked out what a search of the logs would read.
     AskLogs,
@@ -159,7 +165,10 @@ pub enum PersonCommand {
         number: u32,
     },
     /// Lead.
-    TakeLead,
+    TakeLead {
+        /// When they pressed it: whoever has taken the lead later keeps it.
+        clicked_at: DateTime<Utc>,
+    },
     /// End it.
     Close {
         /// With what outcome.
@@ -196,9 +205,23 @@ impl PersonCommand {
             Self::AskLogs => "ask for a search of the logs",
             Self::RunLogs { .. } => "search the logs",
             Self::CancelLogs { .. } => "end a search of the logs",
-            Self::TakeLead => "take the lead",
+            Self::TakeLead { .. } => "take the lead",
             Self::Close { .. } => "close",
         }
+    }
+
+    /// Whether it only stops something, or takes back what was one's own: for that it does not matter how old the rules of
+    /// the process are that takes it. To deny is to decide: whoever has lost the right to could keep what contains away.
+    pub const fn only_stops(&self) -> bool {
+        matches!(
+            self,
+            Self::NotMe { .. }
+                | Self::Retract { .. }
+                | Self::Withdraw { .. }
+                | Self::Cancel { .. }
+                | Self::TakeBackDone { .. }
+                | Self::CancelLogs { .. }
+        )
     }
 
     /// The request that it is about.
@@ -211,7 +234,7 @@ impl PersonCommand {
             | Self::Deny { request, .. }
             | Self::Withdraw { request }
             | Self::Cancel { request }
-            | Self::Retract { request }
+            | Self::Retract { request, .. }
             | Self::NotMe { request } => Some(*request),
             _ => None,
         }
@@ -325,8 +348,12 @@ pub enum Report {
         /// Its address, or why not.
         outcome: Result<String, String>,
     },
-    /// The rules have changed: what was asked under others has to be asked again.
-    RulesChanged,
+    /// This process goes by these rules: where the log names others that were read earlier, they have changed, and what was
+    /// asked under others has to be asked again.
+    RulesRead {
+        /// When it has read them.
+        read_at: DateTime<Utc>,
+    },
     /// The clock passed a request's limit.
     ClockPassed {
         /// Which request.

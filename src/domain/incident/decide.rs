@@ -12,8 +12,8 @@ use super::owed::reach_at;
 use super::state::{Incident, Search};
 use super::steps::{action_for, contained, in_force, is_undo, missing};
 use super::{
-    doors, eradication, freeze, hands, hunting, inventory, logs, overruling, quiet, renamed, risk, together, watch,
-    whole,
+    doors, eradication, freeze, hands, hunting, inventory, late, logs, overruling, quiet, renamed, risk, rules,
+    together, watch, whole,
 };
 use crate::domain::action::Action;
 use crate::domain::alert::Alert;
@@ -48,9 +48,10 @@ pub struct Context<'a> {
     pub playbook: &'a Playbook,
 }
 
-/// The first record of an incident.
-pub fn open(id: IncidentId, alert: Alert, policy: &Policy) -> Event {
-    Event::Opened { id, severity: alert.severity, alert, policy_version: Some(policy.version.clone()) }
+/// The first record of an incident, by whoever has read these rules at this time.
+pub fn open(id: IncidentId, alert: Alert, policy: &Policy, read_at: DateTime<Utc>) -> Event {
+    let (policy_version, rules_read_at) = (Some(policy.version.clone()), Some(read_at));
+    Event::Opened { id, severity: alert.severity, alert, policy_version, rules_read_at }
 }
 
 /// What a person's command leads to.
@@ -62,6 +63,9 @@ pub fn decide(
 ) -> Result<Vec<Event>, Refusal> {
     if !incident.is_open() {
         return Err(Refusal::Closed(incident.id));
+    }
+    if !command.only_stops() {
+        rules::check(incident, cx.policy)?;
     }
     if !matches!(command, PersonCommand::NotMe { .. } | PersonCommand::Retract { .. } | PersonCommand::Unfreeze { .. })
     {
@@ -88,7 +92,6 @@ pub fn decide(
         PersonCommand::Approve { request, digest_shown, clicked_at } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             freeze::check(incident)?;
-            check_rules(incident, cx.policy)?;
             let shared = together::digest(incident, found);
             let fellows = together::members(incident, found);
             // The pressed one stands for all: what one of them would refuse, the press is refused.
@@ -152,11 +155,13 @@ pub fn decide(
             let cancelled = |request| Event::RequestCancelled { request, why: why.clone() };
             Ok(not_started(incident, found)?.into_iter().map(|r| cancelled(r.id)).collect())
         }
-        PersonCommand::Retract { request } => {
+        PersonCommand::Retract { request, clicked_at } => {
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             if !found.approvals.iter().any(|a| a.person == actor.person) {
                 return Err(Refusal::NothingToRetract(request));
             }
+            let fellows = together::members(incident, found).into_iter();
+            late::check(clicked_at, fellows.filter_map(|r| r.retracted.get(&actor.person).copied()).max())?;
             let given = |r: &Request| {
                 let by = r.approvals.iter().find(|a| a.person == actor.person)?.user.clone();
                 Some(Event::ApprovalRetracted { request: r.id, by, person: actor.person.clone() })
@@ -216,29 +221,31 @@ pub fn decide(
             check_enough_left(&user, actor, &recused(incident, cx.policy), cx.policy)?;
             Ok(vec![Event::SubjectNamed { user, by: actor.user.clone() }])
         }
-        PersonCommand::Overrule { word, reason } => {
+        PersonCommand::Overrule { word, reason, clicked_at } => {
             let reason = needed(&reason)?;
-            overruling::overrule(incident, actor, word, reason, cx)
+            overruling::overrule(incident, actor, word, reason, clicked_at, cx)
         }
         PersonCommand::LookAgain => {
             check_responder(cx.policy, actor)?;
             Ok(vec![Event::IdentificationAsked { by: actor.user.clone() }])
         }
-        PersonCommand::SetCompromiseTime { at, basis } => {
+        PersonCommand::SetCompromiseTime { at, basis, clicked_at } => {
             check_impartial(incident, cx.policy, actor)?;
             if at > cx.now {
                 return Err(Refusal::InTheFuture);
             }
+            late::check(clicked_at, incident.told_at.filter(|_| incident.compromise.is_some()))?;
             Ok(vec![Event::CompromiseTimeSet { compromised_at: at, by: actor.user.clone(), basis: bounded(&basis) }])
         }
         PersonCommand::AskLogs => logs::ask(incident, actor, cx),
         PersonCommand::RunLogs { number } => logs::run(incident, actor, number, cx),
         PersonCommand::CancelLogs { number } => logs::cancel(incident, actor, number, cx),
-        PersonCommand::TakeLead => {
+        PersonCommand::TakeLead { clicked_at } => {
             check_impartial(incident, cx.policy, actor)?;
             if incident.lead.as_ref() == Some(&actor.user) {
                 return Err(Refusal::Other("You already lead this incident.".into()));
             }
+            late::check(clicked_at, incident.lead_at)?;
             Ok(vec![Event::LeadTaken { by: actor.user.clone() }])
         }
         PersonCommand::Close { outcome, note } => {
@@ -254,24 +261,13 @@ fn decided_on(shared: &Digest, cx: Context<'_>) -> Shown {
     Shown { digest: shared.clone(), policy_version: cx.policy.version.clone() }
 }
 
-/// Checks that this process has the rules that the incident is handled under: one that has not read the newest yet would
-/// let people decide who have lost the right to.
-fn check_rules(incident: &Incident, policy: &Policy) -> Result<(), Refusal> {
-    if has_these_rules(incident, policy) { Ok(()) } else { Err(Refusal::OtherRules) }
-}
-
-/// Whether nothing else is on record than the rules that this process has.
-pub fn has_these_rules(incident: &Incident, policy: &Policy) -> bool {
-    incident.policy_version.as_ref().is_none_or(|version| *version == policy.version)
-}
-
 /// Checks a wish before AWS is asked about it, and says what the action would be.
 pub fn may_request(incident: &Incident, actor: &Actor, step: &StepId, cx: Context<'_>) -> Result<Action, Refusal> {
     if !incident.is_open() {
         return Err(Refusal::Closed(incident.id));
     }
     check_responder(cx.policy, actor)?;
-    check_rules(incident, cx.policy)?;
+    rules::check(incident, cx.policy)?;
     if incident.sample {
         return Err(Refusal::Sample);
     }
@@ -304,7 +300,7 @@ pub fn may_break_glass<'a>(
     }
     let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
     freeze::check(incident)?;
-    check_rules(incident, cx.policy)?;
+    rules::check(incident, cx.policy)?;
     let shared = together::digest(incident, found);
     let fellows = together::members(incident, found).into_iter();
     let alone = |r: &&Request| r.state == RequestState::Pending && !r.plan.action.destroys();
@@ -476,20 +472,7 @@ pub fn take_report(incident: &Incident, report: Report, cx: Context<'_>) -> Vec<
         Report::ReadBack { request, now, last } => read_back(incident, request, &now, last, cx),
         Report::NotReadable { request, error } => not_readable(incident, request, &error, cx),
         Report::PlanFile { request, digest, outcome } => whole::uploaded(incident, request, digest, outcome),
-        Report::RulesChanged if !incident.is_open() => Vec::new(),
-        Report::RulesChanged => {
-            let outdated = |r: &&Request| {
-                matches!(r.state, RequestState::Pending | RequestState::Approved { .. })
-                    && r.plan.policy_version != cx.policy.version
-            };
-            let why = "the rules in irp.toml have changed since it was asked for";
-            let version = &cx.policy.version;
-            let other = incident.policy_version.as_ref().is_some_and(|known| known != version);
-            let changed = other.then(|| Event::RulesChanged { policy_version: version.clone() });
-            let ended = incident.requests.values().filter(outdated);
-            let ended = ended.map(|r| Event::RequestCancelled { request: r.id, why: why.into() });
-            changed.into_iter().chain(ended).collect()
-        }
+        Report::RulesRead { read_at } => rules::follow(incident, read_at, cx),
         Report::ClockPassed { request } => passed(incident, request, cx),
     }
 }

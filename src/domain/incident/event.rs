@@ -40,11 +40,15 @@ pub enum Event {
         /// The rules in force.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy_version: Option<String>,
+        /// When whoever opened it had read them; older logs do not say it.
+        rules_read_at: Option<DateTime<Utc>>,
     },
     /// Other rules are in force than before: irp.toml was read anew.
     RulesChanged {
         /// Which.
         policy_version: String,
+        /// When they were read; older logs do not say it.
+        read_at: Option<DateTime<Utc>>,
     },
     /// A delivery about the same credential, or a newer state of the same finding.
     AlertReceived {
@@ -321,8 +325,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keys_unread: Option<String>,
     },
-    /// What was put in place, or the user's keys, could be read before, and now it cannot: whether it holds is not
-    /// known.
+    /// What was put in place, or the user's keys, can be read no more: whether it holds is not known.
     ContainmentUnread {
         /// Which, and why.
         unread: Vec<Lost>,

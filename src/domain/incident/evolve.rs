@@ -40,7 +40,7 @@ pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Inciden
 }
 
 fn open(record: &Record) -> Option<Incident> {
-    let Event::Opened { id, alert, severity, policy_version } = &record.event else { return None };
+    let Event::Opened { id, alert, severity, policy_version, rules_read_at } = &record.event else { return None };
     let mut incident = Incident {
         id: *id,
         version: 1,
@@ -74,6 +74,7 @@ fn open(record: &Record) -> Option<Incident> {
         overruled: Vec::new(),
         told_at: None,
         lead: None,
+        lead_at: None,
         named: [].into(),
         freeze: None,
         not_them: BTreeSet::new(),
@@ -85,6 +86,7 @@ fn open(record: &Record) -> Option<Incident> {
         new_keys: [].into(),
         keys_unread: None,
         policy_version: policy_version.clone(),
+        rules_read_at: *rules_read_at,
         inactive_since: [].into(),
         closing: None,
         refused: [].into(),
@@ -136,7 +138,9 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         | Event::LookedAgain { .. }
         | Event::TrailPartlyRead { .. }
         | Event::TrailSwept { .. } => {}
-        Event::RulesChanged { policy_version } => incident.policy_version = Some(policy_version.clone()),
+        Event::RulesChanged { policy_version, read_at } => {
+            (incident.policy_version, incident.rules_read_at) = (Some(policy_version.clone()), read_at.or(Some(at)));
+        }
         Event::ContainmentUnread { unread, .. } => {
             for Lost { request, why } in unread {
                 if let Some(request) = incident.requests.get_mut(request) {
@@ -246,9 +250,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             incident.overruled.push(Overruled { word, by, reason, at });
             incident.told_at = Some(at);
         }
-        Event::SubjectNamed { user, .. } => {
-            incident.named.insert(user.clone());
-        }
+        Event::SubjectNamed { user, .. } => incident.named.extend([user.clone()]),
         Event::Frozen { by, request } => {
             let freeze = incident.freeze.get_or_insert_default();
             freeze.number = incident.version;
@@ -262,7 +264,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             }
         }
         Event::Unfrozen => incident.freeze = None,
-        Event::LeadTaken { by } => incident.lead = Some(by.clone()),
+        Event::LeadTaken { by } => (incident.lead, incident.lead_at) = (Some(by.clone()), Some(at)),
         Event::Closed { by, outcome, note } => {
             incident.closing = Some(Closing { at, by: by.clone(), outcome: *outcome, note: note.clone() });
         }

@@ -8,6 +8,7 @@ use super::decide::Context;
 use super::event::Event;
 use super::freeze;
 use super::remains::is_by_hand;
+use super::rules;
 use super::state::Incident;
 use super::steps::{Offer, Step, in_force, is_undo, steps};
 use crate::domain::action::Action;
@@ -118,6 +119,7 @@ pub fn may_say(incident: &Incident, actor: &Actor, step: &StepId, cx: Context<'_
         return Err(Refusal::Closed(incident.id));
     }
     check_impartial(incident, cx.policy, actor)?;
+    rules::check(incident, cx.policy)?;
     if incident.sample {
         return Err(Refusal::Sample);
     }

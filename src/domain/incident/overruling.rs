@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::decide::Context;
 use super::event::Event;
+use super::late;
 use super::state::Incident;
 use crate::domain::id::UserId;
 use crate::domain::policy::Actor;
@@ -39,6 +40,7 @@ pub(super) fn overrule(
     actor: &Actor,
     word: Word,
     reason: String,
+    clicked_at: DateTime<Utc>,
     cx: Context<'_>,
 ) -> Result<Vec<Event>, Refusal> {
     check_impartial(incident, cx.policy, actor)?;
@@ -50,5 +52,7 @@ pub(super) fn overrule(
             "{WORDS_MAX} have been said in this incident already. Use irp trail analyze with --attribute on the logs."
         )));
     }
+    let of_it = incident.overruled.iter().filter(|said| said.word.about == word.about);
+    late::check(clicked_at, of_it.map(|said| said.at).max())?;
     Ok(vec![Event::AttributionOverruled { word, by: actor.user.clone(), reason }])
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::decide::Context;
 use super::event::Event;
 use super::freeze;
+use super::rules;
 use super::state::Incident;
 use super::steps::{contained, missing};
 use super::verdict::{Verdict, standing};
@@ -36,6 +37,7 @@ pub fn may_accept(incident: &Incident, actor: &Actor, shown: i64, cx: Context<'_
         return Err(Refusal::Closed(incident.id));
     }
     check_impartial(incident, cx.policy, actor)?;
+    rules::check(incident, cx.policy)?;
     if incident.sample {
         return Err(Refusal::Sample);
     }

@@ -89,6 +89,8 @@ pub struct Incident {
     pub told_at: Option<DateTime<Utc>>,
     /// Who leads.
     pub lead: Option<UserId>,
+    /// When they took the lead; absent where it fell to whoever asked first.
+    pub lead_at: Option<DateTime<Utc>>,
     /// Whom the incident is about, as responders have named them.
     pub named: BTreeSet<UserId>,
     /// Somebody says that something in their name was not theirs: nothing is approved or runs.
@@ -111,6 +113,8 @@ pub struct Incident {
     pub keys_unread: Option<String>,
     /// The rules in force when it was opened, or since they changed; absent in old logs.
     pub policy_version: Option<String>,
+    /// When whoever has said so had read them; absent in old logs.
+    pub rules_read_at: Option<DateTime<Utc>>,
     /// Since when a key has been seen Inactive without a break, whoever switched it off.
     pub inactive_since: BTreeMap<AccessKeyId, DateTime<Utc>>,
     /// How it ended.

@@ -149,8 +149,8 @@ async fn rules_that_change_while_aws_is_read_let_nothing_run_that_was_asked_for_
 #[tokio::test]
 async fn a_crowd_that_presses_buttons_does_not_hold_a_call_up() {
     let bot = Bot::approved().await;
-    *bot.world.meanwhile.lock().unwrap() =
-        vec![(APPROVES, PersonCommand::TakeLead), (APPROVES_TOO, PersonCommand::TakeLead)];
+    let lead = || PersonCommand::TakeLead { clicked_at: bot.engine.now() };
+    *bot.world.meanwhile.lock().unwrap() = vec![(APPROVES, lead()), (APPROVES_TOO, lead())];
     bot.engine.advance(bot.id).await.unwrap();
     assert_eq!(bot.world.asked(), ["key", "session", "call", "key"], "what AWS has just said goes on");
     assert_eq!(bot.incident().await.lead, Some(user(APPROVES_TOO)));
@@ -159,7 +159,8 @@ async fn a_crowd_that_presses_buttons_does_not_hold_a_call_up() {
 #[tokio::test]
 async fn a_yes_taken_back_just_before_the_call_is_not_what_it_goes_out_by() {
     let bot = Bot::approved().await;
-    let (taken_back, yes) = (PersonCommand::Retract { request: number(1) }, bot.yes().await);
+    let taken_back = PersonCommand::Retract { request: number(1), clicked_at: bot.engine.now() };
+    let yes = bot.yes().await;
     *bot.world.meanwhile.lock().unwrap() = vec![(APPROVES, taken_back), (APPROVES_TOO, yes)];
     bot.engine.advance(bot.id).await.unwrap();
     assert_eq!(*bot.world.approvers.lock().unwrap(), [user(APPROVES_TOO)]);

@@ -45,7 +45,7 @@ async fn who_stands_behind_a_crowd_is_looked_at_again_when_it_is_their_turn() {
     *bot.world.leaves_at_question.lock().unwrap() = [None, Some(user(APPROVES))].into();
     let deny = PersonCommand::Deny { request: number(1), digest_shown: shown, reason: "no".into() };
     let (leads, approves) = (user(APPROVES_TOO), user(APPROVES));
-    let lead = bot.engine.act(bot.id, &leads, PersonCommand::TakeLead);
+    let lead = bot.engine.act(bot.id, &leads, PersonCommand::TakeLead { clicked_at: bot.engine.now() });
     let (lead, denied) = tokio::join!(lead, bot.engine.act(bot.id, &approves, deny));
     lead.unwrap();
     assert_eq!(no(denied), Refusal::NotAMember(Standing::Deactivated));
@@ -68,7 +68,7 @@ async fn whoever_has_waited_a_second_is_not_looked_at_again_and_after_a_minute_n
         let asks = user(ASKS);
         *bot.world.ticks.lock().unwrap() = each_look_takes;
         *bot.world.leaves_at_question.lock().unwrap() = [None, leaves.then(|| asks.clone())].into();
-        let answer = bot.engine.act(bot.id, &asks, PersonCommand::TakeLead).await;
+        let answer = bot.engine.act(bot.id, &asks, PersonCommand::TakeLead { clicked_at: bot.engine.now() }).await;
         *bot.world.ticks.lock().unwrap() = TimeDelta::zero();
         match expected {
             Some(expected) => assert_eq!(no(answer), expected, "{each_look_takes}"),
@@ -104,7 +104,7 @@ async fn whoever_has_approved_none_of_several_takes_nothing_back_and_the_attempt
     bot.engine.request_all(bot.id, &user(ASKS), Some(ActionClass::Contain), "press;").await.unwrap();
     bot.engine.act(bot.id, &user(APPROVES), bot.yes().await).await.unwrap();
     let approved = bot.incident().await.requests;
-    let take_back = PersonCommand::Retract { request: number(2) };
+    let take_back = PersonCommand::Retract { request: number(2), clicked_at: bot.engine.now() };
     let refused = no(bot.engine.act(bot.id, &user(APPROVES_TOO), take_back).await);
     assert_eq!(refused, Refusal::NothingToRetract(number(2)));
     assert_eq!(bot.refused().await, [(user(APPROVES_TOO), "retract".to_owned())]);

@@ -15,7 +15,7 @@ use irp::domain::policy::Standing;
 use irp::domain::stored::{Chain, Record};
 
 use super::people::{KIM, KIM_ADDRESS, People, Roster, human};
-use super::schedule::{By, MINUTE_MS, Replica};
+use super::schedule::{By, Replica};
 
 pub(super) use words::in_words;
 use words::{name, request_of};
@@ -25,6 +25,8 @@ mod counts;
 mod eligible;
 mod freeze;
 mod glass;
+mod rules;
+mod said;
 mod together;
 mod watch;
 mod words;
@@ -84,6 +86,8 @@ struct Glass {
 #[derive(Default)]
 struct Case {
     chain: Chain,
+    /// The rules that the log names, and when they were read.
+    rules: Option<(String, DateTime<Utc>)>,
     /// What the log folds to, at each length.
     versions: Vec<Incident>,
     requests: BTreeMap<RequestId, Held>,
@@ -203,8 +207,9 @@ impl Audit {
         replica: &Replica,
         now_ms: u64,
     ) {
-        let Self { cases, heard, clicked, .. } = self;
-        let scene = Scene { by, record, people, heard: heard.entry(by.task).or_default(), clicked, replica, now_ms };
+        let Self { cases, heard, clicked, clocks_apart, .. } = self;
+        let (heard, clocks_apart) = (&*heard.entry(by.task).or_default(), *clocks_apart);
+        let scene = Scene { by, record, people, heard, clicked, replica, now_ms, clocks_apart };
         let case = cases.entry(id).or_default();
         if let Err(why) = case.take(&scene) {
             let event = name(&record.event);
@@ -224,6 +229,7 @@ struct Scene<'a> {
     clicked: &'a BTreeMap<(UserId, String), DateTime<Utc>>,
     replica: &'a Replica,
     now_ms: u64,
+    clocks_apart: bool,
 }
 
 impl Scene<'_> {
@@ -246,23 +252,6 @@ impl Scene<'_> {
     fn on(&self, list: &BTreeSet<UserId>, roster: &Roster, who: usize) -> bool {
         let group = self.heard.members.iter().filter(|_| roster.by_group);
         list.iter().chain(group).any(|user| human(user) == Some(who))
-    }
-
-    /// The rules that this replica has, and those that it had a moment ago.
-    fn rosters(&self) -> impl Iterator<Item = &Roster> {
-        self.known_rules().into_iter().flatten().filter_map(|rules| self.people.rosters.get(rules))
-    }
-
-    fn known_rules(&self) -> [Option<usize>; 2] {
-        let just_before = self.replica.rules_before.filter(|(_, until_ms)| self.now_ms < until_ms + MINUTE_MS);
-        [Some(self.replica.rules), just_before.map(|(rules, _)| rules)]
-    }
-
-    fn roster(&self, plan: &Plan) -> Result<&Roster, String> {
-        let version = plan.policy_version.as_str();
-        let has = self.known_rules().into_iter().flatten().any(|rules| format!("v{rules}") == version);
-        must(has, "it was asked for under other rules than this replica has")?;
-        self.people.roster(version).ok_or_else(|| "rules that nobody made".to_owned())
     }
 }
 
@@ -305,33 +294,18 @@ impl Case {
                 let signs = found.owners.iter().chain(&found.session_name);
                 self.subjects.extend(signs.filter(|s| *s == KIM_ADDRESS).map(|_| KIM));
             }
-            Event::SubjectNamed { user, by } => {
-                must(human(by).is_some_and(|who| !self.subjects.contains(&who)), "the recused name somebody")?;
-                scene.is_member(by, 0)?;
-                self.subjects.extend(human(user));
+            Event::Opened { policy_version: Some(version), rules_read_at, .. } => {
+                self.ruled(scene, version, *rules_read_at)?;
             }
-            Event::LeadTaken { by } => {
-                scene.is_member(by, 0)?;
-                self.lead = Some(by.clone());
-            }
-            Event::Frozen { by, request } => {
-                scene.has_clicked(by, format!("not me {request}"))?;
-                scene.is_member(by, 0)?;
-                self.disputed.insert(by.clone());
-                self.agreed.clear();
-                let theirs = |held: &Held| held.yes.iter().chain([&held.by]).any(|user| human(user) == human(by));
-                for held in self.requests.values_mut().filter(|held| theirs(held)) {
-                    held.disputed = true;
-                }
-            }
-            Event::UnfreezeAgreed { by, .. } => {
-                scene.has_clicked(by, "unfreeze".into())?;
-                scene.is_member(by, 0)?;
-                self.agreed.insert(by.clone());
-            }
-            Event::Unfrozen => self.unfrozen()?,
+            Event::RulesChanged { policy_version, read_at } => self.ruled(scene, policy_version, *read_at)?,
+            Event::SubjectNamed { .. }
+            | Event::LeadTaken { .. }
+            | Event::Frozen { .. }
+            | Event::UnfreezeAgreed { .. }
+            | Event::Unfrozen => self.said(scene)?,
             Event::Closed { by, outcome, note } => {
-                scene.is_member(by, 0)?;
+                scene.has_clicked(by, "close".into())?;
+                self.may_work(scene, by)?;
                 let open = self.requests.values().any(|held| !matches!(held.phase, Phase::Ended(_)));
                 must(!open, "closed over an open request")?;
                 self.may_close(*outcome, note)?;
@@ -368,7 +342,7 @@ impl Case {
         must(!self.requests.contains_key(&request), "a request's number used twice")?;
         let pressed = |held: &Held| held.plan.nonce == plan.nonce;
         must(!self.requests.values().any(pressed), "one press makes two requests")?;
-        let roster = scene.roster(plan)?;
+        let roster = self.roster(scene, plan)?;
         let listed =
             who.is_some_and(|w| scene.on(&roster.responders, roster, w) || scene.on(&roster.approvers, roster, w));
         must(listed, "a request by nobody on the list")?;
@@ -437,7 +411,9 @@ impl Case {
                 must(held.yes.contains(by), "a yes taken back that was never given")?;
                 held.yes.retain(|user| user != by);
                 if let (Event::ApprovalRetracted { .. }, Some(who)) = (&scene.record.event, human(by)) {
-                    held.taken_back.insert(who, at);
+                    let clicked_at = self.on_one_of(scene, who, "retract", id, held)?;
+                    let back_at = held.taken_back.insert(who, at);
+                    must(back_at.is_none_or(|at| at <= clicked_at), "a press takes back what was given anew after it")?;
                 }
                 // What one person alone lets run does not hang on the yeses of others.
                 if held.glass.is_none() {
@@ -452,6 +428,7 @@ impl Case {
             }
             Event::RequestWithdrawn { by, .. } => {
                 must(!started && human(by) == human(&held.by), "withdrawn too late, or by somebody else")?;
+                self.on_one_of(scene, human(by).ok_or("nobody")?, "withdraw", id, held)?;
                 held.phase = Phase::Ended("withdrawn");
             }
             Event::RequestExpired { .. } => {
@@ -502,6 +479,9 @@ impl Case {
             }
             Event::RequestCancelled { .. } | Event::RequestSuperseded { .. } => {
                 must(!started, "cancelled after the start")?;
+                if let Event::RequestCancelled { why, .. } = &scene.record.event {
+                    self.cancelled(scene, why, id, held)?;
+                }
                 held.phase = Phase::Ended("cancelled or superseded");
             }
             _ => {}

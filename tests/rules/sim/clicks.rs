@@ -196,11 +196,13 @@ fn what(
         Act::Contest => PersonCommand::Contest { request: newest(&owing)?.id, reason: "I was there".into() },
         Act::Withdraw => PersonCommand::Withdraw { request: newest(&|r| r.state.is_open() && asked(r))?.id },
         Act::Cancel => PersonCommand::Cancel { request: newest(&|r| r.state.is_open())?.id },
-        Act::Retract => PersonCommand::Retract { request: newest(&|r| r.state.is_open() && approved(r))?.id },
+        Act::Retract => {
+            PersonCommand::Retract { request: newest(&|r| r.state.is_open() && approved(r))?.id, clicked_at }
+        }
         Act::NotMe => PersonCommand::NotMe { request: newest(&|r| asked(r) || approved(r))?.id },
         Act::Unfreeze if seen.freeze.is_none() && !astray => return None,
         Act::Unfreeze => PersonCommand::Unfreeze { shown: seen.freeze.as_ref().map_or(0, |freeze| freeze.number) },
-        Act::TakeLead => PersonCommand::TakeLead,
+        Act::TakeLead => PersonCommand::TakeLead { clicked_at },
         Act::NameSomebody => PersonCommand::NameSubject { user: user(chance.one_of(&ACCOUNTS).0) },
         Act::LookAgain => PersonCommand::LookAgain,
         Act::Close => {
@@ -246,6 +248,10 @@ pub(super) fn in_words(what: &What) -> String {
         }
         What::Act(PersonCommand::Ratify { request }) => format!("ratify {request}"),
         What::Act(PersonCommand::Contest { request, .. }) => format!("contest {request}"),
+        What::Act(PersonCommand::Withdraw { request }) => format!("withdraw {request}"),
+        What::Act(PersonCommand::Cancel { request }) => format!("cancel {request}"),
+        What::Act(PersonCommand::Retract { request, .. }) => format!("retract {request}"),
+        What::Act(PersonCommand::NameSubject { user }) => format!("name {user}"),
         What::Act(PersonCommand::NotMe { request }) => format!("not me {request}"),
         What::Act(PersonCommand::Unfreeze { .. }) => "unfreeze".into(),
         What::Act(command) => command.name().into(),

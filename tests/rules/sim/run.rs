@@ -12,12 +12,13 @@ use irp::domain::incident::command::PersonCommand;
 use irp::domain::incident::owed::{Owed, owed};
 use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::engine::{Engine, EngineError, Ports};
-use irp::ports::IncidentLog;
 
 use super::clicks;
 use super::people::HUMANS;
 use super::schedule::{Bell, By, Click, Event, Landing, MINUTE_MS, Odds, Outages, Port, SECOND_MS, Sim, Task, What};
 use super::worker::effects;
+
+mod rules;
 
 /// How long people act and things go wrong.
 const BUSY_MS: u64 = 15 * MINUTE_MS;
@@ -80,6 +81,7 @@ impl Run {
                 let apart = state.chance.between(0, 2 * SKEW_MS);
                 state.replicas[replica].off_ms = i64::try_from(apart).unwrap() - i64::try_from(SKEW_MS).unwrap();
                 state.book(0, Event::Tick(replica));
+                state.book(0, Event::Follow(replica));
             }
             for human in 0..HUMANS {
                 let in_ms = state.chance.between(5 * SECOND_MS, MINUTE_MS);
@@ -116,7 +118,7 @@ impl Run {
         let name = format!("irp-{}", self.starts);
         let policy = {
             let state = &mut *self.sim.state();
-            state.replicas[replica].rules = state.rules;
+            state.replicas[replica].read(state.rules, state.now_ms);
             state.people.policy(state.rules)
         };
         let port = Arc::new(self.port(replica));
@@ -159,6 +161,7 @@ impl Run {
             Event::Land(landing) => self.land(landing),
             Event::Restart(replica) => self.restart(replica),
             Event::Reload(replica) => self.reload(replica),
+            Event::Follow(replica) => self.follow(replica),
             Event::Lose(user) => {
                 let state = &mut *self.sim.state();
                 state.people.lose(&user);
@@ -350,35 +353,7 @@ impl Run {
             state.replicas[replica].up = true;
             state.say(format!("replica {replica} starts"));
         }
-        self.cancel_outdated(replica);
-    }
-
-    /// A replica reads the newest file, and ends what was asked under another.
-    fn reload(&mut self, replica: usize) {
-        let policy = {
-            let state = &mut *self.sim.state();
-            let newest = state.rules;
-            let replica = &mut state.replicas[replica];
-            if replica.rules == newest || !replica.up {
-                return;
-            }
-            replica.rules_before = Some((replica.rules, state.now_ms));
-            replica.rules = newest;
-            state.people.policy(newest)
-        };
-        self.sim.state().say(format!("replica {replica} reads the rules anew"));
-        self.engines[replica].put_rules(policy);
-        self.cancel_outdated(replica);
-    }
-
-    fn cancel_outdated(&mut self, replica: usize) {
-        let (port, engine) = (self.port(replica), self.engines[replica].clone());
-        self.spawn(replica, async move {
-            for id in port.open_incidents(usize::MAX).await.unwrap_or_default() {
-                // Nothing is lost when it fails: what is outdated neither gets approved nor runs.
-                let _ = engine.cancel_outdated(id).await;
-            }
-        });
+        self.say_rules(replica);
     }
 
     fn mishap(&mut self) {
@@ -506,6 +481,7 @@ impl Run {
                 other => state.audit.fail(format!("{id} cannot be read as it was written: {:?}", other.err())),
             }
         }
-        state.audit.at_rest();
+        let newest = state.rules;
+        state.audit.at_rest(newest);
     }
 }

@@ -166,6 +166,8 @@ pub(super) enum Event {
     Land(Landing),
     Restart(usize),
     Reload(usize),
+    /// A replica looks whether every open incident names its rules.
+    Follow(usize),
     Lose(UserId),
 }
 
@@ -190,11 +192,25 @@ pub(super) struct Replica {
     pub(super) stands_until_ms: u64,
     /// How far its clock is from the simulated time.
     pub(super) off_ms: i64,
-    /// Which of the organisation's files it has read last, and before that until when.
+    /// Which of the organisation's files it has read last.
     pub(super) rules: usize,
-    pub(super) rules_before: Option<(usize, u64)>,
+    /// All that it has read, and when, with its earlier lives; the newest last.
+    pub(super) readings: Vec<(usize, u64)>,
     /// What it is at, and whether it has to look again when it is through.
     pub(super) busy: BTreeMap<(IncidentId, Task), bool>,
+}
+
+impl Replica {
+    /// It reads this file.
+    pub(super) fn read(&mut self, rules: usize, now_ms: u64) {
+        self.rules = rules;
+        self.readings.push((rules, now_ms));
+    }
+}
+
+/// A moment of the simulation as a time.
+pub(super) fn time_of(ms: u64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_454) + TimeDelta::milliseconds(i64::try_from(ms).unwrap())
 }
 
 pub(super) struct State {
@@ -264,8 +280,7 @@ impl State {
 
     /// The time as it is, and as Slack has it.
     pub(super) fn time(&self) -> DateTime<Utc> {
-        let ms = i64::try_from(self.now_ms).unwrap();
-        DateTime::UNIX_EPOCH + TimeDelta::days(20_454) + TimeDelta::milliseconds(ms)
+        time_of(self.now_ms)
     }
 
     pub(super) fn say(&mut self, what: impl AsRef<str>) {

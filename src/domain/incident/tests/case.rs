@@ -142,7 +142,7 @@ pub(crate) fn alert(delivery: &str) -> Alert {
 
 impl Case {
     pub(crate) fn new() -> Self {
-        let opened = Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &policy()));
+        let opened = Record::seal(None, start(), decide::open(IncidentId::new(1), alert("d"), &policy(), start()));
         let mut case = Self {
             incident: fold([&opened]).unwrap(),
             policy: policy(),

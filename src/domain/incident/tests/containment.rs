@@ -173,18 +173,21 @@ fn the_organizations_deny_of_a_role_stands_in_for_the_one_in_its_permission_set(
 
 #[test]
 fn whom_it_is_about_neither_leads_it_nor_ends_it_nor_says_when_it_began() {
-    let at = |case: &Case| PersonCommand::SetCompromiseTime { at: case.now, basis: "just now".into() };
+    let at = |case: &Case| {
+        let (at, clicked_at) = (case.now, case.now);
+        PersonCommand::SetCompromiseTime { at, basis: "just now".into(), clicked_at }
+    };
     let close = || PersonCommand::Close { outcome: Outcome::FalsePositive, note: "my own key".into() };
     let mut case = Case::new();
-    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.act("U2", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.ask("U1", &["revoke-user"]).unwrap();
     case.act("U1", PersonCommand::NameSubject { user: user("U2") }).unwrap();
     let cancel = PersonCommand::Cancel { request: request(1) };
-    for command in [PersonCommand::TakeLead, cancel, close(), at(&case)] {
+    for command in [PersonCommand::TakeLead { clicked_at: case.now }, cancel, close(), at(&case)] {
         let (name, answer) = (command.name(), case.act("U2", command));
         assert!(matches!(answer, Err(Refusal::Recused(_))), "{name}: {answer:?}");
     }
-    for command in [PersonCommand::TakeLead, at(&case), close()] {
+    for command in [PersonCommand::TakeLead { clicked_at: case.now }, at(&case), close()] {
         case.act("U1", command).unwrap();
     }
 }

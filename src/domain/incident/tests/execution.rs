@@ -183,7 +183,7 @@ fn nothing_but_a_reading_moves_what_is_not_known() {
         PersonCommand::Approve { request: id, digest_shown: case.shown(1), clicked_at: case.now },
         PersonCommand::Withdraw { request: id },
         PersonCommand::Cancel { request: id },
-        PersonCommand::Retract { request: id },
+        PersonCommand::Retract { request: id, clicked_at: case.now },
     ] {
         assert!(case.act("U2", command.clone()).is_err() && case.act("U1", command).is_err());
     }

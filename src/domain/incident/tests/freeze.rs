@@ -16,24 +16,24 @@ use crate::domain::refusal::Refusal;
 fn an_account_that_may_be_in_other_hands_does_nothing_else_until_the_freeze_is_lifted() {
     let mut case = Case::new();
     case.ask("U1", &["deactivate"]).unwrap();
-    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.act("U2", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
     let disputed = Err(Refusal::Disputed(request(1)));
     let close = PersonCommand::Close { outcome: Outcome::FalsePositive, note: "nothing to see".into() };
     assert_eq!(case.act("U1", close.clone()), disputed);
-    assert_eq!(case.act("U1", PersonCommand::TakeLead), disputed);
+    assert_eq!(case.act("U1", PersonCommand::TakeLead { clicked_at: case.now }), disputed);
     assert_eq!(case.act("U1", PersonCommand::NameSubject { user: user("U3") }), disputed);
     assert!(matches!(case.act("U2", close.clone()), Err(Refusal::Frozen { .. })), "nobody ends it meanwhile");
     case.unfreeze("U2").unwrap();
     case.unfreeze("U3").unwrap();
-    case.act("U1", PersonCommand::TakeLead).unwrap();
+    case.act("U1", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.act("U2", close).unwrap();
 }
 
 #[test]
 fn all_that_waits_in_their_name_ends_and_never_runs_once_the_freeze_is_lifted() {
     let mut case = Case::new();
-    case.act("U1", PersonCommand::TakeLead).unwrap();
+    case.act("U1", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.ask_all("U1").unwrap();
     case.approve("U3", 1).unwrap();
     case.act("U3", PersonCommand::NotMe { request: request(1) }).unwrap();
@@ -58,7 +58,7 @@ fn all_that_waits_in_their_name_ends_and_never_runs_once_the_freeze_is_lifted() 
 #[test]
 fn a_freeze_is_lifted_by_those_who_were_shown_it_and_by_nobody_for_a_later_one() {
     let mut case = Case::new();
-    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.act("U2", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.ask("U1", &["deactivate"]).unwrap();
     case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
     let first = case.incident.freeze.as_ref().unwrap().number;
@@ -87,7 +87,7 @@ fn a_freeze_is_lifted_by_those_who_were_shown_it_and_by_nobody_for_a_later_one()
 fn a_lead_whom_the_rules_do_not_name_any_more_lifts_no_freeze() {
     let frozen = || {
         let mut case = Case::new();
-        case.act("U1", PersonCommand::TakeLead).unwrap();
+        case.act("U1", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
         case.ask("U2", &["deactivate"]).unwrap();
         case.act("U2", PersonCommand::NotMe { request: request(1) }).unwrap();
         case
@@ -118,7 +118,7 @@ fn a_lead_whom_the_rules_do_not_name_any_more_lifts_no_freeze() {
 fn two_accounts_that_turn_out_to_be_one_human_do_not_lift_a_freeze() {
     let mut case = Case::new();
     case.policy.approvers.users.insert(user("U5"));
-    case.act("U3", PersonCommand::TakeLead).unwrap();
+    case.act("U3", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.ask("U1", &["deactivate"]).unwrap();
     case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
     case.unfreeze("U5").unwrap();
@@ -130,12 +130,12 @@ fn two_accounts_that_turn_out_to_be_one_human_do_not_lift_a_freeze() {
 #[test]
 fn a_yes_that_was_given_and_taken_back_in_their_name_can_be_disputed_too() {
     let mut case = Case::new();
-    case.act("U1", PersonCommand::TakeLead).unwrap();
+    case.act("U1", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.ask("U1", &["deactivate"]).unwrap();
     let not_me = PersonCommand::NotMe { request: request(1) };
     assert_eq!(case.act("U3", not_me.clone()), Err(Refusal::NotInYourName(request(1))));
     case.approve("U3", 1).unwrap();
-    case.act("U3", PersonCommand::Retract { request: request(1) }).unwrap();
+    case.act("U3", PersonCommand::Retract { request: request(1), clicked_at: case.now }).unwrap();
     case.act("U3", not_me.clone()).unwrap();
     assert_eq!(
         *case.state(1),
@@ -255,7 +255,7 @@ fn what_cannot_be_put_back_is_never_run_alone_and_holds_up_nothing_that_can() {
 #[test]
 fn who_cannot_lift_a_freeze_is_told_so_and_who_may_be_in_an_unread_group_is_told_that() {
     let mut case = Case::new();
-    case.act("U2", PersonCommand::TakeLead).unwrap();
+    case.act("U2", PersonCommand::TakeLead { clicked_at: case.now }).unwrap();
     case.ask("U1", &["deactivate"]).unwrap();
     case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
     case.policy.approvers.groups.insert("S1".parse().unwrap());

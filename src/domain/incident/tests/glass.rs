@@ -78,7 +78,7 @@ fn a_yes_taken_back_does_not_stop_it_and_whoever_broke_the_glass_can_say_that_th
     case.approve("U4", 1).unwrap();
     let alone = glass(&case, 1, KEY);
     case.act("U3", alone).unwrap();
-    case.act("U4", PersonCommand::Retract { request: request(1) }).unwrap();
+    case.act("U4", PersonCommand::Retract { request: request(1), clicked_at: case.now }).unwrap();
     assert!(matches!(case.state(1), RequestState::Approved { .. }), "{:?}", case.state(1));
     case.act("U3", PersonCommand::NotMe { request: request(1) }).unwrap();
     assert!(case.incident.freeze.is_some() && matches!(case.state(1), RequestState::Cancelled { .. }));

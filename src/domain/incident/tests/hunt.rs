@@ -259,7 +259,10 @@ fn a_search_that_could_not_look_anywhere_takes_nothing_back() {
 #[test]
 fn the_owner_does_not_say_from_when_on_the_credential_was_in_other_hands() {
     let mut case = Case::new();
-    let set = |case: &Case| PersonCommand::SetCompromiseTime { at: case.now, basis: "it was me before".into() };
+    let set = |case: &Case| {
+        let (at, clicked_at) = (case.now, case.now);
+        PersonCommand::SetCompromiseTime { at, basis: "it was me before".into(), clicked_at }
+    };
     let command = set(&case);
     assert!(matches!(case.act("U4", command), Err(Refusal::Recused(_))), "the credential is Kim's");
     let command = set(&case);
@@ -424,7 +427,8 @@ fn what_a_responder_says_is_followed_at_once_and_takes_a_failure_back() {
     case.sweep(Some(since), vec![late.clone()]);
     assert_eq!(missing(&case.incident, &case.playbook).len(), 1);
     let word = Word { about: late.access_key_id.unwrap(), who: Who::Owner };
-    let say = |reason: &str| PersonCommand::Overrule { word: word.clone(), reason: reason.into() };
+    let clicked_at = case.now;
+    let say = |reason: &str| PersonCommand::Overrule { word: word.clone(), reason: reason.into(), clicked_at };
     assert_eq!(case.act("U1", say(" ")), Err(Refusal::ReasonNeeded));
     assert!(matches!(case.act("U4", say("it was me")), Err(Refusal::Recused(_))), "the credential is Kim's");
     assert_eq!(case.act("U9", say("x")), Err(Refusal::NotAResponder));

@@ -91,14 +91,14 @@ fn what_is_asked_is_all_that_is_known_but_for_what_could_not_be_a_name_of_aws() 
     let mut case = Case::new();
     case.hunted(&[], &[]);
     let at = case.now - TimeDelta::days(200);
-    case.act("U1", PersonCommand::SetCompromiseTime { at, basis: "b".into() }).unwrap();
+    case.act("U1", PersonCommand::SetCompromiseTime { at, basis: "b".into(), clicked_at: case.now }).unwrap();
     case.act("U1", PersonCommand::AskLogs).unwrap();
     let asked = &newest(&case.incident).unwrap().question;
     assert_eq!(asked.until - asked.from, TimeDelta::days(214));
     let mut case = Case::new();
     case.hunted(&[], &[]);
     let at = case.now - TimeDelta::days(900);
-    case.act("U1", PersonCommand::SetCompromiseTime { at, basis: "b".into() }).unwrap();
+    case.act("U1", PersonCommand::SetCompromiseTime { at, basis: "b".into(), clicked_at: case.now }).unwrap();
     case.act("U1", PersonCommand::AskLogs).unwrap();
     let asked = &newest(&case.incident).unwrap().question;
     assert_eq!((asked.until - asked.from, asked.left_out.len()), (TimeDelta::days(400), 1));

@@ -11,10 +11,10 @@ use crate::domain::refusal::Refusal;
 #[test]
 fn other_rules_are_on_record_once_whether_or_not_anything_waits() {
     let mut case = Case::new();
-    let changed = |case: &Case| take_report(&case.incident, Report::RulesChanged, case.cx());
+    let changed = |case: &Case| take_report(&case.incident, Report::RulesRead { read_at: case.now }, case.cx());
     assert_eq!(changed(&case), [], "these are the rules that it was opened under");
     case.policy.version = "v2".into();
-    let recorded = vec![Event::RulesChanged { policy_version: "v2".into() }];
+    let recorded = vec![Event::RulesChanged { policy_version: "v2".into(), read_at: Some(case.now) }];
     assert_eq!(changed(&case), recorded);
     case.apply(recorded);
     assert_eq!(changed(&case), []);

@@ -265,7 +265,7 @@ fn what_is_new_breaks_the_row() {
     case.quiet();
     case.quiet();
     let word = Word { about: "203.0.113.7".into(), who: Who::Attacker };
-    case.act("U1", PersonCommand::Overrule { word, reason: "it is theirs".into() }).unwrap();
+    case.act("U1", PersonCommand::Overrule { word, reason: "it is theirs".into(), clicked_at: case.now }).unwrap();
     assert!(case.lacks("0 of 2 sweeps"), "another question");
 }
 

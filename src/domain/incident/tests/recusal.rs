@@ -162,23 +162,6 @@ fn whoever_is_recused_from_one_of_several_is_not_counted_for_any_of_them() {
 }
 
 #[test]
-fn a_process_with_other_rules_than_are_on_record_lets_nobody_decide() {
-    let mut case = Case::new();
-    case.ask("U1", &["deactivate"]).unwrap();
-    // Another process has read newer rules, and ended what was asked for; this one asks under the old again.
-    case.apply(vec![Event::RulesChanged { policy_version: "v2".into() }]);
-    assert_eq!(case.approve("U2", 1), Err(Refusal::OtherRules));
-    assert_eq!(case.ask("U1", &["revoke-user"]), Err(Refusal::OtherRules));
-    case.policy.break_glass = [user("U1")].into();
-    let alone = super::glass::glass(&case, 1, super::case::KEY);
-    assert_eq!(case.act("U1", alone), Err(Refusal::OtherRules));
-    // To stop something takes no rights.
-    case.act("U1", PersonCommand::Withdraw { request: request(1) }).unwrap();
-    case.policy.version = "v2".into();
-    case.ask("U1", &["deactivate"]).unwrap();
-}
-
-#[test]
 fn a_decision_says_on_what_it_was_made() {
     let mut case = Case::new();
     case.ask_all("U1").unwrap();

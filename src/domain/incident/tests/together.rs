@@ -61,7 +61,7 @@ fn a_yes_that_was_taken_back_is_not_given_again_by_a_late_delivery() {
     let clicked_at = case.now;
     case.approve("U2", 1).unwrap();
     case.minutes(1);
-    case.act("U2", PersonCommand::Retract { request: request(1) }).unwrap();
+    case.act("U2", PersonCommand::Retract { request: request(1), clicked_at: case.now }).unwrap();
     assert!((1..4).all(|n| case.incident.requests[&request(n)].approvals.is_empty()), "from all of them");
     let late = PersonCommand::Approve { request: request(1), digest_shown: case.shown(1), clicked_at };
     assert!(matches!(case.act("U2", late), Err(Refusal::TakenBackSince { .. })));
@@ -74,7 +74,8 @@ fn whoever_has_approved_none_of_them_has_nothing_to_take_back_before_they_run_or
     let mut case = Case::new();
     case.ask_all("U1").unwrap();
     case.approve("U2", 1).unwrap();
-    let take_back = || PersonCommand::Retract { request: request(2) };
+    let clicked_at = case.now;
+    let take_back = || PersonCommand::Retract { request: request(2), clicked_at };
     let nothing = Err(Refusal::NothingToRetract(request(2)));
     assert_eq!(case.act("U3", take_back()), nothing);
     assert!((1..4).all(|n| matches!(case.state(n), RequestState::Approved { .. })));
@@ -100,7 +101,7 @@ fn nothing_is_left_to_take_back_of_a_yes_that_was_used_for_one_and_no_longer_cou
     case.run();
     assert!(matches!(case.state(1), RequestState::Verified { .. }), "{:?}", case.state(1));
     assert!([2, 3].iter().all(|n| *case.state(*n) == RequestState::Pending), "these can still be stopped");
-    let take_back = PersonCommand::Retract { request: request(1) };
+    let take_back = PersonCommand::Retract { request: request(1), clicked_at: case.now };
     assert_eq!(case.act("U2", take_back), Err(Refusal::NothingToRetract(request(1))));
 }
 

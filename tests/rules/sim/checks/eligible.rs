@@ -19,7 +19,7 @@ impl Case {
         let who = human(user).ok_or("somebody who does not exist")?;
         must(Some(who) != human(&held.by), "the requester decides on their own request")?;
         must(!self.subjects.contains(&who), "the recused decide")?;
-        let roster = scene.roster(&held.plan)?;
+        let roster = self.roster(scene, &held.plan)?;
         must(scene.on(&roster.approvers, roster, who), "somebody decides who is not on the list")?;
         scene.is_member(user, after_ms)
     }
@@ -32,7 +32,7 @@ impl Case {
         must(!self.frozen(), "it runs while frozen")?;
         must(!held.disputed, "it runs though somebody behind it has said that they were not")?;
         must(scene.record.at <= *until, "it runs after its time to execute")?;
-        let roster = scene.roster(&held.plan)?;
+        let roster = self.roster(scene, &held.plan)?;
         let asker = human(&held.by).ok_or("somebody who does not exist")?;
         let listed = scene.on(&roster.responders, roster, asker) || scene.on(&roster.approvers, roster, asker);
         must(listed, "the requester is on no list any more")?;

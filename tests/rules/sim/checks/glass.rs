@@ -18,7 +18,7 @@ impl Case {
         must(held.plan.action.class() == ActionClass::Contain, "one person alone takes something back")?;
         let who = human(user).ok_or("somebody who does not exist")?;
         must(!self.subjects.contains(&who), "the recused act alone")?;
-        let roster = scene.roster(&held.plan)?;
+        let roster = self.roster(scene, &held.plan)?;
         let named = roster.glass.iter().any(|user| human(user) == Some(who));
         must(named, "somebody acts alone whom the rules do not name")?;
         let listed = scene.on(&roster.responders, roster, who) || scene.on(&roster.approvers, roster, who);
@@ -55,8 +55,8 @@ impl Case {
         must(human(&glass.by) != Some(who), "one person judges what they did alone")?;
         must(human(&held.by) != Some(who), "the requester judges what was done for them")?;
         must(!self.subjects.contains(&who), "the recused judge")?;
-        let listed = scene.rosters().any(|roster| scene.on(&roster.approvers, roster, who));
-        must(listed, "somebody judges who is no approver")?;
+        let roster = self.in_force(scene)?;
+        must(scene.on(&roster.approvers, roster, who), "somebody judges who is no approver")?;
         scene.is_member(by, 0)?;
         self.requests.get_mut(&id).and_then(|held| held.glass.as_mut()).into_iter().for_each(|g| g.owing = false);
         Ok(())

@@ -1,0 +1,18 @@
+//! A press can be handled twice: a process carries it out and dies before it ticks it off, and seconds later another takes it
+//! over. What was said in between is newer, and stays.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::refusal::{Refusal, moment};
+
+/// Refuses a press that is older than what was said since of the same thing.
+pub(super) fn check(clicked_at: DateTime<Utc>, said_at: Option<DateTime<Utc>>) -> Result<(), Refusal> {
+    match said_at.filter(|at| *at > clicked_at) {
+        None => Ok(()),
+        Some(at) => Err(Refusal::NotApplicable(format!(
+            "This press is older than what is on record of it since {}, so nothing was changed by it. Look at the newest \
+             card, and press there if you still mean it.",
+            moment(at)
+        ))),
+    }
+}

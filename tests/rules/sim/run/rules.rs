@@ -1,0 +1,51 @@
+//! How replicas come to the newest rules, and have every open incident name them.
+
+use irp::ports::IncidentLog as _;
+
+use super::Run;
+use crate::sim::schedule::{Event, SECOND_MS};
+
+/// How often a replica looks whether every open incident names its rules.
+const RULES_SAID_MS: u64 = 15 * SECOND_MS;
+
+impl Run {
+    /// A replica reads the newest file, and has it said.
+    pub(super) fn reload(&mut self, replica: usize) {
+        let policy = {
+            let state = &mut *self.sim.state();
+            let newest = state.rules;
+            let replica = &mut state.replicas[replica];
+            if replica.rules == newest || !replica.up {
+                return;
+            }
+            replica.read(newest, state.now_ms);
+            state.people.policy(newest)
+        };
+        self.sim.state().say(format!("replica {replica} reads the rules anew"));
+        let read_at = self.engines[replica].now();
+        self.engines[replica].put_rules(policy, read_at);
+        self.say_rules(replica);
+    }
+
+    /// Others open incidents under older rules: it looks again and again.
+    pub(super) fn follow(&mut self, replica: usize) {
+        let at_work = {
+            let state = &mut *self.sim.state();
+            state.book(RULES_SAID_MS, Event::Follow(replica));
+            state.replicas[replica].up && state.replicas[replica].stands_until_ms <= state.now_ms
+        };
+        if at_work {
+            self.say_rules(replica);
+        }
+    }
+
+    pub(super) fn say_rules(&mut self, replica: usize) {
+        let (port, engine) = (self.port(replica), self.engines[replica].clone());
+        self.spawn(replica, async move {
+            for id in port.open_incidents(usize::MAX).await.unwrap_or_default() {
+                // Nothing is lost when it fails: it looks again.
+                let _ = engine.follow_rules(id).await;
+            }
+        });
+    }
+}
