@@ -314,6 +314,32 @@ async fn buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothin
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_finds_their_name_misused_after_the_end_is_told_what_to_do_and_the_thread_is_told_of_it() {
+    let w = World::start().await;
+    asked(&w).await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.until("Chris has a receipt", |w| w.receipts(CHRIS).len() == 1).await;
+    w.command(ANA, "/irp close INC-1 false-positive ours").await;
+    let heard = |w: &World| w.notes().iter().filter(|note| note.contains("says that INC-1.1 was not them")).count();
+    for _ in 0..2 {
+        let answer = w.was_not(CHRIS).await;
+        assert!(answer.contains("INC-1 is closed") && answer.contains("Change your password"), "{answer}");
+        w.until("the thread is told", |w| heard(w) == 1).await;
+    }
+    let answer = w.forged_click(DANA, "irp.not_me", "INC-1.1").await;
+    assert!(answer.contains("names neither you"), "{answer}");
+    let refused = async |who: &str| {
+        let log = w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap();
+        let is_theirs = |event: &Event| matches!(event, Event::AttemptRefused { by, .. } if by.as_str() == who);
+        log.iter().filter(|record| is_theirs(&record.event)).count()
+    };
+    assert_eq!((refused(CHRIS).await, refused(DANA).await), (2, 1), "each attempt is on record");
+    assert_eq!(heard(&w), 1, "and the thread hears of it once");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clocks_are_kept_by_the_log_and_not_by_buttons() {
     let w = World::start().await;
     asked(&w).await;
