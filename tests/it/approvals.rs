@@ -6,6 +6,7 @@ use std::time::Duration;
 use irp::config::Organisation;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
+use irp_sandbox::aws::KeyPair;
 use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
@@ -400,6 +401,33 @@ async fn a_responders_own_stolen_key_is_contained_like_any_other_and_they_have_n
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     w.carry_out(SESSIONS, ANA, CHRIS).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_took_the_stolen_session_has_no_say_whatever_they_called_it() {
+    const REVOKE: &str = "· Revoke all older sessions of role app-deploy";
+    let w = World::start_with_rules(&belonging_to_ben("arn:aws:iam::111122223333:user/deploy-bot")).await;
+    let sts = aws_sdk_sts::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    let taken = sts.assume_role().role_arn("arn:aws:iam::111122223333:role/app-deploy").role_session_name("backup-job");
+    let given = taken.send().await.unwrap().credentials.unwrap();
+    let session = KeyPair {
+        access_key_id: given.access_key_id,
+        secret_access_key: given.secret_access_key,
+        session_token: Some(given.session_token),
+    };
+    drop(aws_sdk_iam::Client::new(&w.sdk(&session)).list_users().send().await);
+    // Until the trail shows both.
+    w.clock.advance(chrono::TimeDelta::minutes(6));
+    w.command(ANA, &format!("/irp open {}", session.access_key_id)).await;
+    w.until("the step is there", |w| w.offers(REVOKE, "irp.request")).await;
+    w.click(ANA, REVOKE, "irp.request").await;
+    w.until_card(REVOKE, "waiting for approval").await;
+    let answer = w.click(BEN, REVOKE, "irp.approve").await;
+    assert!(answer.contains("the credential is yours"), "{answer}");
+    assert_eq!(w.account.count("PutRolePolicy"), 0);
+    w.click(CHRIS, REVOKE, "irp.approve").await;
+    w.until_card(REVOKE, "carried out and verified").await;
     w.end().await;
 }
 
