@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn whoever_breaks_the_glass_needs_another_approver_beside_them() {
         let more = PEOPLE.replace("approvers = [\"U2A\"]", "approvers = [\"U2A\", \"U4A\"]");
-        for (people, named) in [(PEOPLE, "U1A"), (&more, "U2A")] {
+        for (people, named) in [(PEOPLE, "U1A"), (more.as_str(), "U2A")] {
             assert!(Organisation::parse(&format!("{people}[break_glass]\npeople = [\"{named}\"]\n"), "irp.toml").is_ok());
         }
     }

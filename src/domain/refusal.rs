@@ -45,10 +45,9 @@ pub enum Refusal {
     )]
     Disputed(RequestId),
     #[error(
-        "{incident} is closed, so nothing of it is left to stop. Its thread is told that {0} was not you. Change your password and end your Slack sessions now: somebody may be using your account. Then have a responder open an incident about the same credential (`/irp open`), and look there at what was done in your name.",
-        incident = .0.incident()
+        "{incident} is closed, so nothing of it is left to stop. Its thread is told that {request} was not you. Change your password and end your Slack sessions now: somebody may be using your account. Then have a responder open an incident about the same credential (`/irp open`), and look there at what was done in your name."
     )]
-    DisputedTooLate(RequestId),
+    DisputedTooLate { incident: IncidentId, request: RequestId },
     #[error("Approvals of this incident are not frozen.")]
     NotFrozen,
     #[error("Nobody leads this incident: take the lead first, then lift the freeze with another approver.")]

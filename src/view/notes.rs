@@ -40,7 +40,7 @@ pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Ca
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found)),
                 Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
                 // Once, however often they press.
-                Event::AttemptRefused { by, refusal: Refusal::DisputedTooLate(request), .. } => {
+                Event::AttemptRefused { by, refusal: Refusal::DisputedTooLate { request, .. }, .. } => {
                     disputed.insert((by, *request)).then(|| disputed_after_the_end(incident, by, *request, policy))
                 }
                 event => with_it(incident, records, i).and_then(|more| note(incident, event, more, policy)),

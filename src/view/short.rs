@@ -93,14 +93,15 @@ fn paragraph(block: &Value) -> Value {
         && let Some(words) = text.as_str()
     {
         let short = |words: &str| cut(words, PARAGRAPH_CHARS_MAX);
-        *text = json!(match undo_in(words) {
+        let shortened = match undo_in(words) {
             Some(Range { start, end }) => {
                 let before = short(words[..start].trim_end_matches('\n'));
                 let gap = if before.is_empty() { "" } else { "\n" };
                 format!("{before}{gap}{}{}", &words[start..end], short(&words[end..]))
             }
             None => short(words),
-        });
+        };
+        *text = json!(shortened);
     }
     block
 }

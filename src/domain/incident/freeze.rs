@@ -50,7 +50,8 @@ pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> 
 /// What they are told when the incident is closed: nothing of it is left to stop. The refusal is on record, and its thread
 /// hears of it.
 pub(super) fn too_late(incident: &Incident, actor: &Actor, request: RequestId) -> Refusal {
-    check_named(incident, actor, request).err().unwrap_or(Refusal::DisputedTooLate(request))
+    let too_late = Refusal::DisputedTooLate { incident: incident.id, request };
+    check_named(incident, actor, request).err().unwrap_or(too_late)
 }
 
 /// Refuses whoever has nothing to dispute there.
