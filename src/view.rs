@@ -11,6 +11,7 @@ use crate::domain::stored::Record;
 use crate::ports::{Message, Slot};
 
 mod again;
+pub mod alone;
 pub mod announcement;
 pub mod asks;
 mod beginning;
@@ -98,7 +99,7 @@ pub fn cards(incident: &Incident, records: &[Record], playbook: &Playbook, polic
     cards.extend(logs::message(incident, policy).map(|message| of("logs".into(), message)));
     cards.extend(proof::message(incident, playbook).map(|message| of("proof".into(), message)));
     cards.extend(notes::notes(incident, records, policy));
-    cards.extend(receipts::receipts(incident, policy));
+    cards.extend(receipts::receipts(incident));
     cards
 }
 

@@ -206,10 +206,22 @@ impl Organisation {
     }
 
     /// Who may break the glass by the file and could not, as people stand in these rules: they would find out in the emergency.
+    /// And who could, but with nobody to say afterwards whether it was right: they would find out when it is to be closed.
     pub fn powerless(&self, policy: &Policy) -> impl Iterator<Item = String> {
-        let people = self.break_glass.people.iter().filter(|user| !policy.is_responder(&policy.person(user)));
-        people.map(|user| {
-            format!("break_glass.people: {user} is no responder and no approver, so they could not use it.")
+        let approvers = policy.people(&policy.approvers);
+        self.break_glass.people.iter().filter_map(move |user| {
+            let person = policy.person(user);
+            if !policy.is_responder(&person) {
+                return Some(format!(
+                    "break_glass.people: {user} is no responder and no approver, so they could not use it."
+                ));
+            }
+            approvers.iter().all(|approver| *approver == person).then(|| {
+                format!(
+                    "break_glass.people: beside {user} there is no approver who could say whether it was right, and until \
+                     then no incident is closed in which they have used it. List another approver."
+                )
+            })
         })
     }
 
@@ -341,7 +353,14 @@ mod tests {
             (format!("{PEOPLE}typo = 1\n"), "typo"),
             (format!("{PEOPLE}page = [\"U1A\", \"@oncall\"]\n"), "people.page: “@oncall” is neither a Slack user id"),
             (format!("{PEOPLE}page = [\"C0WARROOM1\"]\n"), "“C0WARROOM1” is neither"),
-            (format!("{PEOPLE}[break_glass]\npeople = [\"U2A\", \"U9A\"]\n"), "break_glass.people: U9A is no"),
+            (format!("{PEOPLE}[break_glass]\npeople = [\"U1A\", \"U9A\"]\n"), "break_glass.people: U9A is no"),
+            (format!("{PEOPLE}[break_glass]\npeople = [\"U2A\"]\n"), "beside U2A there is no approver"),
+            (
+                format!(
+                    "{PEOPLE}[[person]]\nname = \"Bo\"\nslack = [\"U2A\", \"U3A\"]\n[break_glass]\npeople = [\"U3A\"]\n"
+                ),
+                "beside U3A there is no approver",
+            ),
             (format!("{PEOPLE}[protected]\narns = [\"arn:aws:iam::111122223333:role/*\"]\n"), "protected.arns"),
             (
                 format!("{PEOPLE}[protected]\narns = [\"arn:aws:sts::111122223333:assumed-role/a/b\"]\n"),
@@ -417,6 +436,16 @@ mod tests {
     }
 
     #[test]
+    fn whoever_breaks_the_glass_needs_another_approver_beside_them() {
+        let more = PEOPLE.replace("approvers = [\"U2A\"]", "approvers = [\"U2A\", \"U4A\"]");
+        for (people, named) in [(PEOPLE, "U1A"), (more.as_str(), "U2A")] {
+            assert!(
+                Organisation::parse(&format!("{people}[break_glass]\npeople = [\"{named}\"]\n"), "irp.toml").is_ok()
+            );
+        }
+    }
+
+    #[test]
     fn two_accounts_of_one_human_are_one_person() {
         let text = format!("{PEOPLE}[[person]]\nname = \"Ana\"\nslack = [\"U1A\", \"U3A\"]\n");
         let policy = Organisation::parse(&text, "irp.toml").unwrap().policy(None);
@@ -431,9 +460,12 @@ mod tests {
         let organisation = Organisation::parse(&text, "irp.toml").unwrap();
         let mut policy = organisation.policy(None);
         policy.members.insert("S1A".parse().unwrap(), ["U1A".parse().unwrap()].into());
-        policy.members.insert("S2A".parse().unwrap(), ["U2A".parse().unwrap()].into());
+        policy.members.insert("S2A".parse().unwrap(), ["U2A", "U3A"].map(|id| id.parse().unwrap()).into());
         let named: Vec<String> = organisation.powerless(&policy).collect();
         assert!(matches!(&named[..], [why] if why.contains("U9A is no responder and no approver")), "{named:?}");
+        policy.members.insert("S2A".parse().unwrap(), ["U2A".parse().unwrap()].into());
+        let named: Vec<String> = organisation.powerless(&policy).collect();
+        assert!(matches!(&named[..], [alone, _] if alone.contains("beside U2A there is no approver")), "{named:?}");
         policy.members.insert("S2A".parse().unwrap(), ["U2A", "U9A"].map(|id| id.parse().unwrap()).into());
         assert_eq!(organisation.powerless(&policy).next(), None);
     }

@@ -9,7 +9,7 @@ use super::policy::{Actor, PersonId, Policy, Standing};
 use super::recusal::Recused;
 use super::refusal::{Refusal, moment};
 
-pub use glass::{Debt, Glass, check_break_glass, check_settle};
+pub use glass::{Debt, Glass, check_break_glass, check_settle, lacks_one_yes};
 pub use plan::{Asked, Digest, Plan};
 pub use request::{Request, Shown, shared_digest};
 pub use warrant::{NoWarrant, Warrant};

@@ -20,6 +20,9 @@ pub struct Identification {
     pub unique_id: Option<String>,
     /// The session's name, for a session of a role.
     pub session_name: Option<String>,
+    /// Who took the session: the source identity that it was taken with, and the names of whoever made the call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_by: Vec<String>,
     /// The account that it is in.
     pub account: Option<AccountId>,
     /// The account that the key's own characters encode.
@@ -45,6 +48,7 @@ pub static UNIDENTIFIED: Identification = Identification {
     arn: None,
     unique_id: None,
     session_name: None,
+    taken_by: Vec::new(),
     account: None,
     account_in_key: None,
     account_from_sts: None,
@@ -82,6 +86,9 @@ impl Identification {
         if !self.keys_read {
             self.keys.clone_from(&older.keys);
             self.keys_read = older.keys_read;
+        }
+        if self.taken_by.is_empty() {
+            self.taken_by.clone_from(&older.taken_by);
         }
         if self.owners.is_empty() {
             self.owners.clone_from(&older.owners);

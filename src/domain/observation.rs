@@ -27,6 +27,7 @@ mod federation;
 mod iam;
 mod identity_center;
 mod inline;
+mod order;
 mod organization;
 mod probe;
 #[cfg(test)]
@@ -232,9 +233,9 @@ impl Observation {
         (id != arn && arn.split(':').nth(2) == Some("iam")).then_some((id, arn))
     }
 
-    /// ARNs of all that a change to it can be made on, the owner's first.
+    /// ARNs of all that a change to it can be made on: the owner's, then the others, sorted.
     pub fn arns(&self) -> Vec<String> {
-        let mut arns: Vec<String> = self.owner_arn().map(str::to_owned).into_iter().collect();
+        let mut arns: Vec<String> = Vec::new();
         match self {
             Self::Attached { other_arn, .. } => arns.extend(other_arn.clone()),
             Self::MfaDevice(device) if device.serial_number.starts_with("arn:") => {
@@ -261,7 +262,8 @@ impl Observation {
             Self::PermissionSet(set) => arns.extend(set.changed()),
             _ => {}
         }
-        arns
+        arns.sort_unstable();
+        self.owner_arn().map(str::to_owned).into_iter().chain(arns).collect()
     }
 }
 

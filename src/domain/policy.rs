@@ -163,6 +163,12 @@ impl Policy {
         list.users.iter().chain(members).cloned().collect()
     }
 
+    /// All accounts of a human, the one that they are known by first.
+    pub fn accounts_of(&self, person: &PersonId) -> Vec<UserId> {
+        let others = self.aliases.iter().filter(|(_, first)| **first == person.0).map(|(other, _)| other);
+        [&person.0].into_iter().chain(others).cloned().collect()
+    }
+
     /// Takes an account off every list.
     pub fn forget(&mut self, user: &UserId) {
         self.responders.users.remove(user);

@@ -20,7 +20,7 @@ const ID_CHARS_MIN: usize = 9;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// The credential is theirs, by a tag of its owner, by `irp.toml`, or by the name of its session.
+    /// The credential is theirs, by a tag of its owner, by `irp.toml`, by the name of its session, or by who took that.
     Owner,
     /// A responder has named them as somebody whom the incident is about.
     Named,
@@ -71,12 +71,13 @@ pub fn recused_by(shown: &Observation, mut recused: Recused, policy: &Policy) ->
 
 /// What a look at the credential says about whose it is. The tags and the name of its user or role count as they were at the
 /// first look: whoever has the credential may be able to change them, and could recuse every approver while they wait. What a
-/// tag says later is for people to judge: it is on the evidence card, and a responder can name whom they know to be meant.
+/// tag says later is for people to judge: it is on the evidence card, and a responder can name whom they know to be meant. The
+/// name of a session, and who took it, stay as they are.
 pub fn signs(incident: &Incident, found: &Identification) -> Vec<String> {
     let is_same = |known: &Identification| known.unique_id == found.unique_id || known.name == found.name;
     let known = incident.identification().filter(|known| known.unique_id.is_some() && is_same(known));
     let first_seen = found.owners.iter().chain(&found.arn).chain(&found.name).filter(|_| known.is_none());
-    first_seen.chain(&found.session_name).cloned().collect()
+    first_seen.chain(&found.session_name).chain(&found.taken_by).cloned().collect()
 }
 
 /// Everybody whom a sign points to: a tag can hold several people, and each of them in their own way of writing.

@@ -44,6 +44,10 @@ pub enum Refusal {
         "You have said that {0} was not you, so your account does nothing else in this incident until the lead and another approver have lifted the freeze."
     )]
     Disputed(RequestId),
+    #[error(
+        "{incident} is closed, so nothing of it is left to stop. Its thread is told that {request} was not you. Change your password and end your Slack sessions now: somebody may be using your account. Then have a responder open an incident about the same credential (`/irp open`), and look there at what was done in your name."
+    )]
+    DisputedTooLate { incident: IncidentId, request: RequestId },
     #[error("Approvals of this incident are not frozen.")]
     NotFrozen,
     #[error("Nobody leads this incident: take the lead first, then lift the freeze with another approver.")]
@@ -60,12 +64,16 @@ pub enum Refusal {
         "You cannot run this alone. Break-glass is for the people in irp.toml, and only for what contains and can be taken back."
     )]
     NotForGlass,
+    #[error(
+        "Your approval lets {0} run, so there is no glass to break: press Approve on its card instead. Nothing was changed by this click."
+    )]
+    ApproveInstead(RequestId),
     #[error("What you typed is not the target. Type {0}, or go back and look at the card again.")]
     NotTheTarget(String),
     #[error("{0} was not run by one person alone, or a second person has said already whether it was right.")]
     NoDebt(RequestId),
     #[error(
-        "One person alone has let {0} run, and nobody has said yet whether that was right. An approver has to ratify or contest it on its card first."
+        "One person alone has let {0} run, and nobody has said yet whether that was right. An approver who has neither asked for it nor let it run has to ratify or contest it on its card first. Where there is none, have one added in irp.toml."
     )]
     DebtOpen(RequestId),
     #[error("You took your approval of {request} back at {at}, after this click. Press Approve again if you mean it.")]

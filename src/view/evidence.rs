@@ -100,6 +100,10 @@ fn principal(found: &Identification, read_at: DateTime<Utc>) -> Vec<serde_json::
     if let Some(session) = &found.session_name {
         pairs.push(("Session", code(session)));
     }
+    if !found.taken_by.is_empty() {
+        let names = found.taken_by.iter().take(SHOWN_MAX).map(|name| code(name));
+        pairs.push(("Session taken by", names.collect::<Vec<_>>().join(", ")));
+    }
     if let Some(arn) = &found.arn {
         pairs.push(("ARN", code(arn)));
     }

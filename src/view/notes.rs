@@ -1,5 +1,6 @@
 //! Short posts in the thread for what has changed: an edited card notifies nobody.
 
+use std::collections::BTreeSet;
 use std::mem::discriminant;
 
 use super::blocks::{code, escape, section, summary, time};
@@ -9,7 +10,7 @@ use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::Request;
 use crate::domain::credential::AccessKeyId;
 use crate::domain::hunt::{Call, Hunted};
-use crate::domain::id::RequestId;
+use crate::domain::id::{RequestId, UserId};
 use crate::domain::incident::eradication::removals;
 use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::state::Incident;
@@ -30,6 +31,7 @@ const ASKED_MAX: usize = 20;
 pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Card> {
     let mut hunted: Option<&Hunted> = None;
     let mut taken: Option<&Inventory> = None;
+    let mut disputed: BTreeSet<(&UserId, RequestId)> = BTreeSet::new();
     records
         .iter()
         .enumerate()
@@ -37,6 +39,10 @@ pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Ca
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found), incident.id),
                 Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
+                // Once, however often they press.
+                Event::AttemptRefused { by, refusal: Refusal::DisputedTooLate { request, .. }, .. } => {
+                    disputed.insert((by, *request)).then(|| disputed_after_the_end(incident, by, *request, policy))
+                }
                 event => with_it(incident, records, i).and_then(|more| note(incident, event, more, policy)),
             };
             let text = summary(&said?);
@@ -290,6 +296,18 @@ fn note(incident: &Incident, event: &Event, more: usize, policy: &Policy) -> Opt
         | Event::CallAnswered { .. }
         | Event::AttemptRefused { .. } => return None,
     })
+}
+
+/// Somebody's name was behind it without them, and it is over: what it did stands, and nobody would look at it any more.
+fn disputed_after_the_end(incident: &Incident, by: &UserId, request: RequestId, policy: &Policy) -> String {
+    let title = incident.requests.get(&request).map(|found| escape(&found.plan.action.title())).unwrap_or_default();
+    format!(
+        ":rotating_light: *{} says that {request} was not them, and this incident is closed:* {title}. {}\nWhat was done in \
+         their name stands. Look at it in AWS, and open an incident about the same credential (`/irp open`): that account may \
+         be in other hands.",
+        mention(by),
+        called(incident, policy)
+    )
 }
 
 /// Who leads, or is on call while nobody does, and those who have asked for or approved what is in place.

@@ -1,33 +1,24 @@
 //! Direct messages that tell people what is done in their name: who finds something there that they did not
 //! do can stop everything with one press.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, section, summary, time};
 use super::{Card, To};
-use crate::domain::approval::{Glass, Request};
+use crate::domain::approval::Request;
 use crate::domain::id::{StepId, UserId};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, members};
-use crate::domain::policy::Policy;
-use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
 /// One for each request and each approval, to the account that it came from; requests that were asked for
-/// together share one. They stay as they were sent: only the button goes when there is nothing left to stop.
-/// Whoever could have decided hears of what was run without them.
-pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
+/// together share one. They stay as they were sent: only the button goes once it was pressed. It outlives the
+/// incident: whose account is in other hands may find out late.
+pub fn receipts(incident: &Incident) -> Vec<Card> {
     let mut cards = Vec::new();
-    let title = |pressed: &[&Request]| {
-        let more = match pressed.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more that go with it"),
-        };
-        format!("*{}*{more}", escape(&pressed[0].plan.action.title()))
-    };
     for fellows in bursts(incident) {
         let first = fellows[0];
         let asked = format!("You asked for {}", title(&fellows));
@@ -41,10 +32,6 @@ pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
         for ((user, at), pressed) in presses(&fellows, |r| r.glass.iter().map(|g| (&g.user, g.at)).collect()) {
             let alone = format!("You broke the glass for {}", title(&pressed));
             cards.push(receipt(incident, pressed[0], "alone", user, &alone, at));
-            let Some(glass) = &pressed[0].glass else { continue };
-            let told = pressed[0].asked.iter().map(|person| &person.0).chain(&policy.escalation);
-            let told: BTreeSet<&UserId> = told.filter(|user| policy.person(user) != glass.person).collect();
-            cards.extend(told.into_iter().map(|user| told_of(pressed[0], glass, &title(&pressed), user)));
         }
     }
     for (step, hand) in &incident.hands {
@@ -58,13 +45,22 @@ pub fn receipts(incident: &Incident, policy: &Policy) -> Vec<Card> {
     cards
 }
 
+/// What a press was about, as the first of it.
+pub(super) fn title(pressed: &[&Request]) -> String {
+    let more = match pressed.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more that go with it"),
+    };
+    format!("*{}*{more}", escape(&pressed[0].plan.action.title()))
+}
+
 /// All requests: those that were asked for together, together.
-fn bursts(incident: &Incident) -> impl Iterator<Item = Vec<&Request>> {
+pub(super) fn bursts(incident: &Incident) -> impl Iterator<Item = Vec<&Request>> {
     incident.requests.values().filter(|r| r.burst.is_none_or(|first| first == r.id)).map(move |r| members(incident, r))
 }
 
 /// Which of them each person decided on with one press: a press can be about some of them only.
-fn presses<'a>(
+pub(super) fn presses<'a>(
     fellows: &[&'a Request],
     of: impl Fn(&'a Request) -> Vec<(&'a UserId, DateTime<Utc>)>,
 ) -> BTreeMap<(&'a UserId, DateTime<Utc>), Vec<&'a Request>> {
@@ -92,22 +88,6 @@ fn of_hand(incident: &Incident, step: &StepId, user: &UserId, said: &str, at: Da
     }
 }
 
-/// To somebody who was not asked.
-fn told_of(request: &Request, glass: &Glass, title: &str, user: &UserId) -> Card {
-    let said = format!(
-        ":rotating_light: {} broke the glass: {title} runs on one person's word. {} An approver has to ratify or contest it \
-         on its card in the war room.",
-        mention(&glass.user),
-        escape(&glass.reason)
-    );
-    let blocks = vec![section(&said), context(&format!("{} · {}", request.id, time(glass.at)))];
-    Card {
-        slot: format!("glass:{}:{user}", request.id),
-        to: To::Person(user.clone()),
-        message: Message { text: summary(&said), blocks },
-    }
-}
-
 fn receipt(incident: &Incident, request: &Request, what: &str, user: &UserId, said: &str, at: DateTime<Utc>) -> Card {
     let facts = format!(
         "{} · account {} · digest {} · {}",
@@ -118,13 +98,14 @@ fn receipt(incident: &Incident, request: &Request, what: &str, user: &UserId, sa
     );
     let mut blocks = vec![section(&format!("{said}.")), context(&facts)];
     let said_so = incident.freeze.as_ref().is_some_and(|freeze| freeze.disputed.contains_key(user));
-    if incident.is_open() && !said_so {
-        let not_me = confirmed(
-            button(name::NOT_ME, "This was not me", &request.id.to_string(), Look::Danger),
-            "Was this not you?",
-            "All approvals of this incident stop until its lead and another approver go on. Everybody is told.",
-            "It was not me",
-        );
+    if !said_so {
+        let follows = if incident.is_open() {
+            "All approvals of this incident stop until its lead and another approver go on. Everybody is told."
+        } else {
+            "This incident is closed, so nothing of it is left to stop. Its thread is told."
+        };
+        let not_me = button(name::NOT_ME, "This was not me", &request.id.to_string(), Look::Danger);
+        let not_me = confirmed(not_me, "Was this not you?", follows, "It was not me");
         blocks.push(actions("receipt", &[not_me]));
     }
     Card {

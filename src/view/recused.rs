@@ -36,10 +36,12 @@ fn by(incident: &Incident, sign: &str) -> String {
     let known = incident.identification_so_far();
     let [session, arn, name] =
         [&known.session_name, &known.arn, &known.name].map(|known| known.as_deref() == Some(sign));
-    let what = match (session, arn || name) {
-        (true, _) => "the name of its session",
-        (false, true) => "irp.toml for",
-        (false, false) => "its tag",
+    let taken_by = known.taken_by.iter().any(|name| name == sign);
+    let what = match (session, arn || name, taken_by) {
+        (true, ..) => "the name of its session",
+        (_, true, _) => "irp.toml for",
+        (.., true) => "who took its session:",
+        (false, false, false) => "its tag",
     };
     format!("{what} {}", code(&cut(sign, SIGN_CHARS_MAX)))
 }
@@ -47,9 +49,25 @@ fn by(incident: &Incident, sign: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::identification::Identification;
     use crate::domain::incident::command::PersonCommand;
-    use crate::domain::incident::tests::case::{Case, user};
+    use crate::domain::incident::event::Event;
+    use crate::domain::incident::tests::case::{Case, identified, user};
     use crate::domain::recusal::recused;
+
+    #[test]
+    fn whoever_took_the_session_is_said_to_be_recused_by_that() {
+        let mut case = Case::new();
+        case.policy.belongings.insert("ana@example.com".to_owned(), PersonId(user("U2")));
+        case.incident.owner_signs.clear();
+        let taken_by = vec!["ana@example.com".to_owned()];
+        case.apply(vec![Event::Identified { found: Identification { taken_by, ..identified(&[]) } }]);
+        let recused = recused(&case.incident, &case.policy);
+        assert_eq!(
+            recused_in_words(&case.incident, &case.policy, &recused),
+            "\nCannot decide: <@U2> (the credential is theirs, by who took its session: `ana@example.com`)."
+        );
+    }
 
     #[test]
     fn it_is_said_by_what_somebody_is_recused() {

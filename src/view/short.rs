@@ -1,11 +1,13 @@
 //! A card that Slack finds too long, in short: what it is, what fits of it, and its buttons.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
 use super::blocks::{cut, section};
 use super::plan_file::leads_to_file;
+use super::step::undo_in;
 use crate::intake::slack::button as name;
 use crate::ports::Message;
 
@@ -36,8 +38,8 @@ impl Form {
     }
 }
 
-/// The headline, the buttons and the way to the plan's file come first, then calls and commands, then paragraphs. What
-/// can be read whole neither here nor in a file that it leads to cannot be approved here either.
+/// The headline, the buttons and the way to the plan's file come first, then calls and commands, then how it is undone, then
+/// paragraphs. What can be read whole neither here nor in a file that it leads to cannot be approved here either.
 pub fn short(message: &Message) -> Message {
     let mut form = Form { kept: BTreeMap::new(), room: JSON_CHARS_MAX - NOTE_CHARS_MAX };
     let of = |wanted: fn(&Value) -> bool| message.blocks.iter().enumerate().filter(move |(_, block)| wanted(block));
@@ -49,7 +51,11 @@ pub fn short(message: &Message) -> Message {
     for (at, block) in of(|block| block["type"] == "rich_text").rev() {
         whole &= form.keep(at, block.clone());
     }
-    for (at, block) in of(|block| block["type"] == "section" && !leads_to_file(block)) {
+    // How it is undone is read whole too.
+    for (at, block) in of(says_undo) {
+        whole &= form.keep(at, paragraph(block));
+    }
+    for (at, block) in of(|block| block["type"] == "section" && !leads_to_file(block) && !says_undo(block)) {
         form.keep(at, paragraph(block));
     }
     let mut unread = false;
@@ -86,9 +92,23 @@ fn paragraph(block: &Value) -> Value {
     if let Some(text) = block.pointer_mut("/text/text")
         && let Some(words) = text.as_str()
     {
-        *text = json!(cut(words, PARAGRAPH_CHARS_MAX));
+        let short = |words: &str| cut(words, PARAGRAPH_CHARS_MAX);
+        let shortened = match undo_in(words) {
+            Some(Range { start, end }) => {
+                let before = short(words[..start].trim_end_matches('\n'));
+                let gap = if before.is_empty() { "" } else { "\n" };
+                format!("{before}{gap}{}{}", &words[start..end], short(&words[end..]))
+            }
+            None => short(words),
+        };
+        *text = json!(shortened);
     }
     block
+}
+
+fn says_undo(block: &Value) -> bool {
+    let words = block.pointer("/text/text").and_then(Value::as_str).unwrap_or_default();
+    block["type"] == "section" && !leads_to_file(block) && undo_in(words).is_some()
 }
 
 /// Whether there was one.
@@ -134,6 +154,34 @@ mod tests {
         let shown = json(&short(&card(9_000)));
         assert!(!shown.contains("xxx") && shown.contains("cannot be approved here"), "{shown}");
         assert!(!shown.contains(name::APPROVE) && shown.contains(name::DENY));
+    }
+
+    /// Whom it is done to, at length, and how it is undone.
+    fn undone_by(call: &str) -> Value {
+        section(&format!("*To* {}\n*Undo:* {call}, approved like this one.\nBreaks much.", "`arn`, ".repeat(300)))
+    }
+
+    #[test]
+    fn how_it_is_undone_is_never_cut() {
+        let call = format!("ec2:AuthorizeSecurityGroupIngress {}", "y".repeat(560));
+        let mut card = card(5_000);
+        card.blocks.insert(1, undone_by(&call));
+        let shown = json(&short(&card));
+        assert!(shown.chars().count() <= JSON_CHARS_MAX, "{}", shown.len());
+        assert!(shown.contains(&format!("*Undo:* {call}, approved like this one.")), "{shown}");
+        assert!(shown.contains("(cut)\\n*Undo:*") && shown.contains("one.\\nBreaks much."), "{shown}");
+        assert!(shown.contains(name::APPROVE));
+    }
+
+    #[test]
+    fn where_not_all_that_undoes_it_can_be_read_it_cannot_be_approved() {
+        for (undone, approved) in [(undone_by("iam:DeleteUserPolicy"), true), (undone_by(&"y".repeat(560)), false)] {
+            let mut card = card(4_500);
+            card.blocks.splice(1..1, std::iter::repeat_n(undone, 2));
+            let shown = json(&short(&card));
+            assert_eq!(shown.contains(name::APPROVE), approved, "{shown}");
+            assert!(shown.contains(name::DENY));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One step's card: what it would do, and everything about its newest request.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use super::blast_radius::warnings;
@@ -27,6 +29,8 @@ use crate::ports::Message;
 
 /// Longest explanation of an outcome.
 const WHY_CHARS_MAX: usize = 1_000;
+/// Longest list of whom something is done to, with its effect: beside it an undo fits into Slack's paragraph.
+const TO_CHARS_MAX: usize = 2_000;
 
 /// The whole message. A step that is owed `again` does not look done; `removals` are all that the search has shown.
 pub fn message(
@@ -147,19 +151,31 @@ fn request_blocks(incident: &Incident, request: &Request, policy: &Policy, recus
     blocks
 }
 
-/// To whom, with what effect, and how it is undone.
+/// How the line begins that says how something is undone: by calls, or not at all. No text from outside can begin like that.
+const UNDONE: [&str; 2] = ["*Undo:* ", "*Cannot be undone here.* "];
+
+/// Where the line stands in a paragraph that says how something is undone. An approver reads it whole, or does not approve.
+pub(super) fn undo_in(paragraph: &str) -> Option<Range<usize>> {
+    let start = UNDONE.iter().filter_map(|begins| paragraph.find(begins)).min()?;
+    let length = paragraph[start..].find('\n').unwrap_or(paragraph.len() - start);
+    Some(start..start + length)
+}
+
+/// To whom, with what effect, and how it is undone: that is never cut.
 pub(super) fn what(request: &Request) -> String {
     let plan = &request.plan;
     let targets = plan.targets.iter().map(|t| code(t)).collect::<Vec<_>>().join(", ");
+    let [by_calls, not_at_all] = UNDONE;
     let undo = match &plan.work.inverse {
-        Inverse::None(why) => format!("*Cannot be undone here.* {}", escape(why)),
+        Inverse::None(why) => format!("{not_at_all}{}", escape(why)),
         Inverse::Calls(calls) => {
             let line =
                 undo_line(calls).unwrap_or_else(|| format!("the {} calls written out with the plan", calls.len()));
-            format!("*Undo:* {}, approved like this one.", escape(&line))
+            format!("{by_calls}{}, approved like this one.", escape(&line))
         }
     };
-    format!("*To* {targets} in account {}\n{}\n{undo}", code(plan.account.as_str()), escape(&plan.action.effect()))
+    let to = format!("*To* {targets} in account {}\n{}", code(plan.account.as_str()), escape(&plan.action.effect()));
+    format!("{}\n{}", cut(&to, TO_CHARS_MAX), undo.replace('\n', " "))
 }
 
 /// All of a plan, with its calls as planned or as sent.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::blocks::section;
 use super::{again, announcement, asks, burst, eradication, forms, hunt, outlived, proof, report, step};
 use crate::domain::action::{Action, TerminateInstance};
 use crate::domain::alert::Alert;
@@ -411,6 +412,19 @@ fn what_the_attacker_has_read_is_named_wherever_people_look_for_what_is_left() {
     let written = report::report(&case.incident, &[], &case.playbook);
     let left = written.split("## Left to do by hand").nth(1).unwrap();
     assert!(left.contains("Change by hand: AWS::SecretsManager::Secret prod/db") && left.contains("e-5"), "{written}");
+}
+
+#[test]
+fn however_much_it_is_done_to_how_it_is_undone_is_read_whole() {
+    let mut case = Case::new();
+    case.ask("U1", &["revoke-user"]).unwrap();
+    let mut found = case.incident.requests[&request(1)].clone();
+    let undo = |what: &str| what[step::undo_in(what).unwrap()].to_owned();
+    let whole = undo(&step::what(&found));
+    assert!(whole.starts_with("*Undo:* iam:DeleteUserPolicy") && whole.ends_with("like this one."), "{whole}");
+    found.plan.targets = vec!["arn:aws:iam::111122223333:user/ci".to_owned(); 100];
+    let shown = section(&step::what(&found));
+    assert_eq!(undo(shown["text"]["text"].as_str().unwrap()), whole);
 }
 
 #[test]

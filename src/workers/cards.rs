@@ -196,6 +196,7 @@ impl Workers {
                     continue;
                 }
                 (Next::Nothing, None) if no_room => {
+                    Box::pin(self.tell_of_glass(id, &look)).await?;
                     return Err(Unfinished::Chat(ChatError::Refused("of the war room".to_owned())));
                 }
                 (Next::Nothing, None) => {

@@ -9,6 +9,7 @@ use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::refusal::Refusal;
 use irp::domain::stored::Record;
+use irp_sandbox::aws::KeyPair;
 use irp_sandbox::slack::UserFlag;
 use serde_json::json;
 
@@ -342,6 +343,32 @@ async fn buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothin
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_finds_their_name_misused_after_the_end_is_told_what_to_do_and_the_thread_is_told_of_it() {
+    let w = World::start().await;
+    asked(&w).await;
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    w.until("Chris has a receipt", |w| w.receipts(CHRIS).len() == 1).await;
+    w.command(ANA, "/irp close INC-1 false-positive ours").await;
+    let heard = |w: &World| w.notes().iter().filter(|note| note.contains("says that INC-1.1 was not them")).count();
+    for _ in 0..2 {
+        let answer = w.was_not(CHRIS).await;
+        assert!(answer.contains("INC-1 is closed") && answer.contains("Change your password"), "{answer}");
+        w.until("the thread is told", |w| heard(w) == 1).await;
+    }
+    let answer = w.forged_click(DANA, "irp.not_me", "INC-1.1").await;
+    assert!(answer.contains("names neither you"), "{answer}");
+    let refused = async |who: &str| {
+        let log = w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap();
+        let is_theirs = |event: &Event| matches!(event, Event::AttemptRefused { by, .. } if by.as_str() == who);
+        log.iter().filter(|record| is_theirs(&record.event)).count()
+    };
+    assert_eq!((refused(CHRIS).await, refused(DANA).await), (2, 1), "each attempt is on record");
+    assert_eq!(heard(&w), 1, "and the thread hears of it once");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clocks_are_kept_by_the_log_and_not_by_buttons() {
     let w = World::start().await;
     asked(&w).await;
@@ -402,6 +429,33 @@ async fn a_responders_own_stolen_key_is_contained_like_any_other_and_they_have_n
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     w.carry_out(SESSIONS, ANA, CHRIS).await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_took_the_stolen_session_has_no_say_whatever_they_called_it() {
+    const REVOKE: &str = "· Revoke all older sessions of role app-deploy";
+    let w = World::start_with_rules(&belonging_to_ben("arn:aws:iam::111122223333:user/deploy-bot")).await;
+    let sts = aws_sdk_sts::Client::new(&w.sdk(&w.account.access_keys("deploy-bot")[0]));
+    let taken = sts.assume_role().role_arn("arn:aws:iam::111122223333:role/app-deploy").role_session_name("backup-job");
+    let given = taken.send().await.unwrap().credentials.unwrap();
+    let session = KeyPair {
+        access_key_id: given.access_key_id,
+        secret_access_key: given.secret_access_key,
+        session_token: Some(given.session_token),
+    };
+    drop(aws_sdk_iam::Client::new(&w.sdk(&session)).list_users().send().await);
+    // Until the trail shows both.
+    w.clock.advance(chrono::TimeDelta::minutes(6));
+    w.command(ANA, &format!("/irp open {}", session.access_key_id)).await;
+    w.until("the step is there", |w| w.offers(REVOKE, "irp.request")).await;
+    w.click(ANA, REVOKE, "irp.request").await;
+    w.until_card(REVOKE, "waiting for approval").await;
+    let answer = w.click(BEN, REVOKE, "irp.approve").await;
+    assert!(answer.contains("the credential is yours"), "{answer}");
+    assert_eq!(w.account.count("PutRolePolicy"), 0);
+    w.click(CHRIS, REVOKE, "irp.approve").await;
+    w.until_card(REVOKE, "carried out and verified").await;
     w.end().await;
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use irp_sandbox::slack::Fault;
+use irp_sandbox::slack::{Fault, UserFlag};
+use serde_json::json;
 
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, ROOM, World};
 
@@ -12,6 +13,9 @@ const ANNOUNCEMENT: &str = "stolen AWS credential";
 const ON_CALL: &str = "S0ONCALL01";
 /// Not in the war room.
 const GUEST: &str = "U0GUEST001";
+
+/// An account that Chris had before.
+const LEFT: &str = "U0APPROVE0";
 
 /// How many notifications with this in it somebody has had.
 fn heard(w: &World, person: &str, of: &str) -> usize {
@@ -117,5 +121,31 @@ async fn an_approver_who_is_not_in_the_war_room_is_asked_also_while_some_card_fa
     w.click(BEN, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     assert_eq!(asks(&w, CHRIS).len(), 1, "once");
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_could_have_decided_hears_of_a_broken_glass_at_an_account_that_is_still_theirs() {
+    let w = World::without_bot(false).await;
+    w.slack.join(LEFT, "chris-before");
+    w.slack.set_user_flag(LEFT, UserFlag::Deleted, true);
+    let chris = format!("[[person]]\nname = \"Chris\"\nslack = [\"{LEFT}\", \"{CHRIS}\"]\n");
+    let rules = format!("{ORGANISATION}{chris}[break_glass]\npeople = [\"{ANA}\"]\n");
+    let w = w.with_bot(false, None, &rules).await;
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let modal = w.form(ANA, KEY, "irp.break_glass").await;
+    let filled = json!({"target": {"target": w.stolen_key()}, "reason": {"reason": "nobody answers"}});
+    w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
+    let told = |w: &World, person: &str| {
+        let told = |text: &str| text.starts_with(":rotating_light:") && text.contains("broke the glass");
+        w.receipts(person).iter().filter(|message| told(message["text"].as_str().unwrap())).count()
+    };
+    for person in [BEN, CHRIS] {
+        w.until("everybody is told", |w| told(w, person) == 1).await;
+    }
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!([BEN, CHRIS, ANA].map(|person| told(&w, person)), [1, 1, 0], "each once, and not who did it");
     w.end().await;
 }

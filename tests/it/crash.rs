@@ -10,6 +10,7 @@ use crate::redis_server::RedisServer;
 use crate::world::{ANA, CHRIS, World};
 
 mod points;
+mod presses;
 mod replicas;
 mod whole_way;
 

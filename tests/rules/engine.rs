@@ -194,6 +194,7 @@ impl Cloud for World {
             arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/ci")),
             unique_id: Some("AIDA1".into()),
             session_name: None,
+            taken_by: vec![],
             account: ACCOUNT.parse().ok(),
             account_in_key: None,
             account_from_sts: None,

@@ -294,6 +294,7 @@ impl Model for Rules {
             arn: None,
             unique_id: Some("AIDA1".into()),
             session_name: None,
+            taken_by: Vec::new(),
             account: "111122223333".parse().ok(),
             account_in_key: None,
             account_from_sts: None,

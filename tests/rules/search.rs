@@ -120,6 +120,7 @@ impl Cloud for History {
             arn: Some(format!("arn:aws:iam::{ACCOUNT}:user/ci")),
             unique_id: Some("AIDA1".into()),
             session_name: None,
+            taken_by: vec![],
             account: ACCOUNT.parse().ok(),
             account_in_key: None,
             account_from_sts: None,

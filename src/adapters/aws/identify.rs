@@ -13,6 +13,8 @@ use crate::domain::id::AccountId;
 use crate::domain::identification::{Identification, KnownKey};
 use crate::ports::CloudError;
 
+mod taken;
+
 /// Tags that organisations name an owner with.
 const OWNER_TAGS: [&str; 5] = ["owner", "contact", "email", "slack", "slackuserid"];
 /// How far back a session's own calls are looked for: as far as event history goes.
@@ -29,6 +31,7 @@ pub(super) async fn identify(
         arn: None,
         unique_id: None,
         session_name: None,
+        taken_by: Vec::new(),
         account: subject.account.clone(),
         account_in_key: subject.access_key.as_ref().and_then(AccessKeyId::account_hint),
         account_from_sts: None,
@@ -55,8 +58,11 @@ pub(super) async fn identify(
     if let Some(key) = &subject.access_key {
         if key.is_long_term() {
             long_term(&account, key, subject, &mut found).await?;
-        } else if found.name.is_none() {
-            session(&account, key, now, &mut found).await?;
+        } else {
+            if found.name.is_none() {
+                session(&account, key, now, &mut found).await?;
+            }
+            taken::read(&account, key, now, &mut found).await;
         }
     }
     match found.kind {
@@ -148,6 +154,7 @@ fn take_identity(identity: &Value, found: &mut Identification) {
     // A user's name can be another by now.
     found.unique_id = Some(&principal).filter(|id| id.starts_with("AIDA")).cloned();
     found.session_name = principal.split_once(':').map(|(_, session)| session.to_owned());
+    taken::by_its_own_call(identity, found);
 }
 
 async fn user(account: &AccountClients, subject: &Subject, found: &mut Identification) -> Result<(), CloudError> {

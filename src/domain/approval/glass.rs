@@ -81,6 +81,11 @@ pub fn check_break_glass(
     check_pending(policy, request, now)
 }
 
+/// Whether one more yes lets it run.
+pub fn lacks_one_yes(policy: &Policy, request: &Request) -> bool {
+    request.approvals.len() + 1 >= usize::from(policy.rules(request.plan.action.class()).quorum)
+}
+
 /// Checks that somebody may say whether it was right: an approver, neither who asked nor who let it run.
 pub fn check_settle(policy: &Policy, recused: &Recused, request: &Request, actor: &Actor) -> Result<(), Refusal> {
     let Some(glass) = &request.glass else { return Err(Refusal::NoDebt(request.id)) };

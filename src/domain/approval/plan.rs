@@ -75,7 +75,8 @@ pub struct Plan {
     pub account: AccountId,
     /// The Region that the calls go to.
     pub region: String,
-    /// ARNs of what is changed, sorted.
+    /// ARNs of what is changed: the owner's, then the others, sorted. In older logs those are in the order in which AWS gave
+    /// them.
     pub targets: Vec<String>,
     /// The literal calls and their inverse.
     pub work: WorkedOut,
@@ -151,6 +152,8 @@ fn check_accounts(action: &Action, before: &Observation, policy: &Policy) -> Res
 impl Plan {
     /// Works an action out against AWS as it is. Refuses what cannot or must not be done.
     pub fn make(action: Action, before: Observation, asked: &Asked<'_>, policy: &Policy) -> Result<Self, Refusal> {
+        // The same in another order is asked for already.
+        let before = before.in_order();
         let work = action.work_out(&before).map_err(Refusal::NotApplicable)?;
         let targets = before.arns();
         let target = before.owner_arn().unwrap_or_default().to_owned();

@@ -1,16 +1,18 @@
 //! What a warrant asks for at the moment of the call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
-use crate::domain::action::{DeactivateAccessKey, DenyOutsider, Inverse, RestoreTrustPolicy};
+use crate::domain::action::{DeactivateAccessKey, DeletePolicy, DenyOutsider, Inverse, RestoreTrustPolicy};
 use crate::domain::id::IncidentId;
-use crate::domain::observation::{Identity, KeyStatus, Observation, Previous, Trust};
+use crate::domain::observation::{Holder, Identity, KeyStatus, Observation, PolicyTree, Previous, Trust};
 use crate::domain::policy::{ActionClass, List, Rules};
 use crate::domain::recusal::Why;
 use crate::domain::trail::entrance::Outsider;
+
+const USER: &str = "arn:aws:iam::111122223333:user/";
 
 fn user(id: &str) -> UserId {
     id.parse().unwrap()
@@ -322,6 +324,8 @@ fn a_digest_changes_with_everything_that_it_binds() {
         p.action = Action::DeactivateAccessKey(DeactivateAccessKey { user_name, access_key_id });
     });
     change(&|p| p.before = Observation::OwnerMissing);
+    change(&|p| p.before_hash = Digest::of(&"another"));
+    change(&|p| p.work.cut_off_not_before = Some(now()));
     change(&|p| p.requester = PersonId(user("U2")));
     change(&|p| p.policy_version = "v2".into());
     change(&|p| p.nonce = "m".into());
@@ -342,6 +346,58 @@ fn a_digest_that_is_none_cannot_be_read() {
     for other in ["", "abc", &*upper, &*longer, &*accents] {
         assert!(serde_json::from_value::<Digest>(other.into()).is_err(), "{other}");
     }
+}
+
+#[test]
+fn a_digest_is_that_of_all_that_stands_in_the_log() {
+    let plan = plan(&policy(), "deploy-bot").unwrap();
+    let written = serde_json::to_value(&plan).unwrap();
+    assert_eq!(plan.digest(), Digest::of(&written));
+    let bound = [
+        "account",
+        "action",
+        "approve_by",
+        "before",
+        "before_hash",
+        "incident",
+        "nonce",
+        "policy_version",
+        "region",
+        "requester",
+        "schema",
+        "step",
+        "targets",
+        "work",
+    ];
+    let names: BTreeSet<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, bound.into());
+    // Whatever another version makes of a plan, it is another digest.
+    let mut other = written;
+    other["schema"] = serde_json::json!(2);
+    let other: Plan = serde_json::from_value(other).unwrap();
+    assert_ne!(other.digest(), plan.digest());
+}
+
+#[test]
+fn what_aws_gives_in_another_order_is_the_same_plan() {
+    let holders = ["deploy-bot", "ci", "web"].map(|name| (Holder::User(name.into()), format!("{USER}{name}")));
+    let roles = ["app", "db"].map(|name| (Holder::Role(name.into()), format!("arn:aws:iam::111122223333:role/{name}")));
+    let all: Vec<_> = holders.into_iter().chain(roles).collect();
+    let policy_arn = "arn:aws:iam::111122223333:policy/ops".to_owned();
+    let plan = |attached_to: Vec<(Holder, String)>| {
+        let identity = Identity { id: "ANPA1".into(), arn: policy_arn.clone(), path: "/".into() };
+        let versions = [("v1".to_owned(), "{}".to_owned())].into();
+        let (default, bounds, previous) = ("v1".into(), Vec::new(), None);
+        let before = Observation::Policy(PolicyTree { identity, default, versions, attached_to, bounds, previous });
+        let action = Action::DeletePolicy(DeletePolicy { policy_arn: policy_arn.clone() });
+        plan_of(action, before, &policy()).unwrap()
+    };
+    let (one, other) = (plan(all.clone()), plan(all.into_iter().rev().collect()));
+    assert_eq!(one.targets.len(), 6);
+    assert_eq!(one.targets[0], policy_arn, "first of all what it is about");
+    assert!(one.targets[1..].is_sorted(), "{:?}", one.targets);
+    assert!(one.does_the_same(&other), "{one:?} {other:?}");
+    assert_eq!(one.digest(), other.digest());
 }
 
 #[test]

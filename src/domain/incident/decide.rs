@@ -19,7 +19,7 @@ use crate::domain::action::Action;
 use crate::domain::alert::Alert;
 use crate::domain::approval::{
     Debt, Digest, Request, RequestState, Shown, check_break_glass, check_decide, check_request, check_responder,
-    check_settle,
+    check_settle, lacks_one_yes,
 };
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::playbook::Playbook;
@@ -62,7 +62,8 @@ pub fn decide(
     cx: Context<'_>,
 ) -> Result<Vec<Event>, Refusal> {
     if !incident.is_open() {
-        return Err(Refusal::Closed(incident.id));
+        let PersonCommand::NotMe { request } = command else { return Err(Refusal::Closed(incident.id)) };
+        return Err(freeze::too_late(incident, actor, request));
     }
     if !command.only_stops() {
         rules::check(incident, cx.policy)?;
@@ -312,6 +313,15 @@ pub fn may_break_glass<'a>(
         let recused = recused_from(incident, found, cx.policy);
         check_break_glass(cx.policy, &recused, found, actor, (digest_shown, &shared), cx.now)?;
         whole::check(incident, found)?;
+    }
+    // Whoever may approve it can say afterwards whether it was right, and must not be the one who is judged: where the only
+    // other approver has asked for it, nobody would be left. One press approves all that waits, or nothing.
+    let shown = (digest_shown, &shared);
+    let may_approve =
+        |r: &Request| check_decide(cx.policy, &recused_from(incident, r, cx.policy), r, actor, shown, cx.now).is_ok();
+    let mut waiting = together::members(incident, found).into_iter().filter(|r| r.state == RequestState::Pending);
+    if alone.iter().all(|r| lacks_one_yes(cx.policy, r)) && waiting.all(may_approve) {
+        return Err(Refusal::ApproveInstead(request));
     }
     Ok(alone)
 }

@@ -35,13 +35,7 @@ pub(super) fn check_undisputed(incident: &Incident, actor: &Actor, policy: &Poli
 /// still. Also while frozen: there can be more than one whose account is. Whoever is named needs no right for this but
 /// to be themselves.
 pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> Result<Vec<Event>, Refusal> {
-    if actor.standing != Standing::Member {
-        return Err(Refusal::NotAMember(actor.standing));
-    }
-    let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
-    if !in_the_name_of(&actor.person, found) && !was_in_the_name_of(&actor.person, found) {
-        return Err(Refusal::NotInYourName(request));
-    }
+    check_named(incident, actor, request)?;
     let why = format!("{} says that {request} was not them", mention(&actor.user));
     let theirs: Vec<&Request> =
         incident.requests.values().filter(|r| waits(r) && in_the_name_of(&actor.person, r)).collect();
@@ -51,6 +45,25 @@ pub(super) fn not_me(incident: &Incident, actor: &Actor, request: RequestId) -> 
     }
     let ended = theirs.into_iter().map(|r| Event::RequestCancelled { request: r.id, why: why.clone() });
     Ok([Event::Frozen { by: actor.user.clone(), request }].into_iter().chain(ended).collect())
+}
+
+/// What they are told when the incident is closed: nothing of it is left to stop. The refusal is on record, and its thread
+/// hears of it.
+pub(super) fn too_late(incident: &Incident, actor: &Actor, request: RequestId) -> Refusal {
+    let too_late = Refusal::DisputedTooLate { incident: incident.id, request };
+    check_named(incident, actor, request).err().unwrap_or(too_late)
+}
+
+/// Refuses whoever has nothing to dispute there.
+fn check_named(incident: &Incident, actor: &Actor, request: RequestId) -> Result<(), Refusal> {
+    if actor.standing != Standing::Member {
+        return Err(Refusal::NotAMember(actor.standing));
+    }
+    let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
+    if !in_the_name_of(&actor.person, found) && !was_in_the_name_of(&actor.person, found) {
+        return Err(Refusal::NotInYourName(request));
+    }
+    Ok(())
 }
 
 /// Whether somebody has asked for it, has said yes to it or has let it run alone.

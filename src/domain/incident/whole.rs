@@ -18,8 +18,10 @@ use crate::domain::refusal::{Refusal, moment};
 const CARD_CHARS_MAX: usize = 5_000;
 /// The same of all that is asked for together: beside it stands for each what it breaks.
 const SHARED_CARD_CHARS_MAX: usize = 5_500;
-/// Longest undo that is said in a line.
+/// Longest undo that is said in a line, as it is written for Slack.
 const UNDO_LINE_CHARS_MAX: usize = 600;
+/// `&amp;`
+const ESCAPED_CHARS: usize = 5;
 /// Most steps on one card: with what each breaks, they still fit into a message.
 pub const STEPS_MAX: usize = 8;
 
@@ -152,7 +154,9 @@ pub fn undo_line(calls: &[ApiCall]) -> Option<String> {
         format!("{} {}", call.iam_action(), parameters.join(" "))
     };
     let line = calls.iter().map(one).collect::<Vec<_>>().join("; ");
-    (line.chars().count() <= UNDO_LINE_CHARS_MAX).then_some(line)
+    // What Slack gives a meaning takes more room than it has characters.
+    let chars: usize = line.chars().map(|c| if matches!(c, '&' | '<' | '>') { ESCAPED_CHARS } else { 1 }).sum();
+    (chars <= UNDO_LINE_CHARS_MAX).then_some(line)
 }
 
 /// The undo's calls in full, where a line cannot say them.

@@ -1,10 +1,13 @@
-//! Tells those who can decide and are not in the war room: the mention in the thread does not reach them.
+//! Tells those who can decide and are not in the war room: the mention in the thread does not reach them. And everybody of
+//! what one person alone has let run.
 
 use super::{Look, Unfinished, Workers};
 use crate::domain::id::{IncidentId, UserId};
 use crate::domain::policy::{Policy, Standing};
 use crate::ports::{ChatError, Posted, Turn, Urgency};
-use crate::view::asks::{Ask, asks};
+use crate::view::Card;
+use crate::view::alone::{tells, tells_all};
+use crate::view::asks::asks;
 
 /// A message that is there, and not one that is being posted.
 fn stands<'a>(look: &'a Look, slot: &str) -> Option<&'a Posted> {
@@ -16,6 +19,7 @@ impl Workers {
     /// room nobody is told by this: those in it have the mention. Where it does not answer, it is asked again.
     pub(super) async fn tell_absent(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
         let Some(incident) = &look.incident else { return Ok(()) };
+        Box::pin(self.tell_of_glass(id, look)).await?;
         let mut untold = asks(incident, &look.policy);
         untold.retain(|ask| stands(look, &ask.slot()).is_none());
         if untold.is_empty() {
@@ -36,7 +40,7 @@ impl Workers {
         // Of whom Slack says nothing just now holds up none of the others.
         let mut unanswered = None;
         for ask in untold {
-            let user = match self.member_of(&ask, &look.policy).await {
+            let user = match self.member_of(&ask.accounts, &look.policy).await {
                 Ok(Some(user)) => user,
                 Ok(None) => continue,
                 Err(error) => {
@@ -44,36 +48,61 @@ impl Workers {
                     continue;
                 }
             };
-            let begun = look.posted.get(&ask.slot());
             let place = ask.cards(incident).iter().find_map(|slot| stands(look, slot));
             // They are told once: when there is something to decide on. Until the announcement stands, it is tried again.
             let Some(Posted { channel, ts: Some(ts), .. }) = place else { continue };
             let link = self.chat.link(channel, ts).await.ok();
             let card = ask.card(incident, user, &self.war_room, link.as_deref());
-            self.chat.turn(Turn::Post(user.as_str()), Urgency::Now).await;
-            let told = match begun {
-                Some(begun) => self.resume(id, &card, begun, None).await,
-                None => self.post(id, &card, None, None).await,
-            };
-            match told {
-                Ok(()) => {}
-                Err(Unfinished::Chat(ChatError::Refused(error))) => {
-                    tracing::warn!(
-                        incident.id = %id, card.slot = %card.slot, slack.error = %error,
-                        "Slack refuses a message to an approver who is not in the war room"
-                    );
-                    self.metrics.failed("cards");
-                }
-                Err(other) => return Err(other),
-            }
+            Box::pin(self.say_to(id, look, &card)).await?;
         }
         unanswered.map_or(Ok(()), |error| Err(Unfinished::Chat(error)))
     }
 
-    /// The first account of theirs that may read about incidents: a guest learns nothing. An error where that is not known.
-    async fn member_of<'a>(&self, ask: &'a Ask<'_>, policy: &Policy) -> Result<Option<&'a UserId>, ChatError> {
+    /// Once for each glass that was broken and each person, wherever they are.
+    pub(super) async fn tell_of_glass(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
+        let Some(incident) = &look.incident else { return Ok(()) };
         let mut unanswered = None;
-        for user in &ask.accounts {
+        for tell in tells(incident, &look.policy) {
+            if stands(look, &tell.slot()).is_some() {
+                continue;
+            }
+            match self.member_of(&tell.accounts, &look.policy).await {
+                Ok(Some(user)) => Box::pin(self.say_to(id, look, &tell.card(user))).await?,
+                Ok(None) => {}
+                Err(error) => unanswered = Some(error),
+            }
+        }
+        if unanswered.is_none() && incident.requests.values().any(tells_all) {
+            // Whoever is in a group that was not read hears of it too.
+            unanswered = self.engine.unread_groups(&look.policy).await;
+        }
+        unanswered.map_or(Ok(()), |error| Err(Unfinished::Chat(error)))
+    }
+
+    /// Sends a message to one person. What Slack refuses stays unsaid.
+    async fn say_to(&self, id: IncidentId, look: &Look, card: &Card) -> Result<(), Unfinished> {
+        self.chat.turn(Turn::Post(self.address(&card.to)), Urgency::Now).await;
+        let told = match look.posted.get(&card.slot) {
+            Some(begun) => self.resume(id, card, begun, None).await,
+            None => self.post(id, card, None, None).await,
+        };
+        match told {
+            Err(Unfinished::Chat(ChatError::Refused(error))) => {
+                tracing::warn!(
+                    incident.id = %id, card.slot = %card.slot, slack.error = %error,
+                    "Slack refuses a message to somebody who could decide"
+                );
+                self.metrics.failed("cards");
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
+    /// The first account of theirs that may read about incidents: a guest learns nothing. An error where that is not known.
+    async fn member_of<'a>(&self, accounts: &'a [UserId], policy: &Policy) -> Result<Option<&'a UserId>, ChatError> {
+        let mut unanswered = None;
+        for user in accounts {
             match self.engine.standing(user).await {
                 Ok(Standing::Member) => return Ok(Some(user)),
                 Ok(_) => {}

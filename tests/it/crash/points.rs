@@ -9,8 +9,9 @@ use irp_sandbox::aws::KeyStatus;
 use crate::cases::{Case, Cases};
 use crate::program::Program;
 use crate::redis_proxy::Loss;
+use crate::world::World;
 
-const KEY: &str = "· Deactivate access key";
+pub(super) const KEY: &str = "· Deactivate access key";
 /// A search of a dead process is taken over, and begun anew.
 const FOUND_WITHIN: Duration = Duration::from_mins(1);
 
@@ -51,7 +52,12 @@ async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) -> (C
         second
     };
     let (second, ()) = tokio::join!(replaced, case.w.insist(KEY));
-    let w = &case.w;
+    ends_well(&case.w).await;
+    (case, second)
+}
+
+/// The key is switched off once, whatever else happened on the way.
+pub(super) async fn ends_well(w: &World) {
     assert_eq!(w.account.count("UpdateAccessKey"), 1, "exactly one call reached AWS");
     assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Inactive));
     assert_eq!(w.happened(|event| matches!(event, Event::Opened { .. })).await, 1);
@@ -60,7 +66,6 @@ async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) -> (C
     assert_eq!(w.store.open_incidents(9).await.unwrap().len(), 1);
     w.nothing_is_owed().await;
     w.nothing_stands_twice();
-    (case, second)
 }
 
 /// The same, and what was found out comes to be known.

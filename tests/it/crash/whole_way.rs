@@ -133,7 +133,7 @@ const PARTS: [Part; 8] = [
 ];
 
 /// Presses what the card offers; whatever Slack says to it, the log shows what came of it.
-async fn press(w: &World, person: &str, card: &str, button: &str) {
+pub(super) async fn press(w: &World, person: &str, card: &str, button: &str) {
     if w.offers(card, button) {
         let _ = w.try_press(person, card, button).await;
     }

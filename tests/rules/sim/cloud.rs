@@ -225,6 +225,7 @@ impl Aws {
             arn: Some(arn(if role { "role" } else { "user" }, name)),
             unique_id: Some(principal.id.clone()),
             session_name: role.then(|| KIM_ADDRESS.into()),
+            taken_by: Vec::new(),
             account: ACCOUNT.parse().ok(),
             account_in_key: None,
             account_from_sts: None,

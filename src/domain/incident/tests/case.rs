@@ -88,6 +88,7 @@ pub(crate) fn identified(keys: &[(&str, KeyStatus)]) -> Identification {
         arn: Some("arn:aws:iam::111122223333:user/ci".into()),
         unique_id: Some("AIDA1".into()),
         session_name: None,
+        taken_by: vec![],
         account: Some("111122223333".parse().unwrap()),
         account_in_key: None,
         account_from_sts: None,

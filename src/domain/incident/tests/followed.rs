@@ -122,3 +122,16 @@ fn what_is_unknown_is_never_contained_whatever_else_is() {
     case.run();
     assert!(missing(&case.incident, &case.playbook).is_empty() && !contained(&case.incident, &case.playbook));
 }
+
+#[test]
+fn a_key_is_searched_for_by_itself_once_it_is_known_in_which_account() {
+    let mut case = case(PrincipalKind::Unknown, None, None);
+    case.incident.identified.as_mut().unwrap().found.account = None;
+    // These characters encode no account.
+    case.incident.subject.access_key = SESSION.parse().ok();
+    case.incident.subject.account = None;
+    assert_eq!((case.incident.account(), assumed(&case.incident)), (None, None));
+    assert_eq!(due_at(&case.incident), None, "there is no trail in which to look for it");
+    case.incident.subject.account = "111122223333".parse().ok();
+    assert_eq!(due_at(&case.incident), Some(case.now));
+}

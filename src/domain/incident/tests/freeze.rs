@@ -262,3 +262,19 @@ fn who_cannot_lift_a_freeze_is_told_so_and_who_may_be_in_an_unread_group_is_told
     assert_eq!(case.unfreeze("U7"), Err(Refusal::GroupsUnread));
     assert_eq!(case.unfreeze("U4"), Err(Refusal::CannotLift), "the key is theirs, whoever is in the group");
 }
+
+#[test]
+fn whose_name_was_misused_is_told_what_to_do_when_the_incident_is_over() {
+    let mut case = Case::new();
+    case.ask("U1", &["deactivate"]).unwrap();
+    case.approve("U3", 1).unwrap();
+    case.run();
+    case.act("U2", PersonCommand::Close { outcome: Outcome::FalsePositive, note: "ours".into() }).unwrap();
+    let not_me = PersonCommand::NotMe { request: request(1) };
+    let refused = case.act("U3", not_me.clone()).unwrap_err();
+    assert!(matches!(refused, Refusal::DisputedTooLate { request: of, .. } if of == request(1)), "{refused:?}");
+    let told = refused.to_string();
+    assert!(told.contains("INC-1 is closed") && told.contains("Change your password"), "{told}");
+    assert_eq!(case.act("U2", not_me), Err(Refusal::NotInYourName(request(1))), "they have nothing to dispute");
+    assert!(matches!(case.act("U2", PersonCommand::TakeLead), Err(Refusal::Closed(_))));
+}

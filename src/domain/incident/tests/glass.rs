@@ -1,12 +1,15 @@
 //! What one person may do alone.
 
 use super::case::{Case, KEY, request, start, user};
+use super::hunt::password;
 use crate::domain::approval::{Debt, RequestState};
+use crate::domain::hunt::Hunted;
 use crate::domain::id::StepId;
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::event::Outcome;
 use crate::domain::incident::steps::action_for;
-use crate::domain::observation::KeyStatus;
+use crate::domain::observation::{Identity, KeyStatus, Observation};
+use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
 
 pub(super) fn glass(case: &Case, number: u32, target: &str) -> PersonCommand {
@@ -55,13 +58,13 @@ fn the_right_to_act_alone_is_asked_for_again_at_the_call() {
 #[test]
 fn a_yes_that_was_given_before_does_not_stop_it_and_the_requester_is_no_judge() {
     let mut case = Case::new();
-    case.policy.break_glass = [user("U3")].into();
+    case.policy.break_glass = [user("U1")].into();
     case.policy.rules.values_mut().for_each(|rules| rules.quorum = 2);
     case.policy.belongings.clear();
     case.ask("U2", &["deactivate"]).unwrap();
     case.approve("U4", 1).unwrap();
     let alone = glass(&case, 1, KEY);
-    case.act("U3", alone).unwrap();
+    case.act("U1", alone).unwrap();
     case.run();
     assert!(matches!(case.state(1), RequestState::Verified { .. }), "{:?}", case.state(1));
     assert_eq!(case.act("U2", PersonCommand::Ratify { request: request(1) }), Err(Refusal::OwnRequest));
@@ -71,17 +74,79 @@ fn a_yes_that_was_given_before_does_not_stop_it_and_the_requester_is_no_judge() 
 #[test]
 fn a_yes_taken_back_does_not_stop_it_and_whoever_broke_the_glass_can_say_that_they_did_not() {
     let mut case = Case::new();
-    case.policy.break_glass = [user("U3")].into();
+    case.policy.break_glass = [user("U1")].into();
     case.policy.rules.values_mut().for_each(|rules| rules.quorum = 2);
     case.policy.belongings.clear();
     case.ask("U2", &["deactivate"]).unwrap();
     case.approve("U4", 1).unwrap();
     let alone = glass(&case, 1, KEY);
-    case.act("U3", alone).unwrap();
+    case.act("U1", alone).unwrap();
     case.act("U4", PersonCommand::Retract { request: request(1), clicked_at: case.now }).unwrap();
     assert!(matches!(case.state(1), RequestState::Approved { .. }), "{:?}", case.state(1));
-    case.act("U3", PersonCommand::NotMe { request: request(1) }).unwrap();
+    case.act("U1", PersonCommand::NotMe { request: request(1) }).unwrap();
     assert!(case.incident.freeze.is_some() && matches!(case.state(1), RequestState::Cancelled { .. }));
+}
+
+#[test]
+fn whoever_can_simply_approve_it_does_that_so_that_somebody_is_left_to_judge() {
+    let asked = |quorum: u8| {
+        let mut case = Case::new();
+        case.policy.break_glass = [user("U3")].into();
+        case.policy.rules.values_mut().for_each(|rules| rules.quorum = quorum);
+        case.policy.belongings.clear();
+        case.ask("U2", &["deactivate"]).unwrap();
+        case
+    };
+    // U2 asks, U3 breaks the glass: neither may judge, and where these two are all approvers nobody could.
+    let mut case = asked(1);
+    let alone = glass(&case, 1, KEY);
+    assert_eq!(case.act("U3", alone), Err(Refusal::ApproveInstead(request(1))));
+    case.approve("U3", 1).unwrap();
+    case.run();
+    let close = PersonCommand::Close { outcome: Outcome::Resolved, note: "done".into() };
+    case.act("U2", close).unwrap();
+
+    // Their yes alone is too few: that is what breaking the glass is for.
+    let mut case = asked(2);
+    let alone = glass(&case, 1, KEY);
+    case.act("U3", alone).unwrap();
+    case.run();
+    case.act("U4", PersonCommand::Ratify { request: request(1) }).unwrap();
+
+    // With somebody else's it is enough.
+    let mut case = asked(2);
+    case.approve("U4", 1).unwrap();
+    let alone = glass(&case, 1, KEY);
+    assert_eq!(case.act("U3", alone), Err(Refusal::ApproveInstead(request(1))));
+
+    // Their own is one, however often they say it.
+    let mut case = asked(2);
+    case.approve("U3", 1).unwrap();
+    let alone = glass(&case, 1, KEY);
+    case.act("U3", alone).unwrap();
+}
+
+#[test]
+fn whoever_may_not_approve_all_that_waits_breaks_the_glass_for_what_can_be_put_back() {
+    let mut case = Case::new();
+    case.policy.break_glass = [user("U3")].into();
+    let arn = "arn:aws:iam::111122223333:user/ana";
+    case.found(Hunted { credentials: vec![password(arn)], ..Hunted::default() });
+    let login = |present| {
+        let owner = Identity { id: "AIDA2".into(), arn: arn.into(), path: "/".into() };
+        Observation::Attached { owner, present, other_arn: None }
+    };
+    case.estate = [login(true), login(false)];
+    case.ask("U1", &["delete-login-profile", "deactivate"]).unwrap();
+    let alone = glass(&case, 1, KEY);
+    assert_eq!(case.act("U3", alone.clone()), Err(Refusal::ApproveInstead(request(1))), "a yes to both would do");
+    // The password is theirs: one press decides on both, so that they can approve neither.
+    case.policy.belongings.insert(arn.to_owned(), PersonId(user("U3")));
+    assert!(matches!(case.approve("U3", 1), Err(Refusal::Recused(_))));
+    case.act("U3", alone).unwrap();
+    case.run();
+    assert!(matches!(case.state(2), RequestState::Verified { .. }), "{:?}", case.state(2));
+    assert_eq!(*case.state(1), RequestState::Pending);
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn whoever_has_the_credential_recuses_nobody_by_tags_or_a_name_that_they_give_it
         // It was another user's, as AWS says by now; or that it is this session's came later.
         (Identification { name: Some("web".into()), unique_id: Some("AIDA9".into()), ..tagged("ana") }, &both),
         (Identification { session_name: Some("ana".into()), ..tagged("kim") }, &both),
+        (Identification { taken_by: vec!["ana".into()], ..tagged("kim") }, &both),
     ] {
         let mut case = Case::new();
         case.policy.belongings.insert("ana".to_owned(), PersonId(user("U2")));
@@ -81,6 +82,35 @@ fn whoever_has_the_credential_recuses_nobody_by_tags_or_a_name_that_they_give_it
         let recused: Vec<&str> = recused.keys().map(|person| person.0.as_str()).collect();
         assert_eq!(recused, *expected, "{words}");
     }
+}
+
+#[test]
+fn whoever_took_the_stolen_session_does_not_decide_whatever_they_called_it() {
+    let mut case = Case::new();
+    case.incident.identified = None;
+    case.incident.owner_signs.clear();
+    case.policy.belongings = [("arn:aws:iam::111122223333:user/kim".to_owned(), PersonId(user("U4")))].into();
+    let taken = |by: &[&str]| {
+        let taken_by = by.iter().map(|name| (*name).to_owned()).collect();
+        Identification { owners: vec![], session_name: Some("backup-job".into()), taken_by, ..identified(&[]) }
+    };
+    let recused = |case: &Case| recused(&case.incident, &case.policy).contains_key(&PersonId(user("U4")));
+    case.apply(vec![Event::Identified { found: taken(&[]) }]);
+    assert!(!recused(&case), "the name of the session says nothing");
+    // The trail shows late who made the call, and what was once shown stays known.
+    case.apply(vec![Event::Identified { found: taken(&["kim", "arn:aws:iam::111122223333:user/kim"]) }]);
+    assert!(recused(&case));
+    case.apply(vec![Event::Identified { found: taken(&[]) }]);
+    assert!(recused(&case) && case.incident.identification().unwrap().taken_by.len() == 2);
+    case.ask("U1", &["deactivate"]).unwrap();
+    assert_eq!(case.approve("U4", 1), Err(Refusal::Recused(Why::Owner)));
+}
+
+#[test]
+fn what_was_written_before_it_was_read_who_took_a_session_is_read_and_stays_as_it_was() {
+    let old = serde_json::to_string(&identified(&[])).unwrap();
+    assert!(!old.contains("taken_by"));
+    assert_eq!(serde_json::from_str::<Identification>(&old).unwrap(), identified(&[]));
 }
 
 #[test]

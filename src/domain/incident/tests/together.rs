@@ -1,13 +1,16 @@
 //! What is asked for together.
 
 use super::case::{Case, request, user};
+use super::eradication::made;
 use crate::domain::approval::{Plan, RequestState};
+use crate::domain::hunt::{Hunted, Trace};
+use crate::domain::id::StepId;
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::event::Event;
 use crate::domain::incident::steps::contained;
-use crate::domain::incident::together::together;
+use crate::domain::incident::together::{named, open_steps, pressed, together, word};
 use crate::domain::observation::KeyStatus;
-use crate::domain::policy::Standing;
+use crate::domain::policy::{ActionClass, Standing};
 use crate::domain::refusal::Refusal;
 
 #[test]
@@ -173,4 +176,42 @@ fn what_may_not_be_asked_for_holds_up_none_of_the_others() {
     case.ask_all("U1").unwrap();
     assert_eq!(case.incident.requests.len(), 3, "the other two");
     assert!(matches!(case.state(1), RequestState::Approved { .. }));
+}
+
+#[test]
+fn a_button_s_word_says_which_of_the_two_cards_it_stands_on() {
+    assert_eq!(ActionClass::ALL.map(word), ["contain", "contain", "remove"], "an undo is asked for alone");
+    for class in [ActionClass::Contain, ActionClass::Eradicate] {
+        assert_eq!(named(word(class)), Some(class));
+    }
+    assert!(["", "INC-1", "contain remove", "Contain"].iter().all(|other| named(other).is_none()));
+}
+
+#[test]
+fn a_press_asks_for_all_that_its_card_offers_and_for_nothing_of_the_other() {
+    let open = |case: &Case| -> Vec<StepId> {
+        open_steps(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id).collect()
+    };
+    let press = |case: &Case, class: Option<ActionClass>| pressed(&case.incident, &case.playbook, class);
+    let no = |case: &Case, class: Option<ActionClass>| match press(case, class) {
+        Err(Refusal::NotApplicable(why)) => why,
+        other => panic!("{class:?}: {other:?}"),
+    };
+    let (contain, remove) = (Some(ActionClass::Contain), Some(ActionClass::Eradicate));
+    let mut case = Case::new();
+    assert_eq!(press(&case, contain), Ok(open(&case)));
+    assert_eq!(open(&case).len(), 3);
+    assert!(no(&case, remove).contains("containment comes first"));
+    assert!(no(&case, None).contains("older version"));
+
+    case.ask_all("U1").unwrap();
+    case.approve("U2", 1).unwrap();
+    case.run();
+    let machine = |id: &str| Trace { resource_type: "AWS::EC2::Instance".into(), ..made("Instance", id) };
+    let footprint = ["i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2"].map(machine).into();
+    case.found(Hunted { footprint, ..Hunted::default() });
+    assert_eq!(press(&case, remove), Ok(open(&case)));
+    assert_eq!(open(&case).len(), 2);
+    assert!(no(&case, contain).contains("Removal has a card of its own"));
+    assert!(no(&case, None).contains("older version"));
 }

@@ -71,6 +71,10 @@ fn an_undo_that_is_too_long_for_a_line_is_read_in_full() {
     assert!(matches!(undone_by(1), (Some(line), false, true) if line.contains("203.0.113.0/32")), "a line says it");
     assert_eq!(undone_by(10), (None, true, true), "it stands below");
     assert_eq!(undone_by(45), (None, true, false), "and counts for what fits");
+    // As it is written for Slack it can be five times as long.
+    let of = |policy_name: String| vec![ApiCall::DeleteUserPolicy { user_name: "ci".into(), policy_name }];
+    let fits_into_a_line = |chars: usize| undo_line(&of("&".repeat(chars))).is_some();
+    assert!(fits_into_a_line(100) && !fits_into_a_line(130));
 }
 
 #[test]
