@@ -385,7 +385,7 @@ fn where_the_beginning_is_not_known_the_cards_say_so_and_what_to_do() {
     assert!(listed.contains("i-0aaaaaaaaaaaaaaa3 in us-east-1 (event e-7)"), "{written}");
 
     let at = case.now - TimeDelta::hours(3);
-    case.act("U1", PersonCommand::SetCompromiseTime { at, basis: "a commit".into() }).unwrap();
+    case.act("U1", PersonCommand::SetCompromiseTime { at, basis: "a commit".into(), clicked_at: case.now }).unwrap();
     for shown in [hunted(&case), removals(&case)] {
         assert!(!shown.contains(UNKNOWN), "{shown}");
     }

@@ -131,7 +131,7 @@ impl Workers {
         let user = &inbound.reply.user;
         let clicked_at = || self.engine.now() - age;
         match &inbound.act {
-            Act::Command(command) => self.command(inbound, user, command).await,
+            Act::Command(command) => self.command(inbound, user, command, clicked_at()).await,
             Act::Click(click) => self.click(inbound, user, click, clicked_at()).await,
             Act::UnknownClick { incident } => Err(self.unknown_click(inbound, *incident).await?),
             Act::Submit(submission) => self.submit(inbound, user, submission, clicked_at()).await,
@@ -143,7 +143,13 @@ impl Workers {
         }
     }
 
-    async fn command(&self, inbound: &Inbound, user: &UserId, command: &Slash) -> Result<Option<Message>, EngineError> {
+    async fn command(
+        &self,
+        inbound: &Inbound,
+        user: &UserId,
+        command: &Slash,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Option<Message>, EngineError> {
         Ok(Some(match command {
             Slash::OpenForm => {
                 self.engine.may_respond(user).await?;
@@ -152,11 +158,11 @@ impl Workers {
             Slash::Open { subject, since, note } => {
                 let source = note.clone().unwrap_or_else(|| "Reported by a person".into());
                 let alert = reported(inbound, subject, &source, Severity::High, note.as_deref());
-                self.open(inbound, alert, *since).await?
+                self.open(inbound, alert, *since, sent_at).await?
             }
             Slash::Since { incident, said } => {
                 let said = said.as_ref().map(|(since, basis)| (*since, basis.as_str()));
-                return self.since(inbound, *incident, said).await;
+                return self.since(inbound, *incident, said, sent_at).await;
             }
             Slash::Status { .. } | Slash::List => {
                 self.engine.may_read(user).await?;
@@ -377,17 +383,23 @@ impl Workers {
     ) -> Result<Option<Message>, EngineError> {
         if let Submission::Open { subject, source, severity, since, note } = submission {
             let alert = reported(inbound, subject, source, *severity, note.as_deref());
-            return self.open(inbound, alert, *since).await.map(Some);
+            return self.open(inbound, alert, *since, clicked_at).await.map(Some);
         }
         let Some((id, command)) = commanded(submission, clicked_at) else { return Ok(None) };
         let after = self.engine.act(id, user, command).await?;
         Ok(Some(replies::said(&answer(submission, &after))))
     }
 
-    async fn open(&self, inbound: &Inbound, alert: Alert, since: Option<Since>) -> Result<Message, EngineError> {
+    async fn open(
+        &self,
+        inbound: &Inbound,
+        alert: Alert,
+        since: Option<Since>,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Message, EngineError> {
         let taken = self.engine.open(&inbound.reply.user, &alert).await?;
         let room = format!("<#{}>", self.war_room);
-        let since = self.opened_since(inbound, taken.incident(), (since, alert.note.as_deref())).await?;
+        let since = self.opened_since(inbound, taken.incident(), (since, alert.note.as_deref()), sent_at).await?;
         Ok(replies::said(&match taken {
             Taken::Opened(id) => format!(":rotating_light: {id} is open. Its thread is in {room}.{since}"),
             Taken::Joined(id) | Taken::Known(id) => {

@@ -1,5 +1,7 @@
 //! Since when a credential is stolen, as people say it with a command or as they open an incident.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::id::IncidentId;
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::refusal::{Refusal, moment};
@@ -15,12 +17,13 @@ use crate::workers::Workers;
 const AS_OPENED: &str = "said as the incident was opened";
 
 impl Workers {
-    /// Sets it, or shows the form for that.
+    /// Sets it, or shows the form for that. `sent_at` is when the person said it.
     pub(super) async fn since(
         &self,
         inbound: &Inbound,
         incident: Option<IncidentId>,
         said: Option<(Since, &str)>,
+        sent_at: DateTime<Utc>,
     ) -> Result<Option<Message>, EngineError> {
         let id = match incident {
             Some(id) => id,
@@ -30,8 +33,8 @@ impl Workers {
             },
         };
         let Some((since, basis)) = said else { return self.ask_since(inbound, id).await };
-        let at = since.time(self.engine.now());
-        let command = PersonCommand::SetCompromiseTime { at, basis: basis.to_owned() };
+        let at = since.time(sent_at);
+        let command = PersonCommand::SetCompromiseTime { at, basis: basis.to_owned(), clicked_at: sent_at };
         self.engine.act(id, &inbound.reply.user, command).await?;
         Ok(Some(replies::said(&format!(
             "The likely compromise time of {id} is set to {}. The trail is searched anew with it.",
@@ -55,10 +58,11 @@ impl Workers {
         inbound: &Inbound,
         id: IncidentId,
         (since, note): (Option<Since>, Option<&str>),
+        sent_at: DateTime<Utc>,
     ) -> Result<String, EngineError> {
         let Some(since) = since else { return Ok(String::new()) };
         let known = self.engine.load(id).await?.and_then(|incident| incident.compromise);
-        let at = since.time(self.engine.now());
+        let at = since.time(sent_at);
         if let Some(known) = known {
             // The same again is a delivery that is handled twice.
             let differs = (known.at - at).num_minutes() != 0;
@@ -68,7 +72,8 @@ impl Workers {
             );
             return Ok(if differs { told } else { String::new() });
         }
-        let command = PersonCommand::SetCompromiseTime { at, basis: note.unwrap_or(AS_OPENED).to_owned() };
+        let basis = note.unwrap_or(AS_OPENED).to_owned();
+        let command = PersonCommand::SetCompromiseTime { at, basis, clicked_at: sent_at };
         match self.engine.act(id, &inbound.reply.user, command).await {
             Ok(_) => Ok(format!("\nIts likely compromise time is set to {}.", moment(at))),
             Err(EngineError::Refused(refusal)) => {

@@ -127,6 +127,7 @@ fn the_time_is_set_and_corrected_by_whoever_responds_and_both_are_on_record() {
     let set = |case: &Case, minutes: i64| PersonCommand::SetCompromiseTime {
         at: case.now - TimeDelta::minutes(minutes),
         basis: format!("{minutes} minutes ago"),
+        clicked_at: case.now,
     };
     assert!(since(&case.incident).is_none(), "it was opened without a time");
     for (by, minutes) in [("U1", 60), ("U2", 90)] {
