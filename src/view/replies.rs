@@ -219,7 +219,7 @@ mod tests {
         let rules = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
                      [people]\nresponders = [\"U1\"]\napprovers = [\"U2\"]\n";
         let policy = Organisation::parse(rules, "irp.toml").unwrap().policy(None);
-        let mut incident = fold([&Record::seal(None, now(), open(INCIDENT, alert(), &policy))]).unwrap();
+        let mut incident = fold([&Record::seal(None, now(), open(INCIDENT, alert(), &policy, now()))]).unwrap();
         let by: UserId = "U1".parse().unwrap();
         let action = Action::DeactivateAccessKey(DeactivateAccessKey {
             user_name: "ci".into(),

@@ -23,7 +23,6 @@ use words::{name, request_of};
 mod aws;
 mod counts;
 mod eligible;
-mod freeze;
 mod glass;
 mod rules;
 mod said;

@@ -276,5 +276,5 @@ fn whose_name_was_misused_is_told_what_to_do_when_the_incident_is_over() {
     let told = refused.to_string();
     assert!(told.contains("INC-1 is closed") && told.contains("Change your password"), "{told}");
     assert_eq!(case.act("U2", not_me), Err(Refusal::NotInYourName(request(1))), "they have nothing to dispute");
-    assert!(matches!(case.act("U2", PersonCommand::TakeLead), Err(Refusal::Closed(_))));
+    assert!(matches!(case.act("U2", PersonCommand::TakeLead { clicked_at: case.now }), Err(Refusal::Closed(_))));
 }
