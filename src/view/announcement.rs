@@ -78,11 +78,11 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
             .into();
     }
     let owes = |r: &&Request| !r.state.is_open() && r.glass.as_ref().is_some_and(|glass| glass.debt == Debt::Open);
-    if let Some(owing) = incident.requests.values().find(owes) {
+    if let Some(alone) = incident.requests.values().find(owes) {
         return format!(
             ":rotating_light: ratify or contest *{}*, which one person alone has run: {}.",
-            owing.id,
-            escape(&owing.plan.action.title())
+            alone.id,
+            escape(&alone.plan.action.title())
         );
     }
     if let Some(open) = all.iter().flat_map(|step| incident.requests_for(&step.id)).find(|r| r.state.is_open()) {

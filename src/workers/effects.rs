@@ -105,18 +105,19 @@ impl Workers {
     async fn effects_of(&self, id: IncidentId, task: Task) -> Result<(), EngineError> {
         let Some(mut guard) = self.busy.enter(id, task) else { return Ok(()) };
         loop {
+            // Each on the heap: together they would be larger than a stack has room for.
             let outcome = match task {
-                Task::Act => self.engine.advance(id).await,
+                Task::Act => Box::pin(self.engine.advance(id)).await,
                 Task::Reach => {
                     let _permit = self.reaching.acquire().await;
-                    self.engine.reach(id).await
+                    Box::pin(self.engine.reach(id)).await
                 }
-                Task::Watch => self.engine.watch(id).await,
-                Task::Hunt => self.hunt(id).await,
-                Task::Logs => self.logs(id).await,
+                Task::Watch => Box::pin(self.engine.watch(id)).await,
+                Task::Hunt => Box::pin(self.hunt(id)).await,
+                Task::Logs => Box::pin(self.logs(id)).await,
                 Task::Inform => {
                     let _permit = self.informing.acquire().await;
-                    self.engine.inform(id).await
+                    Box::pin(self.engine.inform(id)).await
                 }
             };
             // Whoever came meanwhile has ticked off their item: it is this one's now, whatever happened.

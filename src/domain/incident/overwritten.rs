@@ -22,12 +22,17 @@ pub(super) fn targets(incident: &Incident, trace: &Trace) -> BTreeSet<String> {
         return BTreeSet::new();
     }
     let mut lost = BTreeSet::new();
-    let (mut free, mut theirs) = (BTreeSet::<&str>::new(), BTreeSet::<&str>::new());
+    let (mut free, mut theirs, mut others) =
+        (BTreeSet::<&str>::new(), BTreeSet::<&str>::new(), BTreeSet::<&str>::new());
+    let mut is_anew = false;
     for deed in &trace.deeds {
+        // AWS deletes only what has no targets: the next one of that name begins without any.
+        is_anew |= deed.operation == "DeleteRule";
         for id in deed.what.split(' ').filter(|id| !id.is_empty()) {
             match deed.operation.as_str() {
                 "PutTargets" if deed.by_attacker => {
-                    if !free.remove(id) && !theirs.contains(id) {
+                    let was_free = free.remove(id) || (is_anew && !others.contains(id));
+                    if !was_free && !theirs.contains(id) {
                         lost.insert(id.to_owned());
                     }
                     theirs.insert(id);
@@ -36,9 +41,11 @@ pub(super) fn targets(incident: &Incident, trace: &Trace) -> BTreeSet<String> {
                     lost.remove(id);
                     free.remove(id);
                     theirs.remove(id);
+                    others.insert(id);
                 }
                 "RemoveTargets" => {
                     theirs.remove(id);
+                    others.remove(id);
                     free.insert(id);
                 }
                 _ => {}

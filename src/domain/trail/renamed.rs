@@ -78,8 +78,8 @@ impl Names {
         for (at, event) in events.iter().enumerate() {
             let caller = &event.caller;
             if caller.arn.contains(":user/") && caller.principal_id.starts_with("AIDA") {
-                let named = (account_of(&caller.arn).to_owned(), bare_name(&caller.arn).to_owned());
-                names.ids.insert(named, caller.principal_id.to_string());
+                let bearer = (account_of(&caller.arn).to_owned(), bare_name(&caller.arn).to_owned());
+                names.ids.insert(bearer, caller.principal_id.to_string());
             }
             event.grants.iter().for_each(|grant| names.take(at, event, grant));
         }

@@ -116,7 +116,9 @@ async fn functions(clients: &Regional, account: &str, region: &str, look: Look<'
         let reads = join_all(some.iter().map(|function| Box::pin(access(clients, account, function, region, look))));
         let pause = tokio::time::sleep(if all > FUNCTIONS_AT_WILL { PACE } else { Duration::ZERO });
         let (read, ()) = tokio::join!(reads, pause);
-        read.into_iter().for_each(|one| stock.take(one));
+        for one in read {
+            stock.take(one);
+        }
     }
     stock
 }

@@ -26,7 +26,7 @@ fn lacks(case: &Case, what: &str) -> bool {
 
 fn footprint() -> Vec<Trace> {
     vec![
-        made("User", "colleague"),
+        made("Group", "colleagues"),
         changed("Role", "app", &[("AttachRolePolicy", ADMIN, true)]),
         Trace { resource_type: "AWS::DynamoDB::Table".into(), ..made("-", "orders") },
     ]

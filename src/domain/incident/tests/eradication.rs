@@ -60,7 +60,7 @@ pub(super) fn contain(case: &mut Case) {
     case.ask_all("U1").unwrap();
     case.approve("U2", 1).unwrap();
     case.run();
-    assert!(contained(&case.incident, &case.playbook));
+    assert!(contained(&case.incident, &case.playbook), "{:?}", missing(&case.incident, &case.playbook));
 }
 
 /// Two people go on without proof.

@@ -33,6 +33,11 @@ impl Case {
         other.ask("U1", &["revoke-user"]).unwrap();
         let mut plan = other.incident.requests[&request(1)].plan.clone();
         plan.step = step.parse().unwrap();
+        if let Observation::InlinePolicy { owner_id, .. } = &mut plan.before
+            && action.probe().user_name().as_deref() != Some("ci")
+        {
+            *owner_id = "AIDA-another".into();
+        }
         plan.action = action;
         let id = self.incident.next_request();
         let (digest, plan) = (plan.digest(), Box::new(plan));

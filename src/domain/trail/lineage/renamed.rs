@@ -146,11 +146,12 @@ pub(super) fn name_anew(credentials: &mut [Credential], events: &[Event]) {
     }
     for credential in credentials {
         let Some(known) = credential.principal.as_deref().filter(|arn| arn.contains(":user/")) else { continue };
-        let by_call = seen.get(&*credential.id).map(|(at, arn)| (Some(*at), *arn));
+        // Whoever calls has the name still that their call takes away.
+        let by_call = seen.get(&*credential.id).map(|(at, arn)| (at.checked_sub(1), *arn));
         let by_grant = || granted.get(&*credential.id).map(|(at, arn)| (Some(*at), arn.as_str()));
         let (since, arn) = by_call.or_else(by_grant).unwrap_or((None, known));
         let now = names.newest(account_of(arn), bare_name(arn), since);
-        let named = arn.rsplit_once('/').map(|(before, _)| format!("{before}/{now}"));
-        credential.principal = named.map(Name::from);
+        let anew = arn.rsplit_once('/').map(|(before, _)| format!("{before}/{now}"));
+        credential.principal = anew.map(Name::from);
     }
 }
