@@ -88,11 +88,11 @@ pub fn next_step(incident: &Incident, playbook: &Playbook) -> String {
     if let Some(open) = all.iter().flat_map(|step| incident.requests_for(&step.id)).find(|r| r.state.is_open()) {
         return while_open(incident, open);
     }
-    let (left, owed) = (open_steps(incident, playbook), missing(incident, playbook));
+    let (left, missed) = (open_steps(incident, playbook), missing(incident, playbook));
     if left.len() > 1 {
-        return while_several_are_left(incident, &left, &owed);
+        return while_several_are_left(incident, &left, &missed);
     }
-    if let Some((step, why)) = owed.first() {
+    if let Some((step, why)) = missed.first() {
         return while_owed(incident, step, *why);
     }
     if let Some((step, _)) = left.first() {

@@ -25,44 +25,44 @@ const PATIENCE: Duration = Duration::from_secs(3);
 struct Press {
     kind: &'static str,
     is_it: fn(&Event) -> bool,
-    press: for<'a> fn(&'a World) -> BoxFuture<'a, ()>,
+    again: for<'a> fn(&'a World) -> BoxFuture<'a, ()>,
 }
 
 static PRESSES: [Press; 7] = [
     Press {
         kind: "AlertReceived",
         is_it: |event| matches!(event, Event::AlertReceived { .. }),
-        press: |w| alerts_again(w).boxed(),
+        again: |w| alerts_again(w).boxed(),
     },
     Press {
         kind: "AttemptRefused",
         is_it: |event| matches!(event, Event::AttemptRefused { .. }),
-        press: |w| may_not(w).boxed(),
+        again: |w| may_not(w).boxed(),
     },
     Press {
         kind: "IdentificationAsked",
         is_it: |event| matches!(event, Event::IdentificationAsked { .. }),
-        press: |w| press(w, ANA, "evidence", "irp.look_again").boxed(),
+        again: |w| press(w, ANA, "evidence", "irp.look_again").boxed(),
     },
     Press {
         kind: "LeadTaken",
         is_it: |event| matches!(event, Event::LeadTaken { .. }),
-        press: |w| press(w, BEN, ANNOUNCEMENT, "irp.lead").boxed(),
+        again: |w| press(w, BEN, ANNOUNCEMENT, "irp.lead").boxed(),
     },
     Press {
         kind: "RequestCancelled",
         is_it: |event| matches!(event, Event::RequestCancelled { .. }),
-        press: |w| cancels(w).boxed(),
+        again: |w| cancels(w).boxed(),
     },
     Press {
         kind: "RequestSuperseded",
         is_it: |event| matches!(event, Event::RequestSuperseded { .. }),
-        press: |w| asks_for_another(w).boxed(),
+        again: |w| asks_for_another(w).boxed(),
     },
     Press {
         kind: "RequestWithdrawn",
         is_it: |event| matches!(event, Event::RequestWithdrawn { .. }),
-        press: |w| withdraws(w).boxed(),
+        again: |w| withdraws(w).boxed(),
     },
 ];
 
@@ -123,7 +123,7 @@ async fn insist(w: &World, on: &Press) {
     let started = Instant::now();
     while w.happened(on.is_it).await == 0 {
         assert!(started.elapsed() < WRITTEN_WITHIN, "no {}: {:#?}", on.kind, w.texts());
-        (on.press)(w).await;
+        (on.again)(w).await;
         let pressed = Instant::now();
         while pressed.elapsed() < PATIENCE && w.happened(on.is_it).await == 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;

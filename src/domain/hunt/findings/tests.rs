@@ -213,14 +213,14 @@ fn a_session_that_another_service_than_sts_has_handed_out_has_its_time_too() {
     let asks = json!({"type": "IdentityCenterUser", "accountId": "111122223333", "accessKeyId": KEY});
     let center = json!({"readOnly": true, "userIdentity": asks,
         "responseElements": {"roleCredentials": key("ASIACENTER0000000001")}});
-    let (id, used) = record(90, ("s3", "DeleteBucket"), json!({"errorCode": "AccessDenied"}));
-    let used =
-        used.replace(KEY, "ASIACENTER0000000001").replace("IAMUser", "AssumedRole").replace("AIDACI", "AROAweb:s");
-    let used = used.replace("iam::111122223333:user/ci", "sts::111122223333:assumed-role/web/s");
+    let (id, called) = record(90, ("s3", "DeleteBucket"), json!({"errorCode": "AccessDenied"}));
+    let called =
+        called.replace(KEY, "ASIACENTER0000000001").replace("IAMUser", "AssumedRole").replace("AIDACI", "AROAweb:s");
+    let called = called.replace("iam::111122223333:user/ci", "sts::111122223333:assumed-role/web/s");
     let records: BTreeMap<String, String> = [
         record(40, ("rolesanywhere", "CreateSession"), anywhere),
         record(50, ("sso", "GetRoleCredentials"), center),
-        (id, used),
+        (id, called),
     ]
     .into();
     let (found, _) = hunted(&analysed(&records), &records);

@@ -161,8 +161,8 @@ fn what_a_credential_of_the_attackers_has_made_keeps_it_shut_until_a_step_or_a_p
     case.minutes(20);
     (0..3).for_each(|_| sweep(&mut case, &explained(&role, true)));
     assert!(case.lacks("no step sees to it") && !case.is_open());
-    let (_, shown) = inventory::shown(&case.incident);
-    case.act("U1", PersonCommand::LookAt { shown }).unwrap();
+    let (_, card) = inventory::shown(&case.incident);
+    case.act("U1", PersonCommand::LookAt { shown: card }).unwrap();
     assert!(case.is_open(), "it is its owner's: {:?}", lacking(&case.incident, &case.playbook));
 }
 

@@ -168,7 +168,9 @@ fn what_was_asked_for_of_another_user_is_asked_for_under_its_name_of_now() {
     let mut case = Case::new();
     let found = |renamed: &[(&str, &str)]| {
         let mut found = Hunted { credentials: vec![reached("AKIAREACHED000000001", &arn("bob"))], ..Hunted::default() };
-        renamed.iter().for_each(|(from, to)| found.call_anew("111122223333", from, to));
+        for (from, to) in renamed {
+            found.call_anew("111122223333", from, to);
+        }
         Event::TrailHunted { found: Box::new(found) }
     };
     let others = |case: &Case| -> Vec<String> {

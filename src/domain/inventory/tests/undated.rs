@@ -68,9 +68,9 @@ fn what_a_rule_calls_in_another_account_is_for_a_person_to_look_at() {
 #[test]
 fn what_a_rule_calls_or_acts_as_that_is_the_attackers_is_for_a_person_to_look_at() {
     let function = "arn:aws:lambda:us-east-1:111122223333:function:sync:live";
-    let role = "arn:aws:iam::111122223333:role/app/tick";
+    let acts_as = "arn:aws:iam::111122223333:role/app/tick";
     let of = |footprint: &[Trace]| {
-        let found = Inventory::of(aiming("tick", &[function, role]), (at(0), at(100)), footprint, &BTreeMap::new());
+        let found = Inventory::of(aiming("tick", &[function, acts_as]), (at(0), at(100)), footprint, &BTreeMap::new());
         let [rule] = &found.dateless[..] else { panic!("{found:?}") };
         (rule.exposed, rule.facts.join(", "))
     };

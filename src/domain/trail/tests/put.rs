@@ -7,11 +7,14 @@ use crate::domain::hunt::Trace;
 use crate::domain::hunt::findings;
 
 fn of_deploy(minute: u32, id: &str, call: (&str, &str), request: Value) -> Value {
-    by_user(minute, id, STOLEN, "deploy", call, json!({ "requestParameters": request }))
+    let mut more = json!({});
+    more["requestParameters"] = request;
+    by_user(minute, id, STOLEN, "deploy", call, more)
 }
 
 fn of_owner(minute: u32, id: &str, call: (&str, &str), request: Value) -> Value {
-    let more = json!({"sourceIPAddress": OFFICE, "requestParameters": request});
+    let mut more = json!({"sourceIPAddress": OFFICE});
+    more["requestParameters"] = request;
     by_user(minute, id, "AKIADEFENDER00000001", "kim", call, more)
 }
 

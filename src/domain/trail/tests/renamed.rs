@@ -35,6 +35,7 @@ fn principal(analysis: &Analysis, name: &str) -> Option<String> {
     held.and_then(|held| held.principal.as_ref()).map(ToString::to_string)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what need not be there")]
 fn arn(name: &str) -> Option<String> {
     Some(format!("arn:aws:iam::{ACCOUNT}:user/{name}"))
 }

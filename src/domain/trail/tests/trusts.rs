@@ -40,7 +40,9 @@ fn is_said(analysis: &Analysis) -> bool {
 }
 
 fn allow(principal: &str, conditions: Value) -> Value {
-    json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", "Condition": conditions})
+    let mut allow = json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"});
+    allow["Condition"] = conditions;
+    allow
 }
 
 fn deny(principal: &str) -> Value {
