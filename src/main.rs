@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.command {
-            Command::Serve => serve::serve().await,
+            Command::Serve => Box::pin(serve::serve()).await,
             Command::Check => {
                 if Box::pin(check::check()).await {
                     Ok(())
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
                     Err(anyhow::anyhow!("something above is wrong"))
                 }
             }
-            Command::Export(options) => export::export(options).await,
+            Command::Export(options) => Box::pin(export::export(options)).await,
             Command::Verify(options) => verify::verify(&options),
             Command::Trail(options) => trail::trail(options),
             #[cfg(feature = "sandbox")]
