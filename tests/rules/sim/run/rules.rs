@@ -2,7 +2,7 @@
 
 use irp::ports::IncidentLog as _;
 
-use super::Run;
+use super::{BUSY_MS, QUIET_MS, Run};
 use crate::sim::schedule::{Event, SECOND_MS};
 
 /// How often a replica looks whether every open incident names its rules.
@@ -31,6 +31,10 @@ impl Run {
     pub(super) fn follow(&mut self, replica: usize) {
         let at_work = {
             let state = &mut *self.sim.state();
+            if state.now_ms >= BUSY_MS + QUIET_MS {
+                // What begins now would not have ended when the run does.
+                return;
+            }
             state.book(RULES_SAID_MS, Event::Follow(replica));
             state.replicas[replica].up && state.replicas[replica].stands_until_ms <= state.now_ms
         };
