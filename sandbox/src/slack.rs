@@ -181,6 +181,16 @@ impl Workspace {
         }
     }
 
+    /// Keeps direct messages to somebody from being sent (`fatal_error`), or ends that.
+    pub fn set_unreachable(&self, user: &str, unreachable: bool) {
+        let mut state = self.lock();
+        if unreachable {
+            state.unreachable.insert(user.to_owned());
+        } else {
+            state.unreachable.remove(user);
+        }
+    }
+
     /// Keeps a message from ever being updated again (`edit_window_closed`).
     pub fn close_edit_window(&self, ts: &str) {
         self.lock().closed.insert(ts.to_owned());

@@ -69,14 +69,17 @@ pub fn recused_by(shown: &Observation, mut recused: Recused, policy: &Policy) ->
     recused
 }
 
-/// What a look at the credential says about whose it is. The tags and the name of its user or role count as they were at the
-/// first look: whoever has the credential may be able to change them, and could recuse every approver while they wait. What a
-/// tag says later is for people to judge: it is on the evidence card, and a responder can name whom they know to be meant. The
-/// name of a session, and who took it, stay as they are.
+/// What a look at the credential says about whose it is. The tags and the name of its user or role count as they were when they
+/// could first be read: whoever has the credential may be able to change them, and could recuse every approver while they wait.
+/// What a tag says later is for people to judge: it is on the evidence card, and a responder can name whom they know to be meant.
+/// The name of a session, and who took it, stay as they are. In an older log every look counts: nobody who was recused there may
+/// decide all at once.
 pub fn signs(incident: &Incident, found: &Identification) -> Vec<String> {
     let is_same = |known: &Identification| known.unique_id == found.unique_id || known.name == found.name;
-    let known = incident.identification().filter(|known| known.unique_id.is_some() && is_same(known));
-    let first_seen = found.owners.iter().chain(&found.arn).chain(&found.name).filter(|_| known.is_none());
+    // Its ARN comes with the tags; its unique id can be known without them.
+    let known = incident.identification().filter(|known| known.arn.is_some() && is_same(known));
+    let counts = known.is_none() || incident.every_look_counts;
+    let first_seen = found.owners.iter().chain(&found.arn).chain(&found.name).filter(|_| counts);
     first_seen.chain(&found.session_name).chain(&found.taken_by).cloned().collect()
 }
 

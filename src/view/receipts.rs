@@ -15,8 +15,9 @@ use crate::intake::slack::button as name;
 use crate::ports::Message;
 
 /// One for each request and each approval, to the account that it came from; requests that were asked for
-/// together share one. They stay as they were sent: only the button goes once it was pressed. It outlives the
-/// incident: whose account is in other hands may find out late.
+/// together share one. They stay as they were sent: only the button is gone while the freeze stands that this account has
+/// begun with it. It outlives the incident: whose account is in other hands may find out late. There a press is a refusal
+/// and begins no freeze, so the button stays.
 pub fn receipts(incident: &Incident) -> Vec<Card> {
     let mut cards = Vec::new();
     for fellows in bursts(incident) {

@@ -165,6 +165,8 @@ impl Workers {
     /// it is tried again later; what goes to people themselves does not wait for that.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
         let (mut refused, mut version): (Vec<Slot>, usize) = (Vec::new(), 0);
+        // The state of the log in which everybody heard what one person alone has let run.
+        let mut told_at = 0;
         // One message that Slack cannot change just now holds up none of the others; when a second fails, Slack is away.
         let mut failing: Option<(Slot, ChatError)> = None;
         loop {
@@ -189,9 +191,15 @@ impl Workers {
                 Box::pin(self.tell_absent(id, &look)).await?;
                 return Err(Unfinished::Chat(error));
             }
+            let edit_waits = matches!(next, Next::In(_));
             let (card, posted) = match (next, upload_in) {
                 (Next::Change(card, posted), _) => (card, posted),
                 (Next::In(wait), _) | (Next::Nothing, Some(wait)) => {
+                    // A plan can wait for its upload as long as for its approval.
+                    let told = Box::pin(self.tell_of_glass_once(id, &look, &mut told_at)).await;
+                    if !edit_waits {
+                        told?;
+                    }
                     tokio::time::sleep(wait.min(LOOK_EVERY)).await;
                     continue;
                 }

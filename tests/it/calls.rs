@@ -149,3 +149,30 @@ async fn whoever_could_have_decided_hears_of_a_broken_glass_at_an_account_that_i
     assert_eq!([BEN, CHRIS, ANA].map(|person| told(&w, person)), [1, 1, 0], "each once, and not who did it");
     w.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_slack_cannot_write_to_just_now_holds_up_nobody_else_of_a_broken_glass_or_of_what_waits() {
+    let rules = format!("{ORGANISATION}\n[break_glass]\npeople = [\"{ANA}\"]\n");
+    let w = World::start_with_rules(&rules).await;
+    w.slack.set_rate_limits(false);
+    w.slack.leave(BEN, ROOM);
+    w.incident().await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until("Ben is asked", |w| asks(w, BEN).len() == 1).await;
+    let heard_of_glass = |w: &World, person: &str| {
+        w.receipts(person).iter().filter(|m| m["text"].as_str().unwrap().contains("broke the glass")).count()
+    };
+    // The first who is to hear of it.
+    w.slack.set_unreachable(CHRIS, true);
+    let modal = w.form(ANA, KEY, "irp.break_glass").await;
+    let filled = json!({"target": {"target": w.stolen_key()}, "reason": {"reason": "nobody answers"}});
+    w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
+    w.until("the next one hears of it", |w| heard_of_glass(w, BEN) == 1).await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until("and is asked of what waits", |w| asks(w, BEN).len() == 2).await;
+    assert_eq!(heard_of_glass(&w, CHRIS), 0);
+    w.slack.set_unreachable(CHRIS, false);
+    w.until("he hears of it late", |w| heard_of_glass(w, CHRIS) == 1).await;
+    assert_eq!(heard_of_glass(&w, BEN), 1, "once");
+    w.end().await;
+}

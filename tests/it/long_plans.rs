@@ -8,9 +8,10 @@ use irp::domain::incident::evolve::fold;
 use irp_sandbox::slack::Fault;
 use serde_json::{Value, json};
 
-use crate::world::{ANA, BEN, CHRIS, World};
+use crate::world::{ANA, BEN, CHRIS, ORGANISATION, World};
 
 const ALL: &str = "Contain everything at once";
+const KEY: &str = "· Deactivate access key";
 const SESSIONS: &str = "· Revoke all sessions minted";
 const REVOKED: &str = "AWSRevokeOlderSessions";
 
@@ -128,5 +129,30 @@ async fn what_is_asked_for_together_shares_a_file_and_an_upload_that_fails_is_tr
     w.click(BEN, ALL, "irp.approve").await;
     w.until_card(ALL, "3 of 3 in force").await;
     assert_eq!(w.slack.files().len(), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_slack_refuses_keeps_nobody_from_hearing_what_one_person_alone_has_let_run() {
+    let rules = format!("{ORGANISATION}\n[break_glass]\npeople = [\"{ANA}\"]\n");
+    let w = World::start_with_rules(&rules).await;
+    w.account.put_user_policy_directly("deploy-bot", REVOKED, Some(&policy(60)));
+    w.slack.set_scope("files:write", false);
+    w.incident().await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until("the file is refused", |w| blocks(w, SESSIONS).contains("missing_scope")).await;
+    w.click(ANA, KEY, "irp.request").await;
+    w.until_card(KEY, "waiting for approval").await;
+    let modal = w.form(ANA, KEY, "irp.break_glass").await;
+    let filled = json!({"target": {"target": w.stolen_key()}, "reason": {"reason": "nobody answers"}});
+    w.slack.submit_view(ANA, modal["id"].as_str().unwrap(), &filled).await.unwrap();
+    w.until_card(KEY, "carried out and verified").await;
+    for person in [BEN, CHRIS] {
+        w.until("everybody is told", |w| {
+            w.receipts(person).iter().any(|m| m["text"].as_str().unwrap().contains("broke the glass"))
+        })
+        .await;
+    }
+    assert!(w.offers(SESSIONS, "irp.deny") && w.slack.files().is_empty());
     w.end().await;
 }

@@ -144,6 +144,9 @@ fn content(args: &Value, text_max: usize) -> Result<(String, Vec<Value>), ApiErr
 
 fn post_message(state: &mut State, args: &Value, clock: &Clock) -> Result<Value, ApiError> {
     let target = text(args, "channel");
+    if state.unreachable.contains(target) {
+        return Err(ApiError::new("fatal_error"));
+    }
     // A person's id posts into the app's direct message with them.
     let channel = if target.starts_with(['U', 'W']) {
         state.direct_message(target).ok_or_else(|| ApiError::new("channel_not_found"))?

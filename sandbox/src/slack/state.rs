@@ -51,6 +51,8 @@ pub(super) struct State {
     pub(super) faults: HashMap<String, VecDeque<Fault>>,
     /// Messages that cannot be updated just now.
     pub(super) stuck: BTreeSet<String>,
+    /// People to whom no direct message can be sent just now.
+    pub(super) unreachable: BTreeSet<String>,
     /// Messages that can never be updated again.
     pub(super) closed: BTreeSet<String>,
     pub(super) scopes: BTreeSet<String>,
@@ -145,6 +147,7 @@ impl State {
             faults: HashMap::new(),
             groups: BTreeMap::new(),
             stuck: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
             closed: BTreeSet::new(),
             scopes: SCOPES.iter().map(|s| (*s).to_owned()).collect(),
             down: false,

@@ -271,12 +271,31 @@ fn owners(tags: &[aws_sdk_iam::types::Tag]) -> Vec<String> {
 
 /// The same name with another unique id is somebody else.
 fn compare_ids(subject: &Subject, unique_id: &str, found: &mut Identification) {
-    let alerted = subject.principal_id.as_deref().map(|id| id.split(':').next().unwrap_or(id));
-    if let Some(alerted) = alerted.filter(|id| id.starts_with("AIDA") || id.starts_with("AROA"))
-        && alerted != unique_id
+    let known = subject.principal_id.as_deref().map(|id| id.split(':').next().unwrap_or(id));
+    if let Some(known) = known.filter(|id| id.starts_with("AIDA") || id.starts_with("AROA"))
+        && known != unique_id
     {
         found.not_known.push(format!(
-            "The alert names the unique id {alerted}, but this name is now {unique_id}: it was deleted and made again since."
+            "Its unique id was {known} when the bot first looked, or by the alert, and this name is now {unique_id}: it was \
+             deleted and made again since."
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identification::UNIDENTIFIED;
+
+    #[test]
+    fn of_who_was_made_again_it_is_not_said_that_an_alert_named_what_the_bot_has_read_itself() {
+        let subject = Subject { principal_id: Some("AIDA1".into()), ..Subject::default() };
+        let mut found = UNIDENTIFIED.clone();
+        compare_ids(&subject, "AIDA1", &mut found);
+        assert_eq!(found.not_known, [""; 0]);
+        compare_ids(&subject, "AIDA2", &mut found);
+        let said = "Its unique id was AIDA1 when the bot first looked, or by the alert, and this name is now AIDA2: it was \
+                    deleted and made again since.";
+        assert_eq!(found.not_known, [said]);
     }
 }

@@ -55,6 +55,7 @@ fn open(record: &Record) -> Option<Incident> {
         deliveries: [].into(),
         findings: [].into(),
         owner_signs: [].into(),
+        every_look_counts: rules_read_at.is_none(),
         identified: None,
         search: wanted(record.at),
         blast_radius: None,
@@ -150,8 +151,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
         }
         Event::AlertReceived { alert } => take_alert(incident, alert, at),
         Event::Identified { found } => {
-            let signs = recusal::signs(incident, found);
-            incident.owner_signs.extend(signs);
+            incident.owner_signs.extend(recusal::signs(incident, found));
             for key in &found.keys {
                 match key.status {
                     KeyStatus::Active => drop(incident.inactive_since.remove(&key.id)),

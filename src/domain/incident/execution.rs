@@ -35,13 +35,13 @@ impl Execution {
     }
 }
 
-/// Until when a request waits for the call of an earlier one of those that were asked for together: their calls are made one
-/// after the other, whichever process makes them, because a later one can hang on what an earlier one has ended. One that has
-/// not begun holds up nobody, and one whose process has died nobody past its lease.
+/// Until when a request waits for the call of another one of those that were asked for together: their calls are made one
+/// after the other, whichever process makes them, because one can hang on what another has ended. It can be a later one, where
+/// this could not begin before. One that has not begun holds up nobody, and one whose process has died nobody past its lease.
 pub(super) fn held_until(incident: &Incident, request: &Request) -> Option<DateTime<Utc>> {
-    let first = request.burst.filter(|first| *first < request.id)?;
-    let earlier = incident.requests.range(first..request.id).map(|(_, earlier)| earlier);
-    earlier.filter(|earlier| earlier.burst == request.burst).filter_map(out_until).max()
+    let first = request.burst?;
+    let others = incident.requests.range(first..).filter(|(id, _)| **id != request.id).map(|(_, other)| other);
+    others.filter(|other| other.burst == request.burst).filter_map(out_until).max()
 }
 
 /// Until when its call has to be taken to be out.
@@ -72,7 +72,7 @@ pub(super) fn start(
     if !waits || !incident.is_open() || incident.freeze.is_some() {
         return Vec::new();
     }
-    // Another process has begun an earlier one since this one was found due. It is due again when that is answered.
+    // Another process has begun another one since this one was found due. It is due again when that is answered.
     if held_until(incident, found).is_some_and(|until| cx.now < until) {
         return Vec::new();
     }

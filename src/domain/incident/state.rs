@@ -51,6 +51,8 @@ pub struct Incident {
     /// Everything that points to the credential's owner: a tag that is changed later, or a new name, takes nobody's recusal
     /// back, and recuses nobody ([`crate::domain::recusal::signs`]).
     pub owner_signs: BTreeSet<String>,
+    /// In a log of before that was so, each look at the credential adds to them.
+    pub every_look_counts: bool,
     /// What is known about the credential. Stays when looking again fails.
     pub identified: Option<Identified>,
     /// Whether the bot is finding out.

@@ -18,8 +18,14 @@ impl Workers {
     /// Once for each request and person, when nothing else can be brought in line. Where Slack refuses to say who is in the
     /// room nobody is told by this: those in it have the mention. Where it does not answer, it is asked again.
     pub(super) async fn tell_absent(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
+        // Who cannot be told of the one just now keeps nobody from hearing of the other.
+        let told = Box::pin(self.tell_of_glass(id, look)).await;
+        let asked = Box::pin(self.ask_absent(id, look)).await;
+        told.and(asked)
+    }
+
+    async fn ask_absent(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
         let Some(incident) = &look.incident else { return Ok(()) };
-        Box::pin(self.tell_of_glass(id, look)).await?;
         let mut untold = asks(incident, &look.policy);
         untold.retain(|ask| stands(look, &ask.slot()).is_none());
         if untold.is_empty() {
@@ -37,14 +43,14 @@ impl Workers {
             Err(error) => return Err(Unfinished::Chat(error)),
         };
         untold.retain(|ask| !ask.is_among(&present, &look.policy));
-        // Of whom Slack says nothing just now holds up none of the others.
-        let mut unanswered = None;
+        // Of whom Slack says nothing just now, or whom it cannot tell, holds up none of the others.
+        let mut unfinished = None;
         for ask in untold {
             let user = match self.member_of(&ask.accounts, &look.policy).await {
                 Ok(Some(user)) => user,
                 Ok(None) => continue,
                 Err(error) => {
-                    unanswered = Some(error);
+                    unfinished.get_or_insert(Unfinished::Chat(error));
                     continue;
                 }
             };
@@ -53,30 +59,50 @@ impl Workers {
             let Some(Posted { channel, ts: Some(ts), .. }) = place else { continue };
             let link = self.chat.link(channel, ts).await.ok();
             let card = ask.card(incident, user, &self.war_room, link.as_deref());
-            Box::pin(self.say_to(id, look, &card)).await?;
+            if let Err(error) = Box::pin(self.say_to(id, look, &card)).await {
+                unfinished.get_or_insert(error);
+            }
         }
-        unanswered.map_or(Ok(()), |error| Err(Unfinished::Chat(error)))
+        unfinished.map_or(Ok(()), Err)
+    }
+
+    /// The same as [`Self::tell_of_glass`], while something else waits and looks again and again: once for each state of the
+    /// log. What Slack refuses it would refuse again.
+    pub(super) async fn tell_of_glass_once(
+        &self,
+        id: IncidentId,
+        look: &Look,
+        told_at: &mut usize,
+    ) -> Result<(), Unfinished> {
+        if *told_at != look.records.len() {
+            Box::pin(self.tell_of_glass(id, look)).await?;
+            *told_at = look.records.len();
+        }
+        Ok(())
     }
 
     /// Once for each glass that was broken and each person, wherever they are.
     pub(super) async fn tell_of_glass(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
         let Some(incident) = &look.incident else { return Ok(()) };
-        let mut unanswered = None;
+        let mut unfinished = None;
         for tell in tells(incident, &look.policy) {
             if stands(look, &tell.slot()).is_some() {
                 continue;
             }
-            match self.member_of(&tell.accounts, &look.policy).await {
-                Ok(Some(user)) => Box::pin(self.say_to(id, look, &tell.card(user))).await?,
-                Ok(None) => {}
-                Err(error) => unanswered = Some(error),
+            let told = match self.member_of(&tell.accounts, &look.policy).await {
+                Ok(Some(user)) => Box::pin(self.say_to(id, look, &tell.card(user))).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(Unfinished::Chat(error)),
+            };
+            if let Err(error) = told {
+                unfinished.get_or_insert(error);
             }
         }
-        if unanswered.is_none() && incident.requests.values().any(tells_all) {
+        if unfinished.is_none() && incident.requests.values().any(tells_all) {
             // Whoever is in a group that was not read hears of it too.
-            unanswered = self.engine.unread_groups(&look.policy).await;
+            unfinished = self.engine.unread_groups(&look.policy).await.map(Unfinished::Chat);
         }
-        unanswered.map_or(Ok(()), |error| Err(Unfinished::Chat(error)))
+        unfinished.map_or(Ok(()), Err)
     }
 
     /// Sends a message to one person. What Slack refuses stays unsaid.

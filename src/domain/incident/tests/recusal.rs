@@ -1,14 +1,17 @@
 //! Who is recused by what the tags of the stolen credential's owner say.
 
-use super::case::{Case, identified, policy, request, user};
+use super::case::{Case, alert, identified, policy, request, start, user};
+use crate::domain::id::IncidentId;
 use crate::domain::identification::Identification;
 use crate::domain::incident::command::PersonCommand;
-use crate::domain::incident::decide::decide;
+use crate::domain::incident::decide::{decide, open};
 use crate::domain::incident::event::Event;
+use crate::domain::incident::evolve::fold;
 use crate::domain::observation::{KeyStatus, Observation};
 use crate::domain::policy::{PersonId, Policy};
 use crate::domain::recusal::{Why, recused, recused_from, whose};
 use crate::domain::refusal::Refusal;
+use crate::domain::stored::Record;
 
 fn rules() -> Policy {
     let belongings = [
@@ -115,15 +118,36 @@ fn what_was_written_before_it_was_read_who_took_a_session_is_read_and_stays_as_i
 
 #[test]
 fn tags_count_when_they_can_first_be_read() {
-    let mut case = Case::new();
+    // The user could not be read; its unique id may have been known without that.
+    for unique_id in [None, Some("AIDA1".to_owned())] {
+        let mut case = Case::new();
+        let arn = "arn:aws:iam::111122223333:user/ci".to_owned();
+        case.policy.belongings = [("ana".to_owned(), PersonId(user("U2"))), (arn, PersonId(user("U3")))].into();
+        case.incident.identified = None;
+        case.incident.owner_signs.clear();
+        let unread = Identification { arn: None, unique_id, owners: vec![], ..identified(&[]) };
+        case.apply(vec![Event::Identified { found: unread }]);
+        assert!(recused(&case.incident, &case.policy).is_empty());
+        let read = Identification { owners: vec!["ana".into()], ..identified(&[]) };
+        case.apply(vec![Event::Identified { found: read }]);
+        let both = ["U2", "U3"].map(|id| (PersonId(user(id)), Why::Owner));
+        assert_eq!(recused(&case.incident, &case.policy), both.into());
+    }
+}
+
+#[test]
+fn whoever_was_recused_by_a_later_look_in_an_older_log_stays_so() {
+    let event = open(IncidentId::new(1), alert("d"), &policy(), start());
+    let Event::Opened { id, alert, severity, policy_version, .. } = event else { panic!("{event:?}") };
+    let older = Event::Opened { id, alert, severity, policy_version, rules_read_at: None };
+    let mut case = Case { incident: fold([&Record::seal(None, start(), older)]).unwrap(), ..Case::new() };
     case.policy.belongings.insert("ana".to_owned(), PersonId(user("U2")));
-    case.incident.identified = None;
-    case.incident.owner_signs.clear();
-    let unread = Identification { arn: None, unique_id: None, owners: vec![], ..identified(&[]) };
-    case.apply(vec![Event::Identified { found: unread }]);
-    assert!(recused(&case.incident, &case.policy).is_empty());
+    case.apply(vec![Event::Identified { found: identified(&[]) }]);
+    // That the rules have changed since makes no newer log of it.
+    case.apply(vec![Event::RulesChanged { policy_version: "v1".into(), read_at: None }]);
     case.apply(vec![Event::Identified { found: Identification { owners: vec!["ana".into()], ..identified(&[]) } }]);
-    assert!(recused(&case.incident, &case.policy).contains_key(&PersonId(user("U2"))));
+    let both = ["U2", "U4"].map(|id| (PersonId(user(id)), Why::Owner));
+    assert_eq!(recused(&case.incident, &case.policy), both.into());
 }
 
 #[test]

@@ -89,15 +89,24 @@ fn a_process_that_has_died_holds_the_others_up_for_its_lease_and_one_that_lives_
 }
 
 #[test]
-fn one_that_cannot_begin_holds_up_nobody_and_nor_does_a_later_one_or_what_was_asked_for_alone() {
+fn one_that_could_not_begin_holds_up_nobody_and_waits_for_a_later_one_that_is_out_by_then() {
     let mut case = approved();
     let approved_at = case.now;
-    // AWS does not answer for the first.
+    // AWS did not answer for the first, and does to another process.
     begin(&mut case, 2);
-    assert_eq!(due(&case, 1), Some(approved_at));
+    let lease_until = case.now + LEASE;
+    case.now += TimeDelta::seconds(3);
+    for number in [1, 3] {
+        assert_eq!((due(&case, number), ready(&case, number)), (Some(lease_until), vec![]), "{number}");
+    }
+    answered(&mut case, request(2), CallAnswer::Accepted);
+    assert_eq!([1, 3].map(|n| due(&case, n)), [Some(approved_at); 2]);
     begin(&mut case, 1);
     assert_eq!(ready(&case, 3), []);
+}
 
+#[test]
+fn what_was_asked_for_alone_waits_for_nothing() {
     let mut case = Case::new();
     case.ask("U1", &["deactivate"]).unwrap();
     case.approve("U2", 1).unwrap();

@@ -42,7 +42,7 @@ impl Case {
         fellows.iter().filter_map(button).max().ok_or_else(|| "nobody has clicked on all of it".to_owned())
     }
 
-    /// No earlier one of those that were asked for together has its call out, or whoever makes that has had their time.
+    /// No other one of those that were asked for together has its call out, or whoever makes that has had their time.
     pub(super) fn has_its_turn(&self, id: RequestId, held: &Held, at: DateTime<Utc>) -> Result<(), String> {
         let is_out = |fellow: &Held| {
             let unanswered = matches!(fellow.phase, Phase::Started { .. }) && fellow.answer.is_none();
@@ -50,8 +50,8 @@ impl Case {
         };
         let fellows = self.fellows(id, held);
         must(
-            !fellows.range(..id).any(|(_, fellow)| is_out(fellow)),
-            "begun while an earlier one of the same press is out",
+            !fellows.iter().any(|(fellow, held)| *fellow != id && is_out(held)),
+            "begun while another one of the same press is out",
         )
     }
 
