@@ -139,9 +139,14 @@ async fn other_rules_end_what_was_asked_under_the_old_ones() {
     asked(&w).await;
     let rules = ORGANISATION.replace("[people]", "contain.approve_within_minutes = 30\n[people]");
     let organisation = Organisation::parse(&rules, "irp.toml").unwrap();
-    w.reloads.as_ref().unwrap().send(organisation).await.unwrap();
+    let read_at = w.clock.now();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    w.reloads.as_ref().unwrap().send((organisation, read_at)).await.unwrap();
     w.until_card(KEY, "cancelled").await;
     w.until("it is told", |w| w.notes().iter().any(|n| n.contains("the rules in irp.toml have changed"))).await;
+    let log = w.store.load(IncidentId::new(1)).await.unwrap();
+    let as_read = |event: &Event| matches!(event, Event::RulesChanged { read_at: Some(at), .. } if *at == read_at);
+    assert!(log.iter().any(|record| as_read(&record.event)), "they are as old as their reading");
     w.carry_out(KEY, ANA, CHRIS).await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
     w.end().await;
@@ -468,7 +473,7 @@ async fn the_role_that_a_responder_works_through_is_left_to_people_but_what_was_
     w.until("the step is there", |w| w.offers(REVOKE, "irp.request")).await;
     w.carry_out(REVOKE, ANA, CHRIS).await;
     let organisation = Organisation::parse(&belonging_to_ben(ROLE), "irp.toml").unwrap();
-    w.reloads.as_ref().unwrap().send(organisation).await.unwrap();
+    w.reloads.as_ref().unwrap().send((organisation, w.clock.now())).await.unwrap();
     // From now on nobody locks Ben out, not even by asking for the same again.
     let told = || async { w.forged_click(ANA, "irp.request", "INC-1 revoke-role-sessions").await };
     let mut answer = told().await;
