@@ -60,7 +60,9 @@ pub async fn serve() -> anyhow::Result<()> {
             match Settings::read(&ProcessEnvironment) {
                 Ok(settings) => {
                     if sender.send((settings.organisation, read_at)).await.is_err() {
-                        tracing::error!("nobody takes the rules that were read: this process is about to end, or has to be");
+                        tracing::error!(
+                            "nobody takes the rules that were read: this process is about to end, or has to be"
+                        );
                     }
                 }
                 Err(error) => tracing::error!(%error, "the settings cannot be used; the rules stay as they were"),

@@ -82,7 +82,8 @@ impl Engine {
         let mut held = self.held_mut();
         let before = &held.in_force;
         // A clock that was set back makes no rules older than those that they take the place of.
-        let earliest = if before.policy.version == policy.version { before.read_at } else { just_after(before.read_at) };
+        let earliest =
+            if before.policy.version == policy.version { before.read_at } else { just_after(before.read_at) };
         held.in_force = InForce { policy: Arc::new(policy), read_at: read_at.max(earliest) };
         held.looked.clear();
     }

@@ -247,8 +247,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             (incident.compromise, incident.told_at) = (Some(said), Some(at));
         }
         Event::AttributionOverruled { word, by, reason } => {
-            let (by, reason) = (by.clone(), reason.clone());
-            incident.overruled.push(Overruled { word: word.clone(), by, reason, at });
+            incident.overruled.push(Overruled { word: word.clone(), by: by.clone(), reason: reason.clone(), at });
             incident.told_at = Some(at);
         }
         Event::SubjectNamed { user, .. } => incident.named.extend([user.clone()]),
