@@ -1,6 +1,5 @@
 //! Puts the parts together, runs them, and drains them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +7,8 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,12 +17,11 @@ use crate::adapters::slack::SlackChat;
 use crate::adapters::slack::signature::Verifier;
 use crate::adapters::slack::watch::RoomWatch;
 use crate::config::{Organisation, Settings};
-use crate::domain::id::IncidentId;
 use crate::domain::playbook::{BUILT_IN, Playbook};
 use crate::domain::policy::Policy;
-use crate::engine::{Engine, EngineError, Ports};
+use crate::engine::{Engine, Ports};
 use crate::http::{ALERT_BODIES_AT_ONCE, App, SlackBodies, alert_key_hash, connections, router};
-use crate::ports::{ChatError, Clock, Cloud, Directory, Store, StoreError};
+use crate::ports::{ChatError, Clock, Cloud, Directory, Store};
 use crate::telemetry::Metrics;
 use crate::workers::{HUNTING_AT_ONCE, INFORM_AT_ONCE, REACHING_AT_ONCE, Workers, socket};
 
@@ -40,10 +38,6 @@ const READ_BACK_WAITS: [Duration; 6] = [
     Duration::from_secs(4),
     Duration::from_secs(8),
 ];
-
-/// How often it is looked whether every open incident names the newest rules. For so long at most one that another process
-/// has opened under older ones can be decided under these.
-const RULES_SAID_EVERY: Duration = Duration::from_secs(15);
 
 /// How often AWS is asked who the bot is and Slack who is in the groups, until they say.
 const ASKED_AGAIN_EVERY: Duration = Duration::from_secs(15);
@@ -66,8 +60,11 @@ pub struct Parts {
     /// Where the web server listens.
     pub listener: TcpListener,
     /// The organisation's file, each time it has been read anew.
-    pub reloads: mpsc::Receiver<Organisation>,
+    pub reloads: mpsc::Receiver<Reading>,
 }
+
+/// The organisation's file, and the time right before it was read: what was written there later can be missing in it.
+pub type Reading = (Organisation, DateTime<Utc>);
 
 /// Runs the bot until `shutdown`, then drains it.
 pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -101,6 +98,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
         reaching: Arc::new(Semaphore::new(REACHING_AT_ONCE)),
         hunting: Arc::new(Semaphore::new(HUNTING_AT_ONCE)),
         searching: Arc::default(),
+        read_anew: Arc::new(Notify::new()),
         shutdown: shutdown.clone(),
     };
     let app = App {
@@ -121,7 +119,7 @@ pub async fn run(given: Parts, shutdown: CancellationToken) -> anyhow::Result<()
     workers.start(&tracker, &threads);
     tracker.spawn_on(watch_room(room, metrics, shutdown.clone()), &threads);
     let known = Known { own: own_identity, people: checked, read_at };
-    tracker.spawn_on(follow_rules(workers, cloud, slack.clone(), settings.organisation, reloads, known), &threads);
+    tracker.spawn_on(take_readings(workers, cloud, slack.clone(), settings.organisation, reloads, known), &threads);
     if let Some(token) = settings.slack.app_token.clone() {
         tracker.spawn(socket::run(app.clone(), slack, token, shutdown.clone()));
     }
@@ -240,75 +238,35 @@ struct Known {
     read_at: DateTime<Utc>,
 }
 
-/// Has each open incident name the newest rules, and ends what was asked for under others: until then nothing can be decided
-/// there. Others open incidents at any time, also those that have not read the newest yet: so it is looked again and again,
-/// and an incident whose first record is still to come has its turn then.
-async fn say_rules(workers: &Workers, unreadable: &mut BTreeSet<IncidentId>) {
-    let ids = match workers.store.open_incidents(usize::MAX).await {
-        Ok(ids) => ids,
-        Err(error) => {
-            tracing::warn!(%error, "outdated requests could not be looked for; it is tried again");
-            return;
-        }
-    };
-    let mut under_newer = 0_usize;
-    for id in ids {
-        match workers.engine.follow_rules(id).await {
-            Ok(true) => {}
-            Ok(false) => under_newer += 1,
-            Err(EngineError::Store(StoreError::Unreadable(error))) => {
-                if unreadable.insert(id) {
-                    tracing::warn!(incident.id = %id, %error, "an incident cannot be read, and its outdated requests not be ended");
-                }
-            }
-            Err(error) => {
-                tracing::warn!(incident.id = %id, %error, "outdated requests could not be ended; it is tried again");
-            }
-        }
-    }
-    if under_newer > 0 {
-        workers.metrics.failed("rules");
-        tracing::warn!(
-            incidents = under_newer,
-            "another process has read irp.toml later, and as something else: this one lets nobody decide there before it \
-             reads it anew (SIGHUP)"
-        );
-    }
+/// The newest of what was read: somebody can have had it read again while this process was at the one before.
+fn newest(first: Reading, reloads: &mut mpsc::Receiver<Reading>) -> Reading {
+    std::iter::from_fn(|| reloads.try_recv().ok()).last().unwrap_or(first)
 }
 
-fn every(period: Duration) -> Interval {
-    let mut interval = interval_at(Instant::now() + period, period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
-}
-
-/// Has the rules in force said in every open incident, from the start on, and reads them anew when it is told to. As
-/// long as AWS has not said who the bot is, it is asked again: the bot must never contain itself. Slack too, as long as it
-/// has not said who is in the groups: rules that were read anew wait for that, and are never forgotten for it.
-async fn follow_rules(
+/// Puts rules in force each time that they have been read anew, and has every open incident name them. As long as AWS has not
+/// said who the bot is, it is asked again: the bot must never contain itself. Slack too, as long as it has not said who is in
+/// the groups: rules that were read anew wait for that, and are never forgotten for it.
+async fn take_readings(
     workers: Workers,
     cloud: Arc<dyn Cloud>,
     directory: Arc<dyn Directory>,
     mut organisation: Organisation,
-    mut reloads: mpsc::Receiver<Organisation>,
+    mut reloads: mpsc::Receiver<Reading>,
     Known { mut own, people: mut checked, mut read_at }: Known,
 ) {
-    let (mut waiting, mut unreadable) = (None, BTreeSet::new());
-    // Each goes on while the other fires: a wait that began anew each time would never come to its end.
-    let mut say = every(RULES_SAID_EVERY);
-    let mut ask = every(ASKED_AGAIN_EVERY);
-    say.reset_immediately();
+    let mut waiting = None;
+    // It goes on while others are read: a wait that began anew each time would never come to its end.
+    let mut ask = interval_at(Instant::now() + ASKED_AGAIN_EVERY, ASKED_AGAIN_EVERY);
+    ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let read_anew = tokio::select! {
             () = workers.shutdown.cancelled() => return,
             read = reloads.recv() => {
                 let Some(read) = read else { return };
                 waiting = None;
-                (read, workers.engine.now())
-            }
-            _ = say.tick() => {
-                say_rules(&workers, &mut unreadable).await;
-                continue;
+                let (read, at) = newest(read, &mut reloads);
+                // At once: while these wait for Slack, others can read newer ones and say them.
+                (read, workers.engine.read_anew(at))
             }
             _ = ask.tick(), if waiting.is_some() || own.is_none() || !checked => {
                 if own.is_none() {
@@ -347,7 +305,7 @@ async fn follow_rules(
         tracing::info!(policy.version = %policy.version, "the rules have been read anew");
         workers.engine.put_rules(policy, at);
         (organisation, read_at) = (read, at);
-        say.reset_immediately();
+        workers.read_anew.notify_one();
     }
 }
 
@@ -371,4 +329,23 @@ pub fn playbook(organisation: &Organisation) -> anyhow::Result<Playbook> {
 /// Names this process in the log: different for every start.
 pub fn replica() -> String {
     format!("irp-{}", hex::encode(rand::random::<[u8; 6]>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_what_was_read_meanwhile_the_newest_goes() {
+        let rules = "[approval]\ncontain.quorum = 1\nloosen.quorum = 1\neradicate.quorum = 1\n\
+                     [people]\nresponders = [\"U1A\"]\napprovers = [\"U2A\"]\n";
+        let read_at = |minute: i64| DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minute);
+        let reading = |minute| (Organisation::parse(rules, "irp.toml").unwrap(), read_at(minute));
+        let (sender, mut reloads) = mpsc::channel(2);
+        assert_eq!(newest(reading(1), &mut reloads).1, read_at(1));
+        for minute in [2, 3] {
+            sender.send(reading(minute)).await.unwrap();
+        }
+        assert_eq!(newest(reading(1), &mut reloads).1, read_at(3));
+    }
 }

@@ -11,7 +11,7 @@ use futures_util::future::{Either, join_all, select};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use self::rules::InForce;
+use self::rules::{Held, InForce};
 use crate::domain::alert::{Alert, AlertSource};
 use crate::domain::approval::{Request, check_responder};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
@@ -73,7 +73,7 @@ pub struct Ports {
 #[derive(Clone)]
 pub struct Engine {
     ports: Ports,
-    in_force: Arc<RwLock<InForce>>,
+    rules: Arc<RwLock<Held>>,
     playbook: Arc<Playbook>,
     replica: Arc<str>,
     read_back_waits: Arc<[Duration]>,
@@ -136,10 +136,10 @@ impl Engine {
     /// `replica` names this process in the log. `read_back_waits` are the waits before each read after
     /// a call: IAM shows a change within seconds, not at once.
     pub fn new(ports: Ports, policy: Policy, playbook: Playbook, replica: &str, read_back_waits: &[Duration]) -> Self {
-        let in_force = InForce { policy: Arc::new(policy), read_at: ports.clock.now() };
+        let held = Held::new(Arc::new(policy), ports.clock.now());
         Self {
             ports,
-            in_force: Arc::new(RwLock::new(in_force)),
+            rules: Arc::new(RwLock::new(held)),
             playbook: Arc::new(playbook),
             replica: replica.into(),
             read_back_waits: read_back_waits.into(),
@@ -161,7 +161,9 @@ impl Engine {
 
     /// An incident as it stands; `None` when there is none of this number.
     pub async fn load(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
-        Ok(fold(&self.ports.store.load(id).await?))
+        let incident = fold(&self.ports.store.load(id).await?);
+        incident.iter().for_each(|incident| self.note_named(incident));
+        Ok(incident)
     }
 
     /// Takes an alert in: joins the open incident about the same finding or credential, or opens one.

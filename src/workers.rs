@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +24,7 @@ pub mod cards;
 pub mod desk;
 pub mod effects;
 mod forms;
+mod rules;
 pub mod searching;
 pub mod socket;
 mod telling;
@@ -70,6 +71,8 @@ pub struct Workers {
     pub hunting: Arc<Semaphore>,
     /// Accounts whose event histories this process has for itself.
     pub searching: Arc<Searching>,
+    /// Told when rules were read anew: every open incident is to name them.
+    pub read_anew: Arc<Notify>,
     /// Ends waits.
     pub shutdown: CancellationToken,
 }
@@ -186,6 +189,7 @@ impl Workers {
         spawn("effects", |w, s, t| Box::pin(effects::run(w, s, t)));
         spawn("cards", |w, s, t| Box::pin(cards::run(w, s, t)));
         spawn("due", |w, s, _| Box::pin(effects::wake(w, s)));
+        spawn("rules", |w, s, _| Box::pin(rules::run(w, s)));
         spawn("aside", |w, s, _| Box::pin(w.count_aside(s)));
     }
 

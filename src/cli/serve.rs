@@ -55,9 +55,16 @@ pub async fn serve() -> anyhow::Result<()> {
     let (sender, reloads) = mpsc::channel(1);
     let reload = async move {
         while hangups.recv().await.is_some() {
+            // Before the file: what is written there while it is read can be missing in what was read.
+            let read_at = SystemClock.now();
             match Settings::read(&ProcessEnvironment) {
-                // Nobody takes them any more from a process that is about to end.
-                Ok(settings) => _ = sender.send(settings.organisation).await,
+                Ok(settings) => {
+                    if sender.send((settings.organisation, read_at)).await.is_err() {
+                        tracing::error!(
+                            "nobody takes the rules that were read: this process is about to end, or has to be"
+                        );
+                    }
+                }
                 Err(error) => tracing::error!(%error, "the settings cannot be used; the rules stay as they were"),
             }
         }

@@ -39,6 +39,8 @@ pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Ca
             let said = match &record.event {
                 Event::TrailHunted { found } => hunt::news(found, hunted.replace(found), incident.id),
                 Event::InventoryTaken { found: Some(found), .. } => inventory::news(found, taken.replace(found)),
+                // Nothing has changed: an older log named none at all before.
+                Event::RulesChanged { .. } if !names_rules(&records[..i]) => None,
                 // Once, however often they press.
                 Event::AttemptRefused { by, refusal: Refusal::DisputedTooLate { request, .. }, .. } => {
                     disputed.insert((by, *request)).then(|| disputed_after_the_end(incident, by, *request, policy))
@@ -50,6 +52,15 @@ pub fn notes(incident: &Incident, records: &[Record], policy: &Policy) -> Vec<Ca
             Some(Card { slot: format!("note:{}", i + 1), to: To::WarRoom, message })
         })
         .collect()
+}
+
+/// Whether a log names the rules that its incident is handled under.
+fn names_rules(records: &[Record]) -> bool {
+    let names = |event: &Event| match event {
+        Event::Opened { policy_version, .. } => policy_version.is_some(),
+        other => matches!(other, Event::RulesChanged { .. }),
+    };
+    records.iter().any(|record| names(&record.event))
 }
 
 /// How many records of the same press follow, about requests that were asked for together; `None` for one that another
@@ -390,4 +401,38 @@ fn alarm(incident: &Incident, lost: &[Lost], new_keys: &[AccessKeyId], policy: &
         call.into_iter().collect::<Vec<_>>().join(" "),
         lines.join("\n")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::IncidentId;
+    use crate::domain::incident::decide;
+    use crate::domain::incident::evolve::fold;
+    use crate::domain::incident::tests::case::{alert, policy, start};
+
+    /// What is said of these changes of the rules, in an incident that was opened under these.
+    fn said(opened_under: Option<&str>, changes: &[&str]) -> Vec<String> {
+        let mut opened = decide::open(IncidentId::new(1), alert("d"), &policy(), start());
+        if let Event::Opened { policy_version, .. } = &mut opened {
+            *policy_version = opened_under.map(Into::into);
+        }
+        let changed = |to: &&str| Event::RulesChanged { policy_version: (*to).into(), read_at: Some(start()) };
+        let mut records: Vec<Record> = Vec::new();
+        for event in [opened].into_iter().chain(changes.iter().map(changed)) {
+            let before = records.last().map(|record| record.hash().to_owned());
+            records.push(Record::seal(before.as_deref(), start(), event));
+        }
+        let notes = notes(&fold(&records).unwrap(), &records, &policy());
+        let texts = notes.into_iter().map(|note| note.message.text);
+        texts.filter(|text| text.contains("rules in irp.toml have changed")).collect()
+    }
+
+    #[test]
+    fn the_first_rules_that_an_older_log_names_are_no_change() {
+        assert!(said(None, &["v2"]).is_empty());
+        let later = said(None, &["v2", "v3"]);
+        assert!(matches!(&later[..], [only] if only.contains("v3")), "{later:?}");
+        assert_eq!(said(Some("v1"), &["v2"]).len(), 1);
+    }
 }

@@ -141,9 +141,14 @@ async fn other_rules_end_what_was_asked_under_the_old_ones() {
     asked(&w).await;
     let rules = ORGANISATION.replace("[people]", "contain.approve_within_minutes = 30\n[people]");
     let organisation = Organisation::parse(&rules, "irp.toml").unwrap();
-    w.reloads.as_ref().unwrap().send(organisation).await.unwrap();
+    let read_at = w.clock.now();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    w.reloads.as_ref().unwrap().send((organisation, read_at)).await.unwrap();
     w.until_card(KEY, "cancelled").await;
     w.until("it is told", |w| w.notes().iter().any(|n| n.contains("the rules in irp.toml have changed"))).await;
+    let log = w.store.load(IncidentId::new(1)).await.unwrap();
+    let as_read = |event: &Event| matches!(event, Event::RulesChanged { read_at: Some(at), .. } if *at == read_at);
+    assert!(log.iter().any(|record| as_read(&record.event)), "they are as old as their reading");
     w.carry_out(KEY, ANA, CHRIS).await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
     w.end().await;
@@ -415,8 +420,6 @@ contain_role_arn = "arn:aws:iam::111122223333:role/irp-contain"
     w.until("the thread is told", |w| w.notes().iter().any(|n| n.contains("Nobody could approve this"))).await;
     w.end().await;
 }
-
-/// The rules, where this of AWS is Ben's.
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approvers_who_have_left_the_workspace_are_nobody_to_wait_for() {

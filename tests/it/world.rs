@@ -14,7 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use irp::adapters::aws::{AwsCloud, AwsSettings, StaticKey};
 use irp::adapters::{clock::SystemClock, memory::MemoryStore, vault::directory::DirectoryVault};
-use irp::boot::{Parts, run};
+use irp::boot::{Parts, Reading, run};
 use irp::cli::serve::aws_settings;
 use irp::config::{Organisation, Settings, Slack};
 use irp::domain::incident::evolve::fold;
@@ -72,7 +72,7 @@ pub(crate) struct World {
     pub(crate) bot_url: String,
     pub(crate) slack_url: String,
     pub(crate) aws_url: String,
-    pub(crate) reloads: Option<tokio::sync::mpsc::Sender<Organisation>>,
+    pub(crate) reloads: Option<tokio::sync::mpsc::Sender<Reading>>,
     shutdown: CancellationToken,
     bot: Option<JoinHandle<anyhow::Result<()>>>,
 }

@@ -162,7 +162,8 @@ pub fn decide(
                 return Err(Refusal::NothingToRetract(request));
             }
             let fellows = together::members(incident, found).into_iter();
-            late::check(clicked_at, fellows.filter_map(|r| r.retracted.get(&actor.person).copied()).max())?;
+            let retracted_at = fellows.filter_map(|r| r.retracted.get(&actor.person).copied()).max();
+            late::check(clicked_at, retracted_at, cx.now)?;
             let given = |r: &Request| {
                 let by = r.approvals.iter().find(|a| a.person == actor.person)?.user.clone();
                 Some(Event::ApprovalRetracted { request: r.id, by, person: actor.person.clone() })
@@ -235,7 +236,7 @@ pub fn decide(
             if at > cx.now {
                 return Err(Refusal::InTheFuture);
             }
-            late::check(clicked_at, incident.told_at.filter(|_| incident.compromise.is_some()))?;
+            late::check(clicked_at, incident.compromise.as_ref().map(|said| said.said_at), cx.now)?;
             Ok(vec![Event::CompromiseTimeSet { compromised_at: at, by: actor.user.clone(), basis: bounded(&basis) }])
         }
         PersonCommand::AskLogs => logs::ask(incident, actor, cx),
@@ -246,7 +247,7 @@ pub fn decide(
             if incident.lead.as_ref() == Some(&actor.user) {
                 return Err(Refusal::Other("You already lead this incident.".into()));
             }
-            late::check(clicked_at, incident.lead_at)?;
+            late::check(clicked_at, incident.lead_at, cx.now)?;
             Ok(vec![Event::LeadTaken { by: actor.user.clone() }])
         }
         PersonCommand::Close { outcome, note } => {

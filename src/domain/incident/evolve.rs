@@ -242,12 +242,12 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
             doubt::note_asked(incident, at);
         }
         Event::CompromiseTimeSet { compromised_at, by, basis } => {
-            incident.compromise = Some(CompromiseTime { at: *compromised_at, by: by.clone(), basis: basis.clone() });
-            incident.told_at = Some(at);
+            let (by, basis) = (by.clone(), basis.clone());
+            let said = CompromiseTime { at: *compromised_at, by, basis, said_at: at };
+            (incident.compromise, incident.told_at) = (Some(said), Some(at));
         }
         Event::AttributionOverruled { word, by, reason } => {
-            let (word, by, reason) = (word.clone(), by.clone(), reason.clone());
-            incident.overruled.push(Overruled { word, by, reason, at });
+            incident.overruled.push(Overruled { word: word.clone(), by: by.clone(), reason: reason.clone(), at });
             incident.told_at = Some(at);
         }
         Event::SubjectNamed { user, .. } => incident.named.extend([user.clone()]),

@@ -231,6 +231,8 @@ pub struct CompromiseTime {
     pub by: UserId,
     /// From what they know it.
     pub basis: String,
+    /// When they said so.
+    pub said_at: DateTime<Utc>,
 }
 
 /// How it ended.

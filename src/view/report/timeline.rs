@@ -30,7 +30,7 @@ pub(super) fn in_words(event: &Event) -> String {
 const fn what(event: &Event) -> &'static str {
     match event {
         Event::Opened { .. } => "Incident opened",
-        Event::RulesChanged { .. } => "Other rules in force",
+        Event::RulesChanged { .. } => "Rules in force that it did not name before",
         Event::AlertReceived { .. } => "Another alert or report about it",
         Event::Identified { .. } => "Found out whose credential it is",
         Event::BlastRadiusRead { .. } => "Read what it was used for and which roles it has taken",

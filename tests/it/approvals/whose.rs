@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// The rules, where this of AWS is Ben's.
 fn belonging_to_ben(arn: &str) -> String {
     format!("{ORGANISATION}[[person]]\nname = \"Ben\"\nslack = [\"{BEN}\"]\naws = [\"{arn}\"]\n")
 }
@@ -55,7 +56,7 @@ async fn the_role_that_a_responder_works_through_is_left_to_people_but_what_was_
     w.until("the step is there", |w| w.offers(REVOKE, "irp.request")).await;
     w.carry_out(REVOKE, ANA, CHRIS).await;
     let organisation = Organisation::parse(&belonging_to_ben(ROLE), "irp.toml").unwrap();
-    w.reloads.as_ref().unwrap().send(organisation).await.unwrap();
+    w.reloads.as_ref().unwrap().send((organisation, w.clock.now())).await.unwrap();
     // From now on nobody locks Ben out, not even by asking for the same again.
     let told = || async { w.forged_click(ANA, "irp.request", "INC-1 revoke-role-sessions").await };
     let mut answer = told().await;

@@ -97,3 +97,73 @@ async fn the_rules_of_the_start_are_as_old_as_their_reading() {
     assert!(beside(&bot, "other").with_rules_read_at(read_at).follow_rules(bot.id).await.unwrap());
     assert_eq!(rules_of(&bot, bot.id).await, (Some("other".into()), Some(read_at)));
 }
+
+#[tokio::test]
+async fn what_was_read_by_a_clock_that_was_ahead_gives_way_to_what_is_read_anew() {
+    let bot = Bot::new().await;
+    let ahead_at = bot.engine.now() + TimeDelta::hours(2);
+    let ahead = beside(&bot, "ahead").with_rules_read_at(ahead_at);
+    assert!(ahead.follow_rules(bot.id).await.unwrap());
+    bot.world.pass(TimeDelta::minutes(1));
+    assert!(!bot.engine.follow_rules(bot.id).await.unwrap());
+    assert_eq!(leads(&bot.engine, bot.id).await, Err(Refusal::OtherRules));
+
+    // The same file once more: SIGHUP.
+    let own = (*bot.engine.rules()).clone();
+    bot.engine.put_rules(own.clone(), bot.engine.read_anew(bot.engine.now()));
+    assert!(bot.engine.follow_rules(bot.id).await.unwrap());
+    leads(&bot.engine, bot.id).await.unwrap();
+    assert_eq!(rules_of(&bot, bot.id).await, (Some(own.version), Some(ahead_at + TimeDelta::milliseconds(1))));
+    assert!(!ahead.follow_rules(bot.id).await.unwrap(), "it does not say its own again");
+}
+
+#[tokio::test]
+async fn a_file_that_was_read_before_the_newest_is_not_made_newer_than_that() {
+    let bot = Bot::new().await;
+    let read_at = bot.engine.now();
+    bot.world.pass(TimeDelta::seconds(1));
+    let newest = beside(&bot, "newest");
+    assert!(newest.follow_rules(bot.id).await.unwrap());
+    bot.world.pass(TimeDelta::seconds(1));
+    assert!(!bot.engine.follow_rules(bot.id).await.unwrap());
+    assert_eq!(bot.engine.read_anew(read_at), read_at);
+    bot.engine.put_rules(with_version(&bot, "older"), bot.engine.read_anew(read_at));
+    assert!(!bot.engine.follow_rules(bot.id).await.unwrap());
+}
+
+#[tokio::test]
+async fn no_log_is_fetched_again_for_rules_that_it_is_known_to_name() {
+    let bot = Bot::new().await;
+    let to_say = async |engine: &Engine| engine.rules_to_say().await.unwrap();
+    assert_eq!(to_say(&bot.engine).await, [bot.id]);
+    assert!(bot.engine.follow_rules(bot.id).await.unwrap());
+    assert!(to_say(&bot.engine).await.is_empty());
+
+    // A new one is looked at, as soon as there is something.
+    let claimed = bot.store.claim(&another().correlation_keys()).await.unwrap().incident;
+    assert!(bot.engine.follow_rules(claimed).await.unwrap());
+    assert_eq!(to_say(&bot.engine).await, [claimed]);
+    assert_eq!(bot.engine.take_alert(&another()).await.unwrap(), Taken::Opened(claimed));
+    assert!(bot.engine.follow_rules(claimed).await.unwrap());
+    assert!(to_say(&bot.engine).await.is_empty());
+
+    // Where others are met, it is looked again, once, and it stays known that they go.
+    bot.world.pass(TimeDelta::minutes(1));
+    let newest = beside(&bot, "newest");
+    assert!(newest.follow_rules(bot.id).await.unwrap());
+    assert_eq!(leads(&bot.engine, bot.id).await, Err(Refusal::OtherRules));
+    assert_eq!((to_say(&bot.engine).await, bot.engine.under_later_rules()), (vec![bot.id], 0));
+    assert!(!bot.engine.follow_rules(bot.id).await.unwrap());
+    assert_eq!(leads(&bot.engine, bot.id).await, Err(Refusal::OtherRules));
+    assert_eq!((to_say(&bot.engine).await, bot.engine.under_later_rules()), (vec![], 1));
+
+    // What is read anew is said everywhere, and what is closed is forgotten.
+    bot.engine.put_rules(with_version(&bot, "newest"), bot.engine.now());
+    assert_eq!(to_say(&bot.engine).await.len(), 2);
+    for id in [bot.id, claimed] {
+        assert!(bot.engine.follow_rules(id).await.unwrap());
+    }
+    bot.close().await;
+    assert!(to_say(&bot.engine).await.is_empty());
+    assert_eq!(bot.engine.under_later_rules(), 0);
+}

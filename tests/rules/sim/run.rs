@@ -435,6 +435,8 @@ impl Run {
             state.replicas[replica].stands_until_ms = 0;
             state.replicas[replica].off_ms = 0;
             state.book(SECOND_MS, Event::Reload(replica));
+            // Whoever was down has started by then, and everybody has seen what is named everywhere.
+            state.book(5 * MINUTE_MS, Event::Reload(replica));
         }
     }
 

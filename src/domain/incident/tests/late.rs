@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::case::{Case, request, user};
 use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::event::Event;
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::{Who, Word};
 
@@ -104,4 +105,61 @@ fn what_was_said_later_of_the_same_calls_stands() {
     seconds(&mut case, 10);
     is_late(&mut case, "U1", first);
     case.act("U1", of_another).unwrap();
+}
+
+#[test]
+fn a_word_about_who_made_a_call_makes_no_compromise_time_older_than_it_is() {
+    let mut case = Case::new();
+    let set = |basis: &str, case: &Case| {
+        let (at, clicked_at) = (case.now - TimeDelta::hours(1), case.now);
+        PersonCommand::SetCompromiseTime { at, basis: basis.into(), clicked_at }
+    };
+    let first = set("the first", &case);
+    case.act("U1", first).unwrap();
+    seconds(&mut case, 5);
+    let second = set("the second", &case);
+    seconds(&mut case, 1);
+    let word = Word { about: "203.0.113.7".into(), who: Who::Owner };
+    let overrule = PersonCommand::Overrule { word, reason: "it is known".into(), clicked_at: case.now };
+    case.act("U2", overrule).unwrap();
+    seconds(&mut case, 1);
+    case.act("U1", second).unwrap();
+    assert_eq!(case.incident.compromise.as_ref().unwrap().basis, "the second");
+}
+
+#[test]
+fn what_was_said_by_a_clock_that_is_ahead_refuses_nobody() {
+    let mut case = of_two();
+    case.approve("U2", 1).unwrap();
+    let (began_at, about, reason) = (case.now, "203.0.113.7", "it is known");
+    // Another process, whose clock is ten minutes ahead, writes down all that can be said.
+    case.minutes(10);
+    let (of_first, person) = (request(1), case.actor("U2").person);
+    case.apply(vec![
+        Event::LeadTaken { by: user("U1") },
+        Event::CompromiseTimeSet { compromised_at: began_at, by: user("U1"), basis: "b".into() },
+        Event::AttributionOverruled {
+            word: Word { about: about.into(), who: Who::Owner },
+            by: user("U1"),
+            reason: reason.into(),
+        },
+        Event::ApprovalRetracted { request: of_first, by: user("U2"), person: person.clone() },
+        Event::ApprovalGiven { request: of_first, shown: None, by: user("U2"), person, execute_by: None },
+    ]);
+    case.now = began_at + TimeDelta::seconds(10);
+    let clicked_at = case.now - TimeDelta::seconds(1);
+    let presses = [
+        PersonCommand::TakeLead { clicked_at },
+        PersonCommand::SetCompromiseTime { at: began_at, basis: "a commit".into(), clicked_at },
+        PersonCommand::Overrule {
+            word: Word { about: about.into(), who: Who::Attacker },
+            reason: reason.into(),
+            clicked_at,
+        },
+        PersonCommand::Retract { request: of_first, clicked_at },
+    ];
+    for press in presses {
+        let name = press.name();
+        assert_eq!(case.act("U2", press), Ok(()), "{name}");
+    }
 }

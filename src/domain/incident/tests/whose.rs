@@ -28,7 +28,7 @@ fn it_is_in_other_hands_from_an_hour_before_it_was_seen_unless_a_responder_says_
     case.incident.subject.access_key = KEY.parse().ok();
     assert_eq!(since(&case.incident), Some(seen_at - TimeDelta::hours(1)));
     let at = start() - TimeDelta::days(3);
-    case.incident.compromise = Some(CompromiseTime { at, by: user("U1"), basis: "b".into() });
+    case.incident.compromise = Some(CompromiseTime { at, by: user("U1"), basis: "b".into(), said_at: start() });
     assert_eq!(since(&case.incident), Some(at));
 }
 

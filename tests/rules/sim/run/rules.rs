@@ -1,7 +1,5 @@
 //! How replicas come to the newest rules, and have every open incident name them.
 
-use irp::ports::IncidentLog as _;
-
 use super::{BUSY_MS, QUIET_MS, Run};
 use crate::sim::schedule::{Event, SECOND_MS};
 
@@ -15,15 +13,16 @@ impl Run {
             let state = &mut *self.sim.state();
             let newest = state.rules;
             let replica = &mut state.replicas[replica];
-            if replica.rules == newest || !replica.up {
+            // At the end everybody is told, as is advised where nobody can decide any more.
+            if !replica.up || (replica.rules == newest && !self.quiet) {
                 return;
             }
             replica.read(newest, state.now_ms);
             state.people.policy(newest)
         };
         self.sim.state().say(format!("replica {replica} reads the rules anew"));
-        let read_at = self.engines[replica].now();
-        self.engines[replica].put_rules(policy, read_at);
+        let engine = &self.engines[replica];
+        engine.put_rules(policy, engine.read_anew(engine.now()));
         self.say_rules(replica);
     }
 
@@ -44,9 +43,9 @@ impl Run {
     }
 
     pub(super) fn say_rules(&mut self, replica: usize) {
-        let (port, engine) = (self.port(replica), self.engines[replica].clone());
+        let engine = self.engines[replica].clone();
         self.spawn(replica, async move {
-            for id in port.open_incidents(usize::MAX).await.unwrap_or_default() {
+            for id in engine.rules_to_say().await.unwrap_or_default() {
                 // Nothing is lost when it fails: it looks again.
                 let _ = engine.follow_rules(id).await;
             }
