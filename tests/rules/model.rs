@@ -511,11 +511,7 @@ fn no_order_of_events_breaks_the_protocol() {
     assert!(without.approvers.users.remove(&user(CHRIS)));
     let rules = Rules { policies: [policy, without], playbook: Playbook::parse(BUILT_IN).unwrap() };
     let checker = rules.checker().threads(2).target_max_depth(DEPTH).spawn_bfs().join();
-    println!(
-        "{} states, {} of them different, depth {}",
-        checker.state_count(),
-        checker.unique_state_count(),
-        checker.max_depth()
-    );
+    let (all, different, depth) = (checker.state_count(), checker.unique_state_count(), checker.max_depth());
+    println!("{all} states, {different} of them different, depth {depth}");
     checker.assert_properties();
 }

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+pub use done::is_done;
+use done::is_done_unless;
 
 use super::hands::{Said, said};
 use super::scene::Scene;
 use super::started::By;
 use super::state::Incident;
-use super::steps::{Offer, Step, contained, in_force, steps as all_steps};
+use super::steps::{Offer, Step, contained, steps as all_steps};
 use super::verdict::{Gate, gate};
 use super::{estate, reached, renamed, started};
 use crate::domain::action::{
@@ -28,8 +29,7 @@ use crate::domain::trail::footprint::{Made, State};
 use crate::domain::trail::parameters::is_quarantine;
 use crate::domain::trail::token::bare_name;
 
-/// The trail shows a call up to so much later: what a search shows before that can be from before the removal.
-const TRAIL_DELAY: TimeDelta = TimeDelta::minutes(20);
+mod done;
 
 /// Removals that have a card of their own at a time: as they are done, the next ones get theirs.
 const STEPS_MAX: usize = 30;
@@ -446,39 +446,6 @@ pub fn left(incident: &Incident, playbook: &Playbook) -> Vec<(Step, Action)> {
     steps.filter(|(step, of)| !is_done_unless(incident, &step.id, of, || true) && !on_their_word(step)).collect()
 }
 
-/// Whether a removal has been carried out, and no search since that is late enough shows the same again: `removals` are all
-/// that the last one shows.
-pub fn is_done(incident: &Incident, removals: &[Removal], step: &StepId, action: &Action) -> bool {
-    is_done_unless(incident, step, action, || removals.iter().any(|removal| removal.action == *action))
-}
-
-/// The same, where it is known already whether the search shows it.
-fn is_done_unless(incident: &Incident, step: &StepId, action: &Action, shown: impl FnOnce() -> bool) -> bool {
-    let Some(request) = in_force(incident, step) else { return false };
-    let RequestState::Verified { at, .. } = &request.state else { return false };
-    if action.class() == ActionClass::Contain {
-        // It is watched: what does not hold any more is not in force.
-        return true;
-    }
-    if !is_about_the_same(&request.plan.action, action) {
-        return false;
-    }
-    if goes_by_events(action) {
-        // The trail shows these calls for ever. It shows something new when there are others.
-        return request.plan.action == *action;
-    }
-    let seen_since = incident.hunted.as_ref().is_some_and(|(_, hunted_at)| *hunted_at > *at + TRAIL_DELAY);
-    !(seen_since && shown())
-}
-
-/// Whether both are about the same thing. What else they say of it can have become more since.
-fn is_about_the_same(one: &Action, other: &Action) -> bool {
-    match (one, other) {
-        (Action::DetachPolicy(one), Action::DetachPolicy(other)) => one == other,
-        _ => (one.kind(), one.region(), one.target()) == (other.kind(), other.region(), other.target()),
-    }
-}
-
 /// Removals by what they are about, to be asked for many times.
 struct Wanted<'a>(BTreeMap<(&'static str, &'a str, &'a str), Vec<&'a Action>>);
 
@@ -506,17 +473,4 @@ pub(super) fn is_removed(incident: &Incident, role: &str) -> bool {
         }
         _ => false,
     })
-}
-
-/// Whether an action takes back just what some calls have done.
-const fn goes_by_events(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::RevokeIngress(_)
-            | Action::RevokeEgress(_)
-            | Action::UnshareSnapshot(_)
-            | Action::UnshareImage(_)
-            | Action::RestoreFunctionCode(_)
-            | Action::RestoreLaunchTemplate(_)
-    )
 }
