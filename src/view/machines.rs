@@ -197,7 +197,8 @@ mod tests {
         };
         case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
         let shown = card(&case);
-        assert!(shown.contains("Values=i-0ddddddddddddddd2") && !shown.contains("Values=i-0ddddddddddddddd1"), "{shown}");
+        assert!(shown.contains("Values=i-0ddddddddddddddd2"), "{shown}");
+        assert!(!shown.contains("Values=i-0ddddddddddddddd1"), "{shown}");
         // And the stolen credential itself.
         let identified = &mut case.incident.identified.as_mut().unwrap().found;
         (identified.kind, identified.name, identified.session_name) =
