@@ -87,6 +87,9 @@ pub struct Hunted {
     /// Of those, by the event with which the attacker has made what has started each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub started_by: BTreeMap<String, String>,
+    /// Those of which that event can be the owner's all the same, because nobody knows when the credential was stolen.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub started_in_doubt: BTreeSet<String>,
     /// Instances that something of the attacker's had started and that have ended, as AWS shows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ended: BTreeSet<String>,

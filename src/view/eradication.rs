@@ -133,7 +133,7 @@ pub fn message(incident: &Incident, playbook: &Playbook, steps: &[Step], removal
 
 /// What is not proposed for removal, because it can be the owner's.
 fn doubtful(incident: &Incident) -> Option<String> {
-    let lines: Vec<String> = in_doubt(incident).into_iter().map(beginning::in_doubt).collect();
+    let lines: Vec<String> = in_doubt(incident).iter().map(beginning::in_doubt).collect();
     (!lines.is_empty()).then(|| {
         format!(
             "*Not proposed for removal: {} thing(s) that can be the owner's own.* Once it is said since when it is stolen, or whose \

@@ -53,11 +53,15 @@ fn instances(incident: &Incident, role_name: &str, role_use: Option<&RoleUse>) -
     let stolen = found.and_then(|found| found.session_name.as_deref());
     let here = incident.account();
     let is_here = |account: &str| here.as_ref().is_some_and(|here| here.as_str() == account);
-    let hunted = incident.hunted.iter().flat_map(|(hunted, _)| &hunted.credentials);
-    let reached = hunted.filter_map(|held| role_session(held.principal.as_deref()?));
+    let hunted = incident.hunted.as_ref().map(|(hunted, _)| hunted);
+    // Whoever takes the role by hand gives the session a name of their own, and that can be an instance's.
+    let called_so = |key: &str| hunted.is_some_and(|hunted| hunted.called_like_instances.contains(key));
+    let stolen = stolen.filter(|_| !incident.subject.access_key.as_ref().is_some_and(|key| called_so(key.as_str())));
+    let reached = hunted.into_iter().flat_map(|hunted| &hunted.credentials);
+    let reached = reached.filter(|held| !held.access_key_id.as_deref().is_some_and(called_so));
+    let reached = reached.filter_map(|held| role_session(held.principal.as_deref()?));
     let reached = reached.filter(|(account, role, _)| *role == role_name && is_here(account)).map(|(.., name)| name);
     let names = running.chain(stolen).chain(reached);
-    // Whoever takes the role by hand gives the session a name of their own.
     names.filter(|name| name.starts_with("i-") && is_machine(name)).map(str::to_owned).collect()
 }
 
@@ -85,8 +89,10 @@ fn commands(instances: &BTreeSet<String>, profiles: &[String]) -> String {
 mod tests {
     use serde_json::Value;
 
+    use super::new_credentials;
     use crate::domain::action::{Action, RevokeRoleSessions};
     use crate::domain::blast_radius::{AssumedRole, RoleUse};
+    use crate::domain::credential::PrincipalKind;
     use crate::domain::hunt::{Hunted, Reached};
     use crate::domain::incident::event::Event;
     use crate::domain::incident::steps::{Offer, steps};
@@ -171,6 +177,38 @@ mod tests {
             !card.contains("--instance-ids i-0b;reboot") && !card.contains("--instance-ids i-0bbbbbbbbbbbbbbb2"),
             "{card}"
         );
+    }
+
+    #[test]
+    fn an_instance_by_whose_name_somebody_has_taken_the_role_is_not_to_be_stopped() {
+        let mut case = Case::new();
+        let held = |key: &str, name: &str| Reached {
+            access_key_id: Some(key.into()),
+            principal: Some(format!("arn:aws:sts::111122223333:assumed-role/app/{name}")),
+            how: Some("AssumeRole".into()),
+            event_id: Some("e-1".into()),
+            last_worked_at: None,
+        };
+        let (by_hand, own) = ("ASIAI44QH8DHBTAKENBY", "ASIAIOSFODNN7EXAMPLE");
+        let found = Hunted {
+            credentials: vec![held(by_hand, "i-0ddddddddddddddd1"), held(own, "i-0ddddddddddddddd2")],
+            called_like_instances: [by_hand.to_owned()].into(),
+            ..Hunted::default()
+        };
+        case.apply(vec![Event::TrailHunted { found: Box::new(found) }]);
+        let shown = card(&case);
+        assert!(shown.contains("Values=i-0ddddddddddddddd2"), "{shown}");
+        assert!(!shown.contains("Values=i-0ddddddddddddddd1"), "{shown}");
+        // And the stolen credential itself.
+        let identified = &mut case.incident.identified.as_mut().unwrap().found;
+        (identified.kind, identified.name, identified.session_name) =
+            (PrincipalKind::AssumedRole, Some("app".into()), Some("i-0ddddddddddddddd3".into()));
+        let of_subject = |case: &mut Case, key: &str| {
+            case.incident.subject.access_key = Some(key.parse().unwrap());
+            new_credentials(&case.incident, "app", None)
+        };
+        let named = |blocks: Vec<Value>| Value::Array(blocks).to_string().contains("i-0ddddddddddddddd3");
+        assert!(named(of_subject(&mut case, own)) && !named(of_subject(&mut case, by_hand)));
     }
 
     #[test]

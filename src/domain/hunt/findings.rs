@@ -137,6 +137,8 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         left_out.first(started, "instances were started by what the attacker has made").into_iter().collect();
     let by = analysis.started_by.iter().filter(|(id, _)| started.contains_key(*id));
     let started_by = by.map(|(id, event_id)| (id.clone(), event_id.clone())).collect();
+    let doubtful = analysis.started_in_doubt.iter().filter(|id| started.contains_key(*id));
+    let started_in_doubt = doubtful.cloned().collect();
     let found = Hunted {
         credentials,
         footprint,
@@ -153,6 +155,7 @@ pub fn hunted(analysis: &Analysis, records: &BTreeMap<String, String>) -> (Hunte
         renamed: renamed(analysis),
         started,
         started_by,
+        started_in_doubt,
         not_known: left_out.why,
         events_read: records.len() as u64,
         newest_at: analysis.covered.to.as_deref().and_then(moment),

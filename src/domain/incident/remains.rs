@@ -9,7 +9,7 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, outlived, overwritten, reached, renamed, rotation};
+use super::{estate, outlived, overwritten, reached, renamed, rotation, started};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
@@ -106,12 +106,13 @@ pub fn by_hand(incident: &Incident) -> Vec<&Trace> {
 
 /// What would be removed, put back or seen to, were it proved to be the attacker's: nobody knows when the credential was
 /// stolen, and it can be the owner's own.
-pub fn in_doubt(incident: &Incident) -> Vec<&Trace> {
+pub fn in_doubt(incident: &Incident) -> Vec<Trace> {
     let scene = Scene::of(incident);
     let removes =
         |trace: &Trace| of_trace(&scene, trace).iter().any(|removal| removal.action.class() == ActionClass::Eradicate);
     let doubtful = traces(incident).filter(|trace| trace.in_doubt.is_some());
-    doubtful.filter(|trace| removes(trace) || is_open(&scene, trace)).collect()
+    let doubtful = doubtful.filter(|trace| removes(trace) || is_open(&scene, trace)).cloned();
+    doubtful.chain(started::in_doubt(incident)).collect()
 }
 
 /// Whether people have to see to it.

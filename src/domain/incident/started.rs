@@ -10,6 +10,7 @@ use crate::domain::action::Action;
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::hunt::Trace;
 use crate::domain::inventory::Thing;
+use crate::domain::trail::footprint::State;
 use crate::domain::trail::token::bare_name;
 
 const INSTANCE: &str = "AWS::EC2::Instance";
@@ -48,7 +49,7 @@ pub fn instances(incident: &Incident) -> BTreeMap<(&str, String), &Request> {
 pub fn left(incident: &Incident) -> BTreeMap<(&str, String), By<'_>> {
     let stopped = instances(incident).into_iter().map(|(at, request)| (at, By::Stopped(request)));
     let mut all: BTreeMap<(&str, String), By<'_>> = stopped.collect();
-    all.extend(orphans(incident));
+    all.extend(orphans(incident, false).into_iter().map(|(at, made)| (at, By::Made(made))));
     if all.is_empty() {
         return all;
     }
@@ -57,13 +58,42 @@ pub fn left(incident: &Incident) -> BTreeMap<(&str, String), By<'_>> {
     all
 }
 
+/// Those that would be ended, were it proved that the attacker has made what has started them: it can be the owner's.
+pub(super) fn in_doubt(incident: &Incident) -> Vec<Trace> {
+    let orphans = orphans(incident, true);
+    // Mostly there are none.
+    if orphans.is_empty() {
+        return Vec::new();
+    }
+    let (stopped, terminated) = (instances(incident), terminated(incident));
+    let is_open = |at: &(&str, String)| !stopped.contains_key(at) && !has_ended(incident, &terminated, &at.1);
+    let open = orphans.into_iter().filter(|(at, _)| is_open(at));
+    let trace = |((region, id), made): ((&str, String), &str)| Trace {
+        resource_type: INSTANCE.to_owned(),
+        id,
+        account: incident.account(),
+        region: region.to_owned(),
+        state: State::Present,
+        made_by_attacker: true,
+        evidence: vec![made.to_owned()],
+        deeds: Vec::new(),
+        made: None,
+        newest: None,
+        deleted_by_attacker: false,
+        in_doubt: Some(made.to_owned()),
+    };
+    open.map(trace).collect()
+}
+
 /// Instances that the inventory shows, that something of the attacker's has started and that no step ends: neither now nor once
 /// what has started them is stopped.
 pub fn running(incident: &Incident) -> Vec<&Thing> {
     let Some((hunted, _)) = &incident.hunted else { return Vec::new() };
     let found = incident.inventory.found.iter();
     let shown = found.flat_map(|found| found.explained.iter().map(|one| &one.thing).chain(&found.unexplained));
-    let is_started = |thing: &&Thing| thing.resource_type == INSTANCE && hunted.started.contains_key(&thing.id);
+    // Those that can be the owner's are listed as that.
+    let for_them = |id: &str| hunted.started.contains_key(id) && !hunted.started_in_doubt.contains(id);
+    let is_started = |thing: &&Thing| thing.resource_type == INSTANCE && for_them(&thing.id);
     let started: Vec<&Thing> = shown.filter(is_started).filter(|thing| !thing.is_in(&hunted.footprint)).collect();
     // Mostly there are none.
     if started.is_empty() {
@@ -76,16 +106,18 @@ pub fn running(incident: &Incident) -> Vec<&Thing> {
     started.into_iter().filter(open).collect()
 }
 
-/// Instances whose start the trail shows, of what starts nothing any more.
-fn orphans(incident: &Incident) -> Vec<((&str, String), By<'_>)> {
+/// Instances whose start the trail shows, of what starts nothing any more, each with the event that has made that: those
+/// where it can be the owner's, or the others.
+fn orphans(incident: &Incident, in_doubt: bool) -> Vec<((&str, String), &str)> {
     let Some((hunted, _)) = &incident.hunted else { return Vec::new() };
     if hunted.started_by.is_empty() {
         return Vec::new();
     }
     let starting = starting(incident);
-    let of_nothing = hunted.started.iter().filter(|(id, _)| id.starts_with("i-")).filter_map(|(id, region)| {
+    let asked = |id: &str| id.starts_with("i-") && hunted.started_in_doubt.contains(id) == in_doubt;
+    let of_nothing = hunted.started.iter().filter(|(id, _)| asked(id)).filter_map(|(id, region)| {
         let made = hunted.started_by.get(id).filter(|made| !starting.contains(made.as_str()))?;
-        Some(((region.as_str(), id.clone()), By::Made(made)))
+        Some(((region.as_str(), id.clone()), made.as_str()))
     });
     of_nothing.collect()
 }

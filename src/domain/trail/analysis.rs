@@ -50,6 +50,9 @@ pub struct Analysis {
     /// The events by which the attacker has made what has started each of those.
     #[serde(skip)]
     pub started_by: BTreeMap<String, String>,
+    /// Those of which that event can be the owner's all the same, because nobody knows when the credential was stolen.
+    #[serde(skip)]
+    pub started_in_doubt: BTreeSet<String>,
     /// Regions in which the attacker has made something that starts instances.
     #[serde(skip)]
     pub starting_in: BTreeSet<String>,
@@ -310,6 +313,7 @@ impl Analysis {
             names: Names::of(&events),
             started: handed.started,
             started_by: handed.started_by,
+            started_in_doubt: handed.started_in_doubt,
             starting_in: handed.starting_in,
             made_roles: handed.made_roles,
             providers: handed.providers,

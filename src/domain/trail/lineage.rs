@@ -303,6 +303,7 @@ impl Walk<'_, '_> {
         if way.kind == Kind::Machine {
             self.learn_places(token);
         }
+        let places = self.places.get(&token);
         let ways = self.ways.entry(token).or_default();
         let full = ways.len() >= most(&way.kind);
         let same = |other: &Way| match (&other.kind, &way.kind) {
@@ -310,8 +311,9 @@ impl Walk<'_, '_> {
             (Kind::Trust { .. }, Kind::Trust { .. })
             | (Kind::Made, Kind::Made)
             | (Kind::Provider, Kind::Provider)
-            | (Kind::Vouched { .. }, Kind::Vouched { .. })
-            | (Kind::Machine, Kind::Machine) => other.event == way.event,
+            | (Kind::Vouched { .. }, Kind::Vouched { .. }) => other.event == way.event,
+            // Each call on stolen credentials of a machine, or into it, is a way: the earliest tells what the later ones do.
+            (Kind::Machine, Kind::Machine) => places.is_some_and(|places| places.are_same(other.at, way.at)),
             (a, b) => a == b,
         };
         match ways.iter_mut().find(|other| same(other)) {

@@ -139,6 +139,17 @@ impl Names {
         hops.get(next).map(|(at, to)| (*at, to.as_str()))
     }
 
+    /// Who bears a unique id at the end, as far as an event shows it.
+    pub fn bearer(&self, account: &str, unique_id: &str) -> Option<&str> {
+        let borne = self.ids.iter().find(|((of, _), id)| of == account && *id == unique_id);
+        borne.map(|((_, name), _)| name.as_str())
+    }
+
+    /// Whether somebody bears a name at the end that was taken away from somebody before, or nobody has taken it away.
+    pub fn is_borne(&self, account: &str, name: &str) -> bool {
+        !self.away.contains_key(&(account.to_owned(), name.to_owned()))
+    }
+
     /// Whether nobody has another name.
     pub fn is_quiet(&self) -> bool {
         self.hops.is_empty()

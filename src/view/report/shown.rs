@@ -48,7 +48,7 @@ fn hunted(out: &mut String, incident: &Incident) {
     };
     let title =
         "Not proposed for removal: it can be the owner's, because nobody has said since when the credential is stolen";
-    list(out, title, in_doubt(incident).into_iter().map(doubtful));
+    list(out, title, in_doubt(incident).iter().map(doubtful));
     list(out, "Logging and detection that was tampered with", found.tampering.iter().map(proved));
     list(out, "Data that was read", found.data.iter().map(proved));
     list(out, "Used from the attacker's addresses, and not known to be theirs", found.beside.iter().map(proved));

@@ -1,7 +1,7 @@
 //! What starts instances by itself: in which order it goes with what it has started, and what of a launch template is put
 //! back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::Case;
 use super::eradication::{accept, changed, contain, hunted, kinds, made, of};
@@ -9,7 +9,8 @@ use crate::domain::action::Action;
 use crate::domain::hunt::{Hunted, Trace};
 use crate::domain::incident::eradication::{left, removals};
 use crate::domain::incident::event::Event;
-use crate::domain::incident::remains::by_hand;
+use crate::domain::incident::quiet::lacking;
+use crate::domain::incident::remains::{by_hand, in_doubt};
 use crate::domain::incident::steps::steps;
 use crate::domain::observation::{Fleet, Member, Observation, ScalingGroup, samples};
 use crate::domain::trail::footprint::State;
@@ -123,6 +124,33 @@ fn what_something_has_started_that_is_gone_by_itself_is_ended_and_waits_for_noth
     assert!(kinds(&case).is_empty());
     found(&mut case, &Hunted { started: BTreeMap::new(), ..hunt });
     assert!(kinds(&case).is_empty());
+}
+
+#[test]
+fn what_something_has_started_that_the_owner_can_have_made_is_listed_and_not_ended() {
+    let mut case = Case::new();
+    let request = of("EC2::SpotInstanceRequest", made("x", "sir-1"));
+    let event = request.evidence[0].clone();
+    let request = Trace { state: State::Deleted, in_doubt: Some(event.clone()), ..request };
+    let doubtful = Hunted { started_in_doubt: ["i-1".to_owned()].into(), ..starts("i-1", request) };
+    found(&mut case, &doubtful);
+    assert!(kinds(&case).is_empty(), "{:?}", kinds(&case));
+    let listed = in_doubt(&case.incident).into_iter().map(|one| (one.id, one.region, one.in_doubt));
+    assert_eq!(listed.collect::<Vec<_>>(), [("i-1".to_owned(), "us-east-1".to_owned(), Some(event))]);
+    let lacks = lacking(&case.incident, &case.playbook);
+    assert!(lacks.iter().any(|lack| lack.starts_with("1 thing(s) can be the owner's own")), "{lacks:?}");
+    // What is there still is listed itself.
+    let mut there = doubtful.clone();
+    there.footprint[0].state = State::Present;
+    found(&mut case, &there);
+    let listed = in_doubt(&case.incident);
+    assert!(matches!(&listed[..], [one] if one.id == "sir-1"), "{listed:?}");
+    // It has ended, or somebody has said since when it is stolen.
+    found(&mut case, &Hunted { ended: ["i-1".to_owned()].into(), ..doubtful.clone() });
+    assert!(in_doubt(&case.incident).is_empty());
+    found(&mut case, &Hunted { started_in_doubt: BTreeSet::new(), ..doubtful });
+    assert_eq!(kinds(&case), [("terminate-instance", "i-1".to_owned())]);
+    assert!(in_doubt(&case.incident).is_empty());
 }
 
 #[test]

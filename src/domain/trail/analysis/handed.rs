@@ -17,6 +17,8 @@ pub(super) struct Handed {
     pub(super) entered: BTreeSet<String>,
     pub(super) started: BTreeMap<String, String>,
     pub(super) started_by: BTreeMap<String, String>,
+    /// Those of them that were started by what the owner can have made.
+    pub(super) started_in_doubt: BTreeSet<String>,
     pub(super) starting_in: BTreeSet<String>,
     pub(super) made_roles: BTreeSet<String>,
     pub(super) providers: BTreeSet<String>,
@@ -36,6 +38,9 @@ impl Handed {
                 handed.add(event, grant, by_attacker);
                 if let (Grant::Compute { name: Some(name), .. }, false, Some(made)) = (grant, by_attacker, starter) {
                     handed.started_by.insert(name.clone(), events[made].id.to_string());
+                    if lineage.in_doubt[made] {
+                        handed.started_in_doubt.insert(name.clone());
+                    }
                 }
             }
         }

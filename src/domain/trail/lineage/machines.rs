@@ -22,6 +22,16 @@ const WITHOUT_A_PROFILE: [&str; 2] = ["aws:", "AWSSystemsManagerDefaultEC2Instan
 pub(super) struct Places {
     addresses: HashMap<IpAddr, DateTime<Utc>>,
     endpoints: HashMap<Box<str>, DateTime<Utc>>,
+    /// All these times, in order.
+    firsts: Vec<DateTime<Utc>>,
+}
+
+impl Places {
+    /// Whether two times tell the same of the machine: it came to no other place in between.
+    pub(super) fn are_same(&self, one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> bool {
+        let before = |time: DateTime<Utc>| self.firsts.partition_point(|first| *first < time);
+        one.map(before) == other.map(before)
+    }
 }
 
 impl Walk<'_, '_> {
@@ -41,6 +51,8 @@ impl Walk<'_, '_> {
                 *first = at.min(*first);
             }
         }
+        places.firsts = places.addresses.values().chain(places.endpoints.values()).copied().collect();
+        places.firsts.sort_unstable();
         self.places.insert(machine, places);
     }
 

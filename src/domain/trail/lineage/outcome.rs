@@ -51,7 +51,8 @@ impl Walk<'_, '_> {
             }
         }
         let mut credentials = credentials;
-        name_anew(&mut credentials, self.events);
+        let unique_ids = self.named_ids.iter().map(|(of, id)| (Name::clone(&self.credentials[*of].id), id.clone()));
+        name_anew(&mut credentials, self.events, &unique_ids.collect());
         for (at, used) in used.iter().enumerate() {
             if let Some(used) = used.filter(|_| twin_of[at].is_none() && verdicts[at].who.is_attacker()) {
                 credentials[used].events += 1;

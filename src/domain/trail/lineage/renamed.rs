@@ -80,10 +80,12 @@ impl Walk<'_, '_> {
             return false;
         }
         let shown = Some(&*caller.principal_id).filter(|id| id.starts_with("AIDA"));
-        let Some(opened) = way.event.map(|by| &self.events[by]) else {
-            let named = self.named_ids.get(&way.from).map(String::as_str);
-            return named.zip(shown).is_some_and(|(named, shown)| named != shown);
-        };
+        // Whoever is taken for stolen is the same under every name.
+        let named = self.named_ids.get(&way.from).filter(|_| way.kind == Kind::Named);
+        if let Some((named, shown)) = named.zip(shown) {
+            return named != shown;
+        }
+        let Some(opened) = way.event.map(|by| &self.events[by]) else { return false };
         let of_opened = Some(&*opened.caller.principal_id).filter(|id| id.starts_with("AIDA"));
         if let Some((theirs, shown)) = of_opened.filter(|_| opened.caller.arn == caller.arn).zip(shown) {
             return theirs != shown;
@@ -116,7 +118,7 @@ impl Walk<'_, '_> {
 }
 
 /// Gives the credentials of users the names that these have by now.
-pub(super) fn name_anew(credentials: &mut [Credential], events: &[Event]) {
+pub(super) fn name_anew(credentials: &mut [Credential], events: &[Event], unique_ids: &HashMap<Name, String>) {
     let names = Names::of(events);
     if names.is_quiet() {
         return;
@@ -149,8 +151,18 @@ pub(super) fn name_anew(credentials: &mut [Credential], events: &[Event]) {
         // Whoever calls has the name still that their call takes away.
         let by_call = seen.get(&*credential.id).map(|(at, arn)| (at.checked_sub(1), *arn));
         let by_grant = || granted.get(&*credential.id).map(|(at, arn)| (Some(*at), arn.as_str()));
-        let (since, arn) = by_call.or_else(by_grant).unwrap_or((None, known));
-        let now = names.newest(account_of(arn), bare_name(arn), since);
+        let shown = by_call.or_else(by_grant);
+        let (since, arn) = shown.unwrap_or((None, known));
+        let (account, name) = (account_of(arn), bare_name(arn));
+        // Of somebody who is only named, no event says which of those who have borne the name it is: the unique id does.
+        let of_id = unique_ids.get(&credential.id).filter(|_| shown.is_none());
+        let of_id = of_id.and_then(|id| names.bearer(account, id));
+        let is_unsure = || shown.is_none() && names.is_borne(account, name);
+        let now = match of_id {
+            Some(now) => now,
+            None if is_unsure() => continue,
+            None => names.newest(account, name, since),
+        };
         let anew = arn.rsplit_once('/').map(|(before, _)| format!("{before}/{now}"));
         credential.principal = anew.map(Name::from);
     }

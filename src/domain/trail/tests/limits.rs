@@ -115,6 +115,35 @@ fn however_often_a_service_is_called_nothing_is_cut_for_it() {
 }
 
 #[test]
+fn however_often_a_machines_stolen_credentials_are_used_nothing_is_cut_for_it() {
+    let machine = ("web", "i-0123456789abcdef1");
+    let call = |minute: u32, key: &str, address: &str| {
+        let more = json!({"sourceIPAddress": address});
+        by_role(minute, &format!("c{minute}"), key, machine, ("s3", "CreateBucket"), more)
+    };
+    // It had called from an address of its own before the theft, and still does.
+    let mut records = vec![call(0, "ASIABEFORE", "192.0.2.40")];
+    records.extend((1..=1_200).map(|minute| call(minute, STOLEN, THIEF)));
+    records.push(call(1_201, "ASIANEXT", "192.0.2.40"));
+    records.push(call(1_202, "ASIANEXT", "192.0.2.99"));
+    let analysis = analyze(&records);
+    assert!(records.len() > WAYS_MAX && analysis.cut.is_empty(), "{:?}", analysis.cut);
+    let found = listed(&analysis);
+    assert!(found.contains(&"c1202".to_owned()) && !found.contains(&"c1201".to_owned()), "{}", found.len());
+    // Nor where it is entered as often.
+    let enter = json!({"requestParameters": {"instanceIds": [machine.1]}, "responseElements": {"command": {}}});
+    let enters = |minute: u32| {
+        by_user(minute, &format!("c{minute}"), STOLEN, "deploy", ("ssm", "SendCommand"), enter.clone())
+    };
+    records.truncate(1);
+    records.extend((1..=1_200).map(enters));
+    records.push(call(1_202, "ASIANEXT", "192.0.2.99"));
+    let analysis = analyze(&records);
+    assert_eq!(analysis.cut, [""; 0]);
+    assert!(listed(&analysis).contains(&"c1202".to_owned()));
+}
+
+#[test]
 fn the_longest_trust_policy_is_read_to_its_end() {
     let others = (0..272).map(|n| format!("{n:012}"));
     let callers: Vec<String> = others.chain(["999999999999".to_owned()]).collect();

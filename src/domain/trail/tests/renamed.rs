@@ -2,6 +2,7 @@
 
 use super::super::deed::Deed;
 use super::super::footprint::Resource;
+use super::super::named::Named;
 use super::*;
 use crate::domain::hunt::findings;
 
@@ -197,4 +198,37 @@ fn a_user_of_the_attackers_stays_theirs_under_any_name() {
         assert_eq!((&*user.id, user.state, user.made_by_attacker), ("n", State::Present, true));
         assert_eq!(user.made.as_ref().unwrap().unique_id.as_deref(), Some("AIDAM"));
     });
+}
+
+#[test]
+fn who_bore_a_named_users_name_before_is_somebody_else() {
+    let create = json!({"requestParameters": {"userName": "ci"}, "responseElements": {"user": {"userName": "ci", "userId": "AIDAVICTIM"}}});
+    let bucket = |name: &str| json!({"requestParameters": {"bucketName": name}});
+    let (old, new) = ("AKIAFORMER0000000001", "AKIANEXT000000000001");
+    let mut records = vec![
+        by(600, "f1", old, ("ci", "AIDAFORMER"), ("s3", "CreateBucket"), bucket("before")),
+        by(601, "f2", OTHER, ("kim", "AIDAKIM"), ("iam", "UpdateUser"), rename("ci", "alice")),
+        by(602, "f3", OTHER, ("kim", "AIDAKIM"), ("iam", "CreateUser"), create),
+        by(603, "f4", old, ("alice", "AIDAFORMER"), ("s3", "CreateBucket"), bucket("honest")),
+        by(604, "f5", new, ("ci", "AIDAVICTIM"), ("s3", "CreateBucket"), bucket("loot")),
+    ];
+    let named = format!("arn:aws:iam::{ACCOUNT}:user/ci");
+    let asked = |id: Option<&str>| Question {
+        principals: vec![named.parse::<Named>().unwrap().with_unique_id(id.map(str::to_owned))],
+        since: "2026-01-31T09:00:00Z".parse().ok(),
+        ..Question::default()
+    };
+    let whose = |id: Option<&str>, records: &[Value]| {
+        let analysis = analyze_files(&asked(id), &[records.to_vec()]);
+        (listed(&analysis), principal(&analysis, &named))
+    };
+    let victim = Some("AIDAVICTIM");
+    assert_eq!(whose(victim, &records), (vec!["f5".to_owned()], arn("ci")));
+    records.reverse();
+    assert_eq!(whose(victim, &records), (vec!["f5".to_owned()], arn("ci")));
+    assert_eq!(whose(None, &records).1, arn("ci"), "somebody bears it, and nothing says it is not them");
+    // Of the former one it says the same.
+    assert_eq!(whose(Some("AIDAFORMER"), &records), (vec!["f1".to_owned(), "f4".to_owned()], arn("alice")));
+    records.reverse();
+    assert_eq!(whose(None, &records[..2]).1, arn("alice"), "nobody else can be meant");
 }

@@ -125,6 +125,22 @@ fn of_groups_of_the_same_name_the_newest_has_started_an_instance() {
 }
 
 #[test]
+fn what_a_group_has_started_that_the_owner_can_have_made_is_in_doubt() {
+    let mut records = vec![thief(720, "makes", ("autoscaling", "CreateAutoScalingGroup"), group("miners"))];
+    records.extend(starts(730, OWN, &of_group("miners"), json!({})));
+    records.push(thief(735, "deletes", ("autoscaling", "DeleteAutoScalingGroup"), group("miners")));
+    let shown = |question: &Question| {
+        let analysis = analyze_files(question, std::slice::from_ref(&records));
+        let (found, _) = hunted(&analysis, &std::collections::BTreeMap::new());
+        assert!(found.started.contains_key(OWN) && found.started_by.contains_key(OWN));
+        found.started_in_doubt.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&question()), [OWN], "nobody knows since when, or where the owner works");
+    assert!(shown(&Question { suspects: vec![THIEF.to_owned()], ..question() }).is_empty());
+    assert!(shown(&Question { since: "2026-01-31T11:00:00Z".parse().ok(), ..question() }).is_empty());
+}
+
+#[test]
 fn a_group_of_the_owners_that_the_attacker_changed_is_not_followed_and_that_is_said() {
     let mut records = vec![thief(720, "changes", ("autoscaling", "UpdateAutoScalingGroup"), group("web"))];
     records.extend(starts(730, OTHER, &of_group("web"), json!({})));
