@@ -231,7 +231,8 @@ fn that_a_rule_reaches_outside_is_explained_by_a_call_that_says_so_and_by_no_oth
     };
     let targets = || Some("PutTargets".to_owned());
     assert_eq!(explained(&[QUEUE], &[put_rule()]).as_deref(), Some("PutRule"));
-    assert_eq!(explained(&[THIEVES], &[put_rule(), put_targets(&[QUEUE])]), None, "the trail does not show who did that");
+    let others = [put_rule(), put_targets(&[QUEUE])];
+    assert_eq!(explained(&[THIEVES], &others), None, "the trail does not show who did that");
     assert_eq!(explained(&[THIEVES], &[put_rule(), put_targets(&[QUEUE, THIEVES])]), targets());
     assert_eq!(explained(&[THIEVES, another], &[put_targets(&[THIEVES])]), None, "one of both");
     assert_eq!(explained(&[THIEVES, another], &[put_targets(&[THIEVES]), put_targets(&[another])]), targets());
