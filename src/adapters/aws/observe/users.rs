@@ -118,9 +118,8 @@ mod tests {
         let names = BTreeMap::from([("AIDA1".to_owned(), "ci".to_owned())]);
         let last = Some(List { began_at: begun, ended_at: begun + SECOND, names: Ok(names) });
         let mut known = Known { last, ..Known::default() };
-        let mut answer = |id: &str, asked_at: Instant, oldest: Duration| {
-            known.answer(id, asked_at, oldest).map(Result::unwrap)
-        };
+        let mut answer =
+            |id: &str, asked_at: Instant, oldest: Duration| known.answer(id, asked_at, oldest).map(Result::unwrap);
         let ci = || Some(Some("ci".to_owned()));
         assert_eq!(answer("AIDA1", begun, KEPT), ci());
         assert_eq!(answer("AIDA1", begun + SECOND, KEPT), ci());

@@ -120,9 +120,7 @@ fn what_somebody_has_to_look_at_waits_one_inventory_for_the_trail() {
 #[test]
 fn a_rules_event_names_the_rule_and_not_a_target_of_another() {
     let [tick, nightly] = [rule("tick"), rule("nightly")];
-    let explained = |text: String| -> Vec<String> {
-        explained_by(&[&tick, &nightly], &[text]).into_keys().collect()
-    };
+    let explained = |text: String| -> Vec<String> { explained_by(&[&tick, &nightly], &[text]).into_keys().collect() };
     let put = |request: serde_json::Value| call("events", "PutRule", &request);
     assert_eq!(explained(put(json!({"name": "tick"}))), [tick.key()]);
     assert_eq!(explained(put(json!({"name": "tick", "eventBusName": "default"}))), [tick.key()]);
