@@ -98,6 +98,7 @@ pub struct AwsCloud {
 struct AccountClients {
     settings: Account,
     iam: aws_sdk_iam::Client,
+    users: observe::Users,
     trails: Trails,
     regions: Regions,
     enabled: Enabled,
@@ -157,7 +158,8 @@ impl AccountClients {
             (session(base, reader, READER_SESSION).await, session(base, reader, CANARY_SESSION).await);
         let (iam, trails) = (aws_sdk_iam::Client::new(&config), Trails::new(&config, canary));
         let logs = settings.athena.as_ref().and_then(|athena| athena::Logs::new(&config, athena));
-        Self { iam, trails, regions: Regions::new(config), enabled: Enabled::default(), logs, organization, settings }
+        let (users, regions, enabled) = (observe::Users::default(), Regions::new(config), Enabled::default());
+        Self { settings, iam, users, trails, regions, enabled, logs, organization }
     }
 
     /// The role that a change of this kind is made with. An error where there is none: with the bot's own identity AWS

@@ -14,6 +14,7 @@ use super::trail::token::bare_name;
 
 pub mod credential_report;
 pub mod evidence;
+pub mod puts;
 pub mod undated;
 
 pub use credential_report::CredentialReport;
@@ -193,7 +194,7 @@ impl Stock {
             Some(at) if at < since => {}
             None if self.undated.len() < THINGS_MAX => self.undated.push(thing),
             Some(_) if self.things.len() < THINGS_MAX => self.things.push(thing),
-            None => self.too_many_undated(),
+            None => self.too_many_undated(&thing),
             Some(_) => self.too_many(&thing),
         }
     }
@@ -218,7 +219,12 @@ impl Stock {
         self.gap(&thing.region, &[&thing.resource_type], why);
     }
 
-    fn too_many_undated(&mut self) {
+    /// One that is listed for itself can be one that somebody has to look at.
+    fn too_many_undated(&mut self, thing: &Thing) {
+        if undated::is_listed(thing) {
+            let why = format!("more than {THINGS_MAX} things have no time of making: the rest is not looked at");
+            self.gap(&thing.region, &[&thing.resource_type], why);
+        }
         let why = format!("More than {THINGS_MAX} things have no time of making: the rest is only counted.");
         self.limits.insert(why);
     }
@@ -242,11 +248,11 @@ impl Stock {
         for (resource_type, count) in counts {
             *self.counts.entry(resource_type).or_default() += count;
         }
-        self.undated.extend(undated);
-        if self.undated.len() > THINGS_MAX {
-            self.undated.truncate(THINGS_MAX);
-            self.too_many_undated();
+        let room = THINGS_MAX.saturating_sub(self.undated.len());
+        for thing in undated.iter().skip(room) {
+            self.too_many_undated(thing);
         }
+        self.undated.extend(undated.into_iter().take(room));
         self.aims.extend(aims);
         for gap in gaps {
             self.miss(gap);
@@ -390,8 +396,12 @@ impl Inventory {
         };
         let (unexplained, dateless) =
             last.map(|last| (keep(&last.unexplained), keep(&last.dateless))).unwrap_or_default();
+        let explained = last.into_iter().flat_map(|last| &last.explained);
+        let explained: Vec<Explained> =
+            explained.filter(|one| hidden(&one.thing) && !shown.contains(&one.thing.key())).cloned().collect();
         self.unexplained.extend(unexplained);
         self.dateless.extend(dateless);
+        self.explained.extend(explained);
         self.judge(last);
         self.bounded(looked_at)
     }

@@ -13,8 +13,9 @@ use crate::domain::incident::command::Report;
 use crate::domain::incident::inventory::since;
 use crate::domain::incident::reached;
 use crate::domain::incident::state::Incident;
-use crate::domain::inventory::evidence::{explaining, explaining_each, pivots, window};
-use crate::domain::inventory::{Evidence, Gap, Inventory, Stock, Thing, to_explain, undated};
+use crate::domain::inventory::evidence::{explaining, pivots, window};
+use crate::domain::inventory::puts::Puts;
+use crate::domain::inventory::{Evidence, Gap, Inventory, Stock, Thing, puts, to_explain, undated};
 use crate::ports::{CloudError, Look, Of, Page};
 
 /// Things of which the trail is asked who made them, each time: what is left is asked the next time.
@@ -76,7 +77,9 @@ impl Engine {
             .flat_map(|hunted| &hunted.credentials)
             .filter_map(|credential| credential.access_key_id.as_deref())
             .collect();
-        let explained = last.into_iter().flat_map(|last| &last.explained);
+        let explained = last.map_or(&[][..], |last| &last.explained);
+        let outgrown = undated::outgrown(explained, &stock, footprint);
+        let explained = explained.iter().filter(|one| !outgrown.contains(&one.thing.key()));
         let mut events: Events = explained.map(|one| (one.thing.key(), Ok(one.evidence.clone()))).collect();
         let known: BTreeSet<String> = events.keys().cloned().collect();
         // What nothing explained the last time is asked about again, but after what is new.
@@ -90,8 +93,8 @@ impl Engine {
                 events.extend(answer.transpose().map(|answer| (thing.key(), answer)));
             }
         }
-        let undated = undated::to_explain(&stock, footprint, &known);
-        events.extend(Box::pin(self.who_put(account, &undated, (since, now), &held)).await);
+        let undated = undated::to_explain(&stock, account.as_str(), footprint, &known);
+        events.extend(Box::pin(self.who_put(account, undated, (since, now), &held)).await);
         let left = asked.iter().skip(ASKED_MAX).map(Thing::key).filter(|key| !before.contains(key));
         leave_for_later(&mut stock, &left.collect());
         let found = Inventory::of(stock, (since, now), footprint, &events);
@@ -132,19 +135,19 @@ impl Engine {
     async fn who_put(
         &self,
         account: &AccountId,
-        things: &[&Thing],
+        puts: Vec<Puts<'_>>,
         span: (DateTime<Utc>, DateTime<Utc>),
         held: &BTreeSet<&str>,
     ) -> Events {
-        let mut by_region: BTreeMap<&str, Vec<&Thing>> = BTreeMap::new();
-        for thing in things {
-            by_region.entry(thing.region.as_str()).or_default().push(thing);
+        let mut by_region: BTreeMap<&str, Vec<Puts<'_>>> = BTreeMap::new();
+        for one in puts {
+            by_region.entry(one.thing().region.as_str()).or_default().push(one);
         }
-        let regions: Vec<(&str, Vec<&Thing>)> = by_region.into_iter().collect();
+        let mut regions: Vec<(&str, Vec<Puts<'_>>)> = by_region.into_iter().collect();
         let mut events = Events::new();
-        for some in regions.chunks(ASKED_AT_ONCE) {
+        for some in regions.chunks_mut(ASKED_AT_ONCE) {
             let answers =
-                join_all(some.iter().map(|(region, things)| self.who_put_in(account, region, things, span, held)));
+                join_all(some.iter_mut().map(|(region, puts)| self.who_put_in(account, region, puts, span, held)));
             answers.await.into_iter().for_each(|answer| events.extend(answer));
         }
         events
@@ -154,13 +157,12 @@ impl Engine {
         &self,
         account: &AccountId,
         region: &str,
-        things: &[&Thing],
+        puts: &mut [Puts<'_>],
         (from, until): (DateTime<Utc>, DateTime<Utc>),
         held: &BTreeSet<&str>,
     ) -> Events {
-        let mut events = Events::new();
         let mut not_read: Option<String> = None;
-        let calls: BTreeSet<Pivot> = things.iter().flat_map(|thing| pivots(thing)).collect();
+        let calls: BTreeSet<Pivot> = puts.iter().flat_map(|one| pivots(one.thing())).collect();
         for call in &calls {
             let mut after: Option<String> = None;
             for page in 1..=CALL_PAGES_MAX {
@@ -173,9 +175,7 @@ impl Engine {
                         break;
                     }
                 };
-                for (key, evidence) in explaining_each(things, &read.records, held) {
-                    events.entry(key).or_insert(Ok(evidence));
-                }
+                puts::read(puts, &read.records, held);
                 after = read.next;
                 if after.is_none() {
                     break;
@@ -186,12 +186,12 @@ impl Engine {
                 }
             }
         }
-        for thing in things {
-            if let Some(why) = &not_read {
-                events.entry(thing.key()).or_insert_with(|| Err(why.clone()));
-            }
-        }
-        events
+        let answer = |one: &Puts<'_>| match (one.evidence(), &not_read) {
+            (Some(evidence), _) => Some(Ok(evidence.clone())),
+            (None, Some(why)) => Some(Err(why.clone())),
+            (None, None) => None,
+        };
+        puts.iter().filter_map(|one| Some((one.thing().key(), answer(one)?))).collect()
     }
 }
 

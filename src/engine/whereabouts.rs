@@ -13,7 +13,9 @@ use crate::ports::CloudError;
 impl Engine {
     /// Reads one target, whatever its user is called by now. That nobody bears a name, or somebody else does, or that a key
     /// is not with whoever does, says nothing: the user is looked for by the key and by the unique id, and the same is asked
-    /// under the name of now. It is missing only where AWS knows neither.
+    /// under the name of now. It is missing only where AWS knows neither. Where no unique id is known, the one of whoever bears
+    /// the name stands in for it: AWS documents no answer about a key that is deleted, and a user who is there and does not
+    /// have it is one.
     pub(super) async fn look(
         &self,
         account: &AccountId,
@@ -26,6 +28,7 @@ impl Engine {
         if is_theirs && !matches!(seen, Observation::AccessKey { status: None, .. }) {
             return Ok(seen);
         }
+        let unique_id = unique_id.or_else(|| seen.owner_id());
         let Some(whereabouts) = probe.whereabouts(unique_id) else { return Ok(seen) };
         let found = cloud.observe(account, &whereabouts).await?;
         match found.owner_arn().map(bare_name) {

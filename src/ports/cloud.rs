@@ -16,7 +16,7 @@ use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
 
 /// AWS did not answer a question.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum CloudError {
     /// AWS said no: the bot may not, or the question is wrong. Trying again does not help.
     #[error("{operation}: {code}: {message}")]

@@ -292,8 +292,8 @@ mod tests {
 
     #[test]
     fn an_event_of_somebody_elses_is_named_with_the_statement_and_what_it_opens() {
-        let evidence =
-            Evidence { event_id: "e-9".into(), call: "AddPermission".into(), by: "pipeline".into(), attackers: false };
+        let (event_id, call, by) = ("e-9".into(), "AddPermission".into(), "pipeline".into());
+        let evidence = Evidence { event_id, call, by, attackers: false, at: None };
         let one = |thing| Explained { thing, evidence: evidence.clone() };
         let explained = std::iter::once(permission()).chain((0..8).map(|n| rule(&format!("r{n}")))).map(one).collect();
         let case = with(Inventory { explained, ..Inventory::default() });

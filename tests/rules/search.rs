@@ -79,6 +79,8 @@ struct History {
     role: Option<&'static str>,
     /// No role can be read.
     refuses: bool,
+    /// The unique id of user bob, who has no key; AWS says nothing about one that is not there but that it may not be asked.
+    bob: Option<&'static str>,
     asked: Mutex<BTreeSet<Pivot>>,
     roles_read: Mutex<Vec<Probe>>,
 }
@@ -147,10 +149,29 @@ impl Cloud for History {
                 document: None,
             }));
         }
-        Ok(Observation::OwnerMissing)
+        self.bob.map_or(Ok(Observation::OwnerMissing), |id| of_bob(id, probe))
     }
     async fn session(&self, _: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
         unreachable!("nothing is approved here")
+    }
+}
+
+fn of_bob(id: &str, probe: &Probe) -> Result<Observation, CloudError> {
+    let (owner_id, owner_arn) = (id.to_owned(), format!("arn:aws:iam::{ACCOUNT}:user/bob"));
+    let keys = Vec::new();
+    match probe {
+        Probe::UserKeys { user_name } if user_name == "bob" => Ok(Observation::UserKeys { owner_id, owner_arn, keys }),
+        Probe::AccessKey { user_name, .. } if user_name == "bob" => {
+            Ok(Observation::AccessKey { owner_id, owner_arn, status: None })
+        }
+        Probe::Whereabouts { unique_id: Some(known), .. } if known == id => {
+            Ok(Observation::UserKeys { owner_id, owner_arn, keys })
+        }
+        Probe::Whereabouts { unique_id: None, .. } => {
+            let (operation, code) = ("iam:GetAccessKeyLastUsed".into(), "AccessDenied".into());
+            Err(CloudError::Refused { operation, code, message: "no".into() })
+        }
+        _ => Ok(Observation::OwnerMissing),
     }
 }
 
@@ -275,4 +296,16 @@ async fn whether_what_was_started_for_the_attacker_has_ended_is_known_before_any
     let (found, ..) = searched(history).await;
     assert_eq!(found.started_by.get(INSTANCE).map(String::as_str), Some("e1"), "{:?}", found.started);
     assert_eq!(found.ended.into_iter().collect::<Vec<_>>(), [INSTANCE]);
+}
+
+#[tokio::test]
+async fn a_key_that_its_user_does_not_have_any_more_is_off_though_aws_says_nothing_about_the_key() {
+    const KEY: &str = "AKIAI44QH8DHBEXAMPLE";
+    let mut made: Value =
+        serde_json::from_str(&call("e1", "iam", "CreateAccessKey", &json!({"userName": "bob"}))).unwrap();
+    made["responseElements"] = json!({"accessKey": {"userName": "bob", "accessKeyId": KEY, "status": "Active"}});
+    let history = History { records: vec![made.to_string()], bob: Some("AIDABOB"), ..History::default() };
+    let (found, ..) = searched(history).await;
+    assert!(found.off.contains(KEY), "{:?} {:?}", found.off, found.not_known);
+    assert!(found.not_known.is_empty() && found.users_off.is_empty(), "{:?} {:?}", found.not_known, found.users_off);
 }

@@ -165,7 +165,7 @@ async fn user(account: &AccountClients, subject: &Subject, found: &mut Identific
     Box::pin(read_user(account, &name, subject, found)).await?;
     let Some(id) = known.filter(|id| found.unique_id.as_ref() != Some(id)) else { return Ok(()) };
     // Nobody bears the name, or somebody else does: whoever renames a user does not change its unique id.
-    match name_by_id(&account.iam, &id).await {
+    match name_by_id(account, &id).await {
         Ok(Some(now)) if now != name => {
             found.not_known.truncate(said);
             found.name = Some(now.clone());

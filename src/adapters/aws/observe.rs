@@ -16,9 +16,11 @@ mod policy;
 mod rules;
 mod scaling;
 mod tree;
+mod users;
 mod whereabouts;
 
 pub(super) use tree::unique_id;
+pub(super) use users::Users;
 pub(super) use whereabouts::name_by_id;
 
 pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
@@ -37,7 +39,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
             Ok(Observation::UserKeys { owner_id: owner.id, owner_arn: owner.arn, keys: keys.collect() })
         }
         Probe::Whereabouts { access_key_id, unique_id } => {
-            Box::pin(whereabouts::whereabouts(iam, access_key_id.as_ref(), unique_id.as_deref())).await
+            Box::pin(whereabouts::whereabouts(account, access_key_id.as_ref(), unique_id.as_deref())).await
         }
         Probe::UserPolicy { user_name, policy_name } => {
             let holder = Holder::User(user_name.clone());

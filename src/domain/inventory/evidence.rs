@@ -1,6 +1,6 @@
 //! Which event explains a thing: the call that makes such a thing, that worked, and that names this one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub struct Evidence {
     /// Whether it was with a credential that the attacker is known to have held: the search will show it.
     #[serde(default)]
     pub attackers: bool,
+    /// When; older versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<DateTime<Utc>>,
 }
 
 /// The calls that make such a thing.
@@ -112,35 +115,18 @@ pub fn explaining(thing: &Thing, records: &[String], held: &BTreeSet<&str>) -> O
     })
 }
 
-/// The same for many things at once, by the key of each; of several events the first. No record is read twice.
-pub fn explaining_each(things: &[&Thing], records: &[String], held: &BTreeSet<&str>) -> BTreeMap<String, Evidence> {
-    let mut found = BTreeMap::new();
-    for text in records {
-        let Ok(element) = serde_json::from_str::<Record<'_>>(text) else { continue };
-        let each = Record::read(&element, |record| {
-            let (request, response) = (record.request(), record.response());
-            let made = things.iter().filter(|thing| makes(record, thing) && is_it(thing, record, &request, &response));
-            made.filter_map(|thing| Some((thing.key(), of(record, held)?))).collect::<Vec<_>>()
-        });
-        for (key, evidence) in each.unwrap_or_default() {
-            found.entry(key).or_insert(evidence);
-        }
-    }
-    found
-}
-
 fn evidence(thing: &Thing, record: &Record<'_>, held: &BTreeSet<&str>) -> Option<Evidence> {
     let is_it = makes(record, thing) && is_it(thing, record, &record.request(), &record.response());
     if is_it { of(record, held) } else { None }
 }
 
 /// Whether it worked, and makes such things.
-fn makes(record: &Record<'_>, thing: &Thing) -> bool {
+pub(super) fn makes(record: &Record<'_>, thing: &Thing) -> bool {
     record.succeeded() && makers(thing).contains(&record.name())
 }
 
 /// Whether it is this one.
-fn is_it(thing: &Thing, record: &Record<'_>, request: &Value, response: &Value) -> bool {
+pub(super) fn is_it(thing: &Thing, record: &Record<'_>, request: &Value, response: &Value) -> bool {
     if undated::is_listed(thing) {
         return undated::is_named(thing, record, request);
     }
@@ -153,7 +139,7 @@ fn is_it(thing: &Thing, record: &Record<'_>, request: &Value, response: &Value) 
 }
 
 /// What of it is remembered.
-fn of(record: &Record<'_>, held: &BTreeSet<&str>) -> Option<Evidence> {
+pub(super) fn of(record: &Record<'_>, held: &BTreeSet<&str>) -> Option<Evidence> {
     let identity = &record.user_identity;
     let who = [&identity.arn, &identity.invoked_by, &identity.principal_id].into_iter().find_map(|who| who.as_deref());
     Some(Evidence {
@@ -161,6 +147,7 @@ fn of(record: &Record<'_>, held: &BTreeSet<&str>) -> Option<Evidence> {
         call: record.name().to_owned(),
         by: who.unwrap_or("somebody the record does not name").chars().take(TEXT_CHARS_MAX).collect(),
         attackers: identity.access_key_id.as_deref().is_some_and(|key| held.contains(key)),
+        at: record.at(),
     })
 }
 

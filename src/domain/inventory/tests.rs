@@ -55,7 +55,8 @@ fn record(call: &str, request: &serde_json::Value, response: &serde_json::Value)
 }
 
 fn evidence() -> Evidence {
-    Evidence { event_id: "e-9".into(), call: "CreateUser".into(), by: "pipeline".into(), attackers: false }
+    let (event_id, call, by) = ("e-9".into(), "CreateUser".into(), "pipeline".into());
+    Evidence { event_id, call, by, attackers: false, at: None }
 }
 
 #[test]

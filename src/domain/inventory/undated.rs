@@ -2,7 +2,7 @@
 //! explains each, or as state only. Most of them are older than the compromise. What reaches outside the account, or to what the
 //! attacker has, is for a person to look at whenever it was made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -11,7 +11,9 @@ use super::super::trail::footprint::State;
 use super::super::trail::record::Record;
 use super::super::trail::resource::{at, qualified};
 use super::super::trail::token::{account_of, bare_name};
-use super::{Stock, Thing, rank};
+use super::super::trail::within::event_bus;
+use super::puts::Puts;
+use super::{Explained, Stock, Thing, rank};
 
 /// A rule of `EventBridge`.
 pub const RULE: &str = "AWS::Events::Rule";
@@ -19,8 +21,6 @@ pub const RULE: &str = "AWS::Events::Rule";
 pub const PERMISSION: &str = "AWS::Lambda::Permission";
 const FUNCTION: &str = "AWS::Lambda::Function";
 const ROLE: &str = "AWS::IAM::Role";
-/// The bus that each Region has. Rules of others are not read.
-const BUS: &str = "default";
 /// The calls that make them, as they are written in the trail: it knows them by no name of theirs.
 const RULE_CALLS: [&str; 2] = ["PutRule", "PutTargets"];
 const PERMISSION_CALLS: [&str; 1] = ["AddPermission20150331v2"];
@@ -40,9 +40,29 @@ pub(super) fn calls(thing: &Thing) -> Option<&'static [&'static str]> {
 }
 
 /// Of which the trail is to be asked: what is not in the footprint, and has no event yet.
-pub fn to_explain<'a>(stock: &'a Stock, footprint: &[Trace], known: &BTreeSet<String>) -> Vec<&'a Thing> {
+pub fn to_explain<'a>(stock: &'a Stock, account: &str, footprint: &[Trace], known: &BTreeSet<String>) -> Vec<Puts<'a>> {
     let open = |thing: &&Thing| is_listed(thing) && !thing.is_in(footprint) && !known.contains(&thing.key());
-    stock.undated.iter().filter(open).collect()
+    let reaches = |arn: &&String| is_foreign(arn, account) || footprint.iter().any(|trace| is_of(trace, arn));
+    let open = stock.undated.iter().filter(open);
+    open.map(|thing| Puts::new(thing, aims_of(stock, &thing.key()).iter().filter(reaches).cloned().collect())).collect()
+}
+
+/// What an event has explained that is not as it was then: it reaches by now where somebody has to look at it. That it was
+/// put once says nothing about that. Of what an older version has explained nobody knows as what.
+pub fn outgrown(explained: &[Explained], stock: &Stock, footprint: &[Trace]) -> BTreeSet<String> {
+    let explained = explained.iter().filter(|one| is_listed(&one.thing));
+    let explained: BTreeMap<String, &Explained> = explained.map(|one| (one.thing.key(), one)).collect();
+    let outgrown = |thing: &Thing| {
+        let key = thing.key();
+        let then = explained.get(&key)?;
+        let now = beside(thing.clone(), aims_of(stock, &key), footprint);
+        (now.exposed && (now.facts != then.thing.facts || then.evidence.at.is_none())).then_some(key)
+    };
+    stock.undated.iter().filter_map(outgrown).collect()
+}
+
+fn aims_of<'a>(stock: &'a Stock, key: &str) -> &'a [String] {
+    stock.aims.get(key).map_or(&[][..], Vec::as_slice)
 }
 
 /// What a person has to look at comes first, and then what lets somebody in.
@@ -53,10 +73,24 @@ pub(super) fn order(thing: &Thing) -> (bool, u8, String) {
 /// A rule with what it calls and the roles that it acts as. What is of another account is for a person to look at.
 #[must_use]
 pub fn aimed(rule: Thing, account: &str, aims: &[String]) -> Thing {
-    aims.iter().fold(rule, |rule, arn| match account_of(arn) {
-        own if own.is_empty() || own == account => rule.fact(format!("{} {}", verb(arn), short(arn))),
-        _ => rule.exposing(format!("{} {arn}, which is of another account", verb(arn))),
+    aims.iter().fold(rule, |rule, arn| {
+        if is_foreign(arn, account) {
+            rule.exposing(format!("{} {arn}, which is of another account", verb(arn)))
+        } else {
+            rule.fact(format!("{} {}", verb(arn), short(arn)))
+        }
     })
+}
+
+/// Whether it is of another account.
+fn is_foreign(arn: &str, account: &str) -> bool {
+    let of = account_of(arn);
+    !of.is_empty() && of != account
+}
+
+/// What a call has a rule call, or act as.
+pub(super) fn put_aims(request: &Value) -> Vec<String> {
+    ["targets[].arn", "targets[].roleArn", "roleArn"].into_iter().flat_map(|path| at(request, path)).collect()
 }
 
 /// With what of the attacker's it calls, or acts as.
@@ -115,8 +149,10 @@ pub(super) fn is_named(thing: &Thing, record: &Record<'_>, request: &Value) -> b
     let first = |path: &str| at(request, path).into_iter().next();
     if thing.resource_type == RULE {
         let name = if record.name() == "PutRule" { "name" } else { "rule" };
-        let bus = first("eventBusName").is_none_or(|bus| bare_name(&bus) == BUS);
-        return record.source() == "events" && bus && first(name).as_deref() == Some(thing.id.as_str());
+        // Rules of other buses than the one that each Region has are not read.
+        let account = record.recipient_account_id.as_deref().unwrap_or("");
+        let is_default = first("eventBusName").is_none_or(|bus| event_bus(account, &bus).is_none());
+        return record.source() == "events" && is_default && first(name).as_deref() == Some(thing.id.as_str());
     }
     let function = first("functionName").map(|name| qualified(&name, first("qualifier").as_ref()));
     record.source() == "lambda"

@@ -10,7 +10,8 @@ use crate::domain::inventory::undated::RULE;
 use crate::domain::inventory::{Stock, Thing};
 use crate::ports::{CloudError, Look};
 
-/// Rules of a Region whose targets are read: as many as AWS lets a bus have unless it is asked for more.
+/// Rules of a Region whose targets are read: as many as AWS lets a bus have unless it is asked for more. The others are a gap,
+/// like functions beyond their bound: each can reach outside the account.
 const TARGETS_ALL: usize = 300;
 /// Pages of one rule's targets: it has five, unless AWS was asked for more.
 const TARGET_PAGES_MAX: usize = 10;
@@ -26,8 +27,8 @@ pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: 
     }
     let (read, unread) = rules.split_at(rules.len().min(TARGETS_ALL));
     if !unread.is_empty() {
-        let all = rules.len();
-        stock.limits.insert(format!("In {region} the targets of {TARGETS_ALL} of {all} event rules were read."));
+        let why = format!("of {} event rules the targets of {} are not looked at", rules.len(), unread.len());
+        unlooked(&mut stock, region, unread.len(), why);
     }
     for some in read.chunks(AT_ONCE) {
         let reads = join_all(some.iter().map(|rule| Box::pin(aims(clients, rule)))).await;
@@ -36,17 +37,20 @@ pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: 
                 Ok(Some(aims)) => stock.add_aimed(of_rule(rule, region), account, aims, look.since),
                 Ok(None) => {}
                 Err(error) => {
-                    let name = rule.name().unwrap_or_default();
-                    stock.gap(region, &[RULE], format!("targets of rule {name}: {error}"));
-                    stock.add(of_rule(rule, region), look.since);
+                    let why = format!("targets of rule {}: {error}", rule.name().unwrap_or_default());
+                    unlooked(&mut stock, region, 1, why);
                 }
             }
         }
     }
-    for rule in unread {
-        stock.add(of_rule(rule, region), look.since);
-    }
     stock
+}
+
+/// Rules whose targets are not known are counted and not listed: without them they would look as if they reached nothing, and
+/// what is known of them would be taken back.
+fn unlooked(stock: &mut Stock, region: &str, rules: usize, why: String) {
+    *stock.counts.entry(RULE.to_owned()).or_default() += rules as u64;
+    stock.gap(region, &[RULE], why);
 }
 
 /// As far as they could be read.

@@ -1,38 +1,52 @@
 //! Finds a user by what stays when it is renamed: one of its keys, or its unique id.
 
-use aws_sdk_iam::Client;
-use aws_sdk_iam::types::EntityType;
+use std::time::Duration;
 
+use aws_sdk_iam::Client;
+
+use super::super::AccountClients;
+use super::users::KEPT;
 use super::{fault, is_missing, keys, user};
 use crate::domain::credential::AccessKeyId;
 use crate::domain::observation::Observation;
 use crate::ports::CloudError;
 
-/// Users on one page.
-const PAGE: i32 = 1_000;
-
 /// The user, with all its keys. That it is missing is said only where AWS knows neither the key nor the unique id.
 pub(super) async fn whereabouts(
-    iam: &Client,
+    account: &AccountClients,
     key: Option<&AccessKeyId>,
     unique_id: Option<&str>,
 ) -> Result<Observation, CloudError> {
+    let iam = &account.iam;
     let by_key = match key {
         Some(key) => name_by_key(iam, key, unique_id.is_some()).await?,
         None => None,
     };
-    let name = match (by_key, unique_id) {
-        (None, Some(id)) => name_by_id(iam, id).await?,
-        (name, _) => name,
-    };
-    let Some(name) = name else { return Ok(Observation::OwnerMissing) };
-    let (owner, keys) = tokio::join!(user(iam, &name), keys(iam, &name));
-    let Some(owner) = owner? else {
-        let message = format!("user {name} was there a moment ago: it is renamed or deleted at this very time");
-        return Err(CloudError::Unavailable { operation: "iam:GetUser".into(), message });
-    };
+    if let Some(name) = by_key {
+        return called(iam, &name).await?.ok_or_else(|| moved(&name));
+    }
+    let Some(id) = unique_id else { return Ok(Observation::OwnerMissing) };
+    let Some(name) = account.users.name(iam, id, KEPT).await? else { return Ok(Observation::OwnerMissing) };
+    let is_theirs = |found: &Observation| found.owner_id() == Some(id);
+    if let Some(found) = called(iam, &name).await?.filter(is_theirs) {
+        return Ok(found);
+    }
+    // The name has been taken from it since the list was read, or it is deleted.
+    let Some(name) = account.users.name(iam, id, Duration::ZERO).await? else { return Ok(Observation::OwnerMissing) };
+    called(iam, &name).await?.filter(is_theirs).ok_or_else(|| moved(&name))
+}
+
+/// The user of this name, with all its keys.
+async fn called(iam: &Client, name: &str) -> Result<Option<Observation>, CloudError> {
+    let (owner, keys) = tokio::join!(user(iam, name), keys(iam, name));
+    let Some(owner) = owner? else { return Ok(None) };
     let keys = keys?.into_iter().filter_map(|(id, status)| Some((id.parse().ok()?, status)));
-    Ok(Observation::UserKeys { owner_id: owner.id, owner_arn: owner.arn, keys: keys.collect() })
+    Ok(Some(Observation::UserKeys { owner_id: owner.id, owner_arn: owner.arn, keys: keys.collect() }))
+}
+
+fn moved(name: &str) -> CloudError {
+    let message = format!("user {name} was there a moment ago: it is renamed or deleted at this very time");
+    CloudError::Unavailable { operation: "iam:GetUser".into(), message }
 }
 
 /// Whose a key is. AWS documents no error for one that is not there, and whoever may not ask about anything but what is
@@ -51,16 +65,10 @@ async fn name_by_key(iam: &Client, key: &AccessKeyId, has_id: bool) -> Result<Op
     }
 }
 
-/// What the user with this unique id is called.
-pub(in crate::adapters::aws) async fn name_by_id(iam: &Client, unique_id: &str) -> Result<Option<String>, CloudError> {
-    let asked = iam.get_account_authorization_details().filter(EntityType::User);
-    let mut pages = asked.into_paginator().page_size(PAGE).send();
-    while let Some(page) = Box::pin(pages.next()).await {
-        let page = page.map_err(|e| fault("iam:GetAccountAuthorizationDetails", &e))?;
-        let mut users = page.user_detail_list.unwrap_or_default().into_iter();
-        if let Some(found) = users.find(|user| user.user_id.as_deref() == Some(unique_id)) {
-            return Ok(found.user_name);
-        }
-    }
-    Ok(None)
+/// What the user with this unique id is called at this time.
+pub(in crate::adapters::aws) async fn name_by_id(
+    account: &AccountClients,
+    unique_id: &str,
+) -> Result<Option<String>, CloudError> {
+    account.users.name(&account.iam, unique_id, Duration::ZERO).await
 }

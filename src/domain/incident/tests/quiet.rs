@@ -130,7 +130,7 @@ fn what_the_trail_is_still_to_be_asked_about_keeps_it_shut() {
 
 /// An inventory that shows a thing which an event explains.
 fn explained(thing: &Thing, attackers: bool) -> Inventory {
-    let evidence = Evidence { event_id: "e-9".into(), call: "Create".into(), by: "arn".into(), attackers };
+    let evidence = Evidence { event_id: "e-9".into(), call: "Create".into(), by: "arn".into(), attackers, at: None };
     Inventory { explained: vec![Explained { thing: thing.clone(), evidence }], ..Inventory::default() }
 }
 

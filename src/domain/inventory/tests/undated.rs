@@ -1,7 +1,8 @@
 //! Kinds of which AWS does not say when they were made: each is listed with its event or as state only.
 
 use super::*;
-use crate::domain::inventory::undated::{PERMISSION, RULE};
+use crate::domain::inventory::puts::Puts;
+use crate::domain::inventory::undated::{PERMISSION, RULE, outgrown, to_explain};
 
 const OWN: &str = "111122223333";
 const THIEVES: &str = "arn:aws:events:us-east-1:444455556666:event-bus/in";
@@ -28,6 +29,17 @@ fn ids(things: &[Thing]) -> Vec<&str> {
 fn call(source: &str, name: &str, request: &serde_json::Value) -> String {
     let text = record(name, request, &serde_json::Value::Null);
     text.replace("iam.amazonaws.com", &format!("{source}.amazonaws.com"))
+}
+
+/// The same at so many minutes past the hour.
+fn at_minute(minute: u32, text: &str) -> String {
+    text.replace("2026-01-01T00:00:00Z", &format!("2026-01-01T00:{minute:02}:00Z"))
+}
+
+fn explained_by(things: &[&Thing], texts: &[String]) -> BTreeMap<String, Evidence> {
+    let mut all: Vec<Puts<'_>> = things.iter().map(|thing| Puts::new(thing, Vec::new())).collect();
+    puts::read(&mut all, texts, &BTreeSet::from(["ASIASTOLEN"]));
+    all.iter().filter_map(|one| Some((one.thing().key(), one.evidence()?.clone()))).collect()
 }
 
 #[test]
@@ -108,16 +120,19 @@ fn what_somebody_has_to_look_at_waits_one_inventory_for_the_trail() {
 #[test]
 fn a_rules_event_names_the_rule_and_not_a_target_of_another() {
     let [tick, nightly] = [rule("tick"), rule("nightly")];
-    let explained = |text: String| -> Vec<String> {
-        let found = evidence::explaining_each(&[&tick, &nightly], &[text], &BTreeSet::new());
-        found.into_keys().collect()
-    };
+    let explained = |text: String| -> Vec<String> { explained_by(&[&tick, &nightly], &[text]).into_keys().collect() };
     let put = |request: serde_json::Value| call("events", "PutRule", &request);
     assert_eq!(explained(put(json!({"name": "tick"}))), [tick.key()]);
     assert_eq!(explained(put(json!({"name": "tick", "eventBusName": "default"}))), [tick.key()]);
     let bus = "arn:aws:events:us-east-1:111122223333:event-bus/default";
     assert_eq!(explained(put(json!({"name": "tick", "eventBusName": bus}))), [tick.key()]);
     assert!(explained(put(json!({"name": "tick", "eventBusName": "orders"}))).is_empty(), "that one is not read");
+    let ours = |request: serde_json::Value| {
+        put(request).replace("\"eventID\"", "\"recipientAccountId\":\"111122223333\",\"eventID\"")
+    };
+    assert_eq!(explained(ours(json!({"name": "tick", "eventBusName": bus}))), [tick.key()]);
+    let theirs = "arn:aws:events:us-east-1:444455556666:event-bus/default";
+    assert!(explained(ours(json!({"name": "tick", "eventBusName": theirs}))).is_empty(), "another account has one too");
     let targets = json!({"rule": "nightly", "targets": [{"id": "tick", "arn": "arn:aws:sqs:us-east-1:1:tick"}]});
     assert_eq!(explained(call("events", "PutTargets", &targets)), [nightly.key()]);
     assert!(explained(call("sns", "PutRule", &json!({"name": "tick"}))).is_empty());
@@ -132,7 +147,7 @@ fn a_permissions_event_names_its_function_its_alias_and_its_statement() {
     let [own, alias] = [permission("sync", "x"), permission("sync:live", "x")];
     let explained = |request: serde_json::Value| -> Vec<String> {
         let text = call("lambda", "AddPermission20150331v2", &request);
-        evidence::explaining_each(&[&own, &alias], &[text], &BTreeSet::new()).into_keys().collect()
+        explained_by(&[&own, &alias], &[text]).into_keys().collect()
     };
     assert_eq!(explained(json!({"functionName": "sync", "statementId": "x"})), [own.key()]);
     assert_eq!(explained(json!({"functionName": "sync", "statementId": "x", "qualifier": "live"})), [alias.key()]);
@@ -175,4 +190,104 @@ fn the_list_without_dates_is_bounded_with_what_has_to_be_looked_at_first_and_an_
     let older = serde_json::to_string(&inventory(vec![user("a", 5)], &[], &[])).unwrap();
     assert!(!older.contains("dateless") && !older.contains("exposed"), "{older}");
     assert!(serde_json::from_str::<Inventory>(&older).unwrap().dateless.is_empty());
+}
+
+const QUEUE: &str = "arn:aws:sqs:us-east-1:111122223333:q";
+
+fn put_rule() -> String {
+    call("events", "PutRule", &json!({"name": "tick"}))
+}
+
+fn put_targets(aims: &[&str]) -> String {
+    let targets: Vec<serde_json::Value> = aims.iter().map(|arn| json!({"id": "t", "arn": arn})).collect();
+    call("events", "PutTargets", &json!({"rule": "tick", "targets": targets}))
+}
+
+#[test]
+fn of_many_calls_the_attackers_explains_a_rule_and_else_the_newest_does() {
+    let tick = rule("tick");
+    let by = |texts: &[String]| {
+        let found = explained_by(&[&tick], texts).remove(&tick.key()).unwrap();
+        (found.call, found.attackers)
+    };
+    let (made, aimed) = (at_minute(1, &put_rule()), at_minute(2, &put_targets(&[QUEUE])));
+    assert_eq!(by(&[made.clone(), aimed.clone()]), ("PutTargets".into(), false));
+    assert_eq!(by(&[aimed.clone(), made.clone()]), ("PutTargets".into(), false));
+    let theirs = at_minute(0, &put_rule()).replace("ASIAPIPELINE", "ASIASTOLEN");
+    assert_eq!(by(&[theirs.clone(), made.clone(), aimed.clone()]), ("PutRule".into(), true));
+    assert_eq!(by(&[made, aimed, theirs]), ("PutRule".into(), true));
+}
+
+#[test]
+fn that_a_rule_reaches_outside_is_explained_by_a_call_that_says_so_and_by_no_other() {
+    let another = "arn:aws:sqs:us-east-1:777788889999:q";
+    let explained = |aims: &[&str], texts: &[String]| -> Option<String> {
+        let stock = aiming("tick", aims);
+        let mut open = to_explain(&stock, OWN, &[], &BTreeSet::new());
+        puts::read(&mut open, texts, &BTreeSet::from(["ASIASTOLEN"]));
+        open[0].evidence().map(|found| found.call.clone())
+    };
+    let targets = || Some("PutTargets".to_owned());
+    assert_eq!(explained(&[QUEUE], &[put_rule()]).as_deref(), Some("PutRule"));
+    let others = [put_rule(), put_targets(&[QUEUE])];
+    assert_eq!(explained(&[THIEVES], &others), None, "the trail does not show who did that");
+    assert_eq!(explained(&[THIEVES], &[put_rule(), put_targets(&[QUEUE, THIEVES])]), targets());
+    assert_eq!(explained(&[THIEVES, another], &[put_targets(&[THIEVES])]), None, "one of both");
+    assert_eq!(explained(&[THIEVES, another], &[put_targets(&[THIEVES]), put_targets(&[another])]), targets());
+    let theirs = put_rule().replace("ASIAPIPELINE", "ASIASTOLEN");
+    assert_eq!(explained(&[THIEVES], &[theirs]).as_deref(), Some("PutRule"), "that is for a person to look at anyway");
+    let acts_as = "arn:aws:iam::444455556666:role/in";
+    let put = call("events", "PutRule", &json!({"name": "tick", "roleArn": acts_as}));
+    assert_eq!(explained(&[acts_as], &[put]).as_deref(), Some("PutRule"));
+}
+
+#[test]
+fn what_reaches_outside_by_now_is_asked_about_anew_though_an_event_explained_it_before() {
+    let then = |aims: &[&str], at: Option<DateTime<Utc>>| {
+        let events = [(rule("tick").key(), Ok(Evidence { at, ..evidence() }))].into();
+        Inventory::of(aiming("tick", aims), (self::at(0), self::at(100)), &[], &events).explained
+    };
+    let is_outgrown = |then: &[Explained], aims: &[&str], footprint: &[Trace]| {
+        !outgrown(then, &aiming("tick", aims), footprint).is_empty()
+    };
+    let own = then(&[QUEUE], Some(at(1)));
+    assert!(!is_outgrown(&own, &[QUEUE], &[]) && is_outgrown(&own, &[QUEUE, THIEVES], &[]));
+    let out = then(&[THIEVES], Some(at(1)));
+    assert!(!is_outgrown(&out, &[THIEVES], &[]) && !is_outgrown(&out, &[QUEUE], &[]));
+    assert!(is_outgrown(&then(&[THIEVES], None), &[THIEVES], &[]), "an older version took any call for it");
+    let function = "arn:aws:lambda:us-east-1:111122223333:function:sync";
+    let calls = then(&[function], Some(at(1)));
+    assert!(!is_outgrown(&calls, &[function], &[]));
+    assert!(is_outgrown(&calls, &[function], &[trace("AWS::Lambda::Function", "sync", "us-east-1", false)]));
+}
+
+#[test]
+fn what_an_event_explains_stays_so_where_nobody_looked() {
+    let events = [(rule("tick").key(), Ok(Evidence { attackers: true, ..evidence() }))].into();
+    let found = Inventory::of(aiming("tick", &[QUEUE]), (at(0), at(100)), &[], &events);
+    let regions = vec!["us-east-1".to_owned()];
+    let looked = |gap: bool| {
+        let mut stock = Stock::default();
+        if gap {
+            stock.gap("us-east-1", &[RULE], "events:ListTargetsByRule: no".into());
+        }
+        let now = Inventory::of(stock, (at(0), at(100)), &[], &BTreeMap::new());
+        Inventory { regions: regions.clone(), ..now }.over(Some(&found), |_| false).explained.len()
+    };
+    assert_eq!((looked(true), looked(false)), (1, 0));
+}
+
+#[test]
+fn more_rules_than_are_kept_are_a_gap_one_of_them_can_reach_outside() {
+    let (mut stock, mut other) = (Stock::default(), Stock::default());
+    (0..THINGS_MAX).for_each(|n| stock.add(rule(&format!("r{n}")), at(0)));
+    other.add(rule("zz").exposing("calls them"), at(0));
+    assert!(stock.gaps.is_empty());
+    let mut one_more = stock.clone();
+    one_more.add(rule("zz"), at(0));
+    stock.take(other);
+    for stock in [stock, one_more] {
+        assert_eq!(stock.undated.len(), THINGS_MAX);
+        assert!(stock.gaps.len() == 1 && stock.gaps[0].hides(&rule("zz")), "{:?}", stock.gaps);
+    }
 }
