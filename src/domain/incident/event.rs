@@ -5,22 +5,19 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use super::{outcome::Outcome, watch::Lost};
 use crate::domain::action::ApiCall;
 use crate::domain::alert::{Alert, Severity};
 use crate::domain::approval::{CallAnswer, Digest, Plan, Shown};
 use crate::domain::blast_radius::BlastRadius;
 use crate::domain::credential::AccessKeyId;
-use crate::domain::hunt::athena::LogQuestion;
-use crate::domain::hunt::{Hunted, SoFar, Swept};
+use crate::domain::hunt::{Hunted, SoFar, Swept, athena::LogQuestion};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::Identification;
 use crate::domain::inventory::Inventory;
 use crate::domain::policy::PersonId;
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::attribution::Word;
-
-pub use super::outcome::Outcome;
-pub use super::watch::Lost;
 
 use super::logs::{Bill, Brought, Estimate};
 use super::verdict::Judged;

@@ -132,9 +132,8 @@ fn however_often_a_machines_stolen_credentials_are_used_nothing_is_cut_for_it() 
     assert!(found.contains(&"c1202".to_owned()) && !found.contains(&"c1201".to_owned()), "{}", found.len());
     // Nor where it is entered as often.
     let enter = json!({"requestParameters": {"instanceIds": [machine.1]}, "responseElements": {"command": {}}});
-    let enters = |minute: u32| {
-        by_user(minute, &format!("c{minute}"), STOLEN, "deploy", ("ssm", "SendCommand"), enter.clone())
-    };
+    let enters =
+        |minute: u32| by_user(minute, &format!("c{minute}"), STOLEN, "deploy", ("ssm", "SendCommand"), enter.clone());
     records.truncate(1);
     records.extend((1..=1_200).map(enters));
     records.push(call(1_202, "ASIANEXT", "192.0.2.99"));
