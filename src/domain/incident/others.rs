@@ -1,7 +1,7 @@
 //! Who else uses the stolen key: what stops with it, and might be given another one first.
 
+use core::net::IpAddr;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use super::hunting::suspects;
 use super::state::Incident;

@@ -79,6 +79,7 @@ impl Names {
             let caller = &event.caller;
             if caller.arn.contains(":user/") && caller.principal_id.starts_with("AIDA") {
                 let bearer = (account_of(&caller.arn).to_owned(), bare_name(&caller.arn).to_owned());
+                names.shows(&bearer, &caller.principal_id);
                 names.ids.insert(bearer, caller.principal_id.to_string());
             }
             event.grants.iter().for_each(|grant| names.take(at, event, grant));
@@ -90,6 +91,14 @@ impl Names {
             }
         }
         names
+    }
+
+    /// Somebody else than whoever lost a name calls by it: it is borne again, though no event shows who gave it.
+    fn shows(&mut self, bearer: &(String, String), unique_id: &str) {
+        let lost = self.away.get(bearer).and_then(|away| self.ids.get(&(bearer.0.clone(), away.to.clone())));
+        if lost.is_some_and(|id| id != unique_id) {
+            self.away.remove(bearer);
+        }
     }
 
     fn take(&mut self, at: usize, event: &Event, grant: &Grant) {
