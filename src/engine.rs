@@ -162,7 +162,9 @@ impl Engine {
     /// An incident as it stands; `None` when there is none of this number.
     pub async fn load(&self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
         let incident = fold(&self.ports.store.load(id).await?);
-        incident.iter().for_each(|incident| self.note_named(incident));
+        if let Some(incident) = &incident {
+            self.note_named(incident);
+        }
         Ok(incident)
     }
 

@@ -417,9 +417,9 @@ mod tests {
         if let Event::Opened { policy_version, .. } = &mut opened {
             *policy_version = opened_under.map(Into::into);
         }
-        let changed = |to: &&str| Event::RulesChanged { policy_version: (*to).into(), read_at: Some(start()) };
+        let as_event = |to: &&str| Event::RulesChanged { policy_version: (*to).into(), read_at: Some(start()) };
         let mut records: Vec<Record> = Vec::new();
-        for event in [opened].into_iter().chain(changes.iter().map(changed)) {
+        for event in [opened].into_iter().chain(changes.iter().map(as_event)) {
             let before = records.last().map(|record| record.hash().to_owned());
             records.push(Record::seal(before.as_deref(), start(), event));
         }

@@ -22,8 +22,8 @@ async fn a_renamed_user_keeps_all_but_its_name() {
     assert_eq!(code(iam.list_access_keys().user_name("deploy-bot").send().await), "NoSuchEntity");
     let user = iam.get_user().user_name("ci").send().await.unwrap().user.unwrap();
     assert_eq!((user.user_id, &*user.arn), (id.clone(), "arn:aws:iam::111122223333:user/team/ci"));
-    let used = iam.get_access_key_last_used().access_key_id(&key).send().await.unwrap();
-    assert_eq!(used.user_name(), Some("ci"));
+    let last_used = iam.get_access_key_last_used().access_key_id(&key).send().await.unwrap();
+    assert_eq!(last_used.user_name(), Some("ci"));
     let keys = iam.list_access_keys().user_name("ci").send().await.unwrap();
     assert!(keys.access_key_metadata().iter().any(|one| one.access_key_id() == Some(&*key)));
     assert!(iam.get_login_profile().user_name("ci").send().await.is_ok());
