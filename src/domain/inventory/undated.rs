@@ -48,9 +48,10 @@ pub fn to_explain<'a>(stock: &'a Stock, account: &str, footprint: &[Trace], know
 }
 
 /// What an event has explained that is not as it was then: it reaches by now where somebody has to look at it. That it was
-/// put once says nothing about that. Of what an older version has explained nobody knows as what.
+/// put once says nothing about that. Of what an older version has explained nobody knows as what. What is the attacker's stays
+/// so: asking again could only lose it.
 pub fn outgrown(explained: &[Explained], stock: &Stock, footprint: &[Trace]) -> BTreeSet<String> {
-    let explained = explained.iter().filter(|one| is_listed(&one.thing));
+    let explained = explained.iter().filter(|one| is_listed(&one.thing) && !one.evidence.attackers);
     let explained: BTreeMap<String, &Explained> = explained.map(|one| (one.thing.key(), one)).collect();
     let outgrown = |thing: &Thing| {
         let key = thing.key();

@@ -252,6 +252,11 @@ fn what_reaches_outside_by_now_is_asked_about_anew_though_an_event_explained_it_
     };
     let own = then(&[QUEUE], Some(at(1)));
     assert!(!is_outgrown(&own, &[QUEUE], &[]) && is_outgrown(&own, &[QUEUE, THIEVES], &[]));
+    let mut theirs = own.clone();
+    for one in &mut theirs {
+        one.evidence.attackers = true;
+    }
+    assert!(!is_outgrown(&theirs, &[QUEUE, THIEVES], &[]), "asked about again it could be lost");
     let out = then(&[THIEVES], Some(at(1)));
     assert!(!is_outgrown(&out, &[THIEVES], &[]) && !is_outgrown(&out, &[QUEUE], &[]));
     assert!(is_outgrown(&then(&[THIEVES], None), &[THIEVES], &[]), "an older version took any call for it");
