@@ -1,6 +1,9 @@
 //! What the attacker has made is removed and what they have changed put back: approved like every other change.
 
+use std::time::Duration;
+
 use aws_sdk_iam::Client;
+use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use chrono::TimeDelta;
 use irp::domain::hunt::{Hunted, Trace};
 use irp::domain::incident::event::Event;
@@ -498,7 +501,17 @@ impl World {
         use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
         let client = aws_sdk_cloudtrail::Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]));
         let named = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(name);
-        let events = client.lookup_events().lookup_attributes(named.build().unwrap()).send().await.unwrap();
+        let asked = client.lookup_events().lookup_attributes(named.build().unwrap());
+        // The bot asks in the same account and Region, and leaves of two requests a second hardly one.
+        let events = loop {
+            match asked.clone().send().await {
+                Ok(events) => break events,
+                Err(error) if error.code() == Some("ThrottlingException") => {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        };
         events.events.unwrap_or_default().into_iter().filter_map(|event| event.event_id).collect()
     }
 

@@ -180,12 +180,8 @@ impl Hands<'_> {
 
     /// The newest event of a name, once the history shows it.
     pub(crate) async fn event(&self, name: &str) -> String {
-        use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
         self.w.clock.advance(TimeDelta::minutes(6));
-        let trails = aws_sdk_cloudtrail::Client::new(&self.config(HOME));
-        let by_name = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(name);
-        let asked = trails.lookup_events().lookup_attributes(by_name.build().unwrap()).send().await.unwrap();
-        asked.events()[0].event_id().unwrap().to_owned()
+        self.w.trail_of(name).await.swap_remove(0)
     }
 }
 
