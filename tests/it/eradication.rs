@@ -1,9 +1,6 @@
 //! What the attacker has made is removed and what they have changed put back: approved like every other change.
 
-use std::time::Duration;
-
 use aws_sdk_iam::Client;
-use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use chrono::TimeDelta;
 use irp::domain::hunt::{Hunted, Trace};
 use irp::domain::incident::event::Event;
@@ -496,25 +493,6 @@ async fn an_inline_policy_of_the_owners_is_put_back_and_only_what_was_not_there_
 }
 
 impl World {
-    /// Ids of the events of this name in the history, newest first.
-    pub(crate) async fn trail_of(&self, name: &str) -> Vec<String> {
-        use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
-        let client = aws_sdk_cloudtrail::Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]));
-        let named = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(name);
-        let asked = client.lookup_events().lookup_attributes(named.build().unwrap());
-        // The bot asks in the same account and Region, and leaves of two requests a second hardly one.
-        let events = loop {
-            match asked.clone().send().await {
-                Ok(events) => break events,
-                Err(error) if error.code() == Some("ThrottlingException") => {
-                    tokio::time::sleep(Duration::from_millis(300)).await;
-                }
-                Err(error) => panic!("{error:?}"),
-            }
-        };
-        events.events.unwrap_or_default().into_iter().filter_map(|event| event.event_id).collect()
-    }
-
     pub(crate) async fn trust_of(&self, role: &str) -> String {
         let role = self.attacker().get_role().role_name(role).send().await.unwrap().role.unwrap();
         role.assume_role_policy_document.unwrap()

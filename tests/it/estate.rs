@@ -191,6 +191,25 @@ impl World {
         Hands { w: self, keys: self.account.access_keys("release-bot").remove(0) }
     }
 
+    /// Ids of the events of this name in the history, newest first.
+    pub(crate) async fn trail_of(&self, name: &str) -> Vec<String> {
+        use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
+        let client = aws_sdk_cloudtrail::Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]));
+        let named = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(name);
+        let asked = client.lookup_events().lookup_attributes(named.build().unwrap());
+        // The bot asks in the same account and Region, and leaves of two requests a second hardly one.
+        let events = loop {
+            match asked.clone().send().await {
+                Ok(events) => break events,
+                Err(error) if error.code() == Some("ThrottlingException") => {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        };
+        events.events.unwrap_or_default().into_iter().filter_map(|event| event.event_id).collect()
+    }
+
     pub(crate) async fn carried_out_again(&self, card: &str) {
         self.until(&format!("{card} is offered"), |w| w.offers(card, "irp.request")).await;
         self.carry_out(card, ANA, CHRIS).await;
