@@ -193,6 +193,7 @@ impl World {
 
     /// Ids of the events of this name in the history, newest first.
     pub(crate) async fn trail_of(&self, name: &str) -> Vec<String> {
+        use aws_sdk_cloudtrail::error::ProvideErrorMetadata as _;
         use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
         let client = aws_sdk_cloudtrail::Client::new(&self.sdk(&self.account.access_keys("release-bot")[0]));
         let named = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(name);
