@@ -28,7 +28,8 @@ pub enum Command {
     Check,
     /// Store an incident's evidence pack: its log, before-images, cards and report, with their hashes.
     Export(export::Options),
-    /// Check an evidence pack, offline. Names the first thing that is not as it was written.
+    /// Check an evidence pack, offline. Names the first thing that is not as it was written, or what the log refers to and is
+    /// not there. Exits with 0 when the pack is whole, 1 when it is not or cannot be read, and 2 for a wrong argument.
     Verify(verify::Options),
     /// Read CloudTrail's logs, offline: what a stolen credential did and what is left of it.
     Trail(trail::Options),

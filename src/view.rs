@@ -26,6 +26,7 @@ pub mod evidence;
 pub mod forms;
 pub mod hunt;
 pub mod inventory;
+mod lockout;
 pub mod logs;
 mod machines;
 pub mod notes;

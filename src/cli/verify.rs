@@ -20,6 +20,10 @@ use crate::domain::incident::event::Event;
 use crate::domain::stored::{Chain, Unreadable, event};
 use crate::view::pack::{LOG, MANIFEST, Manifest, hash};
 
+use referred::Referred;
+
+mod referred;
+
 /// Bytes read at once, and of the log handed to a core at once: to the end of the record that they end in.
 const CHUNK: usize = 1 << 20;
 /// How many parts of the log may wait for a core.
@@ -36,8 +40,8 @@ pub struct Options {
     pub hash: Option<String>,
 }
 
-/// Checks the hash of every file, the chain of the log, and the digest of every request. The error names
-/// the first thing that is wrong.
+/// Checks the hash of every file, the chain of the log, the digest of every request, and that what the log refers to is there.
+/// The error names the first thing that is wrong.
 pub fn verify(options: &Options) -> anyhow::Result<()> {
     let pack = &options.pack;
     let text = std::fs::read_to_string(pack.join(MANIFEST))
@@ -53,7 +57,7 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
         (check_log(manifest.incident, &pack.join(LOG)), hashes.join())
     });
     // The log first: which record is broken says more than that the file is not as it was.
-    let chain = chain.map_err(|error| explained(error, &pack.join(LOG), &manifest))?;
+    let (chain, referred) = chain.map_err(|error| explained(error, &pack.join(LOG), &manifest))?;
     let at_the_end = if chain.records() < manifest.records { "are missing" } else { "were added" };
     ensure!(
         chain.records() == manifest.records,
@@ -72,6 +76,7 @@ pub fn verify(options: &Options) -> anyhow::Result<()> {
     if let Some(other) = files(pack)?.into_iter().find(|path| !listed(path)) {
         bail!("{}: is not in the list: somebody has added it", other.display());
     }
+    referred.check(pack, &manifest)?;
     println!(
         "{}: {} with {} records and {} files, all as they were written. {MANIFEST} has the hash {own}",
         pack.display(),
@@ -138,7 +143,7 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Shares the log out between the cores. Whether a record follows the one before it needs only those two, so each part of
 /// the log is checked by itself, beginning with the last record of the part before.
-fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
+fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<(Chain, Referred)> {
     let log = File::open(path).with_context(|| path.display().to_string())?;
     let (sender, parts) = mpsc::sync_channel(PARTS_MAX);
     let parts = Mutex::new(parts);
@@ -156,7 +161,8 @@ fn check_log(incident: IncidentId, path: &Path) -> anyhow::Result<Chain> {
     if let Some((_, error)) = found.wrong.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    Ok(found.end.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let end = found.end.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((end, found.referred.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// Reads the log to its end, or until something in it is known to be wrong.
@@ -196,6 +202,8 @@ struct Found {
     wrong: Mutex<Option<(usize, anyhow::Error)>>,
     /// The furthest that the chain has been followed.
     end: Mutex<Chain>,
+    /// What records refer to.
+    referred: Mutex<Referred>,
 }
 
 impl Found {
@@ -208,7 +216,8 @@ impl Found {
             let next = parts.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(part) = next else { return };
             match part.check(incident) {
-                Ok(chain) => {
+                Ok((chain, referred)) => {
+                    self.referred.lock().unwrap_or_else(PoisonError::into_inner).join(referred);
                     let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
                     if chain.records() > end.records() {
                         *end = chain;
@@ -227,8 +236,8 @@ impl Found {
 
 impl Part {
     /// Follows the chain through it. Of what is wrong, the first.
-    fn check(&self, incident: IncidentId) -> Result<Chain, (usize, anyhow::Error)> {
-        let mut chain = Chain::default();
+    fn check(&self, incident: IncidentId) -> Result<(Chain, Referred), (usize, anyhow::Error)> {
+        let (mut chain, mut referred) = (Chain::default(), Referred::default());
         let text = self.text.strip_suffix(b"\n").unwrap_or(&self.text);
         let mut start = 0;
         let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
@@ -240,18 +249,25 @@ impl Part {
                 chain = Chain::from(number, text.unwrap_or_default());
                 continue;
             }
-            text.and_then(|text| check_record(incident, &mut chain, text)).map_err(|error| (number, error))?;
+            text.and_then(|text| check_record(incident, &mut chain, &mut referred, text))
+                .map_err(|error| (number, error))?;
         }
-        Ok(chain)
+        Ok((chain, referred))
     }
 }
 
-fn check_record(incident: IncidentId, chain: &mut Chain, text: &str) -> anyhow::Result<()> {
+fn check_record(incident: IncidentId, chain: &mut Chain, referred: &mut Referred, text: &str) -> anyhow::Result<()> {
     let kind = chain.follow(text).context(LOG)?;
     // Taken apart only where it says something: a log is long, and few records are requests.
     match (chain.records(), &*kind) {
         (1, _) => check_first(incident, text),
-        (number, "ApprovalRequested") => check_request(number, text),
+        (number, "ApprovalRequested") => check_request(number, text, referred),
+        (number, "PlanUploaded") => {
+            let unreadable = || format!("{LOG}: record {number} cannot be read");
+            let Uploaded { event: Put { request, digest } } = serde_json::from_str(text).with_context(unreadable)?;
+            referred.uploaded(number, request, digest);
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
@@ -264,11 +280,14 @@ fn check_first(incident: IncidentId, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_request(number: usize, text: &str) -> anyhow::Result<()> {
+fn check_request(number: usize, text: &str, referred: &mut Referred) -> anyhow::Result<()> {
     let unreadable = || format!("{LOG}: record {number} cannot be read");
-    let Requested { event: Asked { request, plan, digest } } = serde_json::from_str(text).with_context(unreadable)?;
+    let Requested { event: Asked { request, plan, digest, burst } } =
+        serde_json::from_str(text).with_context(unreadable)?;
     let fits = Digest::of_text(plan.get()).with_context(unreadable)? == digest;
     ensure!(fits, "{LOG}: record {number}: the digest of {request} does not fit what was asked for");
+    let Planned { before_hash } = serde_json::from_str(plan.get()).with_context(unreadable)?;
+    referred.requested(number, request, burst.unwrap_or(request), before_hash);
     Ok(())
 }
 
@@ -284,6 +303,26 @@ struct Asked<'a> {
     request: RequestId,
     #[serde(borrow)]
     plan: &'a RawValue,
+    digest: Digest,
+    #[serde(default)]
+    burst: Option<RequestId>,
+}
+
+/// What of a plan says what AWS showed before.
+#[derive(Deserialize)]
+struct Planned {
+    before_hash: Digest,
+}
+
+/// A record of a plan in a file.
+#[derive(Deserialize)]
+struct Uploaded {
+    event: Put,
+}
+
+#[derive(Deserialize)]
+struct Put {
+    request: RequestId,
     digest: Digest,
 }
 

@@ -91,7 +91,7 @@ pub enum Observation {
     /// An inline policy that somebody has put.
     PutPolicy(PutPolicy),
     /// Whether something hangs on its owner: an attached policy, a password. `other_arn` is the ARN of what a change
-    /// to that is made on as well, such as a group's.
+    /// to that is made on as well, such as a group's. `members` are the ARNs of the users who have it by way of their group.
     Attached {
         /// The owner.
         owner: Identity,
@@ -100,6 +100,9 @@ pub enum Observation {
         /// See there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         other_arn: Option<String>,
+        /// See there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        members: Vec<String>,
     },
     /// An MFA device of a user.
     MfaDevice(MfaDevice),

@@ -206,8 +206,12 @@ impl Policy {
     /// Whether no action may touch it. The path of a user or role does not count: the ARN of a session has none, and
     /// there is one of each name in an account.
     pub fn protects(&self, arn: &str) -> bool {
-        self.protected_arns.contains(arn)
-            || without_path(arn).is_some_and(|of| self.protected_arns.iter().any(|p| without_path(p) == Some(of)))
+        has(&self.protected_arns, arn)
+    }
+
+    /// Whether it is the bot itself, or one of its roles.
+    pub fn protects_as_bot(&self, arn: &str) -> bool {
+        has(&self.bots, arn)
     }
 
     /// Somebody of an account whom no action may touch, or through whom a responder works.
@@ -226,6 +230,11 @@ impl Policy {
     pub fn approvers_besides(&self, requester: &PersonId) -> BTreeSet<PersonId> {
         self.people(&self.approvers).into_iter().filter(|person| person != requester).collect()
     }
+}
+
+/// Whether an ARN is among some, whatever its path.
+fn has(arns: &BTreeSet<String>, arn: &str) -> bool {
+    arns.contains(arn) || without_path(arn).is_some_and(|of| arns.iter().any(|own| without_path(own) == Some(of)))
 }
 
 /// The account, kind and name in the ARN of a user or role.

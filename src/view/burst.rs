@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::again;
 use super::blast_radius::breaks;
 use super::blocks::{Look, actions, button, code, confirmed, context, cut, escape, header, section, summary, time};
 use super::plan_file::where_to_read;
 use super::recused::recused_in_words;
 use super::step::{break_glass, denied_before, mark, plan_blocks, too_few, what};
+use super::{again, lockout};
 use crate::domain::action::{Action, Inverse};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::eradication::{left, removals, waiting};
@@ -209,12 +209,13 @@ fn size(blocks: &[Value]) -> usize {
 }
 
 /// What is decided on: all of it where that fits on the card, else as much as there is room for.
-fn details(incident: &Incident, members: &[&Request], whole: Whole<'_>, taken: usize) -> Vec<Value> {
+fn details(incident: &Incident, members: &[&Request], whole: Whole<'_>, taken: usize, policy: &Policy) -> Vec<Value> {
     let (mut blocks, mut only_in_file) = (Vec::new(), 0);
     let mut room = DETAIL_CHARS_MAX.saturating_sub(taken);
     for (at, request) in members.iter().enumerate() {
         let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
         let mut about = vec![section(&format!("*{}* {}{broken}", request.id, what(request)))];
+        about.extend(lockout::warning(request, policy));
         let calls: Vec<Value> = plan_blocks(&request.plan, &request.plan.work.calls).collect();
         let (about_chars, calls_chars) = (size(&about), size(&calls));
         let fits = |chars: usize| whole == Whole::OnCard || (at < STEPS_MAX && chars <= room);
@@ -258,7 +259,7 @@ fn of_request(
     blocks.extend(listed(&lines));
     let whole = shown(incident, first);
     if !pending.is_empty() {
-        blocks.extend(details(incident, members, whole, size(&blocks)));
+        blocks.extend(details(incident, members, whole, size(&blocks), policy));
         if whole != Whole::OnCard {
             blocks.push(where_to_read(incident, first));
         }

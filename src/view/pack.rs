@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{cards, plan_file, report};
-use crate::domain::id::IncidentId;
+use super::{cards, plan_file, receipts, report};
+use crate::domain::id::{IncidentId, RequestId};
 use crate::domain::incident::evolve::fold;
-use crate::domain::incident::together::members;
+use crate::domain::incident::state::Upload;
+use crate::domain::incident::together::{digest, members};
 use crate::domain::incident::whole::fits;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
@@ -24,6 +25,8 @@ pub const LOG: &str = "log.ndjson";
 
 /// For people, with every list whole.
 const REPORT: &str = "report.md";
+/// What every pack has beside its log.
+pub const ALWAYS: [&str; 3] = [REPORT, "cards/announcement.json", "cards/evidence.json"];
 
 /// What a pack holds. Whoever keeps its own hash somewhere else can tell later whether the pack is whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -54,24 +57,42 @@ pub fn pack(
     files.insert(LOG.into(), log);
     files.insert(REPORT.into(), report::report(&incident, records, playbook).into_bytes());
     for request in incident.requests.values() {
-        files.insert(format!("before/{}.json", request.id), pretty(&json!(request.plan.before)));
+        files.insert(before_image(request.id), pretty(&json!(request.plan.before)));
     }
-    // What approvers read where no card could show it.
+    // What approvers read where no card could show it; also where a card of today could.
     for request in incident.requests.values().filter(|r| r.burst.is_none_or(|first| first == r.id)) {
-        if !fits(&members(&incident, request)) {
-            let file = plan_file::file(&incident, request);
-            files.insert(format!("plans/{}", file.name), file.text.into_bytes());
+        let is_up = matches!(incident.uploads.get(&digest(&incident, request)), Some(Upload::Up(_)));
+        if is_up || !fits(&members(&incident, request)) {
+            files.insert(plan_file(request.id), plan_file::file(&incident, request).text.into_bytes());
         }
     }
     for card in cards(&incident, records, playbook, policy) {
-        let name: String = card.slot.chars().map(|c| if c == ':' { '.' } else { c }).collect();
         let message = json!({"slot": card.slot, "text": card.message.text, "blocks": card.message.blocks});
-        files.insert(format!("cards/{name}.json"), pretty(&message));
+        files.insert(card_file(&card.slot), pretty(&message));
     }
     let hashes = files.iter().map(|(path, bytes)| (path.clone(), hash(bytes))).collect();
     let manifest =
         Manifest { incident: incident.id, exported_at, records: records.len(), head: incident.head, files: hashes };
     Some((manifest, files))
+}
+
+/// The file with what AWS showed before a request.
+pub fn before_image(request: RequestId) -> String {
+    format!("before/{request}.json")
+}
+
+/// The file with a plan that no card could show: that of all which was asked for together with this one.
+pub fn plan_file(request: RequestId) -> String {
+    format!("plans/{}", plan_file::name(request))
+}
+
+/// The message that told whoever asked for this, and for what goes with it.
+pub fn asked_receipt(request: RequestId) -> String {
+    card_file(&receipts::slot(request, receipts::ASKED))
+}
+
+fn card_file(slot: &str) -> String {
+    format!("cards/{}.json", slot.replace(':', "."))
 }
 
 /// SHA-256, in hexadecimal.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::blocks::{code, escape, section, time};
 use crate::domain::action::Inverse;
 use crate::domain::approval::{Request, RequestState};
+use crate::domain::id::RequestId;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, members};
 use crate::domain::incident::whole::{Whole, calls_text, changes_text, literal, shown};
@@ -20,6 +21,11 @@ pub(super) fn leads_to_file(block: &Value) -> bool {
     block.pointer("/text/text").and_then(Value::as_str).is_some_and(|text| text.contains(LINK_ENDS))
 }
 
+/// How the file is called.
+pub(super) fn name(request: RequestId) -> String {
+    format!("{request}-plan.txt")
+}
+
 /// The whole plan of a request and its fellows, every parameter uncut, under the digest that binds them.
 pub fn file(incident: &Incident, request: &Request) -> TextFile {
     let members = members(incident, request);
@@ -29,11 +35,7 @@ pub fn file(incident: &Incident, request: &Request) -> TextFile {
     for request in &members {
         text.push_str(&in_full(request));
     }
-    TextFile {
-        name: format!("{}-plan.txt", request.id),
-        title: format!("The whole plan of {ids}, digest {}", digest.short()),
-        text,
-    }
+    TextFile { name: name(request.id), title: format!("The whole plan of {ids}, digest {}", digest.short()), text }
 }
 
 fn in_full(request: &Request) -> String {

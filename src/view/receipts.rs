@@ -8,11 +8,14 @@ use chrono::{DateTime, Utc};
 use super::blocks::{Look, actions, button, code, confirmed, context, escape, section, summary, time};
 use super::{Card, To};
 use crate::domain::approval::Request;
-use crate::domain::id::{StepId, UserId};
+use crate::domain::id::{RequestId, StepId, UserId};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, members};
 use crate::intake::slack::button as name;
 use crate::ports::Message;
+
+/// In the slot of whoever has asked.
+pub(super) const ASKED: &str = "asked";
 
 /// One for each request and each approval, to the account that it came from; requests that were asked for
 /// together share one. They stay as they were sent: only the button is gone while the freeze stands that this account has
@@ -23,7 +26,7 @@ pub fn receipts(incident: &Incident) -> Vec<Card> {
     for fellows in bursts(incident) {
         let first = fellows[0];
         let asked = format!("You asked for {}", title(&fellows));
-        cards.push(receipt(incident, first, "asked", &first.requested_by, &asked, first.requested_at));
+        cards.push(receipt(incident, first, ASKED, &first.requested_by, &asked, first.requested_at));
         // Each time anew: a yes after one that was taken back is news.
         for ((user, at), pressed) in presses(&fellows, |r| r.approvals.iter().map(|a| (&a.user, a.at)).collect()) {
             let slot = format!("approved:{user}:{}", at.timestamp_millis());
@@ -44,6 +47,11 @@ pub fn receipts(incident: &Incident) -> Vec<Card> {
         }
     }
     cards
+}
+
+/// The slot of one.
+pub(super) fn slot(request: RequestId, what: &str) -> String {
+    format!("receipt:{request}:{what}")
 }
 
 /// What a press was about, as the first of it.
@@ -110,7 +118,7 @@ fn receipt(incident: &Incident, request: &Request, what: &str, user: &UserId, sa
         blocks.push(actions("receipt", &[not_me]));
     }
     Card {
-        slot: format!("receipt:{}:{what}", request.id),
+        slot: slot(request.id, what),
         to: To::Person(user.clone()),
         message: Message { text: summary(&format!("{said}. {}", request.id)), blocks },
     }

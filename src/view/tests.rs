@@ -27,6 +27,7 @@ use crate::domain::trail::footprint::State;
 use crate::ports::Message;
 
 mod left;
+mod lockout;
 
 fn text(message: &Message) -> String {
     Value::Array(message.blocks.clone()).to_string()

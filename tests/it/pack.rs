@@ -55,6 +55,21 @@ fn put_lines(pack: &Path, lines: &[String]) {
     fs::write(pack.join("log.ndjson"), lines.join("\n") + "\n").unwrap();
 }
 
+/// Takes a file away, or puts another text there, and writes the list anew so that it fits.
+fn forge(pack: &Path, file: &str, text: Option<&str>) {
+    let list = fs::read_to_string(pack.join("manifest.json")).unwrap();
+    let mut manifest: Manifest = serde_json::from_str(&list).unwrap();
+    if let Some(text) = text {
+        fs::create_dir_all(pack.join(file).parent().unwrap()).unwrap();
+        fs::write(pack.join(file), text).unwrap();
+        manifest.files.insert(file.into(), sha256(text.as_bytes()));
+    } else {
+        fs::remove_file(pack.join(file)).unwrap();
+        manifest.files.remove(file).unwrap();
+    }
+    fs::write(pack.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+}
+
 /// Breaks a whole pack in every way, and looks at what is said.
 fn is_found_out(pack: &Path) {
     let dir = tempfile::tempdir().unwrap();
@@ -108,6 +123,25 @@ fn is_found_out(pack: &Path) {
     fs::write(copy.join("manifest.json"), forged).unwrap();
     assert!(verify(&copy, &[]).0);
     assert!(verify(&copy, &["--hash", &head]).1.contains("this is another pack"));
+
+    // What the log refers to is missed though the list does not have it any more.
+    for (file, by) in [
+        ("report.md", ""),
+        ("cards/announcement.json", ""),
+        ("cards/evidence.json", ""),
+        ("cards/receipt.INC-1.1.asked.json", " (record "),
+        ("before/INC-1.1.json", " (record "),
+    ] {
+        let copy = copied(pack, dir.path());
+        forge(&copy, file, None);
+        let (whole, said) = verify(&copy, &[]);
+        assert!(!whole && said.contains(&format!("{file}{by}")) && said.contains("taken it away"), "{file}: {said}");
+    }
+    let copy = copied(pack, dir.path());
+    let before = fs::read_to_string(copy.join("before/INC-1.1.json")).unwrap();
+    forge(&copy, "before/INC-1.1.json", Some(&before.replace("Active", "Inactive")));
+    let (whole, said) = verify(&copy, &[]);
+    assert!(!whole && said.contains("before/INC-1.1.json: is not what record "), "{said}");
 
     let copy = copied(pack, dir.path());
     fs::remove_file(copy.join("manifest.json")).unwrap();
@@ -180,6 +214,52 @@ async fn a_pack_in_a_locked_bucket_is_whole_once_it_is_fetched() {
 #[test]
 fn the_sample_pack_is_whole() {
     is_found_out(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs/INC-1"));
+}
+
+#[test]
+fn a_plan_that_approvers_read_in_a_file_is_missed() {
+    const FILE: &str = "plans/INC-1.1-plan.txt";
+    let dir = tempfile::tempdir().unwrap();
+    let pack = copied(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs/INC-1"), dir.path());
+    let records: Vec<Record> = stored::read(lines(&pack)).unwrap();
+    let digest = records.iter().find_map(|record| match &record.event {
+        Event::ApprovalRequested { digest, .. } => Some(digest.clone()),
+        _ => None,
+    });
+    let digest = digest.unwrap();
+    let last = records.last().unwrap();
+    let (request, file) = ("INC-1.1".parse().unwrap(), "https://files.example/1".to_owned());
+    let uploaded = Event::PlanUploaded { request, digest: digest.clone(), file };
+    let record = Record::seal(Some(last.hash()), last.at, uploaded);
+    let mut all = lines(&pack);
+    all.push(record.text().to_owned());
+    let log = all.join("\n") + "\n";
+    forge(&pack, "log.ndjson", Some(&log));
+    let list = fs::read_to_string(pack.join("manifest.json")).unwrap();
+    let mut manifest: Manifest = serde_json::from_str(&list).unwrap();
+    (manifest.records, manifest.head) = (all.len(), record.hash().to_owned());
+    fs::write(pack.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+
+    let (whole, said) = verify(&pack, &[]);
+    assert!(!whole && said.contains(&format!("{FILE} (record {} of log.ndjson)", all.len())), "{said}");
+    forge(&pack, FILE, Some("another plan"));
+    let (whole, said) = verify(&pack, &[]);
+    assert!(!whole && said.contains(&format!("{FILE}: is not the plan of record")), "{said}");
+    forge(&pack, FILE, Some(&format!("bound to this digest: {digest}\n")));
+    let (whole, said) = verify(&pack, &[]);
+    assert!(whole, "{said}");
+}
+
+#[test]
+fn the_exit_code_says_whether_the_pack_or_the_question_is_wrong() {
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packs/INC-1");
+    let code = |arguments: &[&Path]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_irp"));
+        command.env_clear().arg("verify").args(arguments).output().unwrap().status.code()
+    };
+    assert_eq!(code(&[pack.as_path()]), Some(0));
+    assert_eq!(code(&[Path::new("no-such-pack")]), Some(1));
+    assert_eq!(code(&[]), Some(2));
 }
 
 /// A log is checked in parts, on all cores: where one part ends and the next begins, nothing is lost.

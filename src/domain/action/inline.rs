@@ -154,6 +154,7 @@ mod tests {
             document: document.map(str::to_owned),
             put: put.map(str::to_owned),
             before,
+            members: Vec::new(),
         })
     }
 

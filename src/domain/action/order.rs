@@ -93,6 +93,7 @@ prop_compose! {
             attached_to: holders.map(|holder| { let arn = arn(&holder); (holder, arn) }).collect(),
             bounds: Vec::new(),
             previous: None,
+            members: Vec::new(),
         }
     }
 }
@@ -265,6 +266,7 @@ fn a_version_of_the_attackers_makes_way_for_the_one_before_it() {
             attached_to: Vec::new(),
             bounds: Vec::new(),
             previous: previous.map(str::to_owned),
+            members: Vec::new(),
         })
     };
     let tree = |default: &str, versions: &[&str]| of(default, versions, None);
@@ -305,7 +307,12 @@ fn a_version_of_the_attackers_makes_way_for_the_one_before_it() {
 
 #[test]
 fn what_was_taken_off_is_put_on_again_by_the_undo_and_only_once() {
-    let attached = |present| Observation::Attached { owner: identity("AIDA1", "user/ci"), present, other_arn: None };
+    let attached = |present| Observation::Attached {
+        owner: identity("AIDA1", "user/ci"),
+        present,
+        other_arn: None,
+        members: Vec::new(),
+    };
     let action = Action::DetachPolicy(DetachPolicy {
         holder: Holder::User("ci".into()),
         policy_arn: "arn:aws:iam::aws:policy/AdministratorAccess".into(),

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::canonical;
+use super::lockout::check_nobody_locked_out;
 use crate::domain::action::{Action, WorkedOut};
 use crate::domain::id::{AccountId, IncidentId, StepId};
 use crate::domain::observation::Observation;
 use crate::domain::policy::{PersonId, Policy};
-use crate::domain::refusal::{Refusal, mention};
-use crate::domain::trail::token::account_of;
+use crate::domain::refusal::Refusal;
 
 /// Version of the digest's content. A change in what is bound changes it.
 const PLAN_SCHEMA: u8 = 1;
@@ -111,44 +111,6 @@ pub struct Asked<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Refuses to touch the role that a responder works through, and to deny a whole account in which somebody is who must not
-/// be locked out; but for taking back what was done.
-pub(super) fn check_nobody_locked_out(action: &Action, before: &Observation, policy: &Policy) -> Result<(), Refusal> {
-    if action.undoes().is_some() {
-        return Ok(());
-    }
-    check_accounts(action, before, policy)?;
-    let target = before.owner_arn().filter(|arn| arn.contains(":role/"));
-    let Some((target, person)) = target.and_then(|arn| Some((arn, policy.works_through(arn)?))) else { return Ok(()) };
-    Err(Refusal::Protected(
-        target.to_owned(),
-        format!(
-            "it is the role that {} works through, by irp.toml, and changing it could lock them out in the middle of \
-             this. Have them sign in another way, and do it by hand (IAM console, the role; for its sessions, Revoke sessions).",
-            mention(&person.0)
-        ),
-    ))
-}
-
-/// By its own account's name a policy lets in whom that account's own policies let in: there it is nobody's access.
-fn check_accounts(action: &Action, before: &Observation, policy: &Policy) -> Result<(), Refusal> {
-    let own = before.owner_arn().map_or("", account_of);
-    let others = action.takes_access_from(before).into_iter().filter(|arn| arn.ends_with(":root"));
-    let mut others = others.filter(|arn| account_of(arn) != own);
-    let protected = others.find_map(|other| {
-        let protected = policy.protects_in(account_of(&other))?.to_owned();
-        Some((account_of(&other).to_owned(), protected))
-    });
-    let Some((account, arn)) = protected else { return Ok(()) };
-    Err(Refusal::Protected(
-        arn.clone(),
-        format!(
-            "it is in account {account}, all of which would lose this role, and irp.toml protects it or has a responder \
-             work through it. Do it by hand, with somebody beside you: deny whoever came in by name, and leave {arn} out."
-        ),
-    ))
-}
-
 impl Plan {
     /// Works an action out against AWS as it is. Refuses what cannot or must not be done.
     pub fn make(action: Action, before: Observation, asked: &Asked<'_>, policy: &Policy) -> Result<Self, Refusal> {
@@ -161,13 +123,6 @@ impl Plan {
             return Err(Refusal::Protected(
                 target,
                 format!("roles under {path} are changed only by AWS itself (UnmodifiableEntity)."),
-            ));
-        }
-        let others = action.takes_access_from(&before);
-        if let Some(protected) = targets.iter().chain(&others).find(|arn| policy.protects(arn)) {
-            return Err(Refusal::Protected(
-                protected.clone(),
-                "the bot, its roles and the principals listed in irp.toml are never contained by the bot. Do it by hand, with somebody beside you.".into(),
             ));
         }
         check_nobody_locked_out(&action, &before, policy)?;

@@ -12,6 +12,8 @@ use crate::domain::policy::{ActionClass, List, Rules};
 use crate::domain::recusal::Why;
 use crate::domain::trail::entrance::Outsider;
 
+mod lockout;
+
 const USER: &str = "arn:aws:iam::111122223333:user/";
 
 fn user(id: &str) -> UserId {
@@ -388,7 +390,9 @@ fn what_aws_gives_in_another_order_is_the_same_plan() {
         let identity = Identity { id: "ANPA1".into(), arn: policy_arn.clone(), path: "/".into() };
         let versions = [("v1".to_owned(), "{}".to_owned())].into();
         let (default, bounds, previous) = ("v1".into(), Vec::new(), None);
-        let before = Observation::Policy(PolicyTree { identity, default, versions, attached_to, bounds, previous });
+        let members = Vec::new();
+        let before =
+            Observation::Policy(PolicyTree { identity, default, versions, attached_to, bounds, previous, members });
         let action = Action::DeletePolicy(DeletePolicy { policy_arn: policy_arn.clone() });
         plan_of(action, before, &policy()).unwrap()
     };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::glass::may_break;
-use super::plan::check_nobody_locked_out;
-use super::{Request, RequestState, check_responder, eligible_approver};
+use super::lockout::{check_responders, protected_loser};
+use super::{Plan, Request, RequestState, check_responder, eligible_approver};
 use crate::domain::action::{ApiCall, Powers};
 use crate::domain::id::{AccountId, RequestId, UserId};
 use crate::domain::policy::{Actor, Policy};
@@ -120,12 +120,12 @@ impl Warrant {
         if request.plan.policy_version != policy.version {
             return Err(Refusal::RulesChanged(request.id));
         }
-        let others = request.plan.action.takes_access_from(&request.plan.before);
-        if let Some(target) = request.plan.targets.iter().chain(&others).find(|target| policy.protects(target)) {
-            return Err(Refusal::Protected(target.clone(), "it has been protected since.".into()));
+        let Plan { action, before, .. } = &request.plan;
+        if let Some(arn) = protected_loser(action, before, policy) {
+            return Err(Refusal::Protected(arn, "it has been protected since.".into()));
         }
         // Groups change without the rules: somebody can have become a responder since.
-        check_nobody_locked_out(&request.plan.action, &request.plan.before, policy)?;
+        check_responders(action, before, policy)?;
         if requester.person != request.plan.requester {
             return Err(Refusal::Other("The requester is not the one who was recorded.".into()));
         }

@@ -17,6 +17,7 @@ mod hands;
 mod hunt;
 mod inventory;
 mod late;
+mod lockout;
 mod logs;
 mod once;
 mod others;

@@ -132,6 +132,9 @@ pub struct PolicyTree {
     /// What was in force before the attacker added theirs, where that was asked for and the event history shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
+    /// ARNs of the users who have it by way of a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 /// An instance profile and the roles in it.

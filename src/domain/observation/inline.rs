@@ -16,6 +16,9 @@ pub struct PutPolicy {
     pub put: Option<String>,
     /// What there was before all of them.
     pub before: Earlier,
+    /// ARNs of the users who have it by way of their group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
 }
 
 /// What there was under a name before somebody's calls. It is lost in AWS by then: only the event history can say it.

@@ -3,7 +3,7 @@
 use super::Observation;
 
 impl Observation {
-    /// With what hangs on a user, role, group, policy or instance profile sorted.
+    /// With what hangs on a user, role, group, policy or instance profile sorted, and who has something by way of a group.
     #[must_use]
     pub fn in_order(mut self) -> Self {
         match &mut self {
@@ -23,7 +23,10 @@ impl Observation {
             Self::Policy(policy) => {
                 policy.attached_to.sort_unstable();
                 policy.bounds.sort_unstable();
+                policy.members.sort_unstable();
             }
+            Self::Attached { members, .. } => members.sort_unstable(),
+            Self::PutPolicy(policy) => policy.members.sort_unstable(),
             Self::InstanceProfile(profile) => profile.roles.sort_unstable(),
             _ => {}
         }

@@ -15,9 +15,10 @@ pub(super) async fn put_policy(
     event_ids: &[String],
 ) -> Result<Observation, CloudError> {
     let trail = account.home_trail();
-    let (owner, document, looked) = tokio::try_join!(
+    let (owner, document, members, looked) = tokio::try_join!(
         tree::identity_of(&account.iam, holder),
         tree::document(&account.iam, holder, policy_name),
+        tree::members_of(&account.iam, holder),
         trail.look_up(LookupAttributeKey::ResourceName, holder.name(), None, TRUST_PAGES_MAX),
     )?;
     let Some(identity) = owner else { return Ok(Observation::OwnerMissing) };
@@ -27,7 +28,8 @@ pub(super) async fn put_policy(
     let mut events = looked.events.iter().skip_while(|event| !newest(event)).peekable();
     let put = events.peek().and_then(|event| named.put(event));
     let before = events.filter(|event| !event_ids.contains(&id(event))).find_map(|event| named.shows(event));
-    Ok(Observation::PutPolicy(PutPolicy { identity, document, put, before: before.unwrap_or(Earlier::NotKnown) }))
+    let before = before.unwrap_or(Earlier::NotKnown);
+    Ok(Observation::PutPolicy(PutPolicy { identity, document, put, before, members }))
 }
 
 /// A policy, by its name and whose it is.

@@ -114,16 +114,25 @@ pub(super) async fn of_role(iam: &Client, name: &str) -> Read<Observation> {
 
 pub(super) async fn of_group(iam: &Client, name: &str) -> Read<Observation> {
     let holder = Holder::Group(name.to_owned());
-    let members = async {
-        let members: Option<Vec<aws_sdk_iam::types::User>> =
-            asked!("iam:GetGroup", iam.get_group().group_name(name).into_paginator().items().send().try_collect())?;
-        Ok::<_, CloudError>(members.unwrap_or_default())
-    };
     let (identity, members, inline, attached) =
-        tokio::try_join!(group(iam, name), members, inline(iam, &holder), attached(iam, &holder))?;
+        tokio::try_join!(group(iam, name), users_in(iam, name), inline(iam, &holder), attached(iam, &holder))?;
     let Some(identity) = identity else { return Ok(Observation::OwnerMissing) };
     let members = members.into_iter().map(|user| user.user_name).collect();
     Ok(Observation::Group(GroupTree { identity, members, inline, attached }))
+}
+
+async fn users_in(iam: &Client, group: &str) -> Read<Vec<aws_sdk_iam::types::User>> {
+    let users: Option<Vec<aws_sdk_iam::types::User>> =
+        asked!("iam:GetGroup", iam.get_group().group_name(group).into_paginator().items().send().try_collect())?;
+    Ok(users.unwrap_or_default())
+}
+
+/// ARNs of those who have what a group has; a user or role has what it has for itself.
+pub(super) async fn members_of(iam: &Client, holder: &Holder) -> Read<Vec<String>> {
+    match holder {
+        Holder::User(_) | Holder::Role(_) => Ok(Vec::new()),
+        Holder::Group(name) => Ok(users_in(iam, name).await?.into_iter().map(|user| user.arn).collect()),
+    }
 }
 
 /// With when it was made.
@@ -136,6 +145,9 @@ pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Option<(PolicyTre
         entities(iam, arn, PolicyUsageType::PermissionsPolicy),
         entities(iam, arn, PolicyUsageType::PermissionsBoundary),
     )?;
+    let members = try_join_all(attached_to.iter().map(|holder| members_of(iam, holder))).await?;
+    // Whoever is in two of its groups has it once.
+    let members: BTreeSet<String> = members.into_iter().flatten().collect();
     let attached_to = try_join_all(attached_to.into_iter().map(|holder| async {
         let identity = identity_of(iam, &holder).await?;
         Ok::<_, CloudError>(identity.map(|identity| (holder, identity.arn)))
@@ -151,6 +163,7 @@ pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Option<(PolicyTre
         attached_to: attached_to.await?.into_iter().flatten().collect(),
         bounds,
         previous: None,
+        members: members.into_iter().collect(),
     };
     Ok(Some((tree, made_at)))
 }
@@ -165,10 +178,11 @@ pub(super) async fn of_profile(iam: &Client, name: &str) -> Read<Observation> {
 }
 
 pub(super) async fn of_attachment(iam: &Client, holder: &Holder, policy_arn: &str) -> Read<Observation> {
-    let (owner, attached) = tokio::try_join!(identity_of(iam, holder), attached(iam, holder))?;
+    let (owner, attached, members) =
+        tokio::try_join!(identity_of(iam, holder), attached(iam, holder), members_of(iam, holder))?;
     let Some(owner) = owner else { return Ok(Observation::OwnerMissing) };
     let present = attached.iter().any(|arn| arn == policy_arn);
-    Ok(Observation::Attached { owner, present, other_arn: None })
+    Ok(Observation::Attached { owner, present, other_arn: None, members })
 }
 
 /// The group is what the call is made on.
@@ -177,13 +191,13 @@ pub(super) async fn of_membership(iam: &Client, user_name: &str, group_name: &st
         tokio::try_join!(user(iam, user_name), groups_of(iam, user_name), group(iam, group_name))?;
     let (Some(owner), Some(group)) = (owner, group) else { return Ok(Observation::OwnerMissing) };
     let present = groups.contains_key(group_name);
-    Ok(Observation::Attached { owner: owner.into(), present, other_arn: Some(group.arn) })
+    Ok(Observation::Attached { owner: owner.into(), present, other_arn: Some(group.arn), members: Vec::new() })
 }
 
 pub(super) async fn of_login(iam: &Client, user_name: &str) -> Read<Observation> {
     let (owner, present) = tokio::try_join!(user(iam, user_name), login(iam, user_name))?;
     let Some(owner) = owner else { return Ok(Observation::OwnerMissing) };
-    Ok(Observation::Attached { owner: owner.into(), present, other_arn: None })
+    Ok(Observation::Attached { owner: owner.into(), present, other_arn: None, members: Vec::new() })
 }
 
 pub(super) async fn of_device(iam: &Client, user_name: &str, serial_number: &str) -> Read<Observation> {

@@ -216,6 +216,7 @@ impl Case {
             Action::DeleteFleet(_)
             | Action::DeleteLoginProfile(_)
             | Action::DeleteWarmPool(_)
+            | Action::DetachPolicy(_)
             | Action::StopScalingGroup(_)
             | Action::TerminateInstance(_) => self.estate[0].clone(),
             Action::RevokeIngress(of) => Observation::Opened(Opened {
@@ -354,6 +355,7 @@ impl Case {
             Action::DeleteFleet(_)
             | Action::DeleteLoginProfile(_)
             | Action::DeleteWarmPool(_)
+            | Action::DetachPolicy(_)
             | Action::StopScalingGroup(_)
             | Action::TerminateInstance(_) => self.estate[0] = self.estate[1].clone(),
             Action::RevokeIngress(_) | Action::RestoreTrustPolicy(_) => self.door_open = false,

@@ -236,7 +236,7 @@ fn what_cannot_be_put_back_is_never_run_alone_and_holds_up_nothing_that_can() {
     case.found(Hunted { credentials: vec![password(arn)], ..Hunted::default() });
     let login = |present| {
         let owner = Identity { id: "AIDA1".into(), arn: arn.into(), path: "/".into() };
-        Observation::Attached { owner, present, other_arn: None }
+        Observation::Attached { owner, present, other_arn: None, members: Vec::new() }
     };
     case.estate = [login(true), login(false)];
     case.ask("U1", &["delete-login-profile"]).unwrap();

@@ -134,7 +134,7 @@ fn whoever_may_not_approve_all_that_waits_breaks_the_glass_for_what_can_be_put_b
     case.found(Hunted { credentials: vec![password(arn)], ..Hunted::default() });
     let login = |present| {
         let owner = Identity { id: "AIDA2".into(), arn: arn.into(), path: "/".into() };
-        Observation::Attached { owner, present, other_arn: None }
+        Observation::Attached { owner, present, other_arn: None, members: Vec::new() }
     };
     case.estate = [login(true), login(false)];
     case.ask("U1", &["delete-login-profile", "deactivate"]).unwrap();

@@ -341,7 +341,7 @@ fn what_is_undone_after_a_search_is_missing_until_the_next_one() {
     case.found(known.clone());
     let login = |present| {
         let owner = Identity { id: "AIDA1".into(), arn: arn.into(), path: "/".into() };
-        Observation::Attached { owner, present, other_arn: None }
+        Observation::Attached { owner, present, other_arn: None, members: Vec::new() }
     };
     case.estate = [login(true), login(false)];
     case.ask("U1", &["delete-login-profile"]).unwrap();

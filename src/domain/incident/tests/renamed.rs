@@ -153,6 +153,7 @@ fn a_change_of_name_alone_makes_a_plan_stale_and_a_removal_is_not_done_by_it() {
         owner: Identity { id: "AIDA1".into(), arn: arn(name), path: "/".into() },
         present: true,
         other_arn: None,
+        members: Vec::new(),
     };
     let action = Action::RevokeUserSessions(RevokeUserSessions { user_name: "ci".into() });
     let fresh = action.freshness(&login("ci"), &login("x"));
