@@ -265,7 +265,7 @@ mod tests {
         for says in [
             "*State only, no date:* 20 event rule(s), 2 permission(s) of functions and event buses",
             "• :warning: AWS::Lambda::Permission `sync` `open` in `eu-west-1`, no date: lets in 444455556666",
-            "AWS::Events::Rule `r03` in `us-east-1`, no date",
+            "AWS::Events::Rule `r02` in `us-east-1`, no date",
             "and 17 more: all in `report.md` of `irp export INC-1`",
             "nothing is left that no event explains",
         ] {
