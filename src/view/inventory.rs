@@ -10,7 +10,7 @@ use super::pack::and_more;
 use crate::domain::id::{IncidentId, UserId};
 use crate::domain::incident::inventory::{SHOWN_MAX, Taken, by_attackers, shown, to_look_at};
 use crate::domain::incident::state::Incident;
-use crate::domain::inventory::undated::PERMISSION;
+use crate::domain::inventory::undated::RULE;
 use crate::domain::inventory::{Explained, Inventory, Thing};
 use crate::domain::refusal::mention;
 use crate::intake::slack::button as name;
@@ -120,13 +120,13 @@ fn line(thing: &Thing) -> String {
 
 /// Each for itself, though AWS does not say when it was made: what is for a person to look at first.
 fn dateless(found: &Inventory, id: IncidentId) -> Option<Value> {
-    let permissions = found.dateless.iter().filter(|thing| thing.resource_type == PERMISSION).count();
-    let rules = found.dateless.len() - permissions;
+    let rules = found.dateless.iter().filter(|thing| thing.resource_type == RULE).count();
+    let permissions = found.dateless.len() - rules;
     let one = |thing: &Thing| format!("{}{}", if thing.exposed { ":warning: " } else { "" }, line(thing));
     (!found.dateless.is_empty()).then(|| {
         section(&format!(
-            "*State only, no date:* {rules} event rule(s), {permissions} permission(s) of functions. AWS does not say when they \
-             were made, and the trail shows no call since {} that made them.\n{}",
+            "*State only, no date:* {rules} event rule(s), {permissions} permission(s) of functions and event buses. AWS does not \
+             say when they were made, and the trail shows no call since {} that made them.\n{}",
             time(found.since),
             list(found.dateless.iter().map(one), id)
         ))
@@ -229,7 +229,7 @@ mod tests {
     use crate::domain::incident::event::Event;
     use crate::domain::incident::tests::case::{Case, start};
     use crate::domain::inventory::Evidence;
-    use crate::domain::inventory::undated::RULE;
+    use crate::domain::inventory::undated::{BUS_PERMISSION, PERMISSION};
     use crate::view::report::report;
 
     fn rule(name: &str) -> Thing {
@@ -258,14 +258,15 @@ mod tests {
     #[test]
     fn what_has_no_date_is_listed_with_its_count_and_where_the_rest_is() {
         let rules = (0..20).map(|n| rule(&format!("r{n:02}")));
-        let dateless = std::iter::once(permission()).chain(rules).collect();
+        let bus = Thing::regional(BUS_PERMISSION, "orders", "eu-west-1", None).part("in");
+        let dateless = std::iter::once(permission()).chain(rules).chain([bus]).collect();
         let case = with(Inventory { dateless, ..Inventory::default() });
         let card = card(&case);
         for says in [
-            "*State only, no date:* 20 event rule(s), 1 permission(s) of functions",
+            "*State only, no date:* 20 event rule(s), 2 permission(s) of functions and event buses",
             "• :warning: AWS::Lambda::Permission `sync` `open` in `eu-west-1`, no date: lets in 444455556666",
-            "AWS::Events::Rule `r03` in `us-east-1`, no date",
-            "and 16 more: all in `report.md` of `irp export INC-1`",
+            "AWS::Events::Rule `r02` in `us-east-1`, no date",
+            "and 17 more: all in `report.md` of `irp export INC-1`",
             "nothing is left that no event explains",
         ] {
             assert!(card.contains(says), "{says}: {card}");

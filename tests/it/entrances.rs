@@ -32,7 +32,7 @@ pub(crate) fn put(name: &str, region: &str, target: &str) -> Trace {
 }
 
 impl Hands<'_> {
-    fn events(&self) -> aws_sdk_eventbridge::Client {
+    pub(crate) fn events(&self) -> aws_sdk_eventbridge::Client {
         aws_sdk_eventbridge::Client::new(&self.config(HOME))
     }
 

@@ -427,7 +427,7 @@ async fn a_region_that_is_switched_off_or_says_no_is_named_and_holds_up_no_other
 }
 
 /// Kinds that are read in each Region of its own.
-const REGIONAL: [&str; 13] = [
+const REGIONAL: [&str; 14] = [
     "AWS::AutoScaling::AutoScalingGroup",
     "AWS::AutoScaling::LaunchConfiguration",
     "AWS::EC2::EC2Fleet",
@@ -436,6 +436,7 @@ const REGIONAL: [&str; 13] = [
     "AWS::EC2::LaunchTemplate",
     "AWS::EC2::SpotFleet",
     "AWS::EC2::SpotInstanceRequest",
+    "AWS::Events::EventBusPolicy",
     "AWS::Events::Rule",
     "AWS::Lambda::Function",
     "AWS::Lambda::Permission",

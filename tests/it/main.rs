@@ -4,6 +4,7 @@
 
 mod approvals;
 mod browser;
+mod buses;
 mod calls;
 mod cases;
 mod check;

@@ -268,11 +268,11 @@ impl Account {
         self.world().roles_anywhere.profiles(region)
     }
 
-    /// The names of a Region's rules, each with the ids of its targets.
+    /// The ids of a Region's rules (`bus/name`, and on the default bus the name alone), each with the ids of its targets.
     pub fn rules(&self, region: &str) -> Vec<(String, Vec<String>)> {
         let world = self.world();
         let here = world.rules.iter().filter(|((of, _), _)| of == region);
-        here.map(|(_, rule)| (rule.name.clone(), rule.targets.keys().cloned().collect())).collect()
+        here.map(|(_, rule)| (rule.id(), rule.targets.keys().cloned().collect())).collect()
     }
 
     /// The snapshots of a Region by their id, each with the accounts that may use it (`all` for everybody).

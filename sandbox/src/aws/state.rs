@@ -8,7 +8,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::athena::Athena;
 use super::autoscaling::Scaling;
 use super::ec2::Ec2;
-use super::events::Rules;
+use super::events::{Buses, Rules};
 use super::guardduty::Findings;
 use super::guardduty::detectors::Suspended;
 use super::iam::held::{Group, Held, Managed, Profile};
@@ -246,6 +246,7 @@ pub(super) struct World {
     pub(super) scaling: Scaling,
     pub(super) lambda: Lambda,
     pub(super) rules: Rules,
+    pub(super) buses: Buses,
     pub(super) roles_anywhere: RolesAnywhere,
     pub(super) organizations: Organizations,
     pub(super) identity_center: IdentityCenter,
@@ -279,6 +280,7 @@ impl World {
             scaling: Scaling::default(),
             lambda: Lambda::default(),
             rules: Rules::new(),
+            buses: Buses::new(),
             roles_anywhere: RolesAnywhere::default(),
             organizations: Organizations::new(account),
             identity_center: IdentityCenter::seeded(account),

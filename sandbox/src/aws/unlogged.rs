@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Account;
 use super::ec2::{Pair, Tags};
-use super::events::Rule;
+use super::events::{Bus, Rule};
 use super::iam::held::Held;
 use super::ids::{self, Entropy};
 use super::state::{Policies, User};
@@ -46,19 +46,34 @@ impl Account {
         region.pairs.insert(pair.id.clone(), pair);
     }
 
-    /// Puts a rule that calls this every five minutes.
-    pub fn put_rule_unlogged(&self, region: &str, name: &str, target: &str) {
+    /// Makes an event bus on which another account may put events.
+    pub fn make_bus_unlogged(&self, region: &str, name: &str, statement_id: &str, account: &str) {
+        let statement = json!({
+            "Sid": statement_id,
+            "Effect": "Allow",
+            "Principal": { "AWS": format!("arn:aws:iam::{account}:root") },
+            "Action": "events:PutEvents",
+            "Resource": "*",
+        });
+        let bus = Bus { statements: vec![statement], ..Bus::default() };
+        self.world().buses.insert((region.to_owned(), name.to_owned()), bus);
+    }
+
+    /// Puts a rule that calls this: on the default bus every five minutes, and as `bus/name` on events.
+    pub fn put_rule_unlogged(&self, region: &str, id: &str, target: &str) {
+        let (bus, name) = id.rsplit_once('/').map_or((None, id), |(bus, name)| (Some(bus), name));
         let rule = Rule {
             name: name.to_owned(),
-            pattern: None,
-            schedule: Some("rate(5 minutes)".to_owned()),
+            bus: bus.unwrap_or("default").to_owned(),
+            pattern: bus.map(|_| r#"{"source":["app"]}"#.to_owned()),
+            schedule: bus.is_none().then(|| "rate(5 minutes)".to_owned()),
             description: None,
             role: None,
             enabled: true,
             managed_by: None,
             targets: BTreeMap::from([("1".to_owned(), json!({ "Id": "1", "Arn": target }))]),
         };
-        self.world().rules.insert((region.to_owned(), name.to_owned()), rule);
+        self.world().rules.insert((region.to_owned(), id.to_owned()), rule);
     }
 
     /// Lets another account call a function. Nothing happens when there is none of this name.

@@ -70,6 +70,7 @@ pub const READS: [Actions; 8] = [
             "ec2:DescribeSpotFleetRequests",
             "ec2:DescribeSpotInstanceRequests",
             "events:DescribeRule",
+            "events:ListEventBuses",
             "events:ListRuleNamesByTarget",
             "events:ListRules",
             "events:ListTargetsByRule",

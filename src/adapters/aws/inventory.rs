@@ -9,6 +9,7 @@ use crate::domain::id::AccountId;
 use crate::domain::inventory::Stock;
 use crate::ports::{CloudError, Look, Stocktaking};
 
+mod buses;
 mod credentials;
 mod federation;
 mod permissions;

@@ -70,6 +70,7 @@ fn makers(thing: &Thing) -> &'static [&'static str] {
         (URL, _) => &["CreateFunctionUrlConfig", "UpdateFunctionUrlConfig"],
         (undated::RULE, _) => &["PutRule", "PutTargets"],
         (undated::PERMISSION, _) => &["AddPermission"],
+        (undated::BUS_PERMISSION, _) => &["PutPermission"],
         _ => &[],
     }
 }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::super::hunt::Trace;
 use super::super::trail::footprint::State;
 use super::super::trail::record::Record;
-use super::super::trail::resource::{at, qualified};
+use super::super::trail::resource::{at, items, qualified};
 use super::super::trail::token::{account_of, bare_name};
-use super::super::trail::within::event_bus;
+use super::super::trail::within::{DEFAULT, event_bus, parts};
 use super::puts::Puts;
 use super::{Explained, Stock, Thing, rank};
 
@@ -19,15 +19,22 @@ use super::{Explained, Stock, Thing, rank};
 pub const RULE: &str = "AWS::Events::Rule";
 /// A statement of a function's policy; which one is the part.
 pub const PERMISSION: &str = "AWS::Lambda::Permission";
+/// An event bus.
+pub const BUS: &str = "AWS::Events::EventBus";
+/// A statement of an event bus's policy; which one is the part.
+pub const BUS_PERMISSION: &str = "AWS::Events::EventBusPolicy";
 const FUNCTION: &str = "AWS::Lambda::Function";
 const ROLE: &str = "AWS::IAM::Role";
 /// The calls that make them, as they are written in the trail: it knows them by no name of theirs.
 const RULE_CALLS: [&str; 2] = ["PutRule", "PutTargets"];
 const PERMISSION_CALLS: [&str; 1] = ["AddPermission20150331v2"];
+const BUS_PERMISSION_CALLS: [&str; 1] = ["PutPermission"];
+/// Which statement of a policy it is, where it has no id.
+const NO_SID: &str = "-";
 
 /// Whether a thing is listed for itself though it has no time of making.
 pub fn is_listed(thing: &Thing) -> bool {
-    thing.created_at.is_none() && matches!(thing.resource_type.as_str(), RULE | PERMISSION)
+    thing.created_at.is_none() && matches!(thing.resource_type.as_str(), RULE | PERMISSION | BUS_PERMISSION)
 }
 
 /// By which calls the trail is asked about such a thing; `None` for every other kind.
@@ -35,6 +42,7 @@ pub(super) fn calls(thing: &Thing) -> Option<&'static [&'static str]> {
     match thing.resource_type.as_str() {
         RULE => Some(&RULE_CALLS),
         PERMISSION => Some(&PERMISSION_CALLS),
+        BUS_PERMISSION => Some(&BUS_PERMISSION_CALLS),
         _ => None,
     }
 }
@@ -147,16 +155,50 @@ pub(super) fn is_granted(permission: &Thing, trace: &Trace) -> bool {
 
 /// Whether a call is about this very one. Its name can be anything, and stand anywhere in a call about another.
 pub(super) fn is_named(thing: &Thing, record: &Record<'_>, request: &Value) -> bool {
-    let first = |path: &str| at(request, path).into_iter().next();
-    if thing.resource_type == RULE {
-        let name = if record.name() == "PutRule" { "name" } else { "rule" };
-        // Rules of other buses than the one that each Region has are not read.
-        let account = record.recipient_account_id.as_deref().unwrap_or("");
-        let is_default = first("eventBusName").is_none_or(|bus| event_bus(account, &bus).is_none());
-        return record.source() == "events" && is_default && first(name).as_deref() == Some(thing.id.as_str());
+    match thing.resource_type.as_str() {
+        RULE => is_rule(thing, record, request),
+        BUS_PERMISSION => is_bus_permission(thing, record, request),
+        _ => is_permission(thing, record, request),
     }
-    let function = first("functionName").map(|name| qualified(&name, first("qualifier").as_ref()));
+}
+
+/// Another bus has another rule of that name.
+fn is_rule(thing: &Thing, record: &Record<'_>, request: &Value) -> bool {
+    let named = if record.name() == "PutRule" { "name" } else { "rule" };
+    let (bus, name) = parts(RULE, &thing.id);
+    record.source() == "events"
+        && bus_of(record, request).as_deref() == bus
+        && first(request, named).as_deref() == Some(name)
+}
+
+/// One call puts one statement, or a whole policy.
+fn is_bus_permission(thing: &Thing, record: &Record<'_>, request: &Value) -> bool {
+    let statement = thing.part.as_deref().unwrap_or_default();
+    let is_put = first(request, "statementId").map_or_else(
+        || first(request, "policy").is_some_and(|policy| has_statement(&policy, statement)),
+        |put| put == statement,
+    );
+    record.source() == "events" && bus_of(record, request).as_deref().unwrap_or(DEFAULT) == thing.id && is_put
+}
+
+fn has_statement(policy: &str, wanted: &str) -> bool {
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
+    items(&policy["Statement"]).iter().any(|statement| statement["Sid"].as_str().unwrap_or(NO_SID) == wanted)
+}
+
+fn is_permission(thing: &Thing, record: &Record<'_>, request: &Value) -> bool {
+    let function = first(request, "functionName").map(|name| qualified(&name, first(request, "qualifier").as_ref()));
     record.source() == "lambda"
         && function.as_deref() == Some(thing.id.as_str())
-        && first("statementId").as_deref() == thing.part.as_deref()
+        && first(request, "statementId").as_deref() == thing.part.as_deref()
+}
+
+/// The event bus that a call is about; none where that is the account's default one.
+fn bus_of(record: &Record<'_>, request: &Value) -> Option<String> {
+    let account = record.recipient_account_id.as_deref().unwrap_or("");
+    event_bus(account, &first(request, "eventBusName")?)
+}
+
+fn first(request: &Value, path: &str) -> Option<String> {
+    at(request, path).into_iter().next()
 }

@@ -14,7 +14,7 @@ const PLACED: [(&str, &str); 3] = [
     ("AWS::Scheduler::Schedule", "--group-name"),
 ];
 /// Where all stand unless somebody says otherwise.
-const DEFAULT: &str = "default";
+pub const DEFAULT: &str = "default";
 /// In the ARN of an event bus.
 const BUS: &str = ":event-bus/";
 
@@ -26,6 +26,11 @@ pub fn event_bus(account: &str, named: &str) -> Option<String> {
         return Some(named.trim_start_matches("arn:").to_owned());
     }
     (bus != DEFAULT).then(|| bus.to_owned())
+}
+
+/// The id of a rule on this event bus of the account's own.
+pub fn rule_on(bus: &str, rule: &str) -> String {
+    if bus == DEFAULT { rule.to_owned() } else { format!("{bus}/{rule}") }
 }
 
 /// The id of a thing, with what it stands in before it.
@@ -96,6 +101,11 @@ mod tests {
         let rule = "AWS::Events::Rule";
         assert_eq!(parts(rule, "alarms/tick"), (Some("alarms"), "tick"));
         assert_eq!(parts(rule, "tick"), (None, "tick"));
+        for (bus, place) in
+            [("default", None), ("alarms", Some("alarms")), ("aws.partner/x/1", Some("aws.partner/x/1"))]
+        {
+            assert_eq!(parts(rule, &rule_on(bus, "tick")), (place, "tick"));
+        }
         assert_eq!(parts("AWS::SSM::Parameter", "/prod/db"), (None, "prod/db"));
         assert_eq!(option(rule, "alarms/tick"), Some(("--event-bus-name", "alarms".to_owned())));
         let other = "aws:events:us-east-1:2:event-bus/default";

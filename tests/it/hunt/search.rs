@@ -324,6 +324,7 @@ async fn searches_come_in_their_cadence_and_repeat_nothing_in_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_region_is_asked_twice_a_second_and_never_faster() {
     const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+    const IN_A_ROW: usize = 6;
     let w = World::without_bot(false).await;
     let stolen = w.account.access_keys("deploy-bot")[0].clone();
     for region in REGIONS {
@@ -371,8 +372,15 @@ async fn every_region_is_asked_twice_a_second_and_never_faster() {
         let (permitted_ms, took_ms) =
             ((meanwhile - 1) * 500, usize::try_from((until - from).num_milliseconds()).unwrap());
         println!("{region}: {meanwhile} lookups, {} % of the permitted rate", permitted_ms * 100 / took_ms);
-        // The goal is 95: here there is room for a machine that does other things too.
+        // A busy machine holds a lookup up now and then, and that is not caught up with: over all of them there is room for it.
         assert!(took_ms * 85 <= permitted_ms * 100, "{region}: {meanwhile} lookups took {took_ms} ms");
+        // The goal, 95, is asked of the best few in a row: some of these are held up by nothing but the bot, whose own pace is in
+        // all of them, and whatever were faster than AWS permits would have been refused.
+        let mut asked_at: Vec<_> = of_region.iter().map(|call| call.at).collect();
+        asked_at.retain(|at| (from..=until).contains(at));
+        let took = asked_at.windows(IN_A_ROW).map(|some| (some[IN_A_ROW - 1] - some[0]).num_milliseconds());
+        let (best_ms, permitted_ms) = (took.min().unwrap(), i64::try_from((IN_A_ROW - 1) * 500).unwrap());
+        assert!(best_ms * 95 <= permitted_ms * 100, "{region}: {IN_A_ROW} lookups in a row took {best_ms} ms at best");
     }
 }
 

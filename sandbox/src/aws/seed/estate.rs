@@ -100,6 +100,7 @@ fn providers(world: &mut World, now: DateTime<Utc>) {
 fn rules(world: &mut World) {
     let nightly = EventRule {
         name: "nightly-batch".to_owned(),
+        bus: "default".to_owned(),
         pattern: None,
         schedule: Some("cron(0 2 * * ? *)".to_owned()),
         description: Some("Starts the nightly batch".to_owned()),

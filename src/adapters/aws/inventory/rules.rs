@@ -1,45 +1,74 @@
-//! The rules of a Region's own event bus, each with what it calls. AWS does not say when they were made.
+//! The rules of a Region, on each of its event buses, with what each calls; and whom each bus lets in. AWS does not say when they were made.
+
+use std::mem;
 
 use aws_sdk_eventbridge::types::{Rule, RuleState};
 use futures_util::future::join_all;
 
 use super::super::fault::{fault, is_missing};
 use super::super::regional::Regional;
-use super::{AT_ONCE, PAGES_MAX, cut_short};
+use super::{AT_ONCE, PAGES_MAX, buses, cut_short};
 use crate::domain::inventory::undated::RULE;
 use crate::domain::inventory::{Stock, Thing};
+use crate::domain::trail::within::{DEFAULT, rule_on};
 use crate::ports::{CloudError, Look};
 
-/// Rules of a Region whose targets are read: as many as AWS lets a bus have unless it is asked for more. The others are a gap,
+/// Rules of a bus whose targets are read: as many as AWS lets a bus have unless it is asked for more. The others are a gap,
 /// like functions beyond their bound: each can reach outside the account.
-const TARGETS_ALL: usize = 300;
+const OF_BUS_MAX: usize = 300;
+/// The same of all buses of a Region together: an attacker can make a hundred of them.
+const OF_REGION_MAX: usize = 1_000;
 /// Pages of one rule's targets: it has five, unless AWS was asked for more.
 const TARGET_PAGES_MAX: usize = 10;
 /// Those that a service of AWS's has made and keeps: nobody can have them call anything else. They are counted.
 const MANAGED: &str = "AWS::Events::Rule kept by AWS";
 
+/// A rule and the bus that it is on, by name.
+struct Placed {
+    bus: String,
+    rule: Rule,
+}
+
+impl Placed {
+    fn id(&self) -> String {
+        rule_on(&self.bus, self.rule.name().unwrap_or_default())
+    }
+}
+
 pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: Look<'_>) -> Stock {
-    let mut stock = Stock::default();
-    let (managed, rules): (Vec<Rule>, Vec<Rule>) =
-        listed(clients, region, &mut stock).await.into_iter().partition(|rule| rule.managed_by().is_some());
-    if !managed.is_empty() {
-        stock.counts.insert(MANAGED.to_owned(), managed.len() as u64);
+    let (mut stock, mut of_buses) = (Stock::default(), Stock::default());
+    // Every Region has the default bus: where AWS does not answer, that takes one time-out and not two.
+    let (buses, mut on_default) = tokio::join!(
+        Box::pin(buses::listed(clients, region, &mut of_buses)),
+        Box::pin(listed(clients, DEFAULT, region, &mut stock))
+    );
+    stock.take(of_buses);
+    let (mut wanted, mut all): (Vec<Placed>, usize) = (Vec::new(), 0);
+    for bus in buses {
+        buses::add_let_in(&mut stock, &bus, (account, region), look);
+        let bus = bus.name().unwrap_or(DEFAULT);
+        let found =
+            if bus == DEFAULT { mem::take(&mut on_default) } else { listed(clients, bus, region, &mut stock).await };
+        let (kept, rules): (Vec<Rule>, Vec<Rule>) = found.into_iter().partition(|rule| rule.managed_by().is_some());
+        if !kept.is_empty() {
+            *stock.counts.entry(MANAGED.to_owned()).or_default() += kept.len() as u64;
+        }
+        all += rules.len();
+        let room = OF_BUS_MAX.min(OF_REGION_MAX - wanted.len());
+        wanted.extend(rules.into_iter().take(room).map(|rule| Placed { bus: bus.to_owned(), rule }));
     }
-    let (read, unread) = rules.split_at(rules.len().min(TARGETS_ALL));
-    if !unread.is_empty() {
-        let why = format!("of {} event rules the targets of {} are not looked at", rules.len(), unread.len());
-        unlooked(&mut stock, region, unread.len(), why);
+    let unread = all - wanted.len();
+    if unread > 0 {
+        let why = format!("of {all} event rules the targets of {unread} are not looked at");
+        unlooked(&mut stock, region, unread, why);
     }
-    for some in read.chunks(AT_ONCE) {
-        let reads = join_all(some.iter().map(|rule| Box::pin(aims(clients, rule)))).await;
-        for (rule, aims) in some.iter().zip(reads) {
+    for some in wanted.chunks(AT_ONCE) {
+        let reads = join_all(some.iter().map(|placed| Box::pin(aims(clients, placed)))).await;
+        for (placed, aims) in some.iter().zip(reads) {
             match aims {
-                Ok(Some(aims)) => stock.add_aimed(of_rule(rule, region), account, aims, look.since),
+                Ok(Some(aims)) => stock.add_aimed(of_rule(placed, region), account, aims, look.since),
                 Ok(None) => {}
-                Err(error) => {
-                    let why = format!("targets of rule {}: {error}", rule.name().unwrap_or_default());
-                    unlooked(&mut stock, region, 1, why);
-                }
+                Err(error) => unlooked(&mut stock, region, 1, format!("targets of rule {}: {error}", placed.id())),
             }
         }
     }
@@ -53,8 +82,8 @@ fn unlooked(stock: &mut Stock, region: &str, rules: usize, why: String) {
     stock.gap(region, &[RULE], why);
 }
 
-/// As far as they could be read.
-async fn listed(clients: &Regional, region: &str, stock: &mut Stock) -> Vec<Rule> {
+/// Those of a bus, as far as they could be read. A bus that has gone meanwhile has none.
+async fn listed(clients: &Regional, bus: &str, region: &str, stock: &mut Stock) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut token: Option<String> = None;
     for page in 0.. {
@@ -62,11 +91,12 @@ async fn listed(clients: &Regional, region: &str, stock: &mut Stock) -> Vec<Rule
             stock.gap(region, &[RULE], cut_short("rules"));
             break;
         }
-        let asked = Box::pin(clients.events.list_rules().set_next_token(token.take()).send()).await;
+        let asked = Box::pin(clients.events.list_rules().event_bus_name(bus).set_next_token(token.take()).send()).await;
         let answer = match asked.map_err(|e| fault("events:ListRules", &e)) {
             Ok(answer) => answer,
+            Err(error) if bus != DEFAULT && is_missing(&error) => break,
             Err(error) => {
-                stock.gap(region, &[RULE], error.to_string());
+                stock.gap(region, &[RULE], format!("rules of event bus {bus}: {error}"));
                 break;
             }
         };
@@ -80,12 +110,14 @@ async fn listed(clients: &Regional, region: &str, stock: &mut Stock) -> Vec<Rule
 }
 
 /// What a rule calls and the roles that it acts as, by their ARNs; `None` when it has gone meanwhile.
-async fn aims(clients: &Regional, rule: &Rule) -> Result<Option<Vec<String>>, CloudError> {
+async fn aims(clients: &Regional, placed: &Placed) -> Result<Option<Vec<String>>, CloudError> {
+    let Placed { bus, rule } = placed;
     let mut aims: Vec<String> = rule.role_arn().map(str::to_owned).into_iter().collect();
     let mut token: Option<String> = None;
     for _ in 0..TARGET_PAGES_MAX {
-        let request = clients.events.list_targets_by_rule().set_rule(rule.name.clone()).set_next_token(token.take());
-        let answer = match Box::pin(request.send()).await.map_err(|e| fault("events:ListTargetsByRule", &e)) {
+        let request = clients.events.list_targets_by_rule().event_bus_name(bus.as_str()).set_rule(rule.name.clone());
+        let asked = Box::pin(request.set_next_token(token.take()).send()).await;
+        let answer = match asked.map_err(|e| fault("events:ListTargetsByRule", &e)) {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => return Err(error),
@@ -104,8 +136,9 @@ async fn aims(clients: &Regional, rule: &Rule) -> Result<Option<Vec<String>>, Cl
     Ok(Some(aims))
 }
 
-fn of_rule(rule: &Rule, region: &str) -> Thing {
-    let thing = Thing::regional(RULE, rule.name().unwrap_or_default(), region, None);
+fn of_rule(placed: &Placed, region: &str) -> Thing {
+    let rule = &placed.rule;
+    let thing = Thing::regional(RULE, &placed.id(), region, None);
     let thing = match rule.schedule_expression() {
         Some(schedule) => thing.fact(schedule),
         None => thing.fact("on events"),
@@ -118,13 +151,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_says_when_it_calls_and_whether_it_does() {
+    fn a_rule_says_where_it_is_when_it_calls_and_whether_it_does() {
+        let on = |bus: &str, rule: Rule| of_rule(&Placed { bus: bus.to_owned(), rule }, "eu-west-1");
         let rule =
             Rule::builder().name("tick").schedule_expression("rate(5 minutes)").state(RuleState::Enabled).build();
-        let thing = of_rule(&rule, "eu-west-1");
+        let thing = on("default", rule);
         assert_eq!((&*thing.id, &*thing.region, thing.created_at), ("tick", "eu-west-1", None));
         assert_eq!(thing.facts, ["rate(5 minutes)"]);
         let off = Rule::builder().name("off").event_pattern("{}").state(RuleState::Disabled).build();
-        assert_eq!(of_rule(&off, "eu-west-1").facts, ["on events", "disabled"]);
+        let thing = on("orders", off);
+        assert_eq!((&*thing.id, &*thing.facts), ("orders/off", &["on events".to_owned(), "disabled".to_owned()][..]));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::inventory::puts::Puts;
-use crate::domain::inventory::undated::{PERMISSION, RULE, outgrown, to_explain};
+use crate::domain::inventory::undated::{BUS, BUS_PERMISSION, PERMISSION, RULE, outgrown, to_explain};
 
 const OWN: &str = "111122223333";
 const THIEVES: &str = "arn:aws:events:us-east-1:444455556666:event-bus/in";
@@ -126,7 +126,7 @@ fn a_rules_event_names_the_rule_and_not_a_target_of_another() {
     assert_eq!(explained(put(json!({"name": "tick", "eventBusName": "default"}))), [tick.key()]);
     let bus = "arn:aws:events:us-east-1:111122223333:event-bus/default";
     assert_eq!(explained(put(json!({"name": "tick", "eventBusName": bus}))), [tick.key()]);
-    assert!(explained(put(json!({"name": "tick", "eventBusName": "orders"}))).is_empty(), "that one is not read");
+    assert!(explained(put(json!({"name": "tick", "eventBusName": "orders"}))).is_empty(), "that is another rule");
     let ours = |request: serde_json::Value| {
         put(request).replace("\"eventID\"", "\"recipientAccountId\":\"111122223333\",\"eventID\"")
     };
@@ -140,6 +140,72 @@ fn a_rules_event_names_the_rule_and_not_a_target_of_another() {
     assert!(explained(refused).is_empty());
     let calls = ["PutRule", "PutTargets"].map(|name| Pivot::Call(name.into()));
     assert_eq!(evidence::pivots(&tick), calls, "the history knows no names of rules");
+}
+
+#[test]
+fn a_rule_on_another_bus_is_explained_by_the_calls_that_name_that_bus() {
+    let [tick, orders] = [rule("tick"), rule("orders/tick")];
+    let explained = |name: &str, request: serde_json::Value| -> Vec<String> {
+        let text = call("events", name, &request);
+        let ours = text.replace("\"eventID\"", "\"recipientAccountId\":\"111122223333\",\"eventID\"");
+        explained_by(&[&tick, &orders], &[ours]).into_keys().collect()
+    };
+    let arn = "arn:aws:events:us-east-1:111122223333:event-bus/orders";
+    for bus in ["orders", arn] {
+        assert_eq!(explained("PutRule", json!({"name": "tick", "eventBusName": bus})), [orders.key()]);
+        assert_eq!(
+            explained("PutTargets", json!({"rule": "tick", "eventBusName": bus, "targets": []})),
+            [orders.key()]
+        );
+    }
+    assert_eq!(explained("PutRule", json!({"name": "tick"})), [tick.key()]);
+    assert!(explained("PutRule", json!({"name": "tick", "eventBusName": "returns"})).is_empty());
+    let theirs = "arn:aws:events:us-east-1:444455556666:event-bus/orders";
+    assert!(explained("PutRule", json!({"name": "tick", "eventBusName": theirs})).is_empty());
+    let on = |id: &str| [trace(RULE, id, "us-east-1", true)];
+    assert!(orders.is_in(&on("orders/tick")) && !orders.is_in(&on("tick")) && !tick.is_in(&on("orders/tick")));
+}
+
+fn bus_permission(bus: &str, statement: &str) -> Thing {
+    Thing::regional(BUS_PERMISSION, bus, "us-east-1", None).part(statement).owned_by(BUS, bus)
+}
+
+#[test]
+fn a_statement_of_a_buss_policy_is_explained_by_a_call_that_puts_it_or_a_policy_with_it() {
+    let all = [bus_permission("default", "x"), bus_permission("orders", "x"), bus_permission("orders", "-")];
+    let [default, orders, unnamed] = &all;
+    let explained = |source: &str, request: serde_json::Value| -> Vec<String> {
+        let text = call(source, "PutPermission", &request);
+        explained_by(&[default, orders, unnamed], &[text]).into_keys().collect()
+    };
+    let put = |request: serde_json::Value| explained("events", request);
+    assert_eq!(put(json!({"statementId": "x"})), [default.key()]);
+    assert_eq!(put(json!({"statementId": "x", "eventBusName": "default"})), [default.key()]);
+    assert_eq!(put(json!({"statementId": "x", "eventBusName": "orders"})), [orders.key()]);
+    assert!(put(json!({"statementId": "y", "eventBusName": "orders"})).is_empty());
+    assert!(put(json!({"statementId": "x", "eventBusName": "returns"})).is_empty());
+    assert!(explained("lambda", json!({"statementId": "x"})).is_empty());
+    let policy =
+        |statement: &str| put(json!({"eventBusName": "orders", "policy": format!("{{\"Statement\":{statement}}}")}));
+    assert_eq!(policy(r#"[{"Sid":"w"},{"Sid":"x"}]"#), [orders.key()]);
+    assert_eq!(policy(r#"{"Sid":"x"}"#), [orders.key()]);
+    assert_eq!(policy(r#"{"Effect":"Allow"}"#), [unnamed.key()]);
+    assert!(policy(r#"[{"Sid":"w"}]"#).is_empty() && policy("").is_empty());
+    assert_eq!(evidence::pivots(orders), [Pivot::Call("PutPermission".into())]);
+}
+
+#[test]
+fn whom_a_bus_lets_in_is_listed_and_of_a_bus_that_the_attacker_has_made_it_is_theirs() {
+    let permission = bus_permission("orders", "x").exposing("lets in 444455556666");
+    let found = |footprint: &[Trace]| {
+        let found = inventory(vec![permission.clone()], footprint, &[]);
+        (found.dateless.len(), found.theirs)
+    };
+    assert_eq!(found(&[]), (1, 0));
+    let arn = "arn:aws:events:us-east-1:111122223333:event-bus/orders";
+    assert_eq!(found(&[trace(BUS, arn, "us-east-1", true)]), (0, 1));
+    assert_eq!(found(&[trace(BUS, arn, "us-west-2", true)]), (1, 0));
+    assert_eq!(found(&[trace(BUS, "returns", "us-east-1", true)]), (1, 0));
 }
 
 #[test]

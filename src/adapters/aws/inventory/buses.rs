@@ -1,0 +1,75 @@
+//! The event buses of a Region, and whom their policies let in from outside the account.
+
+use aws_sdk_eventbridge::types::EventBus;
+
+use super::super::fault::fault;
+use super::super::regional::Regional;
+use super::permissions::strangers;
+use super::{PAGES_MAX, cut_short};
+use crate::domain::inventory::undated::{BUS, BUS_PERMISSION, RULE};
+use crate::domain::inventory::{Stock, Thing};
+use crate::domain::trail::within::DEFAULT;
+use crate::ports::Look;
+
+/// As far as they could be read, the default one first: it is there though nobody says which others are.
+pub(super) async fn listed(clients: &Regional, region: &str, stock: &mut Stock) -> Vec<EventBus> {
+    let mut buses = Vec::new();
+    let mut token: Option<String> = None;
+    for page in 0.. {
+        if page == PAGES_MAX {
+            stock.gap(region, &[RULE, BUS_PERMISSION], cut_short("event buses"));
+            break;
+        }
+        let asked = Box::pin(clients.events.list_event_buses().set_next_token(token.take()).send()).await;
+        let answer = match asked.map_err(|e| fault("events:ListEventBuses", &e)) {
+            Ok(answer) => answer,
+            Err(error) => {
+                stock.gap(region, &[RULE, BUS_PERMISSION], format!("event buses: {error}"));
+                break;
+            }
+        };
+        buses.extend(answer.event_buses.unwrap_or_default());
+        token = answer.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    with_default_first(buses)
+}
+
+fn with_default_first(mut buses: Vec<EventBus>) -> Vec<EventBus> {
+    let is_default = |bus: &EventBus| bus.name() == Some(DEFAULT);
+    if !buses.iter().any(is_default) {
+        buses.push(EventBus::builder().name(DEFAULT).build());
+    }
+    buses.sort_by_key(|bus| !is_default(bus));
+    buses
+}
+
+/// Each statement of a bus's policy that lets in somebody from elsewhere.
+pub(super) fn add_let_in(stock: &mut Stock, bus: &EventBus, (account, region): (&str, &str), look: Look<'_>) {
+    let name = bus.name().unwrap_or(DEFAULT);
+    for stranger in strangers(bus.policy().unwrap_or_default(), account) {
+        let says = format!("lets in {}", stranger.whom);
+        let permission = Thing::regional(BUS_PERMISSION, name, region, None).part(&stranger.statement);
+        let permission = permission.owned_by(BUS, name);
+        let permission = if stranger.of_organization { permission.fact(says) } else { permission.exposing(says) };
+        stock.add(permission, look.since);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_bus_is_the_first_whether_aws_names_it_or_not() {
+        let bus = |name: &str| EventBus::builder().name(name).build();
+        let names = |buses: Vec<EventBus>| -> Vec<String> {
+            with_default_first(buses).into_iter().filter_map(|bus| bus.name).collect()
+        };
+        assert_eq!(names(vec![]), ["default"]);
+        assert_eq!(names(vec![bus("a"), bus("default"), bus("z")]), ["default", "a", "z"]);
+        assert_eq!(names(vec![bus("a")]), ["default", "a"]);
+    }
+}
