@@ -18,6 +18,7 @@ pub use call::{ApiCall, HOME_REGION, advice, shell_quoted};
 pub use change::{Freshness, Powers};
 pub use code::RestoreFunctionCode;
 pub use credential::{DeleteAccessKey, DeleteLoginProfile};
+pub use default_version::RestoreDefaultVersion;
 pub use door::{DeleteKeyPair, RevokeEgress, RevokeIngress};
 pub use event_source::DeleteEventSource;
 pub use fleet::DeleteFleet;
@@ -59,6 +60,7 @@ mod call;
 mod change;
 mod code;
 mod credential;
+mod default_version;
 pub mod document;
 mod door;
 mod event_source;
@@ -87,6 +89,7 @@ mod service_credential;
 mod sessions;
 mod sharing;
 mod spot;
+mod statements;
 mod trust;
 mod undo;
 mod user;
@@ -112,6 +115,7 @@ pub enum Action {
     DeleteGroup(DeleteGroup),
     DeletePolicy(DeletePolicy),
     RestorePolicyVersion(RestorePolicyVersion),
+    RestoreDefaultVersion(RestoreDefaultVersion),
     RestoreTrustPolicy(RestoreTrustPolicy),
     DenyOutsider(DenyOutsider),
     DetachPolicy(DetachPolicy),
@@ -198,6 +202,7 @@ impl Action {
             Self::DeleteGroup(change) => change,
             Self::DeletePolicy(change) => change,
             Self::RestorePolicyVersion(change) => change,
+            Self::RestoreDefaultVersion(change) => change,
             Self::RestoreTrustPolicy(change) => change,
             Self::DenyOutsider(change) => change,
             Self::DetachPolicy(change) => change,

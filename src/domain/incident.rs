@@ -4,6 +4,7 @@
 mod assignment;
 pub mod command;
 pub mod decide;
+mod default_version;
 pub mod doors;
 pub mod doubt;
 pub mod eradication;

@@ -11,6 +11,7 @@ mod check;
 mod containment;
 mod contract;
 mod crash;
+mod default_version;
 mod docs;
 mod doors;
 mod entrances;

@@ -13,6 +13,7 @@ pub(super) mod fleets;
 mod inline;
 mod organization;
 mod policy;
+mod policy_history;
 mod rules;
 mod scaling;
 mod tree;
@@ -68,8 +69,9 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::User { user_name } => Box::pin(tree::of_user(iam, user_name)).await,
         Probe::Role { role_name } => Box::pin(tree::of_role(iam, role_name)).await,
         Probe::Group { group_name } => Box::pin(tree::of_group(iam, group_name)).await,
-        Probe::Policy { policy_arn, theirs, event_ids } => {
-            Box::pin(policy::policy(account, iam, policy_arn, (theirs, event_ids))).await
+        Probe::Policy { policy_arn, theirs, chosen, event_ids } => {
+            let doings = policy::Doings { theirs, chosen: chosen.as_deref(), event_ids };
+            Box::pin(policy::policy(account, iam, policy_arn, doings)).await
         }
         Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,

@@ -297,6 +297,16 @@ fn a_version_of_the_attackers_makes_way_for_the_one_before_it() {
     assert!(!action.holds(&before, &work.calls, &tree("v9", &["v10", "v2", "v9"])));
     assert_eq!(action.freshness(&before, &tree("v9", &["v2", "v9"])), Freshness::AlreadyDone);
     assert!(matches!(action.freshness(&before, &tree("v11", &["v10", "v11", "v9"])), Freshness::Changed(_)));
+    // The same calls do it where another version of theirs has gone meanwhile, and no others.
+    let gone = of("v10", &["v10", "v2"], Some("v2"));
+    assert_eq!(action.freshness(&before, &gone), Freshness::AsApproved);
+    for other in [of("v10", &["v10", "v9"], Some("v2")), of("v9", &["v10", "v2", "v9"], None)] {
+        assert!(matches!(action.freshness(&before, &other), Freshness::Changed(_)), "{other:?}");
+    }
+    // It deletes a version that is not in force, whichever of the others is.
+    let idle = tree("v1", &["v1", "v10", "v2"]);
+    assert_eq!(action.freshness(&idle, &tree("v2", &["v1", "v10", "v2"])), Freshness::AsApproved);
+    assert!(matches!(action.freshness(&idle, &tree("v10", &["v1", "v10", "v2"])), Freshness::Changed(_)));
     assert_eq!(action.work_out(&tree("v9", &["v10", "v9"])).unwrap().calls.len(), 1);
     assert!(action.work_out(&tree("v10", &["v10"])).unwrap_err().contains("not the attacker's"));
     // Another of theirs is not put in force instead.

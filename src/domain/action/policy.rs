@@ -45,11 +45,11 @@ pub(super) fn detach(holder: &Holder, policy_arn: &str) -> ApiCall {
 }
 
 /// A policy's name, as its ARN ends.
-fn name(policy_arn: &str) -> &str {
+pub(super) fn name(policy_arn: &str) -> &str {
     policy_arn.rsplit('/').next().unwrap_or(policy_arn)
 }
 
-fn number(version: &str) -> u32 {
+pub(super) fn number(version: &str) -> u32 {
     version.trim_start_matches('v').parse().unwrap_or(0)
 }
 
@@ -75,7 +75,8 @@ impl Change for DeletePolicy {
     }
 
     fn probe(&self) -> Probe {
-        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs: BTreeSet::new(), event_ids: BTreeSet::new() }
+        let (theirs, event_ids) = (BTreeSet::new(), BTreeSet::new());
+        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs, chosen: None, event_ids }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -190,7 +191,7 @@ impl Change for RestorePolicyVersion {
 
     fn probe(&self) -> Probe {
         let (theirs, event_ids) = (self.theirs(), self.event_ids.clone());
-        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs, event_ids }
+        Probe::Policy { policy_arn: self.policy_arn.clone(), theirs, chosen: None, event_ids }
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
@@ -222,7 +223,13 @@ impl Change for RestorePolicyVersion {
         if !is.versions.contains_key(&self.version_id) {
             return Freshness::AlreadyDone;
         }
-        fresh_if((&was.default, &was.versions) == (&is.default, &is.versions), "the policy's versions")
+        // Another version of theirs can have gone meanwhile, or the default been put back: the calls are the same then.
+        let same_calls = if was.default == self.version_id {
+            was.default == is.default && self.other(was).is_ok_and(|other| is.versions.contains_key(other))
+        } else {
+            is.default != self.version_id
+        };
+        fresh_if(same_calls && no_more_named(&was.versions, &is.versions), "the policy's versions")
     }
 
     fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {

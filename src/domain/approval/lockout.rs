@@ -45,6 +45,7 @@ fn taken(action: &Action, before: &Observation, policy: &Policy) -> Option<Taken
         Action::DeleteGroup(_)
         | Action::DeletePolicy(_)
         | Action::RestorePolicyVersion(_)
+        | Action::RestoreDefaultVersion(_)
         | Action::DetachPolicy(_)
         | Action::DeleteInlinePolicy(_) => Taken::certainly(through_groups_and_bounds(before)),
         // The role in the account is what its users work as, and a deny is written into it.

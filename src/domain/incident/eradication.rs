@@ -12,7 +12,7 @@ use super::started::By;
 use super::state::Incident;
 use super::steps::{Offer, Step, contained, steps as all_steps};
 use super::verdict::{Gate, gate};
-use super::{estate, reached, renamed, started};
+use super::{default_version, estate, reached, renamed, started};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
     DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
@@ -92,6 +92,7 @@ impl Removal {
             | Action::CancelSpotRequest(_)
             | Action::DeleteFleet(_)
             | Action::RestoreLaunchTemplate(_)
+            | Action::RestoreDefaultVersion(_)
             | Action::DeleteFunction(_)
             | Action::RestoreFunctionCode(_)
             | Action::RemoveRule(RemoveRule { put: false, .. }) => true,
@@ -286,10 +287,8 @@ pub(super) fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
                 | "UpdateLoginProfile"
                 | "EnableMFADevice"
         );
-        let restored = deed.operation == "SetDefaultPolicyVersion"
-            && done_by_attacker(trace, "CreatePolicyVersion").any(|made| made.what == deed.what);
         let settled = elsewhere
-            || restored
+            || default_version::is_settled(trace, deed)
             || (is_quarantine(&deed.what) && puts_on(&deed.operation))
             || (puts_on(&deed.operation) && was_there(trace, deed))
             || estate::is_answered(trace, at)
@@ -336,6 +335,10 @@ fn undoing(scene: &Scene<'_>, trace: &Trace, holder: Option<&Holder>, deed: &Dee
             let event_ids = set.map(|deed| deed.event_id.clone()).collect();
             let restore = RestorePolicyVersion { policy_arn, version_id: what(), also_theirs, event_ids };
             (1, Action::RestorePolicyVersion(restore))
+        }
+        ("SetDefaultPolicyVersion", None) if trace.resource_type == "AWS::IAM::ManagedPolicy" => {
+            let policy_arn = policy_arn(scene.incident, trace)?;
+            (1, Action::RestoreDefaultVersion(default_version::put_back(trace, deed, policy_arn)?))
         }
         // A trust policy is put back as containment, and a password taken away: they are doors that stand open.
         _ => return None,

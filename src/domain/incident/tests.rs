@@ -4,6 +4,7 @@ mod assignment;
 mod beginning;
 pub(crate) mod case;
 mod containment;
+mod default_version;
 mod doors;
 mod entrances;
 mod eradication;

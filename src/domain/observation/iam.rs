@@ -129,7 +129,8 @@ pub struct PolicyTree {
     pub attached_to: Vec<(Holder, String)>,
     /// Users and roles that it bounds.
     pub bounds: Vec<Holder>,
-    /// What was in force before the attacker added theirs, where that was asked for and the event history shows it.
+    /// What was in force before the attacker added theirs or chose another, where that was asked for and the event history
+    /// shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
     /// ARNs of the users who have it by way of a group.

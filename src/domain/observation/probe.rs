@@ -122,6 +122,9 @@ pub enum Probe {
         policy_arn: String,
         /// Versions that the attacker has added: what was in force before them is looked up.
         theirs: BTreeSet<String>,
+        /// A version of somebody else's that they have put in force: what was before is looked up for it too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chosen: Option<String>,
         /// The events by which they have put another version in force: it is not what was there before them.
         event_ids: BTreeSet<String>,
     },

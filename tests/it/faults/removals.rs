@@ -31,12 +31,13 @@ pub(super) enum Removal {
     Group,
     Policy,
     PolicyVersion,
+    DefaultVersion,
     Attachment,
     InlinePolicy,
     Membership,
 }
 
-pub(super) const REMOVALS: [Removal; 10] = [
+pub(super) const REMOVALS: [Removal; 11] = [
     Removal::User,
     Removal::AccessKey,
     Removal::Role,
@@ -44,6 +45,7 @@ pub(super) const REMOVALS: [Removal; 10] = [
     Removal::Group,
     Removal::Policy,
     Removal::PolicyVersion,
+    Removal::DefaultVersion,
     Removal::Attachment,
     Removal::InlinePolicy,
     Removal::Membership,
@@ -87,6 +89,18 @@ impl Removal {
                     iam.create_policy_version().policy_arn(POLICY).policy_document(ALLOW).set_as_default(true);
                 version.send().await.unwrap();
                 changed("ManagedPolicy", POLICY, "CreatePolicyVersion", "v2", "e")
+            }
+            Self::DefaultVersion => {
+                iam.create_policy().policy_name("p").policy_document(ALLOW).send().await.unwrap();
+                w.clock.advance(TimeDelta::seconds(1));
+                let version =
+                    iam.create_policy_version().policy_arn(POLICY).policy_document(ALLOW).set_as_default(true);
+                version.send().await.unwrap();
+                w.clock.advance(TimeDelta::seconds(1));
+                iam.set_default_policy_version().policy_arn(POLICY).version_id("v1").send().await.unwrap();
+                w.clock.advance(TimeDelta::minutes(6));
+                let set = "SetDefaultPolicyVersion";
+                changed("ManagedPolicy", POLICY, set, "v1", &w.trail_of(set).await[0])
             }
             Self::Attachment => {
                 iam.attach_user_policy().user_name("deploy-bot").policy_arn(ADMIN).send().await.unwrap();
@@ -133,6 +147,7 @@ impl Removal {
             Self::Group => ("· Delete group g", "DeleteGroup"),
             Self::Policy => ("· Delete policy p", "DeletePolicy"),
             Self::PolicyVersion => ("· Put policy p back", "DeletePolicyVersion"),
+            Self::DefaultVersion => ("· Put the version of policy p back", "SetDefaultPolicyVersion"),
             Self::Attachment => ("· Detach policy", "DetachUserPolicy"),
             Self::InlinePolicy => ("· Take back inline policy door", "DeleteRolePolicy"),
             Self::Membership => ("· Take user deploy-bot out", "RemoveUserFromGroup"),
@@ -148,6 +163,10 @@ impl Removal {
             Self::Group => iam.get_group().group_name("g").send().await.is_err(),
             Self::Policy => iam.get_policy().policy_arn(POLICY).send().await.is_err(),
             Self::PolicyVersion => iam.get_policy_version().policy_arn(POLICY).version_id("v2").send().await.is_err(),
+            Self::DefaultVersion => {
+                let found = iam.get_policy().policy_arn(POLICY).send().await.unwrap().policy.unwrap();
+                found.default_version_id() == Some("v2")
+            }
             Self::Attachment => {
                 let listed = iam.list_attached_user_policies().user_name("deploy-bot").send().await.unwrap();
                 listed.attached_policies().is_empty()

@@ -121,6 +121,36 @@ async fn a_policy_goes_after_its_versions_and_after_all_that_have_it() {
 }
 
 #[tokio::test]
+async fn the_version_that_is_put_in_force_counts_and_the_event_says_which_but_not_what_was_before() {
+    const NARROW: &str =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetUser","Resource":"*"}]}"#;
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    let made = iam.create_policy().policy_name("p").policy_document(ALLOW).send().await.unwrap().policy.unwrap();
+    let arn = made.arn.unwrap();
+    let narrow = iam.create_policy_version().policy_arn(&arn).policy_document(NARROW).set_as_default(true);
+    narrow.send().await.unwrap();
+    iam.create_user().user_name("m").send().await.unwrap();
+    iam.attach_user_policy().user_name("m").policy_arn(&arn).send().await.unwrap();
+    iam.create_access_key().user_name("m").send().await.unwrap();
+    let theirs = cloud.iam(cloud.keys("m"));
+    assert_eq!(code(theirs.list_users().send().await), "AccessDenied");
+    let set = |version: &str| iam.set_default_policy_version().policy_arn(&arn).version_id(version).send();
+    set("v1").await.unwrap();
+    assert!(theirs.list_users().send().await.is_ok(), "the older version lets it");
+    assert_eq!(code(set("v9").await), "NoSuchEntity");
+    let aws = iam.set_default_policy_version().policy_arn(ADMIN).version_id("v1").send().await;
+    assert_eq!(code(aws), "AccessDenied");
+    cloud.clock.advance(TimeDelta::minutes(6));
+    let events = cloud.events("us-east-1", "SetDefaultPolicyVersion").await;
+    let worked: Vec<_> = events.iter().filter(|event| event["errorCode"].is_null()).collect();
+    assert_eq!(worked.len(), 1, "{events:?}");
+    let asked = serde_json::json!({"policyArn": arn, "versionId": "v1"});
+    assert_eq!((&worked[0]["requestParameters"], worked[0]["readOnly"].as_bool()), (&asked, Some(false)));
+    assert!(worked[0]["responseElements"].is_null(), "{worked:?}");
+}
+
+#[tokio::test]
 async fn a_role_leaves_its_instance_profile_before_either_goes() {
     let cloud = Cloud::start().await;
     let iam = cloud.iam(cloud.admin());

@@ -1,4 +1,4 @@
-//! Reads a managed policy, and which of its versions was in force before the attacker added theirs.
+//! Reads a managed policy, and which of its versions was in force before the attacker added theirs or chose another.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use aws_sdk_iam::Client;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::policy_history::before_choice;
 use super::tree::of_policy;
 use crate::adapters::aws::AccountClients;
 use crate::domain::hunt::pivot::HOME_REGION;
@@ -14,21 +15,34 @@ use crate::domain::observation::Observation;
 use crate::ports::CloudError;
 
 /// Pages of the event history in which it is looked for: both calls are rare.
-const HISTORY_PAGES_MAX: u32 = 10;
+pub(super) const HISTORY_PAGES_MAX: u32 = 10;
 /// For so long the history has a call for sure.
 const HISTORY_FOR_SURE: TimeDelta = TimeDelta::days(89);
 /// The version that every policy begins with, in force until another is.
-const FIRST: &str = "v1";
+pub(super) const FIRST: &str = "v1";
+
+/// What the attacker has done to which version counts.
+#[derive(Clone, Copy)]
+pub(super) struct Doings<'a> {
+    /// Versions that they have added.
+    pub(super) theirs: &'a BTreeSet<String>,
+    /// One of somebody else's that they have put in force.
+    pub(super) chosen: Option<&'a str>,
+    /// The events by which they have put versions in force.
+    pub(super) event_ids: &'a BTreeSet<String>,
+}
 
 pub(super) async fn policy(
     account: &AccountClients,
     iam: &Client,
     arn: &str,
-    (theirs, event_ids): (&BTreeSet<String>, &BTreeSet<String>),
+    doings: Doings<'_>,
 ) -> Result<Observation, CloudError> {
     let Some((mut policy, made_at)) = of_policy(iam, arn).await? else { return Ok(Observation::OwnerMissing) };
-    if theirs.contains(&policy.default) {
-        policy.previous = previous(account, arn, (theirs, event_ids), made_at).await?;
+    if doings.chosen == Some(policy.default.as_str()) {
+        policy.previous = before_choice(account, &policy, doings, made_at).await?;
+    } else if doings.theirs.contains(&policy.default) {
+        policy.previous = previous(account, arn, (doings.theirs, doings.event_ids), made_at).await?;
     }
     Ok(Observation::Policy(policy))
 }

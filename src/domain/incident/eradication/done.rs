@@ -61,5 +61,6 @@ const fn goes_by_events(action: &Action) -> bool {
             | Action::UnshareImage(_)
             | Action::RestoreFunctionCode(_)
             | Action::RestoreLaunchTemplate(_)
+            | Action::RestoreDefaultVersion(_)
     )
 }

@@ -406,14 +406,11 @@ fn what_else_was_done_to_it_is_left_to_people_until_somebody_has_seen_to_it() {
     let outwards = [("AuthorizeSecurityGroupEgress", "", true), ("ModifySecurityGroupRules", "", true)];
     let trail = [("StopLogging", "", true), ("PutEventSelectors", "", true)];
     let user = [("AttachUserPolicy", ADMIN, true), ("DeleteUserPermissionsBoundary", "", true)];
-    let policy = [("CreatePolicyVersion", "v3", true), ("SetDefaultPolicyVersion", "v1", true)];
-    let arn = "arn:aws:iam::111122223333:policy/ops";
     for (kind, id, deeds, answer) in [
         ("EC2::SecurityGroup", "sg-1", &group, ("ModifySecurityGroupRules", "")),
         ("EC2::SecurityGroup", "sg-1", &outwards, ("ModifySecurityGroupRules", "")),
         ("CloudTrail::Trail", "main", &trail, ("PutEventSelectors", "")),
         ("IAM::User", "ci", &user, ("PutUserPermissionsBoundary", "")),
-        ("IAM::ManagedPolicy", arn, &policy, ("SetDefaultPolicyVersion", "v2")),
     ] {
         let seen = |deeds: &[(&str, &str, bool)]| {
             let mut case = Case::new();

@@ -1,0 +1,78 @@
+//! Of a managed policy the attacker has put a version in force that was there before.
+
+use super::case::Case;
+use super::eradication::{changed, hunted, kinds, of};
+use crate::domain::action::{Action, RestoreDefaultVersion};
+use crate::domain::incident::eradication::{left, removals};
+use crate::domain::incident::remains::by_hand;
+use crate::domain::trail::deed::Deed;
+
+const ARN: &str = "arn:aws:iam::111122223333:policy/ops";
+const MADE: &str = "CreatePolicyVersion";
+const SET: &str = "SetDefaultPolicyVersion";
+
+/// What is put back, and how much is for people.
+fn seen(deeds: &[(&str, &str, bool)]) -> (Vec<RestoreDefaultVersion>, usize) {
+    let mut case = Case::new();
+    hunted(&mut case, vec![changed("ManagedPolicy", ARN, deeds)]);
+    let put_back = removals(&case.incident).into_iter().filter_map(|removal| match removal.action {
+        Action::RestoreDefaultVersion(of) => Some(of),
+        _ => None,
+    });
+    (put_back.collect(), by_hand(&case.incident).len())
+}
+
+/// The choice that is put back, with the attacker's versions and events that are known for it.
+fn choice(version_id: &str, theirs: &[&str], event_ids: &[&str]) -> RestoreDefaultVersion {
+    RestoreDefaultVersion {
+        policy_arn: ARN.into(),
+        version_id: version_id.into(),
+        theirs: theirs.iter().map(|id| (*id).to_owned()).collect(),
+        event_ids: event_ids.iter().map(|id| (*id).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn the_attackers_newest_choice_of_a_version_that_is_not_theirs_is_put_back() {
+    assert_eq!(seen(&[(SET, "v1", true)]), (vec![choice("v1", &[], &["e0"])], 0));
+    assert_eq!(seen(&[(MADE, "v3", false), (SET, "v3", true)]), (vec![choice("v3", &[], &["e1"])], 0));
+    assert_eq!(seen(&[(SET, "v1", true), (SET, "v2", true)]), (vec![choice("v2", &[], &["e0", "e1"])], 0));
+    assert_eq!(seen(&[(SET, "v1", true), (SET, "v3", false), (SET, "v1", true)]).0, [choice("v1", &[], &["e0", "e2"])]);
+    // Their own version goes by its own step, and is not what there was before.
+    assert_eq!(seen(&[(MADE, "v3", true), (SET, "v1", true)]), (vec![choice("v1", &["v3"], &["e1"])], 0));
+}
+
+#[test]
+fn a_choice_that_no_longer_counts_is_nobodys_work() {
+    for deeds in [
+        &[(SET, "v1", true), (SET, "v3", false)][..],
+        &[(MADE, "v3", true), (SET, "v3", true)][..],
+        &[(SET, "v1", true), (MADE, "v3", true), (SET, "v3", true)][..],
+        &[(SET, "v1", false)][..],
+    ] {
+        assert_eq!(seen(deeds), (vec![], 0), "{deeds:?}");
+    }
+}
+
+#[test]
+fn where_deeds_are_left_out_or_it_is_no_policy_of_iam_it_is_for_people() {
+    let mut case = Case::new();
+    let mut trace = changed("ManagedPolicy", ARN, &[(SET, "v1", true)]);
+    trace.deeds.push(Deed::left_out("e9"));
+    hunted(&mut case, vec![trace]);
+    assert_eq!((kinds(&case).len(), by_hand(&case.incident).len()), (0, 1));
+    hunted(&mut case, vec![of("IoT::Policy", changed("-", "fleet", &[(SET, "2", true)]))]);
+    assert_eq!((kinds(&case).len(), by_hand(&case.incident).len()), (0, 1));
+}
+
+#[test]
+fn it_waits_for_nothing_and_each_has_a_step_of_its_own() {
+    let mut case = Case::new();
+    hunted(&mut case, vec![changed("ManagedPolicy", ARN, &[(MADE, "v3", true), (SET, "v1", true)])]);
+    let steps: Vec<String> =
+        left(&case.incident, &case.playbook).into_iter().map(|(step, _)| step.id.to_string()).collect();
+    // The version that they have added is evidence, and waits for the proof.
+    assert_eq!(steps, ["remove.managedpolicy.ops.restore-default-version.v1"]);
+    let all: Vec<&str> = removals(&case.incident).iter().map(|removal| removal.action.kind()).collect();
+    assert_eq!(all, ["restore-default-version", "restore-policy-version"], "the default comes first");
+}
