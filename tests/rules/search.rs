@@ -339,8 +339,7 @@ async fn a_key_that_its_user_does_not_have_any_more_is_off_where_aws_names_nobod
 
 #[tokio::test]
 async fn a_key_is_not_off_because_whoever_bears_the_name_does_not_have_it_while_aws_may_not_be_asked_whose_it_is() {
-    let (found, ..) =
-        searched(History { records: vec![key_made()], bob: Some("AIDABOB"), ..History::default() }).await;
+    let (found, ..) = searched(History { records: vec![key_made()], bob: Some("AIDABOB"), ..History::default() }).await;
     assert!(!found.off.contains(MADE) && found.users_off.is_empty(), "{:?}", found.off);
     let [why] = &found.not_known[..] else { panic!("{:?}", found.not_known) };
     assert!(why.contains(MADE) && why.contains("iam:GetAccessKeyLastUsed: AccessDenied"), "{why}");
