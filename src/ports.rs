@@ -14,7 +14,7 @@ use crate::domain::id::{ChannelId, GroupId, IncidentId, UserId};
 use crate::domain::policy::Standing;
 use crate::domain::stored::Record;
 
-pub use cloud::{Cloud, CloudError, Session, TOO_LATE, Term};
+pub use cloud::{Cloud, CloudError, NO_USER, Session, TOO_LATE, Term};
 pub use inventory::{Look, Stocktaking};
 pub use logs::{LogArchive, Progress, RowsPage};
 pub use trail::{EventHistory, Of, Page, PageRead, SEARCH_LEASE, Searched, Trail, TrailStore};

@@ -8,14 +8,14 @@ use crate::domain::incident::state::Incident;
 use crate::domain::observation::{KeyStatus, Observation, Probe};
 use crate::domain::refusal::Refusal;
 use crate::domain::trail::token::bare_name;
-use crate::ports::CloudError;
+use crate::ports::{CloudError, NO_USER};
 
 impl Engine {
     /// Reads one target, whatever its user is called by now. That nobody bears a name, or somebody else does, or that a key
     /// is not with whoever does, says nothing: the user is looked for by the key and by the unique id, and the same is asked
-    /// under the name of now. It is missing only where AWS knows neither. Where no unique id is known, the one of whoever bears
-    /// the name stands in for it: AWS documents no answer about a key that is deleted, and a user who is there and does not
-    /// have it is one.
+    /// under the name of now. It is missing only where AWS knows neither. Where no unique id is known, whoever bears the name can
+    /// be somebody else by now: that they do not have a key counts only once AWS has answered whose it is, and has named
+    /// nobody.
     pub(super) async fn look(
         &self,
         account: &AccountId,
@@ -28,9 +28,11 @@ impl Engine {
         if is_theirs && !matches!(seen, Observation::AccessKey { status: None, .. }) {
             return Ok(seen);
         }
-        let unique_id = unique_id.or_else(|| seen.owner_id());
         let Some(whereabouts) = probe.whereabouts(unique_id) else { return Ok(seen) };
-        let found = cloud.observe(account, &whereabouts).await?;
+        let found = match cloud.observe(account, &whereabouts).await {
+            Err(CloudError::Refused { code, .. }) if is_theirs && code == NO_USER => return Ok(seen),
+            found => found?,
+        };
         match found.owner_arn().map(bare_name) {
             Some(name) => cloud.observe(account, &probe.under(name)).await,
             None => Ok(seen),

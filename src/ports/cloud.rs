@@ -15,6 +15,9 @@ use crate::domain::id::{AccountId, RequestId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
 
+/// The code of [`CloudError::Refused`] where AWS has answered whose a key is, and has named no user.
+pub const NO_USER: &str = "NoUser";
+
 /// AWS did not answer a question.
 #[derive(Clone, Debug, Error)]
 pub enum CloudError {

@@ -8,6 +8,7 @@ use crate::domain::approval::{Request, RequestState};
 use crate::domain::id::{ChannelId, RequestId, UserId};
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::together::{digest, members};
+use crate::domain::incident::whole::{Whole, shown};
 use crate::domain::policy::{PersonId, Policy};
 use crate::domain::recusal::{Recused, recused_from};
 use crate::domain::refusal::mention;
@@ -23,12 +24,13 @@ pub struct Ask<'a> {
 }
 
 /// All who can still decide on something that waits. What was asked for together is one thing, and who is recused from one
-/// of it cannot decide on the whole.
+/// of it cannot decide on the whole. Of a plan whose file is not in the thread yet nobody is asked: there is nothing to read.
 pub fn asks<'a>(incident: &'a Incident, policy: &Policy) -> Vec<Ask<'a>> {
     let mut waiting: BTreeMap<RequestId, &Request> = BTreeMap::new();
     for request in incident.requests.values().filter(|r| matches!(r.state, RequestState::Pending)) {
         waiting.entry(request.burst.unwrap_or(request.id)).or_insert(request);
     }
+    waiting.retain(|_, request| !matches!(shown(incident, request), Whole::NotYet(_)));
     let approvers = policy.accounts(&policy.approvers);
     let of = |person: &PersonId| -> Vec<UserId> {
         approvers.iter().filter(|user| policy.person(user) == *person).cloned().collect()

@@ -44,6 +44,7 @@ const WAITS: [Duration; 6] = [
 ];
 
 mod absent;
+mod meanwhile;
 mod plans;
 
 pub(super) async fn run(workers: Workers, shutdown: CancellationToken, tasks: TaskTracker) {
@@ -165,8 +166,8 @@ impl Workers {
     /// it is tried again later; what goes to people themselves does not wait for that.
     async fn reconcile(&self, id: IncidentId) -> Result<u64, Unfinished> {
         let (mut refused, mut version): (Vec<Slot>, usize) = (Vec::new(), 0);
-        // The state of the log in which everybody heard what one person alone has let run.
-        let mut told_at = 0;
+        // What people themselves have heard while something else waits.
+        let mut told = meanwhile::Told::default();
         // One message that Slack cannot change just now holds up none of the others; when a second fails, Slack is away.
         let mut failing: Option<(Slot, ChatError)> = None;
         loop {
@@ -196,10 +197,7 @@ impl Workers {
                 (Next::Change(card, posted), _) => (card, posted),
                 (Next::In(wait), _) | (Next::Nothing, Some(wait)) => {
                     // A plan can wait for its upload as long as for its approval.
-                    let told = Box::pin(self.tell_of_glass_once(id, &look, &mut told_at)).await;
-                    if !edit_waits {
-                        told?;
-                    }
+                    Box::pin(self.tell_meanwhile(id, &look, edit_waits, &mut told)).await?;
                     tokio::time::sleep(wait.min(LOOK_EVERY)).await;
                     continue;
                 }

@@ -8,7 +8,7 @@ use irp::domain::incident::evolve::fold;
 use irp_sandbox::slack::Fault;
 use serde_json::{Value, json};
 
-use crate::world::{ANA, BEN, CHRIS, ORGANISATION, World};
+use crate::world::{ANA, BEN, CHRIS, ORGANISATION, ROOM, World};
 
 const ALL: &str = "Contain everything at once";
 const KEY: &str = "· Deactivate access key";
@@ -154,5 +154,33 @@ async fn a_file_that_slack_refuses_keeps_nobody_from_hearing_what_one_person_alo
         .await;
     }
     assert!(w.offers(SESSIONS, "irp.deny") && w.slack.files().is_empty());
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_slack_refuses_keeps_nobody_who_is_not_in_the_room_from_being_asked_of_all_else() {
+    let asks = |w: &World| -> Vec<String> {
+        w.told(CHRIS).into_iter().filter(|text| text.contains("You can decide on it")).collect()
+    };
+    let w = World::start().await;
+    w.account.put_user_policy_directly("deploy-bot", REVOKED, Some(&policy(60)));
+    w.slack.set_scope("files:write", false);
+    w.slack.leave(CHRIS, ROOM);
+    w.incident().await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until("the file is refused", |w| blocks(w, SESSIONS).contains("missing_scope")).await;
+    // Who is in the room Slack does not say at first.
+    w.slack.fail_next("conversations.members", Fault::Status(503));
+    w.slack.fail_next("conversations.members", Fault::Status(503));
+    w.click(ANA, KEY, "irp.request").await;
+    w.until("Chris is asked", |w| !asks(w).is_empty()).await;
+    let asked = asks(&w);
+    assert!(asked.len() == 1 && asked[0].contains("Deactivate access key"), "of what can be read: {asked:?}");
+    assert!(w.slack.files().is_empty());
+
+    w.slack.set_scope("files:write", true);
+    w.until("and of the other, once it is in the thread", |w| asks(w).len() == 2).await;
+    assert!(asks(&w)[1].contains("Revoke all sessions") && w.slack.files().len() == 1, "{:?}", asks(&w));
+    assert!(w.offers(SESSIONS, "irp.approve"));
     w.end().await;
 }

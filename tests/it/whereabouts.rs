@@ -11,6 +11,8 @@ use crate::inventory::cloud;
 use crate::world::World;
 
 const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+const NOT_ASKED: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:GetAccessKeyLastUsed","Resource":"*"}]}"#;
 const LIST: &str = "GetAccountAuthorizationDetails";
 const GONE: &str = "AIDAGONEGONEGONEGONE1";
 
@@ -72,4 +74,25 @@ async fn a_user_without_the_key_is_found_by_its_id_though_aws_does_not_say_whose
     };
     w.account.fail_next("GetAccessKeyLastUsed", Fault::AccessDenied);
     assert_eq!(observe(&cloud, of_key).await, known);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_reader_role_may_not_ask_whose_a_key_is_that_is_said_and_the_key_is_not_missing() {
+    let w = World::without_bot(false).await;
+    let (cloud, iam) = (cloud(&w, None).await, admin(&w));
+    let of_key = Probe::Whereabouts { access_key_id: w.stolen_key().parse().ok(), unique_id: None };
+    iam.update_user().user_name("deploy-bot").new_user_name("ops-bot").send().await.unwrap();
+    iam.create_user().user_name("deploy-bot").send().await.unwrap();
+    w.account.put_role_policy_directly("irp-reader", "not-asked", Some(NOT_ASKED));
+    let account: AccountId = "111122223333".parse().unwrap();
+    let why = cloud.observe(&account, &of_key).await.unwrap_err().to_string();
+    for part in ["AccessDenied", "give iam:GetAccessKeyLastUsed to the reader role"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    w.account.put_role_policy_directly("irp-reader", "not-asked", None);
+    let seen = observe(&cloud, of_key).await;
+    assert!(seen.owner_arn().unwrap_or_default().ends_with(":user/ops-bot"), "{seen:?}");
+    // A key that is deleted is nobody's: that is an answer.
+    let of_none = Probe::Whereabouts { access_key_id: "AKIAI44QH8DHBEXAMPLE".parse().ok(), unique_id: None };
+    assert_eq!(observe(&cloud, of_none).await, Observation::OwnerMissing);
 }

@@ -22,8 +22,8 @@ use irp::domain::playbook::{BUILT_IN, Playbook};
 use irp::domain::policy::Standing;
 use irp::engine::{Engine, Ports};
 use irp::ports::{
-    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Look, Of, Page, PageRead, Searched,
-    Session, Stocktaking,
+    ChatError, Clock, Cloud, CloudError, Directory, EventHistory, LogArchive, Look, NO_USER, Of, Page, PageRead,
+    Searched, Session, Stocktaking,
 };
 use serde_json::{Value, json};
 
@@ -71,6 +71,18 @@ impl Directory for Nobody {
     }
 }
 
+/// What AWS says to the question whose a key is.
+#[derive(Clone, Copy, Default)]
+enum Whose {
+    /// That the bot may not ask.
+    #[default]
+    Denied,
+    /// That there is no such key.
+    Missing,
+    /// It answers, and names no user.
+    Nobody,
+}
+
 /// A history of one Region that shows the stolen key's calls, and remembers what it was asked.
 #[derive(Default)]
 struct History {
@@ -79,8 +91,10 @@ struct History {
     role: Option<&'static str>,
     /// No role can be read.
     refuses: bool,
-    /// The unique id of user bob, who has no key; AWS says nothing about one that is not there but that it may not be asked.
+    /// The unique id of whoever is called bob and has no key.
     bob: Option<&'static str>,
+    /// What AWS says to whose a key is.
+    whose: Whose,
     asked: Mutex<BTreeSet<Pivot>>,
     roles_read: Mutex<Vec<Probe>>,
 }
@@ -149,14 +163,14 @@ impl Cloud for History {
                 document: None,
             }));
         }
-        self.bob.map_or(Ok(Observation::OwnerMissing), |id| of_bob(id, probe))
+        self.bob.map_or(Ok(Observation::OwnerMissing), |id| of_bob(id, probe, self.whose))
     }
     async fn session(&self, _: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {
         unreachable!("nothing is approved here")
     }
 }
 
-fn of_bob(id: &str, probe: &Probe) -> Result<Observation, CloudError> {
+fn of_bob(id: &str, probe: &Probe, whose: Whose) -> Result<Observation, CloudError> {
     let (owner_id, owner_arn) = (id.to_owned(), format!("arn:aws:iam::{ACCOUNT}:user/bob"));
     let keys = Vec::new();
     match probe {
@@ -168,7 +182,12 @@ fn of_bob(id: &str, probe: &Probe) -> Result<Observation, CloudError> {
             Ok(Observation::UserKeys { owner_id, owner_arn, keys })
         }
         Probe::Whereabouts { unique_id: None, .. } => {
-            let (operation, code) = ("iam:GetAccessKeyLastUsed".into(), "AccessDenied".into());
+            let code = match whose {
+                Whose::Denied => "AccessDenied",
+                Whose::Missing => return Ok(Observation::OwnerMissing),
+                Whose::Nobody => NO_USER,
+            };
+            let (operation, code) = ("iam:GetAccessKeyLastUsed".into(), code.into());
             Err(CloudError::Refused { operation, code, message: "no".into() })
         }
         _ => Ok(Observation::OwnerMissing),
@@ -298,14 +317,43 @@ async fn whether_what_was_started_for_the_attacker_has_ended_is_known_before_any
     assert_eq!(found.ended.into_iter().collect::<Vec<_>>(), [INSTANCE]);
 }
 
-#[tokio::test]
-async fn a_key_that_its_user_does_not_have_any_more_is_off_though_aws_says_nothing_about_the_key() {
-    const KEY: &str = "AKIAI44QH8DHBEXAMPLE";
+const MADE: &str = "AKIAI44QH8DHBEXAMPLE";
+
+/// The attacker makes a key for bob.
+fn key_made() -> String {
     let mut made: Value =
-        serde_json::from_str(&call("e1", "iam", "CreateAccessKey", &json!({"userName": "bob"}))).unwrap();
-    made["responseElements"] = json!({"accessKey": {"userName": "bob", "accessKeyId": KEY, "status": "Active"}});
-    let history = History { records: vec![made.to_string()], bob: Some("AIDABOB"), ..History::default() };
-    let (found, ..) = searched(history).await;
-    assert!(found.off.contains(KEY), "{:?} {:?}", found.off, found.not_known);
-    assert!(found.not_known.is_empty() && found.users_off.is_empty(), "{:?} {:?}", found.not_known, found.users_off);
+        serde_json::from_str(&call("e2", "iam", "CreateAccessKey", &json!({"userName": "bob"}))).unwrap();
+    made["responseElements"] = json!({"accessKey": {"userName": "bob", "accessKeyId": MADE, "status": "Active"}});
+    made.to_string()
+}
+
+#[tokio::test]
+async fn a_key_that_its_user_does_not_have_any_more_is_off_where_aws_names_nobody_else_for_it() {
+    for whose in [Whose::Missing, Whose::Nobody] {
+        let history = History { records: vec![key_made()], bob: Some("AIDABOB"), whose, ..History::default() };
+        let (found, ..) = searched(history).await;
+        assert!(found.off.contains(MADE), "{:?} {:?}", found.off, found.not_known);
+        assert!(found.not_known.is_empty() && found.users_off.is_empty(), "{:?}", found.not_known);
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_not_off_because_whoever_bears_the_name_does_not_have_it_while_aws_may_not_be_asked_whose_it_is() {
+    let (found, ..) = searched(History { records: vec![key_made()], bob: Some("AIDABOB"), ..History::default() }).await;
+    assert!(!found.off.contains(MADE) && found.users_off.is_empty(), "{:?}", found.off);
+    let [why] = &found.not_known[..] else { panic!("{:?}", found.not_known) };
+    assert!(why.contains(MADE) && why.contains("iam:GetAccessKeyLastUsed: AccessDenied"), "{why}");
+}
+
+#[tokio::test]
+async fn where_the_trail_shows_the_unique_id_a_key_that_its_user_does_not_have_is_off_without_that_question() {
+    let mut bob: Value = serde_json::from_str(&call("e1", "iam", "CreateUser", &json!({"userName": "bob"}))).unwrap();
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/bob");
+    let before = start() - TimeDelta::minutes(70);
+    bob["eventTime"] = json!(before.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    bob["responseElements"] = json!({"user": {"userName": "bob", "userId": "AIDABOB", "arn": arn, "path": "/"}});
+    let records = vec![bob.to_string(), key_made()];
+    let (found, ..) = searched(History { records, bob: Some("AIDABOB"), ..History::default() }).await;
+    assert!(found.off.contains(MADE), "{:?} {:?}", found.off, found.not_known);
+    assert!(found.not_known.iter().all(|why| !why.contains(MADE)), "{:?}", found.not_known);
 }

@@ -66,21 +66,6 @@ impl Workers {
         unfinished.map_or(Ok(()), Err)
     }
 
-    /// The same as [`Self::tell_of_glass`], while something else waits and looks again and again: once for each state of the
-    /// log. What Slack refuses it would refuse again.
-    pub(super) async fn tell_of_glass_once(
-        &self,
-        id: IncidentId,
-        look: &Look,
-        told_at: &mut usize,
-    ) -> Result<(), Unfinished> {
-        if *told_at != look.records.len() {
-            Box::pin(self.tell_of_glass(id, look)).await?;
-            *told_at = look.records.len();
-        }
-        Ok(())
-    }
-
     /// Once for each glass that was broken and each person, wherever they are.
     pub(super) async fn tell_of_glass(&self, id: IncidentId, look: &Look) -> Result<(), Unfinished> {
         let Some(incident) = &look.incident else { return Ok(()) };

@@ -9,7 +9,7 @@ use super::users::KEPT;
 use super::{fault, is_missing, keys, user};
 use crate::domain::credential::AccessKeyId;
 use crate::domain::observation::Observation;
-use crate::ports::CloudError;
+use crate::ports::{CloudError, NO_USER};
 
 /// The user, with all its keys. That it is missing is said only where AWS knows neither the key nor the unique id.
 pub(super) async fn whereabouts(
@@ -56,12 +56,26 @@ async fn name_by_key(iam: &Client, key: &AccessKeyId, has_id: bool) -> Result<Op
     match asked.map_err(|e| fault("iam:GetAccessKeyLastUsed", &e)) {
         Ok(answer) if answer.user_name.is_none() && !has_id => Err(CloudError::Refused {
             operation: "iam:GetAccessKeyLastUsed".into(),
-            code: "NoUser".into(),
+            code: NO_USER.into(),
             message: format!("AWS names no user for key {key}"),
         }),
         Ok(answer) => Ok(answer.user_name),
         Err(error) if is_missing(&error) || (has_id && !error.can_retry()) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(unanswered(error, key)),
+    }
+}
+
+/// That AWS does not say whose a key is, with what can be done about it where it refuses.
+fn unanswered(error: CloudError, key: &AccessKeyId) -> CloudError {
+    match error {
+        CloudError::Refused { operation, code, message } => {
+            let message = format!(
+                "{message} (only this call says whether another user has key {key} by now: give \
+                 iam:GetAccessKeyLastUsed to the reader role, or see for yourselves that no user has the key)"
+            );
+            CloudError::Refused { operation, code, message }
+        }
+        other => other,
     }
 }
 
