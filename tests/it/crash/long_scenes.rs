@@ -24,7 +24,7 @@ pub(super) static LONG: [Scene; 6] = [
     Scene {
         kinds: &["HandDone", "HandTakenBack", "HandConfirmed", "RiskAgreed", "RiskAccepted"],
         rules: || ORGANISATION.to_owned(),
-        before: |w| async { deny(w, CONTAINS, "iam:PutUserPolicy", true) }.boxed(),
+        before: |w| async move { deny(w, CONTAINS, "iam:PutUserPolicy", true) }.boxed(),
         press: |w, seen| by_hand(w, seen).boxed(),
         is_over: |seen| seen.has("RiskAccepted"),
         once: &["Verified", "ExecutionFailed", "HandTakenBack", "HandConfirmed", "RiskAccepted"],
@@ -51,7 +51,7 @@ pub(super) static LONG: [Scene; 6] = [
     Scene {
         kinds: &["ExecutionUnknown", "LookedAgain", "ExecutionFailed"],
         rules: || ORGANISATION.to_owned(),
-        before: |w| async { w.account.fail_next("UpdateAccessKey", Fault::HangBefore) }.boxed(),
+        before: |w| async move { w.account.fail_next("UpdateAccessKey", Fault::HangBefore) }.boxed(),
         press: |w, seen| in_doubt(w, seen).boxed(),
         is_over: |seen| seen.is_in_force(KEY_STEP),
         once: &["Verified", "ExecutionFailed"],

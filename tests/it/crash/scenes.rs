@@ -109,8 +109,7 @@ async fn shows_whole(w: &World, seen: &Seen) {
 
 /// Ben says yes and is gone before the second yes; by the time that it is asked for anew he is back.
 async fn leaves(w: &World, seen: &Seen) {
-    let (is_over, is_open, by_ben) =
-        (seen.has("ApprovalVoided"), seen.is_anything_open(), seen.is_approved_by(BEN));
+    let (is_over, is_open, by_ben) = (seen.has("ApprovalVoided"), seen.is_anything_open(), seen.is_approved_by(BEN));
     w.slack.set_user_flag(BEN, UserFlag::Deleted, by_ben && !is_over);
     let voided = seen.incident.requests.values().any(|request| request.state.is_open() && !request.voided.is_empty());
     if !is_open {
