@@ -11,8 +11,8 @@ test:
 	tests/tools.sh
 	RUST_BACKTRACE=0 RUST_TEST_THREADS=2 cargo test --workspace --locked
 
-# The program killed in each part of a whole incident, and before the record of each removal: what takes too long for
-# every test run.
+# The program killed in each part of a whole incident, in the scenes that take minutes, and before the record of each
+# removal: what takes too long for every test run.
 crash:
 	tests/tools.sh
 	RUST_TEST_THREADS=1 cargo test --workspace --locked --test it -- --ignored

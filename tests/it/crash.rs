@@ -9,9 +9,12 @@ use crate::program::Program;
 use crate::redis_server::RedisServer;
 use crate::world::{ANA, CHRIS, World};
 
+mod every;
+mod long_scenes;
 mod points;
 mod presses;
 mod replicas;
+mod scenes;
 mod whole_way;
 
 const KEY: &str = "Deactivate access key";

@@ -16,6 +16,8 @@ mod logs;
 mod people;
 mod search;
 
+pub(crate) use logs::rules as rules_with_logs;
+
 const ALL: &str = "Contain everything at once";
 const HUNT: &str = "INC-1 hunt";
 const PROOF: &str = "Containment proof";

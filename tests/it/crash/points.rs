@@ -41,6 +41,11 @@ const FOUND: [(&str, &str, Is); 3] = [
     ("TrailSwept", "\"type\":\"TrailSwept\"", |event| matches!(event, Event::TrailSwept { .. })),
 ];
 
+/// The kinds of records among what it is killed at.
+pub(super) fn kinds() -> Vec<&'static str> {
+    POINTS.iter().map(|point| point.0).chain(FOUND.iter().map(|found| found.0)).collect()
+}
+
 async fn killed_at(mut case: Case, written_with: &'static str, loss: Loss) -> (Case, Program) {
     case.proxy.lose(written_with, loss);
     let first = case.program().await;

@@ -14,6 +14,8 @@ use crate::cases::{Case, Cases};
 use crate::redis_proxy::Loss;
 use crate::world::{ANA, BEN, DANA, ORGANISATION, World};
 
+/// Nobody presses for that: the rules are read anew.
+const RULES: &str = "RulesChanged";
 const SESSIONS: &str = "· Revoke all sessions minted";
 const ANNOUNCEMENT: &str = "stolen AWS credential";
 /// A dead process's work is taken over after 15 s.
@@ -65,6 +67,11 @@ static PRESSES: [Press; 7] = [
         again: |w| withdraws(w).boxed(),
     },
 ];
+
+/// What it is killed at.
+pub(super) fn kinds() -> Vec<&'static str> {
+    PRESSES.iter().map(|press| press.kind).chain([RULES]).collect()
+}
 
 async fn alerts_again(w: &World) {
     w.alert_until_kept(&w.finding("e-2", "f-1")).await;
@@ -151,7 +158,7 @@ async fn killed_as_the_rules_change(mut case: Case, loss: Loss) {
     let first = case.program().await;
     case.w.slack.set_rate_limits(false);
     begins(&case.w).await;
-    case.proxy.lose("\"type\":\"RulesChanged\"", loss);
+    case.proxy.lose(&format!("\"type\":\"{RULES}\""), loss);
     case.rules(&ORGANISATION.replace("[people]", "contain.approve_within_minutes = 30\n[people]"));
     first.signal("HUP");
     case.until_met(1).await;
@@ -169,7 +176,7 @@ async fn killed_at_what_people_do_on_the_way_it_comes_to_the_same_end() {
         for on in &PRESSES {
             cases.add(format!("{}: {loss:?}", on.kind), move |case| killed_at(case, on, loss));
         }
-        cases.add(format!("RulesChanged: {loss:?}"), move |case| killed_as_the_rules_change(case, loss));
+        cases.add(format!("{RULES}: {loss:?}"), move |case| killed_as_the_rules_change(case, loss));
     }
     cases.end().await;
 }

@@ -13,6 +13,8 @@ use crate::redis_proxy::{Loss, RedisProxy};
 use crate::world::{ANA, BEN, CHRIS, DANA, KIM, ORGANISATION, World};
 
 const KEY: &str = "· Deactivate access key";
+/// Written only while AWS takes its time.
+pub(super) const CONTINUES: &str = "ExecutionContinues";
 /// Within so long the other has carried on with what the dead one was at.
 const TAKEOVER_MAX: Duration = Duration::from_secs(30);
 /// For so long AWS is read back before it is said that it does not show the change.
@@ -24,7 +26,7 @@ fn is_taken_over(w: &World, what: &str) -> bool {
         "ApprovalRequested" | "the request's click is kept" => w.says(KEY, "waiting for approval"),
         // The call may have gone out, so it is read back, for a while: it has not.
         "ExecutionStarted" => w.says(KEY, "its outcome is not known"),
-        "the approval's click is kept" | "ApprovalGiven" | "ExecutionContinues" | "CallAnswered" | "Verified" => {
+        "the approval's click is kept" | "ApprovalGiven" | CONTINUES | "CallAnswered" | "Verified" => {
             w.says(KEY, "carried out and verified")
         }
         _ => w.card(ANA, KEY).is_some(),
@@ -143,7 +145,7 @@ async fn the_other_takes_over_within_half_a_minute_and_repeats_no_call() {
     for loss in [Loss::Answer, Loss::Command] {
         cases.add(format!("while AWS takes its time: {loss:?}"), move |case| {
             case.w.account.fail_next("UpdateAccessKey", Fault::HangAfter);
-            one_dies(case, "ExecutionContinues", "\"type\":\"ExecutionContinues\"", loss)
+            one_dies(case, CONTINUES, "\"type\":\"ExecutionContinues\"", loss)
         });
     }
     cases.end().await;

@@ -28,20 +28,20 @@ const UNDO: &str = "Undo INC-1.";
 const ANNOUNCEMENT: &str = "stolen AWS credential";
 const HUNT: &str = "INC-1 hunt";
 /// The steps that contain: their cards, and how their names begin.
-const STEPS: [(&str, &str); 3] = [(KEY, "deactivate-access-key."), (USER, "revoke-user-"), (ROLE, "revoke-assumed-")];
+pub(super) const STEPS: [(&str, &str); 3] = [(KEY, "deactivate-access-key."), (USER, "revoke-user-"), (ROLE, "revoke-assumed-")];
 /// A started call is read back after 20 s and for 16 more; a dead process's work is taken over after 15.
 const PART_TIME_MAX: Duration = Duration::from_secs(150);
 /// How long people wait for something to come of a click.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How the incident stands by its log, and how often something has happened.
-struct Seen {
-    incident: Incident,
-    events: Vec<Event>,
+pub(super) struct Seen {
+    pub(super) incident: Incident,
+    pub(super) events: Vec<Event>,
 }
 
 impl Seen {
-    async fn of(w: &World) -> Self {
+    pub(super) async fn of(w: &World) -> Self {
         let log = w.store.load(IncidentId::new(1)).await.unwrap();
         Self { incident: fold(&log).unwrap(), events: log.into_iter().map(|record| record.event).collect() }
     }
@@ -50,7 +50,7 @@ impl Seen {
         self.events.iter().filter(|event| what(event)).count()
     }
 
-    fn is_in_force(&self, begins: &str) -> bool {
+    pub(super) fn is_in_force(&self, begins: &str) -> bool {
         self.incident
             .by_step
             .keys()
@@ -71,11 +71,11 @@ impl Seen {
         self.events.iter().any(|event| matches!(event, Event::LeadTaken { by } if by.as_str() == person))
     }
 
-    fn is_anything_open(&self) -> bool {
+    pub(super) fn is_anything_open(&self) -> bool {
         self.incident.requests.values().any(|request| request.state.is_open())
     }
 
-    fn is_approved_by(&self, person: &str) -> bool {
+    pub(super) fn is_approved_by(&self, person: &str) -> bool {
         let by: UserId = person.parse().unwrap();
         let open = self.incident.requests.values().filter(|request| request.state.is_open());
         open.flat_map(|request| &request.approvals).any(|approval| approval.user == by)
@@ -132,6 +132,11 @@ const PARTS: [Part; 8] = [
     },
 ];
 
+/// What it is killed at in one part or another.
+pub(super) fn kinds() -> Vec<&'static str> {
+    PARTS.iter().flat_map(|part| part.points).copied().collect()
+}
+
 /// Presses what the card offers; whatever Slack says to it, the log shows what came of it.
 pub(super) async fn press(w: &World, person: &str, card: &str, button: &str) {
     if w.offers(card, button) {
@@ -140,7 +145,7 @@ pub(super) async fn press(w: &World, person: &str, card: &str, button: &str) {
 }
 
 /// The same, where a form opens.
-async fn fill(w: &World, person: &str, card: &str, button: &str, values: &Value) {
+pub(super) async fn fill(w: &World, person: &str, card: &str, button: &str, values: &Value) {
     let open = || w.slack.state(person)["modal"]["id"].as_str().map(str::to_owned);
     if open().is_none() {
         press(w, person, card, button).await;
@@ -210,7 +215,7 @@ async fn say(w: &World, seen: &Seen) {
 }
 
 /// All that is open is approved by both; what is not in force and not open is asked for.
-async fn carry_out(w: &World, seen: &Seen) {
+pub(super) async fn carry_out(w: &World, seen: &Seen) {
     if seen.is_anything_open() {
         let cards = [ALL].into_iter().chain(STEPS.map(|(card, _)| card));
         for (card, person) in cards.flat_map(|card| [(card, BEN), (card, CHRIS)]) {
@@ -290,7 +295,7 @@ async fn insist(w: &World, part: &Part) {
 }
 
 /// A policy that a plan shows whole only in a file.
-fn long_policy() -> String {
+pub(super) fn long_policy() -> String {
     let statement = |n: usize| {
         json!({"Sid": format!("Statement{n}"), "Effect": "Deny", "Action": ["s3:DeleteObject"],
                "Resource": [format!("arn:aws:s3:::a-bucket-with-a-long-name-{n}/*")]})

@@ -41,7 +41,8 @@ output_location = "s3://athena-results-111122223333/irp/"
 logs_location = "s3://trail-logs-111122223333/AWSLogs/111122223333/CloudTrail/"
 "#;
 
-fn rules() -> String {
+/// An account whose logs can be searched.
+pub(crate) fn rules() -> String {
     format!("{ORGANISATION}{ATHENA}")
 }
 
