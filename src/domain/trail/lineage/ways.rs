@@ -76,7 +76,7 @@ pub(super) struct Group {
     /// Their places in the list, in order.
     order: Vec<usize>,
     /// Their places by what tells them apart.
-    places: BTreeMap<Same, usize>,
+    by_same: BTreeMap<Same, usize>,
     /// Each that is earlier than all before it: its time, and where it is in `order`.
     earliest: Vec<(Option<DateTime<Utc>>, usize)>,
 }
@@ -86,7 +86,7 @@ impl Ways {
     pub(super) fn open(&mut self, way: Way, same: Same) -> Opened {
         let kind = discriminant(&way.kind);
         let number = self.groups.iter().position(|group| group.kind == kind);
-        let known = number.and_then(|number| self.groups[number].places.get(&same).copied());
+        let known = number.and_then(|number| self.groups[number].by_same.get(&same).copied());
         if let (Some(number), Some(place)) = (number, known) {
             if self.all[place].at <= way.at {
                 return Opened::Known;
@@ -99,11 +99,11 @@ impl Ways {
             return Opened::Full;
         }
         let number = number.unwrap_or_else(|| {
-            self.groups.push(Group { kind, order: Vec::new(), places: BTreeMap::new(), earliest: Vec::new() });
+            self.groups.push(Group { kind, order: Vec::new(), by_same: BTreeMap::new(), earliest: Vec::new() });
             self.groups.len() - 1
         });
         let (group, place) = (&mut self.groups[number], self.all.len());
-        group.places.insert(same, place);
+        group.by_same.insert(same, place);
         group.note(way.at, group.order.len());
         group.order.push(place);
         self.all.push(way);
@@ -155,7 +155,7 @@ impl Group {
 
     /// The places of those from one to another, in no order.
     pub(super) fn between(&self, first: Same, last: Same) -> impl Iterator<Item = usize> {
-        self.places.range(first..=last).map(|(_, place)| *place)
+        self.by_same.range(first..=last).map(|(_, place)| *place)
     }
 }
 
