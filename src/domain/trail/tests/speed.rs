@@ -3,8 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::DateTime;
+
+use super::super::attribution::Judge;
 use super::super::event::Event;
-use super::super::lineage::{Lineage, follow};
+use super::super::lineage::follow;
 use super::*;
 
 /// Calls of the owner's between one session of the attacker's and the next.
@@ -40,21 +43,23 @@ fn loops(count: usize) -> Vec<Event> {
     events
 }
 
-/// The lineage, and how long it takes at best: whatever else runs can only make it longer.
-fn timed(events: &[Event]) -> (Lineage, Duration) {
-    let run = || {
+/// What comes of it, and how long it takes at best: whatever else runs can only make it longer.
+fn timed<T>(run: impl Fn() -> T) -> (T, Duration) {
+    let one = || {
         let begun = Instant::now();
-        let lineage = follow(&question(), events);
-        (lineage, begun.elapsed())
+        let done = run();
+        (done, begun.elapsed())
     };
-    (0..3).map(|_| run()).min_by_key(|(_, took)| *took).unwrap()
+    (0..3).map(|_| one()).min_by_key(|(_, took)| *took).unwrap()
 }
 
 #[test]
 fn four_times_as_many_sessions_of_one_name_take_about_four_times_as_long() {
     let (few, many) = (loops(250), loops(1_000));
     assert_eq!((few.len(), many.len()), (1_250, 5_000));
-    let ((_, of_few), (lineage, of_many)) = (timed(&few), timed(&many));
+    let asked = question();
+    let (_, of_few) = timed(|| follow(&asked, &few));
+    let (lineage, of_many) = timed(|| follow(&asked, &many));
     // Where each event is held against each session it is sixteen times as long.
     assert!(of_many < of_few * 9, "{of_few:?}, and {of_many:?} for four times as many");
     // And what is found is what there is.
@@ -64,4 +69,19 @@ fn four_times_as_many_sessions_of_one_name_take_about_four_times_as_long() {
     for (event, verdict) in many.iter().zip(&lineage.verdicts) {
         assert_eq!(verdict.who.is_attacker(), event.id.starts_with("loop"), "{}", event.id);
     }
+}
+
+/// Of calls of one second nothing says which was first.
+#[test]
+fn what_came_of_a_key_is_followed_as_fast_where_each_call_stands_before_the_one_that_it_came_of() {
+    let backwards = |count: usize| {
+        let mut events = loops(count);
+        events.reverse();
+        events
+    };
+    let (few, many) = (backwards(250), backwards(1_000));
+    let asked = Question { since: DateTime::from_timestamp(1_769_817_600, 0), ..question() };
+    let (_, of_few) = timed(|| Judge::new(&asked, &few));
+    let (_, of_many) = timed(|| Judge::new(&asked, &many));
+    assert!(of_many < of_few * 9, "{of_few:?}, and {of_many:?} for four times as many");
 }
