@@ -8,7 +8,7 @@ use super::super::trail::footprint::Resource;
 use super::super::trail::resource::{Effect, is_call};
 use super::super::trail::token::{bare_name, role_session};
 use super::super::trail::within;
-use super::roles::RoleArns;
+use super::roles::{Forms, RoleArns};
 
 /// IAM, and STS by its global endpoint, are recorded here only.
 pub const HOME_REGION: &str = "us-east-1";
@@ -111,8 +111,9 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
     }
     // What runs there takes its role in its name, and calls from wherever it likes.
     asking.everywhere(analysis.acting.iter().cloned().map(Pivot::Username));
+    let forms = roles.with(analysis);
     for role in &analysis.taken_roles {
-        asking.everywhere(roles.forms(role, analysis).into_iter().map(Pivot::Resource));
+        asking.everywhere(forms.of(role).into_iter().map(Pivot::Resource));
     }
     // Whoever it vouches for names it by its ARN. A provider of IAM's is asked in any Region, and an anchor in its own.
     for arn in &analysis.providers {
@@ -124,7 +125,7 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
     let mut touched: Vec<&Resource> = analysis.footprint.iter().filter(|found| found.effect != Effect::Read).collect();
     touched.sort_by_key(|found| (!LETS_IN.contains(&found.resource_type.as_str()), !found.made_by_attacker));
     for found in touched {
-        add_touched(&mut asking, found, analysis, roles);
+        add_touched(&mut asking, found, &forms);
     }
     // What somebody did in the console before they were called otherwise stands under the name of then. Whoever plays with names
     // pushes nothing else out.
@@ -134,7 +135,7 @@ pub fn pivots(names: &[String], analysis: &Analysis, roles: &RoleArns) -> (Vec<A
 }
 
 /// What is to be asked about one thing that the attacker has made, changed or deleted.
-fn add_touched(asking: &mut Asking, found: &Resource, analysis: &Analysis, roles: &RoleArns) {
+fn add_touched(asking: &mut Asking, found: &Resource, forms: &Forms<'_>) {
     let home = found.resource_type.starts_with("AWS::IAM::");
     let region = if home { HOME_REGION } else { found.region.as_str() };
     let (_, name) = within::parts(&found.resource_type, &found.id);
@@ -143,7 +144,7 @@ fn add_touched(asking: &mut Asking, found: &Resource, analysis: &Analysis, roles
         "AWS::EC2::Instance" | "AWS::Lambda::Function" | "AWS::ECS::Task" if found.made_by_attacker => {
             asking.add(Pivot::Username(name.to_owned()), None);
         }
-        "AWS::IAM::Role" => asking.everywhere(roles.forms(&found.id, analysis).into_iter().map(Pivot::Resource)),
+        "AWS::IAM::Role" => asking.everywhere(forms.of(&found.id).into_iter().map(Pivot::Resource)),
         "AWS::IAM::SAMLProvider" | "AWS::IAM::OIDCProvider" if found.id.starts_with("arn:") => {
             asking.add(Pivot::Resource(found.id.clone()), None);
         }

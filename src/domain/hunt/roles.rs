@@ -28,12 +28,13 @@ impl RoleArns {
         let changed = analysis.footprint.iter().filter(|found| {
             found.resource_type == "AWS::IAM::Role" && found.effect != Effect::Read && found.account == self.account
         });
+        let made = made(analysis);
         let named: BTreeSet<&str> = changed
             .map(|found| found.id.as_str())
             .chain(analysis.taken_roles.iter().map(String::as_str))
             .filter(|role| !role.starts_with("arn:"))
             .map(name_of)
-            .filter(|name| !self.read.contains_key(*name) && made(name, analysis).next().is_none())
+            .filter(|name| !self.read.contains_key(*name) && !made.contains_key(name))
             .collect();
         let room = ROLES_READ_MAX.saturating_sub(self.read.len());
         named.into_iter().take(room).map(str::to_owned).collect()
@@ -44,26 +45,46 @@ impl RoleArns {
         self.read.insert(name, arn);
     }
 
-    /// By what the history may know a role that a record gives by its ARN or its name. Where the path is not known, by its
-    /// ARN as it is without one, and by its name alone.
-    pub fn forms(&self, role: &str, analysis: &Analysis) -> Vec<String> {
+    /// Together with what an analysis knows of roles.
+    pub fn with<'a>(&'a self, analysis: &'a Analysis) -> Forms<'a> {
+        Forms { roles: self, made: made(analysis) }
+    }
+}
+
+/// By what the history may know roles.
+#[derive(Debug)]
+pub struct Forms<'a> {
+    roles: &'a RoleArns,
+    made: Made<'a>,
+}
+
+impl Forms<'_> {
+    /// By what it may know a role that a record gives by its ARN or its name. Where the path is not known, by its ARN as it is
+    /// without one, and by its name alone.
+    pub fn of(&self, role: &str) -> Vec<String> {
         if role.starts_with("arn:") {
             return vec![role.to_owned()];
         }
         let name = name_of(role);
-        let read = self.read.get(name).and_then(Option::as_ref);
-        let known: BTreeSet<&String> = made(name, analysis).chain(read).collect();
+        let read = self.roles.read.get(name).and_then(Option::as_ref);
+        let known: BTreeSet<&String> = self.made.get(name).into_iter().flatten().copied().chain(read).collect();
         if known.is_empty() {
-            return vec![format!("arn:aws:iam::{}:role/{name}", self.account), name.to_owned()];
+            return vec![format!("arn:aws:iam::{}:role/{name}", self.roles.account), name.to_owned()];
         }
         known.into_iter().cloned().collect()
     }
 }
 
-/// ARNs of roles of this name that the attacker has made.
-fn made<'a>(name: &str, analysis: &'a Analysis) -> impl Iterator<Item = &'a String> {
-    let name = name.to_owned();
-    analysis.made_roles.iter().filter(move |arn| bare_name(arn) == name)
+/// ARNs of roles, by their names.
+type Made<'a> = BTreeMap<&'a str, Vec<&'a String>>;
+
+/// Those that the attacker has made.
+fn made(analysis: &Analysis) -> Made<'_> {
+    let mut made = Made::new();
+    for arn in &analysis.made_roles {
+        made.entry(bare_name(arn)).or_default().push(arn);
+    }
+    made
 }
 
 /// A role's name, without the path that some calls have before it.

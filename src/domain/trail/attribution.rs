@@ -13,13 +13,13 @@ use thiserror::Error;
 use super::bots::Bots;
 use super::classify::Category;
 use super::event::Event;
-use super::grant::Grant;
 use super::named::{Named, known};
 use super::parameters::is_quarantine;
 use super::record::{address_of, is_private};
 use super::token::{Token, is_key, machine_of};
 
 mod doubt;
+mod handed;
 
 /// A place that has used the key this long before anything hostile came from elsewhere is its owner's.
 const HABIT: TimeDelta = TimeDelta::hours(24);
@@ -198,9 +198,9 @@ impl<'q> Judge<'q> {
             words.entry(word.about.as_str()).or_insert(word.who);
         }
         let named: HashSet<Token> = known(&question.principals, events).into_iter().map(|(token, ..)| token).collect();
+        let credentials: HashSet<&str> = question.credentials.iter().map(String::as_str).collect();
         let is_stolen = |event: &Event| {
-            question.credentials.iter().any(|key| **key == *event.caller.key)
-                || event.callers.iter().any(|token| named.contains(token))
+            credentials.contains(event.caller.key.as_ref()) || event.callers.iter().any(|token| named.contains(token))
         };
         // A user's other keys are the same person's or program's; sessions of one role are anybody's.
         let users: BTreeSet<&str> = events
@@ -398,7 +398,7 @@ fn turned<'e>(
     since: DateTime<Utc>,
     bots: &Bots,
 ) -> BTreeSet<&'e str> {
-    let handed = handed_on(events, &is_users);
+    let handed = handed::handed_on(events, &is_users);
     let others = |event: &Event| {
         !is_users(event) && (bots.has(&event.caller.arn) || !handed.contains(event.caller.key.as_ref()))
     };
@@ -409,26 +409,6 @@ fn turned<'e>(
     let turn =
         |event: &&&'e Event| event.at.is_none_or(|at| at >= since) && !others(event) && !usual.contains(&call(event));
     hostile.iter().filter(turn).map(|event| event.address.as_ref()).collect()
-}
-
-/// Keys that the key's user has handed out, and all that came of those.
-fn handed_on(events: &[Event], is_users: impl Fn(&Event) -> bool) -> HashSet<&str> {
-    let mut handed: HashSet<&str> = HashSet::new();
-    // A log stands in order of time but for ties: a round more than there are hops.
-    loop {
-        let known = handed.len();
-        for event in events.iter().filter(|event| !event.grants.is_empty()) {
-            if is_users(event) || handed.contains(event.caller.key.as_ref()) {
-                handed.extend(event.grants.iter().filter_map(|grant| match grant {
-                    Grant::Key { id, .. } => Some(id.as_str()),
-                    _ => None,
-                }));
-            }
-        }
-        if handed.len() == known {
-            return handed;
-        }
-    }
 }
 
 /// Places that did nothing hostile and were there long before the first place that did.

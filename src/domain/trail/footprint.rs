@@ -1,7 +1,7 @@
 //! What the attacker has left: every resource that was made, changed, read or deleted, with its state as far as the log
 //! shows it, and the events that prove it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ pub struct Resource {
 pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resource> {
     let mut places: HashMap<(Token, Option<&Name>), usize> = HashMap::new();
     let mut resources: Vec<Resource> = Vec::new();
+    let mut of_users = OfUsers::new();
     let worked = |event: &Event| event.outcome == Outcome::Succeeded && !event.touches.is_empty();
     for (at, event) in events.iter().enumerate().filter(|(_, event)| worked(event)) {
         let who = lineage.verdicts[at].who;
@@ -138,9 +139,13 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
                 resources.len() - 1
             });
             resources[place].add(event, touch.effect, &touch.id, (who, in_doubt), bots);
+            if let Some(user) = event.deed.as_deref().filter(|_| OF_A_USER.contains(&event.name.as_ref())) {
+                let named = (resources[place].account.clone(), user.to_owned());
+                of_users.entry(named).or_default().insert(place);
+            }
         }
         for grant in &event.grants {
-            rename(grant, &mut places, &mut resources);
+            rename(grant, &mut places, &mut resources, &mut of_users);
         }
     }
     let order = |of: &Resource| (of.resource_type.clone(), of.id.clone(), of.account.clone(), of.region.clone());
@@ -152,9 +157,17 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
 const OF_A_USER: [&str; 4] =
     ["AddUserToGroup", "CreateAccessKey", "CreateServiceSpecificCredential", "RemoveUserFromGroup"];
 
+/// By account and name of a user: the places of the resources of which a deed can say that name.
+type OfUsers = HashMap<(String, String), BTreeSet<usize>>;
+
 /// What has another name from a call on is the same under that, and what was done with the old name was done with this one.
 /// What is made under the old name is another.
-fn rename(grant: &Grant, places: &mut HashMap<(Token, Option<&Name>), usize>, resources: &mut [Resource]) {
+fn rename(
+    grant: &Grant,
+    places: &mut HashMap<(Token, Option<&Name>), usize>,
+    resources: &mut [Resource],
+    of_users: &mut OfUsers,
+) {
     let Grant::Renamed { account, is_group, from, to } = grant else { return };
     let kind = kind(*is_group);
     let place = places.remove(&(Token::resource(kind, account, from), None));
@@ -167,11 +180,15 @@ fn rename(grant: &Grant, places: &mut HashMap<(Token, Option<&Name>), usize>, re
     if *is_group {
         return;
     }
-    for deed in resources.iter_mut().filter(|of| of.account == *account).flat_map(|of| &mut of.deeds) {
-        if deed.what == *from && OF_A_USER.contains(&deed.operation.as_str()) {
-            to.clone_into(&mut deed.what);
+    let Some(theirs) = of_users.remove(&(account.clone(), from.clone())) else { return };
+    for place in &theirs {
+        for deed in &mut resources[*place].deeds {
+            if deed.what == *from && OF_A_USER.contains(&deed.operation.as_str()) {
+                to.clone_into(&mut deed.what);
+            }
         }
     }
+    of_users.entry((account.clone(), to.clone())).or_default().extend(theirs);
 }
 
 impl Resource {

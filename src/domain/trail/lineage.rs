@@ -13,7 +13,7 @@ use super::event::Event;
 use super::grant::{Grant, Hold, Vouch};
 use super::named::known;
 use super::token::{Token, is_key, machine_of, role_session};
-use super::way::{Kind, Way, most, service_token};
+use super::way::{Kind, Way, service_token};
 
 mod anew;
 mod answers;
@@ -23,10 +23,13 @@ mod machines;
 mod outcome;
 mod renamed;
 mod trusts;
+mod waiting;
+mod ways;
 
 use holds::subject_token;
 use machines::Places;
 use renamed::Renamings;
+use ways::{Opened, Same, Ways};
 
 /// For so long a service is at work for whoever was the last to begin something: a stack, a job or an export takes hours,
 /// and what it does is done in the name of whoever has asked for it.
@@ -117,7 +120,7 @@ struct Walk<'e, 'q> {
     trust_loosened: BTreeSet<usize>,
     /// More ways lead to one token than are kept.
     cut: bool,
-    ways: HashMap<Token, Vec<Way>>,
+    ways: HashMap<Token, Ways>,
     /// Keys of sessions that somebody has taken who nothing says is the attacker: where they call from tells nothing.
     looked: HashSet<Token>,
     /// When a machine that the attacker has come into first called, from each address.
@@ -132,6 +135,8 @@ struct Walk<'e, 'q> {
     said: HashMap<usize, Way>,
     queue: VecDeque<usize>,
     queued: Vec<bool>,
+    /// For each token that has been opened: events of it that have left the queue since it last was.
+    waiting: HashMap<Token, Vec<usize>>,
     owner_addresses: HashSet<Name>,
     seeds: usize,
 }
@@ -230,12 +235,12 @@ pub fn follow(question: &Question, events: &[Event]) -> Lineage {
         said: HashMap::new(),
         queue: VecDeque::new(),
         queued: vec![false; events.len()],
+        waiting: HashMap::new(),
         owner_addresses,
         seeds: 0,
     };
     walk.start(question);
-    while let Some(at) = walk.queue.pop_front() {
-        walk.queued[at] = false;
+    while let Some(at) = walk.next_event() {
         walk.visit(at);
     }
     walk.finish()
@@ -303,44 +308,21 @@ impl Walk<'_, '_> {
         if way.kind == Kind::Machine {
             self.learn_places(token);
         }
-        let places = self.places.get(&token);
-        let ways = self.ways.entry(token).or_default();
-        let full = ways.len() >= most(&way.kind);
-        let same = |other: &Way| match (&other.kind, &way.kind) {
-            (Kind::Session { began_at: a }, Kind::Session { began_at: b }) => a == b,
-            (Kind::Trust { .. }, Kind::Trust { .. })
-            | (Kind::Made, Kind::Made)
-            | (Kind::Provider, Kind::Provider)
-            | (Kind::Vouched { .. }, Kind::Vouched { .. }) => other.event == way.event,
+        let same = match (&way.kind, self.places.get(&token)) {
             // Each call on stolen credentials of a machine, or into it, is a way: the earliest tells what the later ones do.
-            (Kind::Machine, Kind::Machine) => places.is_some_and(|places| places.are_same(other.at, way.at)),
-            (a, b) => a == b,
+            (Kind::Machine, Some(places)) => Same::Places(places.before(way.at)),
+            _ => Same::of(&way),
         };
-        match ways.iter_mut().find(|other| same(other)) {
-            Some(other) if other.at <= way.at => return Vec::new(),
-            Some(other) => *other = way,
-            None if full => {
+        match self.ways.entry(token).or_default().open(way, same) {
+            Opened::New => {}
+            Opened::Known => return Vec::new(),
+            Opened::Full => {
                 self.cut = true;
                 return Vec::new();
             }
-            None => ways.push(way),
         }
-        if let Some(events) = self.by_token.remove(&token) {
-            for at in &events {
-                self.look_again(*at);
-            }
-            self.by_token.insert(token, events);
-        }
+        self.look_at_all(token);
         carried
-    }
-
-    /// Has an event looked at again that is not the attacker's by now.
-    fn look_again(&mut self, at: usize) {
-        let is_open = |verdict: &Verdict| matches!(verdict.who, Who::Aws | Who::Other);
-        if self.verdicts[at].as_ref().is_none_or(is_open) && !self.queued[at] {
-            self.queued[at] = true;
-            self.queue.push_back(at);
-        }
     }
 
     /// Looks whether an event is the attacker's by now.

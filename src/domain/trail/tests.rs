@@ -26,6 +26,7 @@ mod places;
 mod put;
 mod renamed;
 mod root;
+mod speed;
 mod started;
 mod through_aws;
 mod trusts;
@@ -184,6 +185,10 @@ fn analyze_files(question: &Question, files: &[Vec<Value>]) -> Analysis {
 }
 
 fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> Analysis {
+    Analysis::of(question, hunt_within(limits, question, files), Vec::new())
+}
+
+fn hunt_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> Hunt {
     let mut hunt = Hunt::new(question, limits);
     let mut missed: Vec<Option<Box<[u32]>>> = vec![None; files.len()];
     let mut queue: Vec<usize> = (0..files.len()).collect();
@@ -217,7 +222,7 @@ fn analyze_within(limits: Limits, question: &Question, files: &[Vec<Value>]) -> 
             break;
         }
     }
-    Analysis::of(question, hunt, Vec::new())
+    hunt
 }
 
 fn question() -> Question {

@@ -87,5 +87,5 @@ fn starters(events: &[Event], lineage: &Lineage) -> HashMap<Token, Vec<usize>> {
 
 /// One that was deleted can have been made anew by the same name. In the same second the order is not known.
 fn newest_before(at: usize, made: &[usize]) -> Option<usize> {
-    made.iter().rev().find(|by| **by < at).or_else(|| made.first()).copied()
+    made[..made.partition_point(|by| *by < at)].last().or_else(|| made.first()).copied()
 }

@@ -1,5 +1,7 @@
 //! What no record that was read can show.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use super::{NotRecorded, roles};
@@ -54,11 +56,12 @@ pub(super) fn missing(
     missing.extend(takers(events, lineage));
     missing.extend(vouched(events.iter().enumerate().filter(|(at, _)| theirs(*at)).map(|(_, event)| event)));
     let mut seen = std::collections::BTreeSet::new();
+    let starts: Vec<usize> = (0..events.len()).filter(|at| starts_logging(&events[*at])).collect();
     for (at, event) in events.iter().enumerate().filter(|(at, _)| theirs(*at)) {
         let id = &event.id;
         let entry = match (event.source.as_ref(), event.name.as_ref()) {
             ("cloudtrail", "StopLogging" | "DeleteTrail" | "PutEventSelectors" | "UpdateTrail") if event.changes => {
-                Some(gap(at, events))
+                Some(gap(event, starts.get(starts.partition_point(|start| *start < at)).map(|start| &events[*start])))
             }
             ("secretsmanager", "BatchGetSecretValue") if event.touches.is_empty() => Some(not_recorded(
                 "which secrets were read at once",
@@ -152,8 +155,8 @@ fn started<'e>(theirs: impl Iterator<Item = &'e Event>) -> Option<NotRecorded> {
         .filter(|(_, touch)| STARTERS.contains(&touch.kind.as_str()))
         .filter(|(_, touch)| matches!(touch.effect, Effect::Created | Effect::Changed))
         .partition(|(_, touch)| touch.effect == Effect::Created);
-    let own =
-        |(_, touch): &&(&Event, &Touch)| !made.iter().any(|(_, made)| made.kind == touch.kind && made.id == touch.id);
+    let made: HashSet<(&str, &str)> = made.iter().map(|(_, made)| (made.kind.as_str(), made.id.as_str())).collect();
+    let own = |(_, touch): &&(&Event, &Touch)| !made.contains(&(touch.kind.as_str(), touch.id.as_str()));
     let (event, touch) = changed.iter().find(own)?;
     Some(not_recorded(
         format!("which instances were started because the attacker changed {} {}", touch.kind, touch.id),
@@ -208,11 +211,11 @@ fn vouched<'e>(theirs: impl Iterator<Item = &'e Event>) -> Vec<NotRecorded> {
         _ => None,
     };
     let (made, changed): (Vec<_>, Vec<_>) = grants.filter_map(of).partition(|(.., vouch)| **vouch == Vouch::Made);
-    let own = |arn: &String| made.iter().any(|(_, made, _)| *made == arn);
+    let made: HashSet<&String> = made.iter().map(|(_, made, _)| *made).collect();
     let mut seen = std::collections::BTreeSet::new();
     changed
         .into_iter()
-        .filter(|(_, arn, _)| !own(arn) && seen.insert(*arn))
+        .filter(|(_, arn, _)| !made.contains(arn) && seen.insert(*arn))
         .map(|(event, arn, _)| {
             not_recorded(
                 format!("whether the attacker has come in by {arn} as somebody for whom it had vouched before"),
@@ -241,13 +244,14 @@ fn served(grant: &Grant, event: &Event) -> Option<NotRecorded> {
     ))
 }
 
-/// The time in which a trail did not record all.
-fn gap(at: usize, events: &[Event]) -> NotRecorded {
-    let event = &events[at];
+fn starts_logging(event: &Event) -> bool {
+    let is_start = event.source.as_ref() == "cloudtrail" && event.name.as_ref() == "StartLogging";
+    is_start && event.outcome == Outcome::Succeeded
+}
+
+/// The time in which a trail did not record all, to where logging was started again.
+fn gap(event: &Event, again: Option<&Event>) -> NotRecorded {
     let trail = event.touches.first().map_or("a trail", |touch| touch.id.as_str());
-    let again = events[at..].iter().find(|e| {
-        e.source.as_ref() == "cloudtrail" && e.name.as_ref() == "StartLogging" && e.outcome == Outcome::Succeeded
-    });
     let time = |at: Option<DateTime<Utc>>| at.map_or_else(|| "an unknown time".to_owned(), |at| at.to_string());
     let until = again.map_or_else(|| "the end of these logs".to_owned(), |e| time(e.at));
     not_recorded(

@@ -14,16 +14,24 @@ use crate::domain::trail::way::Way;
 impl Walk<'_, '_> {
     /// Whether nobody else has made or set it since an event, until a time.
     pub(super) fn is_last(&self, token: Token, by: usize, at: Option<DateTime<Utc>>) -> bool {
-        let makers = self.makers.get(&token).map(Vec::as_slice).unwrap_or_default();
-        makers[..makers.partition_point(|maker| self.events[*maker].at <= at)].last() == Some(&by)
+        self.last_maker(token, at) == Some(by)
+    }
+
+    /// The event that was the last by a time to have made or set it.
+    pub(super) fn last_maker(&self, token: Token, at: Option<DateTime<Utc>>) -> Option<usize> {
+        self.last_by(self.makers.get(&token)?, at)
+    }
+
+    /// The last of some events, which are in order, that had come by a time.
+    pub(super) fn last_by(&self, events: &[usize], at: Option<DateTime<Utc>>) -> Option<usize> {
+        events[..events.partition_point(|event| self.events[*event].at <= at)].last().copied()
     }
 
     /// Whether an event is about the very user, role or provider that the attacker has made. Another can be called the
     /// same by then: it has been made since, or a unique id tells.
     pub(super) fn is_the_one(&self, token: Token, way: &Way, event: &Event) -> bool {
         let (Some(by), Some(makers)) = (way.event, self.made.get(&token)) else { return true };
-        let last = makers[..makers.partition_point(|maker| self.events[*maker].at <= event.at)].last();
-        let is_last = event.at.is_none() || last == Some(&by);
+        let is_last = event.at.is_none() || self.last_by(makers, event.at) == Some(by);
         is_last && !self.events[by].grants.iter().any(|made| is_another(made, event))
     }
 

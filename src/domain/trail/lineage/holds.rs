@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Walk;
+use super::ways::{Group, Same, Ways};
 use crate::domain::trail::attribution::{Who, address_token};
 use crate::domain::trail::entrance::Outsider;
 use crate::domain::trail::event::Event;
@@ -19,10 +20,67 @@ const WORK_STARTS: TimeDelta = TimeDelta::minutes(15);
 impl Walk<'_, '_> {
     /// The strongest way by which an event is reached.
     pub(super) fn way_to(&self, event: &Event) -> Option<Way> {
-        let tokens = event.callers.iter().chain(&event.opened_by);
-        let ways = tokens.flat_map(|token| self.ways.get(token).into_iter().flatten().map(move |way| (*token, way)));
-        let ways = ways.filter(|(token, way)| self.holds(*token, way, event));
-        ways.map(|(_, way)| way).min_by_key(|way| strength(&way.kind)).cloned()
+        let tokens = event.callers.iter().chain(&event.opened_by).enumerate();
+        let ways = tokens.flat_map(|(number, token)| self.holding(*token, event).map(move |found| (number, found)));
+        // Of several the first.
+        let first = ways.min_by_key(|(number, (place, way))| (strength(&way.kind), *number, *place));
+        first.map(|(_, (_, way))| way.clone())
+    }
+
+    /// The ways through a token by which an event is reached: of each kind the first, with its place among all.
+    fn holding<'w>(&'w self, token: Token, event: &'w Event) -> impl Iterator<Item = (usize, &'w Way)> {
+        let of = move |ways: &'w Ways| {
+            let first = move |(kind, group)| self.first_of(token, ways, (kind, group), event);
+            ways.by_kind().filter_map(first).map(move |place| (place, ways.at(place)))
+        };
+        self.ways.get(&token).into_iter().flat_map(of)
+    }
+
+    /// Of the ways of one kind the first by which an event is reached. Only those are looked at that can be it.
+    fn first_of(&self, token: Token, ways: &Ways, (kind, group): (&Kind, &Group), event: &Event) -> Option<usize> {
+        let holds = |place: &usize| self.holds(token, ways.at(*place), event);
+        let began_at = event.caller.session_began_at;
+        let of_maker = |by: usize| group.between(Same::Event(Some(by)), Same::Event(Some(by))).find(holds);
+        match kind {
+            Kind::Session { .. } => {
+                let about = |at: DateTime<Utc>| {
+                    let since = at.checked_sub_signed(SAME_SESSION).unwrap_or(at);
+                    let until = at.checked_add_signed(SAME_SESSION).unwrap_or(at);
+                    group.between(Same::Time(Some(since)), Same::Time(Some(until))).filter(holds).min()
+                };
+                let here = self.is_from_attacker(event).then(|| group.at_time(event.at).find(holds)).flatten();
+                began_at.and_then(about).into_iter().chain(here).min()
+            }
+            // Without a time of its own an event is about whoever was made at any.
+            Kind::Made | Kind::Provider => match self.made.get(&token).filter(|_| event.at.is_some()) {
+                Some(makers) => {
+                    let known = group.between(Same::Event(None), Same::Event(None)).find(holds);
+                    self.last_by(makers, event.at).and_then(of_maker).into_iter().chain(known).min()
+                }
+                None => group.at_time(event.at).find(holds),
+            },
+            // Under another name it is not the last that has set it.
+            Kind::Password { .. } if self.renamings.is_empty() => {
+                self.last_maker(token, began_at.or(event.at)).and_then(of_maker)
+            }
+            Kind::Started { .. } => self.last_maker(token, event.at).and_then(of_maker),
+            Kind::Work { .. } => {
+                let by = self.last_maker(token, event.at)?;
+                group.between(Same::Work(by, false), Same::Work(by, true)).filter(holds).min()
+            }
+            Kind::Profile { .. } => {
+                let by = self.last_maker(token, began_at.or(event.at))?;
+                group.between(Same::Profile(by, None), Same::Profile(by + 1, None)).filter(holds).min()
+            }
+            Kind::Machine if !self.is_from_attacker(event) => {
+                let here = self.was_here(event, token)?;
+                let by_then = event.at.map_or(here, |at| at.min(here));
+                group.at_time(Some(by_then)).find(holds)
+            }
+            Kind::Trust { .. } if event.source.as_ref() != "sts" => None,
+            Kind::Key | Kind::Named | Kind::Shared => group.places().find(holds),
+            _ => group.at_time(event.at).find(holds),
+        }
     }
 
     fn holds(&self, token: Token, way: &Way, event: &Event) -> bool {
@@ -79,7 +137,7 @@ impl Walk<'_, '_> {
 
     /// Whether an event comes from an address of the attacker's.
     fn is_from_attacker(&self, event: &Event) -> bool {
-        address_token(event).is_some_and(|token| self.ways.get(&token).is_some_and(|ways| !ways.is_empty()))
+        address_token(event).is_some_and(|token| self.ways.contains_key(&token))
     }
 
     /// Whether a provider vouches for somebody for whom it had vouched before a time, and not as the attacker.
@@ -124,10 +182,7 @@ impl Walk<'_, '_> {
             return false;
         }
         let mut tokens = event.callers.iter().chain(&event.opened_by);
-        !tokens.any(|token| {
-            let mut ways = self.ways.get(token).into_iter().flatten();
-            ways.any(|way| !is_vouched(&way.kind) && self.holds(*token, way, event))
-        })
+        !tokens.any(|token| self.holding(*token, event).any(|(_, way)| !is_vouched(&way.kind)))
     }
 
     /// Has whomever a provider vouches for looked at again, where the first who had come in as that turns out to be the
@@ -137,7 +192,7 @@ impl Walk<'_, '_> {
         let Some(outsider) = event.outsider.as_deref() else { return };
         let is_first = subject_token(outsider).is_some_and(|subject| self.came_in.get(&subject) == Some(&first));
         let Some(provider) = outsider.provider().filter(|_| is_first).map(Token::provider) else { return };
-        let mut ways = self.ways.get(&provider).into_iter().flatten();
+        let mut ways = self.ways.get(&provider).into_iter().flat_map(Ways::iter);
         if !ways.any(|way| matches!(way.kind, Kind::Vouched { .. }) && way.at > event.at) {
             return;
         }
@@ -151,10 +206,7 @@ impl Walk<'_, '_> {
     /// Whether somebody takes a role that the attacker has made, of whom nothing else says that they are the attacker: a
     /// responder looks at what the role can do. The session is the role's all the same.
     pub(super) fn only_takes(&self, event: &Event, way: &Way) -> bool {
-        let is_callers = |token: &Token| {
-            let mut ways = self.ways.get(token).into_iter().flatten();
-            ways.any(|way| self.holds(*token, way, event))
-        };
+        let is_callers = |token: &Token| self.holding(*token, event).next().is_some();
         let own = !event.caller.key.is_empty() && event.caller.account == event.account;
         let takes = way.kind == Kind::Made && event.source.as_ref() == "sts";
         own && takes && !self.is_from_attacker(event) && !event.callers.iter().any(is_callers)

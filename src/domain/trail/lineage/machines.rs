@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::Walk;
+use super::ways::Ways;
 use crate::domain::trail::event::Event;
 use crate::domain::trail::grant::Grant;
 use crate::domain::trail::record::{address_of, is_private};
@@ -24,13 +25,14 @@ pub(super) struct Places {
     endpoints: HashMap<Box<str>, DateTime<Utc>>,
     /// All these times, in order.
     firsts: Vec<DateTime<Utc>>,
+    /// When it first called from an address of each sort.
+    sorts: HashMap<(bool, bool), DateTime<Utc>>,
 }
 
 impl Places {
-    /// Whether two times tell the same of the machine: it came to no other place in between.
-    pub(super) fn are_same(&self, one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> bool {
-        let before = |time: DateTime<Utc>| self.firsts.partition_point(|first| *first < time);
-        one.map(before) == other.map(before)
+    /// To how many places the machine had come before a time: two times of the same number tell the same of it.
+    pub(super) fn before(&self, time: Option<DateTime<Utc>>) -> Option<usize> {
+        time.map(|time| self.firsts.partition_point(|first| *first < time))
     }
 }
 
@@ -53,6 +55,10 @@ impl Walk<'_, '_> {
         }
         places.firsts = places.addresses.values().chain(places.endpoints.values()).copied().collect();
         places.firsts.sort_unstable();
+        for (address, first) in &places.addresses {
+            let earliest = places.sorts.entry(sort_of(*address)).or_insert(*first);
+            *earliest = (*first).min(*earliest);
+        }
         self.places.insert(machine, places);
     }
 
@@ -63,13 +69,17 @@ impl Walk<'_, '_> {
         let (Some(places), Some(before), Some(here)) = (self.places.get(&machine), before, ip(event)) else {
             return false;
         };
-        let alike = |other: &IpAddr| other.is_ipv4() == here.is_ipv4() && is_private(*other) == is_private(here);
         let new_address = places.addresses.get(&here).is_some_and(|first| *first >= before);
         let endpoint = address_of(&event.address).1;
         let new_endpoint = || endpoint.is_some_and(|id| places.endpoints.get(id).is_some_and(|first| *first >= before));
         new_address
             && (!is_private(here) || new_endpoint())
-            && places.addresses.iter().any(|(other, first)| *first < before && alike(other))
+            && places.sorts.get(&sort_of(here)).is_some_and(|first| *first < before)
+    }
+
+    /// When a machine first called from the address of an event: only what was opened by then can show that it is elsewhere.
+    pub(super) fn was_here(&self, event: &Event, machine: Token) -> Option<DateTime<Utc>> {
+        self.places.get(&machine)?.addresses.get(&ip(event)?).copied()
     }
 
     /// Whether an instance's session is there only for the profile that an event has given it: it began while nobody had
@@ -88,7 +98,7 @@ impl Walk<'_, '_> {
     /// Has a session looked at again whose first call was not its machine's own after all.
     pub(super) fn look_at_session(&mut self, first: usize) {
         let Some((account, role, session)) = session_of(&self.events[first]) else { return };
-        let mut ways = self.ways.get(&Token::machine(session)).into_iter().flatten();
+        let mut ways = self.ways.get(&Token::machine(session)).into_iter().flat_map(Ways::iter);
         if !ways.any(|way| matches!(way.kind, Kind::Profile { .. })) {
             return;
         }
@@ -109,6 +119,11 @@ fn session_of(event: &Event) -> Option<(&str, &str, &str)> {
         })
     };
     role_session(&event.caller.arn).or_else(made)
+}
+
+/// Addresses of one sort can take each other's place: those of the same protocol, private or not.
+fn sort_of(address: IpAddr) -> (bool, bool) {
+    (address.is_ipv4(), is_private(address))
 }
 
 fn ip(event: &Event) -> Option<IpAddr> {

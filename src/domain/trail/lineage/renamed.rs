@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::ways::Ways;
 use super::{Credential, Walk};
 use crate::domain::trail::event::Event;
 use crate::domain::trail::grant::{Grant, user_arn};
@@ -51,7 +52,11 @@ impl Walk<'_, '_> {
     /// The same way under the names that a user is given after it was opened.
     pub(super) fn under_other_names(&self, token: Token, way: &Way) -> Vec<(Token, Way)> {
         let Some(renamings) = self.renamings.get(&token) else { return Vec::new() };
-        let theirs = renamings.iter().filter(|(at, _)| self.is_still_theirs(token, way, *at));
+        // The next after an event takes the name away: those after that take it from somebody else.
+        let since = way.event.map_or(0, |by| renamings.partition_point(|(at, _)| *at <= by));
+        let next = renamings.get(since).filter(|_| way.event.is_some()).map(|(at, _)| *at);
+        let can_be = renamings[since..].iter().take_while(|(at, _)| next.is_none_or(|next| *at == next));
+        let theirs = can_be.filter(|(at, _)| self.is_still_theirs(token, way, *at));
         let carried = theirs.map(|(at, to)| {
             let kind = match &way.kind {
                 Kind::Password { .. } => Kind::Password { by: *at },
@@ -106,7 +111,7 @@ impl Walk<'_, '_> {
             let grants = self.events[by].grants.iter();
             let renamed = grants.filter_map(|grant| tokens(grant).pop()).find(|(_, to)| *to == token);
             let Some((from, _)) = renamed else { return false };
-            let ways = self.ways.get(&from).into_iter().flatten();
+            let ways = self.ways.get(&from).into_iter().flat_map(Ways::iter);
             let set = ways.filter_map(|way| match way.kind {
                 Kind::Password { by: set } => Some(set).filter(|set| *set < by),
                 _ => None,

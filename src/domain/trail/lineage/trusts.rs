@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Walk;
+use super::ways::Ways;
 use crate::domain::trail::classify::Outcome;
 use crate::domain::trail::event::Event;
 use crate::domain::trail::grant::{Grant, Trusted};
@@ -37,7 +38,7 @@ impl Walk<'_, '_> {
             return;
         }
         let is_changed = |role: &&Token| {
-            let mut ways = self.ways.get(*role).into_iter().flatten();
+            let mut ways = self.ways.get(*role).into_iter().flat_map(Ways::iter);
             ways.any(|way| matches!(way.kind, Kind::Trust { .. }))
         };
         let roles = event.opened_by.iter().filter(is_changed);
