@@ -192,8 +192,8 @@ impl Walk<'_, '_> {
         let Some(outsider) = event.outsider.as_deref() else { return };
         let is_first = subject_token(outsider).is_some_and(|subject| self.came_in.get(&subject) == Some(&first));
         let Some(provider) = outsider.provider().filter(|_| is_first).map(Token::provider) else { return };
-        let mut ways = self.ways.get(&provider).into_iter().flat_map(Ways::iter);
-        if !ways.any(|way| matches!(way.kind, Kind::Vouched { .. }) && way.at > event.at) {
+        let is_later = |way: &Way| matches!(way.kind, Kind::Vouched { .. }) && way.at > event.at;
+        if !self.ways.get(&provider).is_some_and(|ways| ways.iter().any(is_later)) {
             return;
         }
         let events = self.by_token.get(&provider).into_iter().flatten().copied();

@@ -98,8 +98,8 @@ impl Walk<'_, '_> {
     /// Has a session looked at again whose first call was not its machine's own after all.
     pub(super) fn look_at_session(&mut self, first: usize) {
         let Some((account, role, session)) = session_of(&self.events[first]) else { return };
-        let mut ways = self.ways.get(&Token::machine(session)).into_iter().flat_map(Ways::iter);
-        if !ways.any(|way| matches!(way.kind, Kind::Profile { .. })) {
+        let has_profile = |ways: &Ways| ways.iter().any(|way| matches!(way.kind, Kind::Profile { .. }));
+        if !self.ways.get(&Token::machine(session)).is_some_and(has_profile) {
             return;
         }
         let calls = self.by_token.get(&Token::session(account, role, session));
