@@ -72,23 +72,9 @@ pub(super) fn engine(store: Arc<MemoryStore>, cloud: Arc<dyn Cloud>, clock: &San
 
 /// An incident about this key, which is known to be a user's.
 pub(super) async fn identified(engine: &Engine, key: &str, clock: &SandboxClock) -> IncidentId {
-    let alert = Alert {
-        source: AlertSource::GuardDuty,
-        delivery_id: "d".into(),
-        finding_id: None,
-        finding_type: "t".into(),
-        title: "t".into(),
-        severity: Severity::High,
-        subject: Subject { access_key: key.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() },
-        region: None,
-        first_seen_at: Some(clock.now()),
-        last_seen_at: None,
-        count: 1,
-        remote_address: None,
-        api: None,
-        sample: false,
-        note: None,
-    };
+    let subject = Subject { access_key: key.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() };
+    let alert = Alert::new((AlertSource::GuardDuty, "d"), ("t", "t"), Severity::High, subject);
+    let alert = Alert { first_seen_at: Some(clock.now()), ..alert };
     let id = engine.take_alert(&alert).await.unwrap().incident();
     engine.inform(id).await.unwrap();
     clock.advance(TimeDelta::seconds(31));
