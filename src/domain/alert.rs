@@ -92,6 +92,32 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// Something that was seen once, of which no more than this is known.
+    pub fn new(
+        (source, delivery_id): (AlertSource, impl Into<String>),
+        (finding_type, title): (impl Into<String>, impl Into<String>),
+        severity: Severity,
+        subject: Subject,
+    ) -> Self {
+        Self {
+            source,
+            delivery_id: delivery_id.into(),
+            finding_id: None,
+            finding_type: finding_type.into(),
+            title: title.into(),
+            severity,
+            subject,
+            region: None,
+            first_seen_at: None,
+            last_seen_at: None,
+            count: 1,
+            remote_address: None,
+            api: None,
+            sample: false,
+            note: None,
+        }
+    }
+
     /// What makes two alerts the same incident while it is open: the finding, the key, or else the
     /// principal. Samples have keys of their own, so that they can never join a real incident.
     pub fn correlation_keys(&self) -> Vec<String> {

@@ -195,23 +195,7 @@ mod tests {
     }
 
     fn alert() -> Alert {
-        Alert {
-            source: AlertSource::GuardDuty,
-            delivery_id: "d".into(),
-            finding_id: None,
-            finding_type: "t".into(),
-            title: "t".into(),
-            severity: Severity::High,
-            subject: Subject::default(),
-            region: None,
-            first_seen_at: None,
-            last_seen_at: None,
-            count: 1,
-            remote_address: None,
-            api: None,
-            sample: false,
-            note: None,
-        }
+        Alert::new((AlertSource::GuardDuty, "d"), ("t", "t"), Severity::High, Subject::default())
     }
 
     /// Requests that were asked for together, and how each stands.

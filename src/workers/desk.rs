@@ -480,23 +480,9 @@ impl Workers {
 /// What somebody reports, as an alert.
 fn reported(inbound: &Inbound, subject: &Subject, title: &str, severity: Severity, note: Option<&str>) -> Alert {
     let user = &inbound.reply.user;
-    Alert {
-        source: AlertSource::Person(user.clone()),
-        delivery_id: format!("slack:{user}:{}", inbound.received_at_ms),
-        finding_id: None,
-        finding_type: "Report".into(),
-        title: title.to_owned(),
-        severity,
-        subject: subject.clone(),
-        region: None,
-        first_seen_at: None,
-        last_seen_at: None,
-        count: 1,
-        remote_address: None,
-        api: None,
-        sample: false,
-        note: note.map(str::to_owned),
-    }
+    let from = (AlertSource::Person(user.clone()), format!("slack:{user}:{}", inbound.received_at_ms));
+    let alert = Alert::new(from, ("Report", title), severity, subject.clone());
+    Alert { note: note.map(str::to_owned), ..alert }
 }
 
 /// Names a press of a button: Slack gives each an address of its own for the answer.

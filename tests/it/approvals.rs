@@ -169,12 +169,7 @@ async fn an_incident_that_names_older_rules_than_there_are_names_the_newest_befo
             break;
         }
     }
-    let again = async {
-        while w.happened(|event| matches!(event, Event::RulesChanged { .. })).await < 2 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), again).await.unwrap();
+    w.until_happened(2, |event| matches!(event, Event::RulesChanged { .. })).await;
     w.carry_out(KEY, ANA, CHRIS).await;
     w.end().await;
 }
@@ -201,6 +196,7 @@ async fn this_was_not_me_stops_everything_until_the_lead_and_another_lift_it() {
     asked(&w).await;
     w.click(ANA, SESSIONS, "irp.request").await;
     w.until("both are asked for", |w| w.receipts(ANA).len() == 2).await;
+    w.until_card(SESSIONS, "waiting for approval").await;
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     w.until("Chris has a receipt", |w| w.receipts(CHRIS).len() == 1).await;
@@ -327,7 +323,12 @@ async fn buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothin
         let answer = w.forged_click(CHRIS, "irp.approve", made_up).await;
         assert!(answer.contains(says), "{made_up}: {answer}");
     }
-    let last = async || w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap().pop().unwrap().event;
+    // The bot's search can write something down after it.
+    let last = async || {
+        let log = w.store.load(irp::domain::id::IncidentId::new(1)).await.unwrap();
+        let mut events = log.into_iter().map(|record| record.event);
+        events.rfind(|event| matches!(event, Event::AttemptRefused { .. })).expect("a refusal")
+    };
     for made_up in ["INC-1 restore-everything", "INC-1.1 0123456789ab"] {
         let answer = w.forged_click(DANA, "irp.of_another_version", made_up).await;
         assert!(answer.contains("another version of the bot"), "{answer}");

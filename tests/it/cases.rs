@@ -26,6 +26,8 @@ use crate::world::{ANA, CHRIS, World};
 const DATABASES: usize = 128;
 /// How long people insist, on a machine that has much else to do.
 const INSIST_MAX: Duration = Duration::from_mins(3);
+/// Longest wait for something to be on record, on such a machine.
+const ON_RECORD_MAX: Duration = Duration::from_mins(1);
 /// How long they wait for something to come of a click.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -194,6 +196,15 @@ impl World {
     pub(crate) async fn happened(&self, what: fn(&Event) -> bool) -> usize {
         let log = self.store.load(IncidentId::new(1)).await.unwrap();
         log.iter().filter(|record| what(&record.event)).count()
+    }
+
+    /// Waits until it has happened so often. How long the log is says nothing of that: the bot writes by itself too.
+    pub(crate) async fn until_happened(&self, times: usize, what: fn(&Event) -> bool) {
+        let deadline = Instant::now() + ON_RECORD_MAX;
+        while self.happened(what).await < times {
+            assert!(Instant::now() < deadline, "it is not on record: {:#?}", self.texts());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The announcement and each step stand in Slack once, whatever happened while they were posted.

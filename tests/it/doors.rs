@@ -1,6 +1,7 @@
 //! What comes to the doors and should not get in.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use irp::adapters::slack::SlackChat;
 use irp::adapters::slack::watch::RoomWatch;
@@ -47,10 +48,9 @@ async fn only_signed_and_fresh_deliveries_of_bounded_size_get_in() {
     w.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_sends_no_body_keeps_no_alert_out() {
+/// How long an alert takes while many hold a connection open without sending what they have announced.
+async fn alert_beside_the_silent(w: &World, delivery: &str) -> Duration {
     use tokio::io::AsyncWriteExt;
-    let w = World::start().await;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let head = format!(
         "POST /slack/commands HTTP/1.1\r\nhost: x\r\nx-slack-request-timestamp: {now}\r\nx-slack-signature: v0=00\r\n\
@@ -63,12 +63,27 @@ async fn who_sends_no_body_keeps_no_alert_out() {
         caller.write_all(head.as_bytes()).await.unwrap();
         waiting.push(caller);
     }
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let started = std::time::Instant::now();
-    assert_eq!(w.alert(&w.finding("e-1", "f-1")).await, 202);
-    assert!(started.elapsed().as_millis() < 1_500, "{:?}", started.elapsed());
-    w.until("the incident is there", |w| w.card("U0RESPOND1", "evidence").is_some()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let started = Instant::now();
+    assert_eq!(w.alert(&w.finding(delivery, "f-1")).await, 202);
+    let took = started.elapsed();
     drop(waiting);
+    took
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_no_body_keeps_no_alert_out() {
+    let w = World::start().await;
+    // Behind them it would wait until they are given up, each time; a busy machine is slow now and then.
+    let mut took = Vec::new();
+    for delivery in ["e-1", "e-2", "e-3"] {
+        took.push(alert_beside_the_silent(&w, delivery).await);
+        if took.last().is_some_and(|took| *took < Duration::from_millis(1_500)) {
+            break;
+        }
+    }
+    assert!(took.iter().any(|took| *took < Duration::from_millis(1_500)), "{took:?}");
+    w.until("the incident is there", |w| w.card("U0RESPOND1", "evidence").is_some()).await;
     w.end().await;
 }
 
@@ -190,10 +205,10 @@ async fn what_was_kept_and_cannot_be_read_is_set_aside_and_counted_and_holds_up_
     w.incident().await;
     let counted = async {
         while !get(&format!("{}/metrics", w.bot_url)).await.1.contains("irp_set_aside 2\n") {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), counted).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), counted).await.unwrap();
     assert_eq!(w.store.aside().await.unwrap(), 2, "they are kept");
     w.end().await;
 }

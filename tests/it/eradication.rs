@@ -275,7 +275,8 @@ async fn what_gets_the_name_between_two_calls_is_untouched() {
     w.hunted(vec![made("User", "mallory")]).await;
     w.contained().await;
     w.until_card(USER, "not asked for yet").await;
-    w.account.fail_next("DeleteLoginProfile", Fault::Late(std::time::Duration::from_secs(2)));
+    // Time enough to change what it goes on with, and less than a call may take.
+    w.account.fail_next("DeleteLoginProfile", Fault::Late(std::time::Duration::from_secs(5)));
     w.click(ANA, USER, "irp.request").await;
     w.until_card(USER, "waiting for approval").await;
     w.click(CHRIS, USER, "irp.approve").await;

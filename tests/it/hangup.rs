@@ -53,12 +53,7 @@ async fn goes_by_the_new_rules(mut case: Case) {
     case.w.until_card(KEY, "withdrawn").await;
     case.rules(ORGANISATION);
     program.signal("HUP");
-    let known = async {
-        while changes(&case).await < 2 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), known).await.unwrap();
+    case.w.until_happened(2, |event| matches!(event, Event::RulesChanged { .. })).await;
     case.w.carry_out(KEY, ANA, CHRIS).await;
 }
 
@@ -71,12 +66,7 @@ async fn says_its_rules_once(mut case: Case) {
     // One reads newer rules; the other was not told of them.
     case.rules(&ORGANISATION.replace(r#", "U0APPROVE1""#, ""));
     new.signal("HUP");
-    let known = async {
-        while changes(&case).await == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), known).await.unwrap();
+    case.w.until_happened(1, |event| matches!(event, Event::RulesChanged { .. })).await;
     // That one reads some later that cannot work, and stays with its own: which it has said before, and it does not put them
     // in force over the newer ones.
     case.rules(&ORGANISATION.replace("responders = [", "approver_groups = [\"S0NOSUCH01\"]\nresponders = ["));

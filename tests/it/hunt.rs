@@ -13,6 +13,7 @@ use crate::world::{ANA, BEN, CHRIS, DANA, KIM, World};
 
 mod followed;
 mod logs;
+mod pace;
 mod people;
 mod search;
 
@@ -323,7 +324,7 @@ async fn a_responder_says_who_it_was_and_the_search_follows() {
     attacker_settles(&w).await;
     w.incident().await;
     w.until_card(HUNT, "reached").await;
-    assert!(blocks(&w, HUNT).contains("CreateAccessKey"), "{}", blocks(&w, HUNT));
+    w.until("it says how", |w| blocks(w, HUNT).contains("CreateAccessKey")).await;
     let say = async |person: &str, about: &str| {
         let modal = w.form(person, HUNT, "irp.overrule").await;
         let before = w.told(person).len();

@@ -328,7 +328,8 @@ async fn socket_mode_carries_the_same_conversation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_slack_is_about_to_end_is_replaced_before() {
     let w = World::start_with_sockets().await;
-    w.slack.fail_next("apps.connections.open", SlackFault::RateLimited { retry_after_s: 1 });
+    // Long enough to type a command meanwhile, and half of what the first has left.
+    w.slack.fail_next("apps.connections.open", SlackFault::RateLimited { retry_after_s: 5 });
     w.slack.warn_sockets();
     // Until there is another it goes on carrying.
     assert!(w.command(ANA, "/irp help").await.contains("/irp open"));

@@ -271,23 +271,7 @@ impl Model for Rules {
 
     fn init_states(&self) -> Vec<State> {
         let subject = Subject { access_key: KEY.parse().ok(), ..Subject::default() };
-        let alert = Alert {
-            source: AlertSource::GuardDuty,
-            delivery_id: "d".into(),
-            finding_id: None,
-            finding_type: "t".into(),
-            title: "t".into(),
-            severity: Severity::High,
-            subject,
-            region: None,
-            first_seen_at: None,
-            last_seen_at: None,
-            count: 1,
-            remote_address: None,
-            api: None,
-            sample: false,
-            note: None,
-        };
+        let alert = Alert::new((AlertSource::GuardDuty, "d"), ("t", "t"), Severity::High, subject);
         let found = Identification {
             kind: PrincipalKind::IamUser,
             name: Some("deploy-bot".into()),

@@ -214,23 +214,9 @@ fn call(id: &str, source: &str, name: &str, request: &Value) -> String {
 
 /// The finding about the stolen key.
 pub(super) fn alert() -> Alert {
-    Alert {
-        source: AlertSource::GuardDuty,
-        delivery_id: "d".into(),
-        finding_id: None,
-        finding_type: "t".into(),
-        title: "t".into(),
-        severity: Severity::High,
-        subject: Subject { access_key: STOLEN.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() },
-        region: None,
-        first_seen_at: Some(start()),
-        last_seen_at: None,
-        count: 1,
-        remote_address: None,
-        api: None,
-        sample: false,
-        note: None,
-    }
+    let subject = Subject { access_key: STOLEN.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() };
+    let alert = Alert::new((AlertSource::GuardDuty, "d"), ("t", "t"), Severity::High, subject);
+    Alert { first_seen_at: Some(start()), ..alert }
 }
 
 /// What the first search in an incident about the key shows.

@@ -72,7 +72,7 @@ impl Cloud {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(Builder::new().build_http())
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_millis(500)).build())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(30)).build())
             .build()
     }
 

@@ -67,23 +67,37 @@ pub(super) async fn two_takers_never_get_the_same(replicas: &Replicas) {
     assert_eq!(taken.iter().map(|delivery| &delivery.token).collect::<BTreeSet<_>>().len(), 60);
 }
 
-pub(super) async fn what_is_put_wakes_a_waiting_take(replicas: &Replicas) {
+/// How long after a put a take that waits has it.
+async fn woken_after(replicas: &Replicas, key: &str) -> Duration {
     // The take is polled first, so that it waits when the put comes.
     let (taken, kept) = join(async { (replicas.one.take(Lane::Slack, 1).await.unwrap(), Instant::now()) }, async {
-        (replicas.other.put(Lane::Slack, "k", "body").await.unwrap(), Instant::now())
+        (replicas.other.put(Lane::Slack, key, "body").await.unwrap(), Instant::now())
     })
     .await;
     assert!(kept.0);
     assert_eq!(bodies(&taken.0), ["body"]);
-    let late = taken.1.saturating_duration_since(kept.1);
-    assert!(late < Duration::from_millis(500), "it woke {late:?} after the put");
+    taken.1.saturating_duration_since(kept.1)
+}
+
+pub(super) async fn what_is_put_wakes_a_waiting_take(replicas: &Replicas) {
+    // One that is not woken is late each time, and a busy machine now and then.
+    let mut late = Vec::new();
+    for key in ["k1", "k2", "k3"] {
+        late.push(woken_after(replicas, key).await);
+    }
+    assert!(late.iter().any(|late| *late < Duration::from_millis(500)), "it woke so long after the put: {late:?}");
 }
 
 pub(super) async fn a_take_of_nothing_waits_a_second(replicas: &Replicas) {
-    let asked_at = Instant::now();
-    assert!(replicas.one.take(Lane::Alerts, 10).await.unwrap().is_empty());
-    let waited = asked_at.elapsed();
-    assert!((Duration::from_millis(900)..Duration::from_secs(3)).contains(&waited), "{waited:?}");
+    let mut waited = Vec::new();
+    for _ in 0..3 {
+        let asked_at = Instant::now();
+        assert!(replicas.one.take(Lane::Alerts, 10).await.unwrap().is_empty());
+        waited.push(asked_at.elapsed());
+    }
+    assert!(waited.iter().all(|waited| *waited >= Duration::from_millis(900)), "{waited:?}");
+    // One that waits for longer does so each time, and a busy machine now and then.
+    assert!(waited.iter().any(|waited| *waited < Duration::from_secs(3)), "{waited:?}");
 }
 
 pub(super) async fn what_is_set_aside_is_handed_to_nobody_and_counted(replicas: &Replicas) {

@@ -112,10 +112,11 @@ pub(super) async fn what_a_dead_worker_took_is_handed_to_another(replicas: &Repl
         replicas.one.put(Lane::Alerts, &key, &key).await.unwrap();
     }
     replicas.one.put_work(Work::Effects, ID).await.unwrap();
+    // Read before they are taken, so that none of them can be overdue earlier than by this.
+    let taken_at = Instant::now();
     let taken = take_exactly(&*replicas.one, Lane::Alerts, HELD + 2).await;
     let (held, others) = taken.split_at(HELD);
     let [done, left] = others else { panic!("{others:?}") };
-    let taken_at = Instant::now();
     replicas.one.done(Lane::Alerts, &done.token).await.unwrap();
     take_work_exactly(&*replicas.one, Work::Effects, 1).await;
 

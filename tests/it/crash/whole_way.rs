@@ -28,7 +28,8 @@ const UNDO: &str = "Undo INC-1.";
 const ANNOUNCEMENT: &str = "stolen AWS credential";
 const HUNT: &str = "INC-1 hunt";
 /// The steps that contain: their cards, and how their names begin.
-pub(super) const STEPS: [(&str, &str); 3] = [(KEY, "deactivate-access-key."), (USER, "revoke-user-"), (ROLE, "revoke-assumed-")];
+pub(super) const STEPS: [(&str, &str); 3] =
+    [(KEY, "deactivate-access-key."), (USER, "revoke-user-"), (ROLE, "revoke-assumed-")];
 /// A started call is read back after 20 s and for 16 more; a dead process's work is taken over after 15.
 const PART_TIME_MAX: Duration = Duration::from_secs(150);
 /// How long people wait for something to come of a click.

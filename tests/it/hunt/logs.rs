@@ -85,8 +85,11 @@ async fn sized(w: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn data_that_only_the_logs_show_is_found_at_a_cost_that_was_known() {
     let w = hunted().await;
-    let before = blocks(&w, HUNT);
-    assert!(!before.contains(EXPORTS) && before.contains("whether objects in S3 were read"), "{before}");
+    let asks = |w: &World| {
+        w.card(ANA, HUNT).is_some_and(|card| card["blocks"].to_string().contains("whether objects in S3 were read"))
+    };
+    w.until("the hunt's card says what it cannot show", asks).await;
+    assert!(!blocks(&w, HUNT).contains(EXPORTS), "{}", blocks(&w, HUNT));
     assert!(w.click(DANA, LOGS, "irp.logs_ask").await.contains("Only responders"));
     sized(&w).await;
     let card = blocks(&w, LOGS);
@@ -178,12 +181,10 @@ async fn without_a_table_the_card_says_what_is_not_known_and_nobody_can_ask() {
     let w = World::start().await;
     attacker_copies(&w).await;
     w.incident().await;
-    w.until("the hunt has ended", |w| w.card(ANA, HUNT).is_some()).await;
-    let card = blocks(&w, HUNT);
-    assert!(
-        card.contains("reads and writes of data are not in the event history") && card.contains("account.athena"),
-        "{card}"
-    );
+    let says = |card: &str| {
+        card.contains("reads and writes of data are not in the event history") && card.contains("account.athena")
+    };
+    w.until("the hunt has ended", |w| w.card(ANA, HUNT).is_some_and(|card| says(&card["blocks"].to_string()))).await;
     assert!(w.card(ANA, LOGS).is_none());
     assert!(w.forged_click(ANA, "irp.logs_ask", "INC-1").await.contains("cannot be searched"));
     w.end().await;

@@ -261,21 +261,8 @@ pub(super) fn in_words(what: &What) -> String {
 /// A finding about the user's key, or about a session of the role.
 pub(super) fn finding(number: u32, about_role: bool) -> Alert {
     let key = if about_role { SESSION } else { KEY };
-    Alert {
-        source: AlertSource::GuardDuty,
-        delivery_id: format!("delivery-{number}"),
-        finding_id: Some(format!("finding-{key}")),
-        finding_type: "UnauthorizedAccess:IAMUser/MaliciousIPCaller".into(),
-        title: "An access key was used from a strange place".into(),
-        severity: Severity::High,
-        subject: Subject { access_key: key.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() },
-        region: None,
-        first_seen_at: None,
-        last_seen_at: None,
-        count: 1,
-        remote_address: None,
-        api: None,
-        sample: false,
-        note: None,
-    }
+    let subject = Subject { access_key: key.parse().ok(), account: ACCOUNT.parse().ok(), ..Subject::default() };
+    let what = ("UnauthorizedAccess:IAMUser/MaliciousIPCaller", "An access key was used from a strange place");
+    let alert = Alert::new((AlertSource::GuardDuty, format!("delivery-{number}")), what, Severity::High, subject);
+    Alert { finding_id: Some(format!("finding-{key}")), ..alert }
 }

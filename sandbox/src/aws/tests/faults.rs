@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_iam::Client;
 use aws_sdk_iam::error::SdkError;
 use aws_sdk_iam::types::StatusType;
 
@@ -12,9 +14,13 @@ use crate::aws::{Fault, KeyStatus, Outcome};
 async fn each_fault_does_what_it_says() {
     let cloud = Cloud::start().await;
     let key = cloud.keys("deploy-bot").access_key_id;
-    let iam = cloud.iam(cloud.session("irp-contain/test"));
-    let disable =
-        || iam.update_access_key().user_name("deploy-bot").access_key_id(&key).status(StatusType::Inactive).send();
+    let config = cloud.config(cloud.session("irp-contain/test"), "us-east-1");
+    let soon = TimeoutConfig::builder().operation_timeout(Duration::from_secs(2)).build();
+    let (patient, impatient) = (Client::new(&config), Client::new(&config.to_builder().timeout_config(soon).build()));
+    let disable_by = |iam: &Client| {
+        iam.update_access_key().user_name("deploy-bot").access_key_id(&key).status(StatusType::Inactive).send()
+    };
+    let disable = || disable_by(&patient);
     let reset = || cloud.account.set_key_status(&key, KeyStatus::Active);
     let status = || cloud.account.key_status(&key);
     for (fault, expected) in [
@@ -28,12 +34,12 @@ async fn each_fault_does_what_it_says() {
         assert_eq!(status(), Some(KeyStatus::Active));
     }
     cloud.account.fail_next("UpdateAccessKey", Fault::HangBefore);
-    assert!(matches!(disable().await.unwrap_err(), SdkError::TimeoutError(_)));
+    assert!(matches!(disable_by(&impatient).await.unwrap_err(), SdkError::TimeoutError(_)));
     assert_eq!(status(), Some(KeyStatus::Active));
     assert_eq!(cloud.account.calls().last().map(|call| call.outcome.clone()), Some(Outcome::Unanswered));
 
     cloud.account.fail_next("UpdateAccessKey", Fault::HangAfter);
-    assert!(matches!(disable().await.unwrap_err(), SdkError::TimeoutError(_)));
+    assert!(matches!(disable_by(&impatient).await.unwrap_err(), SdkError::TimeoutError(_)));
     assert_eq!(status(), Some(KeyStatus::Inactive));
 
     reset();

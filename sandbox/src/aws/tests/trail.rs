@@ -1,7 +1,10 @@
 //! The event history.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::{Cloud, code};
@@ -12,7 +15,7 @@ fn by(key: LookupAttributeKey, value: &str) -> LookupAttribute {
 
 /// Waits until the Region's allowance for lookups is full again.
 async fn rest() {
-    tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
 }
 
 #[tokio::test]
@@ -81,10 +84,16 @@ async fn lookups_have_limits() {
     let cloud = Cloud::start().await;
     let trail = cloud.trail(cloud.session("irp-reader/test"), "us-east-1");
     let name = by(LookupAttributeKey::EventName, "AssumeRole");
+    let started = Instant::now();
     let two = trail.lookup_events().lookup_attributes(name.clone()).lookup_attributes(name).send().await;
     assert_eq!(code(two), "InvalidLookupAttributesException");
     assert_eq!(code(trail.lookup_events().max_results(51).send().await), "InvalidMaxResultsException");
-    assert_eq!(code(trail.lookup_events().send().await), "ThrottlingException");
+    // These two were all for the first second; a busy machine may be longer at it, and is then given more.
+    let answers = join_all((0..20).map(|_| trail.lookup_events().send())).await;
+    let more = started.elapsed().as_millis() / 500;
+    let (granted, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert!(granted.len() as u128 <= more, "{} in addition, and {more} permitted", granted.len());
+    assert!(refused.into_iter().all(|answer| code(answer) == "ThrottlingException"));
     let elsewhere = cloud.trail(cloud.session("irp-reader/test"), "eu-west-1");
     assert!(elsewhere.lookup_events().send().await.unwrap().events().is_empty());
     rest().await;

@@ -122,23 +122,8 @@ pub(crate) fn role(name: &str, account: &str) -> AssumedRole {
 
 /// A finding about the key.
 pub(crate) fn alert(delivery: &str) -> Alert {
-    Alert {
-        source: AlertSource::GuardDuty,
-        delivery_id: delivery.into(),
-        finding_id: None,
-        finding_type: "t".into(),
-        title: "t".into(),
-        severity: Severity::High,
-        subject: Subject { access_key: KEY.parse().ok(), ..Subject::default() },
-        region: None,
-        first_seen_at: None,
-        last_seen_at: None,
-        count: 1,
-        remote_address: None,
-        api: None,
-        sample: false,
-        note: None,
-    }
+    let subject = Subject { access_key: KEY.parse().ok(), ..Subject::default() };
+    Alert::new((AlertSource::GuardDuty, delivery), ("t", "t"), Severity::High, subject)
 }
 
 impl Case {
