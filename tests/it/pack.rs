@@ -235,8 +235,8 @@ fn a_plan_that_approvers_read_in_a_file_is_missed() {
     all.push(record.text().to_owned());
     let log = all.join("\n") + "\n";
     forge(&pack, "log.ndjson", Some(&log));
-    let list = fs::read_to_string(pack.join("manifest.json")).unwrap();
-    let mut manifest: Manifest = serde_json::from_str(&list).unwrap();
+    let listed = fs::read_to_string(pack.join("manifest.json")).unwrap();
+    let mut manifest: Manifest = serde_json::from_str(&listed).unwrap();
     (manifest.records, manifest.head) = (all.len(), record.hash().to_owned());
     fs::write(pack.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
 

@@ -89,13 +89,13 @@ pub(super) fn start(
             vec![Event::RequestStale { request, why: renamed.unwrap_or(why) }]
         }
         // Whom the plan names are the same; who is in a group, or has the policy, can be others by now.
-        Freshness::AsApproved => match check_nobody_locked_out(&found.plan.action, now, cx.policy) {
-            Err(refusal) => vec![Event::RequestLapsed { request, why: refusal.to_string() }],
-            Ok(()) => {
-                let lease_until = cx.now + LEASE;
-                vec![Event::ExecutionStarted { request, replica, lease_until, sent }]
+        Freshness::AsApproved => {
+            if let Err(refusal) = check_nobody_locked_out(&found.plan.action, now, cx.policy) {
+                return vec![Event::RequestLapsed { request, why: refusal.to_string() }];
             }
-        },
+            let lease_until = cx.now + LEASE;
+            vec![Event::ExecutionStarted { request, replica, lease_until, sent }]
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) static SHORT: [Scene; 5] = [
     Scene {
         kinds: &["PlanNotUploaded"],
         rules: || ORGANISATION.to_owned(),
-        before: |w| takes_no_files(w).boxed(),
+        before: |w| async { takes_no_files(w) }.boxed(),
         press: |w, seen| shows_whole(w, seen).boxed(),
         is_over: |seen| seen.is_in_force(SESSIONS_STEP),
         once: &["PlanNotUploaded", "PlanUploaded", "Verified"],
@@ -55,7 +55,7 @@ pub(super) static SHORT: [Scene; 5] = [
     Scene {
         kinds: &["IdentificationFailed"],
         rules: || ORGANISATION.to_owned(),
-        before: |w| nobody_says_whose(w).boxed(),
+        before: |w| async { nobody_says_whose(w) }.boxed(),
         press: |w, _| carry_out(w, KEY).boxed(),
         is_over: |seen| seen.has("Identified") && seen.is_in_force(KEY_STEP),
         once: &["Verified"],
@@ -97,7 +97,7 @@ async fn overtaken(w: &World, seen: &Seen) {
     }
 }
 
-async fn takes_no_files(w: &World) {
+fn takes_no_files(w: &World) {
     w.account.put_user_policy_directly("deploy-bot", "AWSRevokeOlderSessions", Some(&long_policy()));
     w.slack.set_scope("files:write", false);
 }
@@ -134,7 +134,7 @@ async fn contested(w: &World, seen: &Seen) {
     }
 }
 
-async fn nobody_says_whose(w: &World) {
+fn nobody_says_whose(w: &World) {
     for _ in 0..FAULTS {
         w.account.fail_next("GetAccessKeyLastUsed", Fault::InternalError);
     }
