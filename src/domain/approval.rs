@@ -10,7 +10,7 @@ use super::recusal::Recused;
 use super::refusal::{Refusal, moment};
 
 pub use glass::{Debt, Glass, check_break_glass, check_settle, lacks_one_yes};
-pub use lockout::{MayLoseAccess, check_nobody_locked_out, may_lock_out};
+pub use lockout::{MayLoseAccess, may_lock_out};
 pub use plan::{Asked, Digest, Plan};
 pub use request::{Request, Shown, shared_digest};
 pub use warrant::{NoWarrant, Warrant};

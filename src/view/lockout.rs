@@ -28,7 +28,7 @@ fn line(loser: &MayLoseAccess) -> String {
             format!("{} works as {}: have them sign in another way first.", mention(&person.0), code(who))
         }
         MayLoseAccess::Protected(role) => {
-            format!("{} is protected and stays. What runs with it by way of what goes has it no more.", code(role))
+            format!("{} is protected, and may have by what goes what it needs: make sure of that first.", code(role))
         }
     }
 }

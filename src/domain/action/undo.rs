@@ -1,8 +1,12 @@
 //! The undo of a change whose inverse says all: the calls that were part of the approved plan.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Freshness, Powers};
+use super::document::whole_principal;
+use super::trust::principals;
 use super::{Action, ApiCall, Inverse, WorkedOut};
 use crate::domain::id::RequestId;
 use crate::domain::observation::{Observation, Probe};
@@ -102,6 +106,13 @@ impl Change for Undo {
 
     fn holds(&self, _before: &Observation, _sent: &[ApiCall], now: &Observation) -> bool {
         self.is_back(now)
+    }
+
+    /// Of a trust policy's: those whom it names now and did not name as the attacker had left it.
+    fn takes_access_from(&self, before: &Observation) -> Vec<String> {
+        let (Observation::Trust(was), Observation::Trust(is)) = (&*self.before, before) else { return Vec::new() };
+        let named: BTreeSet<String> = principals(&was.document).iter().map(|name| whole_principal(name)).collect();
+        principals(&is.document).into_iter().filter(|name| !named.contains(&whole_principal(name))).collect()
     }
 
     fn undoes(&self) -> Option<RequestId> {

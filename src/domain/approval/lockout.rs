@@ -34,23 +34,33 @@ impl Taken {
 /// Nothing, where it gives back what was taken: whoever is protected since gets back what they had.
 fn taken(action: &Action, before: &Observation, policy: &Policy) -> Option<Taken> {
     let taken = match action {
-        Action::Undo(_)
-        | Action::RestoreUserPolicy(_)
+        // It puts back what the attacker had made of a trust policy too, and whoever they had left out is left out again.
+        Action::Undo(_) => {
+            let from = action.takes_access_from(before);
+            if from.is_empty() {
+                return None;
+            }
+            Taken::certainly(from)
+        }
+        Action::RestoreUserPolicy(_)
         | Action::RestoreRolePolicy(_)
         | Action::LiftScp(_)
         | Action::LiftInPermissionSet(_) => return None,
         // Who is in the trust policy no more, or is denied there.
         Action::RestoreTrustPolicy(_) | Action::DenyOutsider(_) => Taken::certainly(action.takes_access_from(before)),
-        // Whoever has it by way of a group, or is bounded by it.
+        // Nothing counts but the default, and theirs is not it.
+        Action::RestorePolicyVersion(of) if !is_in_force(before, &of.version_id) => Taken::default(),
+        // Whoever has it by way of a group, or is bounded by it, loses what the attacker gave them. To refuse that would let an
+        // attacker shield a policy of theirs by putting somebody protected behind it.
         Action::DeleteGroup(_)
         | Action::DeletePolicy(_)
         | Action::RestorePolicyVersion(_)
         | Action::RestoreDefaultVersion(_)
         | Action::DetachPolicy(_)
-        | Action::DeleteInlinePolicy(_) => Taken::certainly(through_groups_and_bounds(before)),
-        // The role in the account is what its users work as, and a deny is written into it.
-        Action::DenyInPermissionSet(of) => Taken::certainly(roles_of_set(&of.account, &of.permission_set, policy)),
-        Action::DeleteAssignment(of) => Taken::certainly(roles_of_set(&of.account, &of.permission_set, policy)),
+        | Action::DeleteInlinePolicy(_) => Taken::perhaps(through_groups_and_bounds(before)),
+        // Taken from one user alone. But with the last assignment AWS drops the role, and a deny is written into it.
+        Action::DenyInPermissionSet(of) => Taken::perhaps(roles_of_set(&of.account, &of.permission_set, policy)),
+        Action::DeleteAssignment(of) => Taken::perhaps(roles_of_set(&of.account, &of.permission_set, policy)),
         // Only what got the role by it loses it.
         Action::DeleteInstanceProfile(_) | Action::DeleteAnywhereProfile(_) => {
             Taken::perhaps(roles_in_profile(before))
@@ -104,6 +114,10 @@ fn beside(arn: &str, kind: &str, name: &str) -> String {
     format!("arn:{partition}:iam::{}:{kind}/{name}", account_of(arn))
 }
 
+fn is_in_force(before: &Observation, version_id: &str) -> bool {
+    matches!(before, Observation::Policy(policy) if policy.default == version_id)
+}
+
 fn through_groups_and_bounds(before: &Observation) -> Vec<String> {
     match before {
         Observation::Group(group) => {
@@ -147,7 +161,7 @@ pub(super) fn protected_loser(action: &Action, before: &Observation, policy: &Po
 
 /// Refuses to take anything from whom the rules protect, to touch the role that a responder works through, and to deny a whole
 /// account in which somebody is who must not be locked out; but for taking back what was done.
-pub fn check_nobody_locked_out(action: &Action, before: &Observation, policy: &Policy) -> Result<(), Refusal> {
+pub(super) fn check_nobody_locked_out(action: &Action, before: &Observation, policy: &Policy) -> Result<(), Refusal> {
     if let Some(arn) = protected_loser(action, before, policy) {
         let why = if policy.protects_as_bot(&arn) {
             "it is the bot's own identity or one of its roles"
@@ -201,7 +215,7 @@ fn check_accounts(taken_from: &[String], before: &Observation, policy: &Policy) 
 pub enum MayLoseAccess {
     /// A responder, of what they work as. A stolen credential can be a responder's: refusing would protect the attacker.
     Responder(PersonId, String),
-    /// A role that is protected: it stays as it is, but what has it by what goes has it no more.
+    /// Somebody who is protected, and may have by what goes what they need.
     Protected(String),
 }
 
@@ -214,8 +228,9 @@ pub fn may_lock_out(action: &Action, before: &Observation, policy: &Policy) -> V
         Action::DeleteAssignment(of) => Some(of.user_name.clone()),
         _ => None,
     };
-    let losers = before.owner_arn().map(str::to_owned).into_iter().chain(by_name).chain(taken.from);
+    let owner = before.owner_arn().map(str::to_owned);
+    let losers = owner.into_iter().chain(by_name).chain(taken.from).chain(taken.perhaps_from.iter().cloned());
     let responder = |who: String| Some(MayLoseAccess::Responder(policy.works_through(&who)?.clone(), who));
-    let perhaps = taken.perhaps_from.into_iter().filter(|arn| policy.protects(arn)).map(MayLoseAccess::Protected);
+    let perhaps = taken.perhaps_from.iter().filter(|arn| policy.protects(arn)).cloned().map(MayLoseAccess::Protected);
     losers.filter_map(responder).chain(perhaps).collect()
 }

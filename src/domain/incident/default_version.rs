@@ -8,11 +8,13 @@ use crate::domain::trail::deed::Deed;
 const CREATE: &str = "CreatePolicyVersion";
 const SET: &str = "SetDefaultPolicyVersion";
 
-/// Whether a deed is the choice of a version that needs no action of its own: another choice has come after it, which counts,
-/// or the version is the attacker's own and goes, with what was before put back in its place.
+/// Whether a deed is the choice of a version that needs no action of its own: a later choice of the attacker's counts, somebody
+/// else has chosen another version since, or the version is the attacker's own and goes, with what was before put back in its
+/// place. The same version chosen again leaves theirs in force, whoever seems to have done it.
 pub(super) fn is_settled(trace: &Trace, deed: &Deed) -> bool {
-    deed.operation == SET
-        && (is_added(trace, deed) || newest(trace).is_some_and(|newest| newest.event_id != deed.event_id))
+    let counts_now = |newest: &Deed| newest.by_attacker || newest.what != deed.what;
+    let is_over = newest(trace).is_some_and(|newest| newest.event_id != deed.event_id && counts_now(newest));
+    deed.operation == SET && (is_added(trace, deed) || is_over)
 }
 
 /// What puts back which version counts, where this deed is the choice that does now. Where deeds are left out, some of them can

@@ -9,7 +9,7 @@ use super::renamed;
 use super::state::Incident;
 use super::together::members;
 use crate::domain::action::{ApiCall, Freshness, advice};
-use crate::domain::approval::{CallAnswer, Execution, NoWarrant, Request, RequestState, check_nobody_locked_out};
+use crate::domain::approval::{CallAnswer, Execution, NoWarrant, Request, RequestState};
 use crate::domain::id::RequestId;
 use crate::domain::observation::Observation;
 
@@ -88,11 +88,7 @@ pub(super) fn start(
             let renamed = renamed::sentence(incident, &found.plan.action.probe(), now);
             vec![Event::RequestStale { request, why: renamed.unwrap_or(why) }]
         }
-        // Whom the plan names are the same; who is in a group, or has the policy, can be others by now.
         Freshness::AsApproved => {
-            if let Err(refusal) = check_nobody_locked_out(&found.plan.action, now, cx.policy) {
-                return vec![Event::RequestLapsed { request, why: refusal.to_string() }];
-            }
             let lease_until = cx.now + LEASE;
             vec![Event::ExecutionStarted { request, replica, lease_until, sent }]
         }

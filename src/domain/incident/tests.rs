@@ -18,7 +18,6 @@ mod hands;
 mod hunt;
 mod inventory;
 mod late;
-mod lockout;
 mod logs;
 mod once;
 mod others;

@@ -1,11 +1,15 @@
 //! Who loses something by a change, for each way in which it can be somebody who must not.
 
 use super::*;
+use crate::domain::approval::lockout::check_nobody_locked_out;
 use crate::domain::action::{
     DeleteAssignment, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeleteLoginProfile, DenyInPermissionSet,
-    DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions,
+    DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy, RestoreUserPolicy, RevokeRoleSessions,
+    RevokeUserSessions, Undo,
 };
-use crate::domain::observation::{Access, Earlier, GroupTree, InAccount, PermissionSet, ProfileTree, PutPolicy, Way};
+use crate::domain::observation::{
+    Access, Earlier, GroupTree, InAccount, PermissionSet, ProfileTree, PutPolicy, Trust, Way,
+};
 
 const GLASS: &str = "arn:aws:iam::111122223333:user/break-glass";
 const CI: &str = "arn:aws:iam::111122223333:user/ci";
@@ -91,40 +95,54 @@ fn refused(action: &Action, before: &Observation, policy: &Policy) -> Option<(St
 }
 
 #[test]
-fn whoever_is_in_a_group_does_not_lose_what_the_group_gives_if_they_are_protected() {
+fn what_a_protected_user_has_by_way_of_a_group_goes_and_they_are_named() {
+    let since = Policy { protected_arns: [CI.to_owned()].into(), ..policy() };
     for (action, before) in through_groups(CI) {
-        assert!(plan_of(action, before, &policy()).is_ok());
-    }
-    for (action, before) in through_groups(GLASS) {
         let kind = action.kind();
-        match plan_of(action, before, &policy()) {
-            Err(Refusal::Protected(who, why)) => {
-                assert!(who == GLASS && why.contains("irp.toml lists it") && why.contains("by hand"), "{kind}: {why}");
-            }
-            other => panic!("{kind}: {other:?}"),
-        }
+        assert_eq!(may_lock_out(&action, &before, &policy()), [], "{kind}");
+        assert_eq!(may_lock_out(&action, &before, &since), [MayLoseAccess::Protected(CI.into())], "{kind}");
+        // An attacker who puts them into the group once it is approved shields nothing.
+        let request = approved_of(plan_of(action, before, &policy()).unwrap(), &policy());
+        assert!(issue(&request, &since, now()).is_ok(), "{kind}");
     }
 }
 
 #[test]
-fn who_is_protected_since_keeps_what_a_group_gives_although_it_was_approved_to_go() {
-    for (action, before) in through_groups(CI) {
-        let request = approved_of(plan_of(action, before, &policy()).unwrap(), &policy());
-        assert!(issue(&request, &policy(), now()).is_ok());
-        let since = Policy { protected_arns: [CI.to_owned()].into(), ..policy() };
-        assert_eq!(
-            over(issue(&request, &since, now())),
-            Refusal::Protected(CI.into(), "it has been protected since.".into())
-        );
-    }
+fn a_version_that_is_not_in_force_is_taken_from_nobody() {
+    let Observation::Policy(tree) = managed(&[GLASS], Vec::new()) else { panic!() };
+    let before = Observation::Policy(PolicyTree { default: "v1".into(), ..tree });
+    assert_eq!(may_lock_out(&restore_version(), &before, &policy()), []);
+}
+
+#[test]
+fn a_trust_policy_is_not_put_back_to_the_attackers_where_somebody_protected_was_not_in_it() {
+    let trusts = |who: &[&str]| {
+        let document = serde_json::json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": who}}]});
+        let document = document.to_string();
+        Observation::Trust(Trust { identity: identity("role/app"), document, put: None, previous: None })
+    };
+    let restored = Action::RestoreTrustPolicy(RestoreTrustPolicy {
+        role_name: "app".into(),
+        event_id: "e2".into(),
+        earlier_event_ids: BTreeSet::new(),
+        attackers: BTreeSet::new(),
+    });
+    let undo = |left: &[&str]| {
+        let undoes = RequestId::new(IncidentId::new(1), 1);
+        Action::Undo(Undo { of: Box::new(restored.clone()), before: Box::new(trusts(left)), undoes })
+    };
+    let now = trusts(&[GLASS, CI]);
+    assert_eq!(refused(&undo(&["999999999999"]), &now, &policy()).unwrap().0, GLASS);
+    assert_eq!(refused(&undo(&[GLASS, "999999999999"]), &now, &policy()), None);
 }
 
 #[test]
 fn whom_a_policy_bounds_is_found_whatever_their_path() {
     let policy = Policy { protected_arns: ["arn:aws:iam::111122223333:role/team/bot".to_owned()].into(), ..policy() };
-    let bounds = |name: &str| refused(&restore_version(), &managed(&[], vec![Holder::Role(name.into())]), &policy);
-    assert_eq!(bounds("app"), None);
-    assert_eq!(bounds("bot").unwrap().0, "arn:aws:iam::111122223333:role/bot");
+    let bounds = |name: &str| may_lock_out(&restore_version(), &managed(&[], vec![Holder::Role(name.into())]), &policy);
+    assert_eq!(bounds("app"), []);
+    assert_eq!(bounds("bot"), [MayLoseAccess::Protected("arn:aws:iam::111122223333:role/bot".into())]);
 }
 
 #[test]
@@ -191,21 +209,24 @@ fn in_identity_center(set: &str) -> [(Action, Observation); 2] {
 }
 
 #[test]
-fn a_permission_set_whose_role_is_protected_is_taken_from_nobody() {
+fn a_permission_set_whose_role_is_protected_is_named_where_it_is_taken_from_somebody() {
     let role = |account: &str| {
         let path = "aws-reserved/sso.amazonaws.com/eu-west-1";
         format!("arn:aws:iam::{account}:role/{path}/AWSReservedSSO_Break_Glass_0123456789abcdef")
     };
     let protects = |arn: String| Policy { protected_arns: [arn].into(), ..policy() };
     let of = |set: &str, policy: &Policy| {
-        in_identity_center(set).map(|(action, before)| refused(&action, &before, policy).map(|(who, _)| who))
+        in_identity_center(set).map(|(action, before)| {
+            assert_eq!(refused(&action, &before, policy), None, "whoever is stolen has to be contained");
+            may_lock_out(&action, &before, policy)
+        })
     };
     let here = protects(role("111122223333"));
-    assert_eq!(of("Break_Glass", &here), [Some(role("111122223333")), Some(role("111122223333"))]);
+    assert_eq!(of("Break_Glass", &here), [(); 2].map(|()| vec![MayLoseAccess::Protected(role("111122223333"))]));
     for set in ["Break", "Glass", "Break_Glass_0123456789abcdef"] {
-        assert_eq!(of(set, &here), [None, None], "{set}");
+        assert_eq!(of(set, &here), [[], []], "{set}");
     }
-    assert_eq!(of("Break_Glass", &protects(role("999988887777"))), [None, None], "that of another account");
+    assert_eq!(of("Break_Glass", &protects(role("999988887777"))), [[], []], "that of another account");
 }
 
 #[test]

@@ -35,6 +35,8 @@ fn choice(version_id: &str, theirs: &[&str], event_ids: &[&str]) -> RestoreDefau
 #[test]
 fn the_attackers_newest_choice_of_a_version_that_is_not_theirs_is_put_back() {
     assert_eq!(seen(&[(SET, "v1", true)]), (vec![choice("v1", &[], &["e0"])], 0));
+    // The same again leaves it in force, by whomever.
+    assert_eq!(seen(&[(SET, "v1", true), (SET, "v1", false)]), (vec![choice("v1", &[], &["e0"])], 0));
     assert_eq!(seen(&[(MADE, "v3", false), (SET, "v3", true)]), (vec![choice("v3", &[], &["e1"])], 0));
     assert_eq!(seen(&[(SET, "v1", true), (SET, "v2", true)]), (vec![choice("v2", &[], &["e0", "e1"])], 0));
     assert_eq!(seen(&[(SET, "v1", true), (SET, "v3", false), (SET, "v1", true)]).0, [choice("v1", &[], &["e0", "e2"])]);
