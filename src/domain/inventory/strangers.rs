@@ -96,7 +96,8 @@ fn first(request: &Value, path: &str) -> Option<String> {
 }
 
 fn stranger(statement: &Value, account: &str) -> Option<Stranger> {
-    let is_own = |whom: &str| whom == account || whom.contains(&format!(":{account}:"));
+    // Of no account is nobody: `::` is in every ARN of IAM.
+    let is_own = |whom: &str| !account.is_empty() && (whom == account || whom.contains(&format!(":{account}:")));
     let principal = &statement["Principal"];
     let named = if principal.is_string() { principal } else { &principal["AWS"] };
     // Who is everybody but these is anybody.
