@@ -7,6 +7,7 @@ use std::mem;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::approval::Digest;
 use super::hunt::Trace;
 use super::hunt::pivot::HOME_REGION;
 use super::trail::footprint::State;
@@ -15,6 +16,7 @@ use super::trail::token::bare_name;
 pub mod credential_report;
 pub mod evidence;
 pub mod puts;
+pub mod strangers;
 pub mod undated;
 
 pub use credential_report::CredentialReport;
@@ -52,6 +54,9 @@ pub struct Thing {
     /// say when it was made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exposed: bool,
+    /// Whom a statement lets in that can be overwritten under its id: letting in somebody else it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lets_in: Option<String>,
 }
 
 impl Thing {
@@ -71,6 +76,7 @@ impl Thing {
             of: None,
             facts: Vec::new(),
             exposed: false,
+            lets_in: None,
         }
     }
 
@@ -88,6 +94,12 @@ impl Thing {
         self
     }
 
+    /// That lets in these.
+    #[must_use]
+    pub fn letting_in(self, whom: String) -> Self {
+        Self { lets_in: Some(whom), ..self }
+    }
+
     /// With what a person has to know.
     #[must_use]
     pub fn fact(mut self, fact: impl Into<String>) -> Self {
@@ -102,10 +114,11 @@ impl Thing {
         Self { exposed: true, ..self }
     }
 
-    /// What tells it from all others; made anew under the same name it is another.
+    /// What tells it from all others; made anew under the same name, or letting in others, it is another.
     pub fn key(&self) -> String {
         let (part, at) = (self.part.as_deref().unwrap_or("-"), self.created_at.map_or(0, |at| at.timestamp()));
-        format!("{} {} {} {part} {at}", self.resource_type, self.region, self.id)
+        let lets_in = self.lets_in.as_ref().map(|whom| format!(" {}", Digest::of(whom).short())).unwrap_or_default();
+        format!("{} {} {} {part} {at}{lets_in}", self.resource_type, self.region, self.id)
     }
 
     /// Which it is, in a sentence.

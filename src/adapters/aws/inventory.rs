@@ -12,7 +12,6 @@ use crate::ports::{CloudError, Look, Stocktaking};
 mod buses;
 mod credentials;
 mod federation;
-mod permissions;
 mod principals;
 mod regional;
 mod rules;

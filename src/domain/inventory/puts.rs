@@ -10,8 +10,8 @@ use super::{Evidence, Thing, evidence, undated};
 #[derive(Clone, Debug)]
 pub struct Puts<'t> {
     thing: &'t Thing,
-    /// ARNs by which it reaches outside the account, or to what the attacker has. A call that names none of them does not
-    /// explain that it does.
+    /// ARNs by which it reaches outside the account, or to what the attacker has; whom a statement of an event bus lets in. A
+    /// call that names none of them does not explain that it does.
     reaches: Vec<String>,
     best: Option<Evidence>,
     /// The best that names each of these.
@@ -76,6 +76,8 @@ fn of_one(puts: &mut [Puts<'_>], record: &Record<'_>, held: &BTreeSet<&str>) {
         return;
     }
     let Some(found) = evidence::of(record, held) else { return };
-    let aims = undated::put_aims(&request);
-    about.for_each(|one| one.note(&found, &aims));
+    about.for_each(|one| {
+        let aims = undated::put_aims(one.thing, record, &request);
+        one.note(&found, &aims);
+    });
 }

@@ -13,7 +13,7 @@ use super::super::trail::resource::{at, items, qualified};
 use super::super::trail::token::{account_of, bare_name};
 use super::super::trail::within::{DEFAULT, event_bus, parts};
 use super::puts::Puts;
-use super::{Explained, Stock, Thing, rank};
+use super::{Explained, Stock, Thing, rank, strangers};
 
 /// A rule of `EventBridge`.
 pub const RULE: &str = "AWS::Events::Rule";
@@ -29,8 +29,6 @@ const ROLE: &str = "AWS::IAM::Role";
 const RULE_CALLS: [&str; 2] = ["PutRule", "PutTargets"];
 const PERMISSION_CALLS: [&str; 1] = ["AddPermission20150331v2"];
 const BUS_PERMISSION_CALLS: [&str; 1] = ["PutPermission"];
-/// Which statement of a policy it is, where it has no id.
-const NO_SID: &str = "-";
 
 /// Whether a thing is listed for itself though it has no time of making.
 pub fn is_listed(thing: &Thing) -> bool {
@@ -52,7 +50,12 @@ pub fn to_explain<'a>(stock: &'a Stock, account: &str, footprint: &[Trace], know
     let open = |thing: &&Thing| is_listed(thing) && !thing.is_in(footprint) && !known.contains(&thing.key());
     let reaches = |arn: &&String| is_foreign(arn, account) || footprint.iter().any(|trace| is_of(trace, arn));
     let open = stock.undated.iter().filter(open);
-    open.map(|thing| Puts::new(thing, aims_of(stock, &thing.key()).iter().filter(reaches).cloned().collect())).collect()
+    let aims = |thing: &Thing| match &thing.lets_in {
+        // A call of its id that lets in somebody else has put another in its place.
+        Some(whom) => vec![whom.clone()],
+        None => aims_of(stock, &thing.key()).iter().filter(reaches).cloned().collect(),
+    };
+    open.map(|thing| Puts::new(thing, aims(thing))).collect()
 }
 
 /// What an event has explained that is not as it was then: it reaches by now where somebody has to look at it. That it was
@@ -97,8 +100,12 @@ fn is_foreign(arn: &str, account: &str) -> bool {
     !of.is_empty() && of != account
 }
 
-/// What a call has a rule call, or act as.
-pub(super) fn put_aims(request: &Value) -> Vec<String> {
+/// What a call has a rule call, or act as; whom it lets in, where it puts a statement of an event bus's policy.
+pub(super) fn put_aims(thing: &Thing, record: &Record<'_>, request: &Value) -> Vec<String> {
+    if thing.resource_type == BUS_PERMISSION {
+        let account = record.recipient_account_id.as_deref().unwrap_or("");
+        return strangers::put(request, thing.part.as_deref().unwrap_or_default(), account);
+    }
     ["targets[].arn", "targets[].roleArn", "roleArn"].into_iter().flat_map(|path| at(request, path)).collect()
 }
 
@@ -183,7 +190,7 @@ fn is_bus_permission(thing: &Thing, record: &Record<'_>, request: &Value) -> boo
 
 fn has_statement(policy: &str, wanted: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
-    items(&policy["Statement"]).iter().any(|statement| statement["Sid"].as_str().unwrap_or(NO_SID) == wanted)
+    items(&policy["Statement"]).iter().any(|statement| strangers::statement_id(statement) == wanted)
 }
 
 fn is_permission(thing: &Thing, record: &Record<'_>, request: &Value) -> bool {

@@ -132,6 +132,10 @@ pub fn bare_name(id: &str) -> &str {
     if let Some((_, function)) = id.split_once(":function:") {
         return function.split(':').next().unwrap_or(function);
     }
+    // A partner's has a path for its name.
+    if let Some((_, bus)) = id.split_once(":event-bus/") {
+        return bus;
+    }
     id.rsplit([':', '/']).next().unwrap_or(id)
 }
 

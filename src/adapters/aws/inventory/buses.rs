@@ -4,8 +4,8 @@ use aws_sdk_eventbridge::types::EventBus;
 
 use super::super::fault::fault;
 use super::super::regional::Regional;
-use super::permissions::strangers;
 use super::{PAGES_MAX, cut_short};
+use crate::domain::inventory::strangers::strangers;
 use crate::domain::inventory::undated::{BUS, BUS_PERMISSION, RULE};
 use crate::domain::inventory::{Stock, Thing};
 use crate::domain::trail::within::DEFAULT;
@@ -46,13 +46,18 @@ fn with_default_first(mut buses: Vec<EventBus>) -> Vec<EventBus> {
     buses
 }
 
-/// Each statement of a bus's policy that lets in somebody from elsewhere.
+/// Each statement of a bus's policy that lets in somebody from elsewhere. A policy that cannot be read can let in anybody.
 pub(super) fn add_let_in(stock: &mut Stock, bus: &EventBus, (account, region): (&str, &str), look: Look<'_>) {
     let name = bus.name().unwrap_or(DEFAULT);
-    for stranger in strangers(bus.policy().unwrap_or_default(), account) {
-        let says = format!("lets in {}", stranger.whom);
+    let Some(strangers) = strangers(bus.policy().unwrap_or_default(), account) else {
+        let why = format!("permissions of event bus {name}: its policy cannot be read");
+        stock.gap(region, &[BUS_PERMISSION], why);
+        return;
+    };
+    for stranger in strangers {
+        let says = stranger.says();
         let permission = Thing::regional(BUS_PERMISSION, name, region, None).part(&stranger.statement);
-        let permission = permission.owned_by(BUS, name);
+        let permission = permission.owned_by(BUS, name).letting_in(stranger.lets_in());
         let permission = if stranger.of_organization { permission.fact(says) } else { permission.exposing(says) };
         stock.add(permission, look.since);
     }
@@ -60,7 +65,44 @@ pub(super) fn add_let_in(stock: &mut Stock, bus: &EventBus, (account, region): (
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::DateTime;
+
     use super::*;
+
+    fn let_in(policy: &str) -> Stock {
+        let mut stock = Stock::default();
+        let look = Look { regions: &[], since: DateTime::UNIX_EPOCH, users: &BTreeSet::new() };
+        let bus = EventBus::builder().name("orders").policy(policy).build();
+        add_let_in(&mut stock, &bus, ("111122223333", "us-east-1"), look);
+        stock
+    }
+
+    #[test]
+    fn statements_are_told_apart_by_their_ids_and_else_by_whom_they_let_in() {
+        let keys = |policy: &str| -> BTreeSet<String> { let_in(policy).undated.iter().map(Thing::key).collect() };
+        let allow = |more: &str, whom: &str| format!(r#"{{{more}"Effect":"Allow","Principal":{{"AWS":"{whom}"}}}}"#);
+        let of = |sid: &str, whom: &str| keys(&format!(r#"{{"Statement":[{}]}}"#, allow(sid, whom)));
+        let both = format!(
+            r#"{{"Statement":[{},{}]}}"#,
+            allow(r#""Action":"events:PutEvents","#, "444455556666"),
+            allow(r#""Action":"events:PutRule","#, "444455556666")
+        );
+        assert_eq!(keys(&both).len(), 2, "neither has an id");
+        let sid = r#""Sid":"x","#;
+        assert_ne!(of(sid, "444455556666"), of(sid, "555566667777"), "put anew for somebody else it is another");
+        assert_eq!(of(sid, "444455556666"), of(sid, "arn:aws:iam::444455556666:root"));
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_a_gap() {
+        let found = let_in("{");
+        let [gap] = &found.gaps[..] else { panic!("{found:?}") };
+        assert_eq!(gap.why, "permissions of event bus orders: its policy cannot be read");
+        assert_eq!(gap.resource_types, [BUS_PERMISSION]);
+        assert!(let_in("").gaps.is_empty() && let_in("{}").gaps.is_empty());
+    }
 
     #[test]
     fn the_default_bus_is_the_first_whether_aws_names_it_or_not() {

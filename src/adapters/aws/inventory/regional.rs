@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use super::super::fault::{fault, has_no_function_urls, is_missing};
 use super::super::instant;
 use super::super::regional::Regional;
-use super::permissions::strangers;
 use super::{AT_ONCE, cut_short, federation, paged, rules, scaling};
+use crate::domain::inventory::strangers::strangers;
 use crate::domain::inventory::undated::PERMISSION;
 use crate::domain::inventory::{Stock, Thing};
 use crate::ports::{CloudError, Look};
@@ -180,9 +180,13 @@ async fn access(
                 continue;
             }
         };
+        let Some(strangers) = strangers else {
+            stock.gap(region, &[PERMISSION], format!("permissions of function {of}: its policy cannot be read"));
+            continue;
+        };
         for stranger in strangers {
             let by_alias = of.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
-            let says = format!("lets in {}", stranger.whom);
+            let says = stranger.says();
             thing = thing.fact(by_alias.map_or_else(|| says.clone(), |alias| format!("alias {alias} {says}")));
             let permission = Thing::regional(PERMISSION, &of, region, None).part(&stranger.statement);
             let permission = permission.owned_by(FUNCTION, name);

@@ -1,8 +1,8 @@
 //! The rules of a Region, on each of its event buses, with what each calls; and whom each bus lets in. AWS does not say when they were made.
 
-use std::mem;
+use std::iter;
 
-use aws_sdk_eventbridge::types::{Rule, RuleState};
+use aws_sdk_eventbridge::types::{EventBus, Rule, RuleState};
 use futures_util::future::join_all;
 
 use super::super::fault::{fault, is_missing};
@@ -36,19 +36,20 @@ impl Placed {
 }
 
 pub(super) async fn read(clients: &Regional, account: &str, region: &str, look: Look<'_>) -> Stock {
-    let (mut stock, mut of_buses) = (Stock::default(), Stock::default());
+    let mut of_buses = Stock::default();
     // Every Region has the default bus: where AWS does not answer, that takes one time-out and not two.
-    let (buses, mut on_default) = tokio::join!(
+    let (buses, (on_default, mut stock)) = tokio::join!(
         Box::pin(buses::listed(clients, region, &mut of_buses)),
-        Box::pin(listed(clients, DEFAULT, region, &mut stock))
+        Box::pin(listed(clients, DEFAULT, region))
     );
     stock.take(of_buses);
+    for bus in &buses {
+        buses::add_let_in(&mut stock, bus, (account, region), look);
+    }
     let (mut wanted, mut all): (Vec<Placed>, usize) = (Vec::new(), 0);
-    for bus in buses {
-        buses::add_let_in(&mut stock, &bus, (account, region), look);
-        let bus = bus.name().unwrap_or(DEFAULT);
-        let found =
-            if bus == DEFAULT { mem::take(&mut on_default) } else { listed(clients, bus, region, &mut stock).await };
+    let others: Vec<&str> = buses.iter().filter_map(EventBus::name).filter(|bus| *bus != DEFAULT).collect();
+    let of_others = Box::pin(listed_on(clients, &others, region, &mut stock)).await;
+    for (bus, found) in iter::once((DEFAULT, on_default)).chain(others.into_iter().zip(of_others)) {
         let (kept, rules): (Vec<Rule>, Vec<Rule>) = found.into_iter().partition(|rule| rule.managed_by().is_some());
         if !kept.is_empty() {
             *stock.counts.entry(MANAGED.to_owned()).or_default() += kept.len() as u64;
@@ -82,9 +83,22 @@ fn unlooked(stock: &mut Stock, region: &str, rules: usize, why: String) {
     stock.gap(region, &[RULE], why);
 }
 
-/// Those of a bus, as far as they could be read. A bus that has gone meanwhile has none.
-async fn listed(clients: &Regional, bus: &str, region: &str, stock: &mut Stock) -> Vec<Rule> {
-    let mut rules = Vec::new();
+/// Those of each of these buses: a Region can have hundreds.
+async fn listed_on(clients: &Regional, buses: &[&str], region: &str, stock: &mut Stock) -> Vec<Vec<Rule>> {
+    let mut of_each = Vec::with_capacity(buses.len());
+    for some in buses.chunks(AT_ONCE) {
+        let reads = join_all(some.iter().map(|bus| Box::pin(listed(clients, bus, region)))).await;
+        for (rules, gaps) in reads {
+            of_each.push(rules);
+            stock.take(gaps);
+        }
+    }
+    of_each
+}
+
+/// Those of a bus, as far as they could be read, and what could not be. A bus that has gone meanwhile has none.
+async fn listed(clients: &Regional, bus: &str, region: &str) -> (Vec<Rule>, Stock) {
+    let (mut rules, mut stock) = (Vec::new(), Stock::default());
     let mut token: Option<String> = None;
     for page in 0.. {
         if page == PAGES_MAX {
@@ -106,7 +120,7 @@ async fn listed(clients: &Regional, bus: &str, region: &str, stock: &mut Stock) 
             break;
         }
     }
-    rules
+    (rules, stock)
 }
 
 /// What a rule calls and the roles that it acts as, by their ARNs; `None` when it has gone meanwhile.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::inventory::puts::Puts;
+use crate::domain::inventory::strangers::statement_id;
 use crate::domain::inventory::undated::{BUS, BUS_PERMISSION, PERMISSION, RULE, outgrown, to_explain};
 
 const OWN: &str = "111122223333";
@@ -172,7 +173,8 @@ fn bus_permission(bus: &str, statement: &str) -> Thing {
 
 #[test]
 fn a_statement_of_a_buss_policy_is_explained_by_a_call_that_puts_it_or_a_policy_with_it() {
-    let all = [bus_permission("default", "x"), bus_permission("orders", "x"), bus_permission("orders", "-")];
+    let none = statement_id(&json!({"Effect": "Allow"}));
+    let all = [bus_permission("default", "x"), bus_permission("orders", "x"), bus_permission("orders", &none)];
     let [default, orders, unnamed] = &all;
     let explained = |source: &str, request: serde_json::Value| -> Vec<String> {
         let text = call(source, "PutPermission", &request);
@@ -190,8 +192,78 @@ fn a_statement_of_a_buss_policy_is_explained_by_a_call_that_puts_it_or_a_policy_
     assert_eq!(policy(r#"[{"Sid":"w"},{"Sid":"x"}]"#), [orders.key()]);
     assert_eq!(policy(r#"{"Sid":"x"}"#), [orders.key()]);
     assert_eq!(policy(r#"{"Effect":"Allow"}"#), [unnamed.key()]);
+    assert!(policy(r#"{"Effect":"Deny"}"#).is_empty(), "that is another without an id");
     assert!(policy(r#"[{"Sid":"w"}]"#).is_empty() && policy("").is_empty());
     assert_eq!(evidence::pivots(orders), [Pivot::Call("PutPermission".into())]);
+}
+
+/// Which call explains that a statement of the bus lets in these.
+fn explains_letting_in(statement: &str, whom: &str, requests: &[serde_json::Value]) -> Option<String> {
+    let thing = bus_permission("orders", statement).letting_in(whom.into()).exposing(format!("lets in {whom}"));
+    let stock = stock(vec![thing]);
+    let mut open = to_explain(&stock, OWN, &[], &BTreeSet::new());
+    let texts: Vec<String> = requests.iter().map(|request| call("events", "PutPermission", request)).collect();
+    puts::read(&mut open, &texts, &BTreeSet::from(["ASIASTOLEN"]));
+    open[0].evidence().map(|found| found.call.clone())
+}
+
+#[test]
+fn a_statement_that_was_put_for_somebody_else_under_the_same_id_is_not_explained() {
+    let put = |whom: &str| json!({"eventBusName": "orders", "statementId": "x", "principal": whom});
+    let explained = |whom: &str, requests: &[serde_json::Value]| explains_letting_in("x", whom, requests).is_some();
+    assert!(explained("555566667777", &[put("555566667777")]));
+    assert!(!explained("444455556666", &[put("555566667777")]), "it stands in the place of the owner's");
+    assert!(!explained("*", &[put("555566667777")]));
+    assert!(explained("*", &[put("*")]) && !explained("555566667777", &[put("*")]));
+    let both = [put("444455556666"), put("555566667777")];
+    assert!(!explained("444455556666, 555566667777", &both), "no call has put both");
+
+    let mut bound = put("*");
+    bound["condition"] = json!({"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-abc"});
+    assert!(explained("* of organization o-abc", &[bound.clone()]) && !explained("*", &[bound]));
+}
+
+#[test]
+fn a_whole_policy_explains_whom_that_very_statement_of_it_lets_in() {
+    let allow = |whom: serde_json::Value| json!({"Effect": "Allow", "Principal": {"AWS": whom}});
+    let named = |sid: &str, whom: &str| {
+        let mut statement = allow(json!(format!("arn:aws:iam::{whom}:root")));
+        statement["Sid"] = json!(sid);
+        statement
+    };
+    let put = |statements: &[serde_json::Value]| {
+        let policy = json!({"Statement": statements}).to_string();
+        json!({"eventBusName": "orders", "policy": policy})
+    };
+    let policy = put(&[named("w", "444455556666"), named("x", "555566667777")]);
+    let explained = |statement: &str, whom: &str, policy: &serde_json::Value| {
+        explains_letting_in(statement, whom, std::slice::from_ref(policy)).is_some()
+    };
+    assert!(explained("x", "555566667777", &policy) && explained("w", "444455556666", &policy));
+    assert!(!explained("x", "444455556666", &policy), "that is whom the other lets in");
+    let unnamed = allow(json!("444455556666"));
+    let id = statement_id(&unnamed);
+    assert!(explained(&id, "444455556666", &put(&[unnamed])));
+    assert!(!explained(&id, "444455556666", &put(&[allow(json!("555566667777"))])));
+}
+
+#[test]
+fn a_statement_that_lets_in_somebody_else_by_now_is_another_and_says_its_id_as_before() {
+    let of = |whom: &str| bus_permission("orders", "x").letting_in(whom.into());
+    assert_ne!(of("555566667777").key(), of("444455556666").key());
+    assert_eq!(of("444455556666").in_words(), bus_permission("orders", "x").in_words());
+    let text = serde_json::to_string(&bus_permission("orders", "x")).unwrap();
+    assert!(!text.contains("lets_in"), "{text}");
+    assert_eq!(serde_json::from_str::<Thing>(&text).unwrap(), bus_permission("orders", "x"));
+}
+
+#[test]
+fn a_partners_bus_is_known_by_all_of_its_name() {
+    let permission = bus_permission("aws.partner/x/1", "x");
+    let on =
+        |bus: &str| trace(BUS, &format!("arn:aws:events:us-east-1:111122223333:event-bus/{bus}"), "us-east-1", true);
+    assert!(permission.is_in(&[on("aws.partner/x/1")]));
+    assert!(!permission.is_in(&[on("aws.partner/y/1")]) && !bus_permission("1", "x").is_in(&[on("aws.partner/x/1")]));
 }
 
 #[test]

@@ -16,6 +16,11 @@ impl Walk<'_, '_> {
         for token in event.callers.iter().chain(&event.opened_by).chain(&address).chain(&service) {
             if let Some(waiting) = self.waiting.get_mut(token) {
                 waiting.push(at);
+                // It can be long until the token is opened again, and an event leaves the queue more than once.
+                if waiting.len() > 2 * self.by_token.get(token).map_or(0, Vec::len) {
+                    waiting.sort_unstable();
+                    waiting.dedup();
+                }
             }
         }
         Some(at)
