@@ -1,12 +1,12 @@
 //! Who loses something by a change, for each way in which it can be somebody who must not.
 
 use super::*;
-use crate::domain::approval::lockout::check_nobody_locked_out;
 use crate::domain::action::{
     DeleteAssignment, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeleteLoginProfile, DenyInPermissionSet,
     DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy, RestoreUserPolicy, RevokeRoleSessions,
     RevokeUserSessions, Undo,
 };
+use crate::domain::approval::lockout::check_nobody_locked_out;
 use crate::domain::observation::{
     Access, Earlier, GroupTree, InAccount, PermissionSet, ProfileTree, PutPolicy, Trust, Way,
 };
