@@ -451,6 +451,10 @@ mod tests {
         let policy = Organisation::parse(&text, "irp.toml").unwrap().policy(None);
         assert_eq!(policy.person(&"U3A".parse().unwrap()), policy.person(&"U1A".parse().unwrap()));
         assert!(policy.is_responder(&policy.person(&"U3A".parse().unwrap())));
+        let accounts = policy.accounts_of(&policy.person(&"U3A".parse().unwrap()));
+        let accounts: Vec<&str> = accounts.iter().map(UserId::as_str).collect();
+        assert_eq!(accounts, ["U1A", "U3A"]);
+        assert_eq!(policy.accounts_of(&policy.person(&"U2A".parse().unwrap())).len(), 1, "nobody else has them");
     }
 
     #[test]

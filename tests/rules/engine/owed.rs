@@ -8,6 +8,7 @@ use irp::domain::incident::command::PersonCommand;
 use irp::domain::incident::event::Event;
 use irp::domain::incident::together::digest;
 use irp::domain::policy::Policy;
+use irp::domain::stored::Record;
 use irp::engine::EngineError;
 use irp::ports::IncidentLog as _;
 
@@ -144,6 +145,20 @@ async fn rules_that_change_while_aws_is_read_let_nothing_run_that_was_asked_for_
     assert!(matches!(bot.engine.advance(bot.id).await, Err(EngineError::OtherRules)));
     assert_eq!(bot.world.asked(), ["key"]);
     assert!(matches!(bot.state(1).await, RequestState::Approved { .. }), "who reads the rules ends it");
+}
+
+#[tokio::test]
+async fn a_process_with_other_rules_than_the_log_names_puts_nothing_into_the_vault() {
+    let bot = Bot::approved().await;
+    let (incident, read_at) = (bot.incident().await, Some(bot.engine.now()));
+    let newest = Event::RulesChanged { policy_version: "newest".into(), read_at };
+    let record = Record::seal(Some(&incident.head), bot.engine.now(), newest);
+    bot.store.append(bot.id, incident.version, &[record], None).await.unwrap();
+    // Whoever leaves while something is kept: nothing is.
+    *bot.world.leaves.lock().unwrap() = Some(user(APPROVES));
+    assert!(matches!(bot.engine.advance(bot.id).await, Err(EngineError::OtherRules)));
+    assert!(bot.world.leaves.lock().unwrap().is_some());
+    assert!(bot.world.asked().is_empty());
 }
 
 #[tokio::test]

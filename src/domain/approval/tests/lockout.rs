@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::domain::action::{
-    DeleteAssignment, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile, DeleteLoginProfile, DenyInPermissionSet,
-    DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy, RestoreUserPolicy, RevokeRoleSessions,
-    RevokeUserSessions, Undo,
+    DeleteAnywhereProfile, DeleteAssignment, DeleteGroup, DeleteInlinePolicy, DeleteInstanceProfile,
+    DeleteLoginProfile, DenyInPermissionSet, DetachPolicy, RemoveFromGroup, RestorePolicyVersion, RestoreTrustPolicy,
+    RestoreUserPolicy, RevokeRoleSessions, RevokeUserSessions, Undo,
 };
 use crate::domain::approval::lockout::check_nobody_locked_out;
 use crate::domain::observation::{
-    Access, Earlier, GroupTree, InAccount, PermissionSet, ProfileTree, PutPolicy, Trust, Way,
+    Access, Anywhere, Earlier, GroupTree, InAccount, PermissionSet, ProfileTree, PutPolicy, Trust, Way,
 };
 
 const GLASS: &str = "arn:aws:iam::111122223333:user/break-glass";
@@ -270,6 +270,34 @@ fn a_profile_with_a_protected_role_goes_and_the_role_is_named() {
     assert_eq!(refused(&action, &profile("irp"), &policy), None);
     assert_eq!(may_lock_out(&action, &profile("irp"), &policy), [MayLoseAccess::Protected(role.into())]);
     assert_eq!(may_lock_out(&action, &profile("app"), &policy), []);
+
+    // One of Roles Anywhere names its roles by their ARNs.
+    let (region, profile_id) = ("us-east-1".to_owned(), "p-1".to_owned());
+    let action = Action::DeleteAnywhereProfile(DeleteAnywhereProfile { region, profile_id });
+    let profile = |role: &str| {
+        Observation::Anywhere(Anywhere {
+            id: "p-1".into(),
+            arn: "arn:aws:rolesanywhere:us-east-1:111122223333:profile/p-1".into(),
+            name: "p".into(),
+            enabled: true,
+            created_at: String::new(),
+            source: None,
+            roles: vec![role.to_owned()],
+        })
+    };
+    assert_eq!(may_lock_out(&action, &profile(role), &policy), [MayLoseAccess::Protected(role.into())]);
+    assert_eq!(may_lock_out(&action, &profile("arn:aws:iam::111122223333:role/app"), &policy), []);
+}
+
+#[test]
+fn a_refusal_says_whether_whoever_is_protected_is_the_target_or_loses_something_with_it() {
+    let action = Action::RevokeUserSessions(RevokeUserSessions { user_name: "break-glass".into() });
+    let (who, why) = refused(&action, &inline("user/break-glass"), &policy()).unwrap();
+    assert!(who == GLASS && why.starts_with("irp.toml lists it under [protected]. "), "{why}");
+    for (action, before) in through_groups(GLASS) {
+        let (_, why) = refused(&action, &before, &policy()).unwrap();
+        assert!(why.contains("[protected], and would lose something by this. "), "{}: {why}", action.kind());
+    }
 }
 
 #[test]

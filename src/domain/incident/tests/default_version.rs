@@ -40,6 +40,8 @@ fn the_attackers_newest_choice_of_a_version_that_is_not_theirs_is_put_back() {
     assert_eq!(seen(&[(MADE, "v3", false), (SET, "v3", true)]), (vec![choice("v3", &[], &["e1"])], 0));
     assert_eq!(seen(&[(SET, "v1", true), (SET, "v2", true)]), (vec![choice("v2", &[], &["e0", "e1"])], 0));
     assert_eq!(seen(&[(SET, "v1", true), (SET, "v3", false), (SET, "v1", true)]).0, [choice("v1", &[], &["e0", "e2"])]);
+    // Of which it was no event says, so it is for people.
+    assert!(seen(&[(SET, "", true)]).0.is_empty());
     // Their own version goes by its own step, and is not what there was before.
     assert_eq!(seen(&[(MADE, "v3", true), (SET, "v1", true)]), (vec![choice("v1", &["v3"], &["e1"])], 0));
 }

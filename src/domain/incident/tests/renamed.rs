@@ -9,7 +9,9 @@ use crate::domain::identification::Identification;
 use crate::domain::incident::command::Report;
 use crate::domain::incident::decide::take_report;
 use crate::domain::incident::event::Event;
-use crate::domain::incident::renamed::{is_called_otherwise, refused, shows_other_name, unique_id};
+use crate::domain::incident::renamed::{
+    first_name, is_back, is_called_otherwise, refused, shows_other_name, unique_id,
+};
 use crate::domain::incident::steps::{Offer, Step, contained, steps};
 use crate::domain::observation::{Identity, KeyStatus, Observation, Probe};
 
@@ -230,4 +232,14 @@ fn a_users_old_name_is_given_back_by_people_until_it_has_it() {
     let group = by_hand(vec![changed("Group", "staff", &[("UpdateGroup", "admins → staff", true)])]);
     let [Step { offer: Offer::Refused { commands, .. }, .. }] = &group[..] else { panic!("{group:?}") };
     assert_eq!(commands.last().unwrap(), "aws iam update-group --group-name staff --new-group-name admins");
+}
+
+#[test]
+fn the_name_that_is_given_back_is_the_one_that_the_attacker_has_taken_away() {
+    let trace = changed("User", "x", &[("UpdateUser", "ann → ben", false), ("UpdateUser", "ben → x", true)]);
+    assert_eq!(first_name(&trace), Some("ben"), "the owner has called them so before");
+    assert!(!is_back(&trace, &trace.deeds[1]));
+    // The call has put the user under another path, which gives it no name.
+    let moved = changed("User", "x", &[("UpdateUser", "", true)]);
+    assert!(!is_back(&moved, &moved.deeds[0]));
 }

@@ -11,7 +11,9 @@ use crate::domain::incident::eradication::{left, removals};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::remains::{by_hand, in_doubt};
+use crate::domain::incident::started;
 use crate::domain::incident::steps::steps;
+use crate::domain::inventory::{Inventory, Thing};
 use crate::domain::observation::{Fleet, Member, Observation, ScalingGroup, samples};
 use crate::domain::trail::footprint::State;
 
@@ -160,11 +162,41 @@ fn what_a_group_has_let_go_is_ended_once_the_group_is_stopped() {
     assert_eq!(kinds(&case), [("stop-scaling-group", "miners".to_owned())]);
     case.estate = [group(&[("i-1", true)]), group(&[])];
     case.ask("U1", &["remove.autoscalinggroup"]).unwrap();
+    assert!(started::left(&case.incident).is_empty(), "it is asked for, and still starts others");
     case.approve("U2", 1).unwrap();
     case.run();
     let ended: Vec<String> =
         kinds(&case).into_iter().filter(|(kind, _)| *kind == "terminate-instance").map(|(_, id)| id).collect();
     assert_eq!(ended, ["i-1", "i-9"]);
+    // It is the same group where the trail names it by its ARN.
+    let arn = "arn:aws:autoscaling:us-east-1:111122223333:autoScalingGroup:0a1b:autoScalingGroupName/miners";
+    found(&mut case, &starts("i-9", of("AutoScaling::AutoScalingGroup", made("x", arn))));
+    assert!(started::left(&case.incident).contains_key(&("us-east-1", "i-9".to_owned())));
+}
+
+#[test]
+fn what_one_call_has_made_beside_what_starts_instances_starts_none() {
+    let mut case = Case::new();
+    let mut hunt = starts("i-1", of("EC2::EC2Fleet", made("x", "fleet-1")));
+    hunt.footprint[0].state = State::Deleted;
+    let evidence = hunt.footprint[0].evidence.clone();
+    hunt.footprint.push(Trace { evidence, ..of("EC2::LaunchTemplate", made("x", "lt-1")) });
+    found(&mut case, &hunt);
+    let ended: Vec<(&str, String)> = started::left(&case.incident).into_keys().collect();
+    assert_eq!(ended, [("us-east-1", "i-1".to_owned())]);
+}
+
+#[test]
+fn of_the_instances_that_the_inventory_shows_those_are_theirs_that_something_of_theirs_has_surely_started() {
+    let mut case = Case::new();
+    let started_for_them = ["i-1", "i-2"].map(|id| (id.to_owned(), "us-east-1".to_owned())).into();
+    let in_doubt = ["i-2".to_owned()].into();
+    found(&mut case, &Hunted { started: started_for_them, started_in_doubt: in_doubt, ..Hunted::default() });
+    let shown = ["i-1", "i-2", "i-3"].map(|id| Thing::regional("AWS::EC2::Instance", id, "us-east-1", None));
+    let inventory = Inventory { unexplained: shown.to_vec(), ..Inventory::default() };
+    case.apply(vec![Event::InventoryTaken { found: Some(Box::new(inventory)), began_at: None }]);
+    let running: Vec<&str> = started::running(&case.incident).into_iter().map(|thing| thing.id.as_str()).collect();
+    assert_eq!(running, ["i-1"]);
 }
 
 fn fleet(id: &str, kind: &str, instances: &[&str]) -> Observation {

@@ -6,6 +6,7 @@ use super::case::{Case, request};
 use super::eradication::{changed, hunted, made};
 use crate::domain::hunt::Trace;
 use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::doors::is_seen_to;
 use crate::domain::incident::event::{Event, Lost};
 use crate::domain::incident::hands::Hand;
 use crate::domain::incident::steps::{Missing, Offer, Step, missing, steps};
@@ -89,6 +90,8 @@ fn whoever_puts_the_policy_after_the_bot_has_seen_to_it() {
         (&[THEIRS, OTHERS, BOTS][..], true),
         (&[THEIRS, BOTS, OTHERS][..], false),
         (&[THEIRS, OTHERS][..], true),
+        // They have done something else to the role after the bot.
+        (&[THEIRS, OTHERS, BOTS, ("AttachRolePolicy", "p", false)][..], true),
     ] {
         let mut case = put_back(STRANGER, false);
         hunted(&mut case, web(deeds));
@@ -113,4 +116,14 @@ fn a_policy_that_somebody_has_changed_after_the_bot_counts_once_the_trail_shows_
     // The attacker's next change opens it anew.
     hunted(&mut case, web(&[THEIRS, BOTS, OTHERS, THEIRS]));
     assert_eq!(lacking(&case), open);
+}
+
+#[test]
+fn what_somebody_has_done_to_another_role_does_not_see_to_this_one() {
+    let mut case = put_back(STRANGER, false);
+    let other = |deeds: &[(&str, &str, bool)]| changed("Role", "other", deeds);
+    hunted(&mut case, [web(&[THEIRS, OTHERS, BOTS]), vec![other(&[THEIRS, BOTS, OTHERS])]].concat());
+    assert!(rest(&case).is_some(), "nobody has put this one's policy after the bot");
+    hunted(&mut case, [web(&[THEIRS]), vec![other(&[THEIRS, OTHERS])]].concat());
+    assert!(is_seen_to(&case.incident, "other") && !is_seen_to(&case.incident, "web"));
 }
