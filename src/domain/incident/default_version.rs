@@ -24,11 +24,13 @@ pub(super) fn put_back(trace: &Trace, deed: &Deed, policy_arn: String) -> Option
     if !is_choice || trace.deeds.iter().any(Deed::is_left_out) {
         return None;
     }
+    // With the call that has chosen the same again it is other work than before it: what was put back before is not in force now.
+    let again = newest(trace).filter(|newest| newest.what == deed.what);
     Some(RestoreDefaultVersion {
         policy_arn,
         version_id: deed.what.clone(),
         theirs: done_by_attacker(trace, CREATE).map(|made| made.what.clone()).collect(),
-        event_ids: done_by_attacker(trace, SET).map(|set| set.event_id.clone()).collect(),
+        event_ids: done_by_attacker(trace, SET).chain(again).map(|set| set.event_id.clone()).collect(),
     })
 }
 

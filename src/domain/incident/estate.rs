@@ -100,8 +100,9 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
     there
 }
 
-/// What others put right by making the same call again.
-const SET_ANEW: [&str; 13] = [
+/// What others put right by making the same call again. Which version of a policy counts is not among it: the call can choose
+/// the attacker's version once more (`default_version`).
+const SET_ANEW: [&str; 12] = [
     "ModifyLaunchTemplate",
     "ModifySecurityGroupRules",
     "PutEventSelectors",
@@ -110,7 +111,6 @@ const SET_ANEW: [&str; 13] = [
     "PutRolePermissionsBoundary",
     "PutRule",
     "PutUserPermissionsBoundary",
-    "SetDefaultPolicyVersion",
     "UpdateAlias",
     "UpdateDetector",
     "UpdateFunctionConfiguration",
@@ -142,7 +142,8 @@ pub(super) fn is_answered(trace: &Trace, at: usize) -> bool {
     let deed = &trace.deeds[at];
     let operation = deed.operation.as_str();
     let opposite = opposite(operation);
-    trace.deeds[at + 1..].iter().filter(|later| !later.by_attacker).any(|later| {
+    // The deed itself is the attacker's, and so none of these.
+    trace.deeds[at..].iter().filter(|later| !later.by_attacker).any(|later| {
         (SET_ANEW.contains(&operation) && later.operation == operation)
             || (opposite == Some(&later.operation) && later.is_about(deed))
     })

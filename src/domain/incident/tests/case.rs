@@ -202,6 +202,7 @@ impl Case {
             | Action::DeleteLoginProfile(_)
             | Action::DeleteWarmPool(_)
             | Action::DetachPolicy(_)
+            | Action::RestoreDefaultVersion(_)
             | Action::StopScalingGroup(_)
             | Action::TerminateInstance(_) => self.estate[0].clone(),
             Action::RevokeIngress(of) => Observation::Opened(Opened {
@@ -341,6 +342,7 @@ impl Case {
             | Action::DeleteLoginProfile(_)
             | Action::DeleteWarmPool(_)
             | Action::DetachPolicy(_)
+            | Action::RestoreDefaultVersion(_)
             | Action::StopScalingGroup(_)
             | Action::TerminateInstance(_) => self.estate[0] = self.estate[1].clone(),
             Action::RevokeIngress(_) | Action::RestoreTrustPolicy(_) => self.door_open = false,

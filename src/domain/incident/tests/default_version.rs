@@ -5,6 +5,7 @@ use super::eradication::{changed, hunted, kinds, of};
 use crate::domain::action::{Action, RestoreDefaultVersion};
 use crate::domain::incident::eradication::{left, removals};
 use crate::domain::incident::remains::by_hand;
+use crate::domain::observation::{Identity, Observation, PolicyTree};
 use crate::domain::trail::deed::Deed;
 
 const ARN: &str = "arn:aws:iam::111122223333:policy/ops";
@@ -32,11 +33,25 @@ fn choice(version_id: &str, theirs: &[&str], event_ids: &[&str]) -> RestoreDefau
     }
 }
 
+/// The policy with this version in force.
+fn in_force(version: &str, previous: Option<&str>) -> Observation {
+    Observation::Policy(PolicyTree {
+        identity: Identity { id: "ANPA1".into(), arn: ARN.into(), path: "/".into() },
+        default: version.into(),
+        versions: ["v1", "v3"].map(|id| (id.to_owned(), r#"{"Statement":[]}"#.to_owned())).into(),
+        attached_to: Vec::new(),
+        bounds: Vec::new(),
+        previous: previous.map(str::to_owned),
+        known_at: None,
+        members: Vec::new(),
+    })
+}
+
 #[test]
 fn the_attackers_newest_choice_of_a_version_that_is_not_theirs_is_put_back() {
     assert_eq!(seen(&[(SET, "v1", true)]), (vec![choice("v1", &[], &["e0"])], 0));
     // The same again leaves it in force, by whomever.
-    assert_eq!(seen(&[(SET, "v1", true), (SET, "v1", false)]), (vec![choice("v1", &[], &["e0"])], 0));
+    assert_eq!(seen(&[(SET, "v1", true), (SET, "v1", false)]), (vec![choice("v1", &[], &["e0", "e1"])], 0));
     assert_eq!(seen(&[(MADE, "v3", false), (SET, "v3", true)]), (vec![choice("v3", &[], &["e1"])], 0));
     assert_eq!(seen(&[(SET, "v1", true), (SET, "v2", true)]), (vec![choice("v2", &[], &["e0", "e1"])], 0));
     assert_eq!(seen(&[(SET, "v1", true), (SET, "v3", false), (SET, "v1", true)]).0, [choice("v1", &[], &["e0", "e2"])]);
@@ -56,6 +71,56 @@ fn a_choice_that_no_longer_counts_is_nobodys_work() {
     ] {
         assert_eq!(seen(deeds), (vec![], 0), "{deeds:?}");
     }
+}
+
+#[test]
+fn somebody_elses_choice_of_the_same_version_settles_nothing() {
+    // A session that is not known as the attacker's yet, or an owner who knows of nothing.
+    assert_eq!(seen(&[(SET, "v1", true), (SET, "v1", false)]), (vec![choice("v1", &[], &["e0", "e1"])], 0));
+    // The bot has put it back, and that was undone.
+    let undone = [(SET, "v1", true), (SET, "v3", false), (SET, "v1", false)];
+    assert_eq!(seen(&undone), (vec![choice("v1", &[], &["e0", "e2"])], 0));
+    let twice = [(SET, "v1", true), (SET, "v2", true), (SET, "v1", false)];
+    assert_eq!(seen(&twice), (vec![choice("v1", &[], &["e0", "e1", "e2"])], 0));
+    let again = [(SET, "v1", true), (SET, "v1", true), (SET, "v1", false)];
+    assert_eq!(seen(&again), (vec![choice("v1", &[], &["e0", "e1", "e2"])], 0), "one step for both");
+    // Put back once more, it is nobody's work.
+    assert_eq!(seen(&[&undone[..], &[(SET, "v3", false)]].concat()), (vec![], 0));
+}
+
+#[test]
+fn what_was_put_back_is_to_be_put_back_again_once_the_same_version_is_chosen_anew() {
+    let mut case = Case::new();
+    case.estate = [in_force("v1", Some("v3")), in_force("v3", None)];
+    let mut open = |deeds: &[(&str, &str, bool)], ask: bool| {
+        hunted(&mut case, vec![changed("ManagedPolicy", ARN, deeds)]);
+        if ask {
+            case.ask("U1", &["remove.managedpolicy.ops"]).unwrap();
+            case.approve("U2", 1).unwrap();
+            case.run();
+        }
+        left(&case.incident, &case.playbook).len()
+    };
+    let (theirs, back, again) = ((SET, "v1", true), (SET, "v3", false), (SET, "v1", false));
+    assert_eq!(open(&[theirs], false), 1);
+    assert_eq!(open(&[theirs], true), 0, "it is done");
+    assert_eq!(open(&[theirs, back], false), 0);
+    assert_eq!(open(&[theirs, back, again], false), 1);
+}
+
+#[test]
+fn of_a_policy_that_is_not_of_iam_too_the_same_choice_by_somebody_else_is_no_answer() {
+    for (chosen, hands) in [("2", 1), ("3", 0)] {
+        let mut case = Case::new();
+        let deeds = [(SET, "2", true), (SET, chosen, false)];
+        hunted(&mut case, vec![of("IoT::Policy", changed("-", "fleet", &deeds))]);
+        assert_eq!(by_hand(&case.incident).len(), hands, "{chosen}");
+    }
+}
+
+#[test]
+fn a_choice_that_says_no_version_is_for_people() {
+    assert_eq!(seen(&[(SET, "", true)]), (vec![], 1));
 }
 
 #[test]

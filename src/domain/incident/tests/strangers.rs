@@ -113,6 +113,12 @@ fn a_policy_that_somebody_has_changed_after_the_bot_counts_once_the_trail_shows_
         case.apply(vec![Event::TrailSwept { swept: Box::default() }]);
         assert_eq!(lacking(&case).as_slice(), if is_open { &open[..] } else { &[] }, "{deeds:?}");
     }
+    // Who has seen to another role has not seen to this one.
+    let mut roles = web(&[THEIRS, BOTS]);
+    roles.push(changed("Role", "db", &[THEIRS, OTHERS]));
+    hunted(&mut case, roles);
+    case.apply(vec![Event::TrailSwept { swept: Box::default() }]);
+    assert_eq!(lacking(&case), open);
     // The attacker's next change opens it anew.
     hunted(&mut case, web(&[THEIRS, BOTS, OTHERS, THEIRS]));
     assert_eq!(lacking(&case), open);
