@@ -1,6 +1,6 @@
 //! Whom a change would lock out: nobody who is protected loses anything by the bot's own hand, and no responder loses the role
 //! that they work through. Here alone is said who loses what, for every change of the catalogue: before people are asked, and
-//! again with AWS as it is right before the call.
+//! again for the warrant.
 
 use crate::domain::action::Action;
 use crate::domain::id::AccountId;
