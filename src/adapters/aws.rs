@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::adapters::clock::SystemClock;
 use crate::config::Account;
 use crate::config::management::Management;
 use crate::domain::action::{Action, Powers};
@@ -25,7 +26,7 @@ use crate::domain::credential::Subject;
 use crate::domain::id::{AccountId, RequestId};
 use crate::domain::identification::Identification;
 use crate::domain::observation::{Observation, Probe};
-use crate::ports::{Cloud, CloudError, Session, Vault};
+use crate::ports::{Clock, Cloud, CloudError, Session, Vault};
 
 mod apply;
 mod athena;
@@ -90,6 +91,7 @@ pub struct AwsCloud {
     base: SdkConfig,
     endpoint_url: Option<String>,
     vault: Option<Arc<dyn Vault>>,
+    clock: Arc<dyn Clock>,
     accounts: Vec<Arc<AccountClients>>,
     organization: Option<Arc<Organization>>,
 }
@@ -137,13 +139,20 @@ impl AwsCloud {
         for account in settings.accounts {
             accounts.push(Arc::new(AccountClients::new(&base, account, organization.clone()).await));
         }
-        Self { base, endpoint_url: settings.endpoint_url, vault: None, accounts, organization }
+        let clock = Arc::new(SystemClock);
+        Self { base, endpoint_url: settings.endpoint_url, vault: None, clock, accounts, organization }
     }
 
     /// With a vault, into which goes what AWS does not keep of what is deleted.
     #[must_use]
     pub fn keeping_in(self, vault: Option<Arc<dyn Vault>>) -> Self {
         Self { vault, ..self }
+    }
+
+    /// By another clock than the machine's, by which AWS is told to go too.
+    #[must_use]
+    pub fn by_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
     fn account(&self, id: &AccountId) -> Result<&Arc<AccountClients>, CloudError> {
@@ -216,7 +225,7 @@ impl Cloud for AwsCloud {
     }
 
     async fn observe(&self, account: &AccountId, probe: &Probe) -> Result<Observation, CloudError> {
-        observe::observe(self.account(account)?, probe).await
+        observe::observe(self.account(account)?, probe, self.clock.now()).await
     }
 
     async fn keep(

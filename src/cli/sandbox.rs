@@ -145,7 +145,7 @@ pub async fn sandbox(options: Options) -> anyhow::Result<()> {
         read_at: clock.now(),
         clock: Arc::new(SharedClock(clock.clone())),
         store,
-        cloud: Arc::new(cloud),
+        cloud: Arc::new(cloud.by_clock(Arc::new(SharedClock(clock.clone())))),
         listener: bot,
         reloads,
     };

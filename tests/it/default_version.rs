@@ -99,3 +99,26 @@ async fn what_was_in_force_is_put_back_where_the_history_proves_it_and_else_peop
     assert_eq!(w.account.count("DeletePolicyVersion"), 0, "no version of the owner's goes");
     w.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_history_can_lack_a_call_the_answer_says_when_to_ask_again() {
+    let w = World::start().await;
+    w.slack.set_rate_limits(false);
+    let iam = w.attacker();
+    let ops = policy(&w, &iam, "ops", true).await;
+    iam.set_default_policy_version().policy_arn(&ops).version_id("v1").send().await.unwrap();
+    w.clock.advance(TimeDelta::minutes(6));
+    let events = w.trail_of(SET).await;
+    w.incident().await;
+    w.hunted(vec![changed("ManagedPolicy", &ops, SET, "v1", &events[0])]).await;
+    let shown = card("ops");
+    w.until("it is offered", |w| w.offers(&shown, "irp.request")).await;
+    let answer = w.click(ANA, &shown, "irp.request").await;
+    assert!(answer.contains("too early") && answer.contains("Ask again after that"), "{answer}");
+    assert_eq!(in_force(&iam, &ops).await, "v1");
+
+    w.clock.advance(TimeDelta::minutes(15));
+    w.carry_out(&shown, ANA, CHRIS).await;
+    assert_eq!(in_force(&iam, &ops).await, "v2");
+    w.end().await;
+}

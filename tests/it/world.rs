@@ -154,7 +154,9 @@ impl World {
             read_at: world.clock.now(),
             clock: Arc::new(Shared(world.clock.clone())),
             store: Arc::clone(&world.store),
-            cloud: Arc::new(cloud.await.keeping_in(Some(Arc::new(vault)))),
+            cloud: Arc::new(
+                cloud.await.keeping_in(Some(Arc::new(vault))).by_clock(Arc::new(Shared(world.clock.clone()))),
+            ),
             listener,
             reloads,
         };

@@ -1,6 +1,7 @@
 //! Reads one target. The owner and the thing itself are read at the same time.
 
 use aws_sdk_iam::Client;
+use chrono::{DateTime, Utc};
 
 use super::fault::{fault, is_missing};
 use super::{AccountClients, percent_decoded};
@@ -24,7 +25,11 @@ pub(super) use tree::unique_id;
 pub(super) use users::Users;
 pub(super) use whereabouts::name_by_id;
 
-pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<Observation, CloudError> {
+pub(super) async fn observe(
+    account: &AccountClients,
+    probe: &Probe,
+    now: DateTime<Utc>,
+) -> Result<Observation, CloudError> {
     let iam = &account.iam;
     match probe {
         Probe::AccessKey { user_name, access_key_id } => {
@@ -71,7 +76,7 @@ pub(super) async fn observe(account: &AccountClients, probe: &Probe) -> Result<O
         Probe::Group { group_name } => Box::pin(tree::of_group(iam, group_name)).await,
         Probe::Policy { policy_arn, theirs, chosen, event_ids } => {
             let doings = policy::Doings { theirs, chosen: chosen.as_deref(), event_ids };
-            Box::pin(policy::policy(account, iam, policy_arn, doings)).await
+            Box::pin(policy::policy(account, iam, policy_arn, doings, now)).await
         }
         Probe::Instance { region, instance_id } => Box::pin(estate::instance(account, region, instance_id)).await,
         Probe::Function { region, function_name } => Box::pin(estate::function(account, region, function_name)).await,

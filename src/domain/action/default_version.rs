@@ -10,6 +10,7 @@ use super::statements::compared;
 use super::{ApiCall, Inverse, WorkedOut, wrong_answer};
 use crate::domain::observation::{Observation, PolicyTree, Probe};
 use crate::domain::policy::ActionClass;
+use crate::domain::refusal::moment;
 
 /// Puts the version in force again that was before. No version is deleted: the one that the attacker has chosen is not theirs.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub struct RestoreDefaultVersion {
     /// Versions that they have added: none of them is put in force.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub theirs: BTreeSet<String>,
-    /// The events by which they have put versions in force.
+    /// The events by which they have put versions in force, and the newest of somebody else's that chose the same again.
     pub event_ids: BTreeSet<String>,
 }
 
@@ -46,6 +47,14 @@ impl RestoreDefaultVersion {
                 "Version {} is in force, and not {chosen}, which the attacker has chosen: somebody has put it there since. Look \
                  whether it is the right one; nothing is left to put back.",
                 policy.default
+            ));
+        }
+        if let Some(known_at) = policy.known_at {
+            return Err(format!(
+                "It is too early to say which version of policy {} was in force before {chosen}: until {} the event history can \
+                 lack a call from before the attacker's. Ask again after that.",
+                name(&self.policy_arn),
+                moment(known_at)
             ));
         }
         match &policy.previous {
@@ -173,6 +182,7 @@ mod tests {
             attached_to: Vec::new(),
             bounds: Vec::new(),
             previous: previous.map(str::to_owned),
+            known_at: None,
             members: Vec::new(),
         })
     }
@@ -238,6 +248,19 @@ mod tests {
             let why = restore(theirs).work_out(&now).unwrap_err();
             assert!(why.contains(says), "{why}");
         }
+    }
+
+    #[test]
+    fn while_the_history_can_lack_a_call_the_answer_says_when_to_ask_again_and_nobody_is_to_choose() {
+        let mut early = seen("v1", None);
+        let Observation::Policy(policy) = &mut early else { panic!() };
+        policy.known_at = Some("2026-01-01T00:25:00Z".parse().unwrap());
+        let why = restore(&[]).work_out(&early).unwrap_err();
+        assert!(why.contains("until 2026-01-01 00:25:00 UTC") && !why.contains("--version-id"), "{why}");
+        // What was observed before that was said has none of it.
+        let text = serde_json::to_value(seen("v1", Some("v3"))).unwrap();
+        assert!(!text.to_string().contains("known_at"), "{text}");
+        assert_eq!(serde_json::from_value::<Observation>(text).unwrap(), seen("v1", Some("v3")));
     }
 
     #[test]

@@ -93,6 +93,7 @@ prop_compose! {
             attached_to: holders.map(|holder| { let arn = arn(&holder); (holder, arn) }).collect(),
             bounds: Vec::new(),
             previous: None,
+            known_at: None,
             members: Vec::new(),
         }
     }
@@ -266,6 +267,7 @@ fn a_version_of_the_attackers_makes_way_for_the_one_before_it() {
             attached_to: Vec::new(),
             bounds: Vec::new(),
             previous: previous.map(str::to_owned),
+            known_at: None,
             members: Vec::new(),
         })
     };

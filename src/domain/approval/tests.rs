@@ -389,10 +389,10 @@ fn what_aws_gives_in_another_order_is_the_same_plan() {
     let plan = |attached_to: Vec<(Holder, String)>| {
         let identity = Identity { id: "ANPA1".into(), arn: policy_arn.clone(), path: "/".into() };
         let versions = [("v1".to_owned(), "{}".to_owned())].into();
-        let (default, bounds, previous) = ("v1".into(), Vec::new(), None);
-        let members = Vec::new();
-        let before =
-            Observation::Policy(PolicyTree { identity, default, versions, attached_to, bounds, previous, members });
+        let (default, bounds, members) = ("v1".into(), Vec::new(), Vec::new());
+        let (previous, known_at) = (None, None);
+        let tree = PolicyTree { identity, default, versions, attached_to, bounds, previous, known_at, members };
+        let before = Observation::Policy(tree);
         let action = Action::DeletePolicy(DeletePolicy { policy_arn: policy_arn.clone() });
         plan_of(action, before, &policy()).unwrap()
     };

@@ -133,6 +133,9 @@ pub struct PolicyTree {
     /// shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
+    /// From when on the event history is sure to have all that was before, where it is too early to say what was in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<DateTime<Utc>>,
     /// ARNs of the users who have it by way of a group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,

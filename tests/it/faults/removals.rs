@@ -98,7 +98,8 @@ impl Removal {
                 version.send().await.unwrap();
                 w.clock.advance(TimeDelta::seconds(1));
                 iam.set_default_policy_version().policy_arn(POLICY).version_id("v1").send().await.unwrap();
-                w.clock.advance(TimeDelta::minutes(6));
+                // Until then the history can lack a call from before the attacker's.
+                w.clock.advance(TimeDelta::minutes(20));
                 let set = "SetDefaultPolicyVersion";
                 changed("ManagedPolicy", POLICY, set, "v1", &w.trail_of(set).await[0])
             }

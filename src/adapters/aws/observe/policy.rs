@@ -17,7 +17,7 @@ use crate::ports::CloudError;
 /// Pages of the event history in which it is looked for: both calls are rare.
 pub(super) const HISTORY_PAGES_MAX: u32 = 10;
 /// For so long the history has a call for sure.
-const HISTORY_FOR_SURE: TimeDelta = TimeDelta::days(89);
+pub(super) const HISTORY_FOR_SURE: TimeDelta = TimeDelta::days(89);
 /// The version that every policy begins with, in force until another is.
 pub(super) const FIRST: &str = "v1";
 
@@ -37,10 +37,11 @@ pub(super) async fn policy(
     iam: &Client,
     arn: &str,
     doings: Doings<'_>,
+    now: DateTime<Utc>,
 ) -> Result<Observation, CloudError> {
     let Some((mut policy, made_at)) = of_policy(iam, arn).await? else { return Ok(Observation::OwnerMissing) };
     if doings.chosen == Some(policy.default.as_str()) {
-        policy.previous = before_choice(account, &policy, doings, made_at).await?;
+        before_choice(account, &mut policy, doings, made_at, now).await?;
     } else if doings.theirs.contains(&policy.default) {
         policy.previous = previous(account, arn, (doings.theirs, doings.event_ids), made_at).await?;
     }

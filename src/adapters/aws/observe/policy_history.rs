@@ -2,15 +2,19 @@
 //! it, and nobody but the event history does.
 
 use aws_sdk_cloudtrail::types::LookupAttributeKey;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::policy::{Doings, FIRST, HISTORY_PAGES_MAX};
+use super::policy::{Doings, FIRST, HISTORY_FOR_SURE, HISTORY_PAGES_MAX};
 use crate::adapters::aws::AccountClients;
-use crate::adapters::aws::trail::Looked;
+use crate::adapters::aws::trail::{Looked, RegionTrail, Span};
 use crate::domain::hunt::pivot::HOME_REGION;
+use crate::domain::inventory::TRAIL_DELAY;
 use crate::domain::observation::PolicyTree;
 use crate::ports::CloudError;
+
+/// How far apart the making of a policy can be in IAM and in the event history.
+const MADE_WITHIN: TimeDelta = TimeDelta::minutes(1);
 
 /// A call that has put a version in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,31 +31,62 @@ enum Before {
     Version(String),
     /// The one that it began with, if the history goes back to its making.
     FirstIfWhole,
+    /// It can lack a call until then.
+    NotBefore(DateTime<Utc>),
     /// Nobody can say.
     NotKnown,
 }
 
-/// The version that was in force before; none where that is not proved.
+/// Says of a policy which version was in force before, or when that can be known; neither where it is not proved.
 pub(super) async fn before_choice(
     account: &AccountClients,
-    policy: &PolicyTree,
+    policy: &mut PolicyTree,
     doings: Doings<'_>,
     made_at: Option<DateTime<Utc>>,
-) -> Result<Option<String>, CloudError> {
+    now: DateTime<Utc>,
+) -> Result<(), CloudError> {
     let trail = account.trail(HOME_REGION)?;
     let look = |call: &'static str| trail.look_up(LookupAttributeKey::EventName, call, None, HISTORY_PAGES_MAX);
     let (created, set) = tokio::try_join!(look("CreatePolicyVersion"), look("SetDefaultPolicyVersion"))?;
     let puts = puts((&created.events[..], &set.events[..]), &policy.identity.arn, doings, made_at);
     let is_cut = created.cut || set.cut;
-    Ok(match before(&puts, &policy.default, known_from(&[&created, &set])) {
-        Before::Version(version) => Some(version),
+    match before(&puts, &policy.default, known_from(&[&created, &set]), now) {
+        Before::Version(version) => policy.previous = Some(version),
+        Before::NotBefore(known_at) => policy.known_at = Some(known_at),
+        // The history is whole where it has the making of the policy.
         Before::FirstIfWhole if !is_cut => {
-            // The history is whole where it has the making of the policy.
-            let made = look("CreatePolicy").await?;
-            made.events.iter().any(|event| makes(event, &policy.identity.id)).then(|| FIRST.to_owned())
+            if let Some(around) = made_at.and_then(|made_at| around(made_at, now)) {
+                let is_whole = has_making(&trail, &policy.identity.id, around).await?;
+                policy.previous = is_whole.then(|| FIRST.to_owned());
+            }
         }
-        Before::FirstIfWhole | Before::NotKnown => None,
-    })
+        Before::FirstIfWhole | Before::NotKnown => {}
+    }
+    Ok(())
+}
+
+/// Where the making of a policy is looked for: whoever makes many others does not hide it. Nowhere where the history may not
+/// go back so far any more: AWS refuses to be asked about such times.
+fn around(made_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<Span> {
+    let is_young = now - made_at < HISTORY_FOR_SURE;
+    is_young.then(|| Span { from: Some(made_at - MADE_WITHIN), until: Some(made_at + MADE_WITHIN) })
+}
+
+async fn has_making(trail: &RegionTrail, policy_id: &str, around: Span) -> Result<bool, CloudError> {
+    let mut token: Option<String> = None;
+    for _ in 0..HISTORY_PAGES_MAX {
+        let page = trail.page(LookupAttributeKey::EventName, "CreatePolicy", around, token.as_deref());
+        let (texts, next) = page.await?;
+        let mut events = texts.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok());
+        if events.any(|event| makes(&event, policy_id)) {
+            return Ok(true);
+        }
+        if next.is_none() {
+            break;
+        }
+        token = next;
+    }
+    Ok(false)
 }
 
 fn at(event: &Value) -> Option<DateTime<Utc>> {
@@ -94,11 +129,15 @@ fn puts(
 }
 
 /// A history whose newest call is not what is in force lacks something; and of two calls in one second nobody can say which
-/// came first.
-fn before(puts: &[Put], in_force: &str, known_from: Option<DateTime<Utc>>) -> Before {
+/// came first. For some time after the attacker's it can lack one from before it.
+fn before(puts: &[Put], in_force: &str, known_from: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Before {
     let at_once = |at: DateTime<Utc>| puts.iter().filter(move |put| put.at == at);
     let Some(newest_at) = newest(puts.iter()) else { return Before::NotKnown };
     let Some(theirs_at) = newest(puts.iter().filter(|put| put.by_attacker)) else { return Before::NotKnown };
+    let known_at = theirs_at + TRAIL_DELAY;
+    if known_at > now {
+        return Before::NotBefore(known_at);
+    }
     let lacks_some = !at_once(newest_at).any(|put| put.version == in_force);
     if lacks_some || at_once(theirs_at).any(|put| !put.by_attacker) {
         return Before::NotKnown;
@@ -134,6 +173,11 @@ mod tests {
         format!("2026-01-01T00:00:{second:02}Z").parse().unwrap()
     }
 
+    /// When the history is sure to have all of it.
+    fn later() -> DateTime<Utc> {
+        time(59) + TRAIL_DELAY
+    }
+
     fn put(second: u32, version: &str, by_attacker: bool) -> Put {
         Put { at: time(second), version: version.into(), by_attacker }
     }
@@ -161,16 +205,39 @@ mod tests {
             (vec![owner(1, "v1")], "v1", Before::NotKnown),
             (vec![], "v1", Before::NotKnown),
         ] {
-            assert_eq!(before(&puts, in_force, None), expected, "{puts:?}");
+            assert_eq!(before(&puts, in_force, None, later()), expected, "{puts:?}");
         }
     }
 
     #[test]
     fn a_history_that_was_not_read_whole_shows_what_is_newer_than_its_end_and_no_more() {
         let puts = [put(3, "v3", false), put(5, "v1", true)];
-        assert_eq!(before(&puts, "v1", Some(time(2))), version("v3"));
-        assert_eq!(before(&puts, "v1", Some(time(3))), Before::NotKnown);
-        assert_eq!(before(&puts[1..], "v1", Some(time(2))), Before::NotKnown);
+        assert_eq!(before(&puts, "v1", Some(time(2)), later()), version("v3"));
+        assert_eq!(before(&puts, "v1", Some(time(3)), later()), Before::NotKnown);
+        assert_eq!(before(&puts[1..], "v1", Some(time(2)), later()), Before::NotKnown);
+    }
+
+    #[test]
+    fn nothing_is_proved_while_the_history_can_lack_a_call_from_before_the_attackers() {
+        let known_at = time(5) + TRAIL_DELAY;
+        let early = known_at - TimeDelta::seconds(1);
+        let puts = [put(1, "v3", false), put(5, "v1", true)];
+        assert_eq!(before(&puts, "v1", None, early), Before::NotBefore(known_at));
+        assert_eq!(before(&puts, "v1", None, known_at), version("v3"));
+        // The owner's of before can be what it lacks.
+        assert_eq!(before(&puts[1..], "v1", None, early), Before::NotBefore(known_at));
+        assert_eq!(before(&puts[1..], "v1", None, known_at), Before::FirstIfWhole);
+        // Of several of theirs the newest counts.
+        let twice = [put(1, "v3", false), put(4, "v2", true), put(5, "v1", true)];
+        assert_eq!(before(&twice, "v1", None, early), Before::NotBefore(known_at));
+    }
+
+    #[test]
+    fn the_making_is_looked_for_when_it_was_and_not_where_the_history_may_not_go_back_to() {
+        let made_at = time(5);
+        let span = around(made_at, made_at + HISTORY_FOR_SURE - TimeDelta::seconds(1)).unwrap();
+        assert_eq!((span.from, span.until), (Some(made_at - MADE_WITHIN), Some(made_at + MADE_WITHIN)));
+        assert!(around(made_at, made_at + HISTORY_FOR_SURE).is_none());
     }
 
     #[test]

@@ -163,6 +163,7 @@ pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Option<(PolicyTre
         attached_to: attached_to.await?.into_iter().flatten().collect(),
         bounds,
         previous: None,
+        known_at: None,
         members: members.into_iter().collect(),
     };
     Ok(Some((tree, made_at)))

@@ -42,6 +42,7 @@ fn managed(members: &[&str], bounds: Vec<Holder>) -> Observation {
         attached_to: vec![(group(), "arn:aws:iam::111122223333:group/ops".into())],
         bounds,
         previous: None,
+        known_at: None,
         members: members.iter().map(|arn| (*arn).to_owned()).collect(),
     })
 }
