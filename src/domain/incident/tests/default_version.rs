@@ -42,6 +42,7 @@ fn in_force(version: &str, previous: Option<&str>) -> Observation {
         attached_to: Vec::new(),
         bounds: Vec::new(),
         previous: previous.map(str::to_owned),
+        known_at: None,
         members: Vec::new(),
     })
 }
