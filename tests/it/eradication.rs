@@ -44,7 +44,13 @@ pub(crate) fn made(kind: &str, id: &str) -> Trace {
 
 /// Something that was there before, and what the attacker did to it.
 pub(crate) fn changed(kind: &str, id: &str, operation: &str, what: &str, event_id: &str) -> Trace {
-    let deed = Deed { operation: operation.into(), what: what.into(), event_id: event_id.into(), by_attacker: true };
+    let deed = Deed {
+        operation: operation.into(),
+        what: what.into(),
+        event_id: event_id.into(),
+        by_attacker: true,
+        made_default: false,
+    };
     Trace { state: State::Modified, made_by_attacker: false, deeds: vec![deed], ..made(kind, id) }
 }
 

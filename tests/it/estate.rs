@@ -47,7 +47,13 @@ pub(crate) fn made(kind: &str, id: &str, region: &str) -> Trace {
 /// Something that was there before and that the attacker has changed with this call.
 pub(crate) fn changed(kind: &str, id: &str, operation: &str, event_id: &str) -> Trace {
     let what = if operation == "UpdateDetector" { "false" } else { "" };
-    let deed = Deed { operation: operation.into(), what: what.into(), event_id: event_id.into(), by_attacker: true };
+    let deed = Deed {
+        operation: operation.into(),
+        what: what.into(),
+        event_id: event_id.into(),
+        by_attacker: true,
+        made_default: false,
+    };
     Trace { state: State::Modified, made_by_attacker: false, deeds: vec![deed], ..made(kind, id, HOME) }
 }
 

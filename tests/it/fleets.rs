@@ -176,6 +176,7 @@ pub(crate) async fn changed_template(hands: &Hands<'_>, template: &str) -> Trace
         what: what.into(),
         event_id,
         by_attacker: true,
+        made_default: false,
     };
     let modified = hands.event("ModifyLaunchTemplate").await;
     let deeds = vec![deed("CreateLaunchTemplateVersion", "2", added), deed("ModifyLaunchTemplate", "", modified)];

@@ -38,7 +38,7 @@ fn is_added(trace: &Trace, deed: &Deed) -> bool {
     done_by_attacker(trace, CREATE).any(|made| made.what == deed.what)
 }
 
-/// The newest choice, whoever has made it.
+/// The newest choice, whoever has made it: a new version can come into force at once.
 fn newest(trace: &Trace) -> Option<&Deed> {
-    trace.deeds.iter().rev().find(|deed| deed.operation == SET)
+    trace.deeds.iter().rev().find(|deed| deed.operation == SET || (deed.operation == CREATE && deed.made_default))
 }

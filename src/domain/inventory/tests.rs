@@ -97,6 +97,7 @@ fn what_hangs_on_something_of_theirs_is_theirs_and_a_part_only_if_they_added_it(
         what: what.into(),
         event_id: "e-2".into(),
         by_attacker: true,
+        made_default: false,
     };
     let changed =
         |what: &str| Trace { deeds: vec![deed(what)], ..trace("AWS::IAM::ManagedPolicy", arn, "us-east-1", false) };
@@ -148,6 +149,7 @@ fn a_templates_version_is_explained_by_its_number_and_by_no_other_number() {
         what: "2".into(),
         event_id: "e-2".into(),
         by_attacker: true,
+        made_default: false,
     };
     let changed = Trace { deeds: vec![deed], ..trace("AWS::EC2::LaunchTemplate", "lt-1", "us-west-2", false) };
     assert!(version("2").is_in(std::slice::from_ref(&changed)) && !version("3").is_in(&[changed]));

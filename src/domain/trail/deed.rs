@@ -24,6 +24,18 @@ pub struct Deed {
     pub event_id: String,
     /// Whether the attacker did it: others take back what they did.
     pub by_attacker: bool,
+    /// Whether the version of a policy that it has made came into force with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made_default: bool,
+}
+
+/// As much of a deed as its record says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Said {
+    /// See [`Deed::what`].
+    pub what: String,
+    /// See [`Deed::made_default`].
+    pub made_default: bool,
 }
 
 /// What a change of a trust policy says that is the bot's own: it can be a deny beside what the attacker has put there.
@@ -37,7 +49,8 @@ impl Deed {
     /// say that they are not.
     pub fn left_out(event_id: &str) -> Self {
         let event_id = event_id.to_owned();
-        Self { operation: LEFT_OUT.to_owned(), what: String::new(), event_id, by_attacker: true }
+        let operation = LEFT_OUT.to_owned();
+        Self { operation, what: String::new(), event_id, by_attacker: true, made_default: false }
     }
 
     /// Whether it is about what this other one is about. One call deletes several versions of a launch template.
@@ -54,7 +67,19 @@ impl Deed {
 
 /// What a call that worked has put there or taken off, or that it has changed something that only people put back; none
 /// where that does not matter.
-pub fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String> {
+pub fn said(record: &Record<'_>, request: &Value, response: &Value) -> Option<Said> {
+    let what = what(record, request, response)?;
+    let makes_version = (record.source(), record.name()) == ("iam", "CreatePolicyVersion");
+    Some(Said { what, made_default: makes_version && made_default(request, response) })
+}
+
+/// Whether a `CreatePolicyVersion` has put its version in force.
+pub fn made_default(request: &Value, response: &Value) -> bool {
+    let is = |tree, name| member(tree, name) == Some(&Value::Bool(true));
+    is(request, "setAsDefault") || member(response, "policyVersion").is_some_and(|made| is(made, "isDefaultVersion"))
+}
+
+fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String> {
     match (record.source(), record.name()) {
         ("iam", _) => {}
         ("events", name) => return of_rule(record, name, request),
@@ -183,9 +208,17 @@ fn of_rule(record: &Record<'_>, name: &str, request: &Value) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn of(json: &str) -> Option<String> {
+    fn read(json: &str) -> Option<Said> {
         let record: Record<'_> = serde_json::from_str(json).unwrap();
-        what(&record, &record.request(), &record.response())
+        said(&record, &record.request(), &record.response())
+    }
+
+    fn of(json: &str) -> Option<String> {
+        read(json).map(|said| said.what)
+    }
+
+    fn makes_default(json: &str) -> bool {
+        read(json).unwrap().made_default
     }
 
     #[test]
@@ -196,6 +229,15 @@ mod tests {
         let version = r#"{"eventSource":"iam.amazonaws.com","eventName":"CreatePolicyVersion",
             "responseElements":{"policyVersion":{"versionId":"v3"}}}"#;
         assert_eq!(of(version).as_deref(), Some("v3"));
+        assert!(!makes_default(version));
+        assert!(makes_default(&version.replace(r#""v3""#, r#""v3","isDefaultVersion":true"#)));
+        assert!(makes_default(
+            &version.replace(r#""responseE"#, r#""requestParameters":{"setAsDefault":true},"responseE"#)
+        ));
+        // Of a call that says so and is another.
+        let chosen = r#"{"eventSource":"iam.amazonaws.com","eventName":"SetDefaultPolicyVersion",
+            "requestParameters":{"versionId":"v3","setAsDefault":true}}"#;
+        assert_eq!((of(chosen).as_deref(), makes_default(chosen)), (Some("v3"), false));
         let trust = r#"{"eventSource":"iam.amazonaws.com","eventName":"UpdateAssumeRolePolicy"}"#;
         assert_eq!(of(trust).as_deref(), Some(""));
         assert_eq!(of(&version.replace("iam.", "ec2.")), None);

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chrono::{DateTime, Utc};
 
 use super::classify::{Meaning, Outcome, by_name, changes};
-use super::deed;
+use super::deed::{self, Said};
 use super::entrance::{self, Outsider};
 use super::grant::{Grant, grants, may_grant, opened_by};
 use super::limits::OF_ONE_CALL_MAX;
@@ -106,7 +106,7 @@ pub struct Event {
     /// Which resources it has touched.
     pub touches: Box<[Touch]>,
     /// What it has put there or taken off; absent where that is nothing that can be taken back.
-    pub deed: Option<Box<str>>,
+    pub deed: Option<Box<Said>>,
     /// The unique id of what it has made.
     pub unique_id: Option<Box<str>>,
     /// Who has taken a role by it from outside the account.
@@ -125,7 +125,7 @@ pub struct Traits {
     /// What it touches.
     pub touches: Vec<Touch>,
     /// What it puts there or takes off.
-    pub deed: Option<Box<str>>,
+    pub deed: Option<Box<Said>>,
     /// The unique id of what it makes.
     pub unique_id: Option<Box<str>>,
     /// Who takes a role by it from outside the account.
@@ -159,7 +159,7 @@ impl Traits {
             traits.cut = traits.grants.len() > OF_ONE_CALL_MAX || traits.touches.len() > OF_ONE_CALL_MAX;
             traits.grants.truncate(OF_ONE_CALL_MAX);
             traits.touches.truncate(OF_ONE_CALL_MAX);
-            traits.deed = deed::what(record, &request, &response).map(Into::into);
+            traits.deed = deed::said(record, &request, &response).map(Box::new);
             traits.unique_id = deed::unique_id(record, &response).map(Into::into);
         }
         traits

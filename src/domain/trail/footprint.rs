@@ -139,8 +139,8 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
                 resources.len() - 1
             });
             resources[place].add(event, touch.effect, &touch.id, (who, in_doubt), bots);
-            if let Some(user) = event.deed.as_deref().filter(|_| OF_A_USER.contains(&event.name.as_ref())) {
-                let named = (resources[place].account.clone(), user.to_owned());
+            if let Some(said) = event.deed.as_deref().filter(|_| OF_A_USER.contains(&event.name.as_ref())) {
+                let named = (resources[place].account.clone(), said.what.clone());
                 of_users.entry(named).or_default().insert(place);
             }
         }
@@ -235,13 +235,14 @@ impl Resource {
                 }
             }
         }
-        if let Some(what) = event.deed.as_deref().filter(|_| effect != Effect::Read) {
+        if let Some(said) = event.deed.as_deref().filter(|_| effect != Effect::Read) {
             let of_bot = event.name.as_ref() == "UpdateAssumeRolePolicy" && bots.has(&event.caller.arn);
             self.note(Deed {
                 operation: event.name.to_string(),
-                what: if of_bot { BY_BOT } else { what }.to_owned(),
+                what: if of_bot { BY_BOT } else { &said.what }.to_owned(),
                 event_id: event.id.to_string(),
                 by_attacker: who.is_attacker(),
+                made_default: said.made_default,
             });
         }
         if self.state != before || effect != Effect::Read {

@@ -12,6 +12,7 @@ use super::tree::of_policy;
 use crate::adapters::aws::AccountClients;
 use crate::domain::hunt::pivot::HOME_REGION;
 use crate::domain::observation::Observation;
+use crate::domain::trail::deed::made_default;
 use crate::ports::CloudError;
 
 /// Pages of the event history in which it is looked for: both calls are rare.
@@ -64,7 +65,7 @@ async fn previous(
     let at = |event: &Value| event["eventTime"].as_str().unwrap_or_default().to_owned();
     let versions = created.events.iter().filter(of_policy).filter_map(|event| {
         let made = &event["responseElements"]["policyVersion"];
-        let is_default = made["isDefaultVersion"] == true || event["requestParameters"]["setAsDefault"] == true;
+        let is_default = made_default(&event["requestParameters"], &event["responseElements"]);
         Some((at(event), made["versionId"].as_str()?.to_owned(), is_default))
     });
     let versions: Vec<(String, String, bool)> = versions.collect();

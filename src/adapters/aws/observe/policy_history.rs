@@ -11,6 +11,7 @@ use crate::adapters::aws::trail::{Looked, RegionTrail, Span};
 use crate::domain::hunt::pivot::HOME_REGION;
 use crate::domain::inventory::TRAIL_DELAY;
 use crate::domain::observation::PolicyTree;
+use crate::domain::trail::deed::made_default;
 use crate::ports::CloudError;
 
 /// How far apart the making of a policy can be in IAM and in the event history.
@@ -112,9 +113,9 @@ fn puts(
 ) -> Vec<Put> {
     let of_policy = |event: &&Value| event["requestParameters"]["policyArn"] == arn && event["errorCode"].is_null();
     let made = created.iter().filter(of_policy).filter_map(|event| {
-        let made = &event["responseElements"]["policyVersion"];
-        let is_default = made["isDefaultVersion"] == true || event["requestParameters"]["setAsDefault"] == true;
-        let version = made["versionId"].as_str().filter(|_| is_default)?.to_owned();
+        let (request, response) = (&event["requestParameters"], &event["responseElements"]);
+        let version = response["policyVersion"]["versionId"].as_str().filter(|_| made_default(request, response))?;
+        let version = version.to_owned();
         let by_attacker = doings.theirs.contains(&version);
         Some(Put { at: at(event)?, version, by_attacker })
     });

@@ -7,7 +7,7 @@ use aws_sdk_cloudtrail::types::LookupAttributeKey;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AttachedPermissionsBoundary, PolicyUsageType, StatusType, Tag};
 use chrono::{DateTime, Utc};
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
 use super::{Owner, fault, keys, percent_decoded, present, role, user};
@@ -21,6 +21,9 @@ use crate::ports::CloudError;
 
 /// Pages of the event history in which a role's older trust policy is looked for.
 pub(super) const TRUST_PAGES_MAX: u32 = 10;
+
+/// Questions at the same time about one thing: a policy can be on hundreds, and all that ask IAM share its few calls a second.
+const AT_ONCE: usize = 4;
 
 /// Asks, and takes what is not there for nothing.
 macro_rules! asked {
@@ -127,6 +130,12 @@ async fn users_in(iam: &Client, group: &str) -> Read<Vec<aws_sdk_iam::types::Use
     Ok(users.unwrap_or_default())
 }
 
+/// The answers, in the order of the questions.
+async fn asked_of_each<T>(questions: impl IntoIterator<Item = impl Future<Output = Read<T>>>) -> Read<Vec<T>> {
+    let questions: Vec<_> = questions.into_iter().map(Box::pin).collect();
+    stream::iter(questions).buffered(AT_ONCE).try_collect().await
+}
+
 /// ARNs of those who have what a group has; a user or role has what it has for itself.
 pub(super) async fn members_of(iam: &Client, holder: &Holder) -> Read<Vec<String>> {
     match holder {
@@ -145,12 +154,12 @@ pub(super) async fn of_policy(iam: &Client, arn: &str) -> Read<Option<(PolicyTre
         entities(iam, arn, PolicyUsageType::PermissionsPolicy),
         entities(iam, arn, PolicyUsageType::PermissionsBoundary),
     )?;
-    let members = try_join_all(attached_to.iter().map(|holder| members_of(iam, holder))).await?;
+    let members = asked_of_each(attached_to.iter().map(|holder| members_of(iam, holder))).await?;
     // Whoever is in two of its groups has it once.
     let members: BTreeSet<String> = members.into_iter().flatten().collect();
-    let attached_to = try_join_all(attached_to.into_iter().map(|holder| async {
+    let attached_to = asked_of_each(attached_to.into_iter().map(|holder| async {
         let identity = identity_of(iam, &holder).await?;
-        Ok::<_, CloudError>(identity.map(|identity| (holder, identity.arn)))
+        Ok(identity.map(|identity| (holder, identity.arn)))
     }));
     let tree = PolicyTree {
         identity: Identity {
@@ -373,9 +382,9 @@ async fn inline(iam: &Client, holder: &Holder) -> Read<BTreeMap<String, String>>
     }?;
     let documents = names.into_iter().flatten().map(|policy| async move {
         let document = document(iam, holder, &policy).await?;
-        Ok::<_, CloudError>(document.map(|document| (policy, document)))
+        Ok(document.map(|document| (policy, document)))
     });
-    Ok(try_join_all(documents).await?.into_iter().flatten().collect())
+    Ok(asked_of_each(documents).await?.into_iter().flatten().collect())
 }
 
 /// One inline policy.
@@ -407,9 +416,9 @@ async fn versions(iam: &Client, arn: &str) -> Read<BTreeMap<String, String>> {
     let documents = ids.map(|id| async move {
         let asked = asked!("iam:GetPolicyVersion", iam.get_policy_version().policy_arn(arn).version_id(&id).send())?;
         let document = asked.and_then(|answer| answer.policy_version?.document);
-        Ok::<_, CloudError>((id, percent_decoded(document.as_deref().unwrap_or_default())))
+        Ok((id, percent_decoded(document.as_deref().unwrap_or_default())))
     });
-    Ok(try_join_all(documents).await?.into_iter().collect())
+    Ok(asked_of_each(documents).await?.into_iter().collect())
 }
 
 /// Who has a policy, or is bounded by it.

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::eradication::{changed, hunted, kinds, of};
 use crate::domain::action::{Action, RestoreDefaultVersion};
+use crate::domain::hunt::Trace;
 use crate::domain::incident::eradication::{left, removals};
 use crate::domain::incident::remains::by_hand;
 use crate::domain::observation::{Identity, Observation, PolicyTree};
@@ -14,8 +15,12 @@ const SET: &str = "SetDefaultPolicyVersion";
 
 /// What is put back, and how much is for people.
 fn seen(deeds: &[(&str, &str, bool)]) -> (Vec<RestoreDefaultVersion>, usize) {
+    seen_of(changed("ManagedPolicy", ARN, deeds))
+}
+
+fn seen_of(trace: Trace) -> (Vec<RestoreDefaultVersion>, usize) {
     let mut case = Case::new();
-    hunted(&mut case, vec![changed("ManagedPolicy", ARN, deeds)]);
+    hunted(&mut case, vec![trace]);
     let put_back = removals(&case.incident).into_iter().filter_map(|removal| match removal.action {
         Action::RestoreDefaultVersion(of) => Some(of),
         _ => None,
@@ -71,6 +76,19 @@ fn a_choice_that_no_longer_counts_is_nobodys_work() {
     ] {
         assert_eq!(seen(deeds), (vec![], 0), "{deeds:?}");
     }
+}
+
+#[test]
+fn a_version_that_is_in_force_as_soon_as_it_is_made_is_a_choice() {
+    let with_new = |new: &str, by_attacker: bool, made_default: bool| {
+        let mut trace = changed("ManagedPolicy", ARN, &[(SET, "v1", true), (MADE, new, by_attacker)]);
+        trace.deeds[1].made_default = made_default;
+        seen_of(trace)
+    };
+    assert_eq!(with_new("v4", false, true), (vec![], 0), "the owner has seen to it");
+    assert_eq!(with_new("v4", false, false), (vec![choice("v1", &[], &["e0"])], 0));
+    // The attacker's goes by its own step, and with it comes back what was before both.
+    assert_eq!(with_new("v4", true, true), (vec![], 0));
 }
 
 #[test]

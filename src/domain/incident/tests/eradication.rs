@@ -39,6 +39,7 @@ pub(super) fn changed(kind: &str, id: &str, deeds: &[(&str, &str, bool)]) -> Tra
         what: (*what).into(),
         event_id: format!("e{n}"),
         by_attacker: *by_attacker,
+        made_default: false,
     });
     Trace { state: State::Modified, made_by_attacker: false, deeds: deeds.collect(), ..made(kind, id) }
 }

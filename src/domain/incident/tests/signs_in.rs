@@ -21,6 +21,7 @@ fn an_mfa_device_that_the_attacker_has_added_is_taken_off_and_one_of_the_owners_
                 what: (*what).into(),
                 event_id: "e".into(),
                 by_attacker: *by_attacker,
+                made_default: false,
             })
             .collect(),
         ..made("AWS::IAM::User", user)

@@ -303,6 +303,7 @@ fn a_statement_that_the_attacker_has_put_there_is_theirs_and_the_others_of_that_
         what: "x".into(),
         event_id: "e-2".into(),
         by_attacker,
+        made_default: false,
     };
     let changed = |id: &str, by_attacker: bool| {
         let deeds = vec![deed(by_attacker)];
