@@ -215,7 +215,7 @@ fn details(incident: &Incident, members: &[&Request], whole: Whole<'_>, taken: u
     for (at, request) in members.iter().enumerate() {
         let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
         let mut about = vec![section(&format!("*{}* {}{broken}", request.id, what(request)))];
-        about.extend(lockout::warning(request, policy));
+        about.extend(lockout::briefly(request, policy));
         let calls: Vec<Value> = plan_blocks(&request.plan, &request.plan.work.calls).collect();
         let (about_chars, calls_chars) = (size(&about), size(&calls));
         let fits = |chars: usize| whole == Whole::OnCard || (at < STEPS_MAX && chars <= room);

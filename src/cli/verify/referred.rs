@@ -64,7 +64,10 @@ impl Referred {
             let more = missing.len().saturating_sub(NAMED_MAX);
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             let named = missing[..missing.len().min(NAMED_MAX)].join(", ");
-            bail!("{named}{more}: missing, and {MANIFEST} does not list what is: somebody has taken it away");
+            bail!(
+                "{named}{more}: missing, and {MANIFEST} does not list it: either it was taken away, or an irp before this version, \
+                 which left out some plans, has exported the pack"
+            );
         }
         for (request, said) in &self.before {
             let path = before_image(*request);

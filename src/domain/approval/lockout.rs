@@ -215,22 +215,29 @@ fn check_accounts(taken_from: &[String], before: &Observation, policy: &Policy) 
 pub enum MayLoseAccess {
     /// A responder, of what they work as. A stolen credential can be a responder's: refusing would protect the attacker.
     Responder(PersonId, String),
-    /// Somebody who is protected, and may have by what goes what they need.
+    /// A protected role, and what goes is a profile that gives it.
     Protected(String),
+    /// Somebody protected who has by way of a group, a policy or a boundary what goes.
+    Given(String),
+    /// The protected role of a permission set into which a deny for one user is written.
+    DeniedIn(String),
+    /// The protected role of a permission set, of which one user's assignment goes.
+    Unassigned(String),
 }
 
 /// What is no reason to refuse a change, and has to be seen to before it is approved.
 pub fn may_lock_out(action: &Action, before: &Observation, policy: &Policy) -> Vec<MayLoseAccess> {
     let Some(taken) = taken(action, before, policy) else { return Vec::new() };
     // A user of Identity Center is known to irp.toml by the name that their sessions carry.
-    let by_name = match action {
-        Action::DenyInPermissionSet(of) => Some(of.user_name.clone()),
-        Action::DeleteAssignment(of) => Some(of.user_name.clone()),
-        _ => None,
+    let (by_name, how): (_, fn(String) -> MayLoseAccess) = match action {
+        Action::DenyInPermissionSet(of) => (Some(of.user_name.clone()), MayLoseAccess::DeniedIn),
+        Action::DeleteAssignment(of) => (Some(of.user_name.clone()), MayLoseAccess::Unassigned),
+        Action::DeleteInstanceProfile(_) | Action::DeleteAnywhereProfile(_) => (None, MayLoseAccess::Protected),
+        _ => (None, MayLoseAccess::Given),
     };
     let owner = before.owner_arn().map(str::to_owned);
     let losers = owner.into_iter().chain(by_name).chain(taken.from).chain(taken.perhaps_from.iter().cloned());
     let responder = |who: String| Some(MayLoseAccess::Responder(policy.works_through(&who)?.clone(), who));
-    let perhaps = taken.perhaps_from.iter().filter(|arn| policy.protects(arn)).cloned().map(MayLoseAccess::Protected);
-    losers.filter_map(responder).chain(perhaps).collect()
+    let protected = taken.perhaps_from.iter().filter(|arn| policy.protects(arn)).cloned().map(how);
+    losers.filter_map(responder).chain(protected).collect()
 }

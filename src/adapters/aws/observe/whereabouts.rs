@@ -70,8 +70,9 @@ fn unanswered(error: CloudError, key: &AccessKeyId) -> CloudError {
     match error {
         CloudError::Refused { operation, code, message } => {
             let message = format!(
-                "{message} (only this call says whether another user has key {key} by now: give \
-                 iam:GetAccessKeyLastUsed to the reader role, or see for yourselves that no user has the key)"
+                "{message} (only this call says whether another user has key {key} by now: either the reader role lacks \
+                 iam:GetAccessKeyLastUsed, or AWS no longer knows the key. Give it to the role, or see for yourselves that no user \
+                 has the key)"
             );
             CloudError::Refused { operation, code, message }
         }

@@ -101,7 +101,7 @@ fn what_a_protected_user_has_by_way_of_a_group_goes_and_they_are_named() {
     for (action, before) in through_groups(CI) {
         let kind = action.kind();
         assert_eq!(may_lock_out(&action, &before, &policy()), [], "{kind}");
-        assert_eq!(may_lock_out(&action, &before, &since), [MayLoseAccess::Protected(CI.into())], "{kind}");
+        assert_eq!(may_lock_out(&action, &before, &since), [MayLoseAccess::Given(CI.into())], "{kind}");
         // An attacker who puts them into the group once it is approved shields nothing.
         let request = approved_of(plan_of(action, before, &policy()).unwrap(), &policy());
         assert!(issue(&request, &since, now()).is_ok(), "{kind}");
@@ -144,7 +144,7 @@ fn whom_a_policy_bounds_is_found_whatever_their_path() {
     let policy = Policy { protected_arns: ["arn:aws:iam::111122223333:role/team/bot".to_owned()].into(), ..policy() };
     let bounds = |name: &str| may_lock_out(&restore_version(), &managed(&[], vec![Holder::Role(name.into())]), &policy);
     assert_eq!(bounds("app"), []);
-    assert_eq!(bounds("bot"), [MayLoseAccess::Protected("arn:aws:iam::111122223333:role/bot".into())]);
+    assert_eq!(bounds("bot"), [MayLoseAccess::Given("arn:aws:iam::111122223333:role/bot".into())]);
 }
 
 #[test]
@@ -223,8 +223,9 @@ fn a_permission_set_whose_role_is_protected_is_named_where_it_is_taken_from_some
             may_lock_out(&action, &before, policy)
         })
     };
-    let here = protects(role("111122223333"));
-    assert_eq!(of("Break_Glass", &here), [(); 2].map(|()| vec![MayLoseAccess::Protected(role("111122223333"))]));
+    let (here, arn) = (protects(role("111122223333")), role("111122223333"));
+    let named = [vec![MayLoseAccess::Unassigned(arn.clone())], vec![MayLoseAccess::DeniedIn(arn)]];
+    assert_eq!(of("Break_Glass", &here), named);
     for set in ["Break", "Glass", "Break_Glass_0123456789abcdef"] {
         assert_eq!(of(set, &here), [[], []], "{set}");
     }
