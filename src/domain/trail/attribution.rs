@@ -359,7 +359,7 @@ pub fn is_address(address: &str) -> bool {
 /// Whether a call attaches the policy of AWS's quarantine: whoever does that takes rights away.
 fn quarantines(event: &Event) -> bool {
     let attaches = event.source.as_ref() == "iam" && event.name.starts_with("Attach");
-    attaches && event.deed.as_deref().is_some_and(is_quarantine)
+    attaches && event.deed.as_deref().is_some_and(|said| is_quarantine(&said.what))
 }
 
 /// Calls that the owner of a leaked key makes to be rid of it, or to work on: none of them shows whose place it is.
