@@ -44,8 +44,11 @@ case " $* " in
     for of in 'domain/approval' 'domain/incident' 'domain/policy' 'domain/recusal'; do
         files+=(--file "src/$of.rs" --file "src/$of/**/*.rs")
     done
-    # The way from a claim to what has been read back. The engine's other modules talk to AWS, and no test here comes past.
-    files+=(--file src/engine.rs --file src/engine/effects.rs)
+    # The way from a claim to what has been read back, and who may be asked. The engine's other modules talk to AWS, and no test
+    # here comes past.
+    for of in '' /effects /people /rules /refusals; do
+        files+=(--file "src/engine$of.rs")
+    done
     ;;
 esac
 (cd "$copy" && cargo mutants --list --json "${files[@]}" "$@") > "$copy/mutants.json"
