@@ -46,14 +46,14 @@ async fn a_trail_whose_bucket_is_gone_is_on_and_delivers_nothing() {
     assert_eq!(error().await, None);
     let shown = trails.describe_trails().send().await.unwrap();
     let bucket = shown.trail_list()[0].s3_bucket_name().unwrap().to_owned();
-    let config = cloud.config(admin, REGION);
-    let s3 = aws_sdk_s3::Client::from_conf(
-        aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
-    );
+    let config = aws_sdk_s3::config::Builder::from(&cloud.config(admin, REGION)).force_path_style(true);
+    let s3 = aws_sdk_s3::Client::from_conf(config.build());
     cloud.account.put_bucket(&bucket, REGION, false);
     s3.put_object().bucket(&bucket).key("notes").body("x".as_bytes().to_vec().into()).send().await.unwrap();
     assert_eq!(code(s3.delete_bucket().bucket(&bucket).send().await), "BucketNotEmpty");
-    s3.delete_object().bucket(&bucket).key("notes").send().await.unwrap();
+    for key in cloud.account.objects(&bucket).into_keys() {
+        s3.delete_object().bucket(&bucket).key(key).send().await.unwrap();
+    }
     s3.delete_bucket().bucket(&bucket).send().await.unwrap();
     assert_eq!(error().await.as_deref(), Some("NoSuchBucket"));
     cloud.clock.advance(TimeDelta::minutes(6));
