@@ -5,7 +5,7 @@ use super::{Case, card, text};
 use crate::domain::observation::{Observation, Watching};
 
 #[test]
-fn a_card_says_that_to_be_on_is_not_enough_before_and_after_it_is_done() {
+fn a_card_says_that_to_be_on_is_not_enough_with_a_short_and_escaped_error() {
     let mut case = Case::new();
     case.ask("U1", &["deactivate"]).unwrap();
     assert!(!text(&card(&case, "deactivate")).contains("On is not enough"));
