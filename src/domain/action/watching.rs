@@ -180,7 +180,8 @@ mod tests {
     use crate::domain::action::Action;
 
     fn seen(on: bool) -> Observation {
-        Observation::Watching(Watching { arn: "arn:aws:cloudtrail:us-east-1:111122223333:trail/t".into(), on, failing: None })
+        let arn = "arn:aws:cloudtrail:us-east-1:111122223333:trail/t".into();
+        Observation::Watching(Watching { arn, on, failing: None })
     }
 
     #[test]
