@@ -40,6 +40,7 @@ pub mod report;
 pub mod short;
 pub mod step;
 pub mod trail;
+mod undelivered;
 
 /// The slot of the message in the channel; all others stand in its thread.
 pub const ANNOUNCEMENT: &str = "announcement";

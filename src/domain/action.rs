@@ -48,7 +48,7 @@ pub use trust::RestoreTrustPolicy;
 pub use undo::Undo;
 pub use user::DeleteUser;
 pub use version::RestoreLaunchTemplate;
-pub use watching::{EnableDetector, StartLogging};
+pub use watching::{EnableDetector, SEE_TO, StartLogging, fails_to_deliver};
 
 use change::Change;
 use revocation::cut_off_at;

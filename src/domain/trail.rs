@@ -17,6 +17,7 @@ pub mod footprint;
 pub mod grant;
 pub mod limits;
 pub mod lineage;
+pub mod log_bucket;
 pub mod name;
 pub mod named;
 pub mod parameters;

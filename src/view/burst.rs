@@ -9,7 +9,7 @@ use super::blocks::{Look, actions, button, code, confirmed, context, cut, escape
 use super::plan_file::where_to_read;
 use super::recused::recused_in_words;
 use super::step::{break_glass, denied_before, mark, plan_blocks, too_few, what};
-use super::{again, lockout};
+use super::{again, lockout, undelivered};
 use crate::domain::action::{Action, Inverse};
 use crate::domain::approval::{Request, RequestState};
 use crate::domain::incident::eradication::{left, removals, waiting};
@@ -216,6 +216,7 @@ fn details(incident: &Incident, members: &[&Request], whole: Whole<'_>, taken: u
         let broken = breaks(incident, &request.plan.action).map(|line| format!("\n{line}")).unwrap_or_default();
         let mut about = vec![section(&format!("*{}* {}{broken}", request.id, what(request)))];
         about.extend(lockout::briefly(request, policy));
+        about.extend(undelivered::warning(request));
         let calls: Vec<Value> = plan_blocks(&request.plan, &request.plan.work.calls).collect();
         let (about_chars, calls_chars) = (size(&about), size(&calls));
         let fits = |chars: usize| whole == Whole::OnCard || (at < STEPS_MAX && chars <= room);

@@ -11,7 +11,7 @@ use super::blocks::{
 use super::burst::{decided_together, title_for};
 use super::plan_file::where_to_read;
 use super::recused::recused_in_words;
-use super::{again, by_hand, lockout};
+use super::{again, by_hand, lockout, undelivered};
 use crate::domain::action::{Action, ApiCall, CUT_OFF, Inverse};
 use crate::domain::approval::{Debt, Doubt, Glass, Plan, Request, RequestState, too_few_left};
 use crate::domain::id::StepId;
@@ -123,6 +123,7 @@ fn request_blocks(incident: &Incident, request: &Request, policy: &Policy, recus
     let mut blocks = vec![section(&what(request))];
     blocks.extend(warnings(incident, &plan.action));
     blocks.extend(lockout::warning(request, policy));
+    blocks.extend(undelivered::warning(request));
     let sent = match &request.state {
         RequestState::Executing(execution) => &execution.sent,
         RequestState::Verified { sent, .. }

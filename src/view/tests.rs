@@ -28,6 +28,7 @@ use crate::ports::Message;
 
 mod left;
 mod lockout;
+mod undelivered;
 
 fn text(message: &Message) -> String {
     Value::Array(message.blocks.clone()).to_string()

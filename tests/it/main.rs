@@ -27,6 +27,7 @@ mod hangup;
 mod hunt;
 mod identity_center;
 mod inventory;
+mod log_bucket;
 mod long_plans;
 mod manifests;
 mod many;

@@ -125,6 +125,7 @@ impl Asked {
         match (method, self.key.is_empty()) {
             _ if self.bucket.is_empty() => "",
             (&Method::HEAD, true) if sub.is_empty() => "HeadBucket",
+            (&Method::DELETE, true) if sub.is_empty() => "DeleteBucket",
             (&Method::GET, true) if sub == ["object-lock"] => "GetObjectLockConfiguration",
             (&Method::GET, true) if self.query.get("list-type").is_some_and(|v| v == "2") => "ListObjectsV2",
             (&Method::PUT, false) if sub.is_empty() => "PutObject",
@@ -170,6 +171,7 @@ pub(super) fn event(operation: &str) -> Option<(&'static str, bool, bool)> {
     Some(match operation {
         "GetObjectLockConfiguration" => ("GetBucketObjectLockConfiguration", true, false),
         "HeadBucket" => ("HeadBucket", true, false),
+        "DeleteBucket" => ("DeleteBucket", false, false),
         "ListObjectsV2" => ("ListObjects", true, true),
         "GetObject" => ("GetObject", true, true),
         "HeadObject" => ("HeadObject", true, true),
@@ -209,6 +211,7 @@ impl Call<'_> {
             return Err(ApiError::forbidden("AccessDenied", "Access Denied"));
         }
         match operation {
+            "DeleteBucket" => self.delete_bucket(),
             "GetObjectLockConfiguration" => self.lock_configuration(),
             "ListObjectsV2" => self.list(),
             "PutObject" => self.put(),
@@ -249,7 +252,7 @@ impl Call<'_> {
 
     fn arn(&self, action: &str) -> String {
         let bucket = format!("arn:aws:s3:::{}", self.asked.bucket);
-        let about_bucket = matches!(action, "ListBucket" | "GetBucketObjectLockConfiguration");
+        let about_bucket = matches!(action, "DeleteBucket" | "ListBucket" | "GetBucketObjectLockConfiguration");
         if about_bucket { bucket } else { format!("{bucket}/{}", self.asked.key) }
     }
 
@@ -266,6 +269,20 @@ impl Call<'_> {
             status = StatusCode::OK;
         }
         Ok(Answer::new(status).with("x-amz-bucket-region", region))
+    }
+
+    /// Only an empty one goes.
+    fn delete_bucket(&mut self) -> Result<Answer, ApiError> {
+        self.authorize("DeleteBucket")?;
+        if !self.bucket().is_empty() {
+            return Err(ApiError::new(
+                StatusCode::CONFLICT,
+                "BucketNotEmpty",
+                "The bucket you tried to delete is not empty",
+            ));
+        }
+        self.buckets.remove(&self.asked.bucket);
+        Ok(Answer::new(StatusCode::NO_CONTENT))
     }
 
     fn lock_configuration(&self) -> Result<Answer, ApiError> {

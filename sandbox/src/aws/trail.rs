@@ -168,6 +168,7 @@ fn named_resources(source: &str, value: &Value, found: &mut Vec<(&'static str, S
         let kind = match key.as_str() {
             "accessKeyId" => "AWS::IAM::AccessKey",
             "userName" => "AWS::IAM::User",
+            "bucketName" if source == "s3.amazonaws.com" => "AWS::S3::Bucket",
             "functionName" => "AWS::Lambda::Function",
             "instanceId" => "AWS::EC2::Instance",
             "secretId" => "AWS::SecretsManager::Secret",

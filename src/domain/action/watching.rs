@@ -25,6 +25,10 @@ pub struct EnableDetector {
     pub detector_id: String,
 }
 
+/// What people do about a trail whose files do not get into its bucket.
+pub const SEE_TO: &str = "Make the bucket anew, or put its policy back, or have the trail deliver elsewhere, and look whether it \
+                          delivers: aws cloudtrail get-trail-status has no LatestDeliveryError then.";
+
 const NOBODY_WANTS_IT: &str = "Nobody needs it switched off again.";
 
 fn observed(seen: &Observation) -> Option<&Watching> {
@@ -40,6 +44,11 @@ fn worked_out(before: &Observation, what: &str, call: impl Fn(&Watching) -> ApiC
         Some(watching) if watching.on => Err(format!("{what} is on already.")),
         Some(watching) => Ok(WorkedOut::plain(vec![call(watching)], Inverse::None(NOBODY_WANTS_IT.to_owned()))),
     }
+}
+
+/// Why nothing comes of a trail, on or off, where AWS says that its newest files did not get into its bucket.
+pub fn fails_to_deliver(seen: &Observation) -> Option<&str> {
+    observed(seen)?.failing.as_deref()
 }
 
 fn compared(now: &Observation) -> Freshness {
@@ -90,7 +99,16 @@ impl Change for StartLogging {
     }
 
     fn work_out(&self, before: &Observation) -> Result<WorkedOut, String> {
-        worked_out(before, &format!("Trail {}", self.name), |trail| ApiCall::StartLogging { name: trail.arn.clone() })
+        match observed(before) {
+            Some(Watching { on: true, failing: Some(why), .. }) => Err(format!(
+                "Trail {} is on already, and nothing comes of it: its newest files did not get into its bucket ({why}). \
+                 {SEE_TO}",
+                self.name
+            )),
+            _ => worked_out(before, &format!("Trail {}", self.name), |trail| ApiCall::StartLogging {
+                name: trail.arn.clone(),
+            }),
+        }
     }
 
     fn freshness(&self, _before: &Observation, now: &Observation) -> Freshness {
@@ -162,7 +180,25 @@ mod tests {
     use crate::domain::action::Action;
 
     fn seen(on: bool) -> Observation {
-        Observation::Watching(Watching { arn: "arn:aws:cloudtrail:us-east-1:111122223333:trail/t".into(), on })
+        let arn = "arn:aws:cloudtrail:us-east-1:111122223333:trail/t".into();
+        Observation::Watching(Watching { arn, on, failing: None })
+    }
+
+    #[test]
+    fn a_trail_that_is_on_and_does_not_deliver_is_no_trail_that_works() {
+        let arn = "arn:aws:cloudtrail:us-east-1:111122223333:trail/t".to_owned();
+        let fails = |on| Observation::Watching(Watching { arn: arn.clone(), on, failing: Some("NoSuchBucket".into()) });
+        let trail = Action::StartLogging(StartLogging { region: "us-east-1".into(), name: "t".into() });
+        let refused = trail.work_out(&fails(true)).unwrap_err();
+        assert!(refused.contains("nothing comes of it") && refused.contains("(NoSuchBucket)"), "{refused}");
+        assert_eq!(trail.work_out(&fails(false)).unwrap().calls.len(), 1, "it is switched on all the same");
+        assert_eq!(trail.freshness(&seen(false), &fails(false)), Freshness::AsApproved);
+        assert!(trail.holds(&fails(false), &[], &fails(true)), "it is on");
+        assert_eq!((fails_to_deliver(&fails(true)), fails_to_deliver(&seen(true))), (Some("NoSuchBucket"), None));
+        // What was read before this was kept.
+        let old: Watching = serde_json::from_str(r#"{"arn":"a","on":true}"#).unwrap();
+        assert_eq!(old.failing, None);
+        assert_eq!(serde_json::to_string(&old).unwrap(), r#"{"arn":"a","on":true}"#, "and its digest is the same");
     }
 
     #[test]

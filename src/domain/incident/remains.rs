@@ -9,7 +9,7 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, outlived, overwritten, reached, renamed, rotation, started};
+use super::{estate, outlived, overwritten, reached, renamed, rotation, started, undelivered};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
@@ -35,6 +35,9 @@ const ENSURED: [&str; 6] = [
     "AWS::SNS::Topic",
     "AWS::SQS::Queue",
 ];
+
+/// What trails deliver to. Which of them do does not stand in every log, so each that was deleted is looked at.
+const BUCKET: &str = "AWS::S3::Bucket";
 
 /// The records of all calls of one name.
 const LOOK_UP: &str = "cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue={}";
@@ -65,13 +68,16 @@ enum Done {
 
 impl Done {
     fn to(trace: &Trace) -> Option<Self> {
-        let guards = || COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
+        let is_ensured = ENSURED.contains(&trace.resource_type.as_str());
         match trace.state {
-            _ if is_theirs(trace) && ENSURED.contains(&trace.resource_type.as_str()) => Some(Self::Ensured),
+            _ if is_theirs(trace) && is_ensured => Some(Self::Ensured),
             _ if is_theirs(trace) => Some(Self::Made),
             _ if is_call(&trace.resource_type) => Some(Self::Called),
             State::Modified if !trace.made_by_attacker => Some(Self::Changed),
-            State::Deleted if !trace.made_by_attacker && trace.deleted_by_attacker && guards() => Some(Self::Deleted),
+            // Whoever calls what makes it first does not make the owner's thing theirs.
+            State::Deleted if trace.deleted_by_attacker && guards(trace) && (!trace.made_by_attacker || is_ensured) => {
+                Some(Self::Deleted)
+            }
             _ => None,
         }
     }
@@ -90,6 +96,11 @@ impl Done {
         };
         (*command != "-").then_some(command)
     }
+}
+
+/// Whether it is of a kind that records, watches or guards.
+fn guards(trace: &Trace) -> bool {
+    COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-")
 }
 
 /// Whether a step is one of these.
@@ -195,6 +206,15 @@ fn step(incident: &Incident, trace: &Trace) -> Option<Step> {
             "Read the records of these events, take back what they have made or changed, and look whether it is gone."
                 .to_owned(),
         ),
+        Done::Deleted if kind == BUCKET => (
+            format!("Make anew by hand: {kind} {id}{place}"),
+            "The attacker has deleted it with what was in it. Where a trail delivered to it, nothing is recorded now, though the \
+             trail is on.",
+            "Look whether it was yours and which trail delivers to it. Make it anew in your own account with its policy and its \
+             versions before somebody else takes its name, who would get what is sent there; then look whether the trail has no \
+             LatestDeliveryError any more."
+                .to_owned(),
+        ),
         Done::Deleted => (
             format!("Make anew by hand: {kind} {id}{place}"),
             "The attacker has deleted it, and what it recorded, watched or guarded, nothing does now.",
@@ -254,10 +274,13 @@ fn commands(trace: &Trace, done: Done) -> Vec<String> {
 /// All that are there, what watches first: without it nobody sees what comes. What the attacker has read comes last.
 fn all(incident: &Incident) -> Vec<Step> {
     let mut traces = by_hand(incident);
-    let watches = |trace: &Trace| COMMANDS.get(trace.resource_type.as_str()).is_some_and(|[.., anew]| *anew != "-");
+    // However many buckets the attacker makes, they push nothing else out.
+    let watches = |trace: &Trace| guards(trace) && (trace.resource_type != BUCKET || trace.state == State::Deleted);
     traces.sort_by_key(|trace| !watches(trace));
     let mut shown = BTreeSet::new();
-    let things = traces.into_iter().filter_map(|trace| step(incident, trace)).chain(outlived::steps(incident, BY_HAND));
+    let things = undelivered::steps(incident, BY_HAND)
+        .chain(traces.into_iter().filter_map(|trace| step(incident, trace)))
+        .chain(outlived::steps(incident, BY_HAND));
     things.filter(|step| shown.insert(step.id.clone())).chain(rotation::steps(incident)).collect()
 }
 

@@ -18,6 +18,7 @@ mod hands;
 mod hunt;
 mod inventory;
 mod late;
+mod log_bucket;
 mod logs;
 mod once;
 mod others;

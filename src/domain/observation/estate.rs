@@ -278,6 +278,10 @@ pub struct Watching {
     pub arn: String,
     /// Whether it does.
     pub on: bool,
+    /// Why the newest files of a trail have not come into its bucket, in AWS's words: `NoSuchBucket`. It is on, and nothing
+    /// comes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<String>,
 }
 
 /// A rule of `EventBridge`. One that is not there has no definition and no targets.

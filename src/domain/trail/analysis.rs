@@ -14,6 +14,7 @@ use super::event::Event;
 use super::footprint::{Read, Resource, footprint, rotation, tampers};
 use super::limits::Limit;
 use super::lineage::{Lineage, follow};
+use super::log_bucket;
 use super::named::sessions;
 use super::reach::{Counted, Hunt};
 use super::renamed::Names;
@@ -282,7 +283,7 @@ impl Analysis {
             }
             count(&mut counts, event, lineage.verdicts[at].who);
             let who = lineage.verdicts[at].who;
-            if who.is_attacker() && tampers(event) {
+            if who.is_attacker() && (tampers(event) || log_bucket::tampers(event, &coverage.log_buckets)) {
                 tampering.push(Name::clone(&event.id));
             }
             let list = if who.is_attacker() { &mut actions } else { &mut others };

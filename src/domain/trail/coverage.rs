@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::log_bucket;
 use super::selected::{self, Selections};
 
 /// Regions, accounts and sources that are named.
@@ -26,6 +27,8 @@ pub struct Coverage {
     pub data_sources: BTreeSet<String>,
     /// Of which buckets trails record data events, where a call says so.
     pub selections: Selections,
+    /// Buckets that trails deliver to, where a record says so.
+    pub log_buckets: BTreeSet<String>,
 }
 
 impl Coverage {
@@ -66,5 +69,6 @@ impl Coverage {
         self.accounts.extend(other.accounts);
         self.data_sources.extend(other.data_sources);
         selected::merge(&mut self.selections, other.selections);
+        log_bucket::merge(&mut self.log_buckets, other.log_buckets);
     }
 }

@@ -11,6 +11,7 @@ use super::deed::{self, Said};
 use super::entrance::{self, Outsider};
 use super::grant::{Grant, grants, may_grant, opened_by};
 use super::limits::OF_ONE_CALL_MAX;
+use super::log_bucket::{self, Harm};
 use super::parameters::with_parameters;
 use super::passed;
 use super::record::{Identity, Record, moment};
@@ -111,6 +112,8 @@ pub struct Event {
     pub unique_id: Option<Box<str>>,
     /// Who has taken a role by it from outside the account.
     pub outsider: Option<Box<Outsider>>,
+    /// What it does to a bucket that a trail can deliver to.
+    pub harm: Option<Box<Harm>>,
 }
 
 /// A record's tokens and what it does, worked out once and used both for following and for keeping it.
@@ -241,6 +244,7 @@ impl Event {
             deed: traits.deed,
             unique_id: traits.unique_id,
             outsider: traits.outsider,
+            harm: log_bucket::harm(record, &request).map(Box::new),
         }
     }
 

@@ -18,6 +18,7 @@ use super::entrance;
 use super::event::{Event, Texts, Traits, id_of};
 use super::grant::{Grant, Hold, may_grant};
 use super::limits::{Limit, Limits};
+use super::log_bucket;
 use super::named::Named;
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, is_call, touches_nothing};
@@ -176,6 +177,7 @@ impl Scout {
                 .map(|text| text.as_deref().unwrap_or("").as_bytes());
             self.coverage.count(region, account, data_source, at);
             selected::note(record, &mut self.coverage.selections);
+            log_bucket::note(record, &mut self.coverage.log_buckets);
         }
         if record.is_insight() {
             return None;

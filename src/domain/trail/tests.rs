@@ -19,6 +19,7 @@ mod evasion;
 mod habits;
 mod kinds;
 mod limits;
+mod log_bucket;
 mod making;
 mod named;
 mod passed;

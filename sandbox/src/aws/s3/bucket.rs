@@ -67,6 +67,11 @@ impl Bucket {
         Self { region: region.to_owned(), object_lock, versions: BTreeMap::new() }
     }
 
+    /// Whether there is no version of anything in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
     /// Every version of a key, the oldest first.
     pub(in crate::aws) fn versions(&self, key: &str) -> &[Version] {
         self.versions.get(key).map_or(&[], Vec::as_slice)

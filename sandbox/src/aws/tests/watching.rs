@@ -34,6 +34,37 @@ async fn a_trail_stops_and_the_history_goes_on() {
 }
 
 #[tokio::test]
+async fn a_trail_whose_bucket_is_gone_is_on_and_delivers_nothing() {
+    let cloud = Cloud::start().await;
+    let admin = cloud.admin();
+    let trails = cloud.trail(admin.clone(), REGION);
+    let error = || async {
+        let shown = trails.get_trail_status().name(TRAIL).send().await.unwrap();
+        assert_eq!(shown.is_logging(), Some(true));
+        shown.latest_delivery_error().map(str::to_owned)
+    };
+    assert_eq!(error().await, None);
+    let shown = trails.describe_trails().send().await.unwrap();
+    let bucket = shown.trail_list()[0].s3_bucket_name().unwrap().to_owned();
+    let config = aws_sdk_s3::config::Builder::from(&cloud.config(admin, REGION)).force_path_style(true);
+    let s3 = aws_sdk_s3::Client::from_conf(config.build());
+    cloud.account.put_bucket(&bucket, REGION, false);
+    s3.put_object().bucket(&bucket).key("notes").body("x".as_bytes().to_vec().into()).send().await.unwrap();
+    assert_eq!(code(s3.delete_bucket().bucket(&bucket).send().await), "BucketNotEmpty");
+    for key in cloud.account.objects(&bucket).into_keys() {
+        s3.delete_object().bucket(&bucket).key(key).send().await.unwrap();
+    }
+    s3.delete_bucket().bucket(&bucket).send().await.unwrap();
+    assert_eq!(error().await.as_deref(), Some("NoSuchBucket"));
+    cloud.clock.advance(TimeDelta::minutes(6));
+    let events = cloud.events(REGION, "DeleteBucket").await;
+    assert!(events.iter().all(|event| event["requestParameters"]["bucketName"] == bucket.as_str()));
+    assert_eq!(events.iter().filter(|event| event.get("errorCode").is_none()).count(), 1);
+    cloud.account.put_bucket(&bucket, REGION, false);
+    assert_eq!(error().await, None, "made anew it delivers again");
+}
+
+#[tokio::test]
 async fn a_detector_is_suspended_and_works_again() {
     let cloud = Cloud::start().await;
     let detectors = aws_sdk_guardduty::Client::new(&cloud.config(cloud.admin(), "eu-west-1"));

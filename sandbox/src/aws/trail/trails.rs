@@ -87,6 +87,9 @@ fn status(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(at) = trail.stopped_at {
         shown["StopLoggingTime"] = json!(at.timestamp());
     }
+    if !call.world.buckets.contains_key(&trail.bucket) {
+        shown["LatestDeliveryError"] = json!("NoSuchBucket");
+    }
     Ok(shown)
 }
 

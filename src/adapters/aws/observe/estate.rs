@@ -433,7 +433,8 @@ pub(super) async fn trail(account: &AccountClients, region: &str, name: &str) ->
     let own = if name.starts_with("arn:") { name.to_owned() } else { own };
     let asked = asked!("cloudtrail:GetTrailStatus", cloudtrail.get_trail_status().name(&own).send())?;
     Ok(asked.map_or(Observation::OwnerMissing, |status| {
-        Observation::Watching(Watching { arn: own, on: status.is_logging().unwrap_or_default() })
+        let failing = status.latest_delivery_error().filter(|error| !error.is_empty()).map(str::to_owned);
+        Observation::Watching(Watching { arn: own, on: status.is_logging().unwrap_or_default(), failing })
     }))
 }
 
@@ -450,7 +451,8 @@ pub(super) async fn detector(account: &AccountClients, region: &str, id: &str) -
     };
     Ok(asked.map_or(Observation::OwnerMissing, |found| {
         let on = found.status().is_some_and(|status| status.as_str() == "ENABLED");
-        Observation::Watching(Watching { arn: arn(account, "guardduty", region, &format!("detector/{id}")), on })
+        let arn = arn(account, "guardduty", region, &format!("detector/{id}"));
+        Observation::Watching(Watching { arn, on, failing: None })
     }))
 }
 

@@ -45,6 +45,7 @@ pub(crate) struct Case {
     /// Whether the attacker's rule is in the security group or their account in the trust policy, and the trail stands still.
     pub(crate) door_open: bool,
     pub(crate) trail_off: bool,
+    pub(crate) trail_fails: Option<String>,
     /// A trust policy that lets in a vendor.
     pub(crate) trust: String,
 }
@@ -140,6 +141,7 @@ impl Case {
             estate: [Observation::OwnerMissing, Observation::OwnerMissing],
             door_open: true,
             trail_off: true,
+            trail_fails: None,
             trust: trusting("999988887777"),
         };
         case.apply(vec![Event::Identified {
@@ -237,6 +239,7 @@ impl Case {
             Action::StartLogging(of) => Observation::Watching(Watching {
                 arn: format!("arn:aws:cloudtrail:us-east-1:111122223333:trail/{}", of.name),
                 on: !self.trail_off,
+                failing: self.trail_fails.clone(),
             }),
             Action::DenyByScp(of) => {
                 let control =
