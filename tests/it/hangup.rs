@@ -89,7 +89,7 @@ async fn keeps_the_rules_that_can_work(mut case: Case) {
     case.w.slack.set_group("S0SMALL002", Some(one));
     for (rules, says) in [
         (by("S0SMALL001"), "approval.contain.quorum is 1, but there are 0 approver(s)"),
-        (by("S0SMALL002").replace("contain.quorum = 1", "contain.quorum = 2"), "quorum is 2, but there are 1 approver(s)"),
+        (by("S0SMALL002").replace("contain.quorum = 1", "contain.quorum = 2"), "is 2, but there are 1 approver(s)"),
     ] {
         case.rules(&rules);
         program.signal("HUP");
