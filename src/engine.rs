@@ -380,7 +380,8 @@ impl Engine {
             let decided = if self.now() - asked_at > TURN_MAX {
                 Err(Refusal::HandledTooLate)
             } else {
-                decide::decide(&incident, &actor, command.clone(), self.context(&incident, &policy))
+                let judged = Box::pin(self.with_present_agreed(&incident, &command)).await?;
+                decide::decide(&judged, &actor, command.clone(), self.context(&incident, &policy))
             };
             let events = match decided {
                 Ok(events) => events,
