@@ -193,6 +193,7 @@ async fn watch_room(room: Arc<RoomWatch>, metrics: Arc<Metrics>, shutdown: Cance
 /// Slack does not say who is in the groups: nobody is, and the rules are to be looked at again.
 async fn check_people(organisation: &Organisation, policy: &Policy, directory: &dyn Directory) -> anyhow::Result<bool> {
     if policy.groups().is_empty() {
+        warn_of_unaided(organisation, policy);
         return Ok(true);
     }
     if policy.has_unread_groups() {
@@ -214,7 +215,14 @@ async fn check_people(organisation: &Organisation, policy: &Policy, directory: &
     anyhow::ensure!(shortages.is_empty(), "{}", shortages.join("\n"));
     // Who is in a group changes: that keeps no bot from starting.
     organisation.powerless(policy).for_each(|why| tracing::warn!("{why}"));
+    warn_of_unaided(organisation, policy);
     Ok(true)
+}
+
+fn warn_of_unaided(organisation: &Organisation, policy: &Policy) {
+    if let Some(why) = organisation.unaided(policy) {
+        tracing::warn!("{why}");
+    }
 }
 
 /// Who the bot is to AWS.

@@ -130,6 +130,9 @@ async fn slack(settings: &Settings, report: &mut Report) {
     }
     if !policy.has_unread_groups() {
         settings.organisation.powerless(&policy).for_each(|why| report.wrong("people", &why));
+        if let Some(why) = settings.organisation.unaided(&policy) {
+            report.warn("people", &why);
+        }
     }
     for user in policy.responders.users.union(&policy.approvers.users) {
         match slack.standing(user).await {

@@ -225,6 +225,22 @@ impl Organisation {
         })
     }
 
+    /// Those who have nobody to approve what they ask for themselves. It works for all others: it is said, and refuses nothing.
+    pub fn unaided(&self, policy: &Policy) -> Option<String> {
+        let approvers = policy.people(&policy.approvers);
+        let quorums = self.approval.classes().into_iter().filter_map(|(name, _, class)| Some((name, class.quorum?)));
+        let scarce = quorums.filter(|(_, quorum)| approvers.len() <= usize::from(*quorum));
+        let scarce: Vec<String> = scarce.map(|(name, quorum)| format!("approval.{name}.quorum is {quorum}")).collect();
+        let named: Vec<&str> = approvers.iter().map(|person| person.0.as_str()).collect();
+        let (scarce, named) = (scarce.join(", "), named.join(", "));
+        (!scarce.is_empty()).then(|| {
+            format!(
+                "{scarce}, and there are no more approvers than that: what any of them ({named}) asks for could never be \
+                 approved, only what others ask for. List another approver."
+            )
+        })
+    }
+
     /// The rules. The bot's own roles, and `own` identity, are protected whether or not the file says so.
     pub fn policy(&self, own: Option<&str>) -> Policy {
         let mut bots: BTreeSet<String> = own.and_then(principal_of).into_iter().collect();
@@ -472,6 +488,20 @@ mod tests {
         assert!(matches!(&named[..], [alone, _] if alone.contains("beside U2A there is no approver")), "{named:?}");
         policy.members.insert("S2A".parse().unwrap(), ["U2A", "U9A"].map(|id| id.parse().unwrap()).into());
         assert_eq!(organisation.powerless(&policy).next(), None);
+    }
+
+    #[test]
+    fn who_could_have_nothing_of_their_own_approved_is_named() {
+        let unaided = |text: &str| {
+            let organisation = Organisation::parse(text, "irp.toml").unwrap();
+            organisation.unaided(&organisation.policy(None))
+        };
+        let said = unaided(PEOPLE).unwrap();
+        assert!(said.contains("contain.quorum is 1, approval.loosen.quorum is 1") && said.contains("(U2A)"), "{said}");
+        let two = PEOPLE.replace("\"U2A\"", "\"U2A\", \"U3A\"");
+        assert_eq!(unaided(&two), None);
+        let said = unaided(&two.replace("loosen.quorum = 1", "loosen.quorum = 2")).unwrap();
+        assert!(said.starts_with("approval.loosen.quorum is 2, and") && said.contains("(U2A, U3A)"), "{said}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Who somebody is by Slack's word, and what the rules let them do.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::Engine;
+use super::{Engine, EngineError};
 use crate::domain::approval::check_responder;
 use crate::domain::id::UserId;
+use crate::domain::incident::command::PersonCommand;
+use crate::domain::incident::state::Incident;
 use crate::domain::policy::{Actor, Policy, Standing};
 use crate::domain::refusal::Refusal;
 use crate::ports::ChatError;
@@ -78,6 +81,24 @@ impl Engine {
     pub(super) async fn actor_now(&self, user: &UserId) -> Result<Actor, ChatError> {
         let standing = self.ports.directory.standing_now(user).await?;
         Ok(Actor { user: user.clone(), person: self.rules().person(user), standing })
+    }
+
+    /// The incident as a press is judged by. To lift a freeze it takes two: who has agreed before counts only if they still are
+    /// a member of the workspace, at this very moment.
+    pub(super) async fn with_present_agreed<'a>(
+        &self,
+        incident: &'a Incident,
+        command: &PersonCommand,
+    ) -> Result<Cow<'a, Incident>, EngineError> {
+        let freeze = incident.freeze.as_ref().filter(|_| matches!(command, PersonCommand::Unfreeze { .. }));
+        let Some(freeze) = freeze else { return Ok(Cow::Borrowed(incident)) };
+        let mut present = freeze.clone();
+        for (person, user) in &freeze.agreed {
+            if self.actor_now(user).await.map_err(EngineError::Directory)?.standing != Standing::Member {
+                present.agreed.remove(person);
+            }
+        }
+        Ok(Cow::Owned(Incident { freeze: Some(present), ..incident.clone() }))
     }
 
     /// What Slack says of an account, and not a no where it does not answer.

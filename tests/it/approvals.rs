@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use irp::config::Organisation;
 use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
+use irp::domain::policy::Standing;
 use irp::domain::refusal::Refusal;
 use irp::domain::stored::Record;
 use irp_sandbox::aws::KeyPair;
@@ -110,6 +111,30 @@ async fn two_approvers_where_two_are_asked_for_and_one_takes_it_back() {
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "carried out and verified").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 1);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_who_is_switched_off_right_after_their_yes_does_not_count_for_the_call() {
+    let rules = ORGANISATION.replace("contain.quorum = 1", "contain.quorum = 2");
+    let w = World::start_with_rules(&rules).await;
+    w.slack.set_rate_limits(false);
+    asked(&w).await;
+    // Slack is asked about Chris at their press: its answer is new, and would be taken for a press of theirs.
+    tokio::time::sleep(ANEW).await;
+    let answer = w.click(CHRIS, KEY, "irp.approve").await;
+    assert!(answer.contains("It waits for 1 more"), "{answer}");
+    w.slack.set_user_flag(CHRIS, UserFlag::Deleted, true);
+    let answer = w.click(BEN, KEY, "irp.approve").await;
+    assert!(answer.contains("is recorded"), "{answer}");
+    w.until_happened(1, |event| {
+        let gone = Refusal::NotAMember(Standing::Deactivated);
+        matches!(event, Event::ApprovalVoided { by, why, .. } if by.as_str() == CHRIS && *why == gone)
+    })
+    .await;
+    w.until("it is said", |w| w.notes().iter().any(|note| note.contains("no longer counts"))).await;
+    w.until("it waits for another", |w| w.offers(KEY, "irp.approve")).await;
+    assert_eq!(w.account.count("UpdateAccessKey"), 0);
     w.end().await;
 }
 

@@ -8,7 +8,7 @@ use irp_sandbox::slack::Sharing;
 
 use crate::program::command;
 use crate::redis_server::{RedisServer, seal};
-use crate::world::{ANA, BEN, KIM, ROOM, World};
+use crate::world::{ANA, BEN, KIM, ORGANISATION, ROOM, World};
 
 async fn check(w: &World, redis: &RedisServer, unset: &str) -> (bool, String) {
     check_with(w, redis, unset, "").await
@@ -148,4 +148,22 @@ async fn a_vault_is_asked_whether_it_locks() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && said.contains("WRONG vault: .: nothing can be put there"), "{said}");
     assert!(said.contains("IRP_VAULT is not set, so the working directory has to take"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_who_could_have_nothing_of_their_own_approved_is_named() {
+    let redis = RedisServer::start();
+    let w = World::without_bot(false).await;
+    let (_, said) = check(&w, &redis, "").await;
+    assert!(!said.contains("no more approvers than that"), "{said}");
+    let dir = tempfile::tempdir().unwrap();
+    let rules = ORGANISATION.replace(r#"["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#, r#"["U0APPROVE1"]"#);
+    std::fs::write(dir.path().join("irp.toml"), rules).unwrap();
+    let mut command = command(&w, &redis, &dir, 0);
+    command.arg("check");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "what others ask for works: {said}");
+    let warned = said.lines().find(|line| line.starts_with("warn  people: approval.contain.quorum is 1"));
+    assert!(warned.is_some_and(|line| line.contains("any of them (U0APPROVE1) asks for")), "{said}");
 }

@@ -10,6 +10,8 @@ use crate::world::{ANA, BEN, CHRIS, DANA, ORGANISATION, World};
 
 const KEY: &str = "· Deactivate access key";
 const GROUP: &str = "S0SECURITY";
+/// One that the world puts nobody into.
+const SMALL_GROUP: &str = "S0SMALL001";
 /// Who left a minute ago decides nothing any more.
 const FRESH_WITHIN: Duration = Duration::from_mins(1);
 
@@ -96,6 +98,31 @@ async fn a_group_that_cannot_be_read_approves_nothing_and_the_request_stays() {
     let answer = w.click(CHRIS, KEY, "irp.approve").await;
     assert!(answer.contains("is recorded"), "{answer}");
     w.until_card(KEY, "carried out and verified").await;
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_with_too_few_people_for_the_quorum_stops_the_start() {
+    let names = |quorum: u8| {
+        let rules = rules().replace(GROUP, SMALL_GROUP);
+        rules.replace("loosen.quorum = 1", &format!("loosen.quorum = {quorum}"))
+    };
+    let (nobody, one): (&[&str], &[&str]) = (&[], &[CHRIS]);
+    for (members, quorum, says) in [
+        (nobody, 1, "approval.contain.quorum is 1, but there are 0 approver(s)"),
+        (one, 2, "approval.loosen.quorum is 2, but there are 1 approver(s)"),
+    ] {
+        let w = World::without_bot(false).await;
+        w.slack.set_group(SMALL_GROUP, Some(members));
+        let error = w.with_bot(false, None, &names(quorum)).await.ended().await;
+        assert!(error.contains(says) && error.contains("could ever be approved"), "{members:?}: {error}");
+    }
+    // Just enough.
+    let w = World::without_bot(false).await;
+    w.slack.set_group(SMALL_GROUP, Some(&[CHRIS, BEN]));
+    let w = w.with_bot(false, None, &names(2)).await;
+    w.incident().await;
+    w.carry_out(KEY, ANA, CHRIS).await;
     w.end().await;
 }
 

@@ -76,6 +76,33 @@ async fn says_its_rules_once(mut case: Case) {
     assert_eq!(changes(&case).await, 1);
 }
 
+async fn keeps_the_rules_that_can_work(mut case: Case) {
+    let program = case.program().await;
+    case.w.incident().await;
+    case.w.click(ANA, KEY, "irp.request").await;
+    case.w.until_card(KEY, "waiting for approval").await;
+    // Nobody is in the one group; one is in the other, where two are asked for.
+    let approvers = r#"approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#;
+    let by = |group: &str| ORGANISATION.replace(approvers, &format!("approver_groups = [\"{group}\"]"));
+    let (nobody, one): (&[&str], &[&str]) = (&[], &[CHRIS]);
+    case.w.slack.set_group("S0SMALL001", Some(nobody));
+    case.w.slack.set_group("S0SMALL002", Some(one));
+    for (rules, says) in [
+        (by("S0SMALL001"), "approval.contain.quorum is 1, but there are 0 approver(s)"),
+        (by("S0SMALL002").replace("contain.quorum = 1", "contain.quorum = 2"), "is 2, but there are 1 approver(s)"),
+    ] {
+        case.rules(&rules);
+        program.signal("HUP");
+        let refused = |line: &str| line.contains("the new rules cannot work") && line.contains(says);
+        case.w.until("it has read them", |_| program.logged().lines().any(refused)).await;
+    }
+    assert!(program.logged().contains("could ever be approved"), "{}", program.logged());
+    assert_eq!(changes(&case).await, 0);
+    assert!(case.w.says(KEY, "waiting for approval"));
+    case.w.click(CHRIS, KEY, "irp.approve").await;
+    case.w.until_card(KEY, "carried out and verified").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_puts_new_rules_in_force_and_every_open_incident_says_so() {
     let mut cases = Cases::start().await;
@@ -87,5 +114,12 @@ async fn a_hangup_puts_new_rules_in_force_and_every_open_incident_says_so() {
 async fn a_program_says_its_rules_once_and_never_again_over_newer_ones() {
     let mut cases = Cases::start().await;
     cases.add("two programs".to_owned(), says_its_rules_once);
+    cases.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_with_a_group_of_too_few_people_changes_nothing() {
+    let mut cases = Cases::start().await;
+    cases.add("one program".to_owned(), keeps_the_rules_that_can_work);
     cases.end().await;
 }

@@ -32,6 +32,7 @@ use irp::ports::{
 
 use super::search::{ACCOUNT, ORGANISATION, STOLEN, alert, start};
 
+mod clocks;
 mod owed;
 mod people;
 mod replicas;

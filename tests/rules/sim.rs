@@ -105,7 +105,8 @@ fn check(seed: u64, counts: &mut Seen) -> Result<(), (u64, String)> {
     let outcome = run::run(seed);
     if let Some(why) = outcome.broken {
         let steps = outcome.trace.join("\n");
-        let again = format!("Again with: IRP_SIM_SEED={seed} cargo test --locked --test rules sim:: -- --nocapture");
+        let test = "cargo test --locked -p irp-rules --test rules sim:: -- --nocapture";
+        let again = format!("Again with: IRP_SIM_SEED={seed} {test}");
         return Err((seed, format!("{steps}\nseed {seed}: {why}\n{again}")));
     }
     outcome.seen.into_iter().for_each(|(what, times)| *counts.entry(what).or_default() += times);

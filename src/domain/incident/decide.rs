@@ -40,8 +40,10 @@ const DIGEST_CHARS_MAX: usize = 64;
 /// What decisions depend on, besides the incident.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Now.
+    /// Now, in the incident ([`Incident::time`]).
     pub now: DateTime<Utc>,
+    /// Now, by the clock of whoever asks alone.
+    pub clock: DateTime<Utc>,
     /// The rules.
     pub policy: &'a Policy,
     /// The steps.
@@ -163,7 +165,7 @@ pub fn decide(
             }
             let fellows = together::members(incident, found).into_iter();
             let retracted_at = fellows.filter_map(|r| r.retracted.get(&actor.person).copied()).max();
-            late::check(clicked_at, retracted_at, cx.now)?;
+            late::check(clicked_at, retracted_at, cx.clock)?;
             let given = |r: &Request| {
                 let by = r.approvals.iter().find(|a| a.person == actor.person)?.user.clone();
                 Some(Event::ApprovalRetracted { request: r.id, by, person: actor.person.clone() })
@@ -236,7 +238,7 @@ pub fn decide(
             if at > cx.now {
                 return Err(Refusal::InTheFuture);
             }
-            late::check(clicked_at, incident.compromise.as_ref().map(|said| said.said_at), cx.now)?;
+            late::check(clicked_at, incident.compromise.as_ref().map(|said| said.said_at), cx.clock)?;
             Ok(vec![Event::CompromiseTimeSet { compromised_at: at, by: actor.user.clone(), basis: bounded(&basis) }])
         }
         PersonCommand::AskLogs => logs::ask(incident, actor, cx),
@@ -247,7 +249,7 @@ pub fn decide(
             if incident.lead.as_ref() == Some(&actor.user) {
                 return Err(Refusal::Other("You already lead this incident.".into()));
             }
-            late::check(clicked_at, incident.lead_at, cx.now)?;
+            late::check(clicked_at, incident.lead_at, cx.clock)?;
             Ok(vec![Event::LeadTaken { by: actor.user.clone() }])
         }
         PersonCommand::Close { outcome, note } => {

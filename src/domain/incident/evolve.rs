@@ -48,6 +48,7 @@ fn open(record: &Record) -> Option<Incident> {
         id: *id,
         version: 1,
         head: record.hash().to_owned(),
+        recorded_at: record.at,
         opened_at: record.at,
         source: alert.source.clone(),
         title: alert.title.clone(),
@@ -105,6 +106,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     incident.version += 1;
     record.hash().clone_into(&mut incident.head);
     let at = record.at;
+    incident.recorded_at = at;
     quiet::note(incident, &record.event, at);
     if let Event::AttemptRefused { by, .. } = &record.event {
         note_refusal(incident, by, at);

@@ -79,7 +79,7 @@ fn was_in_the_name_of(person: &PersonId, request: &Request) -> bool {
 }
 
 /// The lead and another approver have to agree, to the freeze that they were shown. What the rules say of the first of them
-/// is asked again at the second press; what Slack says, at their own press only. Whoever froze it does not count: the account
+/// is asked again at the second press; what Slack says too, by the engine. Whoever froze it does not count: the account
 /// may be in other hands.
 pub(super) fn unfreeze(incident: &Incident, actor: &Actor, shown: u64, cx: Context<'_>) -> Result<Vec<Event>, Refusal> {
     let freeze = incident.freeze.as_ref().ok_or(Refusal::NotFrozen)?;

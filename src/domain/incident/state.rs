@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::event::Outcome;
 use super::hands::Hand;
@@ -21,6 +21,11 @@ use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::{Identification, UNIDENTIFIED};
 use crate::domain::policy::PersonId;
 
+/// A log that is further ahead of a clock than this is not followed: time would stand still in it for as long. As far in the
+/// past nobody executes what they approve: AWS takes no call by such a clock, and for all others its time to execute, which is
+/// an hour at most, is over.
+const AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
+
 /// One incident, folded from its log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
@@ -30,6 +35,8 @@ pub struct Incident {
     pub version: u64,
     /// Hash of the last record: what the next one follows.
     pub head: String,
+    /// When its newest record was written: its own time does not go back behind that ([`Self::time`]).
+    pub recorded_at: DateTime<Utc>,
     /// When it was opened: when the response began.
     pub opened_at: DateTime<Utc>,
     /// What raised it.
@@ -249,6 +256,18 @@ pub struct Closing {
 }
 
 impl Incident {
+    /// What time it is in it, for a process with this time on its clock: no earlier than it was for whoever wrote the newest
+    /// record. A machine that wakes up in the past decides nothing whose time is over by the log.
+    pub fn time(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
+        let is_believed = self.recorded_at - clock <= AHEAD_MAX;
+        if is_believed { clock.max(self.recorded_at) } else { clock }
+    }
+
+    /// What that clock shows at a time of the incident's, as far as is known now: what is measured by it alone ends then.
+    pub fn by_clock(&self, time: DateTime<Utc>, clock: DateTime<Utc>) -> DateTime<Utc> {
+        time - (self.time(clock) - clock)
+    }
+
     /// What is known about the credential.
     pub fn identification(&self) -> Option<&Identification> {
         self.identified.as_ref().map(|i| &i.found)

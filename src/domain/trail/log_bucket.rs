@@ -144,9 +144,7 @@ mod tests {
 
     #[test]
     fn a_trails_bucket_is_known_from_the_trail_from_cloudtrail_itself_and_from_keys() {
-        let call = |source: &str, name: &str, request: Value| {
-            json!({"eventSource": format!("{source}.amazonaws.com"), "eventName": name, "requestParameters": request})
-        };
+        let call = |source: &str, name: &str, request: Value| json!({"eventSource": format!("{source}.amazonaws.com"), "eventName": name, "requestParameters": request});
         let trail = call("cloudtrail", "UpdateTrail", json!({"name": "main", "s3BucketName": "logs"}));
         assert_eq!(known(&trail), ["logs"]);
         let mut answered = call("cloudtrail", "UpdateTrail", json!({"name": "main", "isMultiRegionTrail": true}));

@@ -203,3 +203,21 @@ async fn attempts_beyond_the_limit_are_counted_in_the_next_record_or_when_their_
     press(1).await;
     assert_eq!(on_record(&bot).await, (2 * REFUSALS_KEPT + 2, None));
 }
+
+#[tokio::test]
+async fn whoever_has_left_since_they_agreed_lifts_no_freeze() {
+    for leaves in [false, true] {
+        let bot = Bot::new().await;
+        let act = async |who: &str, command| bot.engine.act(bot.id, &user(who), command).await.unwrap();
+        act(APPROVES_TOO, PersonCommand::TakeLead { clicked_at: bot.engine.now() }).await;
+        bot.ask(KEY_STEP).await.unwrap();
+        act(ASKS, PersonCommand::NotMe { request: number(1) }).await;
+        let shown = bot.incident().await.freeze.unwrap().number;
+        act(APPROVES, PersonCommand::Unfreeze { shown }).await;
+        if leaves {
+            bot.world.standing.lock().unwrap().insert(user(APPROVES), Standing::Deactivated);
+        }
+        act(APPROVES_TOO, PersonCommand::Unfreeze { shown }).await;
+        assert_eq!(bot.incident().await.freeze.is_some(), leaves);
+    }
+}
