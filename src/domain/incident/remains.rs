@@ -132,7 +132,7 @@ fn is_open(scene: &Scene<'_>, trace: &Trace) -> bool {
             } else {
                 estate::leaves_more(trace) || !overwritten::targets(scene.incident, trace).is_empty()
             };
-            open && !scene.goes_with_function(trace)
+            open && !scene.goes_with_function(trace) && !is_part(scene, trace)
         }
     }
 }
@@ -143,11 +143,9 @@ fn is_part(scene: &Scene<'_>, trace: &Trace) -> bool {
         "AWS::IAM::AccessKey" => scene.owner_of(trace).is_some_and(|user| scene.is_theirs("AWS::IAM::User", &user)),
         // It is taken off whom it is on, and then deleted, as containment.
         "AWS::IAM::VirtualMFADevice" if is_added(scene.incident, &trace.id) => true,
-        "AWS::IAM::ServiceSpecificCredential" if !trace.deeds.is_empty() => {
-            trace.deeds.iter().any(|deed| scene.is_theirs("AWS::IAM::User", &deed.what))
-        }
-        // It hangs on a user or on nobody: in the first case it goes with the user.
-        "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => scene.has_theirs("AWS::IAM::User"),
+        // It hangs on a user or on nobody: with one of the attacker's it goes, and with no other one.
+        "AWS::IAM::VirtualMFADevice" => scene.is_on_theirs(&trace.id),
+        "AWS::IAM::ServiceSpecificCredential" => scene.goes_with_user(trace),
         // A function's address goes with the function, and what calls it for a queue.
         "AWS::Lambda::Url" | "AWS::Lambda::EventSourceMapping" => scene.goes_with_function(trace),
         _ => false,

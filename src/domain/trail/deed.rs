@@ -138,6 +138,14 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
         "EnableMFADevice" | "DeactivateMFADevice" => (request, "serialNumber"),
         "CreateAccessKey" => (response, "accessKey.userName"),
         "CreateServiceSpecificCredential" => (response, "serviceSpecificCredential.userName"),
+        // Where it names nobody, it is about the caller's own.
+        "UpdateServiceSpecificCredential" => {
+            let asked = at(request, "userName").into_iter().next();
+            let own = || record.user_identity.user_name.as_deref().map(str::to_owned);
+            let mut user = asked.or_else(own).unwrap_or_default();
+            cut(&mut user, TEXT_BYTES_MAX);
+            return Some(user);
+        }
         "CreateLoginProfile"
         | "UpdateLoginProfile"
         | "DeleteLoginProfile"
@@ -262,5 +270,9 @@ mod tests {
         let device = r#"{"eventSource":"iam.amazonaws.com","eventName":"EnableMFADevice",
             "requestParameters":{"userName":"ci","serialNumber":"arn:aws:iam::111122223333:mfa/phone"}}"#;
         assert_eq!(of(device).as_deref(), Some("arn:aws:iam::111122223333:mfa/phone"));
+        let again = r#"{"eventSource":"iam.amazonaws.com","eventName":"UpdateServiceSpecificCredential",
+            "userIdentity":{"type":"IAMUser","userName":"ana"},"requestParameters":{"userName":"ci","status":"Active"}}"#;
+        assert_eq!(of(again).as_deref(), Some("ci"));
+        assert_eq!(of(&again.replace(r#""userName":"ci","#, "")).as_deref(), Some("ana"), "the caller's own");
     }
 }

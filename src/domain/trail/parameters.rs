@@ -55,10 +55,12 @@ pub fn with_parameters(record: &Record<'_>, request: &Value, meaning: Meaning) -
                 text("policyName").map(|p| format!("policy {p}{}", if only_denies { ", only denials" } else { "" }));
             (meaning, note)
         }
-        ("iam", "UpdateAccessKey") if says("status", "Inactive") => {
+        ("iam", "UpdateAccessKey" | "UpdateServiceSpecificCredential") if says("status", "Inactive") => {
             (Meaning::new(Category::Impact, "T1531", "T1531"), Some("switched off".into()))
         }
-        ("iam", "UpdateAccessKey") => (meaning, text("status").map(|s| format!("to {s}"))),
+        ("iam", "UpdateAccessKey" | "UpdateServiceSpecificCredential") => {
+            (meaning, text("status").map(|s| format!("to {s}")))
+        }
         ("iam", "UpdateRole") if known && !has("maxSessionDuration") => (HARMLESS, None),
         ("iam", "CreateRole" | "UpdateAssumeRolePolicy") => {
             let document = text("assumeRolePolicyDocument").or_else(|| text("policyDocument")).unwrap_or_default();
@@ -209,6 +211,8 @@ mod tests {
             ("iam", "DeleteUserPolicy", r#"{"policyName":"AWSRevokeOlderSessions"}"#, DefenseEvasion),
             ("iam", "UpdateAccessKey", r#"{"status":"Inactive"}"#, Impact),
             ("iam", "UpdateAccessKey", r#"{"status":"Active"}"#, Persistence),
+            ("iam", "UpdateServiceSpecificCredential", r#"{"status":"Inactive"}"#, Impact),
+            ("iam", "UpdateServiceSpecificCredential", r#"{"status":"Active"}"#, Persistence),
             ("ec2", "ModifyInstanceAttribute", r#"{"userData":"x"}"#, Persistence),
             ("ec2", "ModifyInstanceAttribute", r#"{"groupSet":{}}"#, DefenseEvasion),
             ("ec2", "ModifyInstanceAttribute", r#"{"ebsOptimized":true}"#, Modification),

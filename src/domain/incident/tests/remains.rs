@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::case::Case;
 use super::eradication::{accept, changed, contain, hunted, made, of};
-use crate::domain::hunt::Trace;
+use super::hunt::reached;
+use crate::domain::hunt::{Hunted, Reached, Trace};
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::hands::{Hand, Said, said};
 use crate::domain::incident::identity;
@@ -260,20 +261,47 @@ fn what_was_done_to_it_is_named_up_to_eight_calls() {
 }
 
 #[test]
-fn a_device_or_credential_that_may_hang_on_a_user_of_the_attackers_goes_with_that_user() {
-    let device = || made("VirtualMFADevice", "arn:aws:iam::111122223333:mfa/phone");
+fn a_device_or_credential_goes_with_the_very_user_of_the_attackers_that_it_is_on() {
+    const PHONE: &str = "arn:aws:iam::111122223333:mfa/phone";
+    let device = || made("VirtualMFADevice", PHONE);
     let credential = || made("ServiceSpecificCredential", "ACCA1");
-    let count = |traces: Vec<Trace>| {
+    let mallory = |deeds: &[(&str, &str, bool)]| {
+        let deeds = changed("-", "-", deeds).deeds;
+        Trace { deeds, ..made("User", "mallory") }
+    };
+    let left = |traces: Vec<Trace>, credentials: Vec<Reached>| -> Vec<String> {
         let mut case = Case::new();
-        hunted(&mut case, traces);
+        case.found(Hunted { footprint: traces, credentials, ..Hunted::default() });
+        by_hand(&case.incident).iter().map(|trace| trace.id.clone()).collect()
+    };
+    let both = [PHONE, "ACCA1"];
+    assert_eq!(left(vec![device(), credential()], Vec::new()), both);
+    assert_eq!(
+        left(vec![device(), credential(), mallory(&[])], Vec::new()),
+        both,
+        "nothing says that they are on mallory"
+    );
+    let (on, off) = (("EnableMFADevice", PHONE, true), ("DeactivateMFADevice", PHONE, true));
+    assert_eq!(left(vec![device(), credential(), mallory(&[on])], Vec::new()), ["ACCA1"]);
+    assert_eq!(left(vec![device(), credential(), mallory(&[on, off])], Vec::new()), both);
+    let held_by = |user: &str| vec![reached("ACCA1", &format!("arn:aws:iam::111122223333:user/{user}"))];
+    assert_eq!(left(vec![credential(), mallory(&[])], held_by("mallory")), [""; 0]);
+    assert_eq!(left(vec![credential(), mallory(&[])], held_by("ci")), ["ACCA1"]);
+    // What the attacker has made and others have changed since is nobody's to put back.
+    assert_eq!(left(vec![Trace { made_by_attacker: true, ..changed("User", "mallory", &[]) }], Vec::new()), [""; 0]);
+}
+
+#[test]
+fn a_credential_for_one_service_that_was_switched_on_again_is_for_people_until_somebody_has_seen_to_it() {
+    let on = |user: &'static str| ("UpdateServiceSpecificCredential", user, true);
+    let left = |deeds: &[(&str, &str, bool)]| {
+        let mut case = Case::new();
+        hunted(&mut case, vec![changed("ServiceSpecificCredential", "ACCA1", deeds), made("User", "mallory")]);
         by_hand(&case.incident).len()
     };
-    assert_eq!(count(vec![device(), credential()]), 2);
-    assert_eq!(count(vec![device(), credential(), made("User", "mallory")]), 0);
-    let of_role = vec![device(), credential(), made("Role", "mallory")];
-    assert_eq!(count(of_role), 2, "a role has neither");
-    // What the attacker has made and others have changed since is nobody's to put back.
-    assert_eq!(count(vec![Trace { made_by_attacker: true, ..changed("User", "mallory", &[]) }]), 0);
+    assert_eq!(left(&[on("ci")]), 1, "a user of the attacker's hides nothing of somebody else's");
+    assert_eq!(left(&[on("mallory")]), 0, "it goes with its user");
+    assert_eq!(left(&[on("ci"), ("UpdateServiceSpecificCredential", "ci", false)]), 0, "it was switched off");
 }
 
 #[test]
