@@ -39,6 +39,7 @@ pub mod state;
 pub mod steps;
 mod strangers;
 pub mod together;
+mod uploaded;
 pub mod verdict;
 pub mod watch;
 pub mod whole;

@@ -9,7 +9,7 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, outlived, overwritten, reached, renamed, rotation, started};
+use super::{estate, outlived, overwritten, reached, renamed, rotation, started, uploaded};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
@@ -182,8 +182,9 @@ fn step(incident: &Incident, trace: &Trace) -> Option<Step> {
             format!("Put back by hand: {kind} {id}{place}"),
             "The attacker has changed it, and the bot has no action that puts all of that back.",
             format!(
-                "Compare it with how you keep it as code, and put back what differs.{}{}",
+                "Compare it with how you keep it as code, and put back what differs.{}{}{}",
                 calls(trace),
+                uploaded::in_words(trace),
                 overwritten::in_words(incident, trace)
             ),
         ),
@@ -245,8 +246,9 @@ fn commands(trace: &Trace, done: Done) -> Vec<String> {
     let looks = commands
         .split("; ")
         .map(|command| format!("aws {}{place}{region}", command.replace("{name}", &name).replace("{}", &id)));
+    let off = if matches!(done, Done::Changed) { uploaded::commands(trace) } else { Vec::new() };
     // The name comes last: what looks goes by the one of now.
-    looks.chain(renames).collect()
+    looks.chain(off).chain(renames).collect()
 }
 
 /// All that are there, what watches first: without it nobody sees what comes. What the attacker has read comes last.

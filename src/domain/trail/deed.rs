@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::record::Record;
 use super::renamed;
 use super::resource::{at, cut, items, member};
+use super::uploaded;
 use super::within::event_bus;
 
 /// Longest text that is kept, in bytes.
@@ -127,6 +128,10 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
         }
         _ => return None,
     }
+    if let Some(mut said) = uploaded::what(record.name(), request, response) {
+        cut(&mut said, TEXT_BYTES_MAX);
+        return Some(said);
+    }
     let (tree, path) = match record.name() {
         "AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy" | "DetachUserPolicy" | "DetachRolePolicy"
         | "DetachGroupPolicy" => (request, "policyArn"),
@@ -153,9 +158,7 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
         | "PutUserPermissionsBoundary"
         | "DeleteUserPermissionsBoundary"
         | "PutRolePermissionsBoundary"
-        | "DeleteRolePermissionsBoundary"
-        | "UploadSSHPublicKey"
-        | "UploadSigningCertificate" => return Some(String::new()),
+        | "DeleteRolePermissionsBoundary" => return Some(String::new()),
         name @ ("UpdateUser" | "UpdateGroup") => {
             let asked = |parameter: &str| at(request, parameter).into_iter().next();
             let names = asked(if name == "UpdateUser" { "userName" } else { "groupName" })

@@ -305,6 +305,56 @@ fn a_credential_for_one_service_that_was_switched_on_again_is_for_people_until_s
 }
 
 #[test]
+fn what_the_attacker_has_uploaded_for_a_user_is_switched_off_by_hand_each_by_its_id() {
+    let (ssh, certificate) = (("UploadSSHPublicKey", "APKA1", true), ("UploadSigningCertificate", "ASCA1", true));
+    let commands = |deeds: &[(&str, &str, bool)]| -> Vec<String> {
+        let mut case = Case::new();
+        hunted(&mut case, vec![changed("User", "ci", deeds)]);
+        let found = shown(&case);
+        let Some(step) = found.first() else { return Vec::new() };
+        let Offer::Refused { instead, commands, .. } = &step.offer else { panic!("{step:?}") };
+        let of_these = |command: &&String| command.contains("ssh-public-key") || command.contains("signing-cert");
+        let commands: Vec<String> = commands.iter().filter(of_these).cloned().collect();
+        assert_eq!(instead.contains("after the user's sessions are revoked"), !commands.is_empty(), "{instead}");
+        commands
+    };
+    let key =
+        |id: &str| format!("aws iam update-ssh-public-key --user-name ci --ssh-public-key-id {id} --status Inactive");
+    let off = "aws iam update-signing-certificate --user-name ci --certificate-id ASCA1 --status Inactive";
+    let second = ("UploadSSHPublicKey", "APKA2", true);
+    assert_eq!(commands(&[ssh, certificate, second]), [key("APKA1"), off.to_owned(), key("APKA2")]);
+    // Somebody has seen to one of them, in whatever way.
+    for seen_to in [("DeleteSSHPublicKey", "APKA1", false), ("UpdateSSHPublicKey", "APKA1 Inactive", false)] {
+        assert_eq!(commands(&[ssh, certificate, seen_to]), [off]);
+        assert_eq!(commands(&[ssh, seen_to]), [""; 0]);
+        assert_eq!(commands(&[ssh, second, seen_to]), [key("APKA2")]);
+        let again = ("UpdateSSHPublicKey", "APKA1", false);
+        assert_eq!(
+            commands(&[ssh, seen_to, again]),
+            [key("APKA1")],
+            "the attacker's own lets them in, whoever does that"
+        );
+    }
+    // One of the owner's that the attacker has switched on again, and its owner's word on that.
+    let on = ("UpdateSigningCertificate", "ASCA1", true);
+    assert_eq!(commands(&[on]), [off]);
+    let (away, back) =
+        (("UpdateSigningCertificate", "ASCA1 Inactive", false), ("UpdateSigningCertificate", "ASCA1", false));
+    assert_eq!(commands(&[on, away, back]), [""; 0]);
+    // A log of an older version does not have the id.
+    assert_eq!(commands(&[("UploadSSHPublicKey", "", true)]), ["aws iam list-ssh-public-keys --user-name ci"]);
+    // With both seen to nothing is left, and what the attacker has switched off is for its owner.
+    let left = |deeds: &[(&str, &str, bool)]| {
+        let mut case = Case::new();
+        hunted(&mut case, vec![changed("User", "ci", deeds)]);
+        by_hand(&case.incident).len()
+    };
+    assert_eq!(left(&[ssh, ("DeleteSSHPublicKey", "APKA1", true)]), 0);
+    assert_eq!(left(&[("UpdateSSHPublicKey", "APKA1 Inactive", true)]), 1);
+    assert_eq!(left(&[("UpdateSSHPublicKey", "APKA1 Inactive", true), ("UpdateSSHPublicKey", "APKA1", false)]), 0);
+}
+
+#[test]
 fn what_outlives_an_instance_that_the_bot_has_ended_is_for_people() {
     let mut case = Case::new();
     contain(&mut case);

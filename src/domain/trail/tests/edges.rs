@@ -98,6 +98,35 @@ fn a_credential_for_one_service_that_is_switched_on_again_is_reached_whatever_th
 }
 
 #[test]
+fn keys_and_certificates_that_are_uploaded_are_known_by_their_ids_whoever_the_call_names() {
+    let mut records = Vec::new();
+    for (minute, call, request, response) in [
+        (720, "UploadSSHPublicKey", json!({"userName": "batch"}), json!({"sSHPublicKey": {"sSHPublicKeyId": "APKA1"}})),
+        (721, "UploadSigningCertificate", Value::Null, json!({"certificate": {"certificateId": "ASCA1"}})),
+        (
+            722,
+            "UpdateSSHPublicKey",
+            json!({"userName": "batch", "sSHPublicKeyId": "APKA1", "status": "Inactive"}),
+            Value::Null,
+        ),
+        (723, "DeleteSigningCertificate", json!({"certificateId": "ASCA1"}), Value::Null),
+    ] {
+        let more = json!({"requestParameters": request, "responseElements": response});
+        records.push(by_user(minute, call, STOLEN, "ci", ("iam", call), more));
+    }
+    let analysis = analyze(&records);
+    let deeds = |user: &str| -> Vec<(String, String)> {
+        let found = analysis.footprint.iter().find(|of| of.resource_type == "AWS::IAM::User" && of.id == user).unwrap();
+        found.deeds.iter().map(|deed| (deed.operation.clone(), deed.what.clone())).collect()
+    };
+    let expected = |deeds: [(&str, &str); 2]| deeds.map(|(call, what)| (call.to_owned(), what.to_owned()));
+    let of_batch = [("UploadSSHPublicKey", "APKA1"), ("UpdateSSHPublicKey", "APKA1 Inactive")];
+    assert_eq!(deeds("batch"), expected(of_batch));
+    let own = [("UploadSigningCertificate", "ASCA1"), ("DeleteSigningCertificate", "ASCA1")];
+    assert_eq!(deeds("ci"), expected(own), "the caller's own");
+}
+
+#[test]
 fn whoever_a_provider_vouches_for_after_its_thumbprint_was_changed_is_the_attacker() {
     let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/ci.example.com");
     let more = json!({"requestParameters": {"openIDConnectProviderArn": arn, "thumbprintList": ["ab"]}});
