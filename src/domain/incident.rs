@@ -40,6 +40,7 @@ pub mod steps;
 mod strangers;
 pub mod together;
 mod undelivered;
+mod uploaded;
 pub mod verdict;
 pub mod watch;
 pub mod whole;

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::approval::Digest;
 use super::hunt::Trace;
 use super::hunt::pivot::HOME_REGION;
+use super::trail::deed::Deed;
 use super::trail::footprint::State;
 use super::trail::token::bare_name;
+use super::trail::uploaded::{Done, Uploaded};
 
 pub mod credential_report;
 pub mod evidence;
@@ -145,7 +147,18 @@ impl Thing {
             let owner = self.of.as_ref();
             owner.is_some_and(|(resource_type, id)| trace.made_by_attacker && is(trace, resource_type, id))
         };
-        footprint.iter().any(|trace| itself(trace) || owner(trace) || undated::is_granted(self, trace))
+        // A key or certificate shows in the calls on its user.
+        let uploaded = |trace: &Trace| {
+            let put = |deed: &Deed| {
+                let one = Uploaded::of(deed).filter(|_| deed.by_attacker);
+                one.is_some_and(|one| one.done == Done::Uploaded && one.id == self.id)
+            };
+            let on = self.of.as_ref().is_some_and(|(resource_type, id)| is(trace, resource_type, id));
+            on && trace.deeds.iter().any(put)
+        };
+        footprint
+            .iter()
+            .any(|trace| itself(trace) || owner(trace) || uploaded(trace) || undated::is_granted(self, trace))
     }
 }
 

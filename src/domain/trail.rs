@@ -29,6 +29,7 @@ pub mod resource;
 pub mod selected;
 pub mod skim;
 pub mod token;
+pub mod uploaded;
 mod way;
 pub mod within;
 

@@ -16,6 +16,7 @@ mod principals;
 mod regional;
 mod rules;
 mod scaling;
+mod uploads;
 
 /// Regions that are read at once.
 const REGIONS_AT_ONCE: usize = 6;

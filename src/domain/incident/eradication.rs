@@ -12,7 +12,7 @@ use super::started::By;
 use super::state::Incident;
 use super::steps::{Offer, Step, contained, steps as all_steps};
 use super::verdict::{Gate, gate};
-use super::{default_version, estate, reached, renamed, started};
+use super::{default_version, estate, reached, renamed, started, uploaded};
 use crate::domain::action::{
     Action, DeleteAccessKey, DeleteFunctionUrl, DeleteGroup, DeleteIdentityProvider, DeleteInlinePolicy,
     DeleteInstanceProfile, DeletePolicy, DeleteRole, DeleteUser, DetachPolicy, RemoveFromGroup, RemoveRule,
@@ -292,6 +292,7 @@ pub(super) fn is_unanswered(scene: &Scene<'_>, trace: &Trace) -> bool {
             || (is_quarantine(&deed.what) && puts_on(&deed.operation))
             || (puts_on(&deed.operation) && was_there(trace, deed))
             || estate::is_answered(trace, at)
+            || uploaded::is_answered(trace, at)
             || renamed::is_back(trace, deed)
             || undoing(scene, trace, holder.as_ref(), deed).is_some()
             || trace.deeds[at + 1..].iter().any(|later| takes_back(deed, later))

@@ -102,7 +102,7 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
 
 /// What others put right by making the same call again. Which version of a policy counts is not among it: the call can choose
 /// the attacker's version once more (`default_version`).
-const SET_ANEW: [&str; 12] = [
+const SET_ANEW: [&str; 13] = [
     "ModifyLaunchTemplate",
     "ModifySecurityGroupRules",
     "PutEventSelectors",
@@ -114,6 +114,7 @@ const SET_ANEW: [&str; 12] = [
     "UpdateAlias",
     "UpdateDetector",
     "UpdateFunctionConfiguration",
+    "UpdateServiceSpecificCredential",
     "UpdateTrail",
 ];
 /// What is put right by another call, each with that.

@@ -9,7 +9,7 @@ use super::hands::{Said, said};
 use super::scene::Scene;
 use super::state::Incident;
 use super::steps::{Offer, Step};
-use super::{estate, outlived, overwritten, reached, renamed, rotation, started, undelivered};
+use super::{estate, outlived, overwritten, reached, renamed, rotation, started, undelivered, uploaded};
 use crate::domain::action::{Action, shell_quoted};
 use crate::domain::hunt::Trace;
 use crate::domain::id::StepId;
@@ -143,7 +143,7 @@ fn is_open(scene: &Scene<'_>, trace: &Trace) -> bool {
             } else {
                 estate::leaves_more(trace) || !overwritten::targets(scene.incident, trace).is_empty()
             };
-            open && !scene.goes_with_function(trace)
+            open && !scene.goes_with_function(trace) && !is_part(scene, trace)
         }
     }
 }
@@ -154,11 +154,9 @@ fn is_part(scene: &Scene<'_>, trace: &Trace) -> bool {
         "AWS::IAM::AccessKey" => scene.owner_of(trace).is_some_and(|user| scene.is_theirs("AWS::IAM::User", &user)),
         // It is taken off whom it is on, and then deleted, as containment.
         "AWS::IAM::VirtualMFADevice" if is_added(scene.incident, &trace.id) => true,
-        "AWS::IAM::ServiceSpecificCredential" if !trace.deeds.is_empty() => {
-            trace.deeds.iter().any(|deed| scene.is_theirs("AWS::IAM::User", &deed.what))
-        }
-        // It hangs on a user or on nobody: in the first case it goes with the user.
-        "AWS::IAM::VirtualMFADevice" | "AWS::IAM::ServiceSpecificCredential" => scene.has_theirs("AWS::IAM::User"),
+        // It hangs on a user or on nobody: with one of the attacker's it goes, and with no other one.
+        "AWS::IAM::VirtualMFADevice" => scene.is_on_theirs(&trace.id),
+        "AWS::IAM::ServiceSpecificCredential" => scene.goes_with_user(trace),
         // A function's address goes with the function, and what calls it for a queue.
         "AWS::Lambda::Url" | "AWS::Lambda::EventSourceMapping" => scene.goes_with_function(trace),
         _ => false,
@@ -195,8 +193,9 @@ fn step(incident: &Incident, trace: &Trace) -> Option<Step> {
             format!("Put back by hand: {kind} {id}{place}"),
             "The attacker has changed it, and the bot has no action that puts all of that back.",
             format!(
-                "Compare it with how you keep it as code, and put back what differs.{}{}",
+                "Compare it with how you keep it as code, and put back what differs.{}{}{}",
                 calls(trace),
+                uploaded::in_words(trace),
                 overwritten::in_words(incident, trace)
             ),
         ),
@@ -267,8 +266,9 @@ fn commands(trace: &Trace, done: Done) -> Vec<String> {
     let looks = commands
         .split("; ")
         .map(|command| format!("aws {}{place}{region}", command.replace("{name}", &name).replace("{}", &id)));
+    let off = if matches!(done, Done::Changed) { uploaded::commands(trace) } else { Vec::new() };
     // The name comes last: what looks goes by the one of now.
-    looks.chain(renames).collect()
+    looks.chain(off).chain(renames).collect()
 }
 
 /// All that are there, what watches first: without it nobody sees what comes. What the attacker has read comes last.

@@ -20,6 +20,8 @@ pub(super) struct Scene<'a> {
     made: BTreeMap<(&'a str, &'a str), &'a Trace>,
     /// Events that instances have come with.
     started: BTreeSet<&'a str>,
+    /// Serial numbers of the MFA devices on users whom they have made.
+    devices: BTreeSet<&'a str>,
     /// Whose the keys are that the search has reached.
     owners: BTreeMap<&'a str, &'a str>,
 }
@@ -27,6 +29,7 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(super) fn of(incident: &'a Incident) -> Self {
         let (mut theirs, mut functions, mut started) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut devices = BTreeSet::new();
         let mut made: BTreeMap<(&str, &str), &Trace> = BTreeMap::new();
         for trace in traces(incident) {
             let (kind, name) = (trace.resource_type.as_str(), bare_name(&trace.id));
@@ -38,6 +41,7 @@ impl<'a> Scene<'a> {
             }
             match kind {
                 "AWS::Lambda::Function" if trace.made_by_attacker => _ = functions.insert((name, &*trace.region)),
+                "AWS::IAM::User" if is_theirs(trace) => put_on(trace, &mut devices),
                 "AWS::EC2::Instance" => started.extend(trace.evidence.first().map(String::as_str)),
                 _ => {}
             }
@@ -50,7 +54,7 @@ impl<'a> Scene<'a> {
         // The first one counts.
         let mut owned = BTreeMap::new();
         owners.for_each(|(key, user)| _ = owned.entry(key).or_insert(user));
-        Self { incident, theirs, functions, made, started, owners: owned }
+        Self { incident, theirs, functions, made, started, devices, owners: owned }
     }
 
     /// Whether the attacker has made this and it is there.
@@ -58,9 +62,16 @@ impl<'a> Scene<'a> {
         self.theirs.contains(&(resource_type, name))
     }
 
-    /// Whether they have made any of this type that is there.
-    pub(super) fn has_theirs(&self, resource_type: &str) -> bool {
-        self.theirs.range((resource_type, "")..).next().is_some_and(|(kind, _)| *kind == resource_type)
+    /// Whether an MFA device is on a user whom they have made.
+    pub(super) fn is_on_theirs(&self, serial_number: &str) -> bool {
+        self.devices.contains(serial_number)
+    }
+
+    /// Whether a credential for one service is one of a user whom they have made: what the calls about it say, or the search.
+    pub(super) fn goes_with_user(&self, credential: &Trace) -> bool {
+        let named = credential.deeds.iter().map(|deed| deed.what.as_str());
+        let mut users = named.chain(self.owners.get(credential.id.as_str()).copied());
+        users.any(|user| self.is_theirs("AWS::IAM::User", user))
     }
 
     /// What they have made, by where it is and its id.
@@ -86,5 +97,16 @@ impl<'a> Scene<'a> {
     pub(super) fn owner_of(&self, key: &Trace) -> Option<String> {
         let made = key.deeds.iter().find(|deed| deed.operation == "CreateAccessKey").map(|deed| deed.what.clone());
         made.or_else(|| self.owners.get(key.id.as_str()).map(|user| (*user).to_owned()))
+    }
+}
+
+/// The MFA devices that are on a user, as the calls about the user say.
+fn put_on<'a>(user: &'a Trace, devices: &mut BTreeSet<&'a str>) {
+    for deed in &user.deeds {
+        match deed.operation.as_str() {
+            "EnableMFADevice" => _ = devices.insert(deed.what.as_str()),
+            "DeactivateMFADevice" => _ = devices.remove(deed.what.as_str()),
+            _ => {}
+        }
     }
 }

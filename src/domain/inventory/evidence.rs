@@ -52,6 +52,8 @@ fn makers(thing: &Thing) -> &'static [&'static str] {
         ("AWS::IAM::ServiceSpecificCredential", _) => {
             &["CreateServiceSpecificCredential", "ResetServiceSpecificCredential"]
         }
+        ("AWS::IAM::SSHPublicKey", _) => &["UploadSSHPublicKey"],
+        ("AWS::IAM::SigningCertificate", _) => &["UploadSigningCertificate"],
         ("AWS::IAM::SAMLProvider", _) => &["CreateSAMLProvider"],
         ("AWS::IAM::OIDCProvider", _) => &["CreateOpenIDConnectProvider"],
         ("AWS::RolesAnywhere::TrustAnchor", _) => &["CreateTrustAnchor"],

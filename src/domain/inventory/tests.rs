@@ -106,6 +106,28 @@ fn what_hangs_on_something_of_theirs_is_theirs_and_a_part_only_if_they_added_it(
 }
 
 #[test]
+fn a_key_or_certificate_of_a_user_who_was_there_before_is_theirs_where_they_have_uploaded_it() {
+    for (kind, call, id) in
+        [("SSHPublicKey", "UploadSSHPublicKey", "APKA1"), ("SigningCertificate", "UploadSigningCertificate", "ASCA1")]
+    {
+        let thing = |id: &str, user: &str| {
+            Thing::of_iam(&format!("AWS::IAM::{kind}"), id, Some(at(5))).owned_by("AWS::IAM::User", user)
+        };
+        let footprint = |by_attacker: bool| {
+            let (operation, what, event_id) = (call.to_owned(), id.to_owned(), "e-2".to_owned());
+            let deed = Deed { operation, what, event_id, by_attacker, made_default: false };
+            [Trace { deeds: vec![deed], ..trace("AWS::IAM::User", "ci", "us-east-1", false) }]
+        };
+        assert!(thing(id, "ci").is_in(&footprint(true)), "{kind}");
+        assert!(!thing("other", "ci").is_in(&footprint(true)) && !thing(id, "ana").is_in(&footprint(true)), "{kind}");
+        assert!(!thing(id, "ci").is_in(&footprint(false)), "{kind}: somebody else has");
+        let made = record(call, &json!({"userName": "ci"}), &json!({"made": {"theId": id}}));
+        assert!(evidence::explaining(&thing(id, "ci"), std::slice::from_ref(&made), &BTreeSet::new()).is_some());
+        assert!(evidence::explaining(&thing("other", "ci"), &[made], &BTreeSet::new()).is_none());
+    }
+}
+
+#[test]
 fn an_event_explains_what_it_names_if_it_worked_and_makes_such_a_thing() {
     let held: BTreeSet<&str> = ["ASIASTOLEN"].into();
     let made = record("CreateUser", &json!({"userName": "svc"}), &json!({"user": {"userName": "svc"}}));

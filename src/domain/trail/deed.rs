@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::record::Record;
 use super::renamed;
 use super::resource::{at, cut, items, member};
+use super::uploaded;
 use super::within::event_bus;
 
 /// Longest text that is kept, in bytes.
@@ -127,6 +128,10 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
         }
         _ => return None,
     }
+    if let Some(mut said) = uploaded::what(record.name(), request, response) {
+        cut(&mut said, TEXT_BYTES_MAX);
+        return Some(said);
+    }
     let (tree, path) = match record.name() {
         "AttachUserPolicy" | "AttachRolePolicy" | "AttachGroupPolicy" | "DetachUserPolicy" | "DetachRolePolicy"
         | "DetachGroupPolicy" => (request, "policyArn"),
@@ -138,6 +143,14 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
         "EnableMFADevice" | "DeactivateMFADevice" => (request, "serialNumber"),
         "CreateAccessKey" => (response, "accessKey.userName"),
         "CreateServiceSpecificCredential" => (response, "serviceSpecificCredential.userName"),
+        // Where it names nobody, it is about the caller's own.
+        "UpdateServiceSpecificCredential" => {
+            let asked = at(request, "userName").into_iter().next();
+            let own = || record.user_identity.user_name.as_deref().map(str::to_owned);
+            let mut user = asked.or_else(own).unwrap_or_default();
+            cut(&mut user, TEXT_BYTES_MAX);
+            return Some(user);
+        }
         "CreateLoginProfile"
         | "UpdateLoginProfile"
         | "DeleteLoginProfile"
@@ -145,9 +158,7 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
         | "PutUserPermissionsBoundary"
         | "DeleteUserPermissionsBoundary"
         | "PutRolePermissionsBoundary"
-        | "DeleteRolePermissionsBoundary"
-        | "UploadSSHPublicKey"
-        | "UploadSigningCertificate" => return Some(String::new()),
+        | "DeleteRolePermissionsBoundary" => return Some(String::new()),
         name @ ("UpdateUser" | "UpdateGroup") => {
             let asked = |parameter: &str| at(request, parameter).into_iter().next();
             let names = asked(if name == "UpdateUser" { "userName" } else { "groupName" })
@@ -262,5 +273,9 @@ mod tests {
         let device = r#"{"eventSource":"iam.amazonaws.com","eventName":"EnableMFADevice",
             "requestParameters":{"userName":"ci","serialNumber":"arn:aws:iam::111122223333:mfa/phone"}}"#;
         assert_eq!(of(device).as_deref(), Some("arn:aws:iam::111122223333:mfa/phone"));
+        let again = r#"{"eventSource":"iam.amazonaws.com","eventName":"UpdateServiceSpecificCredential",
+            "userIdentity":{"type":"IAMUser","userName":"ana"},"requestParameters":{"userName":"ci","status":"Active"}}"#;
+        assert_eq!(of(again).as_deref(), Some("ci"));
+        assert_eq!(of(&again.replace(r#""userName":"ci","#, "")).as_deref(), Some("ana"), "the caller's own");
     }
 }

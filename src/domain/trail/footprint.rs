@@ -154,8 +154,13 @@ pub fn footprint(events: &[Event], lineage: &Lineage, bots: &Bots) -> Vec<Resour
 }
 
 /// Calls that say a user's name of something else than the user.
-const OF_A_USER: [&str; 4] =
-    ["AddUserToGroup", "CreateAccessKey", "CreateServiceSpecificCredential", "RemoveUserFromGroup"];
+const OF_A_USER: [&str; 5] = [
+    "AddUserToGroup",
+    "CreateAccessKey",
+    "CreateServiceSpecificCredential",
+    "RemoveUserFromGroup",
+    "UpdateServiceSpecificCredential",
+];
 
 /// By account and name of a user: the places of the resources of which a deed can say that name.
 type OfUsers = HashMap<(String, String), BTreeSet<usize>>;

@@ -245,11 +245,12 @@ pub fn grants(record: &Record<'_>, request: &Value, response: &Value) -> Vec<Gra
             let id = first(response, "serviceSpecificCredential.serviceSpecificCredentialId");
             out.extend(id.map(|id| Grant::Key { id, principal: None, holder }));
         }
-        ("iam", "UpdateAccessKey") => {
+        ("iam", call @ ("UpdateAccessKey" | "UpdateServiceSpecificCredential")) => {
+            let id = if call == "UpdateAccessKey" { "accessKeyId" } else { "serviceSpecificCredentialId" };
             let on = first(request, "status").is_some_and(|status| status.eq_ignore_ascii_case("Active"));
             let opened =
                 |(id, name): (String, String)| Grant::Opened { id, holder: user_arn(own, &name), alone: false };
-            out.extend(first(request, "accessKeyId").filter(|_| on).zip(user()).map(opened));
+            out.extend(first(request, id).filter(|_| on).zip(user()).map(opened));
         }
         ("iam", "ResetServiceSpecificCredential") => {
             let name = first(response, "serviceSpecificCredential.userName").or_else(user);

@@ -15,6 +15,10 @@ const QUARANTINE: [&str; 2] = ["AWSCompromisedKeyQuarantine", "AWSDenyAll"];
 /// How inline policies of defenders are usually called.
 const DENIALS: [&str; 4] = ["AWSRevokeOlderSessions", "Quarantine", "Deny", "deny"];
 
+/// Calls that switch a credential of a user's on or off.
+const SWITCHES: [&str; 4] =
+    ["UpdateAccessKey", "UpdateSSHPublicKey", "UpdateServiceSpecificCredential", "UpdateSigningCertificate"];
+
 const SWITCHES_OFF: Meaning = Meaning::new(Category::DefenseEvasion, "T1562.001", "T1685");
 const HARMLESS: Meaning = Meaning::new(Category::Modification, "", "");
 const ENCRYPTS: Meaning = Meaning::new(Category::Impact, "T1486", "T1486");
@@ -55,10 +59,10 @@ pub fn with_parameters(record: &Record<'_>, request: &Value, meaning: Meaning) -
                 text("policyName").map(|p| format!("policy {p}{}", if only_denies { ", only denials" } else { "" }));
             (meaning, note)
         }
-        ("iam", "UpdateAccessKey") if says("status", "Inactive") => {
+        ("iam", _) if SWITCHES.contains(&name) && says("status", "Inactive") => {
             (Meaning::new(Category::Impact, "T1531", "T1531"), Some("switched off".into()))
         }
-        ("iam", "UpdateAccessKey") => (meaning, text("status").map(|s| format!("to {s}"))),
+        ("iam", _) if SWITCHES.contains(&name) => (meaning, text("status").map(|s| format!("to {s}"))),
         ("iam", "UpdateRole") if known && !has("maxSessionDuration") => (HARMLESS, None),
         ("iam", "CreateRole" | "UpdateAssumeRolePolicy") => {
             let document = text("assumeRolePolicyDocument").or_else(|| text("policyDocument")).unwrap_or_default();
@@ -209,6 +213,11 @@ mod tests {
             ("iam", "DeleteUserPolicy", r#"{"policyName":"AWSRevokeOlderSessions"}"#, DefenseEvasion),
             ("iam", "UpdateAccessKey", r#"{"status":"Inactive"}"#, Impact),
             ("iam", "UpdateAccessKey", r#"{"status":"Active"}"#, Persistence),
+            ("iam", "UpdateServiceSpecificCredential", r#"{"status":"Inactive"}"#, Impact),
+            ("iam", "UpdateServiceSpecificCredential", r#"{"status":"Active"}"#, Persistence),
+            ("iam", "UpdateSSHPublicKey", r#"{"status":"Inactive"}"#, Impact),
+            ("iam", "UpdateSSHPublicKey", r#"{"status":"Active"}"#, Persistence),
+            ("iam", "UpdateSigningCertificate", r#"{"status":"Inactive"}"#, Impact),
             ("ec2", "ModifyInstanceAttribute", r#"{"userData":"x"}"#, Persistence),
             ("ec2", "ModifyInstanceAttribute", r#"{"groupSet":{}}"#, DefenseEvasion),
             ("ec2", "ModifyInstanceAttribute", r#"{"ebsOptimized":true}"#, Modification),

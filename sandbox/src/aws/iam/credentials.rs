@@ -268,14 +268,18 @@ fn list_of_all(call: &mut Call<'_>) -> Result<Node, ApiError> {
     page(call.params, "ServiceSpecificCredentials", all).map(Node::Fields)
 }
 
-pub(super) fn update_service(call: &mut Call<'_>) -> Result<Node, ApiError> {
-    let id = call.params.required(Of::Service.words().1)?;
+pub(super) fn update(call: &mut Call<'_>, of: Of) -> Result<Node, ApiError> {
+    let id = call.params.required(of.words().1)?;
+    if matches!(of, Of::SshKey) {
+        // Of the three, its call alone has to name the user.
+        call.params.required("UserName")?;
+    }
     let active = match call.params.required("Status")? {
         "Active" => true,
         "Inactive" => false,
         other => return Err(ApiError::validation(format!("Status cannot be {other}."))),
     };
-    let (_, all) = held(call, Of::Service)?;
+    let (_, all) = held(call, of)?;
     let found = all.get_mut(id);
     found.ok_or_else(|| ApiError::no_such_entity(format!("The credential with id {id} cannot be found.")))?.active =
         active;

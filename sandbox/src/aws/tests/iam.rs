@@ -273,3 +273,30 @@ async fn devices_and_service_credentials_of_all_users_are_listed_at_once() {
     assert!(!second.is_truncated && second.service_specific_credentials().len() == 1);
     assert_eq!(code(all().user_name("deploy-bot").send().await), "ValidationError");
 }
+
+#[tokio::test]
+async fn ssh_keys_and_signing_certificates_are_switched_off_and_on_again() {
+    use aws_sdk_iam::types::StatusType;
+    let cloud = Cloud::start().await;
+    let iam = cloud.iam(cloud.admin());
+    let user = "deploy-bot";
+    let ssh = iam.upload_ssh_public_key().user_name(user).ssh_public_key_body("ssh-rsa AAAA").send().await.unwrap();
+    let ssh = ssh.ssh_public_key.unwrap().ssh_public_key_id;
+    let made = iam.upload_signing_certificate().user_name(user).certificate_body("pem").send().await.unwrap();
+    let certificate = made.certificate.unwrap().certificate_id;
+    for status in [StatusType::Inactive, StatusType::Active] {
+        let set = iam.update_ssh_public_key().user_name(user).ssh_public_key_id(&ssh).status(status.clone());
+        set.send().await.unwrap();
+        let set = iam.update_signing_certificate().user_name(user).certificate_id(&certificate).status(status.clone());
+        set.send().await.unwrap();
+        let keys = iam.list_ssh_public_keys().user_name(user).send().await.unwrap().ssh_public_keys.unwrap();
+        let all = iam.list_signing_certificates().user_name(user).send().await.unwrap().certificates;
+        assert_eq!((&keys[0].status, &all[0].status), (&status, &status));
+    }
+    let set = iam.update_ssh_public_key().user_name(user).ssh_public_key_id(&ssh).status(StatusType::from("Lost"));
+    assert_eq!(code(set.send().await), "ValidationError");
+    let other = iam.update_ssh_public_key().user_name("release-bot").ssh_public_key_id(&ssh);
+    assert_eq!(code(other.status(StatusType::Inactive).send().await), "NoSuchEntity");
+    let other = iam.update_signing_certificate().user_name(user).certificate_id(&ssh);
+    assert_eq!(code(other.status(StatusType::Inactive).send().await), "NoSuchEntity");
+}

@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use super::super::fault::{fault, is_missing};
 use super::super::instant;
 use super::super::observe::status;
+use super::uploads::{self, CERTIFICATE, SSH_KEY};
 use super::{AT_ONCE, PAGES_MAX, cut_short, paged};
 use crate::domain::action::is_virtual;
 use crate::domain::hunt::pivot::HOME_REGION;
@@ -56,8 +57,10 @@ async fn of_users(iam: &Client, look: Look<'_>, users: Vec<(String, Option<DateT
     };
     if wanted.len() > USERS_MAX {
         let left = wanted.len() - USERS_MAX;
-        let what = format!("keys, passwords and hardware MFA devices of {left} more users that can matter");
-        stock.gap(HOME_REGION, &[KEY, USER, HARDWARE_MFA], what);
+        let what = format!(
+            "keys, passwords, hardware MFA devices, SSH keys and signing certificates of {left} more users that can matter"
+        );
+        stock.gap(HOME_REGION, &[KEY, USER, HARDWARE_MFA, SSH_KEY, CERTIFICATE], what);
         wanted.truncate(USERS_MAX);
     }
     for some in wanted.chunks(AT_ONCE) {
@@ -98,8 +101,8 @@ async fn of_many(
     };
     let wanted: Vec<String> = users.into_iter().filter(matters).map(|(name, _)| name).collect();
     stock.limits.insert(format!(
-        "Access keys, passwords and hardware MFA devices were read of {} of {all} users: of those that are new, that the attacker has reached, \
-         {says}.",
+        "Access keys, passwords, hardware MFA devices, SSH keys and signing certificates were read of {} of {all} users: of \
+         those that are new, that the attacker has reached, {says}.",
         wanted.len()
     ));
     wanted
@@ -130,7 +133,9 @@ async fn of_user(iam: &Client, name: &str, look: Look<'_>) -> Stock {
     let keys = async { paged!("iam:ListAccessKeys", iam.list_access_keys().user_name(name), access_key_metadata) };
     let login = async { Box::pin(iam.get_login_profile().user_name(name).send()).await };
     let devices = async { paged!("iam:ListMFADevices", iam.list_mfa_devices().user_name(name), mfa_devices) };
-    let ((keys, _, failed), login, (devices, _, unread)) = tokio::join!(keys, login, devices);
+    let uploads = Box::pin(uploads::of_user(iam, name, look));
+    let ((keys, _, failed), login, (devices, _, unread), uploads) = tokio::join!(keys, login, devices, uploads);
+    stock.take(uploads);
     // A user who has gone meanwhile has no keys.
     if let Some(error) = failed.filter(|error| !is_missing(error)) {
         stock.gap(HOME_REGION, &[KEY], format!("keys of user {name}: {error}"));

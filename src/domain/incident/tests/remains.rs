@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::case::Case;
 use super::eradication::{accept, changed, contain, hunted, made, of};
-use crate::domain::hunt::Trace;
+use super::hunt::reached;
+use crate::domain::hunt::{Hunted, Reached, Trace};
 use crate::domain::incident::command::PersonCommand;
 use crate::domain::incident::hands::{Hand, Said, said};
 use crate::domain::incident::identity;
@@ -260,20 +261,97 @@ fn what_was_done_to_it_is_named_up_to_eight_calls() {
 }
 
 #[test]
-fn a_device_or_credential_that_may_hang_on_a_user_of_the_attackers_goes_with_that_user() {
-    let device = || made("VirtualMFADevice", "arn:aws:iam::111122223333:mfa/phone");
+fn a_device_or_credential_goes_with_the_very_user_of_the_attackers_that_it_is_on() {
+    const PHONE: &str = "arn:aws:iam::111122223333:mfa/phone";
+    let device = || made("VirtualMFADevice", PHONE);
     let credential = || made("ServiceSpecificCredential", "ACCA1");
-    let count = |traces: Vec<Trace>| {
+    let mallory = |deeds: &[(&str, &str, bool)]| {
+        let deeds = changed("-", "-", deeds).deeds;
+        Trace { deeds, ..made("User", "mallory") }
+    };
+    let left = |traces: Vec<Trace>, credentials: Vec<Reached>| -> Vec<String> {
         let mut case = Case::new();
-        hunted(&mut case, traces);
+        case.found(Hunted { footprint: traces, credentials, ..Hunted::default() });
+        by_hand(&case.incident).iter().map(|trace| trace.id.clone()).collect()
+    };
+    let both = [PHONE, "ACCA1"];
+    assert_eq!(left(vec![device(), credential()], Vec::new()), both);
+    assert_eq!(
+        left(vec![device(), credential(), mallory(&[])], Vec::new()),
+        both,
+        "nothing says that they are on mallory"
+    );
+    let (on, off) = (("EnableMFADevice", PHONE, true), ("DeactivateMFADevice", PHONE, true));
+    assert_eq!(left(vec![device(), credential(), mallory(&[on])], Vec::new()), ["ACCA1"]);
+    assert_eq!(left(vec![device(), credential(), mallory(&[on, off])], Vec::new()), both);
+    let held_by = |user: &str| vec![reached("ACCA1", &format!("arn:aws:iam::111122223333:user/{user}"))];
+    assert_eq!(left(vec![credential(), mallory(&[])], held_by("mallory")), [""; 0]);
+    assert_eq!(left(vec![credential(), mallory(&[])], held_by("ci")), ["ACCA1"]);
+    // What the attacker has made and others have changed since is nobody's to put back.
+    assert_eq!(left(vec![Trace { made_by_attacker: true, ..changed("User", "mallory", &[]) }], Vec::new()), [""; 0]);
+}
+
+#[test]
+fn a_credential_for_one_service_that_was_switched_on_again_is_for_people_until_somebody_has_seen_to_it() {
+    let on = |user: &'static str| ("UpdateServiceSpecificCredential", user, true);
+    let left = |deeds: &[(&str, &str, bool)]| {
+        let mut case = Case::new();
+        hunted(&mut case, vec![changed("ServiceSpecificCredential", "ACCA1", deeds), made("User", "mallory")]);
         by_hand(&case.incident).len()
     };
-    assert_eq!(count(vec![device(), credential()]), 2);
-    assert_eq!(count(vec![device(), credential(), made("User", "mallory")]), 0);
-    let of_role = vec![device(), credential(), made("Role", "mallory")];
-    assert_eq!(count(of_role), 2, "a role has neither");
-    // What the attacker has made and others have changed since is nobody's to put back.
-    assert_eq!(count(vec![Trace { made_by_attacker: true, ..changed("User", "mallory", &[]) }]), 0);
+    assert_eq!(left(&[on("ci")]), 1, "a user of the attacker's hides nothing of somebody else's");
+    assert_eq!(left(&[on("mallory")]), 0, "it goes with its user");
+    assert_eq!(left(&[on("ci"), ("UpdateServiceSpecificCredential", "ci", false)]), 0, "it was switched off");
+}
+
+#[test]
+fn what_the_attacker_has_uploaded_for_a_user_is_switched_off_by_hand_each_by_its_id() {
+    let (ssh, certificate) = (("UploadSSHPublicKey", "APKA1", true), ("UploadSigningCertificate", "ASCA1", true));
+    let commands = |deeds: &[(&str, &str, bool)]| -> Vec<String> {
+        let mut case = Case::new();
+        hunted(&mut case, vec![changed("User", "ci", deeds)]);
+        let found = shown(&case);
+        let Some(step) = found.first() else { return Vec::new() };
+        let Offer::Refused { instead, commands, .. } = &step.offer else { panic!("{step:?}") };
+        let of_these = |command: &&String| command.contains("ssh-public-key") || command.contains("signing-cert");
+        let commands: Vec<String> = commands.iter().filter(of_these).cloned().collect();
+        assert_eq!(instead.contains("after the user's sessions are revoked"), !commands.is_empty(), "{instead}");
+        commands
+    };
+    let key =
+        |id: &str| format!("aws iam update-ssh-public-key --user-name ci --ssh-public-key-id {id} --status Inactive");
+    let off = "aws iam update-signing-certificate --user-name ci --certificate-id ASCA1 --status Inactive";
+    let second = ("UploadSSHPublicKey", "APKA2", true);
+    assert_eq!(commands(&[ssh, certificate, second]), [key("APKA1"), off.to_owned(), key("APKA2")]);
+    // Somebody has seen to one of them, in whatever way.
+    for seen_to in [("DeleteSSHPublicKey", "APKA1", false), ("UpdateSSHPublicKey", "APKA1 Inactive", false)] {
+        assert_eq!(commands(&[ssh, certificate, seen_to]), [off]);
+        assert_eq!(commands(&[ssh, seen_to]), [""; 0]);
+        assert_eq!(commands(&[ssh, second, seen_to]), [key("APKA2")]);
+        let again = ("UpdateSSHPublicKey", "APKA1", false);
+        assert_eq!(
+            commands(&[ssh, seen_to, again]),
+            [key("APKA1")],
+            "the attacker's own lets them in, whoever does that"
+        );
+    }
+    // One of the owner's that the attacker has switched on again, and its owner's word on that.
+    let on = ("UpdateSigningCertificate", "ASCA1", true);
+    assert_eq!(commands(&[on]), [off]);
+    let (away, back) =
+        (("UpdateSigningCertificate", "ASCA1 Inactive", false), ("UpdateSigningCertificate", "ASCA1", false));
+    assert_eq!(commands(&[on, away, back]), [""; 0]);
+    // A log of an older version does not have the id.
+    assert_eq!(commands(&[("UploadSSHPublicKey", "", true)]), ["aws iam list-ssh-public-keys --user-name ci"]);
+    // With both seen to nothing is left, and what the attacker has switched off is for its owner.
+    let left = |deeds: &[(&str, &str, bool)]| {
+        let mut case = Case::new();
+        hunted(&mut case, vec![changed("User", "ci", deeds)]);
+        by_hand(&case.incident).len()
+    };
+    assert_eq!(left(&[ssh, ("DeleteSSHPublicKey", "APKA1", true)]), 0);
+    assert_eq!(left(&[("UpdateSSHPublicKey", "APKA1 Inactive", true)]), 1);
+    assert_eq!(left(&[("UpdateSSHPublicKey", "APKA1 Inactive", true), ("UpdateSSHPublicKey", "APKA1", false)]), 0);
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub fn may_grant(source: &str, name: &str) -> bool {
                 | "CreateServiceSpecificCredential"
                 | "ResetServiceSpecificCredential"
                 | "UpdateAccessKey"
+                | "UpdateServiceSpecificCredential"
                 | "CreateUser"
                 | "CreateLoginProfile"
                 | "UpdateLoginProfile"

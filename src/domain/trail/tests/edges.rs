@@ -70,6 +70,63 @@ fn a_service_password_that_is_set_anew_is_the_attackers_alone_from_then_on() {
 }
 
 #[test]
+fn a_credential_for_one_service_that_is_switched_on_again_is_reached_whatever_the_call_names() {
+    const ID: &str = "ACCAOTHER00000000001";
+    let call = |minute, id, address: &str| {
+        let more = json!({"sourceIPAddress": address});
+        by_user(minute, id, ID, "batch", ("codecommit", "DeleteRepository"), more)
+    };
+    let then = vec![call(700, "before", THIEF), call(730, "owner", OFFICE), call(731, "thief", THIEF)];
+    let set = |status: &str, user: Value| {
+        let request = json!({"serviceSpecificCredentialId": ID, "status": status, "userName": user});
+        let more = json!({ "requestParameters": request });
+        after(("iam", "UpdateServiceSpecificCredential"), more, then.clone())
+    };
+    let analysis = set("Active", json!("batch"));
+    assert_eq!((keys(&analysis), ids(&analysis)), (vec![STOLEN, ID], vec!["e-noon", "thief"]));
+    assert_eq!(keys(&set("Inactive", json!("batch"))), [STOLEN], "switched off it is of no use");
+    // The call need not name the caller's own user.
+    let own = after(
+        ("iam", "UpdateServiceSpecificCredential"),
+        json!({"requestParameters": {"serviceSpecificCredentialId": ID, "status": "Active"}}),
+        Vec::new(),
+    );
+    let holder = own.credentials[1].principal.as_ref().map(ToString::to_string);
+    assert_eq!((keys(&own), holder), (vec![STOLEN, ID], Some(format!("arn:aws:iam::{ACCOUNT}:user/ci"))));
+    let of = own.footprint.iter().find(|of| of.resource_type == "AWS::IAM::ServiceSpecificCredential").unwrap();
+    assert_eq!((of.id.as_str(), of.deeds[0].what.as_str(), of.state), (ID, "ci", State::Modified));
+}
+
+#[test]
+fn keys_and_certificates_that_are_uploaded_are_known_by_their_ids_whoever_the_call_names() {
+    let mut records = Vec::new();
+    for (minute, call, request, response) in [
+        (720, "UploadSSHPublicKey", json!({"userName": "batch"}), json!({"sSHPublicKey": {"sSHPublicKeyId": "APKA1"}})),
+        (721, "UploadSigningCertificate", Value::Null, json!({"certificate": {"certificateId": "ASCA1"}})),
+        (
+            722,
+            "UpdateSSHPublicKey",
+            json!({"userName": "batch", "sSHPublicKeyId": "APKA1", "status": "Inactive"}),
+            Value::Null,
+        ),
+        (723, "DeleteSigningCertificate", json!({"certificateId": "ASCA1"}), Value::Null),
+    ] {
+        let more = json!({"requestParameters": request, "responseElements": response});
+        records.push(by_user(minute, call, STOLEN, "ci", ("iam", call), more));
+    }
+    let analysis = analyze(&records);
+    let deeds = |user: &str| -> Vec<(String, String)> {
+        let found = analysis.footprint.iter().find(|of| of.resource_type == "AWS::IAM::User" && of.id == user).unwrap();
+        found.deeds.iter().map(|deed| (deed.operation.clone(), deed.what.clone())).collect()
+    };
+    let expected = |deeds: [(&str, &str); 2]| deeds.map(|(call, what)| (call.to_owned(), what.to_owned()));
+    let of_batch = [("UploadSSHPublicKey", "APKA1"), ("UpdateSSHPublicKey", "APKA1 Inactive")];
+    assert_eq!(deeds("batch"), expected(of_batch));
+    let own = [("UploadSigningCertificate", "ASCA1"), ("DeleteSigningCertificate", "ASCA1")];
+    assert_eq!(deeds("ci"), expected(own), "the caller's own");
+}
+
+#[test]
 fn whoever_a_provider_vouches_for_after_its_thumbprint_was_changed_is_the_attacker() {
     let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/ci.example.com");
     let more = json!({"requestParameters": {"openIDConnectProviderArn": arn, "thumbprintList": ["ab"]}});
