@@ -10,6 +10,7 @@ mod cases;
 mod check;
 mod containment;
 mod contract;
+mod copies;
 mod crash;
 mod default_version;
 mod docs;

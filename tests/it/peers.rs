@@ -37,6 +37,7 @@ use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::incident::outcome::Outcome;
 use irp::domain::refusal::Refusal;
+use irp::intake::pressed::Pressed;
 use irp::intake::slack::{Act, Click, Inbound};
 use irp::intake::slash::Slash;
 use irp::ports::{Lane, ReplyTo};
@@ -45,12 +46,13 @@ use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
 use crate::world::{ANA, BEN, CHRIS, DANA, ROOM, World, send};
 
-const KEY: &str = "· Deactivate access key";
+pub(crate) const KEY: &str = "· Deactivate access key";
 /// The bot's questions to AWS are repeated so often before they count as failed.
 const THROTTLED: usize = 3;
 const TRIES_IN_VAIN: usize = 4;
 
-async fn asked(w: &World) -> String {
+/// A request that waits, and what its *Approve* carries.
+pub(crate) async fn asked(w: &World) -> String {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
@@ -124,6 +126,7 @@ async fn a_click_that_was_kept_for_too_long_is_not_carried_out_late() {
         },
         trigger_id: None,
         act,
+        pressed: Pressed::default(),
         received_at_ms: (w.clock.now() - TimeDelta::seconds(61)).timestamp_millis(),
     };
     let close = Slash::Close {
