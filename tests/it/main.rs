@@ -46,5 +46,6 @@ mod talk;
 mod tampered;
 mod tidy;
 mod trail;
+mod used;
 mod whereabouts;
 mod world;
