@@ -114,7 +114,7 @@ async fn two_approvers_where_two_are_asked_for_and_one_takes_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn groups_are_asked_at_each_decision_and_fail_closed() {
+async fn a_group_approves_and_nobody_outside_it() {
     let rules = ORGANISATION
         .replace(r#"approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#, r#"approver_groups = ["S0SECURITY"]"#);
     let w = World::start_with_rules(&rules).await;
