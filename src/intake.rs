@@ -2,6 +2,7 @@
 //! strict in what it keeps: every text is bounded here, and secrets are cut out before anything is stored.
 
 pub mod eventbridge;
+pub mod pressed;
 pub mod since;
 pub mod slack;
 pub mod slash;

@@ -207,6 +207,12 @@ pub struct Posted {
     /// The copy before it, which could not be changed any more and still stands there: it is not this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+    /// Copies before it that could not be changed any more and still stand there with their buttons, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
+    /// When a copy to one person was begun that can stand there too, and whose name the bot never heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unnamed: Option<DateTime<Utc>>,
 }
 
 /// Where the messages of each incident stand. Slack is a view: losing this loses no decision.
@@ -356,6 +362,9 @@ pub trait Chat: Send + Sync {
 
     /// The address of a message, for people.
     async fn link(&self, channel: &ChannelId, ts: &str) -> Result<String, ChatError>;
+
+    /// Whether a workspace and an organisation, as Slack names them with a press, can be those that the bot is in.
+    async fn is_home(&self, team: Option<&str>, enterprise: Option<&str>) -> Result<bool, ChatError>;
 
     /// Opens a modal. The trigger is good for three seconds, once.
     async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError>;

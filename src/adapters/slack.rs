@@ -424,6 +424,10 @@ impl Chat for SlackChat {
         link.ok_or_else(|| ChatError::Unavailable("an answer without the message's address".into()))
     }
 
+    async fn is_home(&self, team: Option<&str>, enterprise: Option<&str>) -> Result<bool, ChatError> {
+        Ok(self.home().await?.takes(team, enterprise))
+    }
+
     async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), ChatError> {
         self.post_json("views.open", &json!({"trigger_id": trigger_id, "view": view})).await.map(|_| ())
     }

@@ -118,9 +118,13 @@ pub enum Refusal {
     )]
     NobodyToApprove { eligible: usize, recused: usize, quorum: u8, ask: Vec<UserId> },
     #[error(
-        "This button is not on its card: it works only where the bot has posted it. Nothing was changed; use the card in the incident's thread."
+        "This message is not the bot's card: its buttons work only where the bot has posted them. Nothing was changed; use the card in the incident's thread."
     )]
     NotItsCard,
+    #[error(
+        "This was pressed in another Slack workspace than the bot's. Nothing was changed; use the card in the incident's thread."
+    )]
+    OtherWorkspace,
     #[error("What you pressed arrived a second time. It counts once, and nothing was changed by the second.")]
     Repeated,
     #[error("This button belongs to another version of the bot. Nothing was done; use the buttons on the newest card.")]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::bounded;
+use super::pressed::Pressed;
 use super::slash::{self, Slash};
 use super::submission::{self, FieldErrors, Submission};
 use crate::domain::id::{IncidentId, RequestId, StepId, UserId};
@@ -252,6 +253,9 @@ pub struct Inbound {
     pub trigger_id: Option<String>,
     /// What they did.
     pub act: Act,
+    /// Where they pressed it.
+    #[serde(default, skip_serializing_if = "Pressed::says_nothing")]
+    pub pressed: Pressed,
     /// When it was received, in milliseconds since 1970 by the receiver's clock: an act that could not
     /// be handled for long is told so instead of being carried out late.
     #[serde(default)]
@@ -314,7 +318,8 @@ pub fn command_payload(fields: &Value) -> Result<Received, Malformed> {
         thread_ts: None,
     };
     let act = Act::Command(slash::parse(text(fields, "/text").unwrap_or_default()));
-    Ok(Received::Keep { dedup_key, inbound: Box::new(Inbound { reply, trigger_id, act, received_at_ms: 0 }) })
+    let inbound = Inbound { reply, trigger_id, act, pressed: Pressed::default(), received_at_ms: 0 };
+    Ok(Received::Keep { dedup_key, inbound: Box::new(inbound) })
 }
 
 /// An interaction's form: one field, `payload`, that is JSON.
@@ -365,7 +370,8 @@ fn block_actions(payload: &Value) -> Result<Received, Malformed> {
             .filter(|thread| text(payload, "/message/ts") != Some(*thread))
             .map(bounded),
     };
-    Ok(Received::Keep { dedup_key, inbound: Box::new(Inbound { reply, trigger_id, act, received_at_ms: 0 }) })
+    let inbound = Inbound { reply, trigger_id, act, pressed: Pressed::on_message(payload), received_at_ms: 0 };
+    Ok(Received::Keep { dedup_key, inbound: Box::new(inbound) })
 }
 
 /// The incident that a button's value names: all of them begin with it or with a request of it.
@@ -391,10 +397,9 @@ fn view_submission(payload: &Value) -> Result<Received, Malformed> {
             let id = text(view, "/id").ok_or(Malformed)?;
             let dedup_key = format!("form:{id}:{}", text(view, "/hash").unwrap_or_default());
             let reply = ReplyTo { user, response_url: None, channel: None, thread_ts: None };
-            Ok(Received::Keep {
-                dedup_key,
-                inbound: Box::new(Inbound { reply, trigger_id: None, act: Act::Submit(submission), received_at_ms: 0 }),
-            })
+            let (act, pressed) = (Act::Submit(submission), Pressed::in_form(payload));
+            let inbound = Inbound { reply, trigger_id: None, act, pressed, received_at_ms: 0 };
+            Ok(Received::Keep { dedup_key, inbound: Box::new(inbound) })
         }
     }
 }
@@ -428,10 +433,9 @@ pub fn event_payload(payload: &Value) -> Result<Received, Malformed> {
         channel: text(payload, "/event/channel").and_then(|c| c.parse().ok()),
         thread_ts: text(payload, "/event/thread_ts").map(bounded),
     };
-    Ok(Received::Keep {
-        dedup_key,
-        inbound: Box::new(Inbound { reply, trigger_id: None, act: Act::Mention, received_at_ms: 0 }),
-    })
+    let pressed = Pressed::default();
+    let inbound = Inbound { reply, trigger_id: None, act: Act::Mention, pressed, received_at_ms: 0 };
+    Ok(Received::Keep { dedup_key, inbound: Box::new(inbound) })
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {

@@ -48,6 +48,11 @@ pub fn asks<'a>(incident: &'a Incident, policy: &Policy) -> Vec<Ask<'a>> {
         .collect()
 }
 
+/// The card on which people decide about a request, and where to look if there is none.
+pub fn card_of(incident: &Incident, request: &Request) -> [Slot; 2] {
+    [burst::slot(incident, request), ANNOUNCEMENT.to_owned()]
+}
+
 impl Ask<'_> {
     /// Each is asked once: by the number of the request, or of the first of those that were asked for together.
     pub fn slot(&self) -> Slot {
@@ -56,7 +61,7 @@ impl Ask<'_> {
 
     /// The card to decide on, and where to look if there is none.
     pub fn cards(&self, incident: &Incident) -> [Slot; 2] {
-        [burst::slot(incident, self.request), ANNOUNCEMENT.to_owned()]
+        card_of(incident, self.request)
     }
 
     /// Whether any account of theirs is in the room, and so is notified of the mention.

@@ -26,6 +26,7 @@ use crate::domain::stored::Record;
 use crate::domain::trail::footprint::State;
 use crate::ports::Message;
 
+mod digests;
 mod left;
 mod lockout;
 mod undelivered;

@@ -31,6 +31,8 @@ const POSTING_MAX: TimeDelta = TimeDelta::seconds(14);
 /// about 50 edits a minute, and what changes in between is shown with the next one.
 const STEP_EDIT_EVERY: TimeDelta = TimeDelta::milliseconds(700);
 const SUMMARY_EDIT_EVERY: TimeDelta = TimeDelta::seconds(2);
+/// So many copies of a card are remembered that could not be changed any more. On older ones a press is turned away.
+const COPIES_MAX: usize = 50;
 /// What waits is looked at again after so long: the log may have grown meanwhile.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Waits after a look that could not bring everything in line; the last is kept.
@@ -225,7 +227,7 @@ impl Workers {
             let thread = thread.filter(|_| card.to == To::WarRoom);
             let changed = match &posted {
                 Some(stands @ Posted { ts: Some(ts), .. }) => self.edit(id, &card, stands, ts).await,
-                Some(gone) if is_gone(gone) => self.post(id, &card, thread, gone.replaces.as_deref()).await,
+                Some(gone) if is_gone(gone) => self.post(id, &card, thread, Some(gone)).await,
                 Some(begun) => self.resume(id, &card, begun, thread).await,
                 None => self.post(id, &card, thread, None).await,
             };
@@ -310,7 +312,8 @@ impl Workers {
         }
         if card.to != To::WarRoom {
             // The bot does not read what it says to one person: said twice is better than not at all.
-            return self.post(id, card, None, None).await;
+            let unnamed = Posted { unnamed: Some(begun.at), ..begun.clone() };
+            return self.post(id, card, None, Some(&unnamed)).await;
         }
         let key = CardKey { incident: id, slot: card.slot.clone() };
         let (since, replaces) = (begun.at - POSTING_MAX * 2, begun.replaces.as_deref());
@@ -319,15 +322,16 @@ impl Workers {
                 let found = Posted { ts: Some(ts), ..begun.clone() };
                 Ok(self.store.put_card(id, &card.slot, &found).await?)
             }
-            None => self.post(id, card, thread, replaces).await,
+            None => self.post(id, card, thread, Some(begun)).await,
         }
     }
 
-    /// It stands nowhere and is to be posted, in place of the copy that could not be changed any more, if there is one.
-    async fn stands_nowhere(&self, id: IncidentId, slot: &str, replaces: Option<&str>) -> Result<(), StoreError> {
-        let Some(ts) = replaces else { return self.store.drop_card(id, slot).await };
-        let (channel, at) = (self.war_room.clone(), self.wall.now());
-        let gone = Posted { channel, ts: None, hash: String::new(), at, replaces: Some(ts.to_owned()) };
+    /// It stands nowhere and is to be posted. What is known of copies before it stays known: their buttons are there still.
+    async fn stands_nowhere(&self, id: IncidentId, slot: &str, before: &Posted) -> Result<(), StoreError> {
+        if before.replaces.is_none() && before.copies.is_empty() && before.unnamed.is_none() {
+            return self.store.drop_card(id, slot).await;
+        }
+        let gone = Posted { ts: None, hash: String::new(), at: self.wall.now(), ..before.clone() };
         self.store.put_card(id, slot, &gone).await
     }
 
@@ -344,12 +348,12 @@ impl Workers {
         id: IncidentId,
         card: &Card,
         thread: Option<&str>,
-        replaces: Option<&str>,
+        before: Option<&Posted>,
     ) -> Result<(), Unfinished> {
-        match self.post_as(id, card, &card.message, (thread, replaces)).await {
+        match self.post_as(id, card, &card.message, (thread, before)).await {
             Err(Unfinished::Chat(ChatError::Refused(code))) if is_too_long(&code) => {
                 self.shortens(id, card, &code);
-                self.post_as(id, card, &short(&card.message), (thread, replaces)).await
+                self.post_as(id, card, &short(&card.message), (thread, before)).await
             }
             posted => posted,
         }
@@ -360,11 +364,19 @@ impl Workers {
         id: IncidentId,
         card: &Card,
         message: &Message,
-        (thread, replaces): (Option<&str>, Option<&str>),
+        (thread, before): (Option<&str>, Option<&Posted>),
     ) -> Result<(), Unfinished> {
         // To a person: Slack says only afterwards which channel that is.
         let (channel, at) = (self.war_room.clone(), self.wall.now());
-        let begun = Posted { channel, ts: None, hash: hash(card), at, replaces: replaces.map(str::to_owned) };
+        let begun = Posted {
+            channel,
+            ts: None,
+            hash: hash(card),
+            at,
+            replaces: before.and_then(|before| before.replaces.clone()),
+            copies: before.map(|before| before.copies.clone()).unwrap_or_default(),
+            unnamed: before.and_then(|before| before.unnamed),
+        };
         self.store.put_card(id, &card.slot, &begun).await?;
         let key = CardKey { incident: id, slot: card.slot.clone() };
         match self.chat.post(self.address(&card.to), thread, &key, message).await {
@@ -380,7 +392,7 @@ impl Workers {
                 Err(Unfinished::Chat(error))
             }
             Err(error @ (ChatError::RateLimited(_) | ChatError::Refused(_))) => {
-                self.stands_nowhere(id, &card.slot, replaces).await?;
+                self.stands_nowhere(id, &card.slot, &begun).await?;
                 Err(Unfinished::Chat(error))
             }
         }
@@ -404,7 +416,8 @@ impl Workers {
             Ok(()) => {}
             Err(ChatError::Refused(code)) if code.starts_with("message_not_found") => {
                 // Somebody deleted it: it is posted anew.
-                return Ok(self.store.drop_card(id, &card.slot).await?);
+                let gone = Posted { replaces: None, ..stands.clone() };
+                return Ok(self.stands_nowhere(id, &card.slot, &gone).await?);
             }
             Err(ChatError::Refused(code))
                 if code.starts_with("edit_window_closed") || code.starts_with("cant_update") =>
@@ -413,14 +426,13 @@ impl Workers {
                 self.metrics.failed("cards");
                 if is_decided_on(&card.slot) {
                     // Posted anew, and no more before it is to say something else: its old buttons only lead to a no.
-                    return Ok(self.stands_nowhere(id, &card.slot, Some(ts)).await?);
+                    return Ok(self.stands_nowhere(id, &card.slot, &replaced(stands, ts)).await?);
                 }
                 // Another of these would mention and notify people again, or begin another thread: it stays as it is.
             }
             Err(error) => return Err(Unfinished::Chat(error)),
         }
-        let (channel, at) = (stands.channel.clone(), self.wall.now());
-        let done = Posted { ts: Some(ts.to_owned()), hash: hash(card), at, channel, replaces: None };
+        let done = Posted { hash: hash(card), at: self.wall.now(), replaces: None, ..stands.clone() };
         Ok(self.store.put_card(id, &card.slot, &done).await?)
     }
 }
@@ -428,6 +440,14 @@ impl Workers {
 /// Whether nothing has been begun to take the place of a copy that could not be changed any more.
 fn is_gone(posted: &Posted) -> bool {
     posted.ts.is_none() && posted.hash.is_empty()
+}
+
+/// What is known of a card whose copy can be changed no more: another is to take its place.
+fn replaced(stands: &Posted, ts: &str) -> Posted {
+    let mut copies = stands.copies.clone();
+    copies.push(ts.to_owned());
+    copies.drain(..copies.len().saturating_sub(COPIES_MAX));
+    Posted { replaces: Some(ts.to_owned()), copies, ..stands.clone() }
 }
 
 fn hash(card: &Card) -> String {

@@ -25,6 +25,7 @@ use crate::ports::{Delivery, Lane, Message, StoreError};
 use crate::view::blocks::escape;
 use crate::view::{forms, replies};
 
+mod card;
 mod since;
 
 /// An act that could not be handled for so long is told so, not carried out late.
@@ -75,7 +76,9 @@ impl Workers {
     /// Does what was asked and says how it went; `None` when a form has opened.
     async fn answer(&self, inbound: &Inbound) -> Option<Message> {
         let age = TimeDelta::milliseconds(self.wall.now().timestamp_millis() - inbound.received_at_ms);
+        let elsewhere = self.is_from_elsewhere(&inbound.pressed).await;
         let outcome = match &inbound.act {
+            act if elsewhere => Err(self.turn_away(&inbound.reply.user, act, Refusal::OtherWorkspace).await),
             // Refused, however old.
             Act::UnknownClick { .. } | Act::Repeated { .. } => self.act(inbound, age).await,
             act if age > ACT_AGE_MAX => Err(self.turn_away(&inbound.reply.user, act, Refusal::HandledTooLate).await),
@@ -85,10 +88,15 @@ impl Workers {
             Ok(answer) => answer,
             Err(EngineError::Refused(refusal)) => {
                 self.metrics.refused(act_name(&inbound.act));
+                let place = match &refusal {
+                    Refusal::NotItsCard => Box::pin(self.its_card(&inbound.act)).await,
+                    _ => None,
+                };
+                let place = place.map(|link| format!(" <{}|It is here.>", escape(&link))).unwrap_or_default();
                 Some(replies::said(&match refusal {
                     // AWS's own words.
                     Refusal::AwsUnread(_) => format!(":warning: {}", escape(&refusal.to_string())),
-                    _ => format!(":no_entry: {refusal}"),
+                    _ => format!(":no_entry: {refusal}{place}"),
                 }))
             }
             Err(EngineError::Store(StoreError::Unreadable(error))) => {
@@ -324,19 +332,6 @@ impl Workers {
             if self.is_on_its_card(inbound, id).await? { Refusal::UnknownButton } else { Refusal::NotItsCard };
         let attempt = Attempt { name: "press a button that is not known", request: None, digest: None };
         Ok(self.engine.turn_away(id, &inbound.reply.user, attempt, refusal).await)
-    }
-
-    /// Whether it was pressed where the bot has posted a message of this incident: in the war room, or in somebody's
-    /// direct messages.
-    async fn is_on_its_card(&self, inbound: &Inbound, id: IncidentId) -> Result<bool, StoreError> {
-        match &inbound.reply.channel {
-            Some(channel) if *channel != self.war_room => {
-                Ok(self.store.cards(id).await?.values().any(|posted| posted.channel == *channel))
-            }
-            Some(_) => Ok(true),
-            // Slack names it with every button on a message.
-            None => Ok(false),
-        }
     }
 
     async fn request(&self, inbound: &Inbound, id: IncidentId, step: &StepId) -> Result<Message, EngineError> {

@@ -139,7 +139,7 @@ async fn an_approver_who_is_switched_off_right_after_their_yes_does_not_count_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn groups_are_asked_at_each_decision_and_fail_closed() {
+async fn a_group_approves_and_nobody_outside_it() {
     let rules = ORGANISATION
         .replace(r#"approvers = ["U0RESPOND2", "U0APPROVE1", "U0KEYOWNR1"]"#, r#"approver_groups = ["S0SECURITY"]"#);
     let w = World::start_with_rules(&rules).await;

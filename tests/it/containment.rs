@@ -51,6 +51,8 @@ async fn everything_is_asked_for_and_approved_as_one() {
 
     // The protocol is the same as for one.
     let approve = value(&w, ALL, "irp.approve");
+    let shared = format!("and 2 more, as one thing to decide on (digest `{}`)", approve.split(' ').nth(1).unwrap());
+    w.until("the note names the digest over all", |w| w.notes().iter().any(|note| note.contains(&shared))).await;
     assert!(w.click(ANA, ALL, "irp.approve").await.contains("You asked for this yourself"));
     assert!(w.click(KIM, ALL, "irp.approve").await.contains("the credential is yours"));
     assert!(w.click(DANA, ALL, "irp.approve").await.contains("not on the list of approvers"));

@@ -19,6 +19,7 @@ mod table;
 mod way;
 
 const KEY: &str = "Deactivate access key";
+const SESSIONS: &str = "Revoke all sessions minted";
 /// A change that does not show is given up after fifteen seconds.
 const DOUBT: std::time::Duration = std::time::Duration::from_secs(40);
 
@@ -187,6 +188,28 @@ async fn a_target_that_changed_since_is_stale_or_already_done() {
     w.click(CHRIS, KEY, "irp.approve").await;
     w.until_card(KEY, "stale").await;
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stale_can_be_asked_for_again_in_one_press() {
+    let w = World::start().await;
+    w.incident().await;
+    w.click(ANA, SESSIONS, "irp.request").await;
+    w.until_card(SESSIONS, "waiting for approval").await;
+    let theirs = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],
+        "Condition":{"DateLessThan":{"aws:TokenIssueTime":"2026-01-01T00:00:00Z"}}}]}"#;
+    w.account.put_user_policy_directly("deploy-bot", "AWSRevokeOlderSessions", Some(theirs));
+    w.click(CHRIS, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "stale").await;
+    assert_eq!(w.account.count("PutUserPolicy"), 0);
+    w.until("it is offered", |w| w.offers(SESSIONS, "irp.request")).await;
+    assert!(w.card(ANA, SESSIONS).unwrap()["blocks"].to_string().contains("\"Ask again\""));
+    let answer = w.click(ANA, SESSIONS, "irp.request").await;
+    assert!(answer.contains("INC-1.2 is recorded"), "{answer}");
+    w.until_card(SESSIONS, "waiting for approval").await;
+    w.click(CHRIS, SESSIONS, "irp.approve").await;
+    w.until_card(SESSIONS, "carried out and verified").await;
     w.end().await;
 }
 

@@ -5,10 +5,12 @@
 //! | --- | --- | --- |
 //! | one way in forgets that nobody approves their own request | windmill #10262, openbao #2241, #1760 | `talk::two_people_disable_a_stolen_key`, `approvals::a_second_account_of_the_requester_is_the_requester`, `rules::sim` |
 //! | an administrator is exempt | openbao #1760 | [`an_administrator_of_the_workspace_is_not_exempt`] |
-//! | whoever is in the channel can approve | zeroclaw #9387, forge #311, slack-samples ask #7 | `approvals::groups_are_asked_at_each_decision_and_fail_closed` |
+//! | whoever is in the channel can approve | zeroclaw #9387, #9574, forge #311, #315, slack-samples ask #7 | `approvals::a_group_approves_and_nobody_outside_it`, `groups` |
 //! | a refused click uses the request up | zeroclaw #9387 | `approvals::the_owner_of_the_stolen_key_cannot_decide_and_the_card_says_so`, `faults::rights_are_looked_up_at_the_click` |
-//! | arguments change after the approval, or are not shown whole | AISVS 9.2.2 to 9.2.5, quater #72 | `tampered`, `approval::tests::a_digest_changes_with_everything_that_it_binds`, `long_plans` |
-//! | facts are read from the message | SSO Elevator, caipe #1375 | [`what_a_message_says_by_now_is_nothing_that_is_done`], [`a_card_in_another_channel_decides_nothing`] |
+//! | arguments change after the approval, or are not shown whole | AISVS 9.2.2 to 9.2.5 (PR #442), quater #72 | `tampered`, `approval::tests::a_digest_changes_with_everything_that_it_binds`, `long_plans` |
+//! | what is only shown is in the digest too | `ShieldCortex` #183 | `approval::tests::a_digest_is_that_of_all_that_stands_in_the_log` (no title and no reason is) |
+//! | an approver cannot see what they approve | openbao #3601 | `long_plans::a_long_plan_is_read_as_a_file_and_approved_only_once_that_is_up` |
+//! | facts are read from the message | SSO Elevator, caipe #1375 | [`what_a_message_says_by_now_is_nothing_that_is_done`], [`a_card_in_another_channel_decides_nothing`], `copies` |
 //! | the side effect comes before the state | autumn #2903, SSO Elevator #212, #47, Sentry #69252 | `crash::points`, `faults::actions` |
 //! | a click after a restart is silent | hermes-agent #100408, `OnCall` #5409 | `hangup`, `faults::store`, `approvals::buttons_of_other_requests_versions_and_incidents_are_told_and_do_nothing` |
 //! | a late vote is silent, and cards differ or forget who decided | clawpatrol #595, openclaw #48567, teleport #5141, SSO Elevator #51 | [`whoever_is_late_hears_who_decided_and_every_card_says_the_same`] |
@@ -19,8 +21,8 @@
 //! | groups are matched by name, people by what they call themselves | openbao #3815, teleport #68069, conductai #1464 | `config::organisation`, `groups`, `approvals::a_second_account_of_the_requester_is_the_requester` |
 //! | nobody can approve, and nobody says so | SSO Elevator #175, TEAM #356 | `approvals::if_nobody_can_approve_everybody_is_told_whom_to_ask`, `approvals::approvers_who_have_left_the_workspace_are_nobody_to_wait_for` |
 //! | a way in for emergencies that nobody hears of, and nobody looks at afterwards | SSO Elevator #114, TEAM #475, Infisical #7930 | `containment::one_person_alone_can_contain_where_the_rules_let_them`, `containment::whoever_decides_on_some_of_what_was_asked_for_together_is_heard_of_like_on_all` |
-//! | a Slack account in other hands approves | teleport #61094, docs #27940 | `approvals::this_was_not_me_stops_everything_until_the_lead_and_another_lift_it`, `faults::sessions` |
-//! | the wrong target is approved, because its card looks like the others | SSO Elevator #154 | `containment::one_person_alone_can_contain_where_the_rules_let_them` (the target is typed), `organization::who_is_protected_is_not_denied_from_outside_either` |
+//! | a Slack account in other hands approves | teleport #61094, #52348, docs #27940, teleport-plugins #196 | `approvals::this_was_not_me_stops_everything_until_the_lead_and_another_lift_it`, `faults::sessions` |
+//! | the wrong target is approved, because its card looks like the others | SSO Elevator #154 | [`the_last_thing_that_an_approver_reads_names_the_target_and_the_account`], `organization::who_is_protected_is_not_denied_from_outside_either` |
 //! | deliveries without signature, or repeated; addresses in them are fetched | `FireFighter` #300 | `doors`, `adapters::slack` (`answers_go_to_slack_only`) |
 //! | a dedup key that closing does not free | `FireFighter` #321 | `talk::a_closed_incident_takes_no_more_and_frees_its_credential` |
 //! | one message that fails hides the rest | `FireFighter` #297, Dispatch #1729, #794 | [`a_card_that_slack_refuses_hides_no_other`] |
@@ -31,12 +33,16 @@
 //!
 //! Not taken over: a second factor at the click (Dispatch, teleport): an approval binds two people, each gets a receipt,
 //! and AWS itself confines what runs. Reminders before a request expires (SSO Elevator): fifteen minutes are too short.
+//! A target that approvers type (SSO Elevator #154): Slack's own question before *Approve* counts names it; it is typed where one
+//! person runs something alone. A time by which the next update is due (Playbooks #833): the cards and the thread say what
+//! has changed as it changes, and nobody has to write it.
 
 use chrono::TimeDelta;
 use irp::domain::id::IncidentId;
 use irp::domain::incident::event::Event;
 use irp::domain::incident::outcome::Outcome;
 use irp::domain::refusal::Refusal;
+use irp::intake::pressed::Pressed;
 use irp::intake::slack::{Act, Click, Inbound};
 use irp::intake::slash::Slash;
 use irp::ports::{Lane, ReplyTo};
@@ -45,12 +51,13 @@ use irp_sandbox::slack::{Fault as SlackFault, UserFlag};
 
 use crate::world::{ANA, BEN, CHRIS, DANA, ROOM, World, send};
 
-const KEY: &str = "· Deactivate access key";
+pub(crate) const KEY: &str = "· Deactivate access key";
 /// The bot's questions to AWS are repeated so often before they count as failed.
 const THROTTLED: usize = 3;
 const TRIES_IN_VAIN: usize = 4;
 
-async fn asked(w: &World) -> String {
+/// A request that waits, and what its *Approve* carries.
+pub(crate) async fn asked(w: &World) -> String {
     w.incident().await;
     w.click(ANA, KEY, "irp.request").await;
     w.until_card(KEY, "waiting for approval").await;
@@ -85,6 +92,27 @@ async fn an_administrator_of_the_workspace_is_not_exempt() {
         assert!(answer.contains(says), "{answer}");
     }
     assert_eq!(w.account.count("UpdateAccessKey"), 0);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_thing_that_an_approver_reads_names_the_target_and_the_account() {
+    let w = World::start().await;
+    asked(&w).await;
+    let card = w.card(CHRIS, KEY).unwrap();
+    let rows = card["blocks"].as_array().unwrap().iter().filter_map(|block| block["elements"].as_array());
+    let approve = rows.flatten().find(|button| button["action_id"] == "irp.approve").unwrap();
+    let question = &approve["confirm"];
+    assert_eq!(question["title"]["text"], "Approve INC-1.1?");
+    let reads = question["text"]["text"].as_str().unwrap();
+    for part in
+        [&*w.stolen_key(), "user deploy-bot", "in account 111122223333", "runs at once", "cannot be undone here"]
+    {
+        assert!(reads.contains(part), "{part}: {reads}");
+    }
+    w.click(CHRIS, KEY, "irp.approve").await;
+    w.until_card(KEY, "carried out and verified").await;
+    assert_eq!(w.account.key_status(&w.stolen_key()), Some(KeyStatus::Inactive));
     w.end().await;
 }
 
@@ -124,6 +152,7 @@ async fn a_click_that_was_kept_for_too_long_is_not_carried_out_late() {
         },
         trigger_id: None,
         act,
+        pressed: Pressed::default(),
         received_at_ms: (w.clock.now() - TimeDelta::seconds(61)).timestamp_millis(),
     };
     let close = Slash::Close {

@@ -35,6 +35,9 @@ async fn two_people_disable_a_stolen_key() {
     for shown in ["iam:UpdateAccessKey", "UserName = deploy-bot", "Status = Inactive", key.as_str()] {
         assert!(card.contains(shown), "{shown} is on the card");
     }
+    let digest = card.split("INC-1.1 ").find_map(|rest| rest.split('"').next().filter(|d| d.len() == 12));
+    let said = format!("(digest `{}`)", digest.expect("its buttons carry the digest"));
+    w.until("the note names the digest", |w| w.notes().iter().any(|n| n.contains(&said))).await;
 
     let answer = w.click(ANA, KEY, "irp.approve").await;
     assert!(answer.contains("You asked for this yourself"), "{answer}");

@@ -26,6 +26,17 @@ pub(super) struct Home {
     pub(super) enterprise: Option<String>,
 }
 
+impl Home {
+    /// Whether something can have been pressed here, as far as both sides name where. In an organisation of several
+    /// workspaces it can be another of them; where the app is installed for all of it, Slack can leave the workspace out.
+    pub(super) fn takes(&self, team: Option<&str>, enterprise: Option<&str>) -> bool {
+        match (self.enterprise.as_deref(), enterprise) {
+            (Some(own), Some(theirs)) => own == theirs,
+            _ => self.team.is_empty() || team.is_none_or(|team| team == self.team),
+        }
+    }
+}
+
 #[async_trait]
 impl Directory for SlackChat {
     async fn standing(&self, user: &UserId) -> Result<Standing, ChatError> {
@@ -63,7 +74,7 @@ impl SlackChat {
     }
 
     /// Asked once: a token never changes its workspace.
-    async fn home(&self) -> Result<&Home, ChatError> {
+    pub(super) async fn home(&self) -> Result<&Home, ChatError> {
         self.home
             .get_or_try_init(|| async {
                 let answer = self.get("auth.test", &[]).await?;
@@ -133,6 +144,24 @@ mod tests {
         for name in ["deleted", "is_bot", "is_restricted", "is_ultra_restricted", "id"] {
             assert_eq!(standing(&user(&[(name, Value::Null)]), &home()), Standing::Unknown, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_pressed_in_another_workspace_is_not_taken_unless_the_organisation_is_the_same() {
+        let (alone, grid) = (home(), Home { team: "T1".into(), enterprise: Some("E1".into()) });
+        for (team, enterprise, [by_alone, by_grid]) in [
+            (Some("T1"), None, [true, true]),
+            (Some("T2"), None, [false, false]),
+            (Some("T2"), Some("E1"), [false, true]),
+            (Some("T1"), Some("E2"), [true, false]),
+            (None, Some("E1"), [true, true]),
+            (None, Some("E2"), [true, false]),
+            (None, None, [true, true]),
+        ] {
+            let taken = [alone.takes(team, enterprise), grid.takes(team, enterprise)];
+            assert_eq!(taken, [by_alone, by_grid], "{team:?} {enterprise:?}");
+        }
+        assert!(Home::default().takes(Some("T2"), None), "Slack has not said which it is");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tells those who can decide and are not in the war room: the mention in the thread does not reach them. And everybody of
 //! what one person alone has let run.
 
-use super::{Look, Unfinished, Workers};
+use super::{Look, Unfinished, Workers, is_gone};
 use crate::domain::id::{IncidentId, UserId};
 use crate::domain::policy::{Policy, Standing};
 use crate::ports::{ChatError, Posted, Turn, Urgency};
@@ -94,8 +94,8 @@ impl Workers {
     async fn say_to(&self, id: IncidentId, look: &Look, card: &Card) -> Result<(), Unfinished> {
         self.chat.turn(Turn::Post(self.address(&card.to)), Urgency::Now).await;
         let told = match look.posted.get(&card.slot) {
-            Some(begun) => self.resume(id, card, begun, None).await,
-            None => self.post(id, card, None, None).await,
+            Some(begun) if !is_gone(begun) => self.resume(id, card, begun, None).await,
+            before => self.post(id, card, None, before).await,
         };
         match told {
             Err(Unfinished::Chat(ChatError::Refused(error))) => {

@@ -61,7 +61,8 @@ impl Workers {
             let outcome = self.chat.upload(&self.war_room, upload.thread_ts, &file).await;
             let (channel, at) = (self.war_room.clone(), self.wall.now());
             let ts = outcome.as_ref().ok().cloned();
-            self.store.put_card(id, &slot, &Posted { channel, ts, hash, at, replaces: None }).await?;
+            let posted = Posted { channel, ts, hash, at, replaces: None, copies: Vec::new(), unnamed: None };
+            self.store.put_card(id, &slot, &posted).await?;
             outcome
         };
         let outcome = match outcome {

@@ -12,7 +12,7 @@ const ID: IncidentId = IncidentId::new(9);
 
 fn posted(hash: &str, ts: Option<&str>) -> Posted {
     let (channel, ts) = ("C0WARROOM1".parse().unwrap(), ts.map(str::to_owned));
-    Posted { channel, ts, hash: hash.to_owned(), at: at(0), replaces: None }
+    Posted { channel, ts, hash: hash.to_owned(), at: at(0), replaces: None, copies: Vec::new(), unnamed: None }
 }
 
 pub(super) async fn one_at_a_time_holds_an_incidents_cards(replicas: &Replicas) {
@@ -45,7 +45,12 @@ pub(super) async fn a_lease_does_not_end_while_the_log_has_more(replicas: &Repli
 
 pub(super) async fn cards_are_put_and_dropped(replicas: &Replicas) {
     assert_eq!(replicas.one.cards(ID).await.unwrap(), BTreeMap::new());
-    let begun = Posted { replaces: Some("1.1".into()), ..posted("a", None) };
+    let begun = Posted {
+        replaces: Some("1.1".into()),
+        copies: vec!["1.0".into(), "1.1".into()],
+        unnamed: Some(at(1)),
+        ..posted("a", None)
+    };
     replicas.one.put_card(ID, "step:disable", &begun).await.unwrap();
     assert_eq!(replicas.other.cards(ID).await.unwrap()["step:disable"], begun);
     replicas.other.put_card(ID, "step:disable", &posted("b", Some("1.2"))).await.unwrap();

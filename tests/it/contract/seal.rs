@@ -143,7 +143,7 @@ async fn where_a_card_stands_only_the_bot_says() {
     let store = connect(&server, "one").await;
     let mut raw = server.raw().await;
     let (channel, ts) = ("C0WARROOM1".parse().unwrap(), Some("1.1".into()));
-    let posted = Posted { channel, ts, hash: "h".into(), at: at(0), replaces: None };
+    let posted = Posted { channel, ts, hash: "h".into(), at: at(0), replaces: None, copies: vec![], unnamed: None };
     store.put_card(ID, "evidence", &posted).await.unwrap();
     assert_eq!(store.cards(ID).await.unwrap()["evidence"], posted);
     let cards = "irp:v1:{p1}:cards:INC-1";
