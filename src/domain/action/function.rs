@@ -65,9 +65,11 @@ impl Change for DeleteFunction {
 
     fn effect(&self) -> String {
         "What calls it and who may is taken off first, then the function goes with all its versions. The plan has its \
-         configuration, its policy, its layers and the SHA-256 of its code. The code itself is put into the vault first \
-         (IRP_VAULT; where that is not set, the bot's working directory), and nothing is called if that fails. The code of \
-         its other versions and of its layers is not put there."
+         configuration, its policy, its layers and the SHA-256 of its code. The code itself, and what AWS says of the \
+         function and its versions, what their variables hold included, is put into the vault first (IRP_VAULT; where \
+         that is not set, the bot's working directory), and nothing is called if that fails. What AWS does not let the \
+         bot read besides stands there in manifest.json, under not_kept. The code of its other versions and of its layers \
+         is not put there."
             .to_owned()
     }
 
