@@ -2,11 +2,12 @@
 //! may call a function that was there before, an image that others may use.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use aws_sdk_ec2::types::{LaunchPermission, LaunchPermissionModifications};
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionCode, FunctionUrlAuthType, Runtime};
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionUrlAuthType, Runtime};
 use aws_sdk_rolesanywhere::types::{Source, SourceData, TrustAnchorType};
 use irp::domain::hunt::Trace;
 use irp::domain::trail::deed::Deed;
@@ -20,6 +21,9 @@ const HOME: &str = "us-east-1";
 const AWAY: &str = "eu-west-1";
 const REMOVE: &str = "Remove everything at once";
 const FOREIGN: &str = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+
+/// What a function has in its environment.
+const SECRET: &str = "hunter2-of-the-function";
 
 /// Where worlds keep the code of what is deleted.
 const KEPT: &str = env!("CARGO_TARGET_TMPDIR");
@@ -326,17 +330,24 @@ async fn makes_its_own_function(attacker: &Hands<'_>, name: &str) -> Vec<u8> {
     let code = FunctionCode::builder().zip_file(Blob::new(zip.clone())).build();
     let role = "arn:aws:iam::111122223333:role/app-deploy";
     let made = attacker.lambda().create_function().function_name(name).role(role).handler("m.f").code(code);
-    made.runtime(Runtime::Python312).send().await.unwrap();
+    let variables = Environment::builder().variables("TOKEN", SECRET).build();
+    made.runtime(Runtime::Python312).environment(variables).send().await.unwrap();
     zip
+}
+
+/// Where the function with this code is kept.
+fn pack_of(zip: &[u8]) -> Option<PathBuf> {
+    let mut packs = fs::read_dir(KEPT).unwrap().filter_map(Result::ok).map(|entry| entry.path());
+    packs.find(|pack| fs::read(pack.join("code.zip")).is_ok_and(|bytes| bytes == zip))
+}
+
+fn read(pack: &Path, name: &str) -> Value {
+    serde_json::from_slice(&fs::read(pack.join(name)).unwrap()).unwrap()
 }
 
 /// What is kept of the function with this code: its configuration and the list of files.
 fn kept(zip: &[u8]) -> Option<(Value, Value)> {
-    let packs = fs::read_dir(KEPT).unwrap().filter_map(Result::ok).map(|entry| entry.path());
-    let mut packs = packs.filter(|pack| fs::read(pack.join("code.zip")).is_ok_and(|bytes| bytes == zip));
-    let read =
-        |pack: &std::path::Path, name: &str| serde_json::from_slice(&fs::read(pack.join(name)).unwrap()).unwrap();
-    packs.next().map(|pack| (read(&pack, "configuration.json"), read(&pack, "manifest.json")))
+    pack_of(zip).map(|pack| (read(&pack, "configuration.json"), read(&pack, "manifest.json")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -352,6 +363,41 @@ async fn the_code_of_a_function_is_kept_before_it_is_deleted() {
     assert_eq!(configuration["function"]["name"], "loot");
     assert!(manifest["request"].as_str().is_some_and(|request| request.starts_with("INC-1.")), "{manifest}");
     assert!(manifest["sha256"]["code.zip"].is_string());
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_aws_says_of_a_function_is_in_the_vault_and_what_its_variables_hold_is_nowhere_else() {
+    let w = World::start().await;
+    let attacker = w.hands();
+    let zip = makes_its_own_function(&attacker, "loot").await;
+    w.clock.advance(chrono::TimeDelta::seconds(3));
+    let client = attacker.lambda();
+    client.publish_version().function_name("loot").send().await.unwrap();
+    client.create_alias().function_name("loot").name("live").function_version("1").send().await.unwrap();
+    let open = client.add_permission().function_name("loot").qualifier("live").statement_id("open").principal("*");
+    open.action("lambda:InvokeFunction").send().await.unwrap();
+    w.incident().await;
+    w.hunted(vec![made("Lambda::Function", "loot", HOME)]).await;
+    w.contained().await;
+    w.account.fail_next("ListFunctionUrlConfigs", Fault::AccessDenied);
+    let card = "· Delete function loot";
+    w.carried_out_again(card).await;
+    let pack = pack_of(&zip).expect("the code is kept");
+    let function = read(&pack, "function.json");
+    assert_eq!(function[0]["Configuration"]["Environment"]["Variables"]["TOKEN"], SECRET);
+    assert_eq!(function[0]["Configuration"]["MemorySize"], 128);
+    assert!(function[0]["Code"].get("Location").is_none(), "{function}");
+    assert_eq!(read(&pack, "versions.json")[0]["Versions"][1]["Version"], "1");
+    assert_eq!(read(&pack, "aliases.json")[0]["Aliases"][0]["Name"], "live");
+    let policy = read(&pack, "policy-live.json");
+    assert!(policy[0]["Policy"].as_str().is_some_and(|text| text.contains("function:loot:live")), "{policy}");
+    let manifest = read(&pack, "manifest.json");
+    assert!(manifest["sha256"]["function.json"].is_string(), "{manifest}");
+    assert!(manifest["not_kept"][0].as_str().is_some_and(|what| what.starts_with("urls.json: ")), "{manifest}");
+    let log = w.store.load("INC-1".parse().unwrap()).await.unwrap();
+    assert!(!log.iter().any(|record| record.text().contains(SECRET)));
+    assert!(!w.blocks(card).contains(SECRET) && !w.texts().iter().any(|text| text.contains(SECRET)));
     w.end().await;
 }
 

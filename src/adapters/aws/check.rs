@@ -92,6 +92,7 @@ pub const READS: [Actions; 8] = [
             "lambda:ListEventSourceMappings",
             "lambda:ListFunctionUrlConfigs",
             "lambda:ListFunctions",
+            "lambda:ListTags",
             "lambda:ListVersionsByFunction",
             "rolesanywhere:GetProfile",
             "rolesanywhere:GetTrustAnchor",

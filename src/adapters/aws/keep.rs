@@ -2,6 +2,9 @@
 //! that is to end. What AWS hands out of code is checked against the hash that it says, and put into the vault with the
 //! configuration that an approver saw.
 
+mod answers;
+mod described;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -63,7 +66,7 @@ pub(super) async fn function(
     let seen = Box::pin(super::observe::estate::function(account, region, name)).await?;
     let Observation::Function(seen) = seen else { return Ok(()) };
     let _alone = ONE_AT_A_TIME.acquire().await.map_err(|_| unavailable("the bot is ending"))?;
-    let mut files = BTreeMap::new();
+    let described::Described { mut files, not_kept } = Box::pin(described::described(lambda, name)).await?;
     let code = found.code.unwrap_or_else(|| aws_sdk_lambda::types::FunctionCodeLocation::builder().build());
     // The code of a container image lies in its registry, and stays there.
     if code.image_uri().is_none() {
@@ -83,7 +86,7 @@ pub(super) async fn function(
     let configuration = json!({ "function": seen, "image_uri": code.image_uri() });
     files.insert("configuration.json".to_owned(), configuration.to_string().into_bytes());
     let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    put(vault, (request, now), &format!("function-{name}-{revision}"), files).await
+    put(vault, (request, now), &format!("function-{name}-{revision}"), (files, not_kept)).await
 }
 
 /// Puts the instance's user data into the vault: it tells what the attacker had it do. It is nowhere else, because a text
@@ -103,18 +106,23 @@ pub(super) async fn user_data(
     };
     let Some(text) = found.filter(|text| !text.is_empty()) else { return Ok(()) };
     let plain = base64::decode(&text).unwrap_or_else(|_| text.into_bytes());
-    put(vault, (request, now), &format!("instance-{id}"), BTreeMap::from([("user-data".to_owned(), plain)])).await
+    let files = BTreeMap::from([("user-data".to_owned(), plain)]);
+    put(vault, (request, now), &format!("instance-{id}"), (files, Vec::new())).await
 }
 
 async fn put(
     vault: &dyn Vault,
     (request, now): (RequestId, DateTime<Utc>),
     of: &str,
-    files: BTreeMap<String, Vec<u8>>,
+    (files, not_kept): (BTreeMap<String, Vec<u8>>, Vec<String>),
 ) -> Result<(), CloudError> {
     let hashes: BTreeMap<&String, String> =
         files.iter().map(|(path, bytes)| (path, hex::encode(Sha256::digest(bytes)))).collect();
-    let manifest = json!({ "request": request.to_string(), "kept_at": now, "sha256": hashes }).to_string();
+    let mut manifest = json!({ "request": request.to_string(), "kept_at": now, "sha256": hashes });
+    if !not_kept.is_empty() {
+        manifest["not_kept"] = not_kept.into();
+    }
+    let manifest = manifest.to_string();
     // A name that was never there: what was written at a try that failed stays, and lacks the manifest.
     let name = format!("{request}-{of}-{}", now.format("%Y%m%dT%H%M%S%.3fZ"));
     let pack = Pack { files, manifest: (MANIFEST, manifest.as_bytes()) };

@@ -190,6 +190,7 @@ mod tests {
             sources: BTreeMap::new(),
             versions: BTreeMap::new(),
             rules: BTreeMap::new(),
+            layers: Vec::new(),
         })
     }
 

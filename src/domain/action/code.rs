@@ -165,6 +165,7 @@ mod tests {
                 sources: BTreeMap::new(),
                 versions: BTreeMap::new(),
                 rules: BTreeMap::new(),
+                layers: Vec::new(),
             },
             first_changed_at: first_changed_at.map(str::to_owned),
             previous: previous.map(published),

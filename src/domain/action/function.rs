@@ -25,6 +25,23 @@ impl DeleteFunction {
     }
 }
 
+/// Why it cannot be undone, and what besides its own code can be the attacker's.
+fn lost(function: &Function) -> String {
+    let lost = "A deleted function cannot be brought back: AWS keeps neither its code nor its URL.";
+    if function.layers.is_empty() {
+        return lost.to_owned();
+    }
+    let (layers, foreign) = (function.layers.join(", "), function.foreign_layers());
+    if foreign.is_empty() {
+        return format!("{lost} The code of these layers runs with its own: {layers}.");
+    }
+    format!(
+        "{lost} The code of these layers runs with its own: {layers}. Of another account, whose code may not be given \
+         out: {}.",
+        foreign.join(", ")
+    )
+}
+
 impl Change for DeleteFunction {
     fn kind(&self) -> &'static str {
         "delete-function"
@@ -48,8 +65,11 @@ impl Change for DeleteFunction {
 
     fn effect(&self) -> String {
         "What calls it and who may is taken off first, then the function goes with all its versions. The plan has its \
-         configuration, its policy and the SHA-256 of its code. The code itself is put into the vault first (IRP_VAULT; \
-         where that is not set, the bot's working directory), and nothing is called if that fails."
+         configuration, its policy, its layers and the SHA-256 of its code. The code itself, and what AWS says of the \
+         function and its versions, what their variables hold included, is put into the vault first (IRP_VAULT; where \
+         that is not set, the bot's working directory), and nothing is called if that fails. What AWS does not let the \
+         bot read besides stands there in manifest.json, under not_kept. The code of its other versions and of its layers \
+         is not put there."
             .to_owned()
     }
 
@@ -68,8 +88,7 @@ impl Change for DeleteFunction {
         let rules = rules.map(|(rule, id)| ApiCall::RemoveTargets { rule: rule.clone(), ids: id.clone() });
         let itself = ApiCall::DeleteFunction { function_name: name() };
         let calls = sources.chain(url).chain(allowed).chain(rules).chain([itself]).collect();
-        let lost = "A deleted function cannot be brought back: AWS keeps neither its code nor its URL.";
-        Ok(WorkedOut::plain(calls, Inverse::None(lost.to_owned())))
+        Ok(WorkedOut::plain(calls, Inverse::None(lost(function))))
     }
 
     /// A function has no unique id: one that was made again under its name has another revision.
@@ -86,7 +105,8 @@ impl Change for DeleteFunction {
         if was.revision != is.revision {
             return Freshness::Changed("it has been changed or made again since".to_owned());
         }
-        if was != is {
+        // A layer cannot change without the revision, and a plan of an earlier version of the bot names none.
+        if *was != (Function { layers: was.layers.clone(), ..is.clone() }) {
             return Freshness::Changed("what calls it, or who may, has been changed since".to_owned());
         }
         Freshness::AsApproved
@@ -138,6 +158,7 @@ mod tests {
             sources: BTreeMap::from([("u".to_owned(), source)]),
             versions: BTreeMap::new(),
             rules: BTreeMap::new(),
+            layers: Vec::new(),
         }
     }
 
@@ -167,6 +188,31 @@ mod tests {
         assert_eq!(names, ["RemovePermission", "RemoveTargets", "DeleteFunction"]);
         assert!(work.calls.iter().all(|call| call.removes() && call.resource_in(&before.arns()).is_some()));
         assert_eq!(action().left(&before), ["1 rule(s) that call it", "the function"]);
+    }
+
+    #[test]
+    fn approvers_see_the_layers_and_which_are_of_another_account() {
+        let why = |layers: &[&str]| {
+            let layers = layers.iter().map(|layer| (*layer).to_owned()).collect();
+            match action().work_out(&Observation::Function(Function { layers, ..function() })).unwrap().inverse {
+                Inverse::None(why) => why,
+                other => panic!("{other:?}"),
+            }
+        };
+        let own = "arn:aws:lambda:us-east-1:111122223333:layer:tools:2";
+        let foreign = "arn:aws:lambda:us-east-1:444455556666:layer:payload:1";
+        assert!(!why(&[]).contains("layer"));
+        assert!(why(&[own]).contains(own) && !why(&[own]).contains("another account"));
+        assert!(why(&[own, foreign]).ends_with(&format!("may not be given out: {foreign}.")));
+    }
+
+    #[test]
+    fn a_plan_from_before_the_layers_were_read_is_still_the_function() {
+        let mut text = serde_json::to_value(function()).unwrap();
+        assert!(text.as_object_mut().unwrap().remove("layers").is_none(), "none is written where there are none");
+        let before = Observation::Function(serde_json::from_value(text).unwrap());
+        let now = Function { layers: vec!["arn:aws:lambda:us-east-1:111122223333:layer:tools:2".into()], ..function() };
+        assert_eq!(action().freshness(&before, &Observation::Function(now)), Freshness::AsApproved);
     }
 
     #[test]

@@ -130,9 +130,18 @@ pub struct Function {
     /// Rules of `EventBridge` that call it, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rules: BTreeMap<String, CalledBy>,
+    /// ARNs of the layers' versions whose code runs with its own, in the order in which AWS lays them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<String>,
 }
 
 impl Function {
+    /// Its layers that are another account's: that account can refuse their code to this one.
+    pub fn foreign_layers(&self) -> Vec<&str> {
+        let account = self.arn.split(':').nth(4);
+        self.layers.iter().map(String::as_str).filter(|layer| layer.split(':').nth(4) != account).collect()
+    }
+
     /// Who may call it: the statements of its policy, by their ids.
     pub fn statements(&self) -> BTreeMap<String, Value> {
         let policy: Value = self.policy.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();

@@ -211,6 +211,7 @@ pub(in crate::adapters::aws) async fn function(
             .filter_map(|version| Some((version.version?, version.code_sha256?)))
             .collect(),
         rules,
+        layers: found.layers.unwrap_or_default().into_iter().filter_map(|layer| layer.arn).collect(),
     }))
 }
 
