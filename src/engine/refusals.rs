@@ -155,3 +155,57 @@ impl Engine {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(user: usize) -> Of {
+        (IncidentId::new(1), format!("U{user:08}").parse().unwrap())
+    }
+
+    fn time(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    fn attempts(since: i64, attempt: &str) -> Attempts {
+        let newest = Event::AttemptRefused {
+            by: of(0).1,
+            attempt: attempt.into(),
+            request: None,
+            digest: None,
+            policy_version: None,
+            left_out: None,
+            refusal: Refusal::NotAResponder,
+        };
+        Attempts { since: time(since), number: 1, newest }
+    }
+
+    #[test]
+    fn so_many_people_are_counted_and_no_more_and_whoever_is_known_goes_on() {
+        let counted = LeftOut::default();
+        for user in 0..=COUNTED_MAX {
+            counted.put(of(user), attempts(0, "approve"));
+        }
+        assert!(counted.take(&of(COUNTED_MAX)).is_none(), "there was no room");
+        assert!(counted.take(&of(COUNTED_MAX - 1)).is_some());
+        counted.put(of(COUNTED_MAX), attempts(0, "approve"));
+        counted.put(of(1), attempts(1, "deny"));
+        let known = counted.take(&of(1)).unwrap();
+        assert_eq!((known.number, known.since), (2, time(0)));
+        assert!(matches!(known.newest, Event::AttemptRefused { attempt, .. } if attempt == "deny"));
+        assert!(counted.take(&of(COUNTED_MAX)).is_some());
+    }
+
+    #[test]
+    fn what_was_left_out_is_due_once_the_minute_is_over_and_is_taken_once() {
+        let counted = LeftOut::default();
+        counted.put(of(1), attempts(0, "approve"));
+        counted.put(of(2), attempts(1, "approve"));
+        let due_at = |second| -> Vec<Of> { counted.take_due(time(second)).into_iter().map(|(of, _)| of).collect() };
+        assert_eq!(due_at(59), []);
+        assert_eq!(due_at(60), [of(1)]);
+        assert_eq!(due_at(61), [of(2)]);
+        assert_eq!(due_at(200), []);
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use irp::domain::approval::RequestState;
+use irp::domain::id::GroupId;
 use irp::domain::incident::command::{Attempt, PersonCommand};
 use irp::domain::incident::decide::REFUSALS_WITHIN;
 use irp::domain::incident::event::Event;
@@ -13,7 +14,7 @@ use irp::domain::incident::together::digest;
 use irp::domain::policy::{ActionClass, List, PersonId, Policy, Standing};
 use irp::domain::refusal::Refusal;
 use irp::engine::EngineError;
-use irp::ports::IncidentLog as _;
+use irp::ports::{ChatError, IncidentLog as _};
 
 use super::{APPROVES, APPROVES_TOO, ASKS, Bot, KEY_STEP, STRANGER, no, number, user};
 use crate::search::STOLEN;
@@ -123,6 +124,21 @@ async fn who_runs_it_alone_is_shown_the_one_that_they_pressed() {
         let found = bot.engine.may_break_glass(pressed, &user(ASKS), shown.short()).await.unwrap();
         assert_eq!(found.id, pressed);
     }
+}
+
+#[tokio::test]
+async fn rules_that_do_not_name_the_members_of_a_group_are_said_to_and_read_again() {
+    let group: GroupId = "S0SECURITY".parse().unwrap();
+    let bot = Bot::with(Arc::default(), |mut policy| {
+        policy.approvers.groups.insert(group.clone());
+        policy
+    })
+    .await;
+    let rules = bot.engine.rules();
+    let unread = bot.engine.unread_groups(&rules).await;
+    assert!(matches!(&unread, Some(ChatError::Unavailable(why)) if why.contains(group.as_str())), "{unread:?}");
+    let members = [(group, [user(APPROVES)].into())].into();
+    assert!(bot.engine.unread_groups(&Policy { members, ..(*rules).clone() }).await.is_none());
 }
 
 async fn with_standing(bot: &Bot, gone: &[&str]) -> Result<Incident, EngineError> {

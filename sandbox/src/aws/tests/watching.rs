@@ -49,7 +49,8 @@ async fn a_trail_whose_bucket_is_gone_is_on_and_delivers_nothing() {
     let config = aws_sdk_s3::config::Builder::from(&cloud.config(admin, REGION)).force_path_style(true);
     let s3 = aws_sdk_s3::Client::from_conf(config.build());
     cloud.account.put_bucket(&bucket, REGION, false);
-    s3.put_object().bucket(&bucket).key("notes").body("x".as_bytes().to_vec().into()).send().await.unwrap();
+    let put = s3.put_object().bucket(&bucket).key("notes").body("x".as_bytes().to_vec().into());
+    put.checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha256).send().await.unwrap();
     assert_eq!(code(s3.delete_bucket().bucket(&bucket).send().await), "BucketNotEmpty");
     for key in cloud.account.objects(&bucket).into_keys() {
         s3.delete_object().bucket(&bucket).key(key).send().await.unwrap();
