@@ -27,6 +27,7 @@ pub mod renamed;
 pub mod resource;
 pub mod selected;
 pub mod skim;
+pub mod switch;
 pub mod token;
 mod way;
 pub mod within;
