@@ -117,7 +117,7 @@ pub struct CallRecord {
     pub service: String,
     /// The Region that the request was signed for.
     pub region: String,
-    /// As in the API reference: `UpdateAccessKey`.
+    /// As in the API reference: `UpdateAccessKey`. EC2's dry runs stand apart: `DryRun.TerminateInstances`.
     pub operation: String,
     /// As sent, structures as JSON text, secrets as `***`.
     pub params: BTreeMap<String, String>,

@@ -28,6 +28,7 @@ pub mod renamed;
 pub mod resource;
 pub mod selected;
 pub mod skim;
+pub mod switch;
 pub mod token;
 pub mod uploaded;
 mod way;

@@ -227,10 +227,20 @@ impl World {
     }
 }
 
-/// The bot's own changes in EC2 and Lambda, in order.
-pub(crate) fn changes(w: &World) -> Vec<String> {
+/// The bot's own calls in EC2 and Lambda that could change something, in order.
+fn sent(w: &World) -> Vec<String> {
     let of_bot = |arn: &Option<String>| arn.as_deref().is_some_and(|arn| arn.contains("assumed-role/irp-eradicate"));
     w.account.calls().into_iter().filter(|call| of_bot(&call.caller_arn)).map(|call| call.operation).collect()
+}
+
+/// The same without those that were only rehearsed.
+pub(crate) fn changes(w: &World) -> Vec<String> {
+    sent(w).into_iter().filter(|operation| !is_rehearsal(operation)).collect()
+}
+
+/// Whether a call has only asked whether it would work.
+pub(crate) fn is_rehearsal(operation: &str) -> bool {
+    operation.starts_with("DryRun.")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,6 +306,39 @@ async fn what_the_attacker_runs_is_kept_as_evidence_and_ended() {
     let of_it = |pack: &std::path::PathBuf| pack.to_str().is_some_and(|path| path.contains(&instance));
     let pack = packs.into_iter().find(of_it).expect("it is kept");
     assert_eq!(std::fs::read_to_string(pack.join("user-data")).unwrap(), USER_DATA);
+    w.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_end_an_instance_changes_nothing_before() {
+    const END: &str = "· Terminate instance";
+    const DRY: &str = "DryRun.TerminateInstances";
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ec2:TerminateInstances","Resource":"*"}]}"#;
+    let w = World::start().await;
+    let instance = w.hands().runs_an_instance(true).await;
+    w.incident().await;
+    w.hunted(vec![made("EC2::Instance", &instance, FAR)]).await;
+    w.account.put_role_policy_directly("irp-eradicate", "deny", Some(deny));
+    let approved = async || {
+        w.until("it is offered", |w| w.offers(END, "irp.request")).await;
+        w.click(ANA, END, "irp.request").await;
+        w.until_card(END, "waiting for approval").await;
+        w.click(CHRIS, END, "irp.approve").await;
+    };
+    approved().await;
+    w.until_card(END, "it failed").await;
+    let card = w.blocks(END);
+    assert!(card.contains("UnauthorizedOperation") && card.contains("a dry run of ec2:TerminateInstances"), "{card}");
+    assert_eq!(sent(&w), [DRY], "no snapshot, and the protection stays");
+    assert_eq!(w.account.instance_state(FAR, &instance), Some("running"));
+
+    // One that gets no answer says nothing of the calls, and stops none.
+    w.account.put_role_policy_directly("irp-eradicate", "deny", None);
+    w.account.fail_next(DRY, Fault::InternalError);
+    approved().await;
+    w.until_card(END, "carried out and verified").await;
+    let done = [DRY, DRY, "CreateSnapshot", "ModifyInstanceAttribute", "TerminateInstances"];
+    assert_eq!(sent(&w), done);
     w.end().await;
 }
 

@@ -105,7 +105,7 @@ pub(super) fn answer(world: &mut World, parts: &Parts, body: &Bytes) -> Delivery
     note_use(world, &caller, &request, now);
     let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
 
-    let next = world.faults.get_mut(&request.operation).and_then(std::collections::VecDeque::pop_front);
+    let next = world.faults.get_mut(&request.called()).and_then(std::collections::VecDeque::pop_front);
     let fault = next.or_else(|| world.region_faults.get(request.signed.region).copied());
     if matches!(fault, Some(Fault::HangBefore)) {
         journal(world, &request, Some(&caller), now, Outcome::Unanswered);
@@ -293,7 +293,7 @@ fn journal(world: &mut World, request: &Request<'_>, caller: Option<&Caller>, at
         caller_arn: caller.map(|caller| caller.arn.clone()),
         service: request.service.name().to_owned(),
         region: request.signed.region.to_owned(),
-        operation: request.operation.clone(),
+        operation: request.called(),
         params: request.input.to_journal(),
         asked: caller.map(|caller| caller.asked.take()).unwrap_or_default(),
         outcome,

@@ -148,6 +148,16 @@ pub(super) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// What the journal and faults go by. A dry run is another question than the call.
+    pub(super) fn called(&self) -> String {
+        match &self.input {
+            Input::Form(params) if self.service == Service::Ec2 && params.get("DryRun") == Some("true") => {
+                format!("DryRun.{}", self.operation)
+            }
+            _ => self.operation.clone(),
+        }
+    }
+
     /// Reads the request; an error comes with the protocol to say it in.
     pub(super) fn read(parts: &'a Parts, body: &Bytes) -> Result<Self, (Protocol, ApiError)> {
         let guessed = if parts.headers.contains_key("x-amz-target") {

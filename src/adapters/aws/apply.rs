@@ -34,6 +34,7 @@ mod identity_center;
 mod lambda;
 mod organizations;
 mod powers;
+mod rehearsal;
 mod scaling;
 mod several;
 mod watching;
@@ -116,6 +117,9 @@ async fn apply(session: &ConfinedSession<'_>, warrant: &Warrant, term: &Term<'_>
     let ConfinedSession { config, account, endpoint } = session;
     let (region, owner) = (warrant.region(), warrant.owner());
     let clients = Clients { config, account, endpoint: *endpoint, region, owner, term, made: OnceLock::new() };
+    if let Some(refused) = rehearsal::refused(&clients, warrant.calls(), last_try_at).await {
+        return refused;
+    }
     for (done, call) in warrant.calls().iter().enumerate() {
         // For the first it has just been looked.
         let answer = clients.make_until(call, done > 0, last_try_at).await;

@@ -16,6 +16,7 @@ use crate::domain::hunt::Trace;
 use crate::domain::observation::Observation;
 use crate::domain::trail::deed::Deed;
 use crate::domain::trail::footprint::State;
+use crate::domain::trail::switch;
 use crate::domain::trail::token::bare_name;
 use crate::domain::trail::within;
 
@@ -102,22 +103,27 @@ fn added(trace: &Trace, adds: &str, takes_off: &str) -> BTreeSet<String> {
 
 /// What others put right by making the same call again. Which version of a policy counts is not among it: the call can choose
 /// the attacker's version once more (`default_version`).
-const SET_ANEW: [&str; 13] = [
+const SET_ANEW: [&str; 18] = [
     "ModifyLaunchTemplate",
     "ModifySecurityGroupRules",
+    "PutCompositeAlarm",
+    "PutConfigurationRecorder",
     "PutEventSelectors",
     "PutFunctionConcurrency",
     "PutInsightSelectors",
+    "PutMetricAlarm",
     "PutRolePermissionsBoundary",
     "PutRule",
     "PutUserPermissionsBoundary",
     "UpdateAlias",
     "UpdateDetector",
+    "UpdateEventDataStore",
     "UpdateFunctionConfiguration",
+    "UpdateMacieSession",
     "UpdateServiceSpecificCredential",
     "UpdateTrail",
 ];
-/// What is put right by another call, each with that.
+/// What is put right by another call, each with that; `switch` has more.
 const OPPOSITES: [(&str, &str); 12] = [
     ("AddPermission", "RemovePermission"),
     ("CreateLaunchTemplateVersion", "DeleteLaunchTemplateVersions"),
@@ -138,16 +144,40 @@ pub(super) fn opposite(operation: &str) -> Option<&'static str> {
     OPPOSITES.iter().find(|(of, _)| *of == operation).map(|(_, opposite)| *opposite)
 }
 
+/// What people run to switch on again what the attacker has switched off and nobody has seen to since, each once.
+pub(super) fn switched_on_by(trace: &Trace) -> Vec<&'static str> {
+    let mut commands = Vec::new();
+    for (at, deed) in trace.deeds.iter().enumerate().filter(|(_, deed)| deed.by_attacker) {
+        let Some(command) = switch::command(&trace.resource_type, &deed.operation) else { continue };
+        if !is_answered(trace, at) && !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    commands
+}
+
+/// Whether it has switched off what anybody has switched on again since, or on again what the attacker had switched off. Unlike
+/// what is put on somebody, what is off can be switched off once more: the second call is no answer to the first.
+fn is_on_again(trace: &Trace, at: usize) -> bool {
+    let deed = &trace.deeds[at];
+    let answers = |later: &Deed, of: &Deed| {
+        switch::taken_back_by(&of.operation) == Some(later.operation.as_str()) && later.is_about(of)
+    };
+    trace.deeds[at..].iter().any(|later| answers(later, deed))
+        || trace.deeds[..at].iter().any(|earlier| earlier.by_attacker && answers(deed, earlier))
+}
+
 /// Whether a deed of the attacker's harms nobody any more: somebody else has seen to it since.
 pub(super) fn is_answered(trace: &Trace, at: usize) -> bool {
     let deed = &trace.deeds[at];
     let operation = deed.operation.as_str();
     let opposite = opposite(operation);
     // The deed itself is the attacker's, and so none of these.
-    trace.deeds[at..].iter().filter(|later| !later.by_attacker).any(|later| {
+    let seen_to = trace.deeds[at..].iter().filter(|later| !later.by_attacker).any(|later| {
         (SET_ANEW.contains(&operation) && later.operation == operation)
             || (opposite == Some(&later.operation) && later.is_about(deed))
-    })
+    });
+    seen_to || is_on_again(trace, at)
 }
 
 /// Whether the attacker has done more to it than what is put back, and nobody has seen to it: that is for people.

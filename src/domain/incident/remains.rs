@@ -251,7 +251,7 @@ fn calls(trace: &Trace) -> String {
 
 /// What people run, quoted for a POSIX shell.
 fn commands(trace: &Trace, done: Done) -> Vec<String> {
-    let Some(commands) = done.command(&trace.resource_type) else { return Vec::new() };
+    let commands = done.command(&trace.resource_type);
     let renames = renamed::command(trace).filter(|_| matches!(done, Done::Changed));
     let (place, name) = within::parts(&trace.resource_type, &trace.id);
     let id = if place.is_some() { name } else { trace.id.as_str() };
@@ -263,8 +263,12 @@ fn commands(trace: &Trace, done: Done) -> Vec<String> {
         everywhere if is_everywhere(everywhere) => String::new(),
         _ => format!(" --region {}", shell_quoted(&trace.region)),
     };
-    let looks = commands
-        .split("; ")
+    // What was only switched off is on again with one command, and what shows it tells whether that is all.
+    let switches = if matches!(done, Done::Changed) { estate::switched_on_by(trace) } else { Vec::new() };
+    let looks = switches
+        .into_iter()
+        .chain(commands)
+        .flat_map(|commands| commands.split("; "))
         .map(|command| format!("aws {}{place}{region}", command.replace("{name}", &name).replace("{}", &id)));
     let off = if matches!(done, Done::Changed) { uploaded::commands(trace) } else { Vec::new() };
     // The name comes last: what looks goes by the one of now.
@@ -276,7 +280,8 @@ fn all(incident: &Incident) -> Vec<Step> {
     let mut traces = by_hand(incident);
     // However many buckets the attacker makes, they push nothing else out.
     let watches = |trace: &Trace| guards(trace) && (trace.resource_type != BUCKET || trace.state == State::Deleted);
-    traces.sort_by_key(|trace| !watches(trace));
+    // A service starts its tasks anew: it goes before them.
+    traces.sort_by_key(|trace| (!watches(trace), trace.resource_type == "AWS::ECS::Task"));
     let mut shown = BTreeSet::new();
     let things = undelivered::steps(incident, BY_HAND)
         .chain(traces.into_iter().filter_map(|trace| step(incident, trace)))

@@ -3,6 +3,7 @@
 mod assignment;
 mod beginning;
 pub(crate) mod case;
+mod commands;
 mod containment;
 mod default_version;
 mod doors;

@@ -99,6 +99,13 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
             "StopLogging" | "StartLogging" | "UpdateTrail" | "PutEventSelectors" | "PutInsightSelectors",
         )
         | ("guardduty", "ArchiveFindings") => return Some(String::new()),
+        _ if is_switched(record) => return Some(String::new()),
+        // Of these, whose queries are logged.
+        ("route53resolver", "AssociateResolverQueryLogConfig" | "DisassociateResolverQueryLogConfig") => {
+            let mut of = at(request, "resourceId").into_iter().next()?;
+            cut(&mut of, TEXT_BYTES_MAX);
+            return Some(of);
+        }
         // Whether it was switched on or off; empty where something else of it was changed.
         ("guardduty", "UpdateDetector") => {
             let on = member(request, "enable").and_then(Value::as_bool);
@@ -170,6 +177,38 @@ fn what(record: &Record<'_>, request: &Value, response: &Value) -> Option<String
     let mut text = at(tree, path).into_iter().next()?;
     cut(&mut text, TEXT_BYTES_MAX);
     Some(text)
+}
+
+/// Whether it is a call on what can be switched off (`switch`). All that changes such a thing is among them: once somebody has
+/// switched it on again, nothing else of the attacker's may be forgotten with that.
+fn is_switched(record: &Record<'_>) -> bool {
+    matches!(
+        (record.source(), record.name()),
+        ("cloudtrail", "StartEventDataStoreIngestion" | "StopEventDataStoreIngestion" | "UpdateEventDataStore")
+            | (
+                "config",
+                "PutConfigurationRecorder" | "StartConfigurationRecorder" | "StopConfigurationRecorder"
+            )
+            | (
+                "ec2",
+                "DisableEbsEncryptionByDefault"
+                    | "DisableSerialConsoleAccess"
+                    | "EnableEbsEncryptionByDefault"
+                    | "EnableSerialConsoleAccess"
+            )
+            | (
+                "kms",
+                "CreateGrant"
+                    | "DeleteImportedKeyMaterial"
+                    | "DisableKey"
+                    | "EnableKey"
+                    | "ImportKeyMaterial"
+                    | "PutKeyPolicy"
+            )
+            | ("macie2", "UpdateMacieSession")
+            | ("monitoring", "DisableAlarmActions" | "EnableAlarmActions" | "PutCompositeAlarm" | "PutMetricAlarm")
+            | ("rolesanywhere", "DisableTrustAnchor" | "EnableTrustAnchor" | "UpdateTrustAnchor")
+    )
 }
 
 /// The unique id that AWS has given to what a call has made: of two things that bear the same name one after the other, it
@@ -270,6 +309,17 @@ mod tests {
         };
         assert_eq!(gone(r#"{"content":2,"tag":1}"#).as_deref(), Some("2"));
         assert_eq!(gone(r#"[{"content":"2","tag":1},{"content":"3","tag":2}]"#).as_deref(), Some("2 3"));
+        let recorder = |call: &str| {
+            let named = r#""requestParameters":{"configurationRecorderName":"default"}"#;
+            of(&format!(r#"{{"eventSource":"config.amazonaws.com","eventName":"{call}",{named}}}"#))
+        };
+        for call in ["StopConfigurationRecorder", "StartConfigurationRecorder"] {
+            assert_eq!(recorder(call).as_deref(), Some(""), "{call}");
+        }
+        assert_eq!(recorder("DescribeConfigurationRecorders"), None);
+        let queries = r#"{"eventSource":"route53resolver.amazonaws.com","eventName":"DisassociateResolverQueryLogConfig",
+            "requestParameters":{"resolverQueryLogConfigId":"rqlc-1","resourceId":"vpc-1"}}"#;
+        assert_eq!(of(queries).as_deref(), Some("vpc-1"));
         let device = r#"{"eventSource":"iam.amazonaws.com","eventName":"EnableMFADevice",
             "requestParameters":{"userName":"ci","serialNumber":"arn:aws:iam::111122223333:mfa/phone"}}"#;
         assert_eq!(of(device).as_deref(), Some("arn:aws:iam::111122223333:mfa/phone"));

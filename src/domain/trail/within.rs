@@ -71,6 +71,11 @@ pub fn parts<'i>(kind: &str, id: &'i str) -> (Option<&'i str>, &'i str) {
 
 /// How the AWS CLI is told what a thing stands in, where that is not the default.
 pub fn option(kind: &str, id: &str) -> Option<(&'static str, String)> {
+    if kind == "AWS::ECS::Task" {
+        // A task goes by its ARN. The older ones have no cluster in them.
+        let (_, named) = id.split_once(":task/")?;
+        return named.split_once('/').map(|(cluster, _)| ("--cluster", cluster.to_owned()));
+    }
     let (place, _) = parts(kind, id);
     let (_, option) = PLACED.iter().find(|(placed, _)| *placed == kind)?;
     let arn = |place: &str| if place.contains(BUS) { format!("arn:{place}") } else { place.to_owned() };
@@ -112,6 +117,8 @@ mod tests {
         assert_eq!(option(rule, &format!("{other}/tick")), Some(("--event-bus-name", format!("arn:{other}"))));
         assert_eq!(option(rule, "tick"), None);
         assert_eq!(option("AWS::S3::Bucket", "a/b"), None);
+        let task = |id: &str| option("AWS::ECS::Task", &format!("arn:aws:ecs:us-east-1:1:task/{id}"));
+        assert_eq!((task("prod/0a1b"), task("0a1b")), (Some(("--cluster", "prod".to_owned())), None));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use irp_sandbox::aws::ConfinedSession;
 use serde_json::json;
 
 use super::{actions, estate, removals};
-use crate::estate::made;
+use crate::estate::{is_rehearsal, made};
 use crate::identity_center::{CENTER, card, with_a_stolen_session_of};
 use crate::organization::ORGANIZATION;
 use crate::world::{ANA, CHRIS, ORGANISATION, World};
@@ -123,7 +123,8 @@ async fn carried_out(w: &World, what: &str) -> (Vec<Sent>, BTreeSet<String>) {
         let RequestState::Verified { sent, .. } = &request.state else { panic!("{what}: {request:?}") };
         let session = opened.remove(&request.id.to_string()).unwrap_or_else(|| panic!("{what}: no session"));
         let made: Vec<_> = calls.iter().filter(|call| call.access_key_id == session.access_key_id).collect();
-        let operations: Vec<&str> = made.iter().map(|call| call.operation.as_str()).collect();
+        let operations = made.iter().map(|call| call.operation.as_str());
+        let operations: Vec<&str> = operations.filter(|operation| !is_rehearsal(operation)).collect();
         assert_eq!(operations, sent.iter().map(ApiCall::operation).collect::<Vec<_>>(), "{what}: what was approved");
         let approver = request.approvals.last().map(|approval| approval.user.to_string());
         assert_eq!(session.source_identity, approver, "{what}: on whose word");

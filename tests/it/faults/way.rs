@@ -20,6 +20,7 @@ use super::estate;
 use super::removals::{self, Removal};
 use super::sessions::catalogue;
 use super::table::server;
+use crate::estate::is_rehearsal;
 use crate::identity_center::CENTER;
 use crate::organization::ORGANIZATION;
 use crate::redis_proxy::{Loss, RedisProxy};
@@ -135,7 +136,7 @@ fn sessions(w: &World) -> BTreeSet<String> {
 fn called(w: &World, before: &BTreeSet<String>) -> Vec<String> {
     let since: BTreeSet<String> = sessions(w).difference(before).cloned().collect();
     let calls = w.account.calls().into_iter().filter(|call| since.contains(&call.access_key_id));
-    calls.map(|call| call.operation).collect()
+    calls.map(|call| call.operation).filter(|operation| !is_rehearsal(operation)).collect()
 }
 
 /// Gives what kind of change it was.

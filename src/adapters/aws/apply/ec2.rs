@@ -78,6 +78,13 @@ pub(super) async fn make(ec2: &Client, call: &ApiCall) -> CallAnswer {
     }
 }
 
+/// Asks whether a call would work: it changes nothing, and AWS answers each time with an error. Nothing where it cannot be
+/// asked of this call.
+pub(super) async fn rehearse(ec2: &Client, call: &ApiCall) -> Option<CallAnswer> {
+    let ApiCall::TerminateInstances { instance_ids } = call else { return None };
+    Some(sent(call, ec2.terminate_instances().instance_ids(instance_ids).dry_run(true).send()).await)
+}
+
 fn unreadable(call: &ApiCall) -> CallAnswer {
     CallAnswer::Refused {
         code: "BadRequest".into(),
