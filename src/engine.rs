@@ -1,6 +1,7 @@
 //! Use cases: load, decide, append; run what is owed. Holds no state that anything is decided by: every replica can do
 //! every step, and the log decides who was first.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,7 +20,7 @@ use crate::domain::incident::command::{Attempt, PersonCommand, Report};
 use crate::domain::incident::decide::{self, Context};
 use crate::domain::incident::event::Event;
 use crate::domain::incident::evolve::{evolve, fold};
-use crate::domain::incident::owed::wake_at;
+use crate::domain::incident::owed::next_due_at;
 use crate::domain::incident::state::Incident;
 use crate::domain::incident::steps::Step;
 use crate::domain::incident::together::{left_out, pressed};
@@ -199,8 +200,7 @@ impl Engine {
             if incident.deliveries.contains(&alert.delivery_id) {
                 return Ok(Taken::Known(id));
             }
-            let report = Report::Alert(alert.clone());
-            let events = decide::take_report(&incident, report, self.context(&incident, &self.rules()));
+            let events = decide::take_report(&incident, Report::Alert(alert.clone()), self.context(&self.rules()));
             match self.append(id, Some(incident), events).await {
                 Ok(_) => return Ok(Taken::Joined(id)),
                 Err(AppendError::Conflict) => {}
@@ -286,7 +286,7 @@ impl Engine {
         // One that may not be asked for, or cannot be read, holds up none of the others.
         let (mut allowed, mut refusal) = (Vec::new(), None);
         for step in steps {
-            match decide::may_request(&incident, &actor, &step, self.context(&incident, &present)) {
+            match decide::may_request(&incident, &actor, &step, self.context(&present)) {
                 Ok(action) => allowed.push((step, action)),
                 Err(no) => drop(refusal.get_or_insert(no)),
             }
@@ -319,7 +319,7 @@ impl Engine {
     pub async fn may_break_glass(&self, request: RequestId, by: &UserId, digest: &str) -> Result<Request, EngineError> {
         let id = request.incident();
         let (actor, incident, policy) = Box::pin(self.judged_by(id, by)).await?;
-        match decide::may_break_glass(&incident, &actor, request, digest, self.context(&incident, &policy)) {
+        match decide::may_break_glass(&incident, &actor, request, digest, self.context(&policy)) {
             // The one that was pressed can be one that nobody runs alone.
             Ok(alone) => {
                 let shown = alone.iter().find(|r| r.id == request).or(alone.first());
@@ -335,7 +335,7 @@ impl Engine {
     /// Whether somebody may accept the risk of the containment that they have seen, before they are shown the form.
     pub async fn may_accept_risk(&self, id: IncidentId, by: &UserId, shown: i64) -> Result<(), EngineError> {
         let (actor, incident, policy) = Box::pin(self.judged_by(id, by)).await?;
-        match risk::may_accept(&incident, &actor, shown, self.context(&incident, &policy)) {
+        match risk::may_accept(&incident, &actor, shown, self.context(&policy)) {
             Ok(()) => Ok(()),
             Err(refusal) => {
                 Err(Box::pin(self.audit(&incident, &actor, attempted("accept the risk", None), refusal)).await)
@@ -346,7 +346,7 @@ impl Engine {
     /// Whether somebody may say that a step is done by hand, before they are shown the form: the step.
     pub async fn may_say_done(&self, id: IncidentId, by: &UserId, step: &StepId) -> Result<Step, EngineError> {
         let (actor, incident, policy) = Box::pin(self.judged_by(id, by)).await?;
-        match hands::may_say(&incident, &actor, step, self.context(&incident, &policy)) {
+        match hands::may_say(&incident, &actor, step, self.context(&policy)) {
             Ok(step) => Ok(step),
             Err(refusal) => {
                 let attempt = attempted("say that it is done by hand", None);
@@ -380,8 +380,16 @@ impl Engine {
             let decided = if self.now() - asked_at > TURN_MAX {
                 Err(Refusal::HandledTooLate)
             } else {
-                let judged = Box::pin(self.with_present_agreed(&incident, &command)).await?;
-                decide::decide(&judged, &actor, command.clone(), self.context(&incident, &policy))
+                let judge =
+                    |incident: &Incident| decide::decide(incident, &actor, command.clone(), self.context(&policy));
+                match judge(&incident) {
+                    // Slack is asked only for somebody who may: whoever presses without end uses it up for nobody.
+                    Ok(events) => match Box::pin(self.with_present_agreed(&incident, &command)).await? {
+                        Cow::Borrowed(_) => Ok(events),
+                        Cow::Owned(present) => judge(&present),
+                    },
+                    no => no,
+                }
             };
             let events = match decided {
                 Ok(events) => events,
@@ -431,8 +439,7 @@ impl Engine {
         before: Option<Incident>,
         events: Vec<Event>,
     ) -> Result<Incident, AppendError> {
-        let clock = self.now();
-        let at = before.as_ref().map_or(clock, |before| before.time(clock));
+        let at = self.now();
         let expected = before.as_ref().map_or(0, |i| i.version);
         let mut head = before.as_ref().map(|i| i.head.clone());
         let mut records: Vec<Record> = Vec::with_capacity(events.len());
@@ -451,19 +458,13 @@ impl Engine {
             None => fold(&records).expect("a new log begins with an opening"),
         };
         if !records.is_empty() {
-            self.ports.store.append(id, expected, &records, wake_at(&after, clock)).await?;
+            self.ports.store.append(id, expected, &records, next_due_at(&after)).await?;
         }
         Ok(after)
     }
 
-    fn context<'a>(&'a self, incident: &Incident, policy: &'a Policy) -> Context<'a> {
-        let clock = self.now();
-        Context { now: incident.time(clock), clock, policy, playbook: &self.playbook }
-    }
-
-    /// What time it is in an incident, whatever this process's clock says.
-    fn now_in(&self, incident: &Incident) -> DateTime<Utc> {
-        incident.time(self.now())
+    fn context<'a>(&'a self, policy: &'a Policy) -> Context<'a> {
+        Context { now: self.now(), policy, playbook: &self.playbook }
     }
 }
 

@@ -51,7 +51,7 @@ impl Engine {
         let mut first_error = None;
         for _ in 0..EFFECTS_MAX {
             let Some(incident) = self.load(id).await? else { return Ok(()) };
-            let now = self.now_in(&incident);
+            let now = self.now();
             let due = owed(&incident)
                 .into_iter()
                 .find(|o| o.due_at <= now && !o.effect.informs() && !failed.contains(&o.effect));
@@ -206,9 +206,8 @@ impl Engine {
             return Ok(());
         };
         let time_max = call_time_max(&execution.sent);
-        let clock = self.now();
-        let latest = clock + time_max;
-        let term = Term::new(&*self.ports.clock, after.by_clock(execution.calls_until(), clock).min(latest));
+        let latest = self.now() + time_max;
+        let term = Term::new(&*self.ports.clock, execution.calls_until().min(latest));
         let answer = if term.is_over() {
             // So late that another could take it for dead while the call is still out.
             CallAnswer::NotSent { message: TOO_LATE.into() }
@@ -236,20 +235,14 @@ impl Engine {
                 }
                 clock.wait(left.saturating_sub(RENEWED_BEFORE_END)).await;
                 let after = self.report(id.incident(), || Report::StillExecuting { request: id }).await.ok().flatten();
-                match after.as_ref().and_then(|after| self.calls_until(after, id)) {
-                    Some(until) if until > term.until() => term.extend(until.min(latest)),
+                match after.as_ref().and_then(|after| Some(&after.requests.get(&id)?.state)) {
+                    Some(RequestState::Executing(execution)) if execution.calls_until() > term.until() => {
+                        term.extend(execution.calls_until().min(latest));
+                    }
                     _ => clock.wait(RENEWED_AGAIN_AFTER).await,
                 }
             };
             select(pin!(renewal), clock.wait(left)).await;
-        }
-    }
-
-    /// Until when calls may be out, by this process's clock: others go by the log's time, which can be ahead of it.
-    fn calls_until(&self, incident: &Incident, id: RequestId) -> Option<DateTime<Utc>> {
-        match &incident.requests.get(&id)?.state {
-            RequestState::Executing(execution) => Some(incident.by_clock(execution.calls_until(), self.now())),
-            _ => None,
         }
     }
 
@@ -272,11 +265,12 @@ impl Engine {
                 return Err(EngineError::OtherRules);
             }
             let recused = recused_from(&incident, &request, policy);
-            let issued = Warrant::issue(&request, policy, &recused, requester, approvers, self.now_in(&incident));
+            let latest = incident.latest(self.now());
+            let issued = Warrant::issue(&request, policy, &recused, requester, approvers, latest);
             let warranted = issued.as_ref().map(|warrant| warrant.calls().to_vec()).map_err(Clone::clone);
             let (now, replica) = (now.clone(), self.replica.to_string());
             let report = Report::ReadyToExecute { warranted, now, request: id, replica };
-            let events = decide::take_report(&incident, report, self.context(&incident, policy));
+            let events = decide::take_report(&incident, report, self.context(policy));
             let starts = events.iter().any(|event| matches!(event, Event::ExecutionStarted { .. }));
             let warrant = issued.ok().filter(|_| starts);
             if let (Some(warrant), None) = (&warrant, &session) {
@@ -365,7 +359,7 @@ impl Engine {
     ) -> Result<Option<Incident>, EngineError> {
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = self.load(id).await? else { return Ok(None) };
-            let events = decide::take_report(&incident, report(), self.context(&incident, &self.rules()));
+            let events = decide::take_report(&incident, report(), self.context(&self.rules()));
             match self.append(id, Some(incident), events).await {
                 Ok(after) => return Ok(Some(after)),
                 Err(AppendError::Conflict) => {}

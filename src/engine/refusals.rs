@@ -96,7 +96,7 @@ impl Engine {
         refusal: Refusal,
     ) -> EngineError {
         let policy = self.rules();
-        let newest = decide::refused(actor, attempt, &refusal, self.context(incident, &policy));
+        let newest = decide::refused(actor, attempt, &refusal, self.context(&policy));
         let one = Attempts { since: self.now(), number: 1, newest };
         Box::pin(self.record_refused(incident.clone(), &actor.user, one)).await;
         refusal.into()
@@ -138,7 +138,7 @@ impl Engine {
         let mut current = Some(incident);
         for _ in 0..CONFLICT_ATTEMPTS_MAX {
             let Some(incident) = current.take() else { return false };
-            if decide::is_left_out(&incident, by, self.now_in(&incident)) {
+            if decide::is_left_out(&incident, by, self.now()) {
                 return true;
             }
             match self.append(id, Some(incident), vec![record.clone()]).await {

@@ -119,8 +119,7 @@ impl Engine {
             let InForce { policy, read_at } = self.in_force();
             // Its number is taken, and its first record is on its way: it is looked at again.
             let Some(incident) = self.load(id).await? else { return Ok(true) };
-            let events =
-                decide::take_report(&incident, Report::RulesRead { read_at }, self.context(&incident, &policy));
+            let events = decide::take_report(&incident, Report::RulesRead { read_at }, self.context(&policy));
             match self.append(id, Some(incident), events).await {
                 Ok(after) if after.is_open() => {
                     let named = rules::has_these(&after, &policy);

@@ -313,7 +313,8 @@ async fn what_the_attacker_runs_is_kept_as_evidence_and_ended() {
 async fn who_may_not_end_an_instance_changes_nothing_before() {
     const END: &str = "· Terminate instance";
     const DRY: &str = "DryRun.TerminateInstances";
-    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ec2:TerminateInstances","Resource":"*"}]}"#;
+    let deny =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ec2:TerminateInstances","Resource":"*"}]}"#;
     let w = World::start().await;
     let instance = w.hands().runs_an_instance(true).await;
     w.incident().await;

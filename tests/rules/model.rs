@@ -177,7 +177,7 @@ impl Rules {
     }
 
     fn context(&self, state: &Told) -> Context<'_> {
-        Context { now: now(state), clock: now(state), policy: self.policy(state), playbook: &self.playbook }
+        Context { now: now(state), policy: self.policy(state), playbook: &self.playbook }
     }
 
     /// Whether somebody else than the requester, who may, stands behind a request.

@@ -40,10 +40,8 @@ const DIGEST_CHARS_MAX: usize = 64;
 /// What decisions depend on, besides the incident.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Now, in the incident ([`Incident::time`]).
+    /// Now.
     pub now: DateTime<Utc>,
-    /// Now, by the clock of whoever asks alone.
-    pub clock: DateTime<Utc>,
     /// The rules.
     pub policy: &'a Policy,
     /// The steps.
@@ -105,7 +103,7 @@ pub fn decide(
                     return Err(Refusal::TakenBackSince { request, at: moment(*at) });
                 }
                 let recused = recused_from(incident, found, cx.policy);
-                check_decide(cx.policy, &recused, found, actor, (&digest_shown, &shared), cx.now)?;
+                check_decide(cx.policy, &recused, found, actor, (&digest_shown, &shared), incident.latest(cx.now))?;
                 let rules = cx.policy.rules(found.plan.action.class());
                 let reached = found.approvals.len() + 1 >= usize::from(rules.quorum);
                 events.push(Event::ApprovalGiven {
@@ -113,7 +111,7 @@ pub fn decide(
                     shown: Some(decided_on(&shared, cx)),
                     by: actor.user.clone(),
                     person: actor.person.clone(),
-                    execute_by: reached.then(|| cx.now + rules.execute_within),
+                    execute_by: reached.then(|| incident.latest(cx.now) + rules.execute_within),
                 });
             }
             whole::check(incident, found)?;
@@ -123,7 +121,8 @@ pub fn decide(
             let found = incident.requests.get(&request).ok_or(Refusal::UnknownRequest(request))?;
             let shared = together::digest(incident, found);
             let recused = recused_from(incident, found, cx.policy);
-            let may = check_decide(cx.policy, &recused, found, actor, (&digest_shown, &shared), cx.now);
+            let may =
+                check_decide(cx.policy, &recused, found, actor, (&digest_shown, &shared), incident.latest(cx.now));
             may.map_err(|no| match no {
                 Refusal::AlreadyApprovedByYou(_) => Refusal::TakeBackFirst(request),
                 other => other,
@@ -165,7 +164,7 @@ pub fn decide(
             }
             let fellows = together::members(incident, found).into_iter();
             let retracted_at = fellows.filter_map(|r| r.retracted.get(&actor.person).copied()).max();
-            late::check(clicked_at, retracted_at, cx.clock)?;
+            late::check(clicked_at, retracted_at, cx.now)?;
             let given = |r: &Request| {
                 let by = r.approvals.iter().find(|a| a.person == actor.person)?.user.clone();
                 Some(Event::ApprovalRetracted { request: r.id, by, person: actor.person.clone() })
@@ -190,7 +189,7 @@ pub fn decide(
                 by: actor.user.clone(),
                 person: actor.person.clone(),
                 reason: reason.clone(),
-                execute_by: cx.now + cx.policy.rules(found.plan.action.class()).execute_within,
+                execute_by: incident.latest(cx.now) + cx.policy.rules(found.plan.action.class()).execute_within,
             };
             Ok(alone.into_iter().map(broken).collect())
         }
@@ -238,7 +237,7 @@ pub fn decide(
             if at > cx.now {
                 return Err(Refusal::InTheFuture);
             }
-            late::check(clicked_at, incident.compromise.as_ref().map(|said| said.said_at), cx.clock)?;
+            late::check(clicked_at, incident.compromise.as_ref().map(|said| said.said_at), cx.now)?;
             Ok(vec![Event::CompromiseTimeSet { compromised_at: at, by: actor.user.clone(), basis: bounded(&basis) }])
         }
         PersonCommand::AskLogs => logs::ask(incident, actor, cx),
@@ -249,7 +248,7 @@ pub fn decide(
             if incident.lead.as_ref() == Some(&actor.user) {
                 return Err(Refusal::Other("You already lead this incident.".into()));
             }
-            late::check(clicked_at, incident.lead_at, cx.clock)?;
+            late::check(clicked_at, incident.lead_at, cx.now)?;
             Ok(vec![Event::LeadTaken { by: actor.user.clone() }])
         }
         PersonCommand::Close { outcome, note } => {
@@ -314,14 +313,15 @@ pub fn may_break_glass<'a>(
     }
     for found in &alone {
         let recused = recused_from(incident, found, cx.policy);
-        check_break_glass(cx.policy, &recused, found, actor, (digest_shown, &shared), cx.now)?;
+        check_break_glass(cx.policy, &recused, found, actor, (digest_shown, &shared), incident.latest(cx.now))?;
         whole::check(incident, found)?;
     }
     // Whoever may approve it can say afterwards whether it was right, and must not be the one who is judged: where the only
     // other approver has asked for it, nobody would be left. One press approves all that waits, or nothing.
     let shown = (digest_shown, &shared);
-    let may_approve =
-        |r: &Request| check_decide(cx.policy, &recused_from(incident, r, cx.policy), r, actor, shown, cx.now).is_ok();
+    let may_approve = |r: &Request| {
+        check_decide(cx.policy, &recused_from(incident, r, cx.policy), r, actor, shown, incident.latest(cx.now)).is_ok()
+    };
     let mut waiting = together::members(incident, found).into_iter().filter(|r| r.state == RequestState::Pending);
     if alone.iter().all(|r| lacks_one_yes(cx.policy, r)) && waiting.all(may_approve) {
         return Err(Refusal::ApproveInstead(request));

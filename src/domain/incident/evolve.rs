@@ -106,7 +106,7 @@ pub fn evolve(incident: &mut Incident, record: &Record) {
     incident.version += 1;
     record.hash().clone_into(&mut incident.head);
     let at = record.at;
-    incident.recorded_at = at;
+    incident.recorded_at = incident.recorded_at.max(at);
     quiet::note(incident, &record.event, at);
     if let Event::AttemptRefused { by, .. } = &record.event {
         note_refusal(incident, by, at);

@@ -12,9 +12,9 @@ use crate::domain::refusal::{Refusal, moment};
 pub(super) fn check(
     clicked_at: DateTime<Utc>,
     said_at: Option<DateTime<Utc>>,
-    clock: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
-    match said_at.filter(|at| clicked_at < *at && *at <= clock) {
+    match said_at.filter(|at| clicked_at < *at && *at <= now) {
         None => Ok(()),
         Some(at) => Err(Refusal::NotApplicable(format!(
             "This press is older than what is on record of it since {}, so nothing was changed by it. Look at the newest \

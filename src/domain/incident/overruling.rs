@@ -53,6 +53,6 @@ pub(super) fn overrule(
         )));
     }
     let of_it = incident.overruled.iter().filter(|said| said.word.about == word.about);
-    late::check(clicked_at, of_it.map(|said| said.at).max(), cx.clock)?;
+    late::check(clicked_at, of_it.map(|said| said.at).max(), cx.now)?;
     Ok(vec![Event::AttributionOverruled { word, by: actor.user.clone(), reason }])
 }

@@ -138,10 +138,3 @@ pub fn reach_at(incident: &Incident) -> Option<DateTime<Utc>> {
 pub fn next_due_at(incident: &Incident) -> Option<DateTime<Utc>> {
     owed(incident).iter().map(|o| o.due_at).min()
 }
-
-/// The same by the clock of whoever has written its newest record: what was due by then is due at once, also where that clock
-/// is behind the log. What only informs goes by that clock alone.
-pub fn wake_at(incident: &Incident, clock: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let is_due = |o: &Owed| !o.effect.informs() && o.due_at <= incident.recorded_at;
-    owed(incident).iter().map(|o| if is_due(o) { o.due_at.min(clock) } else { o.due_at }).min()
-}

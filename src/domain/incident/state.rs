@@ -21,9 +21,8 @@ use crate::domain::id::{AccountId, IncidentId, RequestId, StepId, UserId};
 use crate::domain::identification::{Identification, UNIDENTIFIED};
 use crate::domain::policy::PersonId;
 
-/// A log that is further ahead of a clock than this is not followed: time would stand still in it for as long. As far in the
-/// past nobody executes what they approve: AWS takes no call by such a clock, and for all others its time to execute, which is
-/// an hour at most, is over.
+/// A log that is further ahead of a clock than this is not believed. As far in the past nobody executes what they approve: AWS
+/// takes no call by such a clock.
 const AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
 
 /// One incident, folded from its log.
@@ -35,7 +34,7 @@ pub struct Incident {
     pub version: u64,
     /// Hash of the last record: what the next one follows.
     pub head: String,
-    /// When its newest record was written: its own time does not go back behind that ([`Self::time`]).
+    /// The latest time at which a record of it was written.
     pub recorded_at: DateTime<Utc>,
     /// When it was opened: when the response began.
     pub opened_at: DateTime<Utc>,
@@ -256,16 +255,11 @@ pub struct Closing {
 }
 
 impl Incident {
-    /// What time it is in it, for a process with this time on its clock: no earlier than it was for whoever wrote the newest
-    /// record. A machine that wakes up in the past decides nothing whose time is over by the log.
-    pub fn time(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
+    /// The latest that it can be, for a process with this time on its clock: what is over by the log is over for a machine that
+    /// wakes up in the past too.
+    pub fn latest(&self, clock: DateTime<Utc>) -> DateTime<Utc> {
         let is_believed = self.recorded_at - clock <= AHEAD_MAX;
         if is_believed { clock.max(self.recorded_at) } else { clock }
-    }
-
-    /// What that clock shows at a time of the incident's, as far as is known now: what is measured by it alone ends then.
-    pub fn by_clock(&self, time: DateTime<Utc>, clock: DateTime<Utc>) -> DateTime<Utc> {
-        time - (self.time(clock) - clock)
     }
 
     /// What is known about the credential.

@@ -185,10 +185,7 @@ fn is_switched(record: &Record<'_>) -> bool {
     matches!(
         (record.source(), record.name()),
         ("cloudtrail", "StartEventDataStoreIngestion" | "StopEventDataStoreIngestion" | "UpdateEventDataStore")
-            | (
-                "config",
-                "PutConfigurationRecorder" | "StartConfigurationRecorder" | "StopConfigurationRecorder"
-            )
+            | ("config", "PutConfigurationRecorder" | "StartConfigurationRecorder" | "StopConfigurationRecorder")
             | (
                 "ec2",
                 "DisableEbsEncryptionByDefault"

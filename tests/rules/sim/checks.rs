@@ -267,8 +267,6 @@ impl Case {
         };
         let followed = self.chain.follow(record.text()).map(drop).map_err(|e| e.to_string());
         let closed = self.closed;
-        let goes_back = self.versions.last().is_some_and(|last| record.at < last.recorded_at);
-        must(!goes_back, "time goes back within an incident")?;
         self.versions.push(after.ok_or("a log that does not begin with an opening")?);
         followed?;
         must(!closed || matches!(scene.record.event, Event::AttemptRefused { .. }), "a record after the closing")?;

@@ -22,9 +22,8 @@ mod rules;
 
 /// How long people act and things go wrong.
 const BUSY_MS: u64 = 15 * MINUTE_MS;
-/// How long it is quiet after that: longer than any clock of a request after any jump of a replica's, for which an incident's
-/// time stands still.
-const QUIET_MS: u64 = 65 * MINUTE_MS;
+/// How long it is quiet after that: longer than any clock of a request and any jump of a replica's.
+const QUIET_MS: u64 = 45 * MINUTE_MS;
 /// How far a clock is off at most, besides jumps: two of them by less than a call's lease outlasts its start.
 const SKEW_MS: u64 = 4 * SECOND_MS;
 /// How far a clock jumps at most.

@@ -163,7 +163,7 @@ impl Case {
     }
 
     pub(crate) fn cx(&self) -> Context<'_> {
-        Context { now: self.now, clock: self.now, policy: &self.policy, playbook: &self.playbook }
+        Context { now: self.now, policy: &self.policy, playbook: &self.playbook }
     }
 
     pub(crate) fn actor(&self, id: &str) -> Actor {
