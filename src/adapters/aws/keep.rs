@@ -57,6 +57,8 @@ pub(super) async fn function(
     (region, name): (&str, &str),
 ) -> Result<(), CloudError> {
     let Regional { lambda, .. } = &*account.regions.of(region);
+    // The address that AWS says is good for ten minutes: whoever waits for their turn asks for it then.
+    let _alone = ONE_AT_A_TIME.acquire().await.map_err(|_| unavailable("the bot is ending"))?;
     let asked = Box::pin(lambda.get_function().function_name(name).send()).await;
     let found = match asked.map_err(|e| fault("lambda:GetFunction", &e)) {
         Ok(found) => found,
@@ -65,8 +67,7 @@ pub(super) async fn function(
     };
     let seen = Box::pin(super::observe::estate::function(account, region, name)).await?;
     let Observation::Function(seen) = seen else { return Ok(()) };
-    let _alone = ONE_AT_A_TIME.acquire().await.map_err(|_| unavailable("the bot is ending"))?;
-    let described::Described { mut files, not_kept } = Box::pin(described::described(lambda, name)).await?;
+    let mut files = BTreeMap::new();
     let code = found.code.unwrap_or_else(|| aws_sdk_lambda::types::FunctionCodeLocation::builder().build());
     // The code of a container image lies in its registry, and stays there.
     if code.image_uri().is_none() {
@@ -83,6 +84,8 @@ pub(super) async fn function(
         }
         files.insert("code.zip".to_owned(), zip);
     }
+    let described::Described { files: described, not_kept } = Box::pin(described::described(lambda, name)).await?;
+    files.extend(described);
     let configuration = json!({ "function": seen, "image_uri": code.image_uri() });
     files.insert("configuration.json".to_owned(), configuration.to_string().into_bytes());
     let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();

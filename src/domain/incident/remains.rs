@@ -278,10 +278,14 @@ fn commands(trace: &Trace, done: Done) -> Vec<String> {
 /// All that are there, what watches first: without it nobody sees what comes. What the attacker has read comes last.
 fn all(incident: &Incident) -> Vec<Step> {
     let mut traces = by_hand(incident);
-    // However many buckets the attacker makes, they push nothing else out.
-    let watches = |trace: &Trace| guards(trace) && (trace.resource_type != BUCKET || trace.state == State::Deleted);
+    // However many buckets the attacker makes, or makes and deletes, they push nothing else out.
+    let turn = |trace: &Trace| match (trace.resource_type == BUCKET, trace.state) {
+        (true, State::Deleted) => u8::from(trace.made_by_attacker),
+        (false, _) if guards(trace) => 0,
+        _ => 2,
+    };
     // A service starts its tasks anew: it goes before them.
-    traces.sort_by_key(|trace| (!watches(trace), trace.resource_type == "AWS::ECS::Task"));
+    traces.sort_by_key(|trace| (turn(trace), trace.resource_type == "AWS::ECS::Task"));
     let mut shown = BTreeSet::new();
     let things = undelivered::steps(incident, BY_HAND)
         .chain(traces.into_iter().filter_map(|trace| step(incident, trace)))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::log_bucket;
+use super::log_bucket::LogBuckets;
 use super::selected::{self, Selections};
 
 /// Regions, accounts and sources that are named.
@@ -28,7 +28,7 @@ pub struct Coverage {
     /// Of which buckets trails record data events, where a call says so.
     pub selections: Selections,
     /// Buckets that trails deliver to, where a record says so.
-    pub log_buckets: BTreeSet<String>,
+    pub log_buckets: LogBuckets,
 }
 
 impl Coverage {
@@ -69,6 +69,6 @@ impl Coverage {
         self.accounts.extend(other.accounts);
         self.data_sources.extend(other.data_sources);
         selected::merge(&mut self.selections, other.selections);
-        log_bucket::merge(&mut self.log_buckets, other.log_buckets);
+        self.log_buckets.merge(other.log_buckets);
     }
 }

@@ -10,16 +10,63 @@ use super::event::Event;
 use super::record::Record;
 use super::resource::{at, cut};
 
-/// Buckets that are remembered.
+/// Buckets that are remembered of each kind.
 const BUCKETS_MAX: usize = 1_000;
-/// Of those that only a key tells of: whoever puts such keys into many buckets pushes none out that a trail was told of.
-const BY_KEY_MAX: usize = 500;
 /// Longest name of a bucket, in bytes.
 const NAME_BYTES_MAX: usize = 256;
 /// What calls in `CloudTrail`'s own name.
 const CLOUDTRAIL: &str = "cloudtrail.amazonaws.com";
 /// What the keys of log files begin with, after a prefix that the trail may have.
 const LOGS: &str = "AWSLogs";
+
+/// Buckets that are known to be trails'.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct LogBuckets {
+    /// Those that a trail was told of, or that `CloudTrail` itself has to do with.
+    told: BTreeSet<String>,
+    /// Those that only a key tells of: whoever puts such keys into many buckets pushes none of the others out.
+    by_key: BTreeSet<String>,
+}
+
+impl LogBuckets {
+    fn has(&self, name: &str) -> bool {
+        self.told.contains(name) || self.by_key.contains(name)
+    }
+
+    /// Takes in what another part of the logs says.
+    pub fn merge(&mut self, other: Self) {
+        other.told.into_iter().for_each(|name| add(&mut self.told, name));
+        other.by_key.into_iter().for_each(|name| add(&mut self.by_key, name));
+    }
+
+    /// Takes in what a record says: the call that makes or changes a trail, what `CloudTrail` itself does with its bucket, and
+    /// keys of log files. The answers of calls that describe a trail stand in no record.
+    pub fn note(&mut self, record: &Record<'_>) {
+        match (record.source(), record.name()) {
+            ("cloudtrail", "CreateTrail" | "UpdateTrail") if record.succeeded() => {
+                let trees = [record.request(), record.response()];
+                trees.iter().flat_map(|tree| at(tree, "s3BucketName")).for_each(|name| add(&mut self.told, name));
+            }
+            ("s3", _) if record.user_identity.invoked_by.as_deref() == Some(CLOUDTRAIL) && record.succeeded() => {
+                at(&record.request(), "bucketName").into_iter().for_each(|name| add(&mut self.told, name));
+            }
+            _ => self.note_key(record),
+        }
+    }
+
+    /// Takes in what a key says. A caller whom nobody knew yet can have been passed over when a file was gone through first: what
+    /// is kept of theirs later is taken in then.
+    pub fn note_key(&mut self, record: &Record<'_>) {
+        let may_be = record.source() == "s3" && record.request_parameters.is_some_and(|raw| raw.get().contains(LOGS));
+        if !may_be || !record.succeeded() {
+            return;
+        }
+        let request = record.request();
+        if at(&request, "key").iter().any(|key| is_log(key)) {
+            at(&request, "bucketName").into_iter().for_each(|name| add(&mut self.by_key, name));
+        }
+    }
+}
 
 /// What a call does, or was to do, to a bucket that can be a trail's.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,7 +103,7 @@ pub fn harm(record: &Record<'_>, request: &Value) -> Option<Harm> {
         // Of a key that is no log's the logs lose nothing.
         "DeleteObject" | "DeleteObjectVersion" => is_log || keys.is_empty(),
         // Written over it is gone too.
-        "CopyObject" | "PutObject" => is_log,
+        "CompleteMultipartUpload" | "CopyObject" | "PutObject" => is_log,
         _ => false,
     };
     let mut bucket = at(request, "bucketName").into_iter().next().filter(|_| harms)?;
@@ -65,44 +112,17 @@ pub fn harm(record: &Record<'_>, request: &Value) -> Option<Harm> {
 }
 
 /// Whether a call has tampered with logging by way of a bucket, or tried to; `known` are the buckets of trails.
-pub fn tampers(event: &Event, known: &BTreeSet<String>) -> bool {
-    let harms = |harm: &Harm| harm.is_log || known.contains(&*harm.bucket);
+pub fn tampers(event: &Event, known: &LogBuckets) -> bool {
+    let harms = |harm: &Harm| harm.is_log || known.has(&harm.bucket);
     (event.changes || event.outcome != Outcome::Succeeded) && event.harm.as_deref().is_some_and(harms)
 }
 
-/// Takes in what a record says of a trail's bucket: the call that makes or changes the trail, what `CloudTrail` itself does
-/// with its bucket, and keys of log files. The answers of calls that describe a trail stand in no record.
-pub fn note(record: &Record<'_>, into: &mut BTreeSet<String>) {
-    match (record.source(), record.name()) {
-        ("cloudtrail", "CreateTrail" | "UpdateTrail") if record.succeeded() => {
-            let trees = [record.request(), record.response()];
-            trees.iter().flat_map(|tree| at(tree, "s3BucketName")).for_each(|name| add(into, name, BUCKETS_MAX));
-        }
-        ("s3", _) => {
-            let by_trail = record.user_identity.invoked_by.as_deref() == Some(CLOUDTRAIL);
-            let may_be = by_trail || record.request_parameters.is_some_and(|raw| raw.get().contains(LOGS));
-            if !may_be || !record.succeeded() {
-                return;
-            }
-            let request = record.request();
-            if by_trail || at(&request, "key").iter().any(|key| is_log(key)) {
-                let max = if by_trail { BUCKETS_MAX } else { BY_KEY_MAX };
-                at(&request, "bucketName").into_iter().for_each(|name| add(into, name, max));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Takes in what another part of the logs says.
-pub fn merge(into: &mut BTreeSet<String>, other: BTreeSet<String>) {
-    other.into_iter().for_each(|name| add(into, name, BUCKETS_MAX));
-}
-
-fn add(into: &mut BTreeSet<String>, mut name: String, max: usize) {
+/// Where there are too many, which ones stay does not depend on the order in which they come.
+fn add(into: &mut BTreeSet<String>, mut name: String) {
     cut(&mut name, NAME_BYTES_MAX);
-    if into.len() < max {
-        into.insert(name);
+    into.insert(name);
+    if into.len() > BUCKETS_MAX {
+        into.pop_last();
     }
 }
 
@@ -137,9 +157,9 @@ mod tests {
 
     fn known(record: &Value) -> Vec<String> {
         let text = record.to_string();
-        let mut found = BTreeSet::new();
-        note(&serde_json::from_str(&text).unwrap(), &mut found);
-        found.into_iter().collect()
+        let mut found = LogBuckets::default();
+        found.note(&serde_json::from_str(&text).unwrap());
+        found.told.into_iter().chain(found.by_key).collect()
     }
 
     #[test]
@@ -162,16 +182,26 @@ mod tests {
     }
 
     #[test]
-    fn whoever_writes_such_keys_everywhere_pushes_out_no_trails_bucket() {
-        let mut found: BTreeSet<String> = (0..BY_KEY_MAX).map(|n| format!("decoy-{n}")).collect();
-        let put = json!({"eventSource": "s3.amazonaws.com", "eventName": "PutObject",
-            "requestParameters": {"bucketName": "one-more", "key": LOG}})
-        .to_string();
-        note(&serde_json::from_str(&put).unwrap(), &mut found);
+    fn whoever_writes_such_keys_everywhere_pushes_out_no_trails_bucket_and_which_are_left_does_not_depend_on_order() {
+        let decoys = |names: std::ops::Range<usize>| LogBuckets {
+            by_key: names.map(|n| format!("decoy-{n:04}")).collect(),
+            ..LogBuckets::default()
+        };
         let trail = json!({"eventSource": "cloudtrail.amazonaws.com", "eventName": "CreateTrail",
             "requestParameters": {"s3BucketName": "logs"}})
         .to_string();
-        note(&serde_json::from_str(&trail).unwrap(), &mut found);
-        assert!(!found.contains("one-more") && found.contains("logs"));
+        let parts = || {
+            let mut told = LogBuckets::default();
+            told.note(&serde_json::from_str(&trail).unwrap());
+            [decoys(0..BUCKETS_MAX), decoys(BUCKETS_MAX..2 * BUCKETS_MAX), told]
+        };
+        let merged = |parts: Vec<LogBuckets>| {
+            let mut all = LogBuckets::default();
+            parts.into_iter().for_each(|part| all.merge(part));
+            all
+        };
+        let all = merged(parts().into());
+        assert!(all.has("logs") && all.by_key.len() == BUCKETS_MAX);
+        assert_eq!(all, merged(parts().into_iter().rev().collect()));
     }
 }

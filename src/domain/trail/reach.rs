@@ -18,7 +18,6 @@ use super::entrance;
 use super::event::{Event, Texts, Traits, id_of};
 use super::grant::{Grant, Hold, may_grant};
 use super::limits::{Limit, Limits};
-use super::log_bucket;
 use super::named::Named;
 use super::record::{Record, unversioned};
 use super::resource::{Effect, Touch, is_call, touches_nothing};
@@ -177,7 +176,7 @@ impl Scout {
                 .map(|text| text.as_deref().unwrap_or("").as_bytes());
             self.coverage.count(region, account, data_source, at);
             selected::note(record, &mut self.coverage.selections);
-            log_bucket::note(record, &mut self.coverage.log_buckets);
+            self.coverage.log_buckets.note(record);
         }
         if record.is_insight() {
             return None;
@@ -397,6 +396,7 @@ impl Hunt {
 
     /// Keeps a record that a scout has found at this place: a file's number, and the record's in it.
     pub fn keep(&mut self, record: &Record<'_>, traits: Traits, by: By, place: (u32, u64)) {
+        self.coverage.log_buckets.note_key(record);
         if by == By::Caller {
             // A session that is known by its name: whoever has taken it names its key.
             let session = record.user_identity.access_key_id.as_deref().filter(|key| key.starts_with("ASIA"));

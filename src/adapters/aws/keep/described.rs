@@ -13,6 +13,9 @@ use super::answers::Answers;
 use crate::adapters::aws::fault::{fault, has_no_function_urls, is_missing};
 use crate::ports::CloudError;
 
+/// Versions and aliases whose policies are asked for: whoever publishes thousands must not keep up the deletion.
+const POLICIES_MAX: usize = 100;
+
 /// What goes into the vault, and what could not be read.
 #[derive(Default)]
 pub(super) struct Described {
@@ -64,9 +67,12 @@ pub(super) async fn described(client: &Client, name: &str) -> Result<Described, 
     let asked: Result<Vec<AliasConfiguration>, CloudError> =
         Box::pin(asked).await.map_err(|e| fault("lambda:ListAliases", &e));
     let aliases = all.add("aliases.json", &answers.take(), asked)?.unwrap_or_default();
-    let versions = versions.into_iter().filter_map(|version| version.version).filter(|version| version != "$LATEST");
-    let qualifiers = versions.chain(aliases.into_iter().filter_map(|alias| alias.name)).map(Some);
-    for qualifier in std::iter::once(None).chain(qualifiers) {
+    let versions = versions.into_iter().filter_map(|version| version.version).collect();
+    let (qualifiers, more) = qualifiers(aliases.into_iter().filter_map(|alias| alias.name).collect(), versions);
+    if more > 0 {
+        all.not_kept.push(format!("policies of {more} more versions and aliases: {POLICIES_MAX} are asked for"));
+    }
+    for qualifier in std::iter::once(None).chain(qualifiers.into_iter().map(Some)) {
         let file = qualifier.as_ref().map_or_else(|| "policy.json".to_owned(), |of| format!("policy-{of}.json"));
         let asked = Box::pin(lambda.get_policy().function_name(name).set_qualifier(qualifier).send()).await;
         let asked = asked.map(|_| ()).map_err(|e| fault("lambda:GetPolicy", &e));
@@ -75,9 +81,30 @@ pub(super) async fn described(client: &Client, name: &str) -> Result<Described, 
     Ok(all)
 }
 
+/// Whose policies are asked for, and of how many they are not: aliases first, which people call by, and then the newest
+/// versions. AWS lists the oldest first.
+fn qualifiers(aliases: Vec<String>, versions: Vec<String>) -> (Vec<String>, usize) {
+    let newest = versions.into_iter().rev().filter(|version| version != "$LATEST");
+    let mut all: Vec<String> = aliases.into_iter().chain(newest).collect();
+    let more = all.len().saturating_sub(POLICIES_MAX);
+    all.truncate(POLICIES_MAX);
+    (all, more)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn however_many_versions_there_are_so_many_policies_are_asked_for_and_the_others_are_counted() {
+        let versions = |count: usize| {
+            let published = (1..=count).map(|n| n.to_string());
+            std::iter::once("$LATEST".to_owned()).chain(published).collect::<Vec<_>>()
+        };
+        assert_eq!(qualifiers(vec!["live".into()], versions(2)), (vec!["live".into(), "2".into(), "1".into()], 0));
+        let (asked, more) = qualifiers(vec!["live".into()], versions(5_000));
+        assert_eq!((asked.len(), asked[0].as_str(), asked[1].as_str(), more), (POLICIES_MAX, "live", "5000", 4_901));
+    }
 
     #[test]
     fn what_may_not_be_read_is_named_and_what_is_not_there_is_not() {

@@ -77,6 +77,10 @@ fn buckets_of_the_attackers_own_push_out_nothing_that_watches() {
     let own = |n: usize| of("S3::Bucket", made("-", &format!("b{n:02}")));
     hunted(&mut case, (0..40).map(own).chain([bucket("logs")]).collect());
     assert_eq!(shown(&case)[0].id.as_str(), "by-hand.s3-bucket.logs");
+    // Made and deleted again they stand behind what was there before.
+    let decoy = |n: usize| Trace { made_by_attacker: true, ..bucket(&format!("b{n:02}")) };
+    hunted(&mut case, (0..40).map(decoy).chain([bucket("logs")]).collect());
+    assert_eq!(shown(&case)[0].id.as_str(), "by-hand.s3-bucket.logs");
 }
 
 #[test]

@@ -89,3 +89,20 @@ fn log_files_are_known_by_their_keys_alone() {
     let elsewhere = data(by_thief(600, "x", "DeleteObject", &json!({"bucketName": "logs", "key": "orders.csv"})));
     assert_eq!(tampering(&[elsewhere]), [""; 0]);
 }
+
+#[test]
+fn what_somebody_has_read_who_is_known_only_later_tells_whose_bucket_it_is_in_any_order() {
+    const NEW: &str = "AKIANEW0000000000001";
+    let more = json!({"responseElements": {"accessKey": {"accessKeyId": NEW, "userName": "other"}}});
+    let made = by_user(500, "made", STOLEN, "deploy", ("iam", "CreateAccessKey"), more);
+    let data = json!({"managementEvent": false, "eventCategory": "Data", "readOnly": true, "sourceIPAddress": THIEF,
+        "requestParameters": {"bucketName": "logs", "key": LOG}});
+    let reads = by_user(510, "reads", NEW, "other", ("s3", "GetObject"), data);
+    let deletes = by_thief(600, "deletes", "DeleteBucket", &json!({"bucketName": "logs"}));
+    let mut files = vec![vec![reads], vec![made, deletes]];
+    for _ in 0..2 {
+        let analysis = analyze_files(&question(), &files);
+        assert_eq!(analysis.tampering.iter().map(ToString::to_string).collect::<Vec<_>>(), ["deletes"]);
+        files.reverse();
+    }
+}
