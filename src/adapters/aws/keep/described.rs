@@ -18,6 +18,8 @@ use crate::ports::CloudError;
 pub(super) struct Described {
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) not_kept: Vec<String>,
+    /// As far as they could be read, `$LATEST` with them.
+    pub(super) versions: Vec<FunctionConfiguration>,
 }
 
 impl Described {
@@ -59,12 +61,13 @@ pub(super) async fn described(client: &Client, name: &str) -> Result<Described, 
     let asked = lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect();
     let asked: Result<Vec<FunctionConfiguration>, CloudError> =
         Box::pin(asked).await.map_err(|e| fault("lambda:ListVersionsByFunction", &e));
-    let versions = all.add("versions.json", &answers.take(), asked)?.unwrap_or_default();
+    all.versions = all.add("versions.json", &answers.take(), asked)?.unwrap_or_default();
     let asked = lambda.list_aliases().function_name(name).into_paginator().items().send().try_collect();
     let asked: Result<Vec<AliasConfiguration>, CloudError> =
         Box::pin(asked).await.map_err(|e| fault("lambda:ListAliases", &e));
     let aliases = all.add("aliases.json", &answers.take(), asked)?.unwrap_or_default();
-    let versions = versions.into_iter().filter_map(|version| version.version).filter(|version| version != "$LATEST");
+    let versions: Vec<String> = all.versions.iter().filter_map(|version| version.version.clone()).collect();
+    let versions = versions.into_iter().filter(|version| version != "$LATEST");
     let qualifiers = versions.chain(aliases.into_iter().filter_map(|alias| alias.name)).map(Some);
     for qualifier in std::iter::once(None).chain(qualifiers) {
         let file = qualifier.as_ref().map_or_else(|| "policy.json".to_owned(), |of| format!("policy-{of}.json"));
