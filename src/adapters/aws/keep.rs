@@ -80,7 +80,10 @@ pub(super) async fn function(
     };
     let seen = Box::pin(super::observe::estate::function(account, region, name)).await?;
     let Observation::Function(seen) = seen else { return Ok(()) };
-    let described::Described { mut files, mut not_kept, versions } = Box::pin(described::described(lambda, name)).await?;
+    let described = Box::pin(described::described(lambda, name)).await?;
+    let described::Described { mut files, mut not_kept, versions } = described;
+    let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let pack = format!("function-{name}-{revision}");
     let said = found.configuration.as_ref().and_then(|configuration| configuration.code_sha256());
     let mut packs = BTreeMap::new();
     let code = found.code.unwrap_or_else(|| aws_sdk_lambda::types::FunctionCodeLocation::builder().build());
@@ -93,7 +96,7 @@ pub(super) async fn function(
         let address = code.location().ok_or_else(|| refused("AWS says no address for it"))?;
         let size = size(found.configuration.as_ref())?;
         if goes {
-            let shelf = others::Shelf { lambda, endpoint, vault, of: (request, now), name };
+            let shelf = others::Shelf { lambda, endpoint, vault, of: (request, now), name, pack: &pack };
             let others = Box::pin(others::keep(&shelf, said, others::of(&seen.layers, &versions))).await?;
             not_kept.extend(others.not_kept);
             packs = others.packs;
@@ -102,9 +105,8 @@ pub(super) async fn function(
     }
     let configuration = json!({ "function": seen, "image_uri": code.image_uri() });
     files.insert("configuration.json".to_owned(), configuration.to_string().into_bytes());
-    let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let contents = Contents { files, not_kept, packs };
-    put(vault, (request, now), &format!("function-{name}-{revision}"), contents).await.map(|_| ())
+    put(vault, (request, now), &pack, contents).await.map(|_| ())
 }
 
 /// Puts the instance's user data into the vault: it tells what the attacker had it do. It is nowhere else, because a text

@@ -32,6 +32,8 @@ pub(super) struct Shelf<'a> {
     pub(super) of: (RequestId, DateTime<Utc>),
     /// The function's.
     pub(super) name: &'a str,
+    /// What the function's own pack is called; theirs begin with it.
+    pub(super) pack: &'a str,
 }
 
 /// Code besides that of `$LATEST`.
@@ -211,7 +213,7 @@ async fn store(
     let answers = Value::from(answers).to_string().into_bytes();
     let files = BTreeMap::from([("code.zip".to_owned(), zip), (file.to_owned(), answers)]);
     let contents = Contents { files, ..Contents::default() };
-    put(shelf.vault, shelf.of, &format!("function-{}-{of}", shelf.name), contents).await
+    put(shelf.vault, shelf.of, &format!("{}-{of}", shelf.pack), contents).await
 }
 
 #[cfg(test)]
