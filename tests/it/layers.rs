@@ -80,7 +80,7 @@ async fn the_code_of_versions_and_layers_is_kept_before_a_function_is_deleted() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_stays_while_the_code_of_a_version_does_not_come() {
+async fn a_function_stays_until_aws_has_answered_for_the_code_of_its_layers() {
     let w = World::start().await;
     let attacker = w.hands();
     let first = makes_its_own_function(&attacker, FUNCTION).await;
@@ -93,11 +93,11 @@ async fn a_function_stays_while_the_code_of_a_version_does_not_come() {
     w.incident().await;
     w.hunted(vec![made("Lambda::Function", FUNCTION, HOME)]).await;
     w.contained().await;
-    // More often than the SDK asks: the whole of it is tried again.
+    // More often than one try asks: the whole of it is tried again.
     let asked = "GetLayerVersionByArn";
-    (0..5).for_each(|_| w.account.fail_next(asked, Fault::Throttled));
+    (0..4).for_each(|_| w.account.fail_next(asked, Fault::Throttle));
     w.carried_out_again("· Delete function layered").await;
-    assert!(w.account.count(asked) > 5, "it was asked until there was an answer");
+    assert!(w.account.count(asked) > 4, "it was asked until there was an answer");
     let manifest = read(&pack_of(&latest).expect("it is kept"), "manifest.json");
     assert!(manifest.get("not_kept").is_none(), "{manifest}");
     assert!(pack_of(&first).is_some() && !w.account.has_function(HOME, FUNCTION));

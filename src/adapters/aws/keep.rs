@@ -101,7 +101,8 @@ pub(super) async fn function(
             not_kept.extend(others.not_kept);
             packs = others.packs;
         }
-        files.insert("code.zip".to_owned(), Box::pin(checked(address, endpoint, (size, said))).await?);
+        let zip = Box::pin(checked(address, endpoint, (size, said))).await?;
+        files.insert("code.zip".to_owned(), zip);
     }
     let configuration = json!({ "function": seen, "image_uri": code.image_uri() });
     files.insert("configuration.json".to_owned(), configuration.to_string().into_bytes());
