@@ -237,16 +237,16 @@ impl Cloud for AwsCloud {
     ) -> Result<(), CloudError> {
         let Some(vault) = &self.vault else { return Ok(()) };
         let (account, endpoint) = (self.account(account)?, self.endpoint_url.as_deref());
-        let of = match action {
-            Action::DeleteFunction(of) => (&*of.region, &*of.function_name),
-            Action::RestoreFunctionCode(of) => (&*of.region, &*of.function_name),
+        let (of, goes) = match action {
+            Action::DeleteFunction(of) => ((&*of.region, &*of.function_name), true),
+            Action::RestoreFunctionCode(of) => ((&*of.region, &*of.function_name), false),
             Action::TerminateInstance(of) => {
                 let of = (&*of.region, &*of.instance_id);
                 return Box::pin(keep::user_data(account, &**vault, (request, now), of)).await;
             }
             _ => return Ok(()),
         };
-        Box::pin(keep::function(account, endpoint, &**vault, (request, now), of)).await
+        Box::pin(keep::function(account, endpoint, &**vault, (request, now), of, goes)).await
     }
 
     async fn session(&self, warrant: &Warrant) -> Result<Box<dyn Session + '_>, CloudError> {

@@ -322,11 +322,17 @@ async fn a_rule_that_calls_a_function_of_the_attackers_lets_go_of_it() {
     w.end().await;
 }
 
-/// Makes a function whose code is nobody else's; its zip.
-async fn makes_its_own_function(attacker: &Hands<'_>, name: &str) -> Vec<u8> {
+/// Code that is nobody else's.
+pub(crate) fn own_zip(name: &str) -> Vec<u8> {
     let mut zip = vec![b'P', b'K', 5, 6];
     zip.extend([0; 18]);
     zip.extend(format!("{name}{:?}", std::time::SystemTime::now()).bytes());
+    zip
+}
+
+/// Makes a function whose code is nobody else's; its zip.
+pub(crate) async fn makes_its_own_function(attacker: &Hands<'_>, name: &str) -> Vec<u8> {
+    let zip = own_zip(name);
     let code = FunctionCode::builder().zip_file(Blob::new(zip.clone())).build();
     let role = "arn:aws:iam::111122223333:role/app-deploy";
     let made = attacker.lambda().create_function().function_name(name).role(role).handler("m.f").code(code);
@@ -336,12 +342,12 @@ async fn makes_its_own_function(attacker: &Hands<'_>, name: &str) -> Vec<u8> {
 }
 
 /// Where the function with this code is kept.
-fn pack_of(zip: &[u8]) -> Option<PathBuf> {
+pub(crate) fn pack_of(zip: &[u8]) -> Option<PathBuf> {
     let mut packs = fs::read_dir(KEPT).unwrap().filter_map(Result::ok).map(|entry| entry.path());
     packs.find(|pack| fs::read(pack.join("code.zip")).is_ok_and(|bytes| bytes == zip))
 }
 
-fn read(pack: &Path, name: &str) -> Value {
+pub(crate) fn read(pack: &Path, name: &str) -> Value {
     serde_json::from_slice(&fs::read(pack.join(name)).unwrap()).unwrap()
 }
 

@@ -28,6 +28,7 @@ mod hangup;
 mod hunt;
 mod identity_center;
 mod inventory;
+mod layers;
 mod log_bucket;
 mod long_plans;
 mod manifests;

@@ -1,10 +1,11 @@
-//! Lambda: functions with their code, versions, aliases, URLs, permissions and event sources, in each enabled Region.
+//! Lambda: functions with their code, versions, layers, aliases, URLs, permissions and event sources, in each enabled Region.
 //!
 //! Names, states and error codes follow the Lambda API reference, version 2015-03-31.
 
 mod access;
 mod aliases;
 mod functions;
+mod layers;
 mod mappings;
 mod route;
 
@@ -29,11 +30,13 @@ pub(super) const SERVICE: &str = "lambda.amazonaws.com";
 /// How long the address of a function's code works.
 const CODE_ADDRESS_LASTS: TimeDelta = TimeDelta::minutes(10);
 
-/// All functions and event sources, each by its Region and name or id.
+/// All functions, event sources and layers, each by its Region and name or id.
 #[derive(Debug, Default)]
 pub(super) struct Lambda {
     pub(super) functions: BTreeMap<(String, String), Function>,
     pub(super) mappings: BTreeMap<(String, String), Mapping>,
+    /// The versions of each, the first is number 1.
+    layers: BTreeMap<(String, String), Vec<layers::Layer>>,
     /// Regions in which no function can have a URL.
     pub(super) without_urls: BTreeSet<String>,
     /// Code that can be fetched at an address that nobody can guess, and until when.
@@ -54,7 +57,7 @@ impl Lambda {
     }
 }
 
-static OPERATIONS: [Operation; 22] = [
+static OPERATIONS: [Operation; 25] = [
     Operation::write("CreateFunction", "CreateFunction20150331", StatusCode::CREATED, functions::create),
     Operation::read("GetFunction", "GetFunction20150331v2", functions::get),
     Operation::read("GetFunctionConfiguration", "GetFunctionConfiguration20150331v2", functions::get_configuration),
@@ -107,6 +110,9 @@ static OPERATIONS: [Operation; 22] = [
     ),
     Operation::write("CreateAlias", "CreateAlias20150331", StatusCode::CREATED, aliases::create),
     Operation::read("ListAliases", "ListAliases20150331", aliases::list),
+    Operation::write("PublishLayerVersion", "PublishLayerVersion20181031", StatusCode::CREATED, layers::publish),
+    Operation::read("GetLayerVersion", "GetLayerVersion20181031", layers::get),
+    Operation::read("GetLayerVersionByArn", "GetLayerVersionByArn20181031", layers::get_by_arn),
 ];
 
 /// The operation of this name.
@@ -119,7 +125,7 @@ pub(super) fn without_code(value: &Value) -> Value {
     let mut value = value.clone();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("ZipFile");
-        for name in ["Code", "Environment"] {
+        for name in ["Code", "Content", "Environment"] {
             if let Some(field) = fields.get_mut(name) {
                 *field = nothing();
             }

@@ -87,6 +87,7 @@ pub const READS: [Actions; 8] = [
             "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",
             "lambda:GetFunctionUrlConfig",
+            "lambda:GetLayerVersion",
             "lambda:GetPolicy",
             "lambda:ListAliases",
             "lambda:ListEventSourceMappings",

@@ -1,9 +1,10 @@
-//! Keeps what AWS does not keep: the code of a function that is to be deleted or put back, and the user data of an instance
-//! that is to end. What AWS hands out of code is checked against the hash that it says, and put into the vault with the
-//! configuration that an approver saw.
+//! Keeps what AWS does not keep: the code of a function that is to be deleted or put back, that of the versions and layers of
+//! one that is to be deleted, and the user data of an instance that is to end. What AWS hands out of code is checked against
+//! the hash that it says, and put into the vault with the configuration that an approver saw.
 
 mod answers;
 mod described;
+mod others;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -48,16 +49,28 @@ fn unavailable(message: impl Into<String>) -> CloudError {
     CloudError::Unavailable { operation: "lambda:GetFunction".into(), message: message.into() }
 }
 
-/// Puts the function's code into the vault, under a name that says for which request. One that is gone has none.
+/// What a pack is to have.
+#[derive(Default)]
+struct Contents {
+    files: BTreeMap<String, Vec<u8>>,
+    /// What belongs there, and why it is not.
+    not_kept: Vec<String>,
+    /// The names of packs that belong to it, by what is in them.
+    packs: BTreeMap<String, String>,
+}
+
+/// Puts the function's code into the vault, under a name that says for which request. One that is gone has none. Of one that
+/// goes, its versions' code and its layers' is put there before.
 pub(super) async fn function(
     account: &AccountClients,
     endpoint: Option<&str>,
     vault: &dyn Vault,
     (request, now): (RequestId, DateTime<Utc>),
     (region, name): (&str, &str),
+    goes: bool,
 ) -> Result<(), CloudError> {
     let Regional { lambda, .. } = &*account.regions.of(region);
-    // The address that AWS says is good for ten minutes: whoever waits for their turn asks for it then.
+    // Before AWS is asked: the address that it hands out does not work for long.
     let _alone = ONE_AT_A_TIME.acquire().await.map_err(|_| unavailable("the bot is ending"))?;
     let asked = Box::pin(lambda.get_function().function_name(name).send()).await;
     let found = match asked.map_err(|e| fault("lambda:GetFunction", &e)) {
@@ -67,29 +80,34 @@ pub(super) async fn function(
     };
     let seen = Box::pin(super::observe::estate::function(account, region, name)).await?;
     let Observation::Function(seen) = seen else { return Ok(()) };
-    let mut files = BTreeMap::new();
+    let described = Box::pin(described::described(lambda, name)).await?;
+    let described::Described { mut files, mut not_kept, versions } = described;
+    let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let pack = format!("function-{name}-{revision}");
+    let said = found.configuration.as_ref().and_then(|configuration| configuration.code_sha256());
+    let mut packs = BTreeMap::new();
     let code = found.code.unwrap_or_else(|| aws_sdk_lambda::types::FunctionCodeLocation::builder().build());
-    // The code of a container image lies in its registry, and stays there.
-    if code.image_uri().is_none() {
+    // The code of a container image lies in its registry, and stays there. All versions of a function are images, or none.
+    if let Some(image) = code.image_uri() {
+        not_kept.push(format!(
+            "code.zip, and the code of its versions: they are container images, which stay in their registry: {image}"
+        ));
+    } else {
         let address = code.location().ok_or_else(|| refused("AWS says no address for it"))?;
         let size = size(found.configuration.as_ref())?;
-        let zip = Box::pin(fetch(address, endpoint, size)).await?;
-        let hash = base64::encode(Sha256::digest(&zip));
-        let said = found.configuration.as_ref().and_then(|configuration| configuration.code_sha256());
-        if said != Some(hash.as_str()) {
-            return Err(unavailable(format!(
-                "the code that came has SHA-256 {hash}, and AWS says {}",
-                said.unwrap_or("none")
-            )));
+        if goes {
+            let shelf = others::Shelf { lambda, endpoint, vault, of: (request, now), name, pack: &pack };
+            let others = Box::pin(others::keep(&shelf, said, others::of(&seen.layers, &versions))).await?;
+            not_kept.extend(others.not_kept);
+            packs = others.packs;
         }
+        let zip = Box::pin(checked(address, endpoint, (size, said))).await?;
         files.insert("code.zip".to_owned(), zip);
     }
-    let described::Described { files: described, not_kept } = Box::pin(described::described(lambda, name)).await?;
-    files.extend(described);
     let configuration = json!({ "function": seen, "image_uri": code.image_uri() });
     files.insert("configuration.json".to_owned(), configuration.to_string().into_bytes());
-    let revision: String = seen.revision.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    put(vault, (request, now), &format!("function-{name}-{revision}"), (files, not_kept)).await
+    let contents = Contents { files, not_kept, packs };
+    put(vault, (request, now), &pack, contents).await.map(|_| ())
 }
 
 /// Puts the instance's user data into the vault: it tells what the attacker had it do. It is nowhere else, because a text
@@ -110,20 +128,25 @@ pub(super) async fn user_data(
     let Some(text) = found.filter(|text| !text.is_empty()) else { return Ok(()) };
     let plain = base64::decode(&text).unwrap_or_else(|_| text.into_bytes());
     let files = BTreeMap::from([("user-data".to_owned(), plain)]);
-    put(vault, (request, now), &format!("instance-{id}"), (files, Vec::new())).await
+    let contents = Contents { files, ..Contents::default() };
+    put(vault, (request, now), &format!("instance-{id}"), contents).await.map(|_| ())
 }
 
+/// Stores a pack; its name.
 async fn put(
     vault: &dyn Vault,
     (request, now): (RequestId, DateTime<Utc>),
     of: &str,
-    (files, not_kept): (BTreeMap<String, Vec<u8>>, Vec<String>),
-) -> Result<(), CloudError> {
+    Contents { files, not_kept, packs }: Contents,
+) -> Result<String, CloudError> {
     let hashes: BTreeMap<&String, String> =
         files.iter().map(|(path, bytes)| (path, hex::encode(Sha256::digest(bytes)))).collect();
     let mut manifest = json!({ "request": request.to_string(), "kept_at": now, "sha256": hashes });
     if !not_kept.is_empty() {
         manifest["not_kept"] = not_kept.into();
+    }
+    if !packs.is_empty() {
+        manifest["packs"] = json!(packs);
     }
     let manifest = manifest.to_string();
     // A name that was never there: what was written at a try that failed stays, and lacks the manifest.
@@ -132,7 +155,7 @@ async fn put(
     match vault.store(&name, pack).await {
         Ok(place) => {
             tracing::info!(request.id = %request, vault.place = %place, "what AWS does not keep is in the vault");
-            Ok(())
+            Ok(name)
         }
         Err(VaultError::Refused(why) | VaultError::Exists(why)) => Err(refused(why)),
         Err(VaultError::Unavailable(why)) => Err(unavailable(format!("the vault: {why}"))),
@@ -163,12 +186,22 @@ pub(super) async fn code_of(
     let found = asked.map_err(|e| fault("lambda:GetFunction", &e))?;
     let address = found.code().and_then(|code| code.location());
     let address = address.ok_or_else(|| unavailable(format!("AWS says no address for version {version}")))?;
-    let zip = Box::pin(fetch(address, endpoint, size(found.configuration())?)).await?;
     let said = found.configuration().and_then(|configuration| configuration.code_sha256());
-    if said == Some(base64::encode(Sha256::digest(&zip)).as_str()) {
+    Box::pin(checked(address, endpoint, (size(found.configuration())?, said))).await
+}
+
+/// Fetches code, which has to have the SHA-256 that AWS says.
+async fn checked(
+    address: &str,
+    endpoint: Option<&str>,
+    (size, said): (usize, Option<&str>),
+) -> Result<Vec<u8>, CloudError> {
+    let zip = Box::pin(fetch(address, endpoint, size)).await?;
+    let hash = base64::encode(Sha256::digest(&zip));
+    if said == Some(hash.as_str()) {
         return Ok(zip);
     }
-    Err(unavailable(format!("the code of version {version} is not what AWS says that it is")))
+    Err(unavailable(format!("the code that came has SHA-256 {hash}, and AWS says {}", said.unwrap_or("none"))))
 }
 
 /// Whether an address is one that AWS, or what stands for it, hands code out at.

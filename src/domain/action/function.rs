@@ -68,8 +68,8 @@ impl Change for DeleteFunction {
          configuration, its policy, its layers and the SHA-256 of its code. The code itself, and what AWS says of the \
          function and its versions, what their variables hold included, is put into the vault first (IRP_VAULT; where \
          that is not set, the bot's working directory), and nothing is called if that fails. What AWS does not let the \
-         bot read besides stands there in manifest.json, under not_kept. The code of its other versions and of its layers \
-         is not put there."
+         bot read besides stands there in manifest.json, under not_kept; the code of its versions and of its layers is in \
+         packs of its own, which are named there under packs."
             .to_owned()
     }
 

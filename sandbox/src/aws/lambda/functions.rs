@@ -48,14 +48,13 @@ pub(in crate::aws) struct Code {
     pub(in crate::aws) timeout: i64,
     pub(in crate::aws) memory: i64,
     pub(in crate::aws) environment: Option<Value>,
+    pub(in crate::aws) layers: Vec<super::layers::Laid>,
     pub(in crate::aws) modified_at: DateTime<Utc>,
     pub(in crate::aws) revision: String,
 }
 
-impl Code {
-    fn sha256(&self) -> String {
-        BASE64.encode(Sha256::digest(&self.zip))
-    }
+pub(super) fn sha256(zip: &Bytes) -> String {
+    BASE64.encode(Sha256::digest(zip))
 }
 
 fn shown(call: &Call<'_>, function: &Function, code: &Code, version: &str) -> Value {
@@ -73,7 +72,7 @@ fn shown(call: &Call<'_>, function: &Function, code: &Code, version: &str) -> Va
         "Timeout": code.timeout,
         "MemorySize": code.memory,
         "LastModified": time(code.modified_at),
-        "CodeSha256": code.sha256(),
+        "CodeSha256": sha256(&code.zip),
         "Version": version,
         "RevisionId": code.revision,
         "State": if ready { "Active" } else { "Pending" },
@@ -89,11 +88,14 @@ fn shown(call: &Call<'_>, function: &Function, code: &Code, version: &str) -> Va
     if let Some(variables) = &code.environment {
         shown["Environment"] = json!({ "Variables": variables });
     }
+    if !code.layers.is_empty() {
+        shown["Layers"] = code.layers.iter().map(super::layers::Laid::shown).collect();
+    }
     shown
 }
 
 /// The zip that a request brings in `ZipFile`.
-fn zip(text: Option<&str>) -> Result<Bytes, ApiError> {
+pub(super) fn zip(text: Option<&str>) -> Result<Bytes, ApiError> {
     let text = text.ok_or_else(|| invalid("Please provide a source for function code."))?;
     let bytes = BASE64
         .decode(text)
@@ -148,6 +150,9 @@ fn over(call: &Call<'_>, code: &mut Code) -> Result<(), ApiError> {
     if let Some(variables) = call.input.pointer("/Environment/Variables") {
         code.environment = Some(variables.clone());
     }
+    if let Some(layers) = super::layers::chosen(call)? {
+        code.layers = layers;
+    }
     code.modified_at = call.now;
     code.revision = ids::uuid();
     Ok(())
@@ -169,6 +174,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         timeout: 3,
         memory: 128,
         environment: None,
+        layers: Vec::new(),
         modified_at: call.now,
         revision: String::new(),
     };

@@ -15,6 +15,8 @@ pub(in crate::aws) fn route(method: &Method, uri: &Uri) -> Option<(&'static str,
         .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
         .collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let query: BTreeMap<String, String> =
+        serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
     let mut fields = Map::new();
     let mut named = |name: &str, value: &str| _ = fields.insert(name.to_owned(), json!(value));
     let operation = match (method.as_str(), &segments[1..]) {
@@ -55,10 +57,18 @@ pub(in crate::aws) fn route(method: &Method, uri: &Uri) -> Option<(&'static str,
                 _ => return None,
             }
         }
+        ("GET", ["layers"]) if query.get("find").is_some_and(|what| what == "LayerVersion") => "GetLayerVersionByArn",
+        ("POST", ["layers", name, "versions"]) => {
+            named("LayerName", name);
+            "PublishLayerVersion"
+        }
+        ("GET", ["layers", name, "versions", number]) => {
+            named("LayerName", name);
+            named("VersionNumber", number);
+            "GetLayerVersion"
+        }
         _ => return None,
     };
-    let query: BTreeMap<String, String> =
-        serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
     for (name, value) in query {
         fields.entry(name).or_insert(json!(value));
     }

@@ -1,7 +1,7 @@
 //! Lambda.
 
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionCode, FunctionUrlAuthType, Runtime};
+use aws_sdk_lambda::types::{FunctionCode, FunctionUrlAuthType, LayerVersionContentInput, Runtime};
 use chrono::TimeDelta;
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client;
@@ -203,4 +203,44 @@ async fn an_alias_lets_in_whom_it_says_itself() {
     let remove = lambda.remove_permission().function_name("f").qualifier("live").statement_id("x");
     remove.send().await.unwrap();
     assert_eq!(code(policy(Some("live")).await), "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn a_function_runs_with_layers_that_its_maker_may_have() {
+    let cloud = Cloud::start().await;
+    let lambda = client(&cloud);
+    let publish = |letter: u8| {
+        let content = LayerVersionContentInput::builder().zip_file(zip(letter)).build();
+        lambda.publish_layer_version().layer_name("tools").content(content).send()
+    };
+    let (first, second) = (publish(1).await.unwrap(), publish(2).await.unwrap());
+    assert_eq!((first.version(), second.version()), (1, 2));
+    let arn = "arn:aws:lambda:us-east-1:111122223333:layer:tools";
+    let (one, two) = (format!("{arn}:1"), format!("{arn}:2"));
+    assert_eq!(second.layer_version_arn(), Some(two.as_str()));
+    let by_arn = |arn: &str| lambda.get_layer_version_by_arn().arn(arn).send();
+    let found = by_arn(&two).await.unwrap();
+    let location = found.content().and_then(|content| content.location()).unwrap().to_owned();
+    let http = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
+    let fetched = http.get(location.parse().unwrap()).await.unwrap();
+    assert_eq!(fetched.into_body().collect().await.unwrap().to_bytes(), zip(2).into_inner());
+    let numbered = lambda.get_layer_version().layer_name("tools").version_number(1).send().await.unwrap();
+    let hash = first.content().and_then(|content| content.code_sha256());
+    assert_eq!(numbered.content().and_then(|content| content.code_sha256()), hash);
+    assert_eq!(code(by_arn(&format!("{arn}:3")).await), "ResourceNotFoundException");
+    let foreign = "arn:aws:lambda:us-east-1:444455556666:layer:tools:1";
+    assert_eq!(code(by_arn(foreign).await), "AccessDeniedException");
+
+    made(&cloud, &lambda).await;
+    let lay = |arns: &[&str]| {
+        let arns = arns.iter().map(|arn| (*arn).to_owned()).collect();
+        lambda.update_function_configuration().function_name("f").set_layers(Some(arns)).send()
+    };
+    assert_eq!(code(lay(&[&one, &two]).await), "InvalidParameterValueException");
+    assert_eq!(code(lay(&[foreign]).await), "AccessDeniedException");
+    assert_eq!(lay(&[&two]).await.unwrap().layers()[0].arn(), Some(two.as_str()));
+    lambda.publish_version().function_name("f").send().await.unwrap();
+    assert!(lay(&[]).await.unwrap().layers().is_empty());
+    let old = lambda.get_function_configuration().function_name("f").qualifier("1").send().await.unwrap();
+    assert_eq!(old.layers()[0].code_size(), 23, "a version stays as it was published");
 }

@@ -54,8 +54,11 @@ impl Intercept for Answers {
 
 /// Whoever has the address that AWS hands code out at can fetch it.
 fn without_address(mut answer: Value) -> Value {
-    if let Some(code) = answer.get_mut("Code").and_then(Value::as_object_mut) {
-        code.remove("Location");
+    // A layer's is in `Content`.
+    for code in ["Code", "Content"] {
+        if let Some(code) = answer.get_mut(code).and_then(Value::as_object_mut) {
+            code.remove("Location");
+        }
     }
     answer
 }
@@ -74,5 +77,8 @@ mod tests {
         let kept = without_address(answer);
         assert_eq!(kept["Configuration"], configuration);
         assert_eq!((&kept["Code"], &kept["Tags"]["a"]), (&json!({ "RepositoryType": "S3" }), &json!("b")));
+        let layer =
+            json!({ "Content": { "CodeSize": 1, "Location": "https://x.amazonaws.com/?signed" }, "Version": 2 });
+        assert_eq!(without_address(layer), json!({ "Content": { "CodeSize": 1 }, "Version": 2 }));
     }
 }

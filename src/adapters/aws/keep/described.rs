@@ -21,6 +21,8 @@ const POLICIES_MAX: usize = 100;
 pub(super) struct Described {
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) not_kept: Vec<String>,
+    /// As far as they could be read, `$LATEST` with them.
+    pub(super) versions: Vec<FunctionConfiguration>,
 }
 
 impl Described {
@@ -62,12 +64,12 @@ pub(super) async fn described(client: &Client, name: &str) -> Result<Described, 
     let asked = lambda.list_versions_by_function().function_name(name).into_paginator().items().send().try_collect();
     let asked: Result<Vec<FunctionConfiguration>, CloudError> =
         Box::pin(asked).await.map_err(|e| fault("lambda:ListVersionsByFunction", &e));
-    let versions = all.add("versions.json", &answers.take(), asked)?.unwrap_or_default();
+    all.versions = all.add("versions.json", &answers.take(), asked)?.unwrap_or_default();
     let asked = lambda.list_aliases().function_name(name).into_paginator().items().send().try_collect();
     let asked: Result<Vec<AliasConfiguration>, CloudError> =
         Box::pin(asked).await.map_err(|e| fault("lambda:ListAliases", &e));
     let aliases = all.add("aliases.json", &answers.take(), asked)?.unwrap_or_default();
-    let versions = versions.into_iter().filter_map(|version| version.version).collect();
+    let versions = all.versions.iter().filter_map(|version| version.version.clone()).collect();
     let (qualifiers, more) = qualifiers(aliases.into_iter().filter_map(|alias| alias.name).collect(), versions);
     if more > 0 {
         all.not_kept.push(format!("policies of {more} more versions and aliases: {POLICIES_MAX} are asked for"));
