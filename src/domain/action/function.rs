@@ -196,7 +196,7 @@ mod tests {
             let layers = layers.iter().map(|layer| (*layer).to_owned()).collect();
             match action().work_out(&Observation::Function(Function { layers, ..function() })).unwrap().inverse {
                 Inverse::None(why) => why,
-                other => panic!("{other:?}"),
+                Inverse::Calls(calls) => panic!("{calls:?}"),
             }
         };
         let own = "arn:aws:lambda:us-east-1:111122223333:layer:tools:2";

@@ -48,7 +48,9 @@ impl LogBuckets {
                 trees.iter().flat_map(|tree| at(tree, "s3BucketName")).for_each(|name| add(&mut self.told, name));
             }
             ("s3", _) if record.user_identity.invoked_by.as_deref() == Some(CLOUDTRAIL) && record.succeeded() => {
-                at(&record.request(), "bucketName").into_iter().for_each(|name| add(&mut self.told, name));
+                for name in at(&record.request(), "bucketName") {
+                    add(&mut self.told, name);
+                }
             }
             _ => self.note_key(record),
         }
@@ -63,7 +65,9 @@ impl LogBuckets {
         }
         let request = record.request();
         if at(&request, "key").iter().any(|key| is_log(key)) {
-            at(&request, "bucketName").into_iter().for_each(|name| add(&mut self.by_key, name));
+            for name in at(&request, "bucketName") {
+                add(&mut self.by_key, name);
+            }
         }
     }
 }
@@ -197,7 +201,9 @@ mod tests {
         };
         let merged = |parts: Vec<LogBuckets>| {
             let mut all = LogBuckets::default();
-            parts.into_iter().for_each(|part| all.merge(part));
+            for part in parts {
+                all.merge(part);
+            }
             all
         };
         let all = merged(parts().into());

@@ -33,7 +33,7 @@ enum Before {
     /// The one that it began with, if the history goes back to its making.
     FirstIfWhole,
     /// It can lack a call until then.
-    NotBefore(DateTime<Utc>),
+    TooEarly(DateTime<Utc>),
     /// Nobody can say.
     NotKnown,
 }
@@ -53,7 +53,7 @@ pub(super) async fn before_choice(
     let is_cut = created.cut || set.cut;
     match before(&puts, &policy.default, known_from(&[&created, &set]), now) {
         Before::Version(version) => policy.previous = Some(version),
-        Before::NotBefore(known_at) => policy.known_at = Some(known_at),
+        Before::TooEarly(known_at) => policy.known_at = Some(known_at),
         // The history is whole where it has the making of the policy.
         Before::FirstIfWhole if !is_cut => {
             if let Some(around) = made_at.and_then(|made_at| around(made_at, now)) {
@@ -137,7 +137,7 @@ fn before(puts: &[Put], in_force: &str, known_from: Option<DateTime<Utc>>, now: 
     let Some(theirs_at) = newest(puts.iter().filter(|put| put.by_attacker)) else { return Before::NotKnown };
     let known_at = theirs_at + TRAIL_DELAY;
     if known_at > now {
-        return Before::NotBefore(known_at);
+        return Before::TooEarly(known_at);
     }
     let lacks_some = !at_once(newest_at).any(|put| put.version == in_force);
     if lacks_some || at_once(theirs_at).any(|put| !put.by_attacker) {
@@ -223,14 +223,14 @@ mod tests {
         let known_at = time(5) + TRAIL_DELAY;
         let early = known_at - TimeDelta::seconds(1);
         let puts = [put(1, "v3", false), put(5, "v1", true)];
-        assert_eq!(before(&puts, "v1", None, early), Before::NotBefore(known_at));
+        assert_eq!(before(&puts, "v1", None, early), Before::TooEarly(known_at));
         assert_eq!(before(&puts, "v1", None, known_at), version("v3"));
         // The owner's of before can be what it lacks.
-        assert_eq!(before(&puts[1..], "v1", None, early), Before::NotBefore(known_at));
+        assert_eq!(before(&puts[1..], "v1", None, early), Before::TooEarly(known_at));
         assert_eq!(before(&puts[1..], "v1", None, known_at), Before::FirstIfWhole);
         // Of several of theirs the newest counts.
         let twice = [put(1, "v3", false), put(4, "v2", true), put(5, "v1", true)];
-        assert_eq!(before(&twice, "v1", None, early), Before::NotBefore(known_at));
+        assert_eq!(before(&twice, "v1", None, early), Before::TooEarly(known_at));
     }
 
     #[test]
