@@ -13,6 +13,7 @@ use irp::domain::trail::footprint::State;
 use irp_sandbox::aws::{Fault, KeyPair};
 use serde_json::Value;
 
+use crate::eradication;
 use crate::world::{ANA, CHRIS, World};
 
 const HOME: &str = "us-east-1";
@@ -47,14 +48,8 @@ pub(crate) fn made(kind: &str, id: &str, region: &str) -> Trace {
 /// Something that was there before and that the attacker has changed with this call.
 pub(crate) fn changed(kind: &str, id: &str, operation: &str, event_id: &str) -> Trace {
     let what = if operation == "UpdateDetector" { "false" } else { "" };
-    let deed = Deed {
-        operation: operation.into(),
-        what: what.into(),
-        event_id: event_id.into(),
-        by_attacker: true,
-        made_default: false,
-    };
-    Trace { state: State::Modified, made_by_attacker: false, deeds: vec![deed], ..made(kind, id, HOME) }
+    let deeds = eradication::changed(kind, id, operation, what, event_id).deeds;
+    Trace { state: State::Modified, made_by_attacker: false, deeds, ..made(kind, id, HOME) }
 }
 
 /// Somebody who may do everything, in one Region.

@@ -2,33 +2,16 @@
 
 use super::case::Case;
 use super::eradication::{accept, changed, contain, hunted, made, of};
+use super::remains::{lacks, settle, shown};
 use crate::domain::hunt::Trace;
-use crate::domain::incident::command::PersonCommand;
-use crate::domain::incident::hands::Hand;
 use crate::domain::incident::quiet::lacking;
 use crate::domain::incident::remains::left;
-use crate::domain::incident::steps::{Offer, Step, contained, steps};
+use crate::domain::incident::steps::{Offer, contained};
 use crate::domain::trail::footprint::State;
 
 fn bucket(name: &str) -> Trace {
     let trace = of("S3::Bucket", changed("-", name, &[]));
     Trace { state: State::Deleted, deleted_by_attacker: true, newest: Some("e-1".into()), ..trace }
-}
-
-fn shown(case: &Case) -> Vec<Step> {
-    let by_hand = |step: &Step| step.id.as_str().starts_with("by-hand.");
-    steps(&case.incident, &case.playbook).into_iter().filter(by_hand).collect()
-}
-
-fn settle(case: &mut Case, step: &Step) {
-    let id = step.id.clone();
-    case.act("U1", PersonCommand::SayDone { step: id.clone(), done: "made anew, ticket 7".into() }).unwrap();
-    let shown = Hand::shown(&case.incident.hands[&id]);
-    case.act("U2", PersonCommand::ConfirmDone { step: id, shown }).unwrap();
-}
-
-fn lacks(case: &Case) -> bool {
-    lacking(&case.incident, &case.playbook).iter().any(|lack| lack.contains("left to do by hand"))
 }
 
 #[test]

@@ -27,19 +27,19 @@ fn topic(name: &str) -> Trace {
     of("SNS::Topic", made("-", &format!("arn:aws:sns:us-east-1:111122223333:{name}")))
 }
 
-fn shown(case: &Case) -> Vec<Step> {
+pub(super) fn shown(case: &Case) -> Vec<Step> {
     let by_hand = |step: &Step| step.id.as_str().starts_with("by-hand.");
     steps(&case.incident, &case.playbook).into_iter().filter(by_hand).collect()
 }
 
-fn settle(case: &mut Case, step: &Step) {
+pub(super) fn settle(case: &mut Case, step: &Step) {
     let id = step.id.clone();
     case.act("U1", PersonCommand::SayDone { step: id.clone(), done: "made anew, ticket 7".into() }).unwrap();
     let shown = Hand::shown(&case.incident.hands[&id]);
     case.act("U2", PersonCommand::ConfirmDone { step: id, shown }).unwrap();
 }
 
-fn lacks(case: &Case) -> bool {
+pub(super) fn lacks(case: &Case) -> bool {
     lacking(&case.incident, &case.playbook).iter().any(|lack| lack.contains("left to do by hand"))
 }
 
